@@ -1,0 +1,2 @@
+//! The terra-auth command.
+fn main() {}

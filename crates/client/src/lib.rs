@@ -1,0 +1,1 @@
+//! A client for the Terra authentication API, hosted or self-hosted.

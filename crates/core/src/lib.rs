@@ -1,0 +1,1 @@
+//! The rules of the authentication plane: what may happen and what is remembered; no sockets, no SQL.

@@ -1,0 +1,1 @@
+//! Every call the server makes: provider recipes, revocations, deliveries.

@@ -1,0 +1,1 @@
+//! Remembers: every query written once, run by SQLite and PostgreSQL.

@@ -1,0 +1,1 @@
+//! A clock that stands still, entropy that counts, the store contract.

@@ -1,0 +1,16 @@
+//! The published contract in Rust: ids, secrets, bodies, problems.
+//!
+//! Client and server both speak through these types, so they cannot disagree about the wire. Which published
+//! contract is followed, and where its sources contradict each other, is in `docs/compatibility.md`.
+
+mod environment;
+mod id;
+mod provider;
+mod secret;
+pub mod time;
+pub mod wire;
+
+pub use environment::{Environment, UnknownEnvironment};
+pub use id::{DeliveryId, DevId, InvalidId, KeyId, ReferenceId, SessionId, UserId};
+pub use provider::{InvalidProvider, Provider};
+pub use secret::{ApiKey, MobileToken, SigningSecret, StreamingToken};

@@ -1,0 +1,58 @@
+//! Instants as the wire writes them: microseconds and a numeric offset, `2022-12-12T10:00:00.000000+00:00`.
+
+use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
+use serde::{Deserialize, Deserializer, Serializer};
+
+/// Writes an instant the way the published contract shows it.
+#[must_use]
+pub fn format(instant: Timestamp) -> String {
+    instant.to_zoned(TimeZone::UTC).strftime("%Y-%m-%dT%H:%M:%S%.6f%:z").to_string()
+}
+
+/// Reads RFC 3339 with any offset; a time without one is taken as UTC.
+///
+/// # Errors
+///
+/// The text is no such time.
+pub fn parse(text: &str) -> Result<Timestamp, jiff::Error> {
+    text.parse::<Timestamp>().or_else(|_| Ok(text.parse::<DateTime>()?.to_zoned(TimeZone::UTC)?.timestamp()))
+}
+
+/// For `#[serde(with = "time::option")]` on an `Option<Timestamp>`.
+pub mod option {
+    use super::{Deserialize, Deserializer, Serializer, Timestamp};
+
+    /// Writes `null` or the instant.
+    pub fn serialize<S: Serializer>(instant: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+        match instant {
+            Some(instant) => serializer.serialize_str(&super::format(*instant)),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    /// Reads `null` or an instant.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+        let text = Option::<String>::deserialize(deserializer)?;
+        text.as_deref().map(super::parse).transpose().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{format, parse};
+
+    #[test]
+    fn the_published_format_is_read_back() {
+        let text = "2022-12-12T10:00:00.000000+00:00";
+        assert_eq!(format(parse(text).unwrap()), text);
+    }
+
+    #[test]
+    fn other_spellings_of_the_same_instant_are_read() {
+        let expected = parse("2022-12-12T10:00:00Z").unwrap();
+        for text in ["2022-12-12T12:00:00+02:00", "2022-12-12T10:00:00.000000", "2022-12-12 10:00:00"] {
+            assert_eq!(parse(text).unwrap(), expected, "{text}");
+        }
+        assert!(parse("yesterday").is_err());
+    }
+}

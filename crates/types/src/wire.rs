@@ -1,0 +1,22 @@
+//! Requests and answers, field by field.
+
+mod auth;
+mod event;
+mod integration;
+mod lenient;
+mod problem;
+mod user;
+
+pub use auth::{
+    AuthToken, AuthenticateSdkUser, AuthenticateSdkUserParams, AuthenticateUser, AuthenticateUserParams,
+    DeauthenticateUserParams, Done, GenerateAuthTokenParams, MOBILE_TOKEN_TTL_S, SESSION_TTL_S, Status, StreamToken,
+    StreamUserParams, WidgetError, WidgetSession, WidgetSessionParams,
+};
+pub use event::{
+    API_VERSION, AccessRevoked, Auth, AuthCancelled, ConnectionError, Deauth, Event, PermissionChange, UserReauth,
+};
+pub use integration::{DataTypes, DetailedParams, Integration, Integrations, IntegrationsDetailed};
+pub use problem::Problem;
+pub use user::{
+    Subscriptions, SubscriptionsPage, SubscriptionsParams, TerraUser, UserDetails, UserInfo, UserInfoParams,
+};

@@ -1,0 +1,237 @@
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::lenient;
+use crate::{MobileToken, SessionId, StreamingToken, UserId};
+
+/// How long a widget session lives, in seconds.
+pub const SESSION_TTL_S: u32 = 900;
+
+/// How long a mobile token lives, in seconds.
+pub const MOBILE_TOKEN_TTL_S: u32 = 180;
+
+/// Whether the request worked; the wire repeats it in most bodies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// It did.
+    #[default]
+    Success,
+    /// It did not.
+    Error,
+    /// Events only: it did, and something needs attention.
+    Warning,
+}
+
+/// What a widget session is made of. Every field is optional.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(default)]
+pub struct WidgetSessionParams {
+    /// Comma-separated names; replaces the environment's list for this session. `ALL` is every enabled provider.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub providers: Option<String>,
+    /// Language of the pages, such as `en`, `fr`, `zh_cn`; others fall back to the browser's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+    /// The app's own name for the end user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reference_id: Option<String>,
+    /// Where the end user goes afterwards; the literal `multi-auth` sets `multi_auth` instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth_success_redirect_url: Option<String>,
+    /// Where the end user goes when it did not work.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth_failure_redirect_url: Option<String>,
+    /// Lists Apple Health.
+    #[serde(deserialize_with = "lenient::bool", skip_serializing_if = "Option::is_none")]
+    pub use_terra_avengers_app: Option<bool>,
+    /// Link to the app that connects Apple Health.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub apple_app_url: Option<String>,
+    /// Link to the app that connects Samsung Health; lists it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub samsung_app_url: Option<String>,
+    /// Users already connected; unknown ones are reported back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connected_uids: Option<Vec<String>>,
+    /// Shows a disconnect button beside each connection of `reference_id`.
+    #[serde(deserialize_with = "lenient::bool", skip_serializing_if = "Option::is_none")]
+    pub show_disconnect: Option<bool>,
+    /// Lets one session make several connections.
+    #[serde(deserialize_with = "lenient::bool", skip_serializing_if = "Option::is_none")]
+    pub multi_auth: Option<bool>,
+    /// `true` skips the result page, `false` keeps the end user there.
+    #[serde(deserialize_with = "lenient::bool", skip_serializing_if = "Option::is_none")]
+    pub bypass_feedback: Option<bool>,
+}
+
+/// A widget session, ready for the end user's browser.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct WidgetSession {
+    /// Names the session; the auth event carries it back.
+    #[cfg_attr(feature = "openapi", schema(value_type = uuid::Uuid))]
+    pub session_id: SessionId,
+    /// Where to send the end user; a secret, valid until used or expired.
+    pub url: Url,
+    /// Always `success`.
+    #[serde(default)]
+    pub status: Status,
+    /// Seconds until the URL expires.
+    #[serde(default = "session_ttl")]
+    pub expires_in: u32,
+    /// Providers that were asked for and are unknown or not enabled.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}
+
+const fn session_ttl() -> u32 {
+    SESSION_TTL_S
+}
+
+/// The error body of the current widget call, which does not use problems.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct WidgetError {
+    /// What went wrong, for people.
+    pub message: String,
+    /// Always `error`.
+    pub status: Status,
+    /// Which of `connected_uids` are unknown.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub invalid_user_ids: Vec<String>,
+}
+
+/// Asks for a login link of one provider. `resource` may stand in the query or, as older clients send it, in the body.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(default)]
+pub struct AuthenticateUserParams {
+    /// The provider, in any case.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
+    /// Language of the pages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+    /// The app's own name for the end user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reference_id: Option<String>,
+    /// Where the end user goes afterwards.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth_success_redirect_url: Option<String>,
+    /// Where the end user goes when it did not work.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth_failure_redirect_url: Option<String>,
+}
+
+/// A login link of one provider.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct AuthenticateUser {
+    /// Always `success`.
+    #[serde(default)]
+    pub status: Status,
+    /// The user that the login will make; no evidence of a connection.
+    #[cfg_attr(feature = "openapi", schema(value_type = uuid::Uuid))]
+    pub user_id: UserId,
+    /// Where to send the end user; a secret.
+    pub auth_url: Url,
+}
+
+/// What a mobile token is bound to.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
+pub struct GenerateAuthTokenParams {
+    /// Wins over whatever the app passes when it redeems the token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference_id: Option<String>,
+}
+
+/// A mobile token: 64 hex digits unless bound to a reference id.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct AuthToken {
+    /// Always `success`.
+    #[serde(default)]
+    pub status: Status,
+    /// Redeemed once, by the mobile SDK.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub token: MobileToken,
+    /// Seconds until the token expires.
+    #[serde(default = "mobile_token_ttl")]
+    pub expires_in: u32,
+}
+
+const fn mobile_token_ttl() -> u32 {
+    MOBILE_TOKEN_TTL_S
+}
+
+/// Redeems a mobile token. Ours: the published contract names the call but not its shape.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
+pub struct AuthenticateSdkUserParams {
+    /// The on-device source: `APPLE`, `SAMSUNG`, `HEALTH_CONNECT`.
+    #[serde(default)]
+    pub resource: Option<String>,
+    /// The device's own stable id; a new one replaces the connection.
+    #[serde(default)]
+    pub resource_user_identifier: Option<String>,
+    /// The app's own name for the end user; a bound token's value wins.
+    #[serde(default)]
+    pub reference_id: Option<String>,
+}
+
+/// The connection that a mobile token opened.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct AuthenticateSdkUser {
+    /// Always `success`.
+    pub status: Status,
+    /// The connection's id.
+    #[cfg_attr(feature = "openapi", schema(value_type = uuid::Uuid))]
+    pub user_id: UserId,
+    /// The reference id it was made under.
+    pub reference_id: Option<String>,
+}
+
+/// Which user to forget.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
+pub struct DeauthenticateUserParams {
+    /// The user's id.
+    #[cfg_attr(feature = "openapi", param(required = true))]
+    pub user_id: Option<String>,
+}
+
+/// It worked, and there is nothing else to say.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Done {
+    /// Always `success`.
+    pub status: Status,
+}
+
+impl Done {
+    /// The only value there is.
+    pub const SUCCESS: Self = Self { status: Status::Success };
+}
+
+/// Whose samples a producer's streaming token is for.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
+pub struct StreamUserParams {
+    /// The user's id.
+    #[cfg_attr(feature = "openapi", param(required = true))]
+    pub id: Option<String>,
+}
+
+/// A single-use token for the streaming socket.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct StreamToken {
+    /// To be presented in the IDENTIFY frame.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub token: StreamingToken,
+}

@@ -1,0 +1,84 @@
+use serde::{Deserialize, Serialize};
+
+use super::{Status, lenient};
+
+/// The names of all providers.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Integrations {
+    /// Connected through a login in the browser.
+    pub providers: Vec<String>,
+    /// Connected on the device, through the mobile SDK.
+    #[serde(default, alias = "sdk_resource")]
+    pub sdk_providers: Vec<String>,
+    /// Always `success`.
+    #[serde(default)]
+    pub status: Status,
+}
+
+/// Which providers to describe.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
+pub struct DetailedParams {
+    /// Adds the providers that are connected on the device.
+    #[serde(default, deserialize_with = "lenient::bool", skip_serializing_if = "Option::is_none")]
+    pub sdk: Option<bool>,
+}
+
+/// All providers, described.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct IntegrationsDetailed {
+    /// Always `success`.
+    #[serde(default)]
+    pub status: Status,
+    /// In the order in which the widget shows them.
+    pub providers: Vec<Integration>,
+}
+
+/// One provider.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Integration {
+    /// The name to use in requests, such as `FITBIT`.
+    #[serde(alias = "resource")]
+    pub provider: String,
+    /// The name to show to people.
+    pub name: String,
+    /// URL of a picture.
+    #[serde(default, alias = "logo_url")]
+    pub icon: Option<String>,
+    /// Who manages the provider's API keys, such as `API_KEYS_MANAGED`.
+    #[serde(default)]
+    pub setup: Option<String>,
+    /// Whether this environment offers it.
+    #[serde(default = "enabled")]
+    pub enabled: bool,
+    /// Which kinds of data it has.
+    #[serde(default)]
+    pub types: DataTypes,
+}
+
+const fn enabled() -> bool {
+    true
+}
+
+/// The kinds of data a provider has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "the wire has one flag for each kind")]
+pub struct DataTypes {
+    /// Workouts.
+    pub activity: bool,
+    /// Measurements of the body.
+    pub body: bool,
+    /// Food.
+    pub nutrition: bool,
+    /// Daily summaries.
+    pub daily: bool,
+    /// Sleep.
+    pub sleep: bool,
+    /// Menstruation.
+    pub menstruation: bool,
+}
