@@ -1,0 +1,126 @@
+//! An event on its way to an app: written with the change it reports, posted afterwards.
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+use terra_auth_types::{
+    DeliveryId, DevId,
+    wire::{self, Event},
+};
+
+use crate::store::StoreError;
+
+/// Attempts in all: the first one and ten retries.
+pub const MAX_ATTEMPTS: u32 = 11;
+
+/// One event for one developer, the same over all its attempts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// The `X-Terra-Trace-Id` to deduplicate on.
+    pub delivery_id: DeliveryId,
+    /// Whose event it is.
+    pub dev_id: DevId,
+    /// The event's `type`.
+    pub kind: String,
+    /// The body, byte for byte as it is signed.
+    pub payload: String,
+    /// When the change happened.
+    pub created_at: Timestamp,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When to try next.
+    pub next_attempt_at: Timestamp,
+}
+
+impl Delivery {
+    /// Makes a delivery, due at once.
+    #[must_use]
+    pub fn new(delivery_id: DeliveryId, dev_id: &DevId, event: &Event, now: Timestamp) -> Self {
+        Self {
+            delivery_id,
+            dev_id: dev_id.clone(),
+            kind: event.kind().to_owned(),
+            payload: serde_json::json!(event).to_string(),
+            created_at: now,
+            attempts: 0,
+            next_attempt_at: now,
+        }
+    }
+}
+
+/// How an attempt ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AttemptOutcome {
+    /// It arrived: the delivery is over.
+    Done,
+    /// It did not; try again at this instant.
+    RetryAt(Timestamp),
+    /// It did not, and nothing more will be tried.
+    GaveUp,
+}
+
+impl AttemptOutcome {
+    /// What follows from a failed attempt: retries wait 30 s, then twice as long each time, at most 8 h.
+    ///
+    /// `attempts` counts the one that just failed.
+    ///
+    /// Source: the published retry schedule, `docs/compatibility.md`.
+    #[must_use]
+    pub fn after_failure(attempts: u32, now: Timestamp) -> Self {
+        if attempts >= MAX_ATTEMPTS {
+            return Self::GaveUp;
+        }
+        let wait_s = 30_i64.saturating_mul(1 << attempts.saturating_sub(1).min(20)).min(8 * 3600);
+        Self::RetryAt(now.saturating_add(SignedDuration::from_secs(wait_s)).unwrap_or(Timestamp::MAX))
+    }
+}
+
+/// A signed body on its way costs one row until it has arrived.
+#[async_trait]
+pub trait Deliveries: Send {
+    /// Adds a delivery.
+    async fn add_delivery(&mut self, delivery: &Delivery) -> Result<(), StoreError>;
+
+    /// Takes up to `limit` deliveries that are due, oldest first, and hides them from others until `lease_until`.
+    /// The attempt is counted here, so one that dies halfway counts too.
+    async fn claim_deliveries(
+        &mut self,
+        now: Timestamp,
+        lease_until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Delivery>, StoreError>;
+
+    /// Records how an attempt ended. One that already ended stays as it is.
+    async fn settle_delivery(&mut self, delivery_id: DeliveryId, outcome: &AttemptOutcome) -> Result<(), StoreError>;
+
+    /// When the next delivery falls due, leases included; `None` when none waits.
+    async fn next_delivery_at(&mut self) -> Result<Option<Timestamp>, StoreError>;
+
+    /// How many deliveries wait.
+    async fn waiting_deliveries(&mut self) -> Result<u64, StoreError>;
+
+    /// The newest deliveries of a developer, newest first.
+    async fn deliveries(&mut self, dev_id: &DevId, limit: u32) -> Result<Vec<Delivery>, StoreError>;
+}
+
+pub(crate) fn version() -> String {
+    wire::API_VERSION.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::{AttemptOutcome, MAX_ATTEMPTS};
+
+    #[test]
+    fn retries_double_from_half_a_minute_to_eight_hours() {
+        let waits: Vec<_> = (1..MAX_ATTEMPTS)
+            .map(|attempts| match AttemptOutcome::after_failure(attempts, Timestamp::UNIX_EPOCH) {
+                AttemptOutcome::RetryAt(at) => at.as_second(),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(waits, [30, 60, 120, 240, 480, 960, 1920, 3840, 7680, 15360]);
+        assert_eq!(AttemptOutcome::after_failure(MAX_ATTEMPTS, Timestamp::UNIX_EPOCH), AttemptOutcome::GaveUp);
+    }
+}

@@ -1,0 +1,158 @@
+//! The port to whatever remembers: units of work, and the verbs they are written in.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+
+use crate::{
+    connection::Connections, delivery::Deliveries, developer::Developers, mobile_token::MobileTokens,
+    revocation::Revocations, widget_session::WidgetSessions,
+};
+
+/// The database failed. What it was asked for is not known to have happened.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// More callers wait than the store takes; try again later.
+    #[error("the store is busy")]
+    Busy,
+    /// The store was closed, or its thread has ended.
+    #[error("the store is closed")]
+    Closed,
+    /// The engine's own error, or a row that cannot be read.
+    #[error("the database failed")]
+    Engine(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// All verbs, inside one unit of work.
+pub trait Tx:
+    Developers + Connections + WidgetSessions + MobileTokens + Deliveries + Revocations + Housekeeping + Send
+{
+}
+
+impl<T> Tx for T where
+    T: Developers + Connections + WidgetSessions + MobileTokens + Deliveries + Revocations + Housekeeping + Send
+{
+}
+
+/// Keeps what is remembered from growing without end.
+#[async_trait]
+pub trait Housekeeping: Send {
+    /// Removes at most `limit` rows of each kind that nobody can ask for any more: mobile tokens past their expiry,
+    /// sessions that expired before `sessions_before_ms`, and deliveries and revocations that ended (delivered, confirmed or given up) before
+    /// `ended_before_ms`. Returns how many rows went.
+    async fn forget_expired(&mut self, expired: &Expired) -> Result<u64, StoreError>;
+}
+
+/// What [`Housekeeping::forget_expired`] may remove. Instants are Unix milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Expired {
+    /// Mobile tokens that expired at or before this instant.
+    pub tokens_before_ms: i64,
+    /// Widget sessions that expired at or before this instant.
+    pub sessions_before_ms: i64,
+    /// Deliveries and revocations that were created at or before this instant and are no longer waiting.
+    pub ended_before_ms: i64,
+    /// Rows of each kind, at most.
+    pub limit: u32,
+}
+
+/// Everything that one operation changes, or nothing of it.
+///
+/// A unit awaits nothing but the store. It may run again when the database asks for it, so it changes nothing else.
+#[async_trait]
+pub trait Unit: Send + Sync + 'static {
+    /// What the unit gives back when its changes are durable.
+    type Done: Send + 'static;
+    /// Why nothing was changed.
+    type Refusal: From<StoreError> + Send + 'static;
+
+    /// Does the work. An error, whatever its kind, rolls everything back.
+    async fn run(&self, tx: &mut dyn Tx) -> Result<Self::Done, Self::Refusal>;
+}
+
+/// A unit of work with its outcome put aside, so that engines need not know its types.
+#[async_trait]
+pub trait Job: Send {
+    /// Runs the unit; answers whether its changes are to be kept. A later run replaces the outcome of an earlier one.
+    async fn run(&mut self, tx: &mut dyn Tx) -> bool;
+}
+
+/// A database that runs jobs.
+#[async_trait]
+pub trait Engine: Send + Sync + 'static {
+    /// Runs a job and returns once its changes are durable, or rolled back because it asked for that.
+    async fn write(&self, job: Box<dyn Job>) -> Result<(), StoreError>;
+
+    /// Runs a job that only reads.
+    async fn read(&self, job: Box<dyn Job>) -> Result<(), StoreError>;
+}
+
+/// The one handle through which operations reach a database.
+#[derive(Clone)]
+pub struct Store(Arc<dyn Engine>);
+
+impl Store {
+    /// Wraps an engine.
+    pub fn new(engine: impl Engine) -> Self {
+        Self(Arc::new(engine))
+    }
+
+    /// Runs a unit of work; its changes are durable once this returns.
+    ///
+    /// # Errors
+    ///
+    /// The unit's own refusal, or a failed database as one; either way nothing was changed.
+    pub async fn run<U: Unit>(&self, unit: U) -> Result<U::Done, U::Refusal> {
+        let outcome = Outcome::default();
+        self.0.write(outcome.job(unit)).await?;
+        outcome.take()
+    }
+
+    /// Runs a unit of work that only reads.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Store::run`].
+    pub async fn read<U: Unit>(&self, unit: U) -> Result<U::Done, U::Refusal> {
+        let outcome = Outcome::default();
+        self.0.read(outcome.job(unit)).await?;
+        outcome.take()
+    }
+}
+
+/// Where a job leaves what its unit returned.
+struct Outcome<U: Unit>(Slot<U>);
+
+type Slot<U> = Arc<Mutex<Option<Result<<U as Unit>::Done, <U as Unit>::Refusal>>>>;
+
+struct Errand<U: Unit> {
+    unit: U,
+    slot: Slot<U>,
+}
+
+impl<U: Unit> Default for Outcome<U> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
+
+impl<U: Unit> Outcome<U> {
+    fn job(&self, unit: U) -> Box<dyn Job> {
+        Box::new(Errand { unit, slot: Arc::clone(&self.0) })
+    }
+
+    fn take(self) -> Result<U::Done, U::Refusal> {
+        let outcome = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        outcome.unwrap_or_else(|| Err(StoreError::Closed.into()))
+    }
+}
+
+#[async_trait]
+impl<U: Unit> Job for Errand<U> {
+    async fn run(&mut self, tx: &mut dyn Tx) -> bool {
+        let outcome = self.unit.run(tx).await;
+        let keep = outcome.is_ok();
+        *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
+        keep
+    }
+}
