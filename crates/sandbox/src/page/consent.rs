@@ -1,0 +1,99 @@
+//! `POST /{face}/consent`: a person allows all, a part or nothing.
+
+use askama::Template;
+use axum::{
+    extract::{RawForm, State},
+    http::StatusCode,
+    response::{IntoResponse, Redirect, Response},
+};
+
+use super::{Frame, OnFace, login::show_expired, show, show_error};
+use crate::{
+    face::{Face, Scope},
+    fault::Fault,
+    ledger::{Account, Code, Pending},
+    params::Params,
+    sandbox::Sandbox,
+};
+
+#[derive(Template)]
+#[template(path = "consent.html")]
+struct ConsentPage<'a> {
+    frame: Frame,
+    face: &'a Face,
+    app_name: &'a str,
+    action: String,
+    handle: &'a str,
+    account: &'a str,
+    scopes: &'a [&'a Scope],
+    trouble: bool,
+    choices: &'a [(&'a str, &'a str, Option<Fault>)],
+}
+
+pub(super) fn show_consent(sandbox: &Sandbox, pending: &Pending, handle: &str) -> Response {
+    let face = pending.face;
+    let page = ConsentPage {
+        frame: Frame::of(sandbox, face),
+        face,
+        app_name: sandbox.app_name(),
+        action: sandbox.url(&format!("{}/consent", face.slug)).path().to_owned(),
+        handle,
+        account: pending.account.as_ref().map_or("", |account| &account.name),
+        scopes: &pending.scopes,
+        trouble: sandbox.fault(face).is_some(),
+        choices: Fault::CHOICES,
+    };
+    show(StatusCode::OK, &page)
+}
+
+/// Answers the waiting request, once, and sends the browser back to the app.
+pub(super) async fn consent(State(sandbox): State<Sandbox>, OnFace(face): OnFace, RawForm(body): RawForm) -> Response {
+    let params = Params::parse(&body);
+    let (Ok(Some(handle)), Ok(Some(decision))) = (params.one("handle"), params.one("decision")) else {
+        return show_error(&sandbox, StatusCode::BAD_REQUEST, "The form is incomplete.");
+    };
+    let Some((pending, account)) = take_signed_in(&sandbox, face, handle) else { return show_expired(&sandbox) };
+    make_trouble(&sandbox, face, &account, &params);
+    let ticked: Vec<_> = params.all("scope").collect();
+    let scopes: Vec<_> = pending.scopes.iter().copied().filter(|scope| ticked.contains(&scope.name)).collect();
+    let answer = if decision == "approve" && !scopes.is_empty() {
+        approve(&sandbox, pending, account, scopes)
+    } else {
+        pending.return_address.send(&[("error", "access_denied")])
+    };
+    answer.into_response()
+}
+
+fn take_signed_in(sandbox: &Sandbox, face: &Face, handle: &str) -> Option<(Pending, Account)> {
+    let mut ledger = sandbox.ledger();
+    let pending = ledger.pending(face, handle, sandbox.now())?.clone();
+    let account = pending.account.clone()?;
+    ledger.take_pending(handle);
+    Some((pending, account))
+}
+
+/// What the page's "make trouble" part asks for; without it, everything stays as it was set.
+fn make_trouble(sandbox: &Sandbox, face: &Face, account: &Account, params: &Params) {
+    if params.all("revoke_earlier").next().is_some() {
+        sandbox.revoke_account(face, &account.name);
+    }
+    let chosen = params.all("trouble").next();
+    if let Some((_, _, fault)) = Fault::CHOICES.iter().find(|(value, ..)| chosen == Some(*value)) {
+        sandbox.set_fault(face, *fault);
+    }
+}
+
+fn approve(sandbox: &Sandbox, pending: Pending, account: Account, scopes: Vec<&'static Scope>) -> Redirect {
+    let code = sandbox.draw_secret();
+    let issued = Code {
+        face: pending.face,
+        redirect_uri: pending.return_address.redirect_uri.clone(),
+        challenge: pending.challenge,
+        account,
+        scopes,
+        added_at: sandbox.now(),
+        spent_for: None,
+    };
+    sandbox.ledger().add_code(&code, issued);
+    pending.return_address.send(&[("code", &code)])
+}

@@ -1,0 +1,186 @@
+//! The handle: what a caller can do with a running sandbox.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use axum::{Router, extract::DefaultBodyLimit};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use jiff::Timestamp;
+use secrecy::ExposeSecret;
+use url::Url;
+
+use crate::{
+    channel,
+    config::{Clock, Entropy, SandboxConfig},
+    digest::Digest,
+    face::Face,
+    fault::Fault,
+    ledger::{Grant, Ledger},
+    page,
+};
+
+/// The largest body that is read.
+const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// An authorization server with many faces. A clone is the same sandbox.
+#[derive(Clone)]
+pub struct Sandbox(Arc<Inner>);
+
+struct Inner {
+    base_url: Url,
+    app_name: String,
+    client: Client,
+    redirect_uris: Vec<Url>,
+    access_token_ttl: Duration,
+    code_ttl: Duration,
+    clock: Clock,
+    entropy: Entropy,
+    ledger: Mutex<Ledger>,
+    faults: Mutex<HashMap<&'static str, Fault>>,
+}
+
+/// The one client that every face knows.
+pub(crate) struct Client {
+    pub(crate) id: String,
+    pub(crate) secret: Digest,
+}
+
+/// An address that a client needs to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// Where the browser begins.
+    Authorize,
+    /// Where codes and refresh tokens become access tokens.
+    Token,
+    /// Where a token is revoked.
+    Revoke,
+    /// Where an access token tells whose account it opens.
+    Userinfo,
+}
+
+impl Sandbox {
+    /// A sandbox without any grants, that behaves well.
+    #[must_use]
+    pub fn new(config: SandboxConfig, clock: Clock, entropy: Entropy) -> Self {
+        let secret = Digest::of(config.client_secret.expose_secret());
+        Self(Arc::new(Inner {
+            base_url: config.base_url,
+            app_name: config.app_name,
+            client: Client { id: config.client_id, secret },
+            redirect_uris: config.redirect_uris,
+            access_token_ttl: config.access_token_ttl,
+            code_ttl: config.code_ttl,
+            clock,
+            entropy,
+            ledger: Mutex::new(Ledger::new()),
+            faults: Mutex::default(),
+        }))
+    }
+
+    /// All routes, for the caller to nest under the path of its `base_url`.
+    pub fn router(&self) -> Router {
+        let routes = page::routes().merge(channel::routes(self));
+        routes.layer(DefaultBodyLimit::max(MAX_BODY_BYTES)).with_state(self.clone())
+    }
+
+    /// The public address of an endpoint of a face.
+    #[must_use]
+    pub fn endpoint(&self, face: &Face, endpoint: Endpoint) -> Url {
+        let name = match endpoint {
+            Endpoint::Authorize => "authorize",
+            Endpoint::Token => "token",
+            Endpoint::Revoke => "revoke",
+            Endpoint::Userinfo => "userinfo",
+        };
+        self.url(&format!("{}/{name}", face.slug))
+    }
+
+    /// The issuer of a face: what `iss` says in its answers (RFC 9207).
+    #[must_use]
+    pub fn issuer(&self, face: &Face) -> Url {
+        self.url(face.slug)
+    }
+
+    /// From now on this goes wrong at the face, or nothing.
+    pub fn set_fault(&self, face: &Face, fault: Option<Fault>) {
+        let mut faults = lock(&self.0.faults);
+        match fault {
+            Some(fault) => faults.insert(face.slug, fault),
+            None => faults.remove(face.slug),
+        };
+    }
+
+    /// What goes wrong at the face now.
+    #[must_use]
+    pub fn fault(&self, face: &Face) -> Option<Fault> {
+        lock(&self.0.faults).get(face.slug).copied()
+    }
+
+    /// Revokes all that an account gave, behind the app's back, as its owner could in the provider's own settings.
+    /// `name` is what was typed on the sign-in page. Answers how many live grants there were.
+    pub fn revoke_account(&self, face: &Face, name: &str) -> usize {
+        self.ledger().revoke_account(face, &face.account_id(name))
+    }
+
+    /// The last grants of a face, revoked ones too, oldest first.
+    #[must_use]
+    pub fn grants(&self, face: &Face) -> Vec<Grant> {
+        self.ledger().grants(face)
+    }
+
+    pub(crate) fn url(&self, path: &str) -> Url {
+        let mut url = self.0.base_url.clone();
+        url.set_path(&format!("{}/{path}", self.0.base_url.path().trim_end_matches('/')));
+        url
+    }
+
+    pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        lock(&self.0.ledger)
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.0.clock)()
+    }
+
+    /// A secret of 256 random bits.
+    pub(crate) fn draw_secret(&self) -> String {
+        let mut bytes = [0; 32];
+        (self.0.entropy)(&mut bytes);
+        BASE64_URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.0.client
+    }
+
+    pub(crate) fn app_name(&self) -> &str {
+        &self.0.app_name
+    }
+
+    pub(crate) fn redirect_uris(&self) -> &[Url] {
+        &self.0.redirect_uris
+    }
+
+    pub(crate) fn access_token_ttl(&self) -> Duration {
+        self.0.access_token_ttl
+    }
+
+    pub(crate) fn code_ttl(&self) -> Duration {
+        self.0.code_ttl
+    }
+}
+
+impl fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sandbox").field("base_url", &self.0.base_url.as_str()).finish_non_exhaustive()
+    }
+}
+
+/// A panic elsewhere leaves nothing half done here, so a poisoned lock is a good lock.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,209 @@
+//! A browser and an app's server in one, with a clock that stands still and entropy that counts.
+#![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, AtomicU64, Ordering},
+};
+use std::time::Duration;
+
+use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use axum::{Router, body::Body};
+use http_body_util::BodyExt;
+use jiff::Timestamp;
+use serde_json::Value;
+use terra_auth_sandbox::{Face, Sandbox, SandboxConfig};
+use tower::ServiceExt;
+use url::{Url, form_urlencoded};
+
+pub(crate) const CLIENT_ID: &str = "demo-app";
+pub(crate) const CLIENT_SECRET: &str = "test-key-not-a-secret";
+pub(crate) const CALLBACK: &str = "https://app.example/callback?from=sandbox";
+/// The pair of RFC 7636, appendix B.
+pub(crate) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+pub(crate) const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+pub(crate) type Pairs<'a> = [(&'a str, &'a str)];
+
+pub(crate) struct App {
+    pub(crate) sandbox: Sandbox,
+    router: Router,
+    seconds: Arc<AtomicI64>,
+}
+
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+impl App {
+    pub(crate) fn start() -> Self {
+        let config = SandboxConfig {
+            base_url: url("http://sandbox.example/sandbox"),
+            app_name: "Acme <Health>".to_owned(),
+            client_id: CLIENT_ID.to_owned(),
+            client_secret: CLIENT_SECRET.into(),
+            redirect_uris: vec![url("https://app.example/other"), url(CALLBACK)],
+            access_token_ttl: Duration::from_hours(8),
+            code_ttl: Duration::from_mins(10),
+        };
+        let seconds = Arc::new(AtomicI64::new(1_893_456_000));
+        let clock = Arc::clone(&seconds);
+        let clock = Arc::new(move || Timestamp::from_second(clock.load(Ordering::Relaxed)).unwrap());
+        let drawn = AtomicU64::new(1);
+        let entropy = Arc::new(move |bytes: &mut [u8]| {
+            bytes[..8].copy_from_slice(&drawn.fetch_add(1, Ordering::Relaxed).to_le_bytes());
+        });
+        let sandbox = Sandbox::new(config, clock, entropy);
+        Self { router: Router::new().nest("/sandbox", sandbox.router()), sandbox, seconds }
+    }
+
+    pub(crate) fn pass(&self, seconds: i64) {
+        self.seconds.fetch_add(seconds, Ordering::Relaxed);
+    }
+
+    pub(crate) async fn call(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        Answer { status: parts.status, headers: parts.headers, text: String::from_utf8(body.to_vec()).unwrap() }
+    }
+
+    pub(crate) async fn get(&self, path: &str, authorization: Option<&str>) -> Answer {
+        let mut request = Request::get(format!("/sandbox/{path}"));
+        if let Some(value) = authorization {
+            request = request.header(header::AUTHORIZATION, value);
+        }
+        self.call(request.body(Body::empty()).unwrap()).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, form: &Pairs<'_>, authorization: Option<&str>) -> Answer {
+        let mut request = Request::builder().method(Method::POST).uri(format!("/sandbox/{path}"));
+        request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        if let Some(value) = authorization {
+            request = request.header(header::AUTHORIZATION, value);
+        }
+        self.call(request.body(Body::from(encode(form))).unwrap()).await
+    }
+
+    pub(crate) async fn authorize(&self, face: &Face, request: &Pairs<'_>) -> Answer {
+        self.get(&format!("{}/authorize?{}", face.slug, encode(request)), None).await
+    }
+
+    /// Opens the sign-in page and answers its hidden handle.
+    pub(crate) async fn arrive(&self, face: &Face, scope: &str) -> String {
+        let page = self.authorize(face, &with(&good_request(), "scope", scope)).await;
+        assert_eq!(page.status, StatusCode::OK, "{}", page.text);
+        page.handle()
+    }
+
+    /// Signs in as `name` and answers the handle.
+    pub(crate) async fn sign_in(&self, face: &Face, scope: &str, name: &str) -> String {
+        let handle = self.arrive(face, scope).await;
+        let page = self.post(&format!("{}/login", face.slug), &[("handle", &handle), ("account", name)], None).await;
+        assert_eq!(page.status, StatusCode::OK, "{}", page.text);
+        page.handle()
+    }
+
+    /// Goes through the pages as "demo", ticks these scopes and answers where the browser was sent.
+    pub(crate) async fn decide(&self, face: &Face, decision: &str, ticked: &[&str]) -> Url {
+        let asked = ticked.join(face.scope_separator.encode_utf8(&mut [0; 4]));
+        let handle = self.sign_in(face, &asked, "demo").await;
+        let mut form = vec![("handle", handle.as_str()), ("decision", decision)];
+        form.extend(ticked.iter().map(|scope| ("scope", *scope)));
+        self.post(&format!("{}/consent", face.slug), &form, None).await.location()
+    }
+
+    pub(crate) async fn code(&self, face: &Face, scopes: &[&str]) -> String {
+        param(&self.decide(face, "approve", scopes).await, "code").unwrap()
+    }
+
+    /// A token call with the client's id and secret in the body.
+    pub(crate) async fn token(&self, face: &Face, form: &Pairs<'_>) -> Answer {
+        let client = [("client_id", CLIENT_ID), ("client_secret", CLIENT_SECRET)];
+        self.post(&format!("{}/token", face.slug), &[form, &client].concat(), None).await
+    }
+
+    pub(crate) async fn exchange(&self, face: &Face, code: &str) -> Answer {
+        self.token(face, &good_exchange(code)).await
+    }
+
+    pub(crate) async fn refresh(&self, face: &Face, token: &str) -> Answer {
+        self.token(face, &[("grant_type", "refresh_token"), ("refresh_token", token)]).await
+    }
+
+    /// A token answer for everything that a face can grant.
+    pub(crate) async fn connect(&self, face: &Face) -> Value {
+        let scopes: Vec<_> = face.scopes.iter().map(|scope| scope.name).collect();
+        let code = self.code(face, &scopes).await;
+        self.exchange(face, &code).await.json()
+    }
+
+    pub(crate) async fn userinfo(&self, face: &Face, token: &str) -> Answer {
+        self.get(&format!("{}/userinfo", face.slug), Some(&format!("Bearer {token}"))).await
+    }
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
+    }
+
+    /// The `error` of a refusal, with its status.
+    pub(crate) fn refusal(&self) -> (u16, String) {
+        (self.status.as_u16(), text(&self.json(), "error"))
+    }
+
+    pub(crate) fn location(&self) -> Url {
+        assert_eq!(self.status, StatusCode::SEE_OTHER, "{}", self.text);
+        url(self.header("location"))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    fn handle(&self) -> String {
+        let (_, rest) = self.text.split_once(r#"name="handle" value=""#).unwrap();
+        rest.split('"').next().unwrap().to_owned()
+    }
+}
+
+pub(crate) fn good_request() -> Vec<(&'static str, &'static str)> {
+    vec![
+        ("response_type", "code"),
+        ("client_id", CLIENT_ID),
+        ("redirect_uri", CALLBACK),
+        ("state", "a state & more"),
+        ("code_challenge", CHALLENGE),
+        ("code_challenge_method", "S256"),
+    ]
+}
+
+pub(crate) fn good_exchange(code: &str) -> Vec<(&str, &str)> {
+    vec![("grant_type", "authorization_code"), ("code", code), ("redirect_uri", CALLBACK), ("code_verifier", VERIFIER)]
+}
+
+/// The pairs with one replaced, or left out if it is empty.
+pub(crate) fn with<'a>(pairs: &Pairs<'a>, name: &'a str, value: &'a str) -> Vec<(&'a str, &'a str)> {
+    let mut pairs: Vec<_> = pairs.iter().copied().filter(|(key, _)| *key != name).collect();
+    pairs.extend((!value.is_empty()).then_some((name, value)));
+    pairs
+}
+
+pub(crate) fn param(url: &Url, name: &str) -> Option<String> {
+    url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+}
+
+pub(crate) fn text(json: &Value, field: &str) -> String {
+    json[field].as_str().unwrap_or_else(|| panic!("no {field} in {json}")).to_owned()
+}
+
+fn encode(pairs: &Pairs<'_>) -> String {
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
+}
+
+fn url(text: &str) -> Url {
+    Url::parse(text).unwrap()
+}

@@ -1,0 +1,9 @@
+//! Whole flows through the sandbox's router, as a browser and an app's server would make them.
+
+mod app;
+mod authorize;
+mod consent;
+mod faults;
+mod pages;
+mod revoke;
+mod token;

@@ -1,0 +1,66 @@
+use axum::http::StatusCode;
+use terra_auth_sandbox::{Endpoint, Face, faces};
+
+use crate::app::{App, good_request};
+
+#[tokio::test]
+async fn every_page_is_strict_about_what_it_may_load() {
+    let app = App::start();
+    let handle = app.arrive(&Face::FITBIT, "sleep").await;
+    let login = app.authorize(&Face::FITBIT, &good_request()).await;
+    let consent = app.post("fitbit/login", &[("handle", &handle), ("account", "demo")], None).await;
+    let error = app.get("fitbit/authorize", None).await;
+
+    for page in [login, consent, error] {
+        let policy = page.header("content-security-policy");
+        assert!(policy.starts_with("default-src 'none'; style-src 'self';"), "{policy}");
+        assert!(!policy.contains("form-action"), "Chromium would block the way back to the app");
+        assert_eq!((page.header("cache-control"), page.header("referrer-policy")), ("no-store", "no-referrer"));
+        assert!(!page.text.contains("<script") && !page.text.contains("style="), "{}", page.text);
+        assert_eq!(page.text.matches("<h1>").count(), 1);
+        assert!(page.text.contains("no real data"));
+    }
+}
+
+#[tokio::test]
+async fn the_consent_page_names_the_app_as_text() {
+    let app = App::start();
+    let handle = app.arrive(&Face::FITBIT, "sleep").await;
+    let page = app.post("fitbit/login", &[("handle", &handle), ("account", "demo")], None).await;
+
+    assert!(page.text.contains("Acme &#60;Health&#62;"), "{}", page.text);
+    assert!(!page.text.contains("Acme <Health>"));
+}
+
+#[tokio::test]
+async fn the_stylesheet_knows_every_accent_and_the_pages_know_the_stylesheet() {
+    let app = App::start();
+    let sheet = app.get("assets/sandbox.css", None).await;
+    let page = app.authorize(&Face::OURA, &good_request()).await;
+
+    assert_eq!((sheet.status, sheet.header("content-type")), (StatusCode::OK, "text/css; charset=utf-8"));
+    assert!(page.text.contains(r#"href="/sandbox/assets/sandbox.css""#));
+    assert!(page.text.contains(r#"class="face-oura""#));
+    for face in faces() {
+        assert!(sheet.text.contains(&format!(".face-{} {{ --accent: {}; }}", face.slug, face.accent)));
+    }
+}
+
+#[test]
+fn endpoints_lie_under_the_base_url() {
+    let sandbox = App::start().sandbox;
+    let urls = [Endpoint::Authorize, Endpoint::Token, Endpoint::Revoke, Endpoint::Userinfo]
+        .map(|endpoint| sandbox.endpoint(&Face::OURA, endpoint).to_string());
+
+    assert_eq!(urls[0], "http://sandbox.example/sandbox/oura/authorize");
+    assert_eq!(urls[1], "http://sandbox.example/sandbox/oura/token");
+    assert_eq!(urls[2], "http://sandbox.example/sandbox/oura/revoke");
+    assert_eq!(urls[3], "http://sandbox.example/sandbox/oura/userinfo");
+}
+
+#[test]
+fn the_handle_shows_no_secret() {
+    let shown = format!("{:?}", App::start().sandbox);
+
+    assert_eq!(shown, r#"Sandbox { base_url: "http://sandbox.example/sandbox", .. }"#);
+}
