@@ -1,7 +1,7 @@
 use crate::error::MalformedHeader;
 use crate::sign::Code;
 
-/// Room for [`MAX_SIGNATURES`] and as many of other schemes.
+/// Room for [`MAX_SIGNATURES`] and some of other schemes.
 const MAX_LEN: usize = 1024;
 
 /// A rotation needs two.
