@@ -1,0 +1,127 @@
+//! The keys of one environment and where they come from.
+//!
+//! 1. The process environment, if it holds both `TERRA_DEV_ID` and `TERRA_API_KEY`. With one of the two, loading fails.
+//! 2. Else the file `.env.terra.<environment>`, or where that is absent `.env.<environment>`.
+//!
+//! Whichever it is, *every* value comes from it: a dev-id never meets a key, or a key an address, from elsewhere. Keys that
+//! belong to another environment are refused: the process environment's when `TERRA_ENV` names another one, and any that
+//! another environment's file beside it holds too. An empty variable counts as absent.
+
+use std::{fmt, path::Path, path::PathBuf};
+
+use terra_auth_types::{ApiKey, DevId, Environment, SigningSecret};
+use url::Url;
+
+pub use error::{CredentialsError, Place};
+
+mod error;
+mod file;
+mod hosts;
+mod load;
+mod settings;
+
+/// The names of the variables, in the process environment and in the files.
+pub const DEV_ID: &str = "TERRA_DEV_ID";
+/// Secret.
+pub const API_KEY: &str = "TERRA_API_KEY";
+/// Secret; verifies webhooks. Optional.
+pub const SIGNING_SECRET: &str = "TERRA_SIGNING_SECRET";
+/// Optional; the hosted API unless given.
+pub const API_URL: &str = "TERRA_API_URL";
+/// Optional.
+pub const WIDGET_URL: &str = "TERRA_WIDGET_URL";
+/// Optional.
+pub const STREAMING_URL: &str = "TERRA_STREAMING_URL";
+/// Says which environment the process environment's keys belong to. Optional.
+pub const ENV: &str = "TERRA_ENV";
+
+/// The keys of one environment, and the addresses they are for.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// Whose they are.
+    pub environment: Environment,
+    /// The public half.
+    pub dev_id: DevId,
+    /// The secret half.
+    pub api_key: ApiKey,
+    /// Verifies webhooks; no call needs it.
+    pub signing_secret: Option<SigningSecret>,
+    /// The API, such as `https://api.tryterra.co/v2`.
+    pub api_url: Url,
+    /// Where the widget's pages are. A session's own URL counts; this is for what must know them before, such as a CSP.
+    pub widget_url: Url,
+    /// The streaming socket's host, such as `wss://streaming.tryterra.co`.
+    pub streaming_url: Url,
+    /// Where all of this comes from.
+    pub source: Source,
+    /// What works but should be mended, for people.
+    pub notices: Vec<String>,
+}
+
+/// Where credentials come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The program made them itself.
+    Program,
+    /// The process environment.
+    Process,
+    /// A credential file.
+    File(PathBuf),
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Program => f.write_str("the program"),
+            Self::Process => f.write_str("the process environment"),
+            Self::File(file) => file.display().fmt(f),
+        }
+    }
+}
+
+impl Credentials {
+    /// Keys from elsewhere, such as a vault, for the hosted API.
+    #[must_use]
+    pub fn new(environment: Environment, dev_id: DevId, api_key: ApiKey) -> Self {
+        let hosts = hosts::Hosts::published();
+        Self {
+            environment,
+            dev_id,
+            api_key,
+            signing_secret: None,
+            api_url: hosts.api,
+            widget_url: hosts.widget,
+            streaming_url: hosts.streaming,
+            source: Source::Program,
+            notices: Vec::new(),
+        }
+    }
+
+    /// Loads from the process environment and the working directory.
+    ///
+    /// # Errors
+    ///
+    /// [`CredentialsError`] names the file, line or variable to mend, and never shows a value.
+    pub fn load(environment: Environment) -> Result<Self, CredentialsError> {
+        Self::load_from(environment, Path::new(""), &|name| std::env::var(name).ok())
+    }
+
+    /// Loads from `vars`, which stand for the process environment, and the files in `dir`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Credentials::load`].
+    pub fn load_from(
+        environment: Environment,
+        dir: &Path,
+        vars: &impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, CredentialsError> {
+        load::load(environment, dir, vars)
+    }
+}
+
+/// The credential file of `environment`.
+#[must_use]
+pub fn file_name(environment: Environment) -> String {
+    format!(".env.terra.{environment}")
+}

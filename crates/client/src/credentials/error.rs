@@ -1,0 +1,126 @@
+use std::{fmt, io, path::PathBuf};
+
+use terra_auth_types::Environment;
+
+use super::{API_KEY, DEV_ID, ENV, Source, file_name};
+
+/// Why there are no credentials. Names files, lines and variables, never a value.
+#[derive(Debug, thiserror::Error)]
+pub enum CredentialsError {
+    /// Neither the process environment nor a file has keys.
+    #[error(
+        "no keys for {environment}: neither {} nor {} exists; \
+         run `terra-auth setup-environment --env {environment}`, or set {DEV_ID} and {API_KEY}",
+        file.display(), older.display()
+    )]
+    NoFile {
+        /// Whose keys were asked for.
+        environment: Environment,
+        /// The file that was looked for first.
+        file: PathBuf,
+        /// The file that was looked for next.
+        older: PathBuf,
+    },
+    /// A file is there but cannot be read.
+    #[error("could not read {}", file.display())]
+    Unreadable {
+        /// Which one.
+        file: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A line of a file is not `KEY=value`.
+    #[error("{}:{line}: {problem}", file.display())]
+    Malformed {
+        /// Which file.
+        file: PathBuf,
+        /// Which line, counted from one.
+        line: usize,
+        /// What is wrong and what to do.
+        problem: &'static str,
+    },
+    /// A variable is not set.
+    #[error("{place}: {key} is missing; add it there, or run `terra-auth setup-environment --env {environment}`")]
+    Missing {
+        /// Whose keys were asked for.
+        environment: Environment,
+        /// Where it was looked for.
+        place: Place,
+        /// Which one.
+        key: &'static str,
+    },
+    /// The process environment has half a pair, which is never completed from a file.
+    #[error(
+        "the process environment has {present} but not {missing}; set both there, or neither to use {}",
+        file_name(*environment)
+    )]
+    HalfPair {
+        /// Whose keys were asked for.
+        environment: Environment,
+        /// The half that is there.
+        present: &'static str,
+        /// The half that is not.
+        missing: &'static str,
+    },
+    /// A value cannot be used.
+    #[error("{place}: {key} {problem}")]
+    Invalid {
+        /// Where it stands.
+        place: Place,
+        /// Which one.
+        key: &'static str,
+        /// What is wrong and what to do.
+        problem: &'static str,
+    },
+    /// The process environment holds another environment's keys.
+    #[error(
+        "asked for {asked}, but the process environment holds keys of {held} (by its {ENV}); \
+         unset them, or ask for {held}"
+    )]
+    OtherEnvironment {
+        /// Whose keys were asked for.
+        asked: Environment,
+        /// What `TERRA_ENV` says.
+        held: String,
+    },
+    /// Another environment's file has the same key, so it is not known whose it is.
+    #[error(
+        "asked for {asked}, but {key} from {place} also stands in {other}'s file {}; \
+         each environment has keys of its own: mend the wrong one",
+        file.display()
+    )]
+    SharedKey {
+        /// Whose keys were asked for.
+        asked: Environment,
+        /// Which of the two keys.
+        key: &'static str,
+        /// Where it was loaded from.
+        place: Place,
+        /// Who else has it.
+        other: Environment,
+        /// And where.
+        file: PathBuf,
+    },
+}
+
+/// Where a value stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The file, or the process environment.
+    pub source: Source,
+    /// The line of a file, counted from one.
+    pub line: Option<usize>,
+}
+
+impl From<Source> for Place {
+    fn from(source: Source) -> Self {
+        Self { source, line: None }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.source.fmt(f)?;
+        self.line.map_or(Ok(()), |line| write!(f, ":{line}"))
+    }
+}

@@ -1,0 +1,142 @@
+//! Reads a credential file line by line, so that an error can name the line.
+
+use std::{
+    cell::Cell,
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
+
+use super::CredentialsError;
+
+/// No credential file is longer; whatever is, is something else.
+const LONGEST: u64 = 64 * 1024;
+
+/// `KEY=value`, and the line where it begins.
+pub(super) struct Entry {
+    pub(super) line: usize,
+    pub(super) key: String,
+    pub(super) value: String,
+}
+
+/// What a file says, or `None` if there is no such file.
+pub(super) fn read(file: &Path) -> Result<Option<Vec<Entry>>, CredentialsError> {
+    let text = match File::open(file).and_then(text) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(CredentialsError::Unreadable { file: file.to_owned(), source }),
+    };
+    let malformed = |(line, problem)| CredentialsError::Malformed { file: file.to_owned(), line, problem };
+    entries(&text).map(Some).map_err(malformed)
+}
+
+fn text(file: File) -> io::Result<String> {
+    let mut text = String::new();
+    if file.take(LONGEST + 1).read_to_string(&mut text)? as u64 > LONGEST {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "longer than 64 KiB"));
+    }
+    Ok(text)
+}
+
+const NOT_AN_ENTRY: &str = "is not KEY=value; quote a value that has spaces, and close every quote";
+const EXPANDED: &str = "has a `$`, which would be replaced by another variable; put the value in single quotes";
+const TWICE: &str = "sets a key that an earlier line has set; delete one of them";
+
+/// The error of the parser holds the line's text, so it is left behind.
+fn entries(text: &str) -> Result<Vec<Entry>, (usize, &'static str)> {
+    // The parser wants no byte order mark, and a line break after a space.
+    let text = format!("{}\n", text.trim_start_matches('\u{feff}'));
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let taken = Cell::new(0);
+    let mut parsed = dotenvy::from_read_iter(LineByLine { rest: text.as_bytes(), taken: &taken });
+    let mut entries: Vec<Entry> = Vec::new();
+    loop {
+        let start = taken.get() + lines[taken.get()..].iter().take_while(|line| is_idle(line)).count();
+        let Some(entry) = parsed.next() else { return Ok(entries) };
+        let (key, value) = entry.map_err(|_| (start + 1, NOT_AN_ENTRY))?;
+        let written = lines[start..taken.get()].concat();
+        if key.starts_with("TERRA_") && expands(&written) {
+            return Err((start + 1, EXPANDED));
+        }
+        if key.starts_with("TERRA_") && entries.iter().any(|earlier| earlier.key == key) {
+            return Err((start + 1, TWICE));
+        }
+        entries.push(Entry { line: start + 1, key, value });
+    }
+}
+
+fn is_idle(line: &str) -> bool {
+    line.trim().is_empty() || line.trim_start().starts_with('#')
+}
+
+/// The parser fills in variables, even from the process environment: a key with a `$` would be another key.
+fn expands(written: &str) -> bool {
+    let value = written.split_once('=').map_or("", |(_, value)| value.trim_start());
+    value.contains('$') && !value.starts_with('\'')
+}
+
+/// Gives one line at a time and counts them.
+struct LineByLine<'a> {
+    rest: &'a [u8],
+    taken: &'a Cell<usize>,
+}
+
+impl Read for LineByLine<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let line = self.rest.iter().position(|byte| *byte == b'\n').map_or(self.rest.len(), |end| end + 1);
+        let length = line.min(buffer.len());
+        let (now, rest) = self.rest.split_at(length);
+        buffer[..length].copy_from_slice(now);
+        self.rest = rest;
+        self.taken.set(self.taken.get() + usize::from(now.ends_with(b"\n")));
+        Ok(length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{EXPANDED, NOT_AN_ENTRY, TWICE, entries};
+
+    fn read(text: &str) -> Result<Vec<(usize, String, String)>, (usize, &'static str)> {
+        Ok(entries(text)?.into_iter().map(|entry| (entry.line, entry.key, entry.value)).collect())
+    }
+
+    fn entry(line: usize, key: &str, value: &str) -> (usize, String, String) {
+        (line, key.to_owned(), value.to_owned())
+    }
+
+    #[test]
+    fn every_entry_knows_its_line() {
+        let text =
+            "\u{feff}# keys\r\n\nTERRA_DEV_ID=acme # ours\r\nOTHER=\"two\nlines\"\n  # more\nexport A='b c'\nB=1 ";
+        let expected = [
+            entry(3, "TERRA_DEV_ID", "acme"),
+            entry(4, "OTHER", "two\nlines"),
+            entry(7, "A", "b c"),
+            entry(8, "B", "1"),
+        ];
+        assert_eq!(read(text).unwrap(), expected);
+        assert_eq!(read("").unwrap(), []);
+    }
+
+    #[test]
+    fn a_broken_line_is_named() {
+        assert_eq!(read("A=1\n\nTERRA_API_KEY\n"), Err((3, NOT_AN_ENTRY)));
+        assert_eq!(read("A=1\nB=two words\n"), Err((2, NOT_AN_ENTRY)));
+        assert_eq!(read("# a\nA=\"never closed\nB=1\n"), Err((2, NOT_AN_ENTRY)));
+        assert_eq!(read("TERRA_API_KEY=a\n# b\nTERRA_API_KEY=b\n"), Err((3, TWICE)));
+    }
+
+    #[test]
+    fn a_key_with_a_dollar_is_itself_or_refused() {
+        assert_eq!(read("TERRA_API_KEY=a$HOME\n"), Err((1, EXPANDED)));
+        assert_eq!(read("TERRA_API_KEY=\"a${HOME}\"\n"), Err((1, EXPANDED)));
+        assert_eq!(read("TERRA_API_KEY='a$HOME'\n").unwrap(), [entry(1, "TERRA_API_KEY", "a$HOME")]);
+    }
+
+    #[test]
+    fn a_line_longer_than_a_buffer_is_one_line() {
+        let long = "x".repeat(20_000);
+        assert_eq!(read(&format!("A={long}\nB=1")).unwrap(), [entry(1, "A", &long), entry(2, "B", "1")]);
+    }
+}

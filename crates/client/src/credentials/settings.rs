@@ -1,0 +1,66 @@
+use std::str::FromStr;
+
+use url::Url;
+
+use super::file::Entry;
+use super::{
+    API_KEY, API_URL, CredentialsError, DEV_ID, ENV, Place, SIGNING_SECRET, STREAMING_URL, Source, WIDGET_URL,
+};
+use crate::endpoints::check;
+
+/// The variables of one source, none of them from another.
+pub(super) struct Settings {
+    source: Source,
+    values: Vec<Entry>,
+}
+
+impl Settings {
+    pub(super) fn of_process(vars: &impl Fn(&str) -> Option<String>) -> Self {
+        let names = [DEV_ID, API_KEY, SIGNING_SECRET, API_URL, WIDGET_URL, STREAMING_URL, ENV];
+        let set = |key: &str| Some(Entry { line: 0, key: key.to_owned(), value: vars(key)? });
+        Self { source: Source::Process, values: names.into_iter().filter_map(set).collect() }
+    }
+
+    pub(super) fn of_file(source: Source, values: Vec<Entry>) -> Self {
+        Self { source, values }
+    }
+
+    pub(super) fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// The value, unless absent or empty.
+    pub(super) fn get(&self, key: &str) -> Option<&str> {
+        self.entry(key).map(|entry| entry.value.trim()).filter(|value| !value.is_empty())
+    }
+
+    pub(super) fn place(&self, key: &str) -> Place {
+        let line = self.entry(key).map(|entry| entry.line).filter(|line| *line > 0);
+        Place { source: self.source.clone(), line }
+    }
+
+    /// The value read as `T`, if there is one.
+    pub(super) fn parse<T: FromStr>(
+        &self,
+        key: &'static str,
+        problem: &'static str,
+    ) -> Result<Option<T>, CredentialsError> {
+        let read = |value: &str| value.parse().map_err(|_| self.invalid(key, problem));
+        self.get(key).map(read).transpose()
+    }
+
+    /// An address that keys may be sent to, if there is one. The schemes are the encrypted and the plain one.
+    pub(super) fn address(&self, key: &'static str, schemes: [&str; 2]) -> Result<Option<Url>, CredentialsError> {
+        let url = self.parse::<Url>(key, "is not a URL")?;
+        let checked = url.map(|url| check(&url, schemes).map(|()| url));
+        checked.transpose().map_err(|problem| self.invalid(key, problem))
+    }
+
+    pub(super) fn invalid(&self, key: &'static str, problem: &'static str) -> CredentialsError {
+        CredentialsError::Invalid { place: self.place(key), key, problem }
+    }
+
+    fn entry(&self, key: &str) -> Option<&Entry> {
+        self.values.iter().find(|entry| entry.key == key)
+    }
+}

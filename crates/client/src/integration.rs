@@ -1,0 +1,68 @@
+use serde::{Deserialize, Serialize};
+use terra_auth_types::wire::{self, DataTypes};
+
+use crate::{Client, Error, transport::Call};
+
+impl Client {
+    /// Every provider of the environment, in the order of the widget.
+    ///
+    /// Only the dev-id is sent: with the API key some servers answer an empty list. So this proves no key;
+    /// [`Client::verify_connection`] does. A server without descriptions answers names only.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnreadableAnswer`] if `TERRA_API_URL` is no such API.
+    ///
+    /// Source: "Integrations" in `docs/compatibility.md`.
+    pub async fn list_integrations(&self) -> Result<Vec<Integration>, Error> {
+        let get = |path| Call::get(self.inner.endpoints.api(path)).without_api_key();
+        let transport = &self.inner.transport;
+        match transport.read(&get("integrations/detailed").query("sdk", "true")).await {
+            Ok(wire::IntegrationsDetailed { providers, .. }) => Ok(providers.into_iter().map(Into::into).collect()),
+            Err(Error::NotFound(_) | Error::Gone { .. }) => transport.read(&get("integrations")).await.map(named),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// [`Client::list_integrations`], after a call that only both keys open: "connected, N providers available".
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotAuthenticated`] or [`Error::Forbidden`] for wrong keys.
+    pub async fn verify_connection(&self) -> Result<Vec<Integration>, Error> {
+        self.inner.transport.done(&self.subscriptions_call(0, 1)).await?;
+        self.list_integrations().await
+    }
+}
+
+/// One provider.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Integration {
+    /// The name to show to people.
+    pub name: String,
+    /// The name to use in requests, such as `FITBIT`.
+    pub resource: String,
+    /// URL of a picture.
+    pub logo_url: Option<String>,
+    /// Who manages the provider's API keys, such as `API_KEYS_MANAGED`.
+    pub setup: Option<String>,
+    /// Whether the environment offers it.
+    pub enabled: bool,
+    /// Which kinds of data it has.
+    pub types: DataTypes,
+}
+
+impl From<wire::Integration> for Integration {
+    fn from(integration: wire::Integration) -> Self {
+        let wire::Integration { provider: resource, name, icon: logo_url, setup, enabled, types } = integration;
+        Self { name, resource, logo_url, setup, enabled, types }
+    }
+}
+
+fn named(wire::Integrations { providers, sdk_providers, .. }: wire::Integrations) -> Vec<Integration> {
+    let named = |resource: String| {
+        let (name, types) = (resource.clone(), DataTypes::default());
+        Integration { name, resource, logo_url: None, setup: None, enabled: true, types }
+    };
+    providers.into_iter().chain(sdk_providers).map(named).collect()
+}

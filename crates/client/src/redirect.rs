@@ -1,0 +1,58 @@
+use url::Url;
+
+use crate::endpoints::is_loopback;
+
+/// A link that an end user must not be sent to.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field} {problem}; use https://, or a custom scheme that your app has registered")]
+pub struct InvalidRedirect {
+    /// The request's field, as the wire names it.
+    pub field: &'static str,
+    /// What is wrong with it.
+    pub problem: &'static str,
+}
+
+/// Schemes that a browser runs or opens by itself, so no app can have registered them.
+const NOT_AN_APP: [&str; 10] =
+    ["about", "blob", "data", "file", "ftp", "javascript", "vbscript", "view-source", "ws", "wss"];
+
+/// HTTPS, HTTP on loopback, or an app's deep link.
+pub(crate) fn check(field: &'static str, link: Option<&str>) -> Result<(), InvalidRedirect> {
+    let Some(link) = link else { return Ok(()) };
+    let refused = |problem| Err(InvalidRedirect { field, problem });
+    match Url::parse(link) {
+        Err(_) => refused("is not an absolute URL"),
+        Ok(url) => match url.scheme() {
+            "https" => Ok(()),
+            "http" if is_loopback(&url) => Ok(()),
+            "http" => refused("is not encrypted"),
+            scheme if NOT_AN_APP.contains(&scheme) => refused("has a scheme that no app can open"),
+            _ => Ok(()),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+
+    #[test]
+    fn a_redirect_is_encrypted_or_stays_on_the_machine_or_opens_an_app() {
+        let allowed = |link| check("auth_success_redirect_url", Some(link)).is_ok();
+        for good in ["https://app.example.com/done?a=1", "http://localhost:3000/done", "com.acme.app://connected"] {
+            assert!(allowed(good), "{good}");
+        }
+        for bad in ["http://app.example.com", "javascript:alert(1)", "data:text/html,x", "/done", "", "file:///etc"] {
+            assert!(!allowed(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_the_field_and_what_to_do() {
+        let error = check("auth_failure_redirect_url", Some("http://app.example.com")).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "auth_failure_redirect_url is not encrypted; use https://, or a custom scheme that your app has registered"
+        );
+    }
+}

@@ -1,0 +1,231 @@
+use std::{
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    time::Duration,
+};
+
+use backon::{ExponentialBuilder, Retryable as _};
+use bytes::Bytes;
+use reqwest::{
+    Response, StatusCode,
+    header::{CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION},
+    redirect,
+};
+use serde::{Deserialize, de::DeserializeOwned};
+use terra_auth_types::{ApiKey, wire::Status};
+use url::Url;
+
+pub(crate) use call::Call;
+
+use crate::{Clock, Credentials, CredentialsError, Error, Refusal, endpoints::is_loopback, error::refusal::Cleaner};
+
+mod call;
+mod repeat;
+
+/// How long an attempt may take and how often it is repeated.
+pub(crate) struct Limits {
+    pub(crate) connect_timeout: Duration,
+    pub(crate) timeout: Duration,
+    pub(crate) retries: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { connect_timeout: Duration::from_secs(5), timeout: Duration::from_secs(30), retries: 2 }
+    }
+}
+
+/// Sends calls with the keys, within the limits.
+pub(crate) struct Transport {
+    http: reqwest::Client,
+    keys: HeaderMap,
+    api_key: ApiKey,
+    backoff: ExponentialBuilder,
+    clock: Clock,
+}
+
+/// A whole answer that is no refusal.
+struct Answer {
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Transport {
+    pub(crate) fn new(credentials: &Credentials, limits: &Limits, clock: Clock) -> Result<Self, Error> {
+        let mut http = reqwest::Client::builder()
+            .user_agent(concat!("terra-auth/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(limits.connect_timeout)
+            .timeout(limits.timeout)
+            .redirect(redirect::Policy::none());
+        if is_loopback(&credentials.api_url) {
+            http = http.no_proxy(); // a proxy would see the key that loopback may carry unencrypted
+        }
+        let failed =
+            |source| Error::Network { problem: "TLS could not start for", host: host(&credentials.api_url), source };
+        let backoff = ExponentialBuilder::default().with_min_delay(repeat::FIRST_WAIT).with_max_times(limits.retries);
+        Ok(Self {
+            http: http.build().map_err(failed)?,
+            keys: keys(credentials)?,
+            api_key: credentials.api_key.clone(),
+            backoff: backoff.with_jitter(),
+            clock,
+        })
+    }
+
+    /// The answer to `call`, read as `T`.
+    pub(crate) async fn read<T: DeserializeOwned>(&self, call: &Call) -> Result<T, Error> {
+        let answer = self.send(call).await?;
+        serde_json::from_slice(&answer.body)
+            .map_err(|error| self.unreadable(call, &answer.headers, &misread(&error, &answer)))
+    }
+
+    /// The answer to the first of `calls` whose path the server has. `known` remembers which, and starts there.
+    pub(crate) async fn read_first<T: DeserializeOwned>(
+        &self,
+        known: &AtomicUsize,
+        calls: &[Call],
+    ) -> Result<T, Error> {
+        let missing = |answer: &Result<T, Error>| matches!(answer, Err(Error::NotFound(_) | Error::Gone { .. }));
+        let mut index = known.load(Relaxed);
+        let mut answer = self.read(&calls[index]).await;
+        for _ in 1..calls.len() {
+            if missing(&answer) {
+                index = (index + 1) % calls.len();
+                answer = self.read(&calls[index]).await;
+            }
+        }
+        if !missing(&answer) {
+            known.store(index, Relaxed);
+        }
+        answer
+    }
+
+    /// Sends `call` and does not care what the answer says beside success.
+    pub(crate) async fn done(&self, call: &Call) -> Result<(), Error> {
+        self.send(call).await.map(drop)
+    }
+
+    async fn send(&self, call: &Call) -> Result<Answer, Error> {
+        (|| self.attempt(call))
+            .retry(self.backoff)
+            .when(|error| repeat::is_safe(call, error))
+            .adjust(repeat::wait)
+            .notify(|error, wait| tracing::warn!(path = call.url.path(), "repeating in {wait:?}: {error}"))
+            .await
+    }
+
+    async fn attempt(&self, call: &Call) -> Result<Answer, Error> {
+        let failed = |source: reqwest::Error| network(&call.url, source);
+        let mut response = self.request(call).send().await.map_err(failed)?;
+        let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
+        tracing::debug!(status = status.as_u16(), "{} {} answered", call.method, call.url.path());
+        if status.is_redirection() || status.is_informational() {
+            return Err(self.unreadable(call, &headers, &redirected(status, &headers)));
+        }
+        let Some(body) = body(&mut response, call.longest_answer).await.map_err(failed)? else {
+            return Err(self.unreadable(call, &headers, &format!("longer than {} bytes", call.longest_answer)));
+        };
+        if status.is_success() && !says_error(&body) {
+            Ok(Answer { headers, body })
+        } else {
+            Err(self.refused(status, &headers, &body))
+        }
+    }
+
+    fn request(&self, call: &Call) -> reqwest::RequestBuilder {
+        let mut headers = self.keys.clone();
+        if !call.needs_api_key {
+            headers.remove(API_KEY);
+        }
+        let request = self.http.request(call.method.clone(), call.url.clone()).headers(headers);
+        match &call.body {
+            Some(body) => request.body(body.clone()),
+            None => request,
+        }
+    }
+
+    fn refused(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
+        let mut refusal = Refusal::read(status, headers, body, &self.cleaner());
+        refusal.retry_after = repeat::retry_after(headers, (self.clock)());
+        refusal.into_error(headers)
+    }
+
+    /// An answer to `call` that is none of this API's.
+    pub(crate) fn unreadable(&self, call: &Call, headers: &HeaderMap, problem: &str) -> Error {
+        let trace_id = self.cleaner().header(headers, "x-terra-trace-id");
+        Error::UnreadableAnswer { host: host(&call.url), problem: self.cleaner().clean(problem), trace_id }
+    }
+
+    fn cleaner(&self) -> Cleaner<'_> {
+        Cleaner { api_key: self.api_key.expose() }
+    }
+}
+
+const API_KEY: &str = "x-api-key";
+
+/// The headers of every call.
+fn keys(credentials: &Credentials) -> Result<HeaderMap, CredentialsError> {
+    let header = |key, text: &str| {
+        let place = || credentials.source.clone().into();
+        let problem = "must be visible ASCII characters";
+        HeaderValue::from_str(text).map_err(|_| CredentialsError::Invalid { place: place(), key, problem })
+    };
+    let mut api_key = header("TERRA_API_KEY", credentials.api_key.expose())?;
+    api_key.set_sensitive(true);
+    let mut headers = HeaderMap::new();
+    headers.insert("dev-id", header("TERRA_DEV_ID", credentials.dev_id.as_str())?);
+    headers.insert(API_KEY, api_key);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Ok(headers)
+}
+
+/// The whole body, or `None` if it is longer than `longest` bytes once unpacked.
+async fn body(response: &mut Response, longest: usize) -> Result<Option<Bytes>, reqwest::Error> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        if body.len() + chunk.len() > longest {
+            return Ok(None);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Some(body.into()))
+}
+
+/// Some calls are published as able to fail with status 200.
+fn says_error(body: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Verdict {
+        status: Status,
+    }
+    serde_json::from_slice::<Verdict>(body).is_ok_and(|verdict| verdict.status == Status::Error)
+}
+
+/// Why `answer` is no such JSON. The values stay out: one may be a token.
+fn misread(error: &serde_json::Error, answer: &Answer) -> String {
+    let kind = answer.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("of no declared type");
+    if error.is_data() {
+        format!("JSON of another shape at line {}, column {}", error.line(), error.column())
+    } else {
+        format!("not JSON but {kind}")
+    }
+}
+
+fn redirected(status: StatusCode, headers: &HeaderMap) -> String {
+    let target =
+        headers.get(LOCATION).and_then(|target| target.to_str().ok()).and_then(|target| Url::parse(target).ok());
+    let target = target.as_ref().map_or_else(|| "elsewhere".to_owned(), |url| format!("to {}", host(url)));
+    format!("{} redirects {target}, which is not followed because the key would travel along", status.as_u16())
+}
+
+fn network(url: &Url, source: reqwest::Error) -> Error {
+    let problem = match () {
+        () if source.is_connect() => "could not reach",
+        () if source.is_timeout() => "no whole answer within the time limit from",
+        () => "lost the connection to",
+    };
+    Error::Network { problem, host: host(url), source: source.without_url() }
+}
+
+fn host(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
