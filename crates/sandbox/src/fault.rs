@@ -69,7 +69,7 @@ pub(crate) async fn misbehave(
             tokio::time::sleep(delay.min(MAX_DELAY)).await;
             next.run(request).await
         }
-        Some(Fault::BrokenJson) => cut_off(next.run(request).await),
+        Some(Fault::BrokenJson) => cut_off(&next.run(request).await),
         Some(Fault::NoRefreshToken) | None => next.run(request).await,
     }
 }
@@ -78,6 +78,6 @@ fn gateway_page(face: &Face) -> Html<String> {
     Html(format!("<!doctype html><title>{0}</title><h1>{0} is taking a break</h1>", face.display_name))
 }
 
-fn cut_off(answer: Response) -> Response {
+fn cut_off(answer: &Response) -> Response {
     (answer.status(), [(header::CONTENT_TYPE, "application/json")], r#"{"access_token":"#).into_response()
 }

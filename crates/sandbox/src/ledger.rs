@@ -1,74 +1,19 @@
 //! What the sandbox remembers. Secrets are kept as digests, and every map forgets its oldest entry when it is full.
 
+mod entry;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
-use url::Url;
 
-use crate::{
-    bounded::Bounded,
-    digest::Digest,
-    face::{Face, Scope},
-    page::ReturnAddress,
-};
+pub use entry::{Account, Grant};
+pub(crate) use entry::{Code, Pending, PresentedCode};
+
+use crate::{bounded::Bounded, digest::Digest, face::Face};
+use entry::is_within;
 
 /// How long a person may take to sign in and to consent.
 const PENDING_TTL: Duration = Duration::from_mins(15);
-
-/// The access that a person gave to the app, from the first token on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Grant {
-    /// The provider.
-    pub face: &'static Face,
-    /// Whose data it opens.
-    pub account: Account,
-    /// What was ticked, in the order of the request.
-    pub scopes: Vec<&'static Scope>,
-    /// How often its refresh token was used.
-    pub refreshes: u32,
-    /// A revoked grant stays in the list, and its tokens are dead.
-    pub revoked: bool,
-}
-
-/// A person's account at one face.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Account {
-    /// As typed on the sign-in page.
-    pub name: String,
-    /// The stable external id, see [`Face::account_id`].
-    pub id: String,
-}
-
-/// An authorization request that waits for a person.
-#[derive(Clone, Debug)]
-pub(crate) struct Pending {
-    pub(crate) face: &'static Face,
-    pub(crate) return_address: ReturnAddress,
-    pub(crate) scopes: Vec<&'static Scope>,
-    pub(crate) challenge: String,
-    pub(crate) account: Option<Account>,
-    pub(crate) added_at: Timestamp,
-}
-
-/// An authorization code, as it was issued.
-#[derive(Debug)]
-pub(crate) struct Code {
-    pub(crate) face: &'static Face,
-    pub(crate) redirect_uri: Url,
-    pub(crate) challenge: String,
-    pub(crate) account: Account,
-    pub(crate) scopes: Vec<&'static Scope>,
-    pub(crate) added_at: Timestamp,
-    /// The grant it was exchanged for, if it was.
-    pub(crate) spent_for: Option<GrantId>,
-}
-
-/// A code as the client presents it.
-pub(crate) struct PresentedCode<'a> {
-    pub(crate) code: &'a str,
-    pub(crate) redirect_uri: &'a str,
-    pub(crate) verifier: &'a str,
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct GrantId(u64);
@@ -226,10 +171,9 @@ impl Ledger {
         }
     }
 
-    /// Revokes every live grant of an account and says how many there were.
-    pub(crate) fn revoke_account(&mut self, face: &Face, account_id: &str) -> usize {
-        let of_account = |grant: &&mut Grant| grant.face == face && grant.account.id == account_id && !grant.revoked;
-        self.grants.values_mut().filter(of_account).map(|grant| grant.revoked = true).count()
+    pub(crate) fn revoke_account(&mut self, face: &Face, account_id: &str) {
+        let of_account = |grant: &&mut Grant| grant.face == face && grant.account.id == account_id;
+        self.grants.values_mut().filter(of_account).for_each(|grant| grant.revoked = true);
     }
 
     /// Oldest first.
@@ -242,28 +186,4 @@ impl Ledger {
             grant.revoked = true;
         }
     }
-}
-
-impl Code {
-    fn check(&self, presented: &PresentedCode<'_>, ttl: Duration, now: Timestamp) -> Result<(), GrantError> {
-        if !is_within(ttl, self.added_at, now) {
-            Err(GrantError::UnknownCode)
-        } else if self.redirect_uri.as_str() != presented.redirect_uri {
-            Err(GrantError::OtherRedirectUri)
-        } else if !Digest::of(presented.verifier).is_written(&self.challenge) {
-            Err(GrantError::WrongVerifier)
-        } else {
-            Ok(())
-        }
-    }
-
-    fn grant(&self) -> Grant {
-        let (account, scopes) = (self.account.clone(), self.scopes.clone());
-        Grant { face: self.face, account, scopes, refreshes: 0, revoked: false }
-    }
-}
-
-/// Whether less than `ttl` has passed. A clock that was set back makes nothing expire.
-fn is_within(ttl: Duration, since: Timestamp, now: Timestamp) -> bool {
-    !Duration::try_from(now.duration_since(since)).is_ok_and(|age| age >= ttl)
 }

@@ -121,9 +121,9 @@ impl Sandbox {
     }
 
     /// Revokes all that an account gave, behind the app's back, as its owner could in the provider's own settings.
-    /// `name` is what was typed on the sign-in page. Answers how many live grants there were.
-    pub fn revoke_account(&self, face: &Face, name: &str) -> usize {
-        self.ledger().revoke_account(face, &face.account_id(name))
+    /// `name` is what was typed on the sign-in page.
+    pub fn revoke_account(&self, face: &Face, name: &str) {
+        self.ledger().revoke_account(face, &face.account_id(name));
     }
 
     /// The last grants of a face, revoked ones too, oldest first.

@@ -78,7 +78,7 @@ fn refresh(sandbox: &Sandbox, face: &'static Face, params: &Params) -> Result<To
         ledger.spend_refresh_token(token);
     }
     ledger.count_refresh(id);
-    issue(sandbox, &mut ledger, id, rotate, asked)
+    issue(sandbox, &mut ledger, id, rotate, asked.as_deref())
 }
 
 /// Draws new tokens for a grant; `scopes` narrows what they open.
@@ -87,7 +87,7 @@ fn issue(
     ledger: &mut Ledger,
     id: GrantId,
     with_refresh_token: bool,
-    scopes: Option<Vec<&'static Scope>>,
+    scopes: Option<&[&'static Scope]>,
 ) -> Result<TokenAnswer, ChannelError> {
     let access_token = sandbox.draw_secret();
     ledger.add_access_token(&access_token, id, sandbox.now());
@@ -101,7 +101,7 @@ fn issue(
         refresh_token,
         token_type: "Bearer",
         expires_in: sandbox.access_token_ttl().as_secs(),
-        scope: grant.face.write_scopes(scopes.as_ref().unwrap_or(&grant.scopes)),
+        scope: grant.face.write_scopes(scopes.unwrap_or(&grant.scopes)),
         user_id: (grant.face.identity == Identity::TokenAnswer).then(|| grant.account.id.clone()),
     })
 }

@@ -130,7 +130,7 @@ impl Face {
         ],
         scope_separator: ' ',
         identity: Identity::Userinfo,
-        accent: "#2b3440",
+        accent: "#47586f",
     };
 
     /// Withings: a comma between the scopes. Its wrapped answers are not imitated.
