@@ -1,0 +1,3 @@
+//! Routes, extractors, widget pages and answers.
+
+pub mod widget;

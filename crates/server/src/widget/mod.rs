@@ -1,0 +1,35 @@
+//! The pages an end user sees while connecting a provider: plain views in, HTML out.
+//!
+//! Nothing here routes or reads the store. A handler fills a view ([`Choose`], [`Connected`], [`Disconnect`] or [`Failed`]),
+//! and [`page_response`] turns it into an answer. The pages hold no script and no inline style; what they load is
+//! [`assets`], [`theme_css`] and [`provider_icon_svg`], all sent with [`static_response`].
+
+mod assets;
+mod choose;
+mod color;
+mod connected;
+mod disconnect;
+mod failed;
+mod icon;
+mod language;
+mod link;
+mod page;
+mod response;
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod tests;
+mod texts;
+mod theme;
+
+pub use assets::{Asset, assets};
+pub use choose::{Choose, Notice, ProviderChoice};
+pub use connected::Connected;
+pub use disconnect::Disconnect;
+pub use failed::{Failed, Failure};
+pub use icon::provider_icon_svg;
+pub use language::Language;
+pub use link::Link;
+pub use page::{Brand, Frame, Page};
+pub use response::{Freshness, page_response, static_response};
+pub use theme::{Accent, AccentError, theme_css, theme_for};

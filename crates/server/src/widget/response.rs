@@ -1,0 +1,121 @@
+//! Answers that carry a page or a file, with every header they need.
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use http::header::{
+    CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    X_FRAME_OPTIONS,
+};
+use http::{HeaderName, StatusCode};
+
+use super::{Brand, Page};
+
+const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
+const ROBOTS: HeaderName = HeaderName::from_static("x-robots-tag");
+
+/// Renders a page into an answer that no cache keeps, no frame shows and no search engine lists.
+///
+/// The page may load styles and images from our own origin and the logo from its own; it runs nothing and submits to
+/// us only. The address holds the session's secret, so browsers are told to send no `Referer`.
+///
+/// # Errors
+///
+/// Passes on what the template engine reports. It writes into memory, so this does not happen in practice.
+pub fn page_response<P: Page>(status: StatusCode, page: &P) -> Result<Response, askama::Error> {
+    let html = page.render()?;
+    let headers = [
+        (CONTENT_TYPE, "text/html; charset=utf-8".to_owned()),
+        (CONTENT_LANGUAGE, page.frame().language.tag().to_owned()),
+        (CONTENT_SECURITY_POLICY, policy(page.frame().brand.as_ref())),
+        (CACHE_CONTROL, "no-store".to_owned()),
+        (REFERRER_POLICY, "no-referrer".to_owned()),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
+        (X_FRAME_OPTIONS, "DENY".to_owned()),
+        (PERMISSIONS_POLICY, "camera=(), geolocation=(), microphone=(), payment=()".to_owned()),
+        (ROBOTS, "noindex, nofollow".to_owned()),
+    ];
+    Ok((status, headers, html).into_response())
+}
+
+/// How long a file may be kept by a cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freshness {
+    /// For ever: its path names its content, as with [`assets`](super::assets) and themes.
+    Immutable,
+    /// A day, as with provider icons.
+    Day,
+}
+
+/// An answer with a stylesheet or an image that anybody may see and cache.
+pub fn static_response(content_type: &'static str, freshness: Freshness, body: impl Into<Body>) -> Response {
+    let cache = match freshness {
+        Freshness::Immutable => "public, max-age=31536000, immutable",
+        Freshness::Day => "public, max-age=86400",
+    };
+    let headers = [
+        (CONTENT_TYPE, content_type),
+        (CACHE_CONTROL, cache),
+        (CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    (headers, body.into()).into_response()
+}
+
+fn policy(brand: Option<&Brand>) -> String {
+    let logo = brand.and_then(Brand::logo).map(|(_, origin)| format!(" {origin}")).unwrap_or_default();
+    format!(
+        "default-src 'none'; style-src 'self'; img-src 'self'{logo}; form-action 'self'; base-uri 'none'; \
+         frame-ancestors 'none'"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, StatusCode};
+
+    use super::{Freshness, page_response, static_response};
+    use crate::widget::samples;
+
+    fn text(headers: &HeaderMap) -> Vec<String> {
+        headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().expect("text"))).collect()
+    }
+
+    #[test]
+    fn a_page_is_private_and_runs_nothing() {
+        let response = page_response(StatusCode::OK, &samples::choose(samples::frame())).expect("a page");
+        assert_eq!(
+            text(response.headers()),
+            [
+                "content-type: text/html; charset=utf-8",
+                "content-language: en",
+                "content-security-policy: default-src 'none'; style-src 'self'; img-src 'self' https://cdn.acme.example; \
+                 form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+                "cache-control: no-store",
+                "referrer-policy: no-referrer",
+                "x-content-type-options: nosniff",
+                "x-frame-options: DENY",
+                "permissions-policy: camera=(), geolocation=(), microphone=(), payment=()",
+                "x-robots-tag: noindex, nofollow",
+            ]
+        );
+    }
+
+    #[test]
+    fn without_a_logo_images_come_from_us_only() {
+        assert!(super::policy(None).contains("img-src 'self';"));
+    }
+
+    #[test]
+    fn a_file_may_be_cached_by_anybody() {
+        let response = static_response("text/css; charset=utf-8", Freshness::Immutable, "a{}");
+        assert_eq!(
+            text(response.headers()),
+            [
+                "content-type: text/css; charset=utf-8",
+                "cache-control: public, max-age=31536000, immutable",
+                "content-security-policy: default-src 'none'; frame-ancestors 'none'",
+                "x-content-type-options: nosniff",
+            ]
+        );
+    }
+}
