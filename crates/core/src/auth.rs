@@ -3,9 +3,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use terra_auth_types::DeliveryId;
 use tokio::sync::Notify;
+use url::Url;
 
 use crate::{
     clock::{Clock, Entropy},
+    directory::Directory,
+    provider::Providers,
     seal::KeyRing,
     store::Store,
 };
@@ -24,6 +27,12 @@ pub struct Parts {
     pub entropy: Arc<dyn Entropy>,
     /// Seals and marks.
     pub keys: KeyRing,
+    /// Who may call.
+    pub directory: Directory,
+    /// Where end users connect.
+    pub providers: Arc<dyn Providers>,
+    /// Where the widget's pages are, without a trailing slash in its path.
+    pub widget_url: Url,
     /// Rung whenever something must be told to the world.
     pub outbox: Notify,
 }
@@ -37,8 +46,23 @@ impl std::ops::Deref for Auth {
 }
 
 impl Auth {
+    /// Wires the plane together. Nobody is known until [`Auth::reload`].
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// The URL of one of the widget's pages.
+    pub(crate) fn widget_page(&self, path: &[&str]) -> Url {
+        let mut url = self.widget_url.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
+        url
     }
 
     pub(crate) fn delivery_id(&self) -> DeliveryId {

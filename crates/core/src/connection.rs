@@ -4,13 +4,14 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use terra_auth_types::{
     DeliveryId, DevId, Provider, ReferenceId, UserId,
-    wire::{self, Event, Status},
+    wire::{self, Status},
 };
 
 use crate::{
     auth::Auth,
     delivery::Delivery,
     developer::Developer,
+    event::deauth_event,
     revocation::Revocation,
     seal::Sealed,
     store::{StoreError, Tx, Unit},
@@ -220,11 +221,7 @@ impl Unit for DeauthenticateUser {
         if let Some(revocation) = Revocation::of(&connection, self.now) {
             tx.add_revocation(&revocation).await?;
         }
-        let event = Event::Deauth(wire::Deauth {
-            user: connection.to_wire(),
-            status: Status::Success,
-            message: "User has deauthenticated".to_owned(),
-        });
+        let event = deauth_event(&connection);
         tx.add_delivery(&Delivery::new(self.delivery_id, &self.dev_id, &event, self.now)).await?;
         Ok(())
     }
@@ -242,12 +239,11 @@ impl Unit for GetUser {
     type Refusal = UserInfoError;
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<wire::UserInfo, UserInfoError> {
-        let (user, is_authenticated) = match tx.connection(&self.dev_id, self.user_id).await? {
-            Some(connection) => (connection.to_wire(), true),
-            None => {
-                let session = tx.session_of_user(&self.dev_id, self.user_id, self.now).await?;
-                (session.and_then(|session| session.awaited_user()).ok_or(UserInfoError::UserNotFound)?, false)
-            }
+        let (user, is_authenticated) = if let Some(connection) = tx.connection(&self.dev_id, self.user_id).await? {
+            (connection.to_wire(), true)
+        } else {
+            let session = tx.session_of_user(&self.dev_id, self.user_id, self.now).await?;
+            (session.and_then(|session| session.awaited_user()).ok_or(UserInfoError::UserNotFound)?, false)
         };
         let user = wire::UserDetails { user, last_polled_at: None, most_recent_data_at: None };
         Ok(wire::UserInfo { user, status: Status::Success, is_authenticated })

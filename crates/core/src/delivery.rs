@@ -2,10 +2,7 @@
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use terra_auth_types::{
-    DeliveryId, DevId,
-    wire::{self, Event},
-};
+use terra_auth_types::{DeliveryId, DevId, wire::Event};
 
 use crate::store::StoreError;
 
@@ -100,10 +97,6 @@ pub trait Deliveries: Send {
 
     /// The newest deliveries of a developer, newest first.
     async fn deliveries(&mut self, dev_id: &DevId, limit: u32) -> Result<Vec<Delivery>, StoreError>;
-}
-
-pub(crate) fn version() -> String {
-    wire::API_VERSION.to_owned()
 }
 
 #[cfg(test)]

@@ -4,15 +4,24 @@
 //! of [`Auth`]; what it changes, it changes in one [`store::Unit`].
 
 mod auth;
+pub mod causes;
 pub mod clock;
+pub mod connect;
 pub mod connection;
 pub mod delivery;
 pub mod developer;
 pub mod digest;
+pub mod directory;
+mod event;
+pub mod flow;
 pub mod mobile_token;
+pub mod outbox;
+pub mod provider;
+pub mod redirect;
 pub mod revocation;
+pub mod sdk_user;
 pub mod seal;
 pub mod store;
 pub mod widget_session;
 
-pub use auth::Auth;
+pub use auth::{Auth, Parts};

@@ -55,6 +55,10 @@ const KEY_VERSION: u8 = 1;
 
 impl KeyRing {
     /// Derives the keys.
+    ///
+    /// # Panics
+    ///
+    /// Never: lengths are constants.
     #[must_use]
     #[expect(clippy::expect_used, reason = "lengths are constants")]
     pub fn new(master: &MasterKey) -> Self {
@@ -66,6 +70,10 @@ impl KeyRing {
     }
 
     /// Seals a value for its place.
+    ///
+    /// # Panics
+    ///
+    /// Only for a value of many gigabytes.
     #[must_use]
     #[expect(clippy::expect_used, reason = "only a value of many gigabytes fails")]
     pub fn seal(&self, entropy: &dyn Entropy, place: Place<'_>, value: &[u8]) -> Sealed {

@@ -6,7 +6,14 @@ use serde::{Deserialize, Serialize};
 use terra_auth_types::{DevId, Provider, ReferenceId, SessionId, UserId, wire, wire::SESSION_TTL_S};
 use url::Url;
 
-use crate::store::StoreError;
+use crate::{
+    auth::Auth,
+    developer::Developer,
+    digest::sha256,
+    provider::{Connects, ProviderInfo},
+    redirect,
+    store::{StoreError, Tx, Unit},
+};
 
 /// How long a session may be opened.
 pub const SESSION_TTL: SignedDuration = SignedDuration::from_secs(SESSION_TTL_S as i64);
@@ -138,4 +145,235 @@ pub trait WidgetSessions: Send {
         user_id: UserId,
         now: Timestamp,
     ) -> Result<Option<WidgetSession>, StoreError>;
+}
+
+/// Why no session was made.
+#[derive(Debug, thiserror::Error)]
+pub enum GenerateWidgetSessionError {
+    /// A field is malformed; the text says which and what fits.
+    #[error("invalid {field}: {reason}")]
+    InvalidField {
+        /// The field's name on the wire.
+        field: &'static str,
+        /// What fits.
+        reason: String,
+    },
+    /// Some of `connected_uids` are not connections of this environment.
+    #[error("connected_uids has ids that are not connections of this environment")]
+    InvalidUserIds(Vec<String>),
+    /// None of the providers that were asked for can be offered.
+    #[error("none of the providers is available in this environment; GET /v2/integrations lists those that are")]
+    NoProvider,
+    /// A login link was asked for a provider that does not exist here.
+    #[error("provider {0} not found; GET /v2/integrations lists those available")]
+    UnknownProvider(String),
+    /// A login link was asked for an on-device source.
+    #[error("{0} connects on the device: mint a token with POST /v2/auth/generateAuthToken for the mobile SDK")]
+    OnDevice(Provider),
+    /// The store failed.
+    #[error("could not create the session")]
+    Store(#[from] StoreError),
+}
+
+impl Auth {
+    /// Makes a widget session: a URL for one end user's browser, valid 900 s, until used or expired.
+    ///
+    /// # Errors
+    ///
+    /// See [`GenerateWidgetSessionError`].
+    pub async fn generate_widget_session(
+        &self,
+        developer: &Developer,
+        params: &wire::WidgetSessionParams,
+    ) -> Result<wire::WidgetSession, GenerateWidgetSessionError> {
+        let (request, warnings) = self.check_session_request(developer, params)?;
+        let (session, url) = self.new_session(developer, request, None);
+        let answer = wire::WidgetSession {
+            session_id: session.session_id,
+            url,
+            status: wire::Status::Success,
+            expires_in: SESSION_TTL_S,
+            warnings,
+        };
+        self.store.run(AddWidgetSession { session }).await?;
+        Ok(answer)
+    }
+
+    /// Makes a login link of one provider, and the id that its user will have.
+    ///
+    /// # Errors
+    ///
+    /// See [`GenerateWidgetSessionError`].
+    pub async fn authenticate_user(
+        &self,
+        developer: &Developer,
+        params: &wire::AuthenticateUserParams,
+    ) -> Result<wire::AuthenticateUser, GenerateWidgetSessionError> {
+        let resource = params.resource.as_deref().filter(|resource| !resource.is_empty());
+        let resource = resource.ok_or_else(|| invalid("resource", "name a provider, such as FITBIT"))?;
+        let info = self.offered(developer, resource);
+        let info = info.ok_or_else(|| GenerateWidgetSessionError::UnknownProvider(shown(resource)))?;
+        if info.connects == Connects::OnDevice {
+            return Err(GenerateWidgetSessionError::OnDevice(info.provider.clone()));
+        }
+        let (request, _) = self.check_session_request(
+            developer,
+            &wire::WidgetSessionParams {
+                providers: Some(info.provider.to_string()),
+                language: params.language.clone(),
+                reference_id: params.reference_id.clone(),
+                auth_success_redirect_url: params.auth_success_redirect_url.clone(),
+                auth_failure_redirect_url: params.auth_failure_redirect_url.clone(),
+                ..Default::default()
+            },
+        )?;
+        let user_id = UserId(self.entropy.id());
+        let (session, auth_url) = self.new_session(developer, request, Some(user_id));
+        self.store.run(AddWidgetSession { session }).await?;
+        Ok(wire::AuthenticateUser { status: wire::Status::Success, user_id, auth_url })
+    }
+
+    fn new_session(
+        &self,
+        developer: &Developer,
+        request: SessionRequest,
+        user_id: Option<UserId>,
+    ) -> (WidgetSession, Url) {
+        let now = self.now();
+        let session_id = SessionId(self.entropy.id_at(now));
+        let secret = hex::encode(self.entropy.bytes::<16>());
+        let url = self.widget_page(&["session", &session_id.to_string(), &secret]);
+        let session = WidgetSession {
+            session_id,
+            dev_id: developer.dev_id.clone(),
+            secret_digest: sha256(secret.as_bytes()),
+            state: SessionState::Open,
+            request,
+            user_id,
+            created_at: now,
+            expires_at: now + SESSION_TTL,
+        };
+        (session, url)
+    }
+
+    fn check_session_request(
+        &self,
+        developer: &Developer,
+        params: &wire::WidgetSessionParams,
+    ) -> Result<(SessionRequest, Vec<String>), GenerateWidgetSessionError> {
+        let multi_auth_by_url = params.auth_success_redirect_url.as_deref() == Some("multi-auth");
+        let success_url = params.auth_success_redirect_url.as_deref().filter(|_| !multi_auth_by_url);
+        let target = |field, text: Option<&str>| {
+            let text = text.filter(|text| !text.is_empty());
+            let checked = text.map(|text| redirect::check(developer, text)).transpose();
+            checked.map_err(|error| invalid(field, &error.to_string()))
+        };
+        let apple_app_url = target("apple_app_url", params.apple_app_url.as_deref())?;
+        let samsung_app_url = target("samsung_app_url", params.samsung_app_url.as_deref())?;
+        let apple = params.use_terra_avengers_app.unwrap_or_default();
+        let on_device = |name: &str| (name == "APPLE" && apple) || (name == "SAMSUNG" && samsung_app_url.is_some());
+        let (providers, warnings) = self.choose_providers(developer, params.providers.as_deref(), on_device)?;
+        let request = SessionRequest {
+            providers,
+            language: params.language.clone().filter(|language| language.len() <= 35),
+            reference_id: reference_id(params.reference_id.as_deref())?,
+            success_url: target("auth_success_redirect_url", success_url)?,
+            failure_url: target("auth_failure_redirect_url", params.auth_failure_redirect_url.as_deref())?,
+            apple_app_url,
+            samsung_app_url,
+            connected_users: user_ids(params.connected_uids.as_deref().unwrap_or_default())?,
+            show_disconnect: params.show_disconnect.unwrap_or_default(),
+            multi_auth: params.multi_auth.unwrap_or(multi_auth_by_url),
+            bypass_feedback: params.bypass_feedback,
+        };
+        Ok((request, warnings))
+    }
+
+    /// The providers to offer, and a warning for each that was named and cannot be.
+    fn choose_providers(
+        &self,
+        developer: &Developer,
+        named: Option<&str>,
+        on_device: impl Fn(&str) -> bool,
+    ) -> Result<(Vec<Provider>, Vec<String>), GenerateWidgetSessionError> {
+        let can_show = |info: &ProviderInfo| info.connects == Connects::ByLogin || on_device(info.provider.as_str());
+        let asked = named.unwrap_or_default().split(',').map(str::trim).filter(|name| !name.is_empty());
+        let asked: Vec<&str> = asked.collect();
+        let (mut providers, mut warnings) = (Vec::new(), Vec::new());
+        if asked.is_empty() || asked.iter().any(|name| name.eq_ignore_ascii_case("ALL")) {
+            let all = self.providers.list().iter().filter(|info| is_enabled(developer, info) && can_show(info));
+            providers.extend(all.map(|info| info.provider.clone()));
+        } else {
+            for name in asked {
+                match self.offered(developer, name) {
+                    Some(info) if providers.contains(&info.provider) => {}
+                    Some(info) if can_show(info) => providers.push(info.provider.clone()),
+                    Some(info) => warnings.push(format!("{} connects on the device only", info.provider)),
+                    None => warnings.push(format!("{} is unknown or not enabled in this environment", shown(name))),
+                }
+            }
+        }
+        if providers.is_empty() { Err(GenerateWidgetSessionError::NoProvider) } else { Ok((providers, warnings)) }
+    }
+
+    /// A provider that the environment offers, by its name in any case.
+    pub(crate) fn offered(&self, developer: &Developer, name: &str) -> Option<&ProviderInfo> {
+        let named = |info: &&ProviderInfo| info.provider.as_str().eq_ignore_ascii_case(name);
+        self.providers.list().iter().find(named).filter(|info| is_enabled(developer, info))
+    }
+}
+
+fn is_enabled(developer: &Developer, info: &ProviderInfo) -> bool {
+    developer.providers.as_ref().is_none_or(|enabled| enabled.contains(&info.provider))
+}
+
+/// What a caller sent, short enough to be said back.
+fn shown(text: &str) -> String {
+    text.chars().take(64).collect()
+}
+
+fn invalid(field: &'static str, reason: &str) -> GenerateWidgetSessionError {
+    GenerateWidgetSessionError::InvalidField { field, reason: reason.to_owned() }
+}
+
+fn reference_id(text: Option<&str>) -> Result<Option<ReferenceId>, GenerateWidgetSessionError> {
+    let text = text.filter(|text| !text.is_empty());
+    let parsed = text.map(str::parse).transpose();
+    parsed.map_err(|_| invalid("reference_id", "1 to 512 bytes of text without control characters"))
+}
+
+fn user_ids(texts: &[String]) -> Result<Vec<UserId>, GenerateWidgetSessionError> {
+    if texts.len() > MAX_CONNECTED_USERS {
+        return Err(invalid("connected_uids", "at most 100 ids"));
+    }
+    let (mut ids, mut bad) = (Vec::new(), Vec::new());
+    for text in texts {
+        text.parse().map_or_else(|_| bad.push(shown(text)), |id| ids.push(id));
+    }
+    if bad.is_empty() { Ok(ids) } else { Err(GenerateWidgetSessionError::InvalidUserIds(bad)) }
+}
+
+const MAX_CONNECTED_USERS: usize = 100;
+
+struct AddWidgetSession {
+    session: WidgetSession,
+}
+
+#[async_trait]
+impl Unit for AddWidgetSession {
+    type Done = ();
+    type Refusal = GenerateWidgetSessionError;
+
+    async fn run(&self, tx: &mut dyn Tx) -> Result<(), GenerateWidgetSessionError> {
+        let mut unknown = Vec::new();
+        for user_id in &self.session.request.connected_users {
+            if tx.connection(&self.session.dev_id, *user_id).await?.is_none() {
+                unknown.push(user_id.to_string());
+            }
+        }
+        if !unknown.is_empty() {
+            return Err(GenerateWidgetSessionError::InvalidUserIds(unknown));
+        }
+        Ok(tx.add_widget_session(&self.session).await?)
+    }
 }

@@ -1,0 +1,76 @@
+//! A login on its way: everything about it travels through the provider, sealed.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
+use jiff::Timestamp;
+use terra_auth_types::{Provider, SessionId};
+use uuid::Uuid;
+
+use crate::{
+    auth::Auth,
+    connect::ReturnError,
+    seal::{Place, Sealed},
+};
+
+/// A login on its way, as the sealed `state` carries it through the provider.
+#[derive(Clone, Debug)]
+pub struct Flow {
+    pub(crate) id: Uuid,
+    pub(crate) provider: Provider,
+    pub(crate) session_id: SessionId,
+    pub(crate) code_verifier: [u8; 32],
+    pub(crate) cookie_digest: [u8; 32],
+    pub(crate) expires_at: Timestamp,
+}
+
+impl Auth {
+    /// Opens the `state` of a redirect from this provider.
+    ///
+    /// # Errors
+    ///
+    /// [`ReturnError::UnknownState`].
+    pub fn flow(&self, slug: &str, state: &str) -> Result<Flow, ReturnError> {
+        let provider: Provider = slug.parse().map_err(|_| ReturnError::UnknownState)?;
+        let sealed = BASE64.decode(state).map_err(|_| ReturnError::UnknownState)?;
+        let opened = self.keys.open(flow_place(&provider), &Sealed(sealed)).map_err(|_| ReturnError::UnknownState)?;
+        Flow::from_bytes(provider, &opened).ok_or(ReturnError::UnknownState)
+    }
+
+    pub(crate) fn seal_flow(&self, flow: &Flow) -> String {
+        BASE64.encode(self.keys.seal(self.entropy.as_ref(), flow_place(&flow.provider), &flow.to_bytes()).0)
+    }
+}
+
+impl Flow {
+    /// Name of the cookie that binds this login to a browser.
+    #[must_use]
+    pub fn cookie_name(&self) -> String {
+        format!("terra_flow_{}", self.id.simple())
+    }
+
+    /// Flow id (16 bytes), session id (16), code verifier (32), cookie digest (32), expiry in Unix milliseconds (8).
+    fn to_bytes(&self) -> Vec<u8> {
+        let expiry = self.expires_at.as_millisecond().to_be_bytes();
+        let parts: [&[u8]; 5] =
+            [self.id.as_bytes(), self.session_id.0.as_bytes(), &self.code_verifier, &self.cookie_digest, &expiry];
+        parts.concat()
+    }
+
+    fn from_bytes(provider: Provider, bytes: &[u8]) -> Option<Self> {
+        let (id, rest) = bytes.split_first_chunk::<16>()?;
+        let (session_id, rest) = rest.split_first_chunk::<16>()?;
+        let (code_verifier, rest) = rest.split_first_chunk::<32>()?;
+        let (cookie_digest, rest) = rest.split_first_chunk::<32>()?;
+        Some(Self {
+            id: Uuid::from_bytes(*id),
+            provider,
+            session_id: SessionId(Uuid::from_bytes(*session_id)),
+            code_verifier: *code_verifier,
+            cookie_digest: *cookie_digest,
+            expires_at: Timestamp::from_millisecond(i64::from_be_bytes(rest.try_into().ok()?)).ok()?,
+        })
+    }
+}
+
+fn flow_place(provider: &Provider) -> Place<'_> {
+    Place { dev_id: "", row: provider.as_str(), column: "oauth state" }
+}

@@ -1,0 +1,140 @@
+//! The port to the providers: what they offer, and the three calls of a connection's life.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
+use terra_auth_types::{Provider, wire};
+use url::Url;
+use zeroize::Zeroizing;
+
+/// A provider, as the catalogue shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProviderInfo {
+    /// The name in requests.
+    pub provider: Provider,
+    /// The name for people.
+    pub name: String,
+    /// How an end user connects it.
+    pub connects: Connects,
+    /// The kinds of data it has.
+    pub types: wire::DataTypes,
+}
+
+/// How an end user connects a provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Connects {
+    /// By a login in the browser.
+    ByLogin,
+    /// On the device, through the mobile SDK.
+    OnDevice,
+}
+
+/// What one login asks a provider for.
+#[derive(Clone, Debug)]
+pub struct AuthorizationRequest {
+    /// Comes back unchanged.
+    pub state: String,
+    /// SHA-256 of the code verifier, base64url: PKCE's S256 challenge.
+    pub code_challenge: String,
+    /// Where the provider sends the end user back.
+    pub redirect_uri: Url,
+}
+
+/// What a provider's redirect is exchanged with.
+#[derive(Debug)]
+pub struct CodeExchange {
+    /// From the redirect.
+    pub code: SecretString,
+    /// PKCE's proof that the login began here.
+    pub code_verifier: SecretString,
+    /// The same as in the authorization request.
+    pub redirect_uri: Url,
+}
+
+/// Access to one account at a provider.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    /// The provider's own id for the account.
+    pub account: String,
+    /// What the end user granted.
+    pub scopes: Vec<String>,
+    /// What was asked for and not granted.
+    pub declined_scopes: Vec<String>,
+    /// What is kept of it, sealed.
+    pub tokens: Tokens,
+}
+
+/// The secret part of a grant.
+#[derive(Clone, Debug)]
+pub struct Tokens {
+    /// For the provider's data calls.
+    pub access_token: SecretString,
+    /// For the next access token.
+    pub refresh_token: Option<SecretString>,
+    /// When the access token stops working.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl Tokens {
+    /// JSON, to be sealed: `[access token, refresh token or null, expiry in Unix milliseconds or null]`.
+    #[must_use]
+    pub fn to_json(&self) -> Zeroizing<Vec<u8>> {
+        let refresh_token = self.refresh_token.as_ref().map(ExposeSecret::expose_secret);
+        let expires_at_ms = self.expires_at.map(Timestamp::as_millisecond);
+        let parts = json!([self.access_token.expose_secret(), refresh_token, expires_at_ms]);
+        Zeroizing::new(parts.to_string().into_bytes())
+    }
+
+    /// Reads what [`Tokens::to_json`] wrote; `None` for anything else.
+    #[must_use]
+    pub fn from_json(bytes: &[u8]) -> Option<Self> {
+        let (access_token, refresh_token, expires_at_ms): (SecretString, Option<SecretString>, Option<i64>) =
+            serde_json::from_slice(bytes).ok()?;
+        let expires_at = expires_at_ms.map(Timestamp::from_millisecond).transpose().ok()?;
+        Some(Self { access_token, refresh_token, expires_at })
+    }
+}
+
+/// Why a provider did not do as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ProviderError {
+    /// There is no such provider here, or it is connected on the device.
+    #[error("unknown provider")]
+    Unknown,
+    /// It refused, with this OAuth error code.
+    #[error("the provider refused: {code}")]
+    Refused {
+        /// RFC 6749 §5.2, such as `invalid_grant`.
+        code: String,
+    },
+    /// It could not be reached, was too slow, or was busy; worth another try.
+    #[error("the provider cannot be reached")]
+    Unreachable(#[source] Option<Box<dyn std::error::Error + Send + Sync>>),
+    /// It answered something that is no answer.
+    #[error("the provider's answer cannot be read")]
+    Unreadable,
+}
+
+/// All providers.
+#[async_trait]
+pub trait Providers: Send + Sync + 'static {
+    /// The catalogue, in the order in which the widget shows it.
+    fn list(&self) -> &[ProviderInfo];
+
+    /// Where to send the end user's browser for a login.
+    ///
+    /// # Errors
+    ///
+    /// [`ProviderError::Unknown`].
+    fn authorization_url(&self, provider: &Provider, request: &AuthorizationRequest) -> Result<Url, ProviderError>;
+
+    /// Exchanges the code of a redirect for a grant.
+    async fn exchange(&self, provider: &Provider, exchange: &CodeExchange) -> Result<Grant, ProviderError>;
+
+    /// The `iss` that the provider's redirects must carry (RFC 9207); `None` where it sends none.
+    fn issuer(&self, provider: &Provider) -> Option<&str>;
+
+    /// Revokes a grant. One that is gone already counts as revoked.
+    async fn revoke(&self, provider: &Provider, tokens: &Tokens) -> Result<(), ProviderError>;
+}

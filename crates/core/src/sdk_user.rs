@@ -1,0 +1,137 @@
+//! A mobile app redeems its token: one token, one connection of an on-device source.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use terra_auth_types::{DeliveryId, MobileToken, ReferenceId, UserId, wire};
+
+use crate::{
+    auth::Auth,
+    connect::is_full,
+    connection::Connection,
+    developer::Developer,
+    event::{auth_event, replace_connections},
+    mobile_token::{InvalidToken, TokenId},
+    provider::Connects,
+    store::{StoreError, Tx, Unit},
+};
+
+/// Why a mobile token was not redeemed. Only a success spends it.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthenticateSdkUserError {
+    /// Used, expired, foreign or forged: one answer for all.
+    #[error("the token was used, has expired, or belongs to another environment; mint a new one")]
+    InvalidToken,
+    /// `resource` is missing or no on-device source.
+    #[error("invalid resource: name an on-device source, such as APPLE")]
+    InvalidResource,
+    /// The device's id is missing or too long.
+    #[error("invalid resource_user_identifier: 1 to 256 bytes that name the device")]
+    InvalidDevice,
+    /// The reference id is malformed.
+    #[error("invalid reference_id: 1 to 512 bytes of text without control characters")]
+    InvalidReferenceId,
+    /// The environment has as many users as it may have.
+    #[error("this environment's user limit is reached; deauthenticate a user, or use another environment")]
+    UserLimit,
+    /// The store failed.
+    #[error("could not redeem the token")]
+    Store(#[from] StoreError),
+}
+
+impl From<InvalidToken> for AuthenticateSdkUserError {
+    fn from(InvalidToken: InvalidToken) -> Self {
+        Self::InvalidToken
+    }
+}
+
+impl Auth {
+    /// Redeems a mobile token for a connection. Of any number of simultaneous callers one succeeds.
+    ///
+    /// The same device under the same reference id keeps its connection; a new device replaces the end user's earlier
+    /// connections of that source. Without a reference id only the same device is recognised.
+    ///
+    /// # Errors
+    ///
+    /// See [`AuthenticateSdkUserError`].
+    pub async fn authenticate_sdk_user(
+        &self,
+        developer: &Developer,
+        token: &MobileToken,
+        params: &wire::AuthenticateSdkUserParams,
+    ) -> Result<wire::AuthenticateSdkUser, AuthenticateSdkUserError> {
+        let genuine = self.check_mobile_token(&developer.dev_id, token)?;
+        let info = self.offered(developer, params.resource.as_deref().unwrap_or_default());
+        let info = info.filter(|info| info.connects == Connects::OnDevice);
+        let device = params.resource_user_identifier.as_deref().unwrap_or_default();
+        if !(1..=256).contains(&device.len()) {
+            return Err(AuthenticateSdkUserError::InvalidDevice);
+        }
+        let claimed = params.reference_id.as_deref().filter(|text| !text.is_empty()).map(str::parse).transpose();
+        let claimed: Option<ReferenceId> = claimed.map_err(|_| AuthenticateSdkUserError::InvalidReferenceId)?;
+        let unit = RedeemToken {
+            token: (genuine.token_id, genuine.expires_at),
+            connection: Connection {
+                user_id: UserId(self.entropy.id()),
+                dev_id: developer.dev_id.clone(),
+                provider: info.ok_or(AuthenticateSdkUserError::InvalidResource)?.provider.clone(),
+                account: device.to_owned(),
+                reference_id: genuine.bound_to.or(claimed),
+                scopes: None,
+                active: true,
+                created_at: self.now(),
+                last_webhook_update: None,
+                grant: None,
+            },
+            delivery_ids: [self.delivery_id(), self.delivery_id()],
+            now: self.now(),
+        };
+        let reference_id = unit.connection.reference_id.as_ref().map(ToString::to_string);
+        let user_id = self.store.run(unit).await?;
+        self.outbox.notify_one();
+        Ok(wire::AuthenticateSdkUser { status: wire::Status::Success, user_id, reference_id })
+    }
+}
+
+struct RedeemToken {
+    token: (TokenId, Timestamp),
+    connection: Connection,
+    delivery_ids: [DeliveryId; 2],
+    now: Timestamp,
+}
+
+#[async_trait]
+impl Unit for RedeemToken {
+    type Done = UserId;
+    type Refusal = AuthenticateSdkUserError;
+
+    async fn run(&self, tx: &mut dyn Tx) -> Result<UserId, AuthenticateSdkUserError> {
+        let (token_id, expires_at) = self.token;
+        if !tx.spend_token(token_id, expires_at).await? {
+            return Err(AuthenticateSdkUserError::InvalidToken);
+        }
+        let new = &self.connection;
+        let developer = tx.hold_developer(&new.dev_id).await?.ok_or(StoreError::Closed)?;
+        let earlier = self.earlier(tx).await?;
+        if let Some(same) = earlier.iter().find(|connection| connection.account == new.account) {
+            return Ok(same.user_id);
+        }
+        if earlier.is_empty() && is_full(tx, &developer).await? {
+            return Err(AuthenticateSdkUserError::UserLimit);
+        }
+        replace_connections(tx, new, &earlier, &auth_event(new, None, None), self.delivery_ids, self.now).await?;
+        Ok(new.user_id)
+    }
+}
+
+impl RedeemToken {
+    /// The end user's connections of this source; without a reference id, those of the device.
+    async fn earlier(&self, tx: &mut dyn Tx) -> Result<Vec<Connection>, StoreError> {
+        let new = &self.connection;
+        let Some(reference_id) = &new.reference_id else {
+            return tx.connections_of_account(&new.dev_id, &new.provider, &new.account, None).await;
+        };
+        let mut earlier = tx.connections_of(&new.dev_id, reference_id, 500).await?;
+        earlier.retain(|connection| connection.provider == new.provider);
+        Ok(earlier)
+    }
+}
