@@ -16,6 +16,7 @@ pub struct Asset {
 }
 
 /// The stylesheet and the mark shown in a browser's tab: every file besides themes and icons.
+#[must_use]
 pub fn assets() -> &'static [Asset; 2] {
     static ASSETS: LazyLock<[Asset; 2]> = LazyLock::new(|| {
         [

@@ -83,10 +83,11 @@ pub(super) fn disconnect(frame: &Frame) -> Disconnect {
 }
 
 pub(super) fn failed(frame: &Frame, failure: Failure) -> Failed {
+    let may_help = matches!(failure, Failure::Denied { .. } | Failure::ProviderDown { .. } | Failure::Internal { .. });
     Failed {
         frame: frame.clone(),
         failure,
-        try_again: Some(Link::path("/session/1")),
+        try_again: may_help.then(|| Link::path("/session/1")),
         return_to_app: Link::external(&"https://acme.example/failed".parse().expect("a URL")),
     }
 }
@@ -113,6 +114,8 @@ pub(super) fn failures() -> [(&'static str, Failure); 11] {
 pub(super) fn gallery(frame: &Frame) -> Vec<(String, String)> {
     let oura = || "Oura".to_owned();
     let nobody = Frame { language: frame.language, brand: None };
+    let plain = Brand { name: "Acme Coach".into(), logo_url: None, accent: None };
+    let plain = Frame { language: frame.language, brand: Some(plain) };
     let mut pages = vec![
         show("choose", &choose(frame.clone())),
         show("choose-few", &chosen(frame, |page| page.providers.truncate(3))),
@@ -129,8 +132,9 @@ pub(super) fn gallery(frame: &Frame) -> Vec<(String, String)> {
             "connected-another",
             &Connected { connect_another: Some(Link::path("/session/1")), ..connected(frame, &[]) },
         ),
+        show("connected-plain", &connected(&plain, &[])),
         show("disconnect", &disconnect(frame)),
-        show("failed-nobody", &Failed { try_again: None, ..failed(&nobody, Failure::UnknownSession) }),
+        show("failed-nobody", &failed(&nobody, Failure::UnknownSession)),
     ];
     pages.extend(failures().map(|(name, failure)| show(&format!("failed-{name}"), &failed(frame, failure))));
     pages

@@ -72,7 +72,7 @@ fn without_a_way_on_a_page_says_that_it_can_be_closed() {
     let frame = frame(Language::English);
     let close = "You can close this page now.";
     let connected = Connected { proceed: None, ..samples::connected(&frame, &[]) };
-    let failed = super::Failed { try_again: None, return_to_app: None, ..samples::failed(&frame, Failure::Expired) };
+    let failed = super::Failed { return_to_app: None, ..samples::failed(&frame, Failure::Expired) };
     assert!(connected.render().expect("a page").contains(close));
     assert!(failed.render().expect("a page").contains(close));
     assert!(!samples::failed(&frame, Failure::Expired).render().expect("a page").contains(close));
