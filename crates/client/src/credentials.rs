@@ -7,7 +7,10 @@
 //! belong to another environment are refused: the process environment's when `TERRA_ENV` names another one, and any that
 //! another environment's file beside it holds too. An empty variable counts as absent.
 
-use std::{fmt, path::Path, path::PathBuf};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use terra_auth_types::{ApiKey, DevId, Environment, SigningSecret};
 use url::Url;
@@ -20,19 +23,19 @@ mod hosts;
 mod load;
 mod settings;
 
-/// The names of the variables, in the process environment and in the files.
+/// The variable with the public half of the keys.
 pub const DEV_ID: &str = "TERRA_DEV_ID";
-/// Secret.
+/// The variable with the secret half of the keys.
 pub const API_KEY: &str = "TERRA_API_KEY";
-/// Secret; verifies webhooks. Optional.
+/// The variable with the secret that verifies webhooks. Optional.
 pub const SIGNING_SECRET: &str = "TERRA_SIGNING_SECRET";
-/// Optional; the hosted API unless given.
+/// The variable with the API's address; the hosted API unless given.
 pub const API_URL: &str = "TERRA_API_URL";
-/// Optional.
+/// The variable with the address of the widget's pages; goes with the API's unless given.
 pub const WIDGET_URL: &str = "TERRA_WIDGET_URL";
-/// Optional.
+/// The variable with the streaming socket's address; goes with the API's unless given.
 pub const STREAMING_URL: &str = "TERRA_STREAMING_URL";
-/// Says which environment the process environment's keys belong to. Optional.
+/// The variable that says which environment the process environment's keys belong to. Optional.
 pub const ENV: &str = "TERRA_ENV";
 
 /// The keys of one environment, and the addresses they are for.

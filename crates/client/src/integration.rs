@@ -1,4 +1,4 @@
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 use terra_auth_types::wire::{self, DataTypes};
 
 use crate::{Client, Error, transport::Call};
@@ -30,7 +30,7 @@ impl Client {
     ///
     /// [`Error::NotAuthenticated`] or [`Error::Forbidden`] for wrong keys.
     pub async fn verify_connection(&self) -> Result<Vec<Integration>, Error> {
-        self.inner.transport.done(&self.subscriptions_call(0, 1)).await?;
+        let _: IgnoredAny = self.inner.transport.read(&self.subscriptions_call(0, 1)).await?;
         self.list_integrations().await
     }
 }

@@ -4,20 +4,21 @@ use std::{
 };
 
 use backon::{ExponentialBuilder, Retryable as _};
-use bytes::Bytes;
 use reqwest::{
-    Response, StatusCode,
-    header::{CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION},
+    StatusCode,
+    header::{CONTENT_TYPE, HeaderMap, HeaderValue},
     redirect,
 };
-use serde::{Deserialize, de::DeserializeOwned};
-use terra_auth_types::{ApiKey, wire::Status};
+use serde::de::DeserializeOwned;
+use terra_auth_types::{ApiKey, wire};
 use url::Url;
 
+use answer::{Answer, body, misread, redirected, says_error};
 pub(crate) use call::Call;
 
 use crate::{Clock, Credentials, CredentialsError, Error, Refusal, endpoints::is_loopback, error::refusal::Cleaner};
 
+mod answer;
 mod call;
 mod repeat;
 
@@ -43,12 +44,6 @@ pub(crate) struct Transport {
     clock: Clock,
 }
 
-/// A whole answer that is no refusal.
-struct Answer {
-    headers: HeaderMap,
-    body: Bytes,
-}
-
 impl Transport {
     pub(crate) fn new(credentials: &Credentials, limits: &Limits, clock: Clock) -> Result<Self, Error> {
         let mut http = reqwest::Client::builder()
@@ -56,7 +51,7 @@ impl Transport {
             .connect_timeout(limits.connect_timeout)
             .timeout(limits.timeout)
             .redirect(redirect::Policy::none());
-        if is_loopback(&credentials.api_url) {
+        if [&credentials.api_url, &credentials.streaming_url].into_iter().any(is_loopback) {
             http = http.no_proxy(); // a proxy would see the key that loopback may carry unencrypted
         }
         let failed =
@@ -74,8 +69,7 @@ impl Transport {
     /// The answer to `call`, read as `T`.
     pub(crate) async fn read<T: DeserializeOwned>(&self, call: &Call) -> Result<T, Error> {
         let answer = self.send(call).await?;
-        serde_json::from_slice(&answer.body)
-            .map_err(|error| self.unreadable(call, &answer.headers, &misread(&error, &answer)))
+        self.parse(call, &answer)
     }
 
     /// The answer to the first of `calls` whose path the server has. `known` remembers which, and starts there.
@@ -99,9 +93,10 @@ impl Transport {
         answer
     }
 
-    /// Sends `call` and does not care what the answer says beside success.
+    /// Sends `call`, which is answered with success or with nothing. A page from something in between is neither.
     pub(crate) async fn done(&self, call: &Call) -> Result<(), Error> {
-        self.send(call).await.map(drop)
+        let answer = self.send(call).await?;
+        if answer.status == StatusCode::NO_CONTENT { Ok(()) } else { self.parse::<wire::Done>(call, &answer).map(drop) }
     }
 
     async fn send(&self, call: &Call) -> Result<Answer, Error> {
@@ -125,10 +120,15 @@ impl Transport {
             return Err(self.unreadable(call, &headers, &format!("longer than {} bytes", call.longest_answer)));
         };
         if status.is_success() && !says_error(&body) {
-            Ok(Answer { headers, body })
+            Ok(Answer { status, headers, body })
         } else {
             Err(self.refused(status, &headers, &body))
         }
+    }
+
+    fn parse<T: DeserializeOwned>(&self, call: &Call, answer: &Answer) -> Result<T, Error> {
+        let read = serde_json::from_slice(&answer.body);
+        read.map_err(|error| self.unreadable(call, &answer.headers, &misread(&error, &answer.headers)))
     }
 
     fn request(&self, call: &Call) -> reqwest::RequestBuilder {
@@ -167,7 +167,8 @@ fn keys(credentials: &Credentials) -> Result<HeaderMap, CredentialsError> {
     let header = |key, text: &str| {
         let place = || credentials.source.clone().into();
         let problem = "must be visible ASCII characters";
-        HeaderValue::from_str(text).map_err(|_| CredentialsError::Invalid { place: place(), key, problem })
+        let value = HeaderValue::from_str(text).ok().filter(|value| !value.is_empty());
+        value.ok_or_else(|| CredentialsError::Invalid { place: place(), key, problem })
     };
     let mut api_key = header("TERRA_API_KEY", credentials.api_key.expose())?;
     api_key.set_sensitive(true);
@@ -176,44 +177,6 @@ fn keys(credentials: &Credentials) -> Result<HeaderMap, CredentialsError> {
     headers.insert(API_KEY, api_key);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Ok(headers)
-}
-
-/// The whole body, or `None` if it is longer than `longest` bytes once unpacked.
-async fn body(response: &mut Response, longest: usize) -> Result<Option<Bytes>, reqwest::Error> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await? {
-        if body.len() + chunk.len() > longest {
-            return Ok(None);
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(Some(body.into()))
-}
-
-/// Some calls are published as able to fail with status 200.
-fn says_error(body: &[u8]) -> bool {
-    #[derive(Deserialize)]
-    struct Verdict {
-        status: Status,
-    }
-    serde_json::from_slice::<Verdict>(body).is_ok_and(|verdict| verdict.status == Status::Error)
-}
-
-/// Why `answer` is no such JSON. The values stay out: one may be a token.
-fn misread(error: &serde_json::Error, answer: &Answer) -> String {
-    let kind = answer.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("of no declared type");
-    if error.is_data() {
-        format!("JSON of another shape at line {}, column {}", error.line(), error.column())
-    } else {
-        format!("not JSON but {kind}")
-    }
-}
-
-fn redirected(status: StatusCode, headers: &HeaderMap) -> String {
-    let target =
-        headers.get(LOCATION).and_then(|target| target.to_str().ok()).and_then(|target| Url::parse(target).ok());
-    let target = target.as_ref().map_or_else(|| "elsewhere".to_owned(), |url| format!("to {}", host(url)));
-    format!("{} redirects {target}, which is not followed because the key would travel along", status.as_u16())
 }
 
 fn network(url: &Url, source: reqwest::Error) -> Error {

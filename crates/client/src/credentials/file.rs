@@ -97,11 +97,13 @@ impl Read for LineByLine<'_> {
 mod tests {
     use super::{EXPANDED, NOT_AN_ENTRY, TWICE, entries};
 
-    fn read(text: &str) -> Result<Vec<(usize, String, String)>, (usize, &'static str)> {
+    type Row = (usize, String, String);
+
+    fn read(text: &str) -> Result<Vec<Row>, (usize, &'static str)> {
         Ok(entries(text)?.into_iter().map(|entry| (entry.line, entry.key, entry.value)).collect())
     }
 
-    fn entry(line: usize, key: &str, value: &str) -> (usize, String, String) {
+    fn entry(line: usize, key: &str, value: &str) -> Row {
         (line, key.to_owned(), value.to_owned())
     }
 

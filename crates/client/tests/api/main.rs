@@ -1,0 +1,14 @@
+//! The client against a peer that answers whatever a test wants, on a real socket.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod connection;
+mod integration;
+mod mobile_token;
+mod network;
+mod peer;
+mod refusal;
+mod repeat;
+mod secrecy;
+mod streaming_token;
+mod subscription;
+mod widget_session;

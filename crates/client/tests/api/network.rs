@@ -1,0 +1,84 @@
+use std::{convert::Infallible, time::Duration};
+
+use axum::{body::Body, response::Response};
+use futures_util::{StreamExt as _, stream};
+use terra_auth::{Client, Error};
+use tokio::net::TcpListener;
+
+use crate::peer::{Peer, answer, credentials, user_id, with};
+
+#[tokio::test]
+async fn a_body_that_never_ends_is_cut_off_in_time() {
+    let peer = Peer::start(|_, _| {
+        let start = stream::iter([Ok::<_, Infallible>("{")]);
+        answer(200, Body::from_stream(start.chain(stream::pending())))
+    });
+    let peer = peer.await;
+    let client = peer.builder().timeout(Duration::from_millis(200)).build().unwrap();
+    let error = client.user_info(user_id(1)).await.unwrap_err();
+    assert!(error.to_string().starts_with("no whole answer within the time limit from 127.0.0.1:"), "{error}");
+    assert_eq!(peer.seen().len(), 1);
+}
+
+fn long_body() -> Response {
+    answer(200, Body::from_stream(stream::repeat_with(|| Ok::<_, Infallible>("x".repeat(64 * 1024)))))
+}
+
+#[tokio::test]
+async fn a_body_is_read_up_to_its_cap() {
+    let peer = Peer::start(|_, _| long_body()).await;
+    let error = peer.client().user_info(user_id(1)).await.unwrap_err();
+    assert!(error.to_string().contains("longer than 1048576 bytes"), "{error}");
+    assert_eq!(peer.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn a_list_of_users_may_be_longer() {
+    let users: Vec<_> = (0..10_000).map(crate::peer::user).collect();
+    let body = serde_json::to_string(&users).unwrap();
+    assert!(body.len() > 1024 * 1024);
+    let peer = Peer::start(move |_, _| answer(200, body.clone())).await;
+    let users = peer.client().users_by_reference_id(&"alice".parse().unwrap()).await.unwrap();
+    assert_eq!(users.len(), 10_000);
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed_with_the_key() {
+    let elsewhere = Peer::always(200, "{}").await;
+    for status in [301, 302, 307, 308] {
+        let target = format!("http://{}/v2/userInfo?token=token-not-a-secret", elsewhere.address);
+        let peer = Peer::start(move |_, _| with(answer(status, ""), "location", &target)).await;
+        let error = peer.client().user_info(user_id(1)).await.unwrap_err();
+        let expected = format!("{status} redirects to {}, which is not followed", elsewhere.address);
+        assert!(error.to_string().contains(&expected), "{error}");
+        assert!(!error.to_string().contains("not-a-secret"));
+    }
+    assert!(elsewhere.seen().is_empty());
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_named_without_the_request() {
+    let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string();
+    let client = Client::builder(credentials(&free)).retries(0).build().unwrap();
+    let error = client.users_by_reference_id(&"alice".parse().unwrap()).await.unwrap_err();
+    assert_eq!(error.to_string(), format!("could not reach {free}; check the network and the server's address"));
+    assert!(!format!("{error:?}").contains("alice"));
+}
+
+#[tokio::test]
+async fn a_key_that_cannot_travel_is_refused_at_once() {
+    for key in ["line\nbreak", ""] {
+        let mut credentials = credentials("127.0.0.1:1");
+        credentials.api_key = key.into();
+        let error = Client::new(credentials).unwrap_err();
+        assert_eq!(error.to_string(), "the program: TERRA_API_KEY must be visible ASCII characters");
+    }
+}
+
+#[tokio::test]
+async fn a_key_is_not_sent_unencrypted_to_another_machine() {
+    let mut credentials = credentials("127.0.0.1:1");
+    credentials.api_url = "http://terra.example.com/v2".parse().unwrap();
+    let error = Client::new(credentials).unwrap_err();
+    assert!(matches!(error, Error::Credentials(_)), "{error}");
+}

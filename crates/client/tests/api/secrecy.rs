@@ -1,0 +1,132 @@
+use std::{
+    error::Error as _,
+    fmt::Write as _,
+    io,
+    sync::{Arc, Mutex},
+};
+
+use futures_util::TryStreamExt as _;
+use serde_json::json;
+use terra_auth::{AuthenticateUserRequest, Client, Error, WidgetSessionRequest};
+use tokio::net::TcpListener;
+use tracing_subscriber::{filter::LevelFilter, util::SubscriberInitExt as _};
+
+use crate::peer::{Peer, Seen, answer, credentials, json as ok, user_id};
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    /// Takes everything that this thread logs, down to trace level, from every crate.
+    fn capture(&self) -> impl Drop + use<> {
+        let log = self.clone();
+        let subscriber = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_ansi(false);
+        subscriber.with_writer(move || log.clone()).finish().set_default()
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Runs every operation; what a program might print of each outcome.
+async fn run_all(client: &Client) -> String {
+    let mut shown = String::new();
+    let mut show = |outcome: Result<String, Error>| match outcome {
+        Ok(text) => writeln!(shown, "{text}").unwrap(),
+        Err(error) => {
+            writeln!(shown, "{error} {error:?} {error:#?}").unwrap();
+            let mut cause = error.source();
+            while let Some(error) = cause {
+                writeln!(shown, "{error} {error:?}").unwrap();
+                cause = error.source();
+            }
+        }
+    };
+    let reference_id = "alice".parse().unwrap();
+    let login = AuthenticateUserRequest::new("FITBIT".parse().unwrap());
+    let widget = WidgetSessionRequest::new();
+    show(Ok(format!("{client:?}")));
+    show(client.generate_widget_session(&widget).await.map(|session| format!("{session:?}")));
+    show(client.generate_mobile_token(Some(&reference_id)).await.map(|token| format!("{token:?}")));
+    show(client.authenticate_user(&login).await.map(|link| format!("{link:?}")));
+    show(client.deauthenticate_user(user_id(1)).await.map(|()| String::new()));
+    show(client.list_integrations().await.map(|list| format!("{list:?}")));
+    show(client.verify_connection().await.map(|list| format!("{list:?}")));
+    show(client.user_info(user_id(1)).await.map(|info| format!("{info:?}")));
+    show(client.users_by_reference_id(&reference_id).await.map(|users| format!("{users:?}")));
+    show(client.bulk_user_info(&[user_id(1)]).await.map(|users| format!("{users:?}")));
+    show(client.subscriptions().try_collect::<Vec<_>>().await.map(|users| format!("{users:?}")));
+    show(client.developer_streaming_token().await.map(|token| format!("{token:?}")));
+    show(client.user_streaming_token(user_id(1)).await.map(|token| format!("{token:?}")));
+    shown
+}
+
+/// Every answer that carries a secret carries one that can be searched for.
+fn good(seen: &Seen, _: usize) -> axum::response::Response {
+    let path = seen.line.split([' ', '?']).nth(1).unwrap();
+    ok(&match path {
+        "/api/widget/session" => {
+            json!({"session_id": user_id(9).to_string(), "url": "https://w.example.com/9?s=url-not-a-secret"})
+        }
+        "/v2/auth/authenticateUser" => {
+            json!({"user_id": user_id(9).to_string(), "auth_url": "https://a.example.com/?s=url-not-a-secret"})
+        }
+        "/v2/userInfo" if seen.line.contains("user_id") => {
+            json!({"user": crate::peer::user(1), "is_authenticated": true})
+        }
+        "/v2/userInfo" | "/v2/bulkUserInfo" => json!([crate::peer::user(1)]),
+        "/v2/subscriptions" => json!({"users": []}),
+        "/v2/integrations/detailed" => json!({"providers": []}),
+        _ => json!({"status": "success", "token": "token-not-a-secret", "expires_in": 180}),
+    })
+}
+
+#[tokio::test]
+async fn nothing_that_is_logged_or_shown_holds_a_secret() {
+    let log = Log::default();
+    let guard = log.capture();
+    let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string();
+    let mut shown = run_all(&Client::builder(credentials(&free)).retries(0).build().unwrap()).await;
+    shown += &run_all(&Peer::start(good).await.client()).await;
+    for status in [200, 302, 401, 403, 404, 410, 500] {
+        // A server that repeats whatever it was sent, keys too.
+        let echo = Peer::start(move |seen, _| answer(status, format!("{:?} {}", seen.headers, seen.body))).await;
+        shown += &run_all(&echo.builder().retries(usize::from(status == 500)).build().unwrap()).await;
+        let echo =
+            Peer::start(move |seen, _| answer(status, json!({"detail": format!("{:?}", seen.headers)}).to_string()));
+        shown += &run_all(&echo.await.builder().retries(usize::from(status == 500)).build().unwrap()).await;
+    }
+    drop(guard);
+
+    let log = log.text();
+    assert!(log.contains("answered") && log.contains("repeating in") && log.contains("connect"), "the log is captured");
+    assert!(shown.contains("[redacted]") && shown.contains("WidgetSession"), "the outcomes are shown");
+    for text in [log, shown] {
+        let line = text.lines().find(|line| line.contains("not-a-secret"));
+        assert_eq!(line, None);
+    }
+}
+
+#[tokio::test]
+async fn an_unreachable_server_is_tried_again_by_all_because_nothing_was_sent() {
+    let log = Log::default();
+    let guard = log.capture();
+    let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string();
+    let client = Client::new(credentials(&free)).unwrap();
+    client.deauthenticate_user(user_id(1)).await.unwrap_err();
+    client.developer_streaming_token().await.unwrap_err();
+    drop(guard);
+    assert_eq!(log.text().matches("repeating in").count(), 4);
+}

@@ -1,0 +1,287 @@
+//! Where keys come from, and which are refused.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::{fs, path::Path};
+
+use tempfile::TempDir;
+use terra_auth::{
+    Credentials, CredentialsError, Environment,
+    credentials::{Source, file_name},
+};
+
+const TESTING: &str = "TERRA_DEV_ID=acme-testing-0000000000\nTERRA_API_KEY=test-key-not-a-secret\n";
+const PRODUCTION: &str = "TERRA_DEV_ID=acme-production-0000000000\nTERRA_API_KEY=other-key-not-a-secret\n";
+
+/// A directory with these files, readable by their owner only.
+fn dir(files: &[(&str, &str)]) -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let file = dir.path().join(name);
+        fs::write(&file, text).unwrap();
+        set_mode(&file, 0o600);
+    }
+    dir
+}
+
+#[cfg(unix)]
+fn set_mode(file: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(file, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[cfg(not(unix))]
+fn set_mode(_: &Path, _: u32) {}
+
+/// Loads testing's keys.
+fn load(files: &[(&str, &str)], vars: &[(&str, &str)]) -> Result<Credentials, CredentialsError> {
+    load_from(dir(files).path(), vars)
+}
+
+fn load_from(dir: &Path, vars: &[(&str, &str)]) -> Result<Credentials, CredentialsError> {
+    let get = |name: &str| vars.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+    Credentials::load_from(Environment::Testing, dir, &get)
+}
+
+/// The error's text with the directory left out; no error ever shows a value.
+fn refusal(files: &[(&str, &str)], vars: &[(&str, &str)]) -> String {
+    let dir = dir(files);
+    let error = load_from(dir.path(), vars).unwrap_err();
+    assert!(!format!("{error} {error:?}").contains("not-a-secret"));
+    error.to_string().replace(&format!("{}/", dir.path().display()), "")
+}
+
+const PAIR: [(&str, &str); 2] =
+    [("TERRA_DEV_ID", "acme-process-0000000000"), ("TERRA_API_KEY", "process-key-not-a-secret")];
+
+#[test]
+fn keys_come_from_the_environments_file() {
+    let credentials = load(&[(".env.terra.testing", TESTING), (".env.terra.production", PRODUCTION)], &[]).unwrap();
+    assert_eq!(credentials.dev_id.as_str(), "acme-testing-0000000000");
+    assert_eq!(credentials.api_key.expose(), "test-key-not-a-secret");
+    assert!(credentials.signing_secret.is_none());
+    assert_eq!(credentials.api_url.as_str(), "https://api.tryterra.co/v2");
+    assert_eq!(credentials.widget_url.as_str(), "https://widget.tryterra.co/");
+    assert_eq!(credentials.streaming_url.as_str(), "wss://streaming.tryterra.co/");
+    assert!(credentials.source.to_string().ends_with(".env.terra.testing"));
+    assert_eq!(credentials.notices, Vec::<String>::new());
+    assert!(!format!("{credentials:?}").contains("not-a-secret"));
+}
+
+#[test]
+fn each_environment_has_its_own_file() {
+    let dir = dir(&[(".env.terra.testing", TESTING), (".env.terra.production", PRODUCTION)]);
+    let production = Credentials::load_from(Environment::Production, dir.path(), &|_| None).unwrap();
+    assert_eq!(production.dev_id.as_str(), "acme-production-0000000000");
+    assert_eq!(file_name(Environment::Staging), ".env.terra.staging");
+    let error = Credentials::load_from(Environment::Staging, dir.path(), &|_| None).unwrap_err();
+    assert!(matches!(error, CredentialsError::NoFile { environment: Environment::Staging, .. }));
+}
+
+#[test]
+fn the_shorter_file_name_is_read_where_the_longer_is_absent() {
+    let credentials = load(&[(".env.testing", TESTING)], &[]).unwrap();
+    assert!(credentials.source.to_string().ends_with(".env.testing"));
+}
+
+#[test]
+fn of_both_files_the_longer_name_is_read_and_said() {
+    let dir = dir(&[(".env.terra.testing", TESTING), (".env.testing", PRODUCTION)]);
+    let credentials = load_from(dir.path(), &[]).unwrap();
+    assert_eq!(credentials.dev_id.as_str(), "acme-testing-0000000000");
+    let at = |name: &str| dir.path().join(name).display().to_string();
+    let expected = format!("using {}; {} is not read", at(".env.terra.testing"), at(".env.testing"));
+    assert_eq!(credentials.notices, [expected]);
+}
+
+#[test]
+fn everything_a_file_may_say_is_read() {
+    let more = "TERRA_SIGNING_SECRET='secret-not-a-secret'\nTERRA_API_URL=http://127.0.0.1:8080/v2\n\
+        TERRA_WIDGET_URL=https://widget.example.com\nTERRA_STREAMING_URL=wss://stream.example.com\n";
+    let credentials = load(&[(".env.terra.testing", &format!("{TESTING}{more}"))], &[]).unwrap();
+    assert_eq!(credentials.signing_secret.unwrap().expose(), "secret-not-a-secret");
+    assert_eq!(credentials.api_url.as_str(), "http://127.0.0.1:8080/v2");
+    assert_eq!(credentials.widget_url.as_str(), "https://widget.example.com/");
+    assert_eq!(credentials.streaming_url.as_str(), "wss://stream.example.com/");
+}
+
+#[test]
+fn a_server_of_ones_own_is_asked_for_everything() {
+    let with_url = format!("{TESTING}TERRA_API_URL=http://127.0.0.1:8080/v2\n");
+    let credentials = load(&[(".env.terra.testing", &with_url)], &[]).unwrap();
+    assert_eq!(credentials.widget_url.as_str(), "http://127.0.0.1:8080/");
+    assert_eq!(credentials.streaming_url.as_str(), "ws://127.0.0.1:8080/");
+}
+
+#[test]
+fn the_newer_hosted_address_keeps_the_other_hosts() {
+    let with_url = format!("{TESTING}TERRA_API_URL=https://access.tryterra.co/api/v2\n");
+    let credentials = load(&[(".env.terra.testing", &with_url)], &[]).unwrap();
+    assert_eq!(credentials.streaming_url.as_str(), "wss://streaming.tryterra.co/");
+}
+
+#[test]
+fn the_process_environment_wins_with_both_keys_and_brings_everything_else() {
+    let with_url = format!("{TESTING}TERRA_API_URL=http://127.0.0.1:8080/v2\nTERRA_SIGNING_SECRET=a\n");
+    let credentials = load(&[(".env.terra.testing", &with_url)], &PAIR).unwrap();
+    assert_eq!(credentials.dev_id.as_str(), "acme-process-0000000000");
+    assert_eq!(credentials.source, Source::Process);
+    assert_eq!(credentials.api_url.as_str(), "https://api.tryterra.co/v2");
+    assert!(credentials.signing_secret.is_none());
+}
+
+#[test]
+fn half_a_pair_in_the_process_environment_is_never_completed_from_a_file() {
+    for (index, missing) in [(0, "TERRA_API_KEY"), (1, "TERRA_DEV_ID")] {
+        let (present, _) = PAIR[index];
+        let expected = format!(
+            "the process environment has {present} but not {missing}; set both there, or neither to use .env.terra.testing"
+        );
+        assert_eq!(refusal(&[(".env.terra.testing", TESTING)], &PAIR[index..=index]), expected);
+        let with_empty = [PAIR[index], (missing, " ")];
+        assert_eq!(refusal(&[(".env.terra.testing", TESTING)], &with_empty), expected);
+    }
+}
+
+#[test]
+fn empty_variables_count_as_absent() {
+    let empty = [("TERRA_DEV_ID", ""), ("TERRA_API_KEY", ""), ("TERRA_API_URL", "")];
+    let credentials = load(&[(".env.terra.testing", TESTING)], &empty).unwrap();
+    assert_eq!((credentials.dev_id.as_str(), credentials.notices.len()), ("acme-testing-0000000000", 0));
+}
+
+#[test]
+fn an_address_in_the_process_environment_does_not_meet_a_key_from_a_file() {
+    let vars = [("TERRA_API_URL", "https://elsewhere.example.com")];
+    let credentials = load(&[(".env.terra.testing", TESTING)], &vars).unwrap();
+    assert_eq!(credentials.api_url.as_str(), "https://api.tryterra.co/v2");
+    assert_eq!(
+        credentials.notices,
+        [
+            "TERRA_API_URL of the process environment is not used; the keys come from a file: set it in .env.terra.testing"
+        ]
+    );
+}
+
+#[test]
+fn another_environments_pair_in_the_process_environment_is_refused() {
+    let of = |environment| [PAIR[0], PAIR[1], ("TERRA_ENV", environment)];
+    assert_eq!(
+        refusal(&[(".env.terra.testing", TESTING)], &of("production")),
+        "asked for testing, but the process environment holds keys of production (by its TERRA_ENV); \
+         unset them, or ask for production"
+    );
+    assert!(load(&[], &of("testing")).is_ok());
+}
+
+#[test]
+fn a_named_environment_without_keys_changes_nothing() {
+    assert!(load(&[(".env.terra.testing", TESTING)], &[("TERRA_ENV", "production")]).is_ok());
+}
+
+#[test]
+fn a_pair_that_another_environments_file_holds_is_refused() {
+    let production = [("TERRA_DEV_ID", "acme-production-0000000000"), ("TERRA_API_KEY", "other-key-not-a-secret")];
+    for name in [".env.terra.production", ".env.production"] {
+        assert_eq!(
+            refusal(&[(name, PRODUCTION)], &production),
+            format!(
+                "asked for testing, but TERRA_DEV_ID from the process environment also stands in production's file {name}; \
+                 each environment has keys of its own: mend the wrong one"
+            )
+        );
+    }
+}
+
+#[test]
+fn a_key_copied_into_two_files_is_refused() {
+    let copied = "TERRA_DEV_ID=acme-staging-0000000000\nTERRA_API_KEY=test-key-not-a-secret\n";
+    assert_eq!(
+        refusal(&[(".env.terra.testing", TESTING), (".env.terra.staging", copied)], &[]),
+        "asked for testing, but TERRA_API_KEY from .env.terra.testing:2 also stands in staging's file .env.terra.staging; \
+         each environment has keys of its own: mend the wrong one"
+    );
+}
+
+#[test]
+fn another_environments_broken_file_does_no_harm() {
+    let files = [(".env.terra.testing", TESTING), (".env.terra.production", "broken line")];
+    assert!(load(&files, &[]).is_ok());
+}
+
+#[test]
+fn without_a_file_both_names_and_the_remedy_are_named() {
+    assert_eq!(
+        refusal(&[], &[]),
+        "no keys for testing: neither .env.terra.testing nor .env.testing exists; \
+         run `terra-auth setup-environment --env testing`, or set TERRA_DEV_ID and TERRA_API_KEY"
+    );
+}
+
+#[test]
+fn a_missing_or_unusable_value_is_named_with_its_line() {
+    let remedy = "is missing; add it there, or run `terra-auth setup-environment --env testing`";
+    let with = |text: &str| refusal(&[(".env.terra.testing", text)], &[]);
+    let (id, key) = ("TERRA_DEV_ID=acme-testing-0000000000", "TERRA_API_KEY=test-key-not-a-secret");
+    for (text, expected) in [
+        (id.to_owned(), format!(".env.terra.testing: TERRA_API_KEY {remedy}")),
+        (key.to_owned(), format!(".env.terra.testing: TERRA_DEV_ID {remedy}")),
+        (format!("{id}\n\nTERRA_API_KEY="), format!(".env.terra.testing:3: TERRA_API_KEY {remedy}")),
+        (
+            format!("{key}\nTERRA_DEV_ID='two words'"),
+            ".env.terra.testing:2: TERRA_DEV_ID must be 1 to 128 visible ASCII characters".to_owned(),
+        ),
+        (
+            format!("{id}\nTERRA_API_KEY='two not-a-secret words'"),
+            ".env.terra.testing:2: TERRA_API_KEY must be visible ASCII characters".to_owned(),
+        ),
+    ] {
+        assert_eq!(with(&text), expected);
+    }
+}
+
+#[test]
+fn an_address_must_be_safe_to_send_keys_to() {
+    let with = |line: &str| refusal(&[(".env.terra.testing", &format!("{TESTING}{line}\n"))], &[]);
+    let bare = "must be a bare address, without user, query or fragment";
+    for (line, problem) in [
+        ("TERRA_API_URL=api.example.com", "is not a URL"),
+        ("TERRA_API_URL=ftp://api.example.com", "must be an https:// URL"),
+        ("TERRA_API_URL=http://api.example.com", "must be encrypted, except on loopback"),
+        ("TERRA_API_URL=https://user:pass@api.example.com", bare),
+        ("TERRA_WIDGET_URL=http://widget.example.com", "must be encrypted, except on loopback"),
+        ("TERRA_STREAMING_URL=https://stream.example.com", "must be a wss:// URL"),
+        ("TERRA_STREAMING_URL=wss://stream.example.com?a=b", bare),
+    ] {
+        let (key, _) = line.split_once('=').unwrap();
+        assert_eq!(with(line), format!(".env.terra.testing:3: {key} {problem}"));
+    }
+}
+
+#[test]
+fn a_broken_line_is_named_without_its_text() {
+    assert_eq!(
+        refusal(&[(".env.terra.testing", "# keys\nTERRA_DEV_ID=a\nTERRA_API_KEY: test-key-not-a-secret\n")], &[]),
+        ".env.terra.testing:3: is not KEY=value; quote a value that has spaces, and close every quote"
+    );
+}
+
+#[test]
+fn a_file_that_is_too_long_or_no_file_is_not_read() {
+    assert_eq!(refusal(&[(".env.terra.testing", &"#\n".repeat(40_000))], &[]), "could not read .env.terra.testing");
+    let dir = dir(&[]);
+    fs::create_dir(dir.path().join(".env.terra.testing")).unwrap();
+    assert!(matches!(load_from(dir.path(), &[]).unwrap_err(), CredentialsError::Unreadable { .. }));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_others_can_open_is_noticed() {
+    let dir = dir(&[(".env.terra.testing", TESTING)]);
+    let file = dir.path().join(".env.terra.testing");
+    set_mode(&file, 0o640);
+    let name = file.display();
+    assert_eq!(
+        load_from(dir.path(), &[]).unwrap().notices,
+        [format!("other users of this machine can open {name}; run `chmod 600 {name}`")]
+    );
+}
