@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::{
     auth::Auth,
     causes::Causes,
-    connection::Connection,
+    connection::{Connection, DeauthenticateUserError},
     delivery::Delivery,
     developer::Developer,
     digest::sha256,
@@ -29,12 +29,13 @@ use crate::{
 };
 
 /// A session that was asked for with its secret, and the environment it belongs to.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct OpenSession {
     /// The session.
     pub session: WidgetSession,
     /// Whose session it is.
     pub developer: Arc<Developer>,
+    secret: [u8; 16],
 }
 
 /// Whether a session can still be used.
@@ -48,7 +49,19 @@ pub enum Standing {
     Used,
 }
 
+impl std::fmt::Debug for OpenSession {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "OpenSession({})", self.session.session_id)
+    }
+}
+
 impl OpenSession {
+    /// The session's page below the widget's URL, `/session/{id}/{secret}`.
+    #[must_use]
+    pub fn path(&self) -> String {
+        format!("/session/{}/{}", self.session.session_id, hex::encode(self.secret))
+    }
+
     /// Whether the session can still be used.
     #[must_use]
     pub fn standing(&self, now: Timestamp) -> Standing {
@@ -197,15 +210,19 @@ impl Auth {
     ///
     /// The store failed.
     pub async fn open_session(&self, session_id: SessionId, secret: &str) -> Result<Option<OpenSession>, StoreError> {
-        let found = self.load_session(session_id).await?;
-        Ok(found.filter(|open| bool::from(open.session.secret_digest.ct_eq(&sha256(secret.as_bytes())))))
+        let mut bytes = [0; 16];
+        if hex::decode_to_slice(secret, &mut bytes).is_err() {
+            return Ok(None);
+        }
+        let found = self.load_session(session_id, bytes).await?;
+        Ok(found.filter(|open| bool::from(open.session.secret_digest.ct_eq(&sha256(&bytes)))))
     }
 
-    async fn load_session(&self, session_id: SessionId) -> Result<Option<OpenSession>, StoreError> {
+    async fn load_session(&self, session_id: SessionId, secret: [u8; 16]) -> Result<Option<OpenSession>, StoreError> {
         let session = self.store.read(ReadSession(session_id)).await?;
         Ok(session.and_then(|session| {
             let developer = self.directory.developer(&session.dev_id)?;
-            Some(OpenSession { session, developer })
+            Some(OpenSession { session, developer, secret })
         }))
     }
 
@@ -240,6 +257,7 @@ impl Auth {
             id: self.entropy.id(),
             provider: provider.clone(),
             session_id: open.session.session_id,
+            session_secret: open.secret,
             code_verifier: self.entropy.bytes(),
             cookie_digest: sha256(cookie_value.as_bytes()),
             expires_at: self.now() + SESSION_TTL,
@@ -266,7 +284,7 @@ impl Auth {
     ///
     /// See [`ReturnError`]; nothing was changed.
     pub async fn finish(&self, flow: Flow, answer: ProviderAnswer) -> Result<Arrival, ReturnError> {
-        let open = self.load_session(flow.session_id).await?.ok_or(ReturnError::UnknownState)?;
+        let open = self.load_session(flow.session_id, flow.session_secret).await?.ok_or(ReturnError::UnknownState)?;
         let digest = sha256(answer.cookie.unwrap_or_default().as_bytes());
         if !bool::from(digest.ct_eq(&flow.cookie_digest)) {
             return Err(ReturnError::WrongBrowser);
@@ -289,6 +307,20 @@ impl Auth {
         }
         self.outbox.notify_one();
         Ok(Arrival { open, provider: flow.provider, outcome })
+    }
+
+    /// Ends a connection that the session's end user has, where the session allows it.
+    ///
+    /// # Errors
+    ///
+    /// See [`DeauthenticateUserError`]; a connection of somebody else is not found.
+    pub async fn disconnect(&self, open: &OpenSession, provider: &Provider) -> Result<(), DeauthenticateUserError> {
+        let offers = self.offers(open).await?;
+        let found = offers.iter().find(|offer| offer.info.provider == *provider).and_then(|offer| offer.connected);
+        match found.filter(|_| open.session.request.show_disconnect) {
+            Some(user_id) => self.deauthenticate_user(&open.developer, user_id).await,
+            None => Err(DeauthenticateUserError::UserNotFound),
+        }
     }
 
     /// Ends a session because the end user gave up in the widget.

@@ -8,6 +8,7 @@ use url::Url;
 use crate::{
     auth::Auth,
     digest::KeyDigest,
+    provider::ProviderInfo,
     seal::{Place, SealBroken, Sealed},
     store::{StoreError, Tx, Unit},
 };
@@ -37,6 +38,14 @@ pub struct Developer {
     pub signing_secret: Sealed,
     /// When it was created.
     pub created_at: Timestamp,
+}
+
+impl Developer {
+    /// Whether the environment offers a provider.
+    #[must_use]
+    pub fn enables(&self, info: &ProviderInfo) -> bool {
+        self.providers.as_ref().is_none_or(|enabled| enabled.contains(&info.provider))
+    }
 }
 
 /// An API key as the server remembers it.

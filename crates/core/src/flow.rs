@@ -17,6 +17,7 @@ pub struct Flow {
     pub(crate) id: Uuid,
     pub(crate) provider: Provider,
     pub(crate) session_id: SessionId,
+    pub(crate) session_secret: [u8; 16],
     pub(crate) code_verifier: [u8; 32],
     pub(crate) cookie_digest: [u8; 32],
     pub(crate) expires_at: Timestamp,
@@ -41,29 +42,37 @@ impl Auth {
 }
 
 impl Flow {
+    /// The provider that the end user went to.
+    #[must_use]
+    pub fn provider(&self) -> &Provider {
+        &self.provider
+    }
+
     /// Name of the cookie that binds this login to a browser.
     #[must_use]
     pub fn cookie_name(&self) -> String {
         format!("terra_flow_{}", self.id.simple())
     }
 
-    /// Flow id (16 bytes), session id (16), code verifier (32), cookie digest (32), expiry in Unix milliseconds (8).
+    /// Flow id (16 bytes), session id and secret (16 each), code verifier (32), cookie digest (32), expiry in Unix milliseconds (8).
     fn to_bytes(&self) -> Vec<u8> {
         let expiry = self.expires_at.as_millisecond().to_be_bytes();
-        let parts: [&[u8]; 5] =
-            [self.id.as_bytes(), self.session_id.0.as_bytes(), &self.code_verifier, &self.cookie_digest, &expiry];
+        let session: [&[u8]; 2] = [self.session_id.0.as_bytes(), &self.session_secret];
+        let parts = [self.id.as_bytes(), &session.concat()[..], &self.code_verifier, &self.cookie_digest, &expiry];
         parts.concat()
     }
 
     fn from_bytes(provider: Provider, bytes: &[u8]) -> Option<Self> {
         let (id, rest) = bytes.split_first_chunk::<16>()?;
         let (session_id, rest) = rest.split_first_chunk::<16>()?;
+        let (session_secret, rest) = rest.split_first_chunk::<16>()?;
         let (code_verifier, rest) = rest.split_first_chunk::<32>()?;
         let (cookie_digest, rest) = rest.split_first_chunk::<32>()?;
         Some(Self {
             id: Uuid::from_bytes(*id),
             provider,
             session_id: SessionId(Uuid::from_bytes(*session_id)),
+            session_secret: *session_secret,
             code_verifier: *code_verifier,
             cookie_digest: *cookie_digest,
             expires_at: Timestamp::from_millisecond(i64::from_be_bytes(rest.try_into().ok()?)).ok()?,

@@ -241,12 +241,12 @@ impl Auth {
     ) -> (WidgetSession, Url) {
         let now = self.now();
         let session_id = SessionId(self.entropy.id_at(now));
-        let secret = hex::encode(self.entropy.bytes::<16>());
-        let url = self.widget_page(&["session", &session_id.to_string(), &secret]);
+        let secret = self.entropy.bytes::<16>();
+        let url = self.widget_page(&["session", &session_id.to_string(), &hex::encode(secret)]);
         let session = WidgetSession {
             session_id,
             dev_id: developer.dev_id.clone(),
-            secret_digest: sha256(secret.as_bytes()),
+            secret_digest: sha256(&secret),
             state: SessionState::Open,
             request,
             user_id,
@@ -301,7 +301,7 @@ impl Auth {
         let asked: Vec<&str> = asked.collect();
         let (mut providers, mut warnings) = (Vec::new(), Vec::new());
         if asked.is_empty() || asked.iter().any(|name| name.eq_ignore_ascii_case("ALL")) {
-            let all = self.providers.list().iter().filter(|info| is_enabled(developer, info) && can_show(info));
+            let all = self.providers.list().iter().filter(|info| developer.enables(info) && can_show(info));
             providers.extend(all.map(|info| info.provider.clone()));
         } else {
             for name in asked {
@@ -319,12 +319,8 @@ impl Auth {
     /// A provider that the environment offers, by its name in any case.
     pub(crate) fn offered(&self, developer: &Developer, name: &str) -> Option<&ProviderInfo> {
         let named = |info: &&ProviderInfo| info.provider.as_str().eq_ignore_ascii_case(name);
-        self.providers.list().iter().find(named).filter(|info| is_enabled(developer, info))
+        self.providers.list().iter().find(named).filter(|info| developer.enables(info))
     }
-}
-
-fn is_enabled(developer: &Developer, info: &ProviderInfo) -> bool {
-    developer.providers.as_ref().is_none_or(|enabled| enabled.contains(&info.provider))
 }
 
 /// What a caller sent, short enough to be said back.

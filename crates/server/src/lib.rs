@@ -1,3 +1,14 @@
 //! Routes, extractors, widget pages and answers.
+//!
+//! A request takes three steps: handler (`route`) → operation (`terra_auth_core::Auth`) → unit of work.
 
+mod accept;
+mod caller;
+mod error;
+mod params;
+mod route;
+mod trace;
 pub mod widget;
+
+pub use accept::{Limits, serve};
+pub use route::{openapi, router};

@@ -1,0 +1,194 @@
+//! Every failed answer, in one shape.
+
+use std::{fmt::Display, sync::Arc};
+
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use terra_auth_core::{
+    causes::Causes, connection::DeauthenticateUserError, connection::UserInfoError, directory::NotAuthenticated,
+    sdk_user::AuthenticateSdkUserError, store::StoreError, widget_session::GenerateWidgetSessionError,
+};
+use terra_auth_types::wire::{Problem, Status, WidgetError};
+
+/// A refusal: a status, and what to do about it, for people.
+///
+/// As a response it is empty: the layer that knows the request writes the problem.
+#[derive(Clone, Debug)]
+pub(crate) struct ApiError {
+    pub(crate) status: StatusCode,
+    detail: String,
+    retry_after_s: Option<u32>,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
+}
+
+impl ApiError {
+    pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+        Self { status, detail: detail.into(), retry_after_s: None, source: None }
+    }
+
+    pub(crate) fn bad_request(detail: impl Display) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, detail.to_string())
+    }
+
+    pub(crate) fn unauthorized(detail: impl Display) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, detail.to_string())
+    }
+
+    pub(crate) fn forbidden(detail: impl Display) -> Self {
+        Self::new(StatusCode::FORBIDDEN, detail.to_string())
+    }
+
+    pub(crate) fn not_found(detail: impl Display) -> Self {
+        Self::new(StatusCode::NOT_FOUND, detail.to_string())
+    }
+
+    /// Our fault: logged with its causes, told to nobody.
+    pub(crate) fn internal(error: impl std::error::Error + Send + Sync + 'static) -> Self {
+        let detail = "something failed on the server; quote the x-terra-trace-id header when you report it";
+        Self { source: Some(Arc::new(error)), ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, detail) }
+    }
+
+    fn busy() -> Self {
+        let detail = "the server is busy; try again in a moment";
+        Self { retry_after_s: Some(1), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail) }
+    }
+
+    /// Writes the problem, and logs what is our fault.
+    pub(crate) fn into_problem(self, instance: &str, trace_id: &str) -> Response {
+        self.log(instance, trace_id);
+        let title = self.status.canonical_reason().unwrap_or("error").to_ascii_lowercase();
+        let problem = Problem {
+            r#type: "about:blank".to_owned(),
+            title,
+            instance: instance.to_owned(),
+            detail: Some(self.detail.clone()),
+            code: None,
+            message: self.detail,
+            status: Status::Error,
+        };
+        let mut response = (self.status, Json(problem)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(seconds) = self.retry_after_s {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("TerraApiKey"));
+        }
+        response
+    }
+
+    fn log(&self, instance: &str, trace_id: &str) {
+        let path = instance.split('?').next().unwrap_or_default();
+        if let Some(source) = &self.source {
+            tracing::error!(trace.id = trace_id, path, error = %Causes(&**source), "a request failed");
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        response.extensions_mut().insert(self); // see `trace`
+        response
+    }
+}
+
+/// A refusal of the current widget call, which has an error body of its own.
+pub(crate) struct WidgetCallError {
+    error: ApiError,
+    invalid_user_ids: Vec<String>,
+}
+
+impl From<ApiError> for WidgetCallError {
+    /// The published contract answers wrong credentials on this call with 403.
+    fn from(mut error: ApiError) -> Self {
+        if error.status == StatusCode::UNAUTHORIZED {
+            error.status = StatusCode::FORBIDDEN;
+        }
+        Self { error, invalid_user_ids: Vec::new() }
+    }
+}
+
+impl From<GenerateWidgetSessionError> for WidgetCallError {
+    fn from(error: GenerateWidgetSessionError) -> Self {
+        let invalid_user_ids = match &error {
+            GenerateWidgetSessionError::InvalidUserIds(ids) => ids.clone(),
+            _ => Vec::new(),
+        };
+        Self { error: error.into(), invalid_user_ids }
+    }
+}
+
+impl IntoResponse for WidgetCallError {
+    fn into_response(self) -> Response {
+        self.error.log("/api/widget/session", "");
+        let body =
+            WidgetError { message: self.error.detail, status: Status::Error, invalid_user_ids: self.invalid_user_ids };
+        (self.error.status, Json(body)).into_response()
+    }
+}
+
+impl From<NotAuthenticated> for ApiError {
+    fn from(error: NotAuthenticated) -> Self {
+        Self::unauthorized(error)
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Busy => Self::busy(),
+            StoreError::Closed | StoreError::Engine(_) => Self::internal(error),
+        }
+    }
+}
+
+impl From<DeauthenticateUserError> for ApiError {
+    fn from(error: DeauthenticateUserError) -> Self {
+        match error {
+            DeauthenticateUserError::UserNotFound => Self::not_found(error),
+            DeauthenticateUserError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<UserInfoError> for ApiError {
+    fn from(error: UserInfoError) -> Self {
+        match error {
+            UserInfoError::UserNotFound => Self::not_found(error),
+            UserInfoError::TooMany(_) => Self::bad_request(error),
+            UserInfoError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<GenerateWidgetSessionError> for ApiError {
+    fn from(error: GenerateWidgetSessionError) -> Self {
+        match error {
+            GenerateWidgetSessionError::InvalidField { .. }
+            | GenerateWidgetSessionError::InvalidUserIds(_)
+            | GenerateWidgetSessionError::NoProvider
+            | GenerateWidgetSessionError::UnknownProvider(_)
+            | GenerateWidgetSessionError::OnDevice(_) => Self::bad_request(error),
+            GenerateWidgetSessionError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<AuthenticateSdkUserError> for ApiError {
+    fn from(error: AuthenticateSdkUserError) -> Self {
+        match error {
+            AuthenticateSdkUserError::InvalidToken => Self::unauthorized(error),
+            AuthenticateSdkUserError::InvalidResource
+            | AuthenticateSdkUserError::InvalidDevice
+            | AuthenticateSdkUserError::InvalidReferenceId => Self::bad_request(error),
+            AuthenticateSdkUserError::UserLimit => Self::forbidden(error),
+            AuthenticateSdkUserError::Store(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Reading requests: liberal in what official clients send, strict in how much.
+
+use std::time::Duration;
+
+use axum::{
+    body::Body,
+    extract::{FromRequest, FromRequestParts, Request},
+    http::{HeaderMap, StatusCode, header, request::Parts},
+};
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::error::ApiError;
+
+/// The most that a request's body may hold.
+pub(crate) const MAX_BODY_BYTES: usize = 1 << 20;
+
+/// How long a client may take to send a body.
+pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The parameters of a POST, from the query and the JSON body together, the body's winning.
+///
+/// Official clients send an empty body with a JSON content type, explicit nulls, unknown fields, and every parameter in
+/// the query; all of these are read.
+pub(crate) struct Params<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Params<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        let (parts, body) = request.into_parts();
+        let mut merged = query_of(&parts)?;
+        let bytes = read_body(body).await?;
+        if !bytes.is_empty() {
+            require_json(&parts.headers)?;
+            let body: Map<String, Value> = from_json(&bytes)?;
+            merged.extend(body.into_iter().filter(|(_, value)| !value.is_null()));
+        }
+        serde_json::from_value(Value::Object(merged)).map(Self).map_err(ApiError::bad_request)
+    }
+}
+
+/// The parameters of a query string.
+pub(crate) struct Query<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let merged = query_of(parts)?;
+        serde_json::from_value(Value::Object(merged)).map(Self).map_err(ApiError::bad_request)
+    }
+}
+
+/// A JSON body that must be there.
+pub(crate) struct Json<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        let (parts, body) = request.into_parts();
+        let bytes = read_body(body).await?;
+        require_json(&parts.headers)?;
+        from_json(&bytes).map(Self)
+    }
+}
+
+fn query_of(parts: &Parts) -> Result<Map<String, Value>, ApiError> {
+    let query = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
+    let pairs = query.map_err(|_| ApiError::bad_request("the query string cannot be read"))?.0;
+    Ok(pairs.into_iter().map(|(name, value)| (name, Value::String(value))).collect())
+}
+
+fn require_json(headers: &HeaderMap) -> Result<(), ApiError> {
+    let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if essence == "application/json" || essence.ends_with("+json") {
+        return Ok(());
+    }
+    Err(ApiError::bad_request("the body is not declared as JSON; send Content-Type: application/json"))
+}
+
+fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    serde_json::from_slice(bytes)
+        .map_err(|error| ApiError::bad_request(format!("the JSON body cannot be read: {error}")))
+}
+
+async fn read_body(body: Body) -> Result<Bytes, ApiError> {
+    let read = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, MAX_BODY_BYTES).collect()).await;
+    let read = read.map_err(|_| ApiError::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive within 10 s"))?;
+    match read {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => {
+            Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than 1 MiB"))
+        }
+        Err(_) => Err(ApiError::bad_request("the body broke off")),
+    }
+}

@@ -1,0 +1,102 @@
+//! The routes, and the document that describes them: both come from the same lines.
+
+mod connection;
+mod docs;
+mod flow_cookie;
+mod health;
+mod icon;
+mod integration;
+mod mobile_token;
+mod sdk_user;
+mod streaming_token;
+mod visit;
+mod widget_page;
+mod widget_return;
+mod widget_session;
+
+use axum::{Router, middleware};
+use terra_auth_core::Auth;
+use utoipa::{
+    Modify, OpenApi,
+    openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
+};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::trace;
+
+/// Everything the server answers.
+pub fn router(auth: Auth) -> Router {
+    let (routes, document) = described().split_for_parts();
+    let (again, _) = v2().split_for_parts();
+    routes
+        .nest("/api/v2", again)
+        .merge(widget_session::other_paths())
+        .merge(widget_page::routes())
+        .merge(icon::routes())
+        .merge(health::routes())
+        .merge(docs::routes(document))
+        .layer(middleware::from_fn_with_state(auth.clone(), trace::trace))
+        .with_state(auth)
+}
+
+/// The `OpenAPI` document of the server.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    described().split_for_parts().1
+}
+
+fn described() -> OpenApiRouter<Auth> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .nest("/v2", v2())
+        .routes(routes!(widget_session::create_widget_session))
+        .routes(routes!(streaming_token::developer_streaming_token))
+        .routes(routes!(streaming_token::user_streaming_token))
+}
+
+fn v2() -> OpenApiRouter<Auth> {
+    OpenApiRouter::new()
+        .routes(routes!(widget_session::authenticate_user))
+        .routes(routes!(widget_session::generate_widget_session))
+        .routes(routes!(mobile_token::generate_auth_token))
+        .routes(routes!(mobile_token::tokens))
+        .routes(routes!(sdk_user::authenticate_sdk_user))
+        .routes(routes!(connection::deauthenticate_user))
+        .routes(routes!(connection::user_info))
+        .routes(routes!(connection::bulk_user_info))
+        .routes(routes!(connection::subscriptions))
+        .routes(routes!(integration::integrations))
+        .routes(routes!(integration::integrations_detailed))
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "terra-auth",
+        description = "The Terra authentication API, self-hosted. Every path under /v2 answers under /api/v2 too, and the \
+                       widget call also at /widget/session and /widget/api/session.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
+    ),
+    tags(
+        (name = "Authentication", description = "Connect and disconnect end users"),
+        (name = "Users", description = "Look up connections"),
+        (name = "Integrations", description = "What can be connected"),
+        (name = "Streaming", description = "Tokens for the streaming socket"),
+    ),
+    security(("dev_id" = [], "api_key" = [])),
+    modifiers(&Schemes),
+)]
+struct Document;
+
+struct Schemes;
+
+impl Modify for Schemes {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let header = |name| SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new(name)));
+        let http = |scheme| SecurityScheme::Http(HttpBuilder::new().scheme(scheme).build());
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("dev_id", header("dev-id"));
+        components.add_security_scheme("api_key", header("x-api-key"));
+        components.add_security_scheme("basic", http(HttpAuthScheme::Basic));
+        components.add_security_scheme("mobile_token", http(HttpAuthScheme::Bearer));
+    }
+}

@@ -1,0 +1,136 @@
+//! Users, as the wire calls connections.
+
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use terra_auth_core::{Auth, connection::MAX_USERS};
+use terra_auth_types::{UserId, wire};
+
+use crate::{
+    caller::Caller,
+    error::ApiError,
+    params::{self, Query},
+};
+
+const DEFAULT_PER_PAGE: u32 = 500;
+
+/// Forget a user and revoke its access at the provider.
+///
+/// A `deauth` event follows. The provider is told in the background, until it confirms.
+#[utoipa::path(
+    delete, path = "/auth/deauthenticateUser", tag = "Authentication",
+    params(wire::DeauthenticateUserParams),
+    responses(
+        (status = 200, description = "The user is gone", body = wire::Done),
+        (status = 401, description = "Wrong credentials", body = wire::Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such user here", body = wire::Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn deauthenticate_user(
+    State(auth): State<Auth>,
+    Caller(developer): Caller,
+    Query(params): Query<wire::DeauthenticateUserParams>,
+) -> Result<Json<wire::Done>, ApiError> {
+    let user_id = params.user_id.ok_or_else(|| ApiError::bad_request("name the user: user_id is missing"))?;
+    let user_id = user_id.parse().map_err(|_| ApiError::not_found("user not found"))?;
+    auth.deauthenticate_user(&developer, user_id).await?;
+    Ok(Json(wire::Done::SUCCESS))
+}
+
+/// Look up one user, or every user of one end user.
+///
+/// With `user_id` the answer is an object, with `reference_id` an array of users.
+#[utoipa::path(
+    get, path = "/userInfo", tag = "Users",
+    params(wire::UserInfoParams),
+    responses(
+        (status = 200, description = "The user, or an array of users", body = wire::UserInfo),
+        (status = 400, description = "Neither id is given, or the user id is malformed", body = wire::Problem, content_type = "application/problem+json"),
+        (status = 401, description = "Wrong credentials", body = wire::Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such user here", body = wire::Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn user_info(
+    State(auth): State<Auth>,
+    Caller(developer): Caller,
+    Query(params): Query<wire::UserInfoParams>,
+) -> Result<Response, ApiError> {
+    match (params.user_id, params.reference_id) {
+        (Some(user_id), _) => {
+            let user_id = user_id.parse().map_err(ApiError::bad_request)?;
+            Ok(Json(auth.user_info(&developer, user_id).await?).into_response())
+        }
+        (None, Some(reference_id)) => {
+            let reference_id = reference_id.parse().map_err(ApiError::bad_request)?;
+            Ok(Json(auth.users_by_reference_id(&developer, reference_id).await?).into_response())
+        }
+        (None, None) => Err(ApiError::bad_request("name whom to look up: user_id or reference_id")),
+    }
+}
+
+/// Look up many users by id. Unknown ones are left out.
+#[utoipa::path(
+    post, path = "/bulkUserInfo", tag = "Users",
+    request_body(content = Vec<String>, description = "User ids"),
+    responses(
+        (status = 200, description = "The users found", body = Vec<wire::TerraUser>),
+        (status = 400, description = "Not an array of user ids", body = wire::Problem, content_type = "application/problem+json"),
+        (status = 401, description = "Wrong credentials", body = wire::Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn bulk_user_info(
+    State(auth): State<Auth>,
+    Caller(developer): Caller,
+    params::Json(user_ids): params::Json<Vec<String>>,
+) -> Result<Json<Vec<wire::TerraUser>>, ApiError> {
+    let user_ids: Result<Vec<UserId>, _> = user_ids.iter().map(|id| id.parse()).collect();
+    let user_ids = user_ids.map_err(ApiError::bad_request)?;
+    Ok(Json(auth.bulk_user_info(&developer, user_ids).await?))
+}
+
+/// List the users of the environment, all at once or page by page.
+#[utoipa::path(
+    get, path = "/subscriptions", tag = "Users",
+    params(wire::SubscriptionsParams),
+    responses(
+        (status = 200, description = "All users, or one page of them", body = wire::Subscriptions),
+        (status = 400, description = "No such page, or too many users for one answer", body = wire::Problem, content_type = "application/problem+json"),
+        (status = 401, description = "Wrong credentials", body = wire::Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn subscriptions(
+    State(auth): State<Auth>,
+    Caller(developer): Caller,
+    Query(params): Query<wire::SubscriptionsParams>,
+) -> Result<Response, ApiError> {
+    let Some(page) = params.page else {
+        let (users, total) = auth.subscriptions(&developer, 0, MAX_USERS).await?;
+        if total > u64::from(MAX_USERS) {
+            return Err(ApiError::bad_request(format!("{total} users do not fit into one answer; ask with page=0")));
+        }
+        return Ok(Json(wire::Subscriptions { status: wire::Status::Success, users }).into_response());
+    };
+    let per_page = params.per_page.unwrap_or(DEFAULT_PER_PAGE);
+    if per_page == 0 {
+        return Err(ApiError::bad_request("invalid per_page: at least 1"));
+    }
+    let offset = u64::from(page) * u64::from(per_page);
+    let (results, total) = auth.subscriptions(&developer, offset, per_page).await?;
+    Ok(Json(page_of(page, per_page, results, total)).into_response())
+}
+
+/// A page in both published nestings: flat, and under `data`, where `max_page` is the last index and not the number.
+fn page_of(page: u32, per_page: u32, results: Vec<wire::TerraUser>, total: u64) -> serde_json::Value {
+    let pages = u32::try_from(total.div_ceil(u64::from(per_page))).unwrap_or(u32::MAX);
+    let next = (page.saturating_add(1) < pages).then(|| page + 1);
+    let nested = wire::SubscriptionsPage { next, max_page: pages.saturating_sub(1), results };
+    serde_json::json!({
+        "status": wire::Status::Success,
+        "next": next,
+        "max_page": pages,
+        "results": nested.results,
+        "data": nested,
+    })
+}

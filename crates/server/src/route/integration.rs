@@ -1,0 +1,63 @@
+//! What can be connected. Public: no credentials are needed, and none are checked.
+
+use axum::{Json, extract::State};
+use terra_auth_core::{
+    Auth,
+    provider::{Connects, ProviderInfo},
+};
+use terra_auth_types::wire;
+
+use crate::{caller::Named, error::ApiError, params::Query, route::icon};
+
+/// List the names of all providers.
+#[utoipa::path(
+    get, path = "/integrations", tag = "Integrations",
+    responses((status = 200, description = "All providers", body = wire::Integrations)),
+    security(()),
+)]
+pub(crate) async fn integrations(State(auth): State<Auth>) -> Json<wire::Integrations> {
+    let names = |connects| {
+        let infos = auth.providers.list().iter().filter(move |info| info.connects == connects);
+        infos.map(|info| info.provider.to_string()).collect()
+    };
+    Json(wire::Integrations {
+        providers: names(Connects::ByLogin),
+        sdk_providers: names(Connects::OnDevice),
+        status: wire::Status::Success,
+    })
+}
+
+/// Describe all providers, or, with a `dev-id` header, those that the environment offers.
+#[utoipa::path(
+    get, path = "/integrations/detailed", tag = "Integrations",
+    params(wire::DetailedParams, ("dev-id" = Option<String>, Header, description = "Narrows to one environment")),
+    responses(
+        (status = 200, description = "The providers", body = wire::IntegrationsDetailed),
+        (status = 400, description = "A parameter is malformed", body = wire::Problem, content_type = "application/problem+json"),
+    ),
+    security(()),
+)]
+pub(crate) async fn integrations_detailed(
+    State(auth): State<Auth>,
+    Named(developer): Named,
+    Query(params): Query<wire::DetailedParams>,
+) -> Result<Json<wire::IntegrationsDetailed>, ApiError> {
+    let sdk = params.sdk.unwrap_or_default();
+    let wanted = |info: &&ProviderInfo| {
+        let enabled = developer.as_deref().is_none_or(|developer| developer.enables(info));
+        enabled && (sdk || info.connects == Connects::ByLogin)
+    };
+    let providers = auth.providers.list().iter().filter(wanted).map(|info| to_wire(&auth, info)).collect();
+    Ok(Json(wire::IntegrationsDetailed { status: wire::Status::Success, providers }))
+}
+
+fn to_wire(auth: &Auth, info: &ProviderInfo) -> wire::Integration {
+    wire::Integration {
+        provider: info.provider.to_string(),
+        name: info.name.clone(),
+        icon: Some(icon::url(auth, &info.provider).into()),
+        setup: Some("API_KEYS_MANAGED".to_owned()),
+        enabled: true,
+        types: info.types,
+    }
+}

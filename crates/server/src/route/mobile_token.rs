@@ -1,0 +1,48 @@
+//! Tokens for mobile apps.
+
+use axum::{Json, extract::State};
+use terra_auth_core::Auth;
+use terra_auth_types::{ReferenceId, wire};
+
+use crate::{caller::Caller, error::ApiError, params::Query};
+
+/// Mint a mobile token, by its older name.
+///
+/// Kept without an end date: the SDKs in the field call it.
+#[utoipa::path(
+    post, path = "/auth/generateAuthToken", tag = "Authentication",
+    params(wire::GenerateAuthTokenParams),
+    responses(
+        (status = 200, description = "The token, valid 180 s for one use", body = wire::AuthToken),
+        (status = 400, description = "The reference id is malformed", body = wire::Problem, content_type = "application/problem+json"),
+        (status = 401, description = "Wrong credentials", body = wire::Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn generate_auth_token(
+    State(auth): State<Auth>,
+    Caller(developer): Caller,
+    Query(params): Query<wire::GenerateAuthTokenParams>,
+) -> Result<Json<wire::AuthToken>, ApiError> {
+    let reference_id = params.reference_id.filter(|text| !text.is_empty());
+    let reference_id: Option<ReferenceId> =
+        reference_id.map(|text| text.parse()).transpose().map_err(ApiError::bad_request)?;
+    Ok(Json(auth.generate_auth_token(&developer, reference_id.as_ref())))
+}
+
+/// Mint a mobile token: it opens one connection, within 180 s.
+#[utoipa::path(
+    post, path = "/auth/tokens", tag = "Authentication",
+    params(wire::GenerateAuthTokenParams),
+    responses(
+        (status = 200, description = "The token, valid 180 s for one use", body = wire::AuthToken),
+        (status = 400, description = "The reference id is malformed", body = wire::Problem, content_type = "application/problem+json"),
+        (status = 401, description = "Wrong credentials", body = wire::Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn tokens(
+    state: State<Auth>,
+    caller: Caller,
+    params: Query<wire::GenerateAuthTokenParams>,
+) -> Result<Json<wire::AuthToken>, ApiError> {
+    generate_auth_token(state, caller, params).await
+}

@@ -1,0 +1,51 @@
+//! Tokens for the streaming socket.
+
+use axum::{Json, extract::State};
+use terra_auth_core::Auth;
+use terra_auth_types::wire;
+
+use crate::{caller::StreamingCaller, error::ApiError, params::Query};
+
+/// Mint the token of a consumer, who receives the live data of all users.
+#[utoipa::path(
+    post, path = "/auth/developer", tag = "Streaming",
+    responses(
+        (status = 200, description = "The token", body = wire::StreamToken),
+        (status = 400, description = "No credentials", body = wire::Problem, content_type = "application/problem+json"),
+        (status = 403, description = "Wrong credentials", body = wire::Problem, content_type = "application/problem+json"),
+    ),
+    security(("dev_id" = [], "api_key" = []), ("basic" = [])),
+)]
+pub(crate) async fn developer_streaming_token(
+    State(auth): State<Auth>,
+    StreamingCaller(developer): StreamingCaller,
+) -> Json<wire::StreamToken> {
+    Json(auth.developer_streaming_token(&developer))
+}
+
+/// Mint the token of a producer, who sends one user's live data.
+#[utoipa::path(
+    post, path = "/auth/user", tag = "Streaming",
+    params(wire::StreamUserParams),
+    responses(
+        (status = 200, description = "The token", body = wire::StreamToken),
+        (status = 400, description = "No credentials, or no id", body = wire::Problem, content_type = "application/problem+json"),
+        (status = 403, description = "Wrong credentials, or the user of another developer", body = wire::Problem, content_type = "application/problem+json"),
+    ),
+    security(("dev_id" = [], "api_key" = []), ("basic" = [])),
+)]
+pub(crate) async fn user_streaming_token(
+    State(auth): State<Auth>,
+    StreamingCaller(developer): StreamingCaller,
+    Query(params): Query<wire::StreamUserParams>,
+) -> Result<Json<wire::StreamToken>, ApiError> {
+    let id = params.id.filter(|id| !id.is_empty());
+    let id = id.ok_or_else(|| ApiError::bad_request("name the user: id is missing"))?;
+    let foreign = || ApiError::forbidden("the user does not belong to this developer");
+    let user_id = id.parse().map_err(|_| foreign())?;
+    let token = auth.user_streaming_token(&developer, user_id).await.map_err(|error| match error {
+        terra_auth_core::connection::UserInfoError::UserNotFound => foreign(),
+        other => other.into(),
+    })?;
+    Ok(Json(token))
+}

@@ -1,0 +1,147 @@
+//! An end user's visit to the widget: whose session it is, and how it is shown.
+
+use axum::{
+    extract::{FromRequestParts, Path},
+    http::{
+        HeaderMap, HeaderValue, StatusCode,
+        header::{ACCEPT_LANGUAGE, CACHE_CONTROL, LOCATION, REFERRER_POLICY},
+        request::Parts,
+    },
+    response::{IntoResponse as _, Response},
+};
+use serde::Deserialize;
+use terra_auth_core::{
+    Auth,
+    causes::Causes,
+    connect::{OpenSession, Standing},
+};
+use terra_auth_types::{Provider, SessionId};
+use url::Url;
+
+use crate::{
+    error::ApiError,
+    widget::{Brand, Failed, Failure, Frame, Language, Link, Page, page_response},
+};
+
+/// A session that may be used, found by the path. Any other is answered with its page.
+pub(crate) struct Visit {
+    pub(crate) open: OpenSession,
+    language: Language,
+}
+
+#[derive(Deserialize)]
+struct SessionPath {
+    session_id: String,
+    secret: String,
+}
+
+impl FromRequestParts<Auth> for Visit {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, auth: &Auth) -> Result<Self, Response> {
+        let accepted = accept_language(&parts.headers).map(ToOwned::to_owned);
+        let stranger = || Stranger(Language::negotiate(None, accepted.as_deref()));
+        let Ok(Path(path)) = Path::<SessionPath>::from_request_parts(parts, auth).await else {
+            return Err(stranger().failed(StatusCode::NOT_FOUND, Failure::UnknownSession));
+        };
+        let Ok(session_id) = path.session_id.parse::<SessionId>() else {
+            return Err(stranger().failed(StatusCode::NOT_FOUND, Failure::UnknownSession));
+        };
+        match auth.open_session(session_id, &path.secret).await {
+            Ok(Some(open)) => Self::of(auth, open, accepted.as_deref()),
+            Ok(None) => Err(stranger().failed(StatusCode::NOT_FOUND, Failure::UnknownSession)),
+            Err(error) => Err(stranger().internal(&error)),
+        }
+    }
+}
+
+impl Visit {
+    pub(crate) fn new(open: OpenSession, accepted: Option<&str>) -> Self {
+        let language = Language::negotiate(open.session.request.language.as_deref(), accepted);
+        Self { open, language }
+    }
+
+    #[expect(clippy::result_large_err, reason = "the error is the answer, moved once")]
+    fn of(auth: &Auth, open: OpenSession, accepted: Option<&str>) -> Result<Self, Response> {
+        let visit = Self::new(open, accepted);
+        match visit.open.standing(auth.clock.now()) {
+            Standing::Open => Ok(visit),
+            Standing::Expired => Err(visit.ended(Failure::Expired, "session_expired")),
+            Standing::Used => Err(visit.ended(Failure::AlreadyUsed, "session_used")),
+        }
+    }
+
+    pub(crate) fn frame(&self) -> Frame {
+        let developer = &self.open.developer;
+        let accent = developer.accent.as_ref().and_then(|accent| accent.parse().ok());
+        let brand = Brand { name: developer.name.clone(), logo_url: developer.logo_url.clone(), accent };
+        Frame { language: self.language, brand: Some(brand) }
+    }
+
+    pub(crate) fn link(&self, rest: &str) -> Link {
+        Link::path(format!("{}{rest}", self.open.path()))
+    }
+
+    pub(crate) fn connect_link(&self, provider: &Provider) -> Link {
+        self.link(&format!("/connect/{}", provider.slug()))
+    }
+
+    /// A session that is over: nothing to try again, but perhaps a way back.
+    pub(crate) fn ended(&self, failure: Failure, reason: &str) -> Response {
+        let back = self.open.way_back(None, reason).url;
+        self.failed(StatusCode::GONE, failure, None, back.as_ref())
+    }
+
+    pub(crate) fn failed(
+        &self,
+        status: StatusCode,
+        failure: Failure,
+        retry: Option<Link>,
+        back: Option<&Url>,
+    ) -> Response {
+        let return_to_app = back.and_then(Link::external);
+        show(status, &Failed { frame: self.frame(), failure, try_again: retry, return_to_app })
+    }
+
+    pub(crate) fn internal(&self, error: &(dyn std::error::Error + 'static)) -> Response {
+        log(error);
+        self.failed(StatusCode::INTERNAL_SERVER_ERROR, Failure::Internal { trace: None }, Some(self.link("")), None)
+    }
+}
+
+/// Somebody without a session that we know.
+pub(crate) struct Stranger(pub(crate) Language);
+
+impl Stranger {
+    pub(crate) fn failed(&self, status: StatusCode, failure: Failure) -> Response {
+        let frame = Frame { language: self.0, brand: None };
+        show(status, &Failed { frame, failure, try_again: None, return_to_app: None })
+    }
+
+    pub(crate) fn internal(&self, error: &(dyn std::error::Error + 'static)) -> Response {
+        log(error);
+        self.failed(StatusCode::INTERNAL_SERVER_ERROR, Failure::Internal { trace: None })
+    }
+}
+
+pub(crate) fn show<P: Page>(status: StatusCode, page: &P) -> Response {
+    page_response(status, page).unwrap_or_else(|error| ApiError::internal(error).into_response())
+}
+
+pub(crate) fn see(url: &str, mut headers: HeaderMap) -> Response {
+    let Ok(location) = HeaderValue::from_str(url) else {
+        return ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "the way onward cannot be written").into_response();
+    };
+    headers.insert(LOCATION, location);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    (StatusCode::SEE_OTHER, headers).into_response()
+}
+
+pub(crate) fn accept_language(headers: &HeaderMap) -> Option<&str> {
+    headers.get(ACCEPT_LANGUAGE)?.to_str().ok()
+}
+
+fn log(error: &(dyn std::error::Error + 'static)) {
+    tracing::error!(error = %Causes(error), "a widget page failed");
+}

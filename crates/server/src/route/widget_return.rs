@@ -1,0 +1,108 @@
+//! Back from a provider: to the app, or to a page that says what happened.
+
+use axum::{
+    extract::{Path, State},
+    http::{HeaderMap, StatusCode},
+    response::Response,
+};
+use serde::Deserialize;
+use terra_auth_core::{
+    Auth,
+    connect::{Arrival, ConnectFailure, Connected, ProviderAnswer, ReturnError, Standing, WayBack},
+};
+use terra_auth_types::Provider;
+
+use crate::{
+    params::Query,
+    route::{
+        flow_cookie, icon,
+        visit::{Stranger, Visit, accept_language, see, show},
+        widget_page::name_of,
+    },
+    widget::{self, Failure, Language, Link},
+};
+
+#[derive(Deserialize)]
+pub(crate) struct ReturnParams {
+    state: Option<String>,
+    code: Option<String>,
+    error: Option<String>,
+    iss: Option<String>,
+}
+
+/// Where a provider sends the end user back. Nothing in this redirect is trusted but what was sealed here.
+pub(crate) async fn return_from_provider(
+    State(auth): State<Auth>,
+    Path(provider): Path<String>,
+    Query(params): Query<ReturnParams>,
+    headers: HeaderMap,
+) -> Response {
+    let accepted = accept_language(&headers);
+    let stranger = Stranger(Language::negotiate(None, accepted));
+    let Ok(flow) = auth.flow(&provider, params.state.as_deref().unwrap_or_default()) else {
+        return stranger.failed(StatusCode::BAD_REQUEST, Failure::WrongBrowser);
+    };
+    let code = params.code.filter(|_| params.error.is_none());
+    let answer = ProviderAnswer {
+        code: code.map(Into::into).ok_or_else(|| params.error.unwrap_or_else(|| "provider_error".to_owned())),
+        iss: params.iss,
+        cookie: flow_cookie::read(&headers, &flow),
+    };
+    let forget = flow_cookie::forget(&auth, &flow);
+    let mut response = match auth.finish(flow, answer).await {
+        Ok(arrival) => arrive(&auth, arrival, accepted),
+        Err(ReturnError::UnknownState | ReturnError::WrongBrowser) => {
+            return stranger.failed(StatusCode::BAD_REQUEST, Failure::WrongBrowser);
+        }
+        Err(ReturnError::Expired(open)) => Visit::new(*open, accepted).ended(Failure::Expired, "session_expired"),
+        Err(ReturnError::Used(open)) => Visit::new(*open, accepted).ended(Failure::AlreadyUsed, "session_used"),
+        Err(ReturnError::Store(error)) => stranger.internal(&error),
+    };
+    response.headers_mut().extend(forget);
+    response
+}
+
+fn arrive(auth: &Auth, arrival: Arrival, accepted: Option<&str>) -> Response {
+    let visit = Visit::new(arrival.open, accepted);
+    match arrival.outcome {
+        Ok(connected) => connected_page(auth, &visit, &arrival.provider, &connected),
+        Err(failure) => failed_page(auth, &visit, &arrival.provider, &failure),
+    }
+}
+
+fn connected_page(auth: &Auth, visit: &Visit, provider: &Provider, connected: &Connected) -> Response {
+    match &connected.way_back {
+        WayBack { at_once: true, url: Some(url) } => see(url.as_str(), HeaderMap::new()),
+        WayBack { url, .. } => {
+            let several = visit.open.session.request.multi_auth;
+            let page = widget::Connected {
+                frame: visit.frame(),
+                provider: name_of(auth, provider),
+                icon: Link::path(icon::path(provider)),
+                left_out: connected.declined_scopes.clone(),
+                connect_again: several.then(|| visit.connect_link(provider)),
+                connect_another: several.then(|| visit.link("")),
+                proceed: url.as_ref().and_then(Link::external),
+            };
+            show(StatusCode::OK, &page)
+        }
+    }
+}
+
+fn failed_page(auth: &Auth, visit: &Visit, provider: &Provider, failure: &ConnectFailure) -> Response {
+    let name = name_of(auth, provider);
+    let way_back = visit.open.way_back(Some(provider), &failure.to_string());
+    if let WayBack { at_once: true, url: Some(url) } = &way_back {
+        return see(url.as_str(), HeaderMap::new());
+    }
+    let can_retry = visit.open.standing(auth.clock.now()) == Standing::Open;
+    let retry = can_retry.then(|| visit.link(""));
+    let (status, failure) = match failure {
+        ConnectFailure::Denied => (StatusCode::OK, Failure::Denied { provider: name }),
+        ConnectFailure::UserLimit => (StatusCode::FORBIDDEN, Failure::CapReached),
+        ConnectFailure::ProviderDown | ConnectFailure::Refused(_) => {
+            (StatusCode::BAD_GATEWAY, Failure::ProviderDown { provider: name })
+        }
+    };
+    visit.failed(status, failure, retry, way_back.url.as_ref())
+}

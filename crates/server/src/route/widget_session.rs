@@ -1,0 +1,93 @@
+//! Where an end user's way begins.
+
+use axum::{
+    Json, Router,
+    extract::State,
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use terra_auth_core::Auth;
+use terra_auth_types::wire;
+
+use crate::{
+    caller::Caller,
+    error::{ApiError, WidgetCallError},
+    params::Params,
+};
+
+/// RFC 9745: 3 November 2026, the date that the published contract names.
+const DEPRECATION: (HeaderName, HeaderValue) =
+    (HeaderName::from_static("deprecation"), HeaderValue::from_static("@1793664000"));
+const SUCCESSOR: HeaderValue = HeaderValue::from_static("</api/widget/session>; rel=\"successor-version\"");
+
+/// The current widget call on its two other published paths.
+pub(crate) fn other_paths() -> Router<Auth> {
+    Router::new()
+        .route("/widget/session", post(create_widget_session))
+        .route("/widget/api/session", post(create_widget_session))
+}
+
+/// Make a widget session: a URL that connects one end user.
+///
+/// Valid 15 minutes, until used or expired.
+#[utoipa::path(
+    post, path = "/api/widget/session", tag = "Authentication",
+    request_body(content = Option<wire::WidgetSessionParams>, description = "Every field is optional"),
+    responses(
+        (status = 201, description = "The session", body = wire::WidgetSession),
+        (status = 400, description = "A field is malformed", body = wire::WidgetError),
+        (status = 403, description = "Wrong credentials", body = wire::WidgetError),
+    ),
+)]
+pub(crate) async fn create_widget_session(
+    State(auth): State<Auth>,
+    caller: Result<Caller, ApiError>,
+    params: Result<Params<wire::WidgetSessionParams>, ApiError>,
+) -> Result<(StatusCode, Json<wire::WidgetSession>), WidgetCallError> {
+    let (Caller(developer), Params(params)) = (caller?, params?);
+    let session = auth.generate_widget_session(&developer, &params).await?;
+    Ok((StatusCode::CREATED, Json(session)))
+}
+
+/// Make a widget session, by the older call.
+///
+/// Deprecated in the published contract, and kept here because every official SDK uses it.
+#[utoipa::path(
+    post, path = "/auth/generateWidgetSession", tag = "Authentication",
+    request_body(content = Option<wire::WidgetSessionParams>, description = "Every field is optional"),
+    responses(
+        (status = 200, description = "The session", body = wire::WidgetSession),
+        (status = 400, description = "A field is malformed", body = wire::Problem, content_type = "application/problem+json"),
+        (status = 401, description = "Wrong credentials", body = wire::Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn generate_widget_session(
+    State(auth): State<Auth>,
+    Caller(developer): Caller,
+    Params(params): Params<wire::WidgetSessionParams>,
+) -> Result<Response, ApiError> {
+    let session = auth.generate_widget_session(&developer, &params).await?;
+    Ok(([DEPRECATION, (header::LINK, SUCCESSOR)], Json(session)).into_response())
+}
+
+/// Make a login link of one provider.
+///
+/// The user id in the answer exists before the login, so it is no evidence of a connection.
+#[utoipa::path(
+    post, path = "/auth/authenticateUser", tag = "Authentication",
+    params(("resource" = Option<String>, Query, description = "The provider, in any case; older clients send it in the body", example = "FITBIT")),
+    request_body(content = Option<wire::AuthenticateUserParams>),
+    responses(
+        (status = 200, description = "The link", body = wire::AuthenticateUser),
+        (status = 400, description = "No such provider, or a field is malformed", body = wire::Problem, content_type = "application/problem+json"),
+        (status = 401, description = "Wrong credentials", body = wire::Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn authenticate_user(
+    State(auth): State<Auth>,
+    Caller(developer): Caller,
+    Params(params): Params<wire::AuthenticateUserParams>,
+) -> Result<Json<wire::AuthenticateUser>, ApiError> {
+    Ok(Json(auth.authenticate_user(&developer, &params).await?))
+}

@@ -1,0 +1,57 @@
+//! What every answer has: a trace id, and, when it failed, a problem that says so.
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    middleware::Next,
+    response::Response,
+};
+use terra_auth_core::Auth;
+
+use crate::error::ApiError;
+
+const TRACE_ID: HeaderName = HeaderName::from_static("x-terra-trace-id");
+const REFERENCE: HeaderName = HeaderName::from_static("terra-reference");
+
+/// Gives each answer its trace id and turns each failed one without a body of its own into a problem.
+pub(crate) async fn trace(State(auth): State<Auth>, request: Request, next: Next) -> Response {
+    let uri = request.uri().clone();
+    let mut response = next.run(request).await;
+    let trace_id = trace_id(&auth);
+    if response.status().is_client_error() || response.status().is_server_error() {
+        let instance = uri.path_and_query().map_or("/", |instance| instance.as_str());
+        response = as_problem(response, instance, trace_id.to_str().unwrap_or_default());
+    }
+    response.headers_mut().insert(REFERENCE, trace_id.clone());
+    response.headers_mut().insert(TRACE_ID, trace_id);
+    response
+}
+
+fn trace_id(auth: &Auth) -> HeaderValue {
+    let mut text = [0; uuid::fmt::Simple::LENGTH];
+    auth.entropy.id().simple().encode_lower(&mut text);
+    HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static(""))
+}
+
+fn as_problem(mut response: Response, instance: &str, trace_id: &str) -> Response {
+    if let Some(error) = response.extensions_mut().remove::<ApiError>() {
+        return error.into_problem(instance, trace_id);
+    }
+    if response.headers().contains_key(header::CONTENT_TYPE) {
+        return response;
+    }
+    let allow = response.headers().get(header::ALLOW).cloned();
+    let mut problem = ApiError::new(response.status(), meaning(response.status())).into_problem(instance, trace_id);
+    if let Some(allow) = allow {
+        problem.headers_mut().insert(header::ALLOW, allow);
+    }
+    problem
+}
+
+fn meaning(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::NOT_FOUND => "there is nothing at this path; the operations are listed at /docs",
+        StatusCode::METHOD_NOT_ALLOWED => "this path does not take this method; the Allow header lists those it takes",
+        _ => "the request cannot be answered",
+    }
+}
