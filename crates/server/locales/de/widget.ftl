@@ -15,7 +15,7 @@ choose-connected = Verbunden
 choose-next = So geht es weiter
     .login = Sie melden sich auf der Seite des Anbieters an. { $app } erfährt Ihr Passwort nie.
     .approve = Dort entscheiden Sie, welche Daten { $app } erhalten darf.
-    .return = Sie kommen hierher zurück, und die Verbindung steht.
+    .return = Wenn Sie zurückkommen, steht die Verbindung.
 choose-cancel = Abbrechen
 
 notice-connected = { $provider } ist jetzt verbunden.

@@ -18,7 +18,7 @@ choose-connected = Connected
 choose-next = What happens next
     .login = You log in on the provider’s own page. { $app } never sees your password.
     .approve = You decide there which data { $app } may receive.
-    .return = You come back here, and the connection is ready.
+    .return = When you return, the connection is ready.
 choose-cancel = Cancel
 
 notice-connected = { $provider } is now connected.

@@ -15,7 +15,7 @@ choose-connected = Conectado
 choose-next = Qué pasa después
     .login = Inicias sesión en la página del proveedor. { $app } nunca ve tu contraseña.
     .approve = Allí decides qué datos puede recibir { $app }.
-    .return = Vuelves aquí y la conexión está lista.
+    .return = Al volver, la conexión está lista.
 choose-cancel = Cancelar
 
 notice-connected = { $provider } ya está conectado.

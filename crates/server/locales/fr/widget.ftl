@@ -15,7 +15,7 @@ choose-connected = Connecté
 choose-next = La suite
     .login = Vous vous identifiez sur la page du fournisseur. { $app } ne voit jamais votre mot de passe.
     .approve = Vous y décidez quelles données { $app } peut recevoir.
-    .return = Vous revenez ici, et la connexion est prête.
+    .return = À votre retour, la connexion est prête.
 choose-cancel = Annuler
 
 notice-connected = { $provider } est maintenant connecté.

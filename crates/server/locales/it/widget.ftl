@@ -15,7 +15,7 @@ choose-connected = Collegato
 choose-next = Che cosa succede dopo
     .login = Accedi sulla pagina del fornitore. { $app } non vede mai la tua password.
     .approve = Lì decidi quali dati può ricevere { $app }.
-    .return = Torni qui e il collegamento è pronto.
+    .return = Al ritorno, il collegamento è pronto.
 choose-cancel = Annulla
 
 notice-connected = { $provider } ora è collegato.

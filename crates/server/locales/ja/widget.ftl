@@ -14,7 +14,7 @@ choose-connected = 連携済み
 choose-next = このあとの流れ
     .login = 提供元のページでログインします。{ $app } にパスワードが知られることはありません。
     .approve = 提供元のページで、{ $app } が受け取れるデータを決めます。
-    .return = このページに戻ると、連携は完了です。
+    .return = 戻ってくると、連携は完了です。
 choose-cancel = キャンセル
 
 notice-connected = { $provider } と連携しました。

@@ -15,7 +15,7 @@ choose-connected = Conectado
 choose-next = O que acontece a seguir
     .login = O login é feito na página do próprio fornecedor. { $app } nunca vê a sua senha.
     .approve = É lá que se decide quais dados { $app } pode receber.
-    .return = De volta a esta página, a conexão está pronta.
+    .return = Ao voltar, a conexão está pronta.
 choose-cancel = Cancelar
 
 notice-connected = { $provider } agora está conectado.

@@ -14,7 +14,7 @@ choose-connected = 已连接
 choose-next = 接下来的步骤
     .login = 您将在服务商自己的页面登录，{ $app } 不会看到您的密码。
     .approve = 您在那里决定 { $app } 可以接收哪些数据。
-    .return = 返回此页面后，连接即告完成。
+    .return = 返回后，连接即告完成。
 choose-cancel = 取消
 
 notice-connected = { $provider } 已连接。
