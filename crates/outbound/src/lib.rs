@@ -1,1 +1,20 @@
-//! Every call the server makes: provider recipes, revocations, deliveries.
+//! Every call the server makes: to providers, as their recipes say, and to the apps that want events.
+//!
+//! All calls go through one guarded HTTP client: the address that was checked is the address that is connected to, no
+//! redirect is followed, and every answer has a limit in time and size.
+
+mod answer;
+mod caller;
+mod field;
+mod guard;
+mod oauth;
+mod oauth_providers;
+mod recipe;
+mod recipes;
+mod revoke;
+
+pub use caller::SetupError;
+pub use guard::{AddressPolicy, Forbidden};
+pub use oauth::ClientCredentials;
+pub use oauth_providers::{OAuthProviders, ProvidersError};
+pub use recipes::{RecipeError, Recipes};

@@ -1,0 +1,96 @@
+//! The one HTTP client: guarded, bounded, and it follows nobody.
+
+use std::{error::Error, sync::Arc, time::Duration};
+
+use reqwest::{RequestBuilder, Response, redirect::Policy};
+
+use crate::guard::{AddressPolicy, Forbidden, GuardedResolver};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(10);
+const IDLE_CONNECTIONS_PER_HOST: usize = 8;
+const USER_AGENT: &str = concat!("terra-auth/", env!("CARGO_PKG_VERSION"));
+
+/// The HTTP client cannot be set up, most likely because the machine has no certificates to trust.
+#[derive(Debug, thiserror::Error)]
+#[error("could not set up the HTTP client")]
+pub struct SetupError(#[source] reqwest::Error);
+
+/// Why a call brought no answer. URLs are left out: they may hold secrets.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CallError {
+    #[error("the address may not be called")]
+    Forbidden(#[from] Forbidden),
+    #[error("the call failed")]
+    Failed(#[source] reqwest::Error),
+    #[error("the answer is too large")]
+    TooLarge,
+}
+
+/// Calls others: without proxies, cookies or redirects, to permitted addresses only.
+#[derive(Clone)]
+pub(crate) struct Caller {
+    client: reqwest::Client,
+    policy: AddressPolicy,
+}
+
+impl Caller {
+    pub(crate) fn new(policy: AddressPolicy) -> Result<Self, SetupError> {
+        let client = reqwest::Client::builder()
+            .dns_resolver(Arc::new(GuardedResolver(policy)))
+            .no_proxy()
+            .redirect(Policy::none())
+            .referer(false)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(TIMEOUT)
+            .pool_max_idle_per_host(IDLE_CONNECTIONS_PER_HOST)
+            .user_agent(USER_AGENT)
+            .build()
+            .map_err(SetupError)?;
+        Ok(Self { client, policy })
+    }
+
+    /// For building requests; they go out through [`Caller::send`].
+    pub(crate) fn client(&self) -> &reqwest::Client {
+        &self.client
+    }
+
+    /// Sends a request; the answer's body is still to come.
+    pub(crate) async fn send(&self, request: RequestBuilder) -> Result<Response, CallError> {
+        let request = request.build()?;
+        self.policy.check(request.url())?;
+        Ok(self.client.execute(request).await?)
+    }
+}
+
+/// Reads a body of at most `limit` bytes.
+pub(crate) async fn read_body(mut response: Response, limit: usize) -> Result<Vec<u8>, CallError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        if body.len() + chunk.len() > limit {
+            return Err(CallError::TooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+impl From<reqwest::Error> for CallError {
+    fn from(error: reqwest::Error) -> Self {
+        match forbidden_by_resolver(&error) {
+            Some(forbidden) => Self::Forbidden(forbidden),
+            None => Self::Failed(error.without_url()),
+        }
+    }
+}
+
+fn forbidden_by_resolver(error: &reqwest::Error) -> Option<Forbidden> {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if let Some(forbidden) = error.downcast_ref() {
+            return Some(*forbidden);
+        }
+        cause = error.source();
+    }
+    None
+}

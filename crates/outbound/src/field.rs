@@ -1,0 +1,110 @@
+//! The fields of a recipe that can be wrong in their own way.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+use url::Url;
+
+/// A URL that a recipe names: absolute, `http` or `https`, with nothing in it that a request would lose.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Endpoint(pub(crate) Url);
+
+/// Why a field is refused.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FieldError {
+    #[error("not an absolute http or https URL")]
+    NotAUrl,
+    #[error("a URL must not contain a user name, a password or a fragment")]
+    UrlPart,
+    #[error("a field is named like `user_id` or, further in, `athlete.id`")]
+    FieldPath,
+    #[error("`{0}` is set by the server itself")]
+    Reserved(String),
+}
+
+impl TryFrom<String> for Endpoint {
+    type Error = FieldError;
+
+    fn try_from(text: String) -> Result<Self, FieldError> {
+        let url = Url::parse(&text).map_err(|_| FieldError::NotAUrl)?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(FieldError::NotAUrl);
+        }
+        if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
+            return Err(FieldError::UrlPart);
+        }
+        Ok(Self(url))
+    }
+}
+
+/// Names a value inside a JSON answer: `athlete.id`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct FieldPath(String);
+
+impl FieldPath {
+    pub(crate) fn of(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// The value, if it is there and not null.
+    pub(crate) fn find<'a>(&self, answer: &'a Value) -> Option<&'a Value> {
+        self.0.split('.').try_fold(answer, |value, name| value.get(name)).filter(|value| !value.is_null())
+    }
+}
+
+impl TryFrom<String> for FieldPath {
+    type Error = FieldError;
+
+    fn try_from(text: String) -> Result<Self, FieldError> {
+        if text.split('.').any(str::is_empty) { Err(FieldError::FieldPath) } else { Ok(Self(text)) }
+    }
+}
+
+/// Parameters that only one provider knows, such as `access_type=offline`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(try_from = "BTreeMap<String, String>")]
+pub(crate) struct ExtraParams(pub(crate) BTreeMap<String, String>);
+
+const RESERVED: [&str; 8] = [
+    "response_type",
+    "client_id",
+    "client_secret",
+    "redirect_uri",
+    "scope",
+    "state",
+    "code_challenge",
+    "code_challenge_method",
+];
+
+impl TryFrom<BTreeMap<String, String>> for ExtraParams {
+    type Error = FieldError;
+
+    fn try_from(params: BTreeMap<String, String>) -> Result<Self, FieldError> {
+        match params.keys().find(|name| RESERVED.contains(&name.as_str())) {
+            Some(name) => Err(FieldError::Reserved(name.clone())),
+            None => Ok(Self(params)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::FieldPath;
+
+    #[test]
+    fn a_field_is_found_however_deep_it_lies() {
+        let answer = json!({"user_id": 7, "athlete": {"id": "a", "team": null}});
+        let find = |path: &str| FieldPath::of(path).find(&answer).cloned();
+
+        assert_eq!(find("user_id"), Some(json!(7)));
+        assert_eq!(find("athlete.id"), Some(json!("a")));
+        for missing in ["athlete.team", "athlete.name", "user_id.x", "x"] {
+            assert_eq!(find(missing), None, "{missing}");
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Telling a provider that a grant is over: RFC 7009, as recipes bend it.
+
+use secrecy::{ExposeSecret, SecretString};
+use terra_auth_core::provider::{ProviderError, Tokens};
+
+use crate::{
+    answer::read_json,
+    caller::Caller,
+    oauth::{ClientCredentials, Form, authenticated},
+    recipe::{Method, Revoke, Sent, WhichToken},
+};
+
+/// Revokes a grant. Done when the provider says so, or says that there is nothing to revoke any more.
+pub(crate) async fn revoke(
+    caller: &Caller,
+    recipe: &Revoke,
+    client: &ClientCredentials,
+    tokens: &Tokens,
+) -> Result<(), ProviderError> {
+    let url = recipe.url.0.clone();
+    let call = match recipe.method {
+        Method::Post => caller.client().post(url),
+        Method::Get => caller.client().get(url),
+        Method::Delete => caller.client().delete(url),
+    };
+    let token = chosen(recipe.token, tokens).expose_secret();
+    let mut form = Form::new();
+    let call = match &recipe.sent {
+        Sent::Form(name) => {
+            form.push((name, token.into()));
+            call
+        }
+        Sent::Query(name) => call.query(&[(name, token)]),
+        Sent::Bearer => call.bearer_auth(token),
+    };
+    let call = authenticated(call, recipe.client_auth, client, &mut form);
+    let call = if form.is_empty() { call } else { call.form(&form) };
+    let response = caller.send(call).await?;
+    let status = response.status().as_u16();
+    if recipe.success.contains(&status) || recipe.gone.contains(&status) {
+        return Ok(());
+    }
+    match read_json(response).await {
+        Err(ProviderError::Refused { code }) if recipe.gone_errors.contains(&code) => Ok(()),
+        Ok(_) => Err(ProviderError::Unreadable),
+        Err(error) => Err(error),
+    }
+}
+
+fn chosen(which: WhichToken, tokens: &Tokens) -> &SecretString {
+    match (which, &tokens.refresh_token) {
+        (WhichToken::Refresh, Some(refresh_token)) => refresh_token,
+        _ => &tokens.access_token,
+    }
+}
