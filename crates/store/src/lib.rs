@@ -1,1 +1,22 @@
 //! Remembers: every query written once, run by SQLite and PostgreSQL.
+//!
+//! Each concept has one file with its statements; [`open`] gives the handle that operations work with.
+
+mod connection;
+mod delivery;
+mod developer;
+mod engine;
+mod housekeeping;
+mod migrate;
+mod mobile_token;
+mod open;
+mod postgres;
+mod revocation;
+mod sqlite;
+mod value;
+mod widget_session;
+
+pub use migrate::MigrateError;
+pub use open::{OpenError, open};
+pub use postgres::{Postgres, PostgresError};
+pub use sqlite::{Sqlite, SqliteError};

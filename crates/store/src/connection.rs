@@ -1,0 +1,146 @@
+//! Connections, and how many of them a developer has.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use terra_auth_core::{
+    connection::{Connection, Connections},
+    store::StoreError,
+};
+use terra_auth_types::{DevId, Provider, ReferenceId, UserId};
+
+use crate::{
+    engine::{Database, Queries, Sql, statements},
+    value::{Parameter as _, Record, Row},
+};
+
+macro_rules! columns {
+    () => {
+        "user_id, dev_id, provider, account, reference_id, scopes, active, created_at_ms, last_webhook_update_ms,
+        sealed_grant"
+    };
+}
+
+statements! {
+    ADD_CONNECTION: Sql::plain(concat!(
+        "INSERT INTO connection (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+    ));
+    TAKE_CONNECTION: Sql::plain(concat!(
+        "DELETE FROM connection WHERE dev_id = $1 AND user_id = $2 RETURNING ", columns!(),
+    ));
+    CONNECTION: Sql::plain(concat!("SELECT ", columns!(), " FROM connection WHERE dev_id = $1 AND user_id = $2"));
+    CONNECTIONS_OF: Sql::plain(concat!(
+        "SELECT ", columns!(), " FROM connection WHERE dev_id = $1 AND reference_id = $2
+        ORDER BY created_at_ms, user_id LIMIT $3",
+    ));
+    CONNECTIONS_OF_ACCOUNT: Sql::plain(concat!(
+        "SELECT ", columns!(), " FROM connection
+        WHERE dev_id = $1 AND provider = $2 AND account = $3 AND reference_id IS NOT DISTINCT FROM $4
+        ORDER BY created_at_ms, user_id",
+    ));
+    CONNECTIONS: Sql::plain(concat!(
+        "SELECT ", columns!(), " FROM connection WHERE dev_id = $1 ORDER BY user_id LIMIT $2 OFFSET $3",
+    ));
+    COUNT: Sql::plain(
+        "INSERT INTO connection_count (dev_id, part, connections) VALUES ($1, $2, $3)
+        ON CONFLICT (dev_id, part) DO UPDATE SET connections = connection_count.connections + excluded.connections",
+    );
+    COUNT_CONNECTIONS: Sql::plain(
+        "SELECT CAST(COALESCE(SUM(connections), 0) AS BIGINT) FROM connection_count WHERE dev_id = $1",
+    );
+    TOUCH_CONNECTION: Sql::plain(
+        "UPDATE connection SET last_webhook_update_ms = $1 WHERE dev_id = $2 AND user_id = $3",
+    );
+}
+
+/// Into how many rows a developer's count is divided.
+const PARTS: u8 = 8;
+
+impl<D: Database> Queries<D> {
+    async fn count(&mut self, connection: &Connection, change: i64) -> Result<(), StoreError> {
+        let part = i64::from(connection.user_id.0.as_bytes()[15] % PARTS);
+        self.execute(COUNT, &[connection.dev_id.value(), part.value(), change.value()]).await?;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl<D: Database> Connections for Queries<D> {
+    async fn add_connection(&mut self, connection: &Connection) -> Result<(), StoreError> {
+        let values = [
+            connection.user_id.value(),
+            connection.dev_id.value(),
+            connection.provider.value(),
+            connection.account.value(),
+            connection.reference_id.value(),
+            connection.scopes.value(),
+            connection.active.value(),
+            connection.created_at.value(),
+            connection.last_webhook_update.value(),
+            connection.grant.value(),
+        ];
+        self.execute(ADD_CONNECTION, &values).await?;
+        self.count(connection, 1).await
+    }
+
+    async fn take_connection(&mut self, dev_id: &DevId, user_id: UserId) -> Result<Option<Connection>, StoreError> {
+        let taken = self.first(TAKE_CONNECTION, &[dev_id.value(), user_id.value()]).await?;
+        if let Some(connection) = &taken {
+            self.count(connection, -1).await?;
+        }
+        Ok(taken)
+    }
+
+    async fn connection(&mut self, dev_id: &DevId, user_id: UserId) -> Result<Option<Connection>, StoreError> {
+        self.first(CONNECTION, &[dev_id.value(), user_id.value()]).await
+    }
+
+    async fn connections_of(
+        &mut self,
+        dev_id: &DevId,
+        reference_id: &ReferenceId,
+        limit: u32,
+    ) -> Result<Vec<Connection>, StoreError> {
+        self.all(CONNECTIONS_OF, &[dev_id.value(), reference_id.value(), limit.value()]).await
+    }
+
+    async fn connections_of_account(
+        &mut self,
+        dev_id: &DevId,
+        provider: &Provider,
+        account: &str,
+        reference_id: Option<&ReferenceId>,
+    ) -> Result<Vec<Connection>, StoreError> {
+        let values = [dev_id.value(), provider.value(), account.value(), reference_id.value()];
+        self.all(CONNECTIONS_OF_ACCOUNT, &values).await
+    }
+
+    async fn connections(&mut self, dev_id: &DevId, offset: u64, limit: u32) -> Result<Vec<Connection>, StoreError> {
+        self.all(CONNECTIONS, &[dev_id.value(), limit.value(), offset.value()]).await
+    }
+
+    async fn count_connections(&mut self, dev_id: &DevId) -> Result<u64, StoreError> {
+        Ok(self.first(COUNT_CONNECTIONS, &[dev_id.value()]).await?.unwrap_or_default())
+    }
+
+    async fn touch_connection(&mut self, dev_id: &DevId, user_id: UserId, now: Timestamp) -> Result<(), StoreError> {
+        self.execute(TOUCH_CONNECTION, &[now.value(), dev_id.value(), user_id.value()]).await?;
+        Ok(())
+    }
+}
+
+impl Record for Connection {
+    fn read(row: &mut Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            user_id: row.take()?,
+            dev_id: row.take()?,
+            provider: row.take()?,
+            account: row.take()?,
+            reference_id: row.take()?,
+            scopes: row.take()?,
+            active: row.take()?,
+            created_at: row.take()?,
+            last_webhook_update: row.take()?,
+            grant: row.take()?,
+        })
+    }
+}

@@ -1,0 +1,118 @@
+//! Deliveries, waiting and ended.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use terra_auth_core::{
+    delivery::{AttemptOutcome, Deliveries, Delivery},
+    store::StoreError,
+};
+use terra_auth_types::{DeliveryId, DevId};
+
+use crate::{
+    engine::{Database, Lock, Queries, Sql, statements},
+    value::{Parameter as _, Record, Row},
+};
+
+macro_rules! columns {
+    () => {
+        "delivery_id, dev_id, kind, payload, created_at_ms, attempts, next_attempt_at_ms"
+    };
+}
+
+statements! {
+    ADD_DELIVERY: Sql::plain(concat!(
+        "INSERT INTO delivery (", columns!(), ", state) VALUES ($1, $2, $3, $4, $5, $6, $7, 'waiting')",
+    ));
+    CLAIM_DELIVERIES: Sql::locking(
+        "WITH due AS MATERIALIZED (
+            SELECT delivery_id FROM delivery WHERE state = 'waiting' AND next_attempt_at_ms <= $1
+            ORDER BY next_attempt_at_ms, delivery_id LIMIT $2",
+        Lock::ForUpdateSkipLocked,
+        concat!(
+            ") UPDATE delivery SET attempts = attempts + 1, next_attempt_at_ms = $3
+            WHERE delivery_id IN (SELECT delivery_id FROM due) RETURNING ", columns!(),
+        ),
+    );
+    RETRY_DELIVERY: Sql::plain(
+        "UPDATE delivery SET next_attempt_at_ms = $1 WHERE delivery_id = $2 AND state = 'waiting'",
+    );
+    END_DELIVERY: Sql::plain("UPDATE delivery SET state = $1 WHERE delivery_id = $2 AND state = 'waiting'");
+    NEXT_DELIVERY_AT: Sql::plain("SELECT MIN(next_attempt_at_ms) FROM delivery WHERE state = 'waiting'");
+    WAITING_DELIVERIES: Sql::plain("SELECT COUNT(*) FROM delivery WHERE state = 'waiting'");
+    DELIVERIES: Sql::plain(concat!(
+        "SELECT ", columns!(), " FROM delivery WHERE dev_id = $1
+        ORDER BY created_at_ms DESC, delivery_id DESC LIMIT $2",
+    ));
+}
+
+/// How something that waited has ended; `Err` holds the instant of its next attempt if it has not.
+pub(crate) const fn ended(outcome: &AttemptOutcome) -> Result<&'static str, Timestamp> {
+    match outcome {
+        AttemptOutcome::Done => Ok("done"),
+        AttemptOutcome::GaveUp => Ok("gave_up"),
+        AttemptOutcome::RetryAt(at) => Err(*at),
+    }
+}
+
+#[async_trait]
+impl<D: Database> Deliveries for Queries<D> {
+    async fn add_delivery(&mut self, delivery: &Delivery) -> Result<(), StoreError> {
+        let values = [
+            delivery.delivery_id.value(),
+            delivery.dev_id.value(),
+            delivery.kind.value(),
+            delivery.payload.value(),
+            delivery.created_at.value(),
+            delivery.attempts.value(),
+            delivery.next_attempt_at.value(),
+        ];
+        self.execute(ADD_DELIVERY, &values).await?;
+        Ok(())
+    }
+
+    async fn claim_deliveries(
+        &mut self,
+        now: Timestamp,
+        lease_until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        let values = [now.value(), limit.value(), lease_until.value()];
+        let mut claimed: Vec<Delivery> = self.all(CLAIM_DELIVERIES, &values).await?;
+        claimed.sort_unstable_by_key(|delivery| (delivery.created_at, delivery.delivery_id)); // RETURNING has no order
+        Ok(claimed)
+    }
+
+    async fn settle_delivery(&mut self, delivery_id: DeliveryId, outcome: &AttemptOutcome) -> Result<(), StoreError> {
+        match ended(outcome) {
+            Ok(state) => self.execute(END_DELIVERY, &[state.value(), delivery_id.value()]).await?,
+            Err(at) => self.execute(RETRY_DELIVERY, &[at.value(), delivery_id.value()]).await?,
+        };
+        Ok(())
+    }
+
+    async fn next_delivery_at(&mut self) -> Result<Option<Timestamp>, StoreError> {
+        Ok(self.first(NEXT_DELIVERY_AT, &[]).await?.flatten())
+    }
+
+    async fn waiting_deliveries(&mut self) -> Result<u64, StoreError> {
+        Ok(self.first(WAITING_DELIVERIES, &[]).await?.unwrap_or_default())
+    }
+
+    async fn deliveries(&mut self, dev_id: &DevId, limit: u32) -> Result<Vec<Delivery>, StoreError> {
+        self.all(DELIVERIES, &[dev_id.value(), limit.value()]).await
+    }
+}
+
+impl Record for Delivery {
+    fn read(row: &mut Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            delivery_id: row.take()?,
+            dev_id: row.take()?,
+            kind: row.take()?,
+            payload: row.take()?,
+            created_at: row.take()?,
+            attempts: row.take()?,
+            next_attempt_at: row.take()?,
+        })
+    }
+}

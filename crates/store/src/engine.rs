@@ -1,0 +1,136 @@
+//! What a database gives, and the wrapper in which every verb is written once for all of them.
+
+use std::{borrow::Cow, future::Future, time::Duration};
+
+use terra_auth_core::store::StoreError;
+
+use crate::value::{Record, Row, Value};
+
+/// An open transaction of one database. The verbs need no more than this.
+pub(crate) trait Database: Send {
+    /// Ends a `SELECT` whose rows nobody else may hold.
+    const FOR_UPDATE: &'static str;
+    /// The same, but leaves out the rows that somebody else holds.
+    const FOR_UPDATE_SKIP_LOCKED: &'static str;
+
+    /// Runs a statement; answers how many rows it changed.
+    fn execute(&mut self, text: &str, values: &[Value<'_>]) -> impl Future<Output = Result<u64, StoreError>> + Send;
+
+    /// Runs a statement; answers its rows.
+    fn rows(&mut self, text: &str, values: &[Value<'_>]) -> impl Future<Output = Result<Vec<Row>, StoreError>> + Send;
+}
+
+/// A statement that both databases run. `$1`, `$2`, … must first appear in this order: SQLite numbers them so.
+#[derive(Clone, Copy)]
+pub(crate) struct Sql {
+    head: &'static str,
+    lock: Option<Lock>,
+    tail: &'static str,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum Lock {
+    ForUpdate,
+    ForUpdateSkipLocked,
+}
+
+impl Sql {
+    pub(crate) const fn plain(text: &'static str) -> Self {
+        Self { head: text, lock: None, tail: "" }
+    }
+
+    /// A statement with a lock clause between `head` and `tail`.
+    pub(crate) const fn locking(head: &'static str, lock: Lock, tail: &'static str) -> Self {
+        Self { head, lock: Some(lock), tail }
+    }
+
+    /// The statement as a database wants it.
+    pub(crate) fn text<D: Database>(&self) -> Cow<'static, str> {
+        let clause = match self.lock {
+            None => return Cow::Borrowed(self.head),
+            Some(Lock::ForUpdate) => D::FOR_UPDATE,
+            Some(Lock::ForUpdateSkipLocked) => D::FOR_UPDATE_SKIP_LOCKED,
+        };
+        Cow::Owned([self.head, clause, self.tail].join(" "))
+    }
+}
+
+/// Names the statements of one file, and lists them for the tests that prepare them all.
+macro_rules! statements {
+    ($($name:ident: $sql:expr;)+) => {
+        $(const $name: $crate::engine::Sql = $sql;)+
+
+        #[cfg(test)]
+        pub(crate) const STATEMENTS: &[(&str, $crate::engine::Sql)] = &[$((stringify!($name), $name)),+];
+    };
+}
+pub(crate) use statements;
+
+/// The verbs, over any database.
+pub(crate) struct Queries<D> {
+    pub(crate) database: D,
+    failed: bool,
+}
+
+/// What a job is allowed to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    Read,
+    Write,
+}
+
+/// A database's own error as the port has it.
+pub(crate) fn failed(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
+    StoreError::Engine(Box::new(error))
+}
+
+/// How long a caller waits for its turn.
+pub(crate) const WAIT: Duration = Duration::from_secs(10);
+
+/// What a unit must not do. Its changes are dropped.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Bug {
+    /// PostgreSQL drops the changes of such a unit at commit, so nobody keeps them.
+    #[error("a unit of work went on after a failed statement")]
+    WentOn,
+    /// SQLite's thread would wait with it, and everybody else too.
+    #[error("a unit of work waited for something other than the store")]
+    Waited,
+    #[error("a unit of work panicked")]
+    Panicked,
+}
+
+impl<D: Database> Queries<D> {
+    pub(crate) const fn new(database: D) -> Self {
+        Self { database, failed: false }
+    }
+
+    /// Runs a statement; answers how many rows it changed.
+    pub(crate) async fn execute(&mut self, sql: Sql, values: &[Value<'_>]) -> Result<u64, StoreError> {
+        let outcome = self.database.execute(&sql.text::<D>(), values).await;
+        self.failed |= outcome.is_err();
+        outcome
+    }
+
+    /// Runs a statement; answers whether it changed a row.
+    pub(crate) async fn changes(&mut self, sql: Sql, values: &[Value<'_>]) -> Result<bool, StoreError> {
+        Ok(self.execute(sql, values).await? > 0)
+    }
+
+    /// Runs a statement and reads all its rows.
+    pub(crate) async fn all<R: Record>(&mut self, sql: Sql, values: &[Value<'_>]) -> Result<Vec<R>, StoreError> {
+        let rows = self.database.rows(&sql.text::<D>(), values).await;
+        self.failed |= rows.is_err();
+        rows?.iter_mut().map(R::read).collect()
+    }
+
+    /// Runs a statement and reads its first row.
+    pub(crate) async fn first<R: Record>(&mut self, sql: Sql, values: &[Value<'_>]) -> Result<Option<R>, StoreError> {
+        Ok(self.all(sql, values).await?.into_iter().next())
+    }
+
+    /// Whether the changes may be kept, after the unit said whether it wants that.
+    pub(crate) fn verdict(&self, keep: bool) -> Result<bool, StoreError> {
+        if keep && self.failed { Err(failed(Bug::WentOn)) } else { Ok(keep) }
+    }
+}

@@ -1,0 +1,26 @@
+//! Spent mobile tokens; the unspent ones are kept nowhere.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use terra_auth_core::{
+    mobile_token::{MobileTokens, TokenId},
+    store::StoreError,
+};
+
+use crate::{
+    engine::{Database, Queries, Sql, statements},
+    value::Parameter as _,
+};
+
+statements! {
+    SPEND_TOKEN: Sql::plain(
+        "INSERT INTO spent_token (token_id, expires_at_ms) VALUES ($1, $2) ON CONFLICT (token_id) DO NOTHING",
+    );
+}
+
+#[async_trait]
+impl<D: Database> MobileTokens for Queries<D> {
+    async fn spend_token(&mut self, token_id: TokenId, expires_at: Timestamp) -> Result<bool, StoreError> {
+        self.changes(SPEND_TOKEN, &[token_id.value(), expires_at.value()]).await
+    }
+}

@@ -1,0 +1,60 @@
+use secrecy::{ExposeSecret as _, SecretString};
+use terra_auth_core::store::Store;
+
+use crate::{Postgres, PostgresError, Sqlite, SqliteError};
+
+/// Why a store could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The address is not shown, as it may hold a password.
+    #[error("the store's address must start with sqlite:// or postgres://, or be sqlite::memory:")]
+    UnknownScheme,
+    /// The address names no file.
+    #[error("the store's address names no file: write sqlite://path")]
+    NoFile,
+    /// See [`SqliteError`].
+    #[error(transparent)]
+    Sqlite(#[from] SqliteError),
+    /// See [`PostgresError`].
+    #[error(transparent)]
+    Postgres(#[from] PostgresError),
+}
+
+/// Opens the store at `sqlite://path`, `sqlite::memory:` or `postgres://user:password@host/database`, and brings its
+/// schema up to date.
+///
+/// # Errors
+///
+/// See [`OpenError`].
+pub async fn open(url: &SecretString) -> Result<Store, OpenError> {
+    let (scheme, rest) = url.expose_secret().split_once(':').ok_or(OpenError::UnknownScheme)?;
+    match (scheme, rest) {
+        ("sqlite", ":memory:") => Ok(Store::new(Sqlite::in_memory()?)),
+        ("sqlite", rest) => match rest.strip_prefix("//").unwrap_or_default() {
+            "" => Err(OpenError::NoFile),
+            path => Ok(Store::new(Sqlite::open(path)?)),
+        },
+        ("postgres" | "postgresql", _) => Ok(Store::new(Postgres::connect(url).await?)),
+        _ => Err(OpenError::UnknownScheme),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{OpenError, open};
+
+    #[tokio::test]
+    async fn an_address_of_another_kind_is_refused_without_being_shown() {
+        for address in ["mysql://root:not-a-secret@host/db", "not-a-secret"] {
+            let error = open(&address.into()).await.err().unwrap();
+            assert!(matches!(error, OpenError::UnknownScheme), "{error}");
+            assert!(!format!("{error:?} {error}").contains("not-a-secret"));
+        }
+        assert!(matches!(open(&"sqlite://".into()).await, Err(OpenError::NoFile)));
+    }
+
+    #[tokio::test]
+    async fn a_store_opens_in_memory() {
+        assert!(open(&"sqlite::memory:".into()).await.is_ok());
+    }
+}

@@ -1,0 +1,107 @@
+//! An open transaction as the verbs see it.
+
+use std::error::Error;
+
+use bytes::BytesMut;
+use terra_auth_core::store::StoreError;
+use tokio_postgres::{
+    error::SqlState,
+    types::{FromSql, IsNull, ToSql, Type, to_sql_checked},
+};
+
+use crate::{
+    engine::{Database, failed},
+    migrate::Migrated,
+    value::{Cell, Row, Value},
+};
+
+pub(crate) struct Transaction<'c> {
+    pub(super) inner: deadpool_postgres::Transaction<'c>,
+    /// Whether a statement lost against another transaction.
+    pub(super) clashed: bool,
+}
+
+/// Whether another run may succeed.
+pub(super) fn clashes(error: &tokio_postgres::Error) -> bool {
+    let lost = [&SqlState::T_R_SERIALIZATION_FAILURE, &SqlState::T_R_DEADLOCK_DETECTED];
+    error.code().is_some_and(|code| lost.contains(&code))
+}
+
+impl<'c> Transaction<'c> {
+    pub(super) const fn new(inner: deadpool_postgres::Transaction<'c>) -> Self {
+        Self { inner, clashed: false }
+    }
+
+    fn failed(&mut self, error: tokio_postgres::Error) -> StoreError {
+        self.clashed |= clashes(&error);
+        failed(error)
+    }
+}
+
+impl Database for Transaction<'_> {
+    // Leaves the developer's key free: others may go on adding rows that refer to it.
+    const FOR_UPDATE: &'static str = "FOR NO KEY UPDATE";
+    const FOR_UPDATE_SKIP_LOCKED: &'static str = "FOR UPDATE SKIP LOCKED";
+
+    async fn execute(&mut self, text: &str, values: &[Value<'_>]) -> Result<u64, StoreError> {
+        let outcome = async { self.inner.execute(&self.inner.prepare_cached(text).await?, &parameters(values)).await };
+        outcome.await.map_err(|error| self.failed(error))
+    }
+
+    async fn rows(&mut self, text: &str, values: &[Value<'_>]) -> Result<Vec<Row>, StoreError> {
+        let outcome = async { self.inner.query(&self.inner.prepare_cached(text).await?, &parameters(values)).await };
+        let rows = outcome.await.map_err(|error| self.failed(error))?;
+        rows.iter().map(read).collect::<Result<_, _>>().map_err(failed)
+    }
+}
+
+fn read(row: &tokio_postgres::Row) -> Result<Row, tokio_postgres::Error> {
+    Ok(Row::new((0..row.len()).map(|column| row.try_get(column)).collect::<Result<_, _>>()?))
+}
+
+impl Migrated for Transaction<'_> {
+    const MIGRATIONS: &'static [&'static str] = &[include_str!("../../migrations/postgres/0001_first.sql")];
+
+    async fn script(&mut self, text: &str) -> Result<(), StoreError> {
+        self.inner.batch_execute(text).await.map_err(|error| self.failed(error))
+    }
+}
+
+fn parameters<'v>(values: &'v [Value<'v>]) -> Vec<&'v (dyn ToSql + Sync)> {
+    values.iter().map(|value| value as _).collect()
+}
+
+impl ToSql for Value<'_> {
+    fn to_sql(&self, ty: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+        match self {
+            Self::Null => Ok(IsNull::Yes),
+            Self::Int(value) => value.to_sql_checked(ty, out),
+            Self::Text(text) => text.to_sql_checked(ty, out),
+            Self::Bytes(bytes) => bytes.to_sql_checked(ty, out),
+        }
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true // each kind of value checks for itself
+    }
+
+    to_sql_checked!();
+}
+
+impl<'r> FromSql<'r> for Cell {
+    fn from_sql(ty: &Type, raw: &'r [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
+        match *ty {
+            Type::INT8 => i64::from_sql(ty, raw).map(Self::Int),
+            Type::BYTEA => Vec::from_sql(ty, raw).map(Self::Bytes),
+            _ => String::from_sql(ty, raw).map(Self::Text),
+        }
+    }
+
+    fn from_sql_null(_: &Type) -> Result<Self, Box<dyn Error + Sync + Send>> {
+        Ok(Self::Null)
+    }
+
+    fn accepts(ty: &Type) -> bool {
+        [Type::INT8, Type::BYTEA, Type::TEXT].contains(ty)
+    }
+}

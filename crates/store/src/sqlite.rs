@@ -1,0 +1,137 @@
+//! SQLite: one thread writes and commits for all who wait, a few others read.
+
+mod connection;
+mod queue;
+mod worker;
+
+use std::{
+    fs::{File, OpenOptions},
+    path::{Path, PathBuf},
+    thread::{self, JoinHandle},
+};
+
+use async_trait::async_trait;
+use rusqlite::Connection;
+use terra_auth_core::store::{Engine, Job, StoreError};
+
+use self::queue::Queue;
+use crate::{engine::Access, migrate::MigrateError};
+
+/// A store in one file, or in memory.
+///
+/// Dropping it finishes what was accepted, writes everything into the file and closes it.
+pub struct Sqlite {
+    queues: Option<Queues>,
+    threads: Vec<JoinHandle<()>>,
+    _lock: Option<File>,
+}
+
+struct Queues {
+    writer: Queue,
+    /// The writer's own in memory, where no other connection sees the data.
+    readers: Queue,
+}
+
+/// Why a file could not be opened as a store.
+#[derive(Debug, thiserror::Error)]
+pub enum SqliteError {
+    /// Only one process may use a file.
+    #[error("another terra-auth uses this store: {}", .0.display())]
+    InUse(PathBuf),
+    /// The file cannot be opened or made. Its folder must be there.
+    #[error("could not open {}", .0.display())]
+    File(PathBuf, #[source] std::io::Error),
+    /// The file is no database, or the machine does not let us work with it.
+    #[error("could not open the database")]
+    Database(#[from] rusqlite::Error),
+    /// The schema cannot be brought up to date.
+    #[error(transparent)]
+    Migrate(#[from] MigrateError),
+}
+
+const READERS: usize = 3;
+
+impl Sqlite {
+    /// Opens a file, which is made when it is not there, and brings its schema up to date.
+    ///
+    /// # Errors
+    ///
+    /// See [`SqliteError`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, SqliteError> {
+        let path = std::path::absolute(&path).map_err(|error| SqliteError::File(path.as_ref().to_owned(), error))?;
+        let lock = lock(&path)?;
+        let connection = connection::open(&path)?;
+        let readers = (0..READERS).map(|_| connection::open_to_read(&path)).collect::<Result<Vec<_>, _>>()?;
+        let (writer, write) = start_writer(connection);
+        let (reader, calls) = Queue::new();
+        let read = readers.into_iter().map(|connection| {
+            let calls = calls.clone();
+            thread::spawn(move || worker::read(connection, &calls))
+        });
+        let threads = read.chain([write]).collect();
+        Ok(Self { queues: Some(Queues { writer, readers: reader }), threads, _lock: Some(lock) })
+    }
+
+    /// Opens a store that is gone once it is dropped.
+    ///
+    /// # Errors
+    ///
+    /// See [`SqliteError`].
+    pub fn in_memory() -> Result<Self, SqliteError> {
+        let (writer, write) = start_writer(connection::open_in_memory()?);
+        let readers = writer.clone();
+        Ok(Self { queues: Some(Queues { writer, readers }), threads: vec![write], _lock: None })
+    }
+
+    fn queues(&self) -> Result<&Queues, StoreError> {
+        self.queues.as_ref().ok_or(StoreError::Closed)
+    }
+}
+
+fn start_writer(connection: Connection) -> (Queue, JoinHandle<()>) {
+    let (queue, calls) = Queue::new();
+    (queue, thread::spawn(move || worker::write(connection, &calls)))
+}
+
+/// Keeps other processes out: each would miss what the other one has just committed for its own callers.
+fn lock(path: &Path) -> Result<File, SqliteError> {
+    let lock_path = path.with_added_extension("lock");
+    let refused = |error| SqliteError::File(path.to_owned(), error);
+    let lock = private().open(&lock_path).map_err(refused)?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(std::fs::TryLockError::WouldBlock) => return Err(SqliteError::InUse(path.to_owned())),
+        Err(std::fs::TryLockError::Error(error)) => return Err(refused(error)),
+    }
+    private().open(path).map_err(refused)?;
+    Ok(lock)
+}
+
+/// Makes files that only their owner reads.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+#[async_trait]
+impl Engine for Sqlite {
+    async fn write(&self, job: Box<dyn Job>) -> Result<(), StoreError> {
+        self.queues()?.writer.call(job, Access::Write).await
+    }
+
+    async fn read(&self, job: Box<dyn Job>) -> Result<(), StoreError> {
+        self.queues()?.readers.call(job, Access::Read).await
+    }
+}
+
+impl Drop for Sqlite {
+    fn drop(&mut self) {
+        self.queues = None;
+        for thread in self.threads.drain(..) {
+            drop(thread.join()); // a thread that panicked has answered nobody, and nobody is left to tell
+        }
+    }
+}

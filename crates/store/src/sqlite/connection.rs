@@ -1,0 +1,124 @@
+//! One connection: how it is set up, and its transaction as the verbs see it.
+
+use std::{path::Path, time::Duration};
+
+use rusqlite::{
+    CachedStatement, Connection, OpenFlags, ToSql, params_from_iter,
+    types::{ToSqlOutput, ValueRef},
+};
+use terra_auth_core::store::StoreError;
+
+use super::{SqliteError, worker};
+use crate::{
+    engine::{Database, failed},
+    migrate::{self, MigrateError, Migrated},
+    value::{Cell, Row, Value},
+};
+
+/// An open transaction. Its futures never wait.
+pub(crate) struct Transaction<'c>(pub(crate) &'c mut Connection);
+
+impl Database for Transaction<'_> {
+    const FOR_UPDATE: &'static str = ""; // only one thread writes
+    const FOR_UPDATE_SKIP_LOCKED: &'static str = "";
+
+    async fn execute(&mut self, text: &str, values: &[Value<'_>]) -> Result<u64, StoreError> {
+        self.prepare(text)
+            .and_then(|mut statement| statement.execute(params_from_iter(values)))
+            .map_or_else(|error| Err(failed(error)), |changed| Ok(changed as u64))
+    }
+
+    async fn rows(&mut self, text: &str, values: &[Value<'_>]) -> Result<Vec<Row>, StoreError> {
+        self.collect(text, values).map_err(failed)
+    }
+}
+
+impl Transaction<'_> {
+    fn prepare(&self, text: &str) -> rusqlite::Result<CachedStatement<'_>> {
+        self.0.prepare_cached(text)
+    }
+
+    fn collect(&self, text: &str, values: &[Value<'_>]) -> rusqlite::Result<Vec<Row>> {
+        let mut statement = self.prepare(text)?;
+        let columns = statement.column_count();
+        let row = |row: &rusqlite::Row<'_>| (0..columns).map(|column| Ok(row.get_ref(column)?.into())).collect();
+        let cells = statement.query_map(params_from_iter(values), row)?;
+        cells.map(|cells: rusqlite::Result<Vec<Cell>>| cells.map(Row::new)).collect()
+    }
+}
+
+impl ToSql for Value<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Value::Null => ValueRef::Null,
+            Value::Int(value) => ValueRef::Integer(*value),
+            Value::Text(text) => ValueRef::Text(text.as_bytes()),
+            Value::Bytes(bytes) => ValueRef::Blob(bytes),
+        }))
+    }
+}
+
+impl From<ValueRef<'_>> for Cell {
+    fn from(value: ValueRef<'_>) -> Self {
+        match value {
+            ValueRef::Integer(value) => Self::Int(value),
+            ValueRef::Text(text) => Self::Text(String::from_utf8_lossy(text).into_owned()),
+            ValueRef::Blob(bytes) => Self::Bytes(bytes.to_vec()),
+            ValueRef::Null | ValueRef::Real(_) => Self::Null,
+        }
+    }
+}
+
+impl Migrated for Transaction<'_> {
+    const MIGRATIONS: &'static [&'static str] = &[include_str!("../../migrations/sqlite/0001_first.sql")];
+
+    async fn script(&mut self, text: &str) -> Result<(), StoreError> {
+        self.0.execute_batch(text).map_err(failed)
+    }
+}
+
+/// How long a statement waits for a tool that has the file open, such as a backup.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+const CACHED_STATEMENTS: usize = 64;
+
+/// The WAL survives a crash of the machine with `FULL`; a commit for all who wait makes that affordable.
+const SETTINGS: &str = "
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = FULL;
+    PRAGMA foreign_keys = ON;
+    PRAGMA temp_store = MEMORY;
+    PRAGMA cache_size = -8192;
+    PRAGMA journal_size_limit = 67108864;";
+
+/// Opens the connection that writes, and migrates.
+pub(super) fn open(path: &Path) -> Result<Connection, SqliteError> {
+    set_up(Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?)
+}
+
+/// Opens a database in memory, and migrates.
+pub(super) fn open_in_memory() -> Result<Connection, SqliteError> {
+    set_up(Connection::open_in_memory()?)
+}
+
+/// Opens a connection that only reads.
+pub(super) fn open_to_read(path: &Path) -> Result<Connection, SqliteError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    configure(&connection)?;
+    connection.pragma_update(None, "query_only", true)?;
+    Ok(connection)
+}
+
+fn configure(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
+    connection.execute_batch(SETTINGS)
+}
+
+fn set_up(mut connection: Connection) -> Result<Connection, SqliteError> {
+    configure(&connection)?;
+    connection.execute_batch("BEGIN IMMEDIATE")?;
+    worker::finish(migrate::migrate(&mut Transaction(&mut connection))).map_err(MigrateError::from)??;
+    connection.execute_batch("COMMIT")?;
+    Ok(connection)
+}

@@ -1,0 +1,62 @@
+//! From those who ask to the threads that work.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use terra_auth_core::store::{Job, StoreError};
+use tokio::sync::{
+    mpsc::{self, error::SendTimeoutError},
+    oneshot,
+};
+
+use crate::engine::{Access, WAIT};
+
+/// How many may wait in the queue; the next ones wait for a place in it.
+const WAITING: usize = 1024;
+
+/// One job, and who wants to know how it went.
+pub(super) struct Call {
+    pub(super) job: Box<dyn Job>,
+    pub(super) access: Access,
+    reply: oneshot::Sender<Result<(), StoreError>>,
+}
+
+impl Call {
+    /// Answers; a caller who hung up does not mind.
+    pub(super) fn answer(self, outcome: Result<(), StoreError>) {
+        drop(self.reply.send(outcome));
+    }
+}
+
+/// Where calls are put. Once all of these are gone, the threads end.
+#[derive(Clone)]
+pub(super) struct Queue(mpsc::Sender<Call>);
+
+/// Where calls are taken from, by any number of threads.
+#[derive(Clone)]
+pub(super) struct Calls(Arc<Mutex<mpsc::Receiver<Call>>>);
+
+impl Queue {
+    pub(super) fn new() -> (Self, Calls) {
+        let (queue, calls) = mpsc::channel(WAITING);
+        (Self(queue), Calls(Arc::new(Mutex::new(calls))))
+    }
+
+    /// Has a job run. Once it is in the queue it runs, even if nobody waits for the answer.
+    pub(super) async fn call(&self, job: Box<dyn Job>, access: Access) -> Result<(), StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.0.send_timeout(Call { job, access, reply }, WAIT).await.map_err(|error| match error {
+            SendTimeoutError::Timeout(_) => StoreError::Busy,
+            SendTimeoutError::Closed(_) => StoreError::Closed,
+        })?;
+        answer.await.unwrap_or(Err(StoreError::Closed))
+    }
+}
+
+impl Calls {
+    /// Waits for calls and takes up to `limit` of them; none are left for ever when it takes none.
+    pub(super) fn take(&self, limit: usize) -> Vec<Call> {
+        let mut taken = Vec::new();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv_many(&mut taken, limit);
+        taken
+    }
+}

@@ -1,0 +1,258 @@
+//! What goes into statements and comes out of rows: integers, text and bytes, in both databases.
+
+use std::{any::type_name, borrow::Cow, fmt};
+
+use jiff::Timestamp;
+use serde::{Serialize, de::DeserializeOwned};
+use terra_auth_core::{
+    digest::KeyDigest, mobile_token::TokenId, seal::Sealed, store::StoreError, widget_session::SessionState,
+};
+use terra_auth_types::{DeliveryId, DevId, Environment, KeyId, Provider, ReferenceId, SessionId, UserId};
+use url::Url;
+use uuid::Uuid;
+
+use crate::engine::failed;
+
+/// A parameter of a statement.
+pub(crate) enum Value<'a> {
+    Null,
+    Int(i64),
+    Text(Cow<'a, str>),
+    Bytes(&'a [u8]),
+}
+
+/// A column of a row.
+pub(crate) enum Cell {
+    Null,
+    Int(i64),
+    Text(String),
+    Bytes(Vec<u8>),
+}
+
+/// One row; its columns are read from left to right.
+pub(crate) struct Row(std::vec::IntoIter<Cell>);
+
+/// What goes into one parameter.
+pub(crate) trait Parameter {
+    fn value(&self) -> Value<'_>;
+}
+
+/// What is read from one row.
+pub(crate) trait Record: Sized {
+    fn read(row: &mut Row) -> Result<Self, StoreError>;
+}
+
+/// What is read from one column; `None` if it holds something else.
+pub(crate) trait Column: Sized {
+    fn read(cell: Cell) -> Option<Self>;
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("a column does not hold a {0}")]
+struct Unreadable(&'static str);
+
+impl Row {
+    pub(crate) fn new(cells: Vec<Cell>) -> Self {
+        Self(cells.into_iter())
+    }
+
+    /// Reads the next column.
+    pub(crate) fn take<C: Column>(&mut self) -> Result<C, StoreError> {
+        let column = self.0.next().and_then(C::read);
+        column.ok_or_else(|| failed(Unreadable(type_name::<C>())))
+    }
+}
+
+impl fmt::Debug for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Value") // may be secret
+    }
+}
+
+impl Value<'_> {
+    /// A value as JSON text.
+    pub(crate) fn json(value: &impl Serialize) -> Result<Self, StoreError> {
+        let text = serde_json::to_string(value).map_err(failed)?;
+        Ok(Self::Text(Cow::Owned(text)))
+    }
+}
+
+/// A column of JSON text.
+pub(crate) struct Json<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> Column for Json<T> {
+    fn read(cell: Cell) -> Option<Self> {
+        serde_json::from_str(&String::read(cell)?).ok().map(Self)
+    }
+}
+
+impl<T: Parameter> Parameter for Option<T> {
+    fn value(&self) -> Value<'_> {
+        self.as_ref().map_or(Value::Null, T::value)
+    }
+}
+
+impl<T: Parameter + ?Sized> Parameter for &T {
+    fn value(&self) -> Value<'_> {
+        (**self).value()
+    }
+}
+
+impl<T: Column> Column for Option<T> {
+    fn read(cell: Cell) -> Option<Self> {
+        if matches!(cell, Cell::Null) { Some(None) } else { T::read(cell).map(Some) }
+    }
+}
+
+impl Parameter for i64 {
+    fn value(&self) -> Value<'_> {
+        Value::Int(*self)
+    }
+}
+
+impl Column for i64 {
+    fn read(cell: Cell) -> Option<Self> {
+        if let Cell::Int(value) = cell { Some(value) } else { None }
+    }
+}
+
+/// Rows of a single column.
+macro_rules! single {
+    ($($type:ty),+) => {$(
+        impl Record for $type {
+            fn read(row: &mut Row) -> Result<Self, StoreError> {
+                row.take()
+            }
+        }
+    )+};
+}
+single!(u64, Option<Timestamp>);
+
+/// Integers that SQL knows only as 64 bits with a sign; what does not fit stops at the greatest that does.
+macro_rules! int {
+    ($($type:ty),+) => {$(
+        impl Parameter for $type {
+            fn value(&self) -> Value<'_> {
+                Value::Int(i64::try_from(*self).unwrap_or(i64::MAX))
+            }
+        }
+
+        impl Column for $type {
+            fn read(cell: Cell) -> Option<Self> {
+                i64::read(cell)?.try_into().ok()
+            }
+        }
+    )+};
+}
+int!(u32, u64);
+
+impl Parameter for bool {
+    fn value(&self) -> Value<'_> {
+        Value::Int((*self).into())
+    }
+}
+
+impl Column for bool {
+    fn read(cell: Cell) -> Option<Self> {
+        i64::read(cell).map(|value| value != 0)
+    }
+}
+
+impl Parameter for Timestamp {
+    fn value(&self) -> Value<'_> {
+        Value::Int(self.as_millisecond())
+    }
+}
+
+impl Column for Timestamp {
+    fn read(cell: Cell) -> Option<Self> {
+        Self::from_millisecond(i64::read(cell)?).ok()
+    }
+}
+
+impl Parameter for str {
+    fn value(&self) -> Value<'_> {
+        Value::Text(Cow::Borrowed(self))
+    }
+}
+
+impl Parameter for String {
+    fn value(&self) -> Value<'_> {
+        self.as_str().value()
+    }
+}
+
+impl Column for String {
+    fn read(cell: Cell) -> Option<Self> {
+        if let Cell::Text(text) = cell { Some(text) } else { None }
+    }
+}
+
+/// Types that are one text.
+macro_rules! text {
+    ($($type:ty: $parse:expr;)+) => {$(
+        impl Parameter for $type {
+            fn value(&self) -> Value<'_> {
+                self.as_str().value()
+            }
+        }
+
+        impl Column for $type {
+            fn read(cell: Cell) -> Option<Self> {
+                $parse(&String::read(cell)?)
+            }
+        }
+    )+};
+}
+text! {
+    DevId: |text: &str| text.parse().ok();
+    Environment: |text: &str| text.parse().ok();
+    Provider: |text: &str| text.parse().ok();
+    ReferenceId: |text: &str| text.parse().ok();
+    SessionState: SessionState::from_name;
+    Url: |text: &str| text.parse().ok();
+}
+
+impl Column for Vec<u8> {
+    fn read(cell: Cell) -> Option<Self> {
+        if let Cell::Bytes(bytes) = cell { Some(bytes) } else { None }
+    }
+}
+
+impl<const N: usize> Column for [u8; N] {
+    fn read(cell: Cell) -> Option<Self> {
+        Vec::read(cell)?.try_into().ok()
+    }
+}
+
+impl<const N: usize> Parameter for [u8; N] {
+    fn value(&self) -> Value<'_> {
+        Value::Bytes(self)
+    }
+}
+
+/// Types that are some bytes.
+macro_rules! bytes {
+    ($($type:ident($wrap:expr);)+) => {$(
+        impl Parameter for $type {
+            fn value(&self) -> Value<'_> {
+                Value::Bytes(self.0.as_ref())
+            }
+        }
+
+        impl Column for $type {
+            fn read(cell: Cell) -> Option<Self> {
+                Column::read(cell).map($wrap).map(Self)
+            }
+        }
+    )+};
+}
+bytes! {
+    DeliveryId(Uuid::from_bytes);
+    KeyDigest(std::convert::identity);
+    KeyId(Uuid::from_bytes);
+    Sealed(std::convert::identity);
+    SessionId(Uuid::from_bytes);
+    TokenId(std::convert::identity);
+    UserId(Uuid::from_bytes);
+}
