@@ -1,0 +1,25 @@
+//! Servers on loopback.
+#![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
+
+use axum::Router;
+use tokio::net::TcpListener;
+use url::Url;
+
+/// A listener of its own and its address, before anything answers there.
+pub(crate) async fn listen() -> (TcpListener, Url) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+    (listener, url)
+}
+
+/// Answers until the test's runtime ends.
+pub(crate) fn answer(listener: TcpListener, router: Router) {
+    tokio::spawn(async { axum::serve(listener, router).await.unwrap() });
+}
+
+/// Both at once.
+pub(crate) async fn serve(router: Router) -> Url {
+    let (listener, url) = listen().await;
+    answer(listener, router);
+    url
+}

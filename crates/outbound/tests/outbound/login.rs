@@ -1,0 +1,132 @@
+//! The sandbox provider over real HTTP, and a browser that goes through its pages.
+#![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::Router;
+use jiff::Timestamp;
+use reqwest::{RequestBuilder, header::LOCATION, redirect::Policy};
+use terra_auth_core::{
+    clock::Clock,
+    provider::{AuthorizationRequest, CodeExchange, Grant, ProviderError, Providers},
+};
+use terra_auth_outbound::{AddressPolicy, ClientCredentials, OAuthProviders, Recipes};
+use terra_auth_sandbox::{Face, Sandbox, SandboxConfig};
+use terra_auth_types::Provider;
+use url::Url;
+
+use crate::http;
+
+pub(crate) const CALLBACK: &str = "https://app.example/auth/callback";
+/// The pair of RFC 7636, appendix B.
+pub(crate) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+pub(crate) const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+pub(crate) const START: i64 = 1_893_456_000;
+
+/// Needs form-encoding before it fits into HTTP Basic.
+const CLIENT_ID: &str = "demo:app";
+
+/// A clock that stands still.
+pub(crate) struct Still;
+
+impl Clock for Still {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_second(START).unwrap()
+    }
+}
+
+pub(crate) struct Login {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) providers: OAuthProviders,
+    browser: reqwest::Client,
+}
+
+impl Login {
+    pub(crate) async fn start() -> Self {
+        let (listener, url) = http::listen().await;
+        let config = SandboxConfig {
+            base_url: url.join("sandbox").unwrap(),
+            app_name: "Acme Health".to_owned(),
+            client_id: CLIENT_ID.to_owned(),
+            client_secret: "test key+not a secret".into(),
+            redirect_uris: vec![CALLBACK.parse().unwrap()],
+            access_token_ttl: Duration::from_hours(8),
+            code_ttl: Duration::from_mins(10),
+        };
+        let recipes = Recipes::sandbox(&config.base_url).unwrap();
+        let sandbox = Sandbox::new(config, Arc::new(|| Still.now()), entropy());
+        http::answer(listener, Router::new().nest("/sandbox", sandbox.router()));
+        let browser = reqwest::Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
+        Self { sandbox, providers: providers(recipes, "test key+not a secret"), browser }
+    }
+
+    /// Logs in as "demo", gives these scopes, and answers where the browser was sent.
+    pub(crate) async fn log_in(&self, face: &Face, scopes: &[&str]) -> Url {
+        let request = AuthorizationRequest {
+            state: "a state & more".to_owned(),
+            code_challenge: CHALLENGE.to_owned(),
+            redirect_uri: CALLBACK.parse().unwrap(),
+        };
+        let url = self.providers.authorization_url(&provider(face), &request).unwrap();
+        let page = text(self.browser.get(url.clone())).await;
+        let form = [("handle", handle(&page)), ("account", "demo")];
+        let page = text(self.browser.post(url.join("login").unwrap()).form(&form)).await;
+        let mut form = vec![("handle", handle(&page)), ("decision", "approve")];
+        form.extend(scopes.iter().map(|scope| ("scope", *scope)));
+        let answer = self.browser.post(url.join("consent").unwrap()).form(&form).send().await.unwrap();
+        answer.headers()[LOCATION].to_str().unwrap().parse().unwrap()
+    }
+
+    /// The code of a login that gives everything.
+    pub(crate) async fn code(&self, face: &Face) -> String {
+        param(&self.log_in(face, &all_scopes(face)).await, "code").unwrap()
+    }
+
+    pub(crate) async fn exchange(&self, face: &Face, code: &str) -> Result<Grant, ProviderError> {
+        self.providers.exchange(&provider(face), &code_exchange(code)).await
+    }
+
+    pub(crate) async fn grant(&self, face: &Face) -> Grant {
+        self.exchange(face, &self.code(face).await).await.unwrap()
+    }
+}
+
+pub(crate) fn providers(recipes: Recipes, client_secret: &str) -> OAuthProviders {
+    let credentials = ClientCredentials { client_id: CLIENT_ID.to_owned(), client_secret: client_secret.into() };
+    OAuthProviders::new(recipes, |_| Some(credentials.clone()), AddressPolicy::AllowPrivate, Arc::new(Still)).unwrap()
+}
+
+pub(crate) fn code_exchange(code: &str) -> CodeExchange {
+    CodeExchange { code: code.into(), code_verifier: VERIFIER.into(), redirect_uri: CALLBACK.parse().unwrap() }
+}
+
+pub(crate) fn provider(face: &Face) -> Provider {
+    face.slug.parse().unwrap()
+}
+
+pub(crate) fn all_scopes(face: &Face) -> Vec<&'static str> {
+    face.scopes.iter().map(|scope| scope.name).collect()
+}
+
+pub(crate) fn param(url: &Url, name: &str) -> Option<String> {
+    url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+}
+
+async fn text(request: RequestBuilder) -> String {
+    request.send().await.unwrap().text().await.unwrap()
+}
+
+fn handle(page: &str) -> &str {
+    page.split_once(r#"name="handle" value=""#).unwrap().1.split('"').next().unwrap()
+}
+
+fn entropy() -> terra_auth_sandbox::Entropy {
+    let drawn = AtomicU64::new(1);
+    Arc::new(move |bytes| bytes[..8].copy_from_slice(&drawn.fetch_add(1, Ordering::Relaxed).to_le_bytes()))
+}

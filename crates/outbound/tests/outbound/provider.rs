@@ -1,0 +1,149 @@
+//! Whole logins at the sandbox, and what becomes of its faults.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use secrecy::ExposeSecret;
+use terra_auth_core::provider::{Connects, ProviderError, Providers};
+use terra_auth_sandbox::{Face, Fault, faces};
+
+use crate::login::{Login, START, all_scopes, param, provider};
+
+#[tokio::test]
+async fn every_face_of_the_sandbox_can_be_connected_and_revoked() {
+    let login = Login::start().await;
+    for face in faces() {
+        let redirect = login.log_in(face, &all_scopes(face)).await;
+        let grant = login.exchange(face, &param(&redirect, "code").unwrap()).await.unwrap();
+
+        assert_eq!(param(&redirect, "state").as_deref(), Some("a state & more"), "{}", face.slug);
+        assert_eq!(param(&redirect, "iss").as_deref(), login.providers.issuer(&provider(face)), "{}", face.slug);
+        assert_eq!(grant.account, face.account_id("demo"), "{}", face.slug);
+        assert_eq!((grant.scopes, grant.declined_scopes), (owned(&all_scopes(face)), vec![]), "{}", face.slug);
+        assert_eq!(grant.tokens.expires_at, Some(Timestamp::from_second(START + 8 * 3600).unwrap()));
+
+        login.providers.revoke(&provider(face), &grant.tokens).await.unwrap();
+        assert!(login.sandbox.grants(face)[0].revoked, "{}", face.slug);
+    }
+}
+
+#[tokio::test]
+async fn the_catalogue_ends_with_what_lives_on_a_device() {
+    let login = Login::start().await;
+    let list: Vec<_> =
+        login.providers.list().iter().map(|info| (info.provider.as_str(), info.name.as_str(), info.connects)).collect();
+
+    let (by_login, on_device) = list.split_at(faces().len());
+    for face in faces() {
+        assert!(by_login.contains(&(provider(face).as_str(), face.display_name, Connects::ByLogin)), "{}", face.slug);
+    }
+    assert_eq!(
+        on_device,
+        [
+            ("APPLE", "Apple Health", Connects::OnDevice),
+            ("SAMSUNG", "Samsung Health", Connects::OnDevice),
+            ("HEALTH_CONNECT", "Health Connect", Connects::OnDevice)
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_device_has_no_login() {
+    let login = Login::start().await;
+    for name in ["APPLE", "UNHEARD_OF"] {
+        let provider = name.parse().unwrap();
+        let answer = login.providers.exchange(&provider, &crate::login::code_exchange("any")).await;
+        assert!(matches!(answer, Err(ProviderError::Unknown)), "{name}");
+        assert_eq!(login.providers.issuer(&provider), None);
+    }
+}
+
+#[tokio::test]
+async fn scopes_that_were_asked_for_and_not_given_are_declined() {
+    let login = Login::start().await;
+    for (face, given, declined) in [
+        (&Face::STRAVA, ["read", "activity:read"], ["read_all", "profile:read_all", "activity:read_all"].as_slice()),
+        (&Face::WITHINGS, ["user.metrics", "user.activity"], &["user.info", "user.sleepevents"]),
+    ] {
+        let code = param(&login.log_in(face, &given).await, "code").unwrap();
+        let grant = login.exchange(face, &code).await.unwrap();
+        assert_eq!((grant.scopes, grant.declined_scopes), (owned(&given), owned(declined)), "{}", face.slug);
+    }
+}
+
+#[tokio::test]
+async fn a_code_that_was_used_is_refused_by_its_error_code() {
+    let login = Login::start().await;
+    let code = login.code(&Face::FITBIT).await;
+    assert!(login.exchange(&Face::FITBIT, &code).await.is_ok());
+    let again = login.exchange(&Face::FITBIT, &code).await.unwrap_err();
+    assert_eq!(again.to_string(), "the provider refused: invalid_grant");
+}
+
+#[tokio::test]
+async fn a_busy_provider_is_unreachable_and_a_babbling_one_unreadable() {
+    let login = Login::start().await;
+    for (fault, unreachable) in [
+        (Fault::TooManyRequests { retry_after_seconds: 1 }, true),
+        (Fault::ServerError, true),
+        (Fault::Html, false),
+        (Fault::BrokenJson, false),
+    ] {
+        let code = login.code(&Face::OURA).await;
+        login.sandbox.set_fault(&Face::OURA, Some(fault));
+        let error = login.exchange(&Face::OURA, &code).await.unwrap_err();
+        login.sandbox.set_fault(&Face::OURA, None);
+        let expected =
+            if unreachable { "the provider cannot be reached" } else { "the provider's answer cannot be read" };
+        assert_eq!(error.to_string(), expected, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_busy_provider_has_not_revoked_anything() {
+    let login = Login::start().await;
+    let (face, provider) = (&Face::FITBIT, provider(&Face::FITBIT));
+    let grant = login.grant(face).await;
+    login.sandbox.set_fault(face, Some(Fault::ServerError));
+    let busy = login.providers.revoke(&provider, &grant.tokens).await;
+    assert!(matches!(busy, Err(ProviderError::Unreachable(Some(_)))));
+    assert!(!login.sandbox.grants(face)[0].revoked);
+
+    login.sandbox.set_fault(face, None);
+    assert!(login.providers.revoke(&provider, &grant.tokens).await.is_ok());
+    assert!(login.providers.revoke(&provider, &grant.tokens).await.is_ok(), "gone already");
+}
+
+#[tokio::test]
+async fn a_slow_answer_is_waited_for() {
+    let login = Login::start().await;
+    let code = login.code(&Face::GARMIN).await;
+    login.sandbox.set_fault(&Face::GARMIN, Some(Fault::Slow(Duration::from_millis(100))));
+    assert!(login.exchange(&Face::GARMIN, &code).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_provider_that_gives_no_refresh_token_is_connected_without_one() {
+    let login = Login::start().await;
+    let code = login.code(&Face::POLAR).await;
+    login.sandbox.set_fault(&Face::POLAR, Some(Fault::NoRefreshToken));
+    let tokens = login.exchange(&Face::POLAR, &code).await.unwrap().tokens;
+    login.sandbox.set_fault(&Face::POLAR, None);
+    assert!(tokens.refresh_token.is_none());
+
+    login.providers.revoke(&provider(&Face::POLAR), &tokens).await.unwrap();
+    assert!(login.sandbox.grants(&Face::POLAR)[0].revoked, "revoked by its access token");
+}
+
+#[tokio::test]
+async fn nothing_secret_is_printed() {
+    let login = Login::start().await;
+    let grant = login.grant(&Face::FITBIT).await;
+    let printed = format!("{grant:?}");
+    assert!(!printed.contains(grant.tokens.access_token.expose_secret()));
+    assert!(!printed.contains(grant.tokens.refresh_token.unwrap().expose_secret()));
+}
+
+fn owned(scopes: &[&str]) -> Vec<String> {
+    scopes.iter().map(|scope| (*scope).to_owned()).collect()
+}

@@ -1,0 +1,308 @@
+//! What an operator's own recipe can say, against a provider that answers as it is told.
+
+use std::sync::{Arc, Mutex};
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, Method, StatusCode, Uri, header},
+};
+use secrecy::ExposeSecret;
+use terra_auth_core::{
+    causes::Causes,
+    provider::{AuthorizationRequest, Grant, ProviderError, Providers, Tokens},
+};
+use terra_auth_outbound::{AddressPolicy, OAuthProviders, ProvidersError, Recipes};
+use url::Url;
+
+use crate::{
+    http,
+    login::{CALLBACK, CHALLENGE, Still, VERIFIER, code_exchange, param, providers},
+};
+
+/// A provider that answers everything the same and remembers the last call.
+#[derive(Clone)]
+struct Parrot {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: String,
+    heard: Arc<Mutex<Option<Heard>>>,
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Heard {
+    method: Method,
+    path: String,
+    authorization: Option<String>,
+    body: String,
+}
+
+impl Parrot {
+    fn new(status: u16, body: &str) -> Self {
+        let status = StatusCode::from_u16(status).unwrap();
+        Self { status, headers: HeaderMap::new(), body: body.to_owned(), heard: Arc::default() }
+    }
+
+    /// The provider ACME as `login` describes it, with the parrot at `{here}`.
+    async fn providers(&self, login: &str) -> OAuthProviders {
+        let here = http::serve(Router::new().fallback(repeat).with_state(self.clone())).await;
+        providers(recipes(login, &here), "test-key-not-a-secret")
+    }
+
+    async fn exchange(&self, login: &str) -> Result<Grant, ProviderError> {
+        self.providers(login).await.exchange(&"ACME".parse().unwrap(), &code_exchange("a code")).await
+    }
+
+    async fn revoke(&self, revoke: &str) -> Result<(), ProviderError> {
+        let providers = self.providers(&format!("{PLAIN}\nrevoke = {revoke}")).await;
+        providers.revoke(&"ACME".parse().unwrap(), &tokens()).await
+    }
+
+    fn heard(&self) -> Option<Heard> {
+        self.heard.lock().unwrap().take()
+    }
+}
+
+async fn repeat(
+    State(parrot): State<Parrot>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> (StatusCode, HeaderMap, String) {
+    let heard = Heard {
+        method,
+        path: uri.to_string(),
+        authorization: headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap().to_owned()),
+        body: String::from_utf8(body.to_vec()).unwrap(),
+    };
+    *parrot.heard.lock().unwrap() = Some(heard);
+    (parrot.status, parrot.headers, parrot.body)
+}
+
+const PLAIN: &str = r#"
+authorize_url = "{here}authorize?tenant=acme"
+token_url = "{here}token"
+client_auth = "body"
+identity = { field = "user_id" }"#;
+
+fn recipes(login: &str, here: &Url) -> Recipes {
+    let text = format!("[[provider]]\nprovider = \"ACME\"\nname = \"Acme\"\ntypes = []\n[provider.login]\n{login}");
+    Recipes::from_toml(&text.replace("{here}", here.as_str()), "own.toml").unwrap()
+}
+
+fn tokens() -> Tokens {
+    Tokens { access_token: "access-1".into(), refresh_token: Some("refresh-1".into()), expires_at: None }
+}
+
+fn authorization_url(login: &str) -> Url {
+    let request = AuthorizationRequest {
+        state: "state".to_owned(),
+        code_challenge: CHALLENGE.to_owned(),
+        redirect_uri: CALLBACK.parse().unwrap(),
+    };
+    let recipes = recipes(login, &"https://acme.example/".parse().unwrap());
+    providers(recipes, "test-key-not-a-secret").authorization_url(&"ACME".parse().unwrap(), &request).unwrap()
+}
+
+#[tokio::test]
+async fn an_authorize_url_carries_what_the_recipe_says() {
+    let url = authorization_url(&format!(
+        "{PLAIN}\nscopes = [\"a\", \"b:c\"]\nscope_separator = \",\"\nauthorize_params = {{ access_type = \"offline\" }}"
+    ));
+    assert_eq!(
+        url.as_str(),
+        "https://acme.example/authorize?tenant=acme&response_type=code&client_id=demo%3Aapp\
+         &redirect_uri=https%3A%2F%2Fapp.example%2Fauth%2Fcallback&state=state&scope=a%2Cb%3Ac\
+         &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256&access_type=offline"
+    );
+}
+
+#[tokio::test]
+async fn a_provider_without_pkce_or_scopes_is_not_told_about_them() {
+    let without = format!("{PLAIN}\npkce = false");
+    let url = authorization_url(&without);
+    for name in ["scope", "code_challenge", "code_challenge_method"] {
+        assert_eq!(param(&url, name), None);
+    }
+    let parrot = Parrot::new(200, r#"{"access_token": "access-1", "user_id": "u"}"#);
+    parrot.exchange(&without).await.unwrap();
+    assert!(!parrot.heard().unwrap().body.contains("code_verifier"));
+}
+
+#[tokio::test]
+async fn a_code_is_exchanged_as_rfc_6749_says() {
+    let parrot = Parrot::new(200, r#"{"access_token": "access-1", "user_id": "u"}"#);
+    parrot.exchange(PLAIN).await.unwrap();
+    let shared = format!(
+        "grant_type=authorization_code&code=a+code&redirect_uri=https%3A%2F%2Fapp.example%2Fauth%2Fcallback\
+         &code_verifier={VERIFIER}"
+    );
+    let expected = Heard {
+        method: Method::POST,
+        path: "/token".to_owned(),
+        authorization: None,
+        body: format!("{shared}&client_id=demo%3Aapp&client_secret=test-key-not-a-secret"),
+    };
+    assert_eq!(parrot.heard(), Some(expected));
+
+    parrot.exchange(&PLAIN.replace("\"body\"", "\"basic\"")).await.unwrap();
+    let heard = parrot.heard().unwrap();
+    assert_eq!(heard.body, shared);
+    assert_eq!(heard.authorization.unwrap(), "Basic ZGVtbyUzQWFwcDp0ZXN0LWtleS1ub3QtYS1zZWNyZXQ=");
+}
+
+#[tokio::test]
+async fn an_answer_is_read_where_the_recipe_points() {
+    let parrot = Parrot::new(
+        200,
+        r#"{"access_token": "access-1", "expires_in": "60", "athlete": {"id": 42}, "granted": {"scopes": "b d"}}"#,
+    );
+    let login = PLAIN.replace("user_id", "athlete.id")
+        + "\nscopes = [\"a\", \"b\"]\nscope_separator = \",\"\ngranted_scopes = \"granted.scopes\"";
+    let grant = parrot.exchange(&login).await.unwrap();
+
+    assert_eq!(grant.account, "42");
+    assert_eq!((grant.scopes, grant.declined_scopes), (vec!["b".to_owned(), "d".to_owned()], vec!["a".to_owned()]));
+    assert_eq!(grant.tokens.access_token.expose_secret(), "access-1");
+    assert_eq!(grant.tokens.expires_at.unwrap().as_second(), crate::login::START + 60);
+}
+
+#[tokio::test]
+async fn an_answer_without_scopes_granted_them_all() {
+    let parrot = Parrot::new(200, r#"{"access_token": "access-1", "user_id": "u"}"#);
+    let grant = parrot.exchange(&format!("{PLAIN}\nscopes = [\"a\", \"b\"]")).await.unwrap();
+    assert_eq!((grant.scopes.len(), grant.declined_scopes.len(), grant.tokens.expires_at), (2, 0, None));
+}
+
+#[tokio::test]
+async fn what_is_no_answer_is_unreadable() {
+    let too_long = format!(r#"{{"access_token": "access-1", "user_id": "{}"}}"#, "x".repeat(64 * 1024));
+    for (status, body) in [
+        (200, r#"{"user_id": "u"}"#),
+        (200, r#"{"access_token": "", "user_id": "u"}"#),
+        (200, r#"{"access_token": "access-1"}"#),
+        (200, r#"{"access_token": "access-1", "user_id": ""}"#),
+        (200, "[]"),
+        (200, too_long.as_str()),
+        (404, r#"{"message": "no"}"#),
+        (400, r#"{"error": "two words\nand a line"}"#),
+    ] {
+        let error = Parrot::new(status, body).exchange(PLAIN).await.unwrap_err();
+        assert!(matches!(error, ProviderError::Unreadable), "{status} {body:.40} {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_is_told_by_its_code_whatever_its_status() {
+    for status in [200, 400, 401] {
+        let error = Parrot::new(status, r#"{"error": "invalid_client"}"#).exchange(PLAIN).await.unwrap_err();
+        assert_eq!(error.to_string(), "the provider refused: invalid_client", "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let elsewhere = Parrot::new(200, r#"{"access_token": "access-1", "user_id": "u"}"#);
+    let there = http::serve(Router::new().fallback(repeat).with_state(elsewhere.clone())).await;
+    let mut parrot = Parrot::new(307, "{}");
+    parrot.headers.insert(header::LOCATION, there.as_str().parse().unwrap());
+
+    assert!(matches!(parrot.exchange(PLAIN).await, Err(ProviderError::Unreadable)));
+    assert_eq!(elsewhere.heard(), None);
+}
+
+#[tokio::test]
+async fn errors_tell_no_url_and_no_secret() {
+    let (listener, nobody) = http::listen().await;
+    drop(listener);
+    let login = format!("{PLAIN}\nrevoke = {{ url = \"{{here}}revoke\", sent = {{ query = \"token\" }} }}");
+    let providers = providers(recipes(&login, &nobody), "test-key-not-a-secret");
+    let error = providers.revoke(&"ACME".parse().unwrap(), &tokens()).await.unwrap_err();
+    let told = format!("{} {error:?}", Causes(&error));
+
+    assert!(told.starts_with("the provider cannot be reached: the call failed: "), "{told}");
+    for secret in ["refresh-1", "not-a-secret", "/revoke"] {
+        assert!(!told.contains(secret), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn a_revocation_is_sent_as_the_recipe_says() {
+    let here = r#"url = "{here}users/me""#;
+    let basic = "Basic ZGVtbyUzQWFwcDp0ZXN0LWtleS1ub3QtYS1zZWNyZXQ=";
+    for (recipe, method, path, authorization, body) in [
+        ("", Method::POST, "/users/me", None, "token=refresh-1"),
+        (", client_auth = \"basic\"", Method::POST, "/users/me", Some(basic), "token=refresh-1"),
+        (
+            ", client_auth = \"body\", token = \"access\", sent = { form = \"key\" }",
+            Method::POST,
+            "/users/me",
+            None,
+            "key=access-1&client_id=demo%3Aapp&client_secret=test-key-not-a-secret",
+        ),
+        (
+            ", method = \"DELETE\", token = \"access\", sent = \"bearer\"",
+            Method::DELETE,
+            "/users/me",
+            Some("Bearer access-1"),
+            "",
+        ),
+        (", method = \"GET\", sent = { query = \"t\" }", Method::GET, "/users/me?t=refresh-1", None, ""),
+    ] {
+        let parrot = Parrot::new(200, "");
+        parrot.revoke(&format!("{{ {here}{recipe} }}")).await.unwrap();
+        let authorization = authorization.map(str::to_owned);
+        let expected = Heard { method, path: path.to_owned(), authorization, body: body.to_owned() };
+        assert_eq!(parrot.heard(), Some(expected), "{recipe}");
+    }
+}
+
+#[tokio::test]
+async fn only_the_listed_answers_end_a_revocation() {
+    let recipe = r#"{ url = "{here}", success = [204], gone = [401], gone_errors = ["invalid_token"] }"#;
+    for (status, body, ends) in [
+        (204, "", true),
+        (401, "", true),
+        (400, r#"{"error": "invalid_token"}"#, true),
+        (400, r#"{"error": "invalid_client"}"#, false),
+        (200, "{}", false),
+        (404, "", false),
+        (503, r#"{"error": "invalid_token"}"#, false),
+    ] {
+        assert_eq!(Parrot::new(status, body).revoke(recipe).await.is_ok(), ends, "{status} {body}");
+    }
+}
+
+#[tokio::test]
+async fn a_provider_that_offers_no_revocation_is_not_asked() {
+    let parrot = Parrot::new(500, "");
+    let providers = parrot.providers(PLAIN).await;
+    assert!(providers.revoke(&"ACME".parse().unwrap(), &tokens()).await.is_ok());
+    assert_eq!(parrot.heard(), None);
+}
+
+#[tokio::test]
+async fn a_provider_at_a_private_address_is_not_called_unless_the_operator_allows_it() {
+    let parrot = Parrot::new(200, "");
+    let here = http::serve(Router::new().fallback(repeat).with_state(parrot.clone())).await;
+    let recipes = recipes(PLAIN, &here.as_str().replace("http:", "https:").parse().unwrap());
+    let credentials = terra_auth_outbound::ClientCredentials { client_id: String::new(), client_secret: "".into() };
+    let providers =
+        OAuthProviders::new(recipes, |_| Some(credentials.clone()), AddressPolicy::Public, Arc::new(Still)).unwrap();
+    let error = providers.exchange(&"ACME".parse().unwrap(), &code_exchange("any")).await.unwrap_err();
+
+    assert_eq!(
+        Causes(&error).to_string(),
+        "the provider cannot be reached: the address may not be called: its address is not a public one"
+    );
+    assert_eq!(parrot.heard(), None);
+}
+
+#[test]
+fn a_login_needs_credentials() {
+    let recipes = recipes(PLAIN, &"https://acme.example/".parse().unwrap());
+    let refusal = OAuthProviders::new(recipes, |_| None, AddressPolicy::Public, Arc::new(Still)).err().unwrap();
+    assert!(matches!(&refusal, ProvidersError::MissingCredentials(provider) if provider.as_str() == "ACME"));
+}
