@@ -1,2 +1,32 @@
-//! The terra-auth command.
-fn main() {}
+//! The `terra-auth` command.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+#[macro_use]
+mod help;
+
+mod app;
+mod args;
+mod ask;
+mod command;
+mod credential_file;
+mod env_file;
+mod failure;
+mod git;
+mod logging;
+mod ui;
+
+/// The only place that exits. Nothing is built before the arguments are understood, so `--version` costs nothing.
+fn main() -> ExitCode {
+    let cli = match args::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return args::refused(&error),
+    };
+    let output = cli.global.output;
+    match cli.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failure::report(&error, output),
+    }
+}

@@ -1,0 +1,45 @@
+//! The commands. To add one: a file with its arguments and a `run`, a variant and an arm here.
+
+use clap::Subcommand;
+
+use crate::app::App;
+
+mod completions;
+mod deauthenticate_user;
+mod generate_mobile_token;
+mod generate_widget_session;
+mod list_integrations;
+mod setup_environment;
+mod users;
+mod verify_connection;
+mod verify_webhook;
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    SetupEnvironment(setup_environment::Args),
+    VerifyConnection(verify_connection::Args),
+    ListIntegrations(list_integrations::Args),
+    GenerateWidgetSession(generate_widget_session::Args),
+    GenerateMobileToken(generate_mobile_token::Args),
+    #[command(subcommand)]
+    Users(users::Command),
+    DeauthenticateUser(deauthenticate_user::Args),
+    VerifyWebhook(verify_webhook::Args),
+    Completions(completions::Args),
+}
+
+impl Command {
+    pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
+        match self {
+            Self::SetupEnvironment(args) => args.run(app),
+            Self::VerifyConnection(args) => args.run(app),
+            Self::ListIntegrations(args) => args.run(app),
+            Self::GenerateWidgetSession(args) => args.run(app),
+            Self::GenerateMobileToken(args) => args.run(app),
+            Self::Users(command) => command.run(app),
+            Self::DeauthenticateUser(args) => args.run(app),
+            Self::VerifyWebhook(args) => args.run(app),
+            Self::Completions(args) => args.run(),
+        }
+    }
+}

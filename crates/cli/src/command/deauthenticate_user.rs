@@ -1,0 +1,66 @@
+use anyhow::Context as _;
+use serde_json::json;
+use terra_auth::{Client, UserId, wire::TerraUser};
+
+use crate::{
+    app::{self, App},
+    ask,
+    command::users::day,
+    failure::{Advice, Kind},
+    ui::shown,
+};
+
+/// Forget a user and revoke the access to its data
+///
+/// Says whom it is about and asks first. The server deletes what it keeps of the user and revokes the access at the
+/// provider; the end user must log in there again, which makes another user.
+#[derive(clap::Args)]
+#[command(after_help = examples![
+    "terra-auth deauthenticate-user 00000000-0000-4000-8000-000000000001",
+    "terra-auth deauthenticate-user 00000000-0000-4000-8000-000000000001 --yes --output json",
+])]
+pub(crate) struct Args {
+    /// The user, as `terra-auth users list` shows it
+    user_id: UserId,
+    /// Do it without asking; needed where there is no terminal
+    #[arg(long)]
+    yes: bool,
+}
+
+impl Args {
+    pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
+        let Self { user_id, yes } = self;
+        if !yes && !ask::possible() {
+            return Err(not_asked().into());
+        }
+        let client = app.client()?;
+        if !yes {
+            confirm(app, &client, user_id)?;
+        }
+        app::wait(client.deauthenticate_user(user_id))?.context("could not deauthenticate the user")?;
+        app.ui.result(|| format!("Deauthenticated {user_id}"), &json!({ "success": true, "user_id": user_id }))
+    }
+}
+
+/// Names what is lost and asks.
+fn confirm(app: &App, client: &Client, user_id: UserId) -> anyhow::Result<()> {
+    let info = app::wait(client.user_info(user_id))?.context("could not look the user up")?;
+    app.ui.note(&lost(app, &info.user.user))?;
+    if ask::confirm("Deauthenticate this user? It cannot be undone.")? {
+        return Ok(());
+    }
+    Err(Advice::new(Kind::NotConfirmed, "not deauthenticated; nothing was changed", "answer y to do it").into())
+}
+
+fn lost(app: &App, user: &TerraUser) -> String {
+    let TerraUser { user_id, provider, reference_id, created_at, .. } = user;
+    let whose =
+        reference_id.as_deref().map_or_else(|| "nobody in particular".to_owned(), |id| format!("“{}”", shown(id)));
+    let since = created_at.map(|at| format!(" since {}", day(at))).unwrap_or_default();
+    format!("{user_id} in {} is {provider} of {whose}, connected{since}.", app.environment)
+}
+
+fn not_asked() -> Advice {
+    let next = "add --yes to do it without being asked";
+    Advice::new(Kind::NotConfirmed, "not deauthenticated: there is no terminal to ask on", next)
+}

@@ -1,0 +1,146 @@
+use std::{fmt::Write as _, net::SocketAddr, path::PathBuf, sync::Arc};
+
+use anyhow::Context as _;
+use clap::Args;
+use serde_json::json;
+use terra_auth::Environment;
+use terra_auth_outbound::AddressPolicy;
+use url::Url;
+
+use crate::{
+    app::App,
+    event_log::EventLog,
+    node::{Node, NodeConfig, ProviderSource, asked_to_end, master_key_in, parse_master_key, random_hex},
+    private_file,
+    provision::{Provisioned, ensure_environment},
+};
+
+/// Run a whole Terra authentication server on this machine, with a practice provider
+///
+/// Starts the API, the widget, the sandbox provider and the webhook courier on loopback; makes a testing environment the
+/// first time; writes `.env.terra.testing` pointing at itself, so that every other command just works; and shows each
+/// event as it happens. Ctrl-C ends it; the next start finds everything as it was.
+#[derive(Args)]
+#[command(after_help = examples![
+    "terra-auth dev",
+    "terra-auth dev --forward-to http://localhost:3000/hooks",
+    "terra-auth dev --listen 127.0.0.1:0 --in-memory",
+])]
+pub(crate) struct Dev {
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8787")]
+    listen: SocketAddr,
+    /// Where everything is kept
+    #[arg(long, value_name = "DIR", default_value = ".terra-auth", conflicts_with = "in_memory")]
+    data_dir: PathBuf,
+    /// Keep nothing: each start begins anew
+    #[arg(long)]
+    in_memory: bool,
+    /// Post each event to this URL, signed, instead of showing its body
+    #[arg(long, value_name = "URL")]
+    forward_to: Option<Url>,
+}
+
+impl Dev {
+    pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
+        anyhow::ensure!(
+            self.listen.ip().is_loopback(),
+            "dev listens on loopback only, as its provider lets anybody in; use `terra-auth serve` to be reachable"
+        );
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("could not start")?;
+        runtime.block_on(self.serve(app))
+    }
+
+    async fn serve(self, app: &App) -> anyhow::Result<()> {
+        let node = Node::prepare(self.config(app)?).await?;
+        let dirs = (std::env::current_dir()?, self.data_dir.clone());
+        let environment = Environment::Testing;
+        let places = (&dirs.0 as &std::path::Path, &dirs.1 as &std::path::Path);
+        let provisioned =
+            ensure_environment(&node.auth, &node.url, environment, self.forward_to.clone(), places).await?;
+        if let Some(other) = &provisioned.left_alone {
+            app.ui.warn(&format!(
+                "{} is not ours, so it was left alone; the credentials are in {}",
+                other.display(),
+                provisioned.file.display()
+            ))?;
+        }
+        app.ui.result(|| self.welcome(&node.url, &provisioned), &self.ready(&node.url, &provisioned))?;
+        node.run(asked_to_end()).await;
+        app.ui.note("ended; everything is kept")?;
+        Ok(())
+    }
+
+    fn config(&self, app: &App) -> anyhow::Result<NodeConfig> {
+        let (store, master_key) = if self.in_memory {
+            ("sqlite::memory:".to_owned(), parse_master_key(&random_hex().into())?)
+        } else {
+            private_file::create_dir(&self.data_dir)
+                .with_context(|| format!("could not make {}", self.data_dir.display()))?;
+            let store = self.data_dir.join("terra-auth.db");
+            (format!("sqlite://{}", store.display()), master_key_in(&self.data_dir.join("master.key"))?)
+        };
+        Ok(NodeConfig {
+            listen: self.listen,
+            public_url: None,
+            store: store.into(),
+            master_key,
+            providers: ProviderSource::Sandbox,
+            addresses: AddressPolicy::AllowPrivate,
+            observer: Arc::new(EventLog(app.ui.output)),
+        })
+    }
+
+    fn ready(&self, url: &Url, provisioned: &Provisioned) -> serde_json::Value {
+        let origin = url.as_str().trim_end_matches('/');
+        json!({
+            "ready": true,
+            "api_url": format!("{origin}/v2"),
+            "widget_url": origin,
+            "docs_url": format!("{origin}/docs"),
+            "dev_id": provisioned.developer.dev_id,
+            "credentials": provisioned.file,
+            "forward_to": self.forward_to,
+        })
+    }
+
+    fn welcome(&self, url: &Url, provisioned: &Provisioned) -> String {
+        let origin = url.as_str().trim_end_matches('/');
+        let data = if self.in_memory { "in memory".to_owned() } else { self.data_dir.display().to_string() };
+        let events = self.forward_to.as_ref().map_or("shown below".to_owned(), |url| format!("posted to {url}, shown below"));
+        let command = own_name();
+        let mut text = format!("terra-auth {} is ready, on this machine only\n", env!("CARGO_PKG_VERSION"));
+        let rows = [
+            ("API", format!("{origin}/v2")),
+            ("Widget", origin.to_owned()),
+            ("Reference", format!("{origin}/docs")),
+            ("Keys", format!("{} (dev-id {})", shown(&provisioned.file), provisioned.developer.dev_id)),
+            ("Data", data),
+            ("Events", events),
+        ];
+        for (name, value) in rows {
+            let _ = write!(text, "\n  {name:<10} {value}");
+        }
+        let _ = write!(
+            text,
+            "\n\nTry next, in another terminal in this directory:\n\n  \
+             {command} verify-connection\n  \
+             {command} generate-widget-session --reference-id user_1\n  \
+             {command} sandbox connect --provider FITBIT --reference-id user_1\n\n\
+             Ctrl-C ends.\n"
+        );
+        text
+    }
+}
+
+fn shown(path: &std::path::Path) -> String {
+    let here = std::env::current_dir().ok();
+    let short = here.as_deref().and_then(|here| path.strip_prefix(here).ok());
+    short.unwrap_or(path).display().to_string()
+}
+
+/// How this program was called, so that what is shown can be typed.
+fn own_name() -> String {
+    let called = std::env::args().next().unwrap_or_default();
+    if called.contains('/') { shown(std::path::Path::new(&called)) } else { "terra-auth".to_owned() }
+}

@@ -1,0 +1,64 @@
+use anyhow::Context as _;
+use jiff::tz::TimeZone;
+use terra_auth::{Provider, ReferenceId, WidgetSessionRequest};
+
+use crate::app::{self, App};
+
+/// Open a widget session: a page where an end user picks a provider and logs in
+///
+/// The page's URL works until it is used or expires, usually 15 minutes. It is printed whole: it is the result. Whoever
+/// has it can connect in that end user's name.
+#[derive(clap::Args)]
+#[command(after_help = examples![
+    "terra-auth generate-widget-session --reference-id alice",
+    "terra-auth generate-widget-session --reference-id alice --providers FITBIT,GARMIN --language de \\",
+    "    --success-url https://app.example.com/connected --failure-url https://app.example.com/failed",
+])]
+pub(crate) struct Args {
+    /// Your own name for the end user; without it the connection belongs to nobody
+    #[arg(long, value_name = "ID")]
+    reference_id: Option<ReferenceId>,
+    /// Where the end user goes afterwards: https, loopback, or your app's deep link
+    #[arg(long, value_name = "URL")]
+    success_url: Option<String>,
+    /// Where the end user goes when it did not work; the same rule
+    #[arg(long, value_name = "URL")]
+    failure_url: Option<String>,
+    /// Show only these providers; one alone skips the list
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    providers: Vec<Provider>,
+    /// Language of the pages, such as en, fr or de
+    #[arg(long, value_name = "CODE")]
+    language: Option<String>,
+}
+
+impl Args {
+    pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
+        let client = app.client()?;
+        let opened = app::wait(client.generate_widget_session(&self.request()))?;
+        let session = opened.context("could not generate a widget session")?;
+        for warning in &session.warnings {
+            app.ui.warn(warning)?;
+        }
+        app.ui.result(|| session.url.to_string(), &session)?;
+        let until = session.expires_at.to_zoned(TimeZone::UTC).strftime("%H:%M:%S");
+        Ok(app.ui.note(&format!("session {} works once, until {until} UTC", session.session_id))?)
+    }
+
+    fn request(self) -> WidgetSessionRequest {
+        let mut request = WidgetSessionRequest::new().providers(self.providers);
+        if let Some(reference_id) = &self.reference_id {
+            request = request.reference_id(reference_id);
+        }
+        if let Some(url) = self.success_url {
+            request = request.auth_success_redirect_url(url);
+        }
+        if let Some(url) = self.failure_url {
+            request = request.auth_failure_redirect_url(url);
+        }
+        if let Some(language) = self.language {
+            request = request.language(language);
+        }
+        request
+    }
+}

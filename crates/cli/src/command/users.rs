@@ -1,0 +1,144 @@
+//! `terra-auth users`: who is connected.
+
+use anyhow::Context as _;
+use clap::{ArgGroup, Args, Subcommand};
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use jiff::{Timestamp, tz::TimeZone};
+use terra_auth::{
+    Client, ReferenceId, UserId,
+    wire::{TerraUser, UserDetails, UserInfo},
+};
+
+use crate::{
+    app::{self, App},
+    ui::{shown, table},
+};
+
+/// See who is connected
+#[derive(Subcommand)]
+#[command(after_help = examples![
+    "terra-auth users list --limit 10",
+    "terra-auth users show --reference-id alice",
+])]
+pub(crate) enum Command {
+    List(List),
+    Show(Show),
+}
+
+impl Command {
+    pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
+        match self {
+            Self::List(args) => args.run(app),
+            Self::Show(args) => args.run(app),
+        }
+    }
+}
+
+/// List the users of the environment: one for each connection of an end user to a provider
+#[derive(Args)]
+#[command(after_help = examples![
+    "terra-auth users list",
+    "terra-auth users list --limit 5000 --output json | jq 'map(select(.active | not))'",
+])]
+pub(crate) struct List {
+    /// Stop after this many
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
+}
+
+impl List {
+    fn run(self, app: &App) -> anyhow::Result<()> {
+        let (client, limit) = (app.client()?, self.limit as usize);
+        let some = client.subscriptions().take(limit + 1).try_collect::<Vec<_>>();
+        let mut users = app::wait(some)?.context("could not list the users")?;
+        let more = users.len() > limit;
+        users.truncate(limit);
+        app.ui.result(|| rows(&users), &users)?;
+        if more {
+            app.ui.warn(&format!("there are more than {limit} users; see them with --limit"))?;
+        }
+        Ok(())
+    }
+}
+
+/// Show one user, or every user of an end user
+#[derive(Args)]
+#[command(group = ArgGroup::new("whom").required(true))]
+#[command(after_help = examples![
+    "terra-auth users show 00000000-0000-4000-8000-000000000001",
+    "terra-auth users show --reference-id alice --output json",
+])]
+pub(crate) struct Show {
+    /// The user
+    #[arg(group = "whom")]
+    user_id: Option<UserId>,
+    /// Your own name for the end user
+    #[arg(long, value_name = "ID", group = "whom")]
+    reference_id: Option<ReferenceId>,
+}
+
+impl Show {
+    fn run(self, app: &App) -> anyhow::Result<()> {
+        let client = app.client()?;
+        match (self.user_id, self.reference_id) {
+            (Some(user_id), _) => one(app, &client, user_id),
+            (None, Some(reference_id)) => all_of(app, &client, &reference_id),
+            (None, None) => unreachable!("clap asks for one of the two"),
+        }
+    }
+}
+
+fn one(app: &App, client: &Client, user_id: UserId) -> anyhow::Result<()> {
+    let info = app::wait(client.user_info(user_id))?.context("could not look the user up")?;
+    app.ui.result(|| details(&info), &info)
+}
+
+fn all_of(app: &App, client: &Client, reference_id: &ReferenceId) -> anyhow::Result<()> {
+    let found = app::wait(client.users_by_reference_id(reference_id))?;
+    let users = found.context("could not look the end user up")?;
+    app.ui.result(|| rows(&users), &users)
+}
+
+fn rows(users: &[TerraUser]) -> String {
+    let row = |user: &TerraUser| {
+        let TerraUser { user_id, provider, reference_id, created_at, active, .. } = user;
+        let reference_id = reference_id.as_deref().map(shown).unwrap_or_default();
+        let since = created_at.map(day).unwrap_or_default();
+        [user_id.to_string(), provider.to_string(), reference_id, since, yes_or_no(*active).to_owned()]
+    };
+    table(["user_id", "provider", "reference_id", "connected since", "active"], users.iter().map(row))
+}
+
+fn details(info: &UserInfo) -> String {
+    let UserDetails { user, last_polled_at, most_recent_data_at } = &info.user;
+    let or_none = |text: Option<String>| text.unwrap_or_else(|| "–".to_owned());
+    let lines = [
+        ("user_id", user.user_id.to_string()),
+        ("provider", user.provider.to_string()),
+        ("reference_id", or_none(user.reference_id.as_deref().map(shown))),
+        ("logged in", yes_or_no(Some(info.is_authenticated)).to_owned()),
+        ("active", yes_or_no(user.active).to_owned()),
+        ("connected since", or_none(user.created_at.map(minute))),
+        ("last asked", or_none(last_polled_at.map(minute))),
+        ("newest data", or_none(most_recent_data_at.map(minute))),
+        ("last webhook", or_none(user.last_webhook_update.map(minute))),
+        ("scopes", or_none(user.scopes.as_deref().map(shown))),
+    ];
+    lines.map(|(name, value)| format!("{name:<16} {value}")).join("\n")
+}
+
+fn yes_or_no(flag: Option<bool>) -> &'static str {
+    match flag {
+        Some(true) => "yes",
+        Some(false) => "no",
+        None => "–",
+    }
+}
+
+pub(crate) fn day(at: Timestamp) -> String {
+    at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d").to_string()
+}
+
+fn minute(at: Timestamp) -> String {
+    at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M UTC").to_string()
+}

@@ -1,0 +1,167 @@
+//! Changes single values of a dotenv file and leaves every other byte of it as it was.
+
+use std::{fmt, ops::Range};
+
+#[cfg(test)]
+mod tests;
+
+/// A dotenv file, cut into entries and what stands between them.
+pub(crate) struct EnvFile {
+    pieces: Vec<Piece>,
+    line_break: &'static str,
+}
+
+/// One entry with its line breaks, or a blank or comment line.
+struct Piece {
+    line: usize,
+    text: String,
+    entry: Option<(String, String)>,
+}
+
+/// A line that the client would refuse too.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum EnvFileError {
+    #[error("line {0} is not KEY=value")]
+    Malformed(usize),
+    #[error("line {1} sets {0}, which an earlier line has set")]
+    Twice(String, usize),
+}
+
+impl EnvFile {
+    pub(crate) fn parse(text: &str) -> Result<Self, EnvFileError> {
+        let line_break = if text.contains("\r\n") { "\r\n" } else { "\n" };
+        let mut file = Self { pieces: Vec::new(), line_break };
+        let (mut rest, mut line) = (text, 1);
+        while !rest.is_empty() {
+            let (piece, after) = rest.split_at(length_of_first(rest));
+            let entry = read(piece).map_err(|_| EnvFileError::Malformed(line))?;
+            if let Some((key, _)) =
+                entry.as_ref().filter(|(key, _)| key.starts_with("TERRA_") && file.get(key).is_some())
+            {
+                return Err(EnvFileError::Twice(key.clone(), line));
+            }
+            file.pieces.push(Piece { line, text: piece.to_owned(), entry });
+            line += piece.matches('\n').count();
+            rest = after;
+        }
+        Ok(file)
+    }
+
+    pub(crate) fn get(&self, key: &str) -> Option<&str> {
+        self.pieces
+            .iter()
+            .filter_map(|piece| piece.entry.as_ref())
+            .find(|(name, _)| name == key)
+            .map(|(_, value)| &**value)
+    }
+
+    /// Replaces the value where it stands, keeping `export` and the line's comment, or adds a line.
+    pub(crate) fn set(&mut self, key: &str, value: &str) {
+        let entry = Some((key.to_owned(), value.to_owned()));
+        if self.get(key) == Some(value) {
+            return;
+        }
+        let is_it = |piece: &&mut Piece| piece.entry.as_ref().is_some_and(|(name, _)| name == key);
+        if let Some(piece) = self.pieces.iter_mut().find(is_it) {
+            let span = value_span(&piece.text);
+            let gap = if piece.text[span.end..].starts_with('#') { " " } else { "" };
+            piece.text.replace_range(span, &format!("{}{gap}", quoted(value)));
+            piece.entry = entry;
+            return;
+        }
+        let line_break = self.line_break;
+        if let Some(last) = self.pieces.last_mut().filter(|last| !last.text.ends_with('\n')) {
+            last.text.push_str(line_break);
+        }
+        let text = format!("{key}={}{line_break}", quoted(value));
+        let line = self.pieces.last().map_or(1, |last| last.line + last.text.matches('\n').count());
+        self.pieces.push(Piece { line, text, entry });
+    }
+}
+
+impl fmt::Display for EnvFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.pieces.iter().try_for_each(|piece| f.write_str(&piece.text))
+    }
+}
+
+/// The value in the plainest form that the dotenv libraries and shells read alike.
+///
+/// Without quotes where nothing needs them, else in single or double quotes. Only a value with both kinds of trouble, or
+/// with backslashes that the libraries disagree about, is glued together as in a shell.
+fn quoted(value: &str) -> String {
+    let has = |characters: &[char]| value.contains(characters);
+    let bare = |c: char| c.is_ascii_alphanumeric() || "_-./:@%+=,".contains(c);
+    if value.chars().all(bare) {
+        value.to_owned()
+    } else if !has(&['\'']) && !value.contains(r"\\") && !value.ends_with('\\') {
+        format!("'{value}'")
+    } else if !has(&['"', '\\', '$', '`']) {
+        format!("\"{value}\"")
+    } else {
+        // Begins with a single quote, which tells the client that no `$` in it is a variable.
+        let glued: String = value
+            .chars()
+            .map(|c| match c {
+                '\'' => r#"'"'"'"#.to_owned(),
+                '\\' => r#"'"\\"'"#.to_owned(),
+                c => c.to_string(),
+            })
+            .collect();
+        format!("'{glued}'")
+    }
+}
+
+/// The only key and value in `piece`, read by the library that the client reads with.
+fn read(piece: &str) -> Result<Option<(String, String)>, dotenvy::Error> {
+    let piece = format!("{}\n", piece.trim_start_matches('\u{feff}'));
+    dotenvy::from_read_iter(piece.as_bytes()).next().transpose()
+}
+
+/// How many bytes the first entry, comment or blank line takes, with its line break.
+///
+/// A quoted value may go over several lines. This follows the library's own rule to the letter, where a backslash counts
+/// between single quotes too, and a comment begins after one blank but not after two.
+fn length_of_first(text: &str) -> usize {
+    let line_end = |from: usize| text[from..].find('\n').map_or(text.len(), |at| from + at + 1);
+    if text.trim_start_matches('\u{feff}').trim_start().starts_with('#') && !text[..line_end(0)].trim().is_empty() {
+        return line_end(0);
+    }
+    let (mut quote, mut escaped, mut after_blank) = (None, false, false);
+    for (at, c) in text.char_indices() {
+        let blank = c.is_whitespace() && c != '\r' && !after_blank && !escaped && quote.is_none();
+        match c {
+            '\n' if quote.is_none() => return at + 1,
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '#' if after_blank => return line_end(at),
+            '"' | '\'' if quote.is_none() => quote = Some(c),
+            c if quote == Some(c) => quote = None,
+            _ => {}
+        }
+        after_blank = blank;
+    }
+    text.len()
+}
+
+/// Where the value of the entry `text` stands, with its quotes.
+fn value_span(text: &str) -> Range<usize> {
+    let after_sign = text.find('=').map_or(0, |at| at + 1);
+    let trimmed = text[after_sign..].trim_start_matches(|c: char| c.is_whitespace() && c != '\n' && c != '\r');
+    let start = text.len() - trimmed.len();
+    if trimmed.is_empty() || trimmed.starts_with(['#', '\n', '\r']) {
+        return after_sign..after_sign;
+    }
+    let (mut quote, mut escaped) = (None, false);
+    for (at, c) in trimmed.char_indices() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if quote != Some('\'') => escaped = true,
+            '"' | '\'' if quote.is_none() => quote = Some(c),
+            c if quote == Some(c) => quote = None,
+            ' ' | '\t' | '\n' | '\r' if quote.is_none() => return start..start + at,
+            _ => {}
+        }
+    }
+    start..text.len()
+}

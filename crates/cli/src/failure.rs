@@ -1,0 +1,168 @@
+//! What a failed command says and how it exits.
+
+use std::{io, io::Write as _, process::ExitCode};
+
+use anstyle::{AnsiColor, Style};
+use serde_json::json;
+use terra_auth::{CredentialsError, Error};
+
+use crate::ui::Output;
+
+/// Why a command failed, as far as a script can act on it. The numbers are exit codes and never change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Failed = 1,
+    Misused = 2,
+    NotAllowed = 3,
+    NotFound = 4,
+    NoAnswer = 5,
+    TooMany = 6,
+    NotConfirmed = 7,
+    NoCredentials = 8,
+    NotGenuine = 9,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Failed,
+        Self::Misused,
+        Self::NotAllowed,
+        Self::NotFound,
+        Self::NoAnswer,
+        Self::TooMany,
+        Self::NotConfirmed,
+        Self::NoCredentials,
+        Self::NotGenuine,
+    ];
+
+    pub(crate) const fn meaning(self) -> &'static str {
+        match self {
+            Self::Failed => "failed, for a reason that has no code of its own",
+            Self::Misused => "misused: an argument is wrong or missing",
+            Self::NotAllowed => "the API does not accept the keys, or does not allow them this",
+            Self::NotFound => "not found in this environment",
+            Self::NoAnswer => "no answer from the API: it may have done the work or not",
+            Self::TooMany => "too many requests, or no room for more users",
+            Self::NotConfirmed => "not confirmed: declined, or no terminal to ask on and no --yes",
+            Self::NoCredentials => "no usable keys in the credential file or the process environment",
+            Self::NotGenuine => "the webhook's signature is not genuine",
+        }
+    }
+
+    /// The name in a JSON error.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Misused => "misused",
+            Self::NotAllowed => "not_allowed",
+            Self::NotFound => "not_found",
+            Self::NoAnswer => "no_answer",
+            Self::TooMany => "too_many",
+            Self::NotConfirmed => "not_confirmed",
+            Self::NoCredentials => "no_credentials",
+            Self::NotGenuine => "not_genuine",
+        }
+    }
+
+    fn of(error: &anyhow::Error) -> Self {
+        if let Some(advice) = error.downcast_ref::<Advice>() {
+            return advice.kind;
+        }
+        match error.downcast_ref::<Error>() {
+            Some(error) => Self::of_call(error),
+            None if error.is::<CredentialsError>() => Self::NoCredentials,
+            None => Self::Failed,
+        }
+    }
+
+    pub(crate) fn of_call(error: &Error) -> Self {
+        match error {
+            Error::NotAuthenticated(_) | Error::Forbidden(_) => Self::NotAllowed,
+            Error::NotFound(_) => Self::NotFound,
+            Error::Network { .. } => Self::NoAnswer,
+            Error::RateLimited(_) | Error::UserLimit(_) => Self::TooMany,
+            Error::Credentials(_) => Self::NoCredentials,
+            Error::InvalidRedirect(_) => Self::Misused,
+            Error::Gone { .. } | Error::InvalidInput(_) | Error::Server(_) | Error::UnreadableAnswer { .. } => {
+                Self::Failed
+            }
+        }
+    }
+}
+
+impl From<Kind> for ExitCode {
+    fn from(kind: Kind) -> Self {
+        Self::from(kind as u8)
+    }
+}
+
+/// A failure of the command's own, or the context of another, with what to do about it.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct Advice {
+    kind: Kind,
+    message: String,
+    next: String,
+}
+
+impl Advice {
+    pub(crate) fn new(kind: Kind, message: impl Into<String>, next: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), next: next.into() }
+    }
+}
+
+/// Tells standard error what went wrong and what to do next.
+pub(crate) fn report(error: &anyhow::Error, output: Output) -> ExitCode {
+    if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
+        return ExitCode::SUCCESS; // whoever reads our output has read enough
+    }
+    let mut stderr = anstream::stderr().lock();
+    // If nobody listens to standard error either, the exit code is all there is to say.
+    let _ = match output {
+        Output::Plain => writeln!(stderr, "{}", plain(error)),
+        Output::Json => writeln!(stderr, "{}", as_json(error)),
+    };
+    Kind::of(error).into()
+}
+
+fn plain(error: &anyhow::Error) -> String {
+    let (red, green) = (Style::new().bold().fg_color(Some(AnsiColor::Red.into())), AnsiColor::Green.on_default());
+    let mut lines = vec![format!("{red}error:{red:#} {error}")];
+    lines.extend(error.chain().skip(1).map(|cause| format!("  because: {cause}")));
+    lines.extend(next(error).map(|next| format!("{green}next:{green:#} {next}")));
+    lines.join("\n")
+}
+
+fn as_json(error: &anyhow::Error) -> serde_json::Value {
+    let kind = Kind::of(error);
+    let causes: Vec<String> = error.chain().skip(1).map(ToString::to_string).collect();
+    let trace_id = error.downcast_ref::<Error>().and_then(Error::trace_id);
+    json!({
+        "error": error.to_string(), "causes": causes, "kind": kind.name(), "exit_code": kind as u8,
+        "next": next(error), "trace_id": trace_id,
+    })
+}
+
+fn next(error: &anyhow::Error) -> Option<String> {
+    let advice = error.downcast_ref::<Advice>().map(|advice| advice.next.clone());
+    let of_call = || error.downcast_ref::<Error>().and_then(next_after_call).map(str::to_owned);
+    advice.or_else(of_call)
+}
+
+/// Where the error's own text does not already say it.
+fn next_after_call(error: &Error) -> Option<&'static str> {
+    match error {
+        Error::NotAuthenticated(_) => Some("write and check both keys with `terra-auth setup-environment`"),
+        Error::Forbidden(_) => Some("check the keys alone with `terra-auth verify-connection`"),
+        Error::NotFound(_) => Some("is it another environment's? choose with --env"),
+        Error::UserLimit(_) => Some("see who is connected with `terra-auth users list`"),
+        Error::Network { .. } => Some("see each attempt with --verbose"),
+        Error::Gone { .. }
+        | Error::RateLimited(_)
+        | Error::InvalidInput(_)
+        | Error::InvalidRedirect(_)
+        | Error::Server(_)
+        | Error::UnreadableAnswer { .. }
+        | Error::Credentials(_) => None,
+    }
+}

@@ -1,0 +1,170 @@
+//! A whole server in one process: store, rules, providers, routes, courier, wired together.
+
+use std::{net::SocketAddr, path::Path, sync::Arc};
+
+use anyhow::Context as _;
+use axum::Router;
+use secrecy::{ExposeSecret as _, SecretString};
+use terra_auth_core::{
+    Auth, Parts,
+    clock::{Clock, Entropy, SystemClock, SystemEntropy},
+    directory::Directory,
+    provider::Providers as _,
+    seal::{KeyRing, MasterKey},
+};
+use terra_auth_outbound::{AddressPolicy, ClientCredentials, Courier, OAuthProviders, Observer, Recipes};
+use terra_auth_sandbox::{Sandbox, SandboxConfig};
+use terra_auth_server::Limits;
+use tokio::{net::TcpListener, sync::Notify, time::Duration};
+use url::Url;
+
+use crate::failure::{Advice, Kind};
+
+/// What a server is made of.
+pub(crate) struct NodeConfig {
+    pub(crate) listen: SocketAddr,
+    /// Where browsers find it; `None` is where it listens.
+    pub(crate) public_url: Option<Url>,
+    /// `sqlite://path`, `sqlite::memory:` or `postgres://…`; may hold a password.
+    pub(crate) store: SecretString,
+    pub(crate) master_key: MasterKey,
+    pub(crate) providers: ProviderSource,
+    pub(crate) addresses: AddressPolicy,
+    pub(crate) observer: Arc<dyn Observer>,
+}
+
+/// Where end users connect.
+pub(crate) enum ProviderSource {
+    /// At a provider inside this process, spoken to over HTTP.
+    Sandbox,
+    /// At the providers of these recipes, as the apps of these credentials.
+    Recipes(Recipes, Vec<(String, ClientCredentials)>),
+}
+
+/// A server that is ready and does not answer yet.
+pub(crate) struct Node {
+    pub(crate) auth: Auth,
+    /// Where browsers find it.
+    pub(crate) url: Url,
+    listener: TcpListener,
+    router: Router,
+    courier: Courier,
+}
+
+const SANDBOX_CLIENT_ID: &str = "terra-auth-dev";
+
+impl Node {
+    /// Takes the port, opens the store and wires everything together.
+    pub(crate) async fn prepare(config: NodeConfig) -> anyhow::Result<Self> {
+        let listener = listen(config.listen).await?;
+        let url = match config.public_url {
+            Some(url) => url,
+            None => format!("http://{}/", listener.local_addr()?).parse()?,
+        };
+        let store = terra_auth_store::open(&config.store).await.context("could not open the store")?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let sandbox_secret = SecretString::from(random_hex());
+        let providers = match &config.providers {
+            ProviderSource::Sandbox => sandbox_providers(&url, &sandbox_secret, Arc::clone(&clock))?,
+            ProviderSource::Recipes(recipes, apps) => {
+                let app_of = |provider: &terra_auth::Provider| {
+                    let found = apps.iter().find(|(name, _)| name.eq_ignore_ascii_case(provider.as_str()));
+                    found.map(|(_, credentials)| credentials.clone())
+                };
+                OAuthProviders::new(recipes.clone(), app_of, config.addresses, Arc::clone(&clock))?
+            }
+        };
+        let auth = Auth::new(Parts {
+            store,
+            clock,
+            entropy: Arc::new(SystemEntropy),
+            keys: KeyRing::new(&config.master_key),
+            directory: Directory::default(),
+            providers: Arc::new(providers),
+            widget_url: url.clone(),
+            outbox: Notify::new(),
+        });
+        auth.reload().await.context("could not read the environments")?;
+        let mut router = terra_auth_server::router(auth.clone());
+        if matches!(config.providers, ProviderSource::Sandbox) {
+            router = router.nest("/sandbox", sandbox(&auth, &url, sandbox_secret).router());
+        }
+        let courier = Courier::new(auth.clone(), config.addresses, config.observer)?;
+        Ok(Self { auth, url, listener, router, courier })
+    }
+
+    /// Answers until `shutdown` is rung, then finishes what is in flight.
+    pub(crate) async fn run(self, shutdown: impl Future<Output = ()>) {
+        let stop = Arc::new(Notify::new());
+        let courier = tokio::spawn({
+            let stop = Arc::clone(&stop);
+            async move { self.courier.run(stop.notified()).await }
+        });
+        terra_auth_server::serve(self.listener, self.router, Limits::default(), shutdown).await;
+        stop.notify_one();
+        if tokio::time::timeout(Duration::from_secs(12), courier).await.is_err() {
+            tracing::warn!("some deliveries did not end in time; they are tried again after the next start");
+        }
+    }
+}
+
+async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let next = format!("end what listens there, or choose another port: --listen {}:0 takes a free one", address.ip());
+        Advice::new(Kind::Failed, format!("cannot listen on {address}: {error}"), next).into()
+    })
+}
+
+fn sandbox_providers(url: &Url, secret: &SecretString, clock: Arc<dyn Clock>) -> anyhow::Result<OAuthProviders> {
+    let credentials =
+        ClientCredentials { client_id: SANDBOX_CLIENT_ID.to_owned(), client_secret: secret.clone() };
+    let recipes = Recipes::sandbox(&url.join("sandbox")?)?;
+    Ok(OAuthProviders::new(recipes, |_| Some(credentials.clone()), AddressPolicy::AllowPrivate, clock)?)
+}
+
+fn sandbox(auth: &Auth, url: &Url, client_secret: SecretString) -> Sandbox {
+    let redirect_uris = auth.providers.list().iter().map(|info| auth.redirect_uri(&info.provider)).collect();
+    let config = SandboxConfig {
+        base_url: url.join("sandbox").unwrap_or_else(|_| url.clone()),
+        app_name: "terra-auth dev".to_owned(),
+        client_id: SANDBOX_CLIENT_ID.to_owned(),
+        client_secret,
+        redirect_uris,
+        access_token_ttl: Duration::from_secs(8 * 3600),
+        code_ttl: Duration::from_secs(600),
+    };
+    Sandbox::new(config, Arc::new(|| SystemClock.now()), Arc::new(|bytes| SystemEntropy.fill(bytes)))
+}
+
+pub(crate) fn random_hex() -> String {
+    let entropy: &dyn Entropy = &SystemEntropy;
+    hex::encode(entropy.bytes::<32>())
+}
+
+/// Reads the master key from a file, and makes it where there is none yet: 64 hex digits, for its owner only.
+pub(crate) fn master_key_in(path: &Path) -> anyhow::Result<MasterKey> {
+    if !path.exists() {
+        crate::private_file::create(path, &format!("{}\n", random_hex()))
+            .with_context(|| format!("could not write {}", path.display()))?;
+    }
+    let text = std::fs::read_to_string(path).with_context(|| format!("could not read {}", path.display()))?;
+    parse_master_key(&SecretString::from(text)).with_context(|| format!("{} holds no master key", path.display()))
+}
+
+/// Reads 64 hex digits.
+pub(crate) fn parse_master_key(text: &SecretString) -> anyhow::Result<MasterKey> {
+    let mut key = zeroize::Zeroizing::new([0; 32]);
+    hex::decode_to_slice(text.expose_secret().trim(), &mut key[..])
+        .map_err(|_| anyhow::anyhow!("a master key is 64 hex digits; make one with: openssl rand -hex 32"))?;
+    Ok(MasterKey(key))
+}
+
+/// Resolves when the process is asked to end; asked twice, it ends at once.
+pub(crate) async fn asked_to_end() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}

@@ -1,0 +1,117 @@
+//! An environment of our own server, and the credential file that points at it.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use terra_auth::Environment;
+use terra_auth_core::{
+    Auth,
+    developer::{Developer, IssuedCredentials, NewDeveloper},
+};
+use terra_auth_types::ApiKey;
+use url::Url;
+
+use crate::{env_file::EnvFile, private_file};
+
+/// First line of the files that are ours to rewrite.
+const MARK: &str = "# Written by terra-auth for the server on this machine; it rewrites this file when it has to.";
+
+/// Where the credentials of an environment lie.
+pub(crate) struct Provisioned {
+    pub(crate) developer: Developer,
+    pub(crate) file: PathBuf,
+    /// The file that stood in the way, if one did.
+    pub(crate) left_alone: Option<PathBuf>,
+}
+
+/// Makes sure that an environment exists and that a credential file opens it.
+///
+/// The file is `.env.terra.<environment>` in `dir`; where that is somebody else's, the same name in `fallback_dir`.
+pub(crate) async fn ensure_environment(
+    auth: &Auth,
+    url: &Url,
+    environment: Environment,
+    destination: Option<Url>,
+    (dir, fallback_dir): (&Path, &Path),
+) -> anyhow::Result<Provisioned> {
+    let name = format!(".env.terra.{environment}");
+    let wanted = dir.join(&name);
+    let ours = is_ours(&wanted)?;
+    let file = if ours { wanted.clone() } else { fallback_dir.join(&name) };
+    let left_alone = (!ours).then_some(wanted);
+
+    let developers = auth.developers().await?;
+    let existing = developers.into_iter().find(|developer| developer.environment == environment);
+    let developer = match existing {
+        Some(developer) => {
+            let developer = with_destination(auth, developer, destination).await?;
+            if !opens(auth, &file, &developer)? {
+                write(&file, url, &auth.issue_api_key(&developer).await?)?;
+            }
+            developer
+        }
+        None => {
+            let new = NewDeveloper { environment, name: "Your app".to_owned(), destination };
+            let issued = auth.create_developer(new).await?;
+            write(&file, url, &issued)?;
+            let developer = auth.directory.developer(&issued.dev_id).context("the environment is not there")?;
+            Developer::clone(&developer)
+        }
+    };
+    point_at(&file, url)?;
+    Ok(Provisioned { developer, file, left_alone })
+}
+
+async fn with_destination(auth: &Auth, mut developer: Developer, destination: Option<Url>) -> anyhow::Result<Developer> {
+    if developer.destination != destination {
+        developer.destination = destination;
+        auth.update_developer(developer.clone()).await?;
+    }
+    Ok(developer)
+}
+
+/// Whether a file may be written: there is none, or it carries our mark.
+fn is_ours(path: &Path) -> anyhow::Result<bool> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(text.starts_with(MARK)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(error).with_context(|| format!("could not read {}", path.display())),
+    }
+}
+
+/// Whether the file's credentials are those of the environment.
+fn opens(auth: &Auth, file: &Path, developer: &Developer) -> anyhow::Result<bool> {
+    let Ok(text) = std::fs::read_to_string(file) else { return Ok(false) };
+    let file = EnvFile::parse(&text)?;
+    let (Some(dev_id), Some(api_key)) = (file.get("TERRA_DEV_ID"), file.get("TERRA_API_KEY")) else { return Ok(false) };
+    let found = auth.authenticate(dev_id, &ApiKey::from(api_key));
+    Ok(found.is_ok_and(|found| found.dev_id == developer.dev_id))
+}
+
+fn write(path: &Path, url: &Url, issued: &IssuedCredentials) -> anyhow::Result<()> {
+    let mut file = EnvFile::parse(&format!("{MARK}\n"))?;
+    file.set("TERRA_DEV_ID", issued.dev_id.as_str());
+    file.set("TERRA_API_KEY", issued.api_key.expose());
+    file.set("TERRA_SIGNING_SECRET", issued.signing_secret.expose());
+    set_urls(&mut file, url);
+    save(path, &file)
+}
+
+/// The port may have changed since the file was written.
+fn point_at(path: &Path, url: &Url) -> anyhow::Result<()> {
+    let before = std::fs::read_to_string(path).with_context(|| format!("could not read {}", path.display()))?;
+    let mut file = EnvFile::parse(&before)?;
+    set_urls(&mut file, url);
+    if file.to_string() == before { Ok(()) } else { save(path, &file) }
+}
+
+fn set_urls(file: &mut EnvFile, url: &Url) {
+    let origin = url.as_str().trim_end_matches('/');
+    file.set("TERRA_API_URL", &format!("{origin}/v2"));
+    file.set("TERRA_WIDGET_URL", origin);
+    file.set("TERRA_STREAMING_URL", &origin.replacen("http", "ws", 1));
+}
+
+fn save(path: &Path, file: &EnvFile) -> anyhow::Result<()> {
+    private_file::replace(path, &file.to_string()).with_context(|| format!("could not write {}", path.display()))
+}

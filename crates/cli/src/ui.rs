@@ -1,0 +1,80 @@
+//! How results and remarks are written: data to standard output, everything else to standard error.
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use anstyle::AnsiColor;
+use clap::ValueEnum;
+use comfy_table::{ContentArrangement, Table, presets};
+use serde::Serialize;
+use serde_json::json;
+
+/// The form of results and errors.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people, and for the shell where the result is one word
+    #[default]
+    Plain,
+    /// One JSON value; on standard error, one object a line
+    Json,
+}
+
+/// The user's side of the command.
+#[derive(Clone, Copy)]
+pub(crate) struct Ui {
+    pub(crate) output: Output,
+    pub(crate) reveal: bool,
+}
+
+impl Ui {
+    /// The result: `plain` or `json`, to standard output.
+    pub(crate) fn result(self, plain: impl FnOnce() -> String, json: &impl Serialize) -> anyhow::Result<()> {
+        let text = match self.output {
+            Output::Plain => plain(),
+            Output::Json => serde_json::to_string_pretty(json)?,
+        };
+        let mut stdout = anstream::stdout().lock();
+        if !text.is_empty() {
+            writeln!(stdout, "{text}")?;
+        }
+        Ok(stdout.flush()?)
+    }
+
+    /// A remark that JSON readers can do without.
+    pub(crate) fn note(self, text: &str) -> io::Result<()> {
+        match self.output {
+            Output::Plain => writeln!(anstream::stderr(), "{text}"),
+            Output::Json => Ok(()),
+        }
+    }
+
+    /// Something that worked and should be mended.
+    pub(crate) fn warn(self, text: &str) -> io::Result<()> {
+        let yellow = AnsiColor::Yellow.on_default().bold();
+        match self.output {
+            Output::Plain => writeln!(anstream::stderr(), "{yellow}warning:{yellow:#} {text}"),
+            Output::Json => writeln!(io::stderr(), "{}", json!({ "warning": text })),
+        }
+    }
+
+    /// A key or secret of the environment, whole only with `--reveal`. A short one shows nothing of itself.
+    pub(crate) fn masked(self, secret: &str) -> String {
+        let hidden =
+            secret.char_indices().rev().nth(3).filter(|_| secret.len() >= 12).map_or("", |(at, _)| &secret[at..]);
+        if self.reveal { secret.to_owned() } else { format!("••••{hidden}") }
+    }
+}
+
+/// Rows under a header, fitted to the terminal; a pipe gets every row on one line.
+pub(crate) fn table<const N: usize>(header: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
+    let mut table = Table::new();
+    let arrangement =
+        if io::stdout().is_terminal() { ContentArrangement::Dynamic } else { ContentArrangement::Disabled };
+    table.load_style(presets::NOTHING).set_content_arrangement(arrangement);
+    table.set_header(header).add_rows(rows);
+    table.trim_fmt()
+}
+
+/// Text from elsewhere without the control characters that could command a terminal.
+pub(crate) fn shown(text: &str) -> String {
+    text.replace(|c: char| c.is_control() && c != '\n', "\u{fffd}")
+}
