@@ -1,0 +1,46 @@
+//! Both engines keep the store contract.
+
+use secrecy::SecretString;
+use tempfile::TempDir;
+use terra_auth_core::store::Store;
+use terra_auth_store::open;
+use terra_auth_testkit::{Database, Postgres, contract::Place, store_contract};
+
+store_contract!(sqlite: InAFile, memory: InMemory, postgres: InADatabase);
+
+struct InAFile(TempDir);
+
+impl Place for InAFile {
+    async fn fresh() -> Self {
+        Self(TempDir::new().unwrap())
+    }
+
+    async fn open(&self) -> Store {
+        open(&format!("sqlite://{}", self.0.path().join("store.db").display()).into()).await.unwrap()
+    }
+}
+
+/// Lasts as long as somebody holds it.
+struct InMemory(Store);
+
+impl Place for InMemory {
+    async fn fresh() -> Self {
+        Self(open(&"sqlite::memory:".into()).await.unwrap())
+    }
+
+    async fn open(&self) -> Store {
+        self.0.clone()
+    }
+}
+
+struct InADatabase(Database);
+
+impl Place for InADatabase {
+    async fn fresh() -> Self {
+        Self(Postgres::start().database())
+    }
+
+    async fn open(&self) -> Store {
+        open(&SecretString::from(self.0.url())).await.unwrap()
+    }
+}

@@ -1,0 +1,46 @@
+use std::sync::{Mutex, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+use terra_auth_core::clock::Clock;
+
+/// Stands still, at first at 2030-01-01T00:00:00Z, until a test moves it.
+#[derive(Debug)]
+pub struct FixedClock(Mutex<Timestamp>);
+
+impl FixedClock {
+    /// Where it stands at first.
+    pub const START: Timestamp = Timestamp::constant(1_893_456_000, 0);
+
+    /// Moves the clock; backwards if the duration is negative.
+    pub fn advance(&self, by: SignedDuration) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) += by;
+    }
+}
+
+impl Default for FixedClock {
+    fn default() -> Self {
+        Self(Mutex::new(Self::START))
+    }
+}
+
+impl Clock for FixedClock {
+    fn now(&self) -> Timestamp {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+    use terra_auth_core::clock::Clock as _;
+
+    use super::FixedClock;
+
+    #[test]
+    fn time_passes_when_a_test_says_so() {
+        let clock = FixedClock::default();
+        assert_eq!(clock.now().to_string(), "2030-01-01T00:00:00Z");
+        clock.advance(SignedDuration::from_secs(900));
+        assert_eq!(clock.now().to_string(), "2030-01-01T00:15:00Z");
+    }
+}

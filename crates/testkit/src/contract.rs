@@ -1,0 +1,143 @@
+//! What every store promises, as one list of tests: `store_contract!(sqlite: InAFile, postgres: InADatabase);`
+
+mod connection;
+mod delivery;
+mod developer;
+mod housekeeping;
+mod mobile_token;
+mod revocation;
+mod unit;
+mod widget_session;
+
+use std::future::Future;
+
+use terra_auth_core::{developer::Developer, store::Store};
+
+pub use self::{
+    connection::*, delivery::*, developer::*, housekeeping::*, mobile_token::*, revocation::*, unit::*,
+    widget_session::*,
+};
+use crate::{Rows, Verbs as _};
+
+/// Where a store can be, empty at first.
+pub trait Place: Sized {
+    /// A place where nothing is yet.
+    fn fresh() -> impl Future<Output = Self> + Send;
+
+    /// Opens the store that is there. It is opened again only after it was dropped.
+    fn open(&self) -> impl Future<Output = Store> + Send;
+}
+
+/// Runs the contract on stores in one or more places.
+#[macro_export]
+macro_rules! store_contract {
+    ($($name:ident: $place:ty),+ $(,)?) => {$(
+        mod $name {
+            use super::*;
+            $crate::store_contract! { @tests $place =>
+                a_developer_is_read_as_it_was_added
+                a_dev_id_is_taken_once
+                a_developer_is_updated_but_for_its_id_environment_and_creation
+                an_unknown_developer_is_not_updated
+                developers_come_by_the_bytes_of_their_ids
+                api_keys_are_read_as_they_were_added
+                an_api_key_needs_a_developer
+                a_key_is_added_once
+                a_connection_is_read_as_it_was_added
+                a_connection_is_taken_once
+                two_who_take_a_connection_do_not_both_receive_it
+                a_connection_is_added_once
+                nobody_sees_the_connections_of_another_environment
+                the_connections_of_an_end_user_come_oldest_first_and_bounded
+                the_connections_of_an_account_are_told_apart_by_provider_and_reference_id
+                connections_come_page_by_page
+                connections_are_counted_as_they_come_and_go
+                a_touched_connection_remembers_when_and_a_gone_one_stays_gone
+                a_cap_holds_against_many_at_once
+                a_session_is_read_as_it_was_added
+                a_session_moves_until_it_is_used
+                of_many_who_use_a_session_one_succeeds
+                the_session_of_a_user_is_found_until_it_is_used_or_expires
+                a_token_is_spent_once
+                of_a_thousand_who_spend_a_token_one_succeeds
+                a_delivery_is_claimed_when_it_is_due
+                claims_take_the_longest_due_and_come_oldest_first
+                a_claimed_delivery_is_hidden_until_its_lease_ends
+                no_two_claims_hold_the_same_delivery
+                a_failed_delivery_is_due_again_when_said
+                an_ended_delivery_is_never_due_and_never_changes
+                the_next_delivery_is_known
+                the_newest_deliveries_of_a_developer_come_first
+                a_revocation_is_claimed_retried_and_ended
+                no_two_claims_hold_the_same_revocation
+                what_nobody_can_ask_for_is_forgotten
+                what_still_waits_is_not_forgotten
+                housekeeping_takes_small_bites
+                a_refusal_rolls_back_everything
+                a_panic_rolls_back_and_hurts_nobody_else
+                a_failed_statement_fails_its_unit_and_no_other
+                a_unit_that_only_reads_cannot_write
+                a_caller_who_hangs_up_does_not_cut_a_unit
+                units_see_what_was_committed_before
+                two_units_that_hold_the_same_developers_both_end
+            }
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn reopening_keeps_everything() {
+                $crate::contract::reopening_keeps_everything(<$place as $crate::contract::Place>::fresh().await).await;
+            }
+        }
+    )+};
+    (@tests $place:ty => $($test:ident)+) => {$(
+        #[tokio::test(flavor = "multi_thread")]
+        async fn $test() {
+            let place = <$place as $crate::contract::Place>::fresh().await;
+            $crate::contract::$test($crate::contract::Place::open(&place).await).await;
+        }
+    )+};
+}
+
+/// Adds a developer.
+pub(crate) async fn developer(store: &Store, dev_id: &str) -> Developer {
+    let developer = Rows::default().developer(dev_id);
+    assert!(store.add_developer(&developer).await.unwrap());
+    developer
+}
+
+/// Runs something many times at once; answers all that came back.
+pub(crate) async fn at_once<T, F>(times: usize, mut start: impl FnMut(usize) -> F) -> Vec<T>
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    let tasks: Vec<_> = (0..times).map(|n| tokio::spawn(start(n))).collect();
+    let mut outcomes = Vec::with_capacity(times);
+    for task in tasks {
+        outcomes.push(task.await.unwrap());
+    }
+    outcomes
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_test_of_the_contract_is_in_its_list() {
+        let list = include_str!("contract.rs");
+        let sources = [
+            include_str!("contract/connection.rs"),
+            include_str!("contract/delivery.rs"),
+            include_str!("contract/developer.rs"),
+            include_str!("contract/housekeeping.rs"),
+            include_str!("contract/mobile_token.rs"),
+            include_str!("contract/revocation.rs"),
+            include_str!("contract/unit.rs"),
+            include_str!("contract/widget_session.rs"),
+        ];
+        let tests: Vec<_> = sources.iter().flat_map(|source| source.split("\npub async fn ").skip(1)).collect();
+        assert!(tests.len() > 40);
+        for test in tests {
+            let name = test.split(['(', '<']).next().unwrap();
+            assert!(list.contains(&format!(" {name}")), "{name}");
+        }
+    }
+}

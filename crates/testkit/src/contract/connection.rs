@@ -1,0 +1,208 @@
+use async_trait::async_trait;
+use terra_auth_core::{
+    connection::Connection,
+    store::{Store, StoreError, Tx, Unit},
+};
+use terra_auth_types::ReferenceId;
+
+use super::{at_once, developer};
+use crate::{Rows, Verbs as _};
+
+fn reference(text: &str) -> Option<ReferenceId> {
+    Some(text.parse().unwrap())
+}
+
+async fn added(store: &Store, connections: &[&Connection]) {
+    for connection in connections {
+        store.add_connection(connection).await.unwrap();
+    }
+}
+
+/// With everything it may have, and with nothing but what it must have.
+pub async fn a_connection_is_read_as_it_was_added(store: Store) {
+    let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
+    let full = Connection {
+        reference_id: reference("ユーザー 1"),
+        scopes: Some("ACTIVITY,SLEEP".to_owned()),
+        last_webhook_update: Some(Rows::at(7)),
+        ..rows.connection(&developer)
+    };
+    let bare = Connection { active: false, grant: None, ..rows.connection(&developer) };
+    for connection in [full, bare] {
+        store.add_connection(&connection).await.unwrap();
+        let found = store.connection(&developer.dev_id, &connection.user_id).await.unwrap();
+        assert_eq!(found, Some(connection));
+    }
+    assert_eq!(store.connection(&developer.dev_id, &rows.user_id()).await.unwrap(), None);
+}
+
+/// It is returned as it was, and then it is gone.
+pub async fn a_connection_is_taken_once(store: Store) {
+    let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
+    let (connection, other) = (rows.connection(&developer), rows.connection(&developer));
+    added(&store, &[&connection, &other]).await;
+    let (dev_id, user_id) = (&developer.dev_id, &connection.user_id);
+    assert_eq!(store.take_connection(dev_id, user_id).await.unwrap(), Some(connection.clone()));
+    assert_eq!(store.take_connection(dev_id, user_id).await.unwrap(), None);
+    assert_eq!(store.connection(dev_id, user_id).await.unwrap(), None);
+    assert_eq!(store.connection(dev_id, &other.user_id).await.unwrap(), Some(other));
+}
+
+/// Nor do twenty.
+pub async fn two_who_take_a_connection_do_not_both_receive_it(store: Store) {
+    let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
+    for _ in 0..10 {
+        let connection = rows.connection(&developer);
+        store.add_connection(&connection).await.unwrap();
+        let taken = at_once(20, |_| {
+            let (store, connection) = (store.clone(), connection.clone());
+            async move { store.take_connection(&connection.dev_id, &connection.user_id).await.unwrap() }
+        });
+        assert_eq!(taken.await.into_iter().flatten().collect::<Vec<_>>(), [connection]);
+    }
+    assert_eq!(store.count_connections(&developer.dev_id).await.unwrap(), 0);
+}
+
+/// An id that is there already is an error, and is not counted.
+pub async fn a_connection_is_added_once(store: Store) {
+    let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
+    let connection = rows.connection(&developer);
+    store.add_connection(&connection).await.unwrap();
+    let again = Connection { account: "other".to_owned(), ..connection.clone() };
+    assert!(store.add_connection(&again).await.is_err());
+    assert_eq!(store.connections(&developer.dev_id, &0, &10).await.unwrap(), [connection]);
+    assert_eq!(store.count_connections(&developer.dev_id).await.unwrap(), 1);
+}
+
+/// Not even if everything else is the same.
+pub async fn nobody_sees_the_connections_of_another_environment(store: Store) {
+    let rows = Rows::default();
+    let (acme, other) = (developer(&store, "acme").await.dev_id, developer(&store, "other").await.dev_id);
+    let of_alice = reference("alice");
+    let alice = of_alice.clone().unwrap();
+    let connection =
+        Connection { dev_id: acme.clone(), reference_id: Some(alice.clone()), ..rows.connection(&rows.developer("x")) };
+    store.add_connection(&connection).await.unwrap();
+    let (user_id, account) = (connection.user_id, connection.account.clone());
+    assert_eq!(store.connection(&other, &user_id).await.unwrap(), None);
+    assert_eq!(store.connections_of(&other, &alice, &10).await.unwrap(), []);
+    let of_account = store.connections_of_account(&other, &connection.provider, &account, &of_alice);
+    assert_eq!(of_account.await.unwrap(), []);
+    assert_eq!(store.connections(&other, &0, &10).await.unwrap(), []);
+    assert_eq!(store.count_connections(&other).await.unwrap(), 0);
+    store.touch_connection(&other, &user_id, &Rows::at(1)).await.unwrap();
+    assert_eq!(store.take_connection(&other, &user_id).await.unwrap(), None);
+    assert_eq!(store.connection(&acme, &user_id).await.unwrap(), Some(connection));
+}
+
+/// At the same age by id.
+pub async fn the_connections_of_an_end_user_come_oldest_first_and_bounded(store: Store) {
+    let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
+    let made = |ms, name| Connection {
+        created_at: Rows::at(ms),
+        reference_id: reference(name),
+        ..rows.connection(&developer)
+    };
+    let (second, third, first) = (made(1, "alice"), made(1, "alice"), made(0, "alice"));
+    let (of_bob, of_nobody) = (made(0, "bob"), Connection { reference_id: None, ..made(0, "nobody") });
+    added(&store, &[&third, &second, &first, &of_bob, &of_nobody]).await;
+    let (dev_id, alice) = (&developer.dev_id, reference("alice").unwrap());
+    assert_eq!(store.connections_of(dev_id, &alice, &3).await.unwrap(), [first.clone(), second.clone(), third]);
+    assert_eq!(store.connections_of(dev_id, &alice, &2).await.unwrap(), [first, second]);
+    assert_eq!(store.connections_of(dev_id, &alice, &0).await.unwrap(), []);
+    assert_eq!(store.connections_of(dev_id, &reference("Alice").unwrap(), &3).await.unwrap(), []);
+}
+
+/// No reference id is a value of its own, not a wildcard.
+pub async fn the_connections_of_an_account_are_told_apart_by_provider_and_reference_id(store: Store) {
+    let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
+    let base = || rows.connection(&developer);
+    let of_alice = Connection { reference_id: reference("alice"), ..base() };
+    let of_nobody = base();
+    let elsewhere = Connection { provider: "GARMIN".parse().unwrap(), ..base() };
+    let other_account = Connection { account: "account-2".to_owned(), ..base() };
+    added(&store, &[&of_alice, &of_nobody, &elsewhere, &other_account]).await;
+    for (reference_id, expected) in
+        [(reference("alice"), vec![of_alice]), (None, vec![of_nobody]), (reference("bob"), vec![])]
+    {
+        let (provider, account) = ("FITBIT".parse().unwrap(), "account-1".to_owned());
+        let found = store.connections_of_account(&developer.dev_id, &provider, &account, &reference_id).await.unwrap();
+        assert_eq!(found, expected, "{reference_id:?}");
+    }
+}
+
+/// By id, and none twice.
+pub async fn connections_come_page_by_page(store: Store) {
+    let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
+    let mut all: Vec<_> = (0..5).map(|_| rows.connection(&developer)).collect();
+    added(&store, &all.iter().rev().collect::<Vec<_>>()).await;
+    all.sort_by_key(|connection| connection.user_id);
+    for (offset, limit, expected) in
+        [(0, 2, &all[..2]), (2, 2, &all[2..4]), (4, 2, &all[4..]), (5, 2, &[]), (u64::MAX, u32::MAX, &[]), (0, 0, &[])]
+    {
+        assert_eq!(store.connections(&developer.dev_id, &offset, &limit).await.unwrap(), expected, "{offset} {limit}");
+    }
+}
+
+/// One by one, and many at once.
+pub async fn connections_are_counted_as_they_come_and_go(store: Store) {
+    let developer = developer(&store, "acme").await;
+    assert_eq!(store.count_connections(&developer.dev_id).await.unwrap(), 0);
+    let rows = Rows::default();
+    let all: Vec<_> = (0..40).map(|_| rows.connection(&developer)).collect();
+    at_once(40, |n| {
+        let (store, connection) = (store.clone(), all[n].clone());
+        async move { store.add_connection(&connection).await.unwrap() }
+    })
+    .await;
+    assert_eq!(store.count_connections(&developer.dev_id).await.unwrap(), 40);
+    at_once(39, |n| {
+        let (store, connection) = (store.clone(), all[n].clone());
+        async move { store.take_connection(&connection.dev_id, &connection.user_id).await.unwrap() }
+    })
+    .await;
+    assert_eq!(store.count_connections(&developer.dev_id).await.unwrap(), 1);
+}
+
+/// It is not made anew.
+pub async fn a_touched_connection_remembers_when_and_a_gone_one_stays_gone(store: Store) {
+    let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
+    let connection = rows.connection(&developer);
+    let (dev_id, user_id) = (&developer.dev_id, &connection.user_id);
+    store.add_connection(&connection).await.unwrap();
+    store.touch_connection(dev_id, user_id, &Rows::at(5)).await.unwrap();
+    let touched = Connection { last_webhook_update: Some(Rows::at(5)), ..connection.clone() };
+    assert_eq!(store.take_connection(dev_id, user_id).await.unwrap(), Some(touched));
+    store.touch_connection(dev_id, user_id, &Rows::at(6)).await.unwrap();
+    assert_eq!(store.connection(dev_id, user_id).await.unwrap(), None);
+}
+
+const CAP: u64 = 5;
+
+struct AddBelowCap(Connection);
+
+#[async_trait]
+impl Unit for AddBelowCap {
+    type Done = bool;
+    type Refusal = StoreError;
+
+    async fn run(&self, tx: &mut dyn Tx) -> Result<bool, StoreError> {
+        tx.hold_developer(&self.0.dev_id).await?;
+        if tx.count_connections(&self.0.dev_id).await? >= CAP {
+            return Ok(false);
+        }
+        tx.add_connection(&self.0).await?;
+        Ok(true)
+    }
+}
+
+/// Whoever holds the developer counts and adds alone.
+pub async fn a_cap_holds_against_many_at_once(store: Store) {
+    let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
+    let added = at_once(30, |_| {
+        let (store, unit) = (store.clone(), AddBelowCap(rows.connection(&developer)));
+        async move { store.run(unit).await.unwrap() }
+    });
+    assert_eq!(added.await.into_iter().filter(|added| *added).count() as u64, CAP);
+    assert_eq!(store.connections(&developer.dev_id, &0, &30).await.unwrap().len() as u64, CAP);
+}

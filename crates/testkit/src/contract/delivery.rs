@@ -1,0 +1,125 @@
+use jiff::Timestamp;
+use terra_auth_core::{
+    delivery::{AttemptOutcome, Delivery},
+    developer::Developer,
+    store::Store,
+};
+use terra_auth_types::DeliveryId;
+
+use super::{at_once, developer};
+use crate::{Rows, Verbs as _};
+
+async fn waiting(store: &Store, developer: &Developer, dues_ms: &[i64]) -> Vec<Delivery> {
+    let rows = Rows::default();
+    let mut deliveries = Vec::new();
+    for ms in dues_ms {
+        let delivery = Delivery { next_attempt_at: Rows::at(*ms), ..rows.delivery(developer) };
+        store.add_delivery(&delivery).await.unwrap();
+        deliveries.push(delivery);
+    }
+    deliveries
+}
+
+async fn claim(store: &Store, now: Timestamp, limit: u32) -> Vec<DeliveryId> {
+    let claimed = store.claim_deliveries(&now, &Rows::at(1000), &limit).await.unwrap();
+    claimed.into_iter().map(|delivery| delivery.delivery_id).collect()
+}
+
+fn ids<'d>(deliveries: impl IntoIterator<Item = &'d Delivery>) -> Vec<DeliveryId> {
+    deliveries.into_iter().map(|delivery| delivery.delivery_id).collect()
+}
+
+/// At the very millisecond, byte for byte, and with the attempt counted.
+pub async fn a_delivery_is_claimed_when_it_is_due(store: Store) {
+    let developer = developer(&store, "acme").await;
+    let added = waiting(&store, &developer, &[10]).await.remove(0);
+    assert_eq!(store.claim_deliveries(&Rows::at(9), &Rows::at(50), &10).await.unwrap(), []);
+    let claimed = Delivery { attempts: 1, next_attempt_at: Rows::at(50), ..added };
+    assert_eq!(store.claim_deliveries(&Rows::at(10), &Rows::at(50), &10).await.unwrap(), [claimed]);
+}
+
+/// So that none starves.
+pub async fn claims_take_the_longest_due_and_come_oldest_first(store: Store) {
+    let developer = developer(&store, "acme").await;
+    let added = waiting(&store, &developer, &[30, 10, 20, 10]).await;
+    assert_eq!(claim(&store, Rows::at(30), 0).await, []);
+    assert_eq!(claim(&store, Rows::at(30), 3).await, ids([&added[1], &added[2], &added[3]]));
+    assert_eq!(claim(&store, Rows::at(30), 3).await, ids([&added[0]]));
+}
+
+/// Then the attempt is taken for dead.
+pub async fn a_claimed_delivery_is_hidden_until_its_lease_ends(store: Store) {
+    let developer = developer(&store, "acme").await;
+    let added = waiting(&store, &developer, &[0]).await;
+    assert_eq!(claim(&store, Rows::NOW, 1).await, ids(&added));
+    assert_eq!(claim(&store, Rows::at(999), 1).await, []);
+    let again = store.claim_deliveries(&Rows::at(1000), &Rows::at(2000), &1).await.unwrap();
+    assert_eq!(again[0].attempts, 2);
+}
+
+/// Each is claimed by one, and none is forgotten.
+pub async fn no_two_claims_hold_the_same_delivery(store: Store) {
+    let developer = developer(&store, "acme").await;
+    let added = waiting(&store, &developer, &[0; 100]).await;
+    let claimed = at_once(40, |_| {
+        let store = store.clone();
+        async move { claim(&store, Rows::NOW, 7).await }
+    });
+    let mut claimed: Vec<_> = claimed.await.into_iter().flatten().collect();
+    while claimed.len() < added.len() {
+        let rest = claim(&store, Rows::NOW, 7).await; // one who meets a held row leaves it out
+        assert!(!rest.is_empty(), "only {} were claimed", claimed.len());
+        claimed.extend(rest);
+    }
+    claimed.sort();
+    assert_eq!(claimed, ids(&added));
+}
+
+/// Neither before nor later.
+pub async fn a_failed_delivery_is_due_again_when_said(store: Store) {
+    let developer = developer(&store, "acme").await;
+    let added = waiting(&store, &developer, &[0]).await;
+    claim(&store, Rows::NOW, 1).await;
+    store.settle_delivery(&added[0].delivery_id, &AttemptOutcome::RetryAt(Rows::at(30))).await.unwrap();
+    assert_eq!(claim(&store, Rows::at(29), 1).await, []);
+    assert_eq!(claim(&store, Rows::at(30), 1).await, ids(&added));
+}
+
+/// Whether it arrived or was given up, and whatever is said about it later.
+pub async fn an_ended_delivery_is_never_due_and_never_changes(store: Store) {
+    let developer = developer(&store, "acme").await;
+    let added = waiting(&store, &developer, &[0, 0]).await;
+    for (delivery, outcome) in added.iter().zip([AttemptOutcome::Done, AttemptOutcome::GaveUp]) {
+        store.settle_delivery(&delivery.delivery_id, &outcome).await.unwrap();
+        store.settle_delivery(&delivery.delivery_id, &AttemptOutcome::RetryAt(Rows::NOW)).await.unwrap();
+    }
+    assert_eq!(claim(&store, Rows::at(1000), 10).await, []);
+    assert_eq!(store.waiting_deliveries().await.unwrap(), 0);
+    assert_eq!(store.next_delivery_at().await.unwrap(), None);
+    assert_eq!(store.deliveries(&developer.dev_id, &10).await.unwrap().len(), 2);
+}
+
+/// A lease counts, too.
+pub async fn the_next_delivery_is_known(store: Store) {
+    let developer = developer(&store, "acme").await;
+    assert_eq!(store.next_delivery_at().await.unwrap(), None);
+    waiting(&store, &developer, &[20, 10]).await;
+    assert_eq!(store.next_delivery_at().await.unwrap(), Some(Rows::at(10)));
+    assert_eq!(store.waiting_deliveries().await.unwrap(), 2);
+    claim(&store, Rows::at(20), 2).await;
+    assert_eq!(store.next_delivery_at().await.unwrap(), Some(Rows::at(1000)));
+    assert_eq!(store.waiting_deliveries().await.unwrap(), 2);
+}
+
+/// And nobody else's.
+pub async fn the_newest_deliveries_of_a_developer_come_first(store: Store) {
+    let (rows, acme, other) = (Rows::default(), developer(&store, "acme").await, developer(&store, "other").await);
+    let made = |ms| Delivery { created_at: Rows::at(ms), ..rows.delivery(&acme) };
+    let (first, second, third) = (made(1), made(2), made(2));
+    for delivery in [&second, &third, &first, &rows.delivery(&other)] {
+        store.add_delivery(delivery).await.unwrap();
+    }
+    let newest = store.deliveries(&acme.dev_id, &2).await.unwrap();
+    assert_eq!(newest, [third.clone(), second.clone()]);
+    assert_eq!(store.deliveries(&acme.dev_id, &9).await.unwrap(), [third, second, first]);
+}

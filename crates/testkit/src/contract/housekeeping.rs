@@ -1,0 +1,66 @@
+use terra_auth_core::{
+    delivery::{AttemptOutcome, Delivery},
+    revocation::Revocation,
+    store::{Expired, Store},
+    widget_session::WidgetSession,
+};
+
+use super::developer;
+use crate::{Rows, Verbs as _};
+
+fn expired(ms: i64, limit: u32) -> Expired {
+    let before_ms = Rows::at(ms).as_millisecond();
+    Expired { tokens_before_ms: before_ms, sessions_before_ms: before_ms, ended_before_ms: before_ms, limit }
+}
+
+/// Of each kind what is from the given millisecond or before, and nothing newer.
+pub async fn what_nobody_can_ask_for_is_forgotten(store: Store) {
+    let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
+    let (mut tokens, mut sessions) = (Vec::new(), Vec::new());
+    for ms in [10, 11] {
+        let session = WidgetSession { expires_at: Rows::at(ms), ..rows.widget_session(&developer) };
+        let delivery = Delivery { created_at: Rows::at(ms), ..rows.delivery(&developer) };
+        let revocation = Revocation { created_at: Rows::at(ms), ..rows.revocation(&developer) };
+        tokens.push(rows.token_id());
+        store.spend_token(&tokens[tokens.len() - 1], &Rows::at(ms)).await.unwrap();
+        store.add_widget_session(&session).await.unwrap();
+        store.add_delivery(&delivery).await.unwrap();
+        store.settle_delivery(&delivery.delivery_id, &AttemptOutcome::Done).await.unwrap();
+        store.add_revocation(&revocation).await.unwrap();
+        store.settle_revocation(&revocation.user_id, &AttemptOutcome::GaveUp).await.unwrap();
+        sessions.push(session);
+    }
+    assert_eq!(store.forget_expired(&expired(9, 100)).await.unwrap(), 0);
+    assert_eq!(store.forget_expired(&expired(10, 100)).await.unwrap(), 4);
+    assert_eq!(store.widget_session(&sessions[0].session_id).await.unwrap(), None);
+    assert_eq!(store.widget_session(&sessions[1].session_id).await.unwrap(), Some(sessions[1].clone()));
+    assert_eq!(store.deliveries(&developer.dev_id, &9).await.unwrap().len(), 1);
+    assert!(store.spend_token(&tokens[0], &Rows::at(10)).await.unwrap());
+    assert!(!store.spend_token(&tokens[1], &Rows::at(11)).await.unwrap());
+}
+
+/// However old it is.
+pub async fn what_still_waits_is_not_forgotten(store: Store) {
+    let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
+    store.add_delivery(&rows.delivery(&developer)).await.unwrap();
+    store.add_revocation(&rows.revocation(&developer)).await.unwrap();
+    store.add_connection(&rows.connection(&developer)).await.unwrap();
+    assert_eq!(store.forget_expired(&expired(1_000_000, 100)).await.unwrap(), 0);
+    assert_eq!(store.waiting_deliveries().await.unwrap(), 1);
+    assert_eq!(store.waiting_revocations().await.unwrap(), 1);
+    assert_eq!(store.count_connections(&developer.dev_id).await.unwrap(), 1);
+}
+
+/// The oldest first, so that it never holds up others for long.
+pub async fn housekeeping_takes_small_bites(store: Store) {
+    let rows = Rows::default();
+    let tokens: Vec<_> = (0..5).map(|_| rows.token_id()).collect();
+    for (ms, token_id) in (0..).zip(&tokens) {
+        store.spend_token(token_id, &Rows::at(ms)).await.unwrap();
+    }
+    assert_eq!(store.forget_expired(&expired(100, 2)).await.unwrap(), 2);
+    assert!(!store.spend_token(&tokens[2], &Rows::at(2)).await.unwrap());
+    assert_eq!(store.forget_expired(&expired(100, 2)).await.unwrap(), 2);
+    assert_eq!(store.forget_expired(&expired(100, 2)).await.unwrap(), 1);
+    assert_eq!(store.forget_expired(&expired(100, 2)).await.unwrap(), 0);
+}

@@ -1,0 +1,140 @@
+use std::{
+    env,
+    io::{BufRead as _, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio, id},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use url::Url;
+
+/// A PostgreSQL server for the tests of one process.
+///
+/// It is the machine's own PostgreSQL with a data folder that is removed in the end; or the server at the URL in
+/// `TERRA_AUTH_TEST_POSTGRES`, whose user must be allowed to create databases.
+pub struct Postgres {
+    url: Url,
+    bin: PathBuf,
+    /// Stops the server when our end of its pipe closes, however this process ends.
+    _guardian: Option<Child>,
+}
+
+/// An empty database; gone when dropped.
+pub struct Database {
+    server: &'static Postgres,
+    name: String,
+}
+
+/// `$1` is the folder of the programs. The last line runs when the tests are over.
+const GUARDIAN: &str = r#"
+    trap '' INT TERM HUP
+    dir=$(mktemp -d /tmp/terra-auth-pg.XXXXXX) && cd "$dir" || exit 1
+    stop() { "$1/pg_ctl" -D data -m immediate stop >>log 2>&1; cd /; rm -rf "$dir"; }
+    "$1/initdb" -D data -U postgres -A trust -E UTF8 --no-sync >log 2>&1 &&
+    "$1/pg_ctl" -D data -l log -w -o "-F -k $dir -h '' -c max_connections=200" start >>log 2>&1 ||
+        { cat log >&2; stop "$1"; exit 1; }
+    echo "$dir"
+    read -r _
+    stop "$1"
+"#;
+
+const MISSING: &str = "PostgreSQL is not installed, and its tests are not skipped: \
+    run `apt-get install postgresql`, or set TERRA_AUTH_TEST_POSTGRES to the URL of a server";
+
+impl Postgres {
+    /// The server, which is started at the first call.
+    ///
+    /// # Panics
+    ///
+    /// PostgreSQL is not installed, or does not start.
+    pub fn start() -> &'static Self {
+        static SERVER: OnceLock<Postgres> = OnceLock::new();
+        SERVER.get_or_init(|| {
+            let bin = programs().expect(MISSING);
+            match env::var("TERRA_AUTH_TEST_POSTGRES") {
+                Ok(url) => Self { url: url.parse().expect("TERRA_AUTH_TEST_POSTGRES is a URL"), bin, _guardian: None },
+                Err(_) => Self::start_private(bin),
+            }
+        })
+    }
+
+    fn start_private(bin: PathBuf) -> Self {
+        let mut guardian = unprivileged_shell()
+            .args(["-c", GUARDIAN, "guardian"])
+            .arg(&bin)
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("a shell starts");
+        let mut folder = String::new();
+        let output = guardian.stdout.take().expect("the shell has an output");
+        BufReader::new(output).read_line(&mut folder).expect("the shell's output can be read");
+        assert!(!folder.is_empty(), "PostgreSQL did not start");
+        let url = format!("postgres:///postgres?user=postgres&host={}", folder.trim_end());
+        Self { url: url.parse().expect("a socket's address is a URL"), bin, _guardian: Some(guardian) }
+    }
+
+    /// Creates an empty database.
+    ///
+    /// # Panics
+    ///
+    /// The server refuses.
+    pub fn database(&'static self) -> Database {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("terra_auth_{}_{}", id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        self.run(&format!("CREATE DATABASE {name}"));
+        Database { server: self, name }
+    }
+
+    fn run(&self, sql: &str) {
+        let mut psql = Command::new(self.bin.join("psql"));
+        let output = psql.arg(self.url.as_str()).args(["--no-psqlrc", "-qc", sql]).output().expect(MISSING);
+        assert!(output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+impl Database {
+    /// Where the database is.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let mut url = self.server.url.clone();
+        url.set_path(&self.name);
+        url.into()
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        self.server.run(&format!("DROP DATABASE {} WITH (FORCE)", self.name));
+    }
+}
+
+/// The folder with `initdb`: where Debian puts it, or one of the `PATH`.
+fn programs() -> Option<PathBuf> {
+    let versions = Path::new("/usr/lib/postgresql").read_dir().into_iter().flatten().flatten();
+    let debian = versions.map(|version| version.path().join("bin"));
+    let path = env::var_os("PATH").unwrap_or_default();
+    debian.chain(env::split_paths(&path)).find(|folder| folder.join("initdb").exists())
+}
+
+/// A shell of somebody other than root, for whom PostgreSQL does not run; and in a process group of its own, so that
+/// Ctrl-C reaches the tests only.
+fn unprivileged_shell() -> Command {
+    let mut shell = match is_root() {
+        true => Command::new("setpriv"),
+        false => Command::new("sh"),
+    };
+    if is_root() {
+        shell.args(["--reuid=postgres", "--regid=postgres", "--clear-groups", "sh"]);
+    }
+    std::os::unix::process::CommandExt::process_group(&mut shell, 0);
+    shell
+}
+
+fn is_root() -> bool {
+    Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n")
+}

@@ -1,0 +1,147 @@
+use jiff::{SignedDuration, Timestamp};
+use terra_auth_core::{
+    clock::Entropy,
+    connection::Connection,
+    delivery::Delivery,
+    developer::{ApiKeyRecord, Developer},
+    digest::KeyDigest,
+    mobile_token::TokenId,
+    revocation::Revocation,
+    seal::Sealed,
+    widget_session::{SessionRequest, SessionState, WidgetSession},
+};
+use terra_auth_types::{DeliveryId, DevId, Environment, KeyId, SessionId, UserId};
+
+use crate::{CountingEntropy, FixedClock};
+
+/// Makes rows, each of them new.
+#[derive(Debug, Default)]
+pub struct Rows {
+    entropy: CountingEntropy,
+}
+
+impl Rows {
+    /// When everything is made.
+    pub const NOW: Timestamp = FixedClock::START;
+
+    /// An instant some milliseconds after [`Rows::NOW`].
+    #[must_use]
+    pub fn at(ms: i64) -> Timestamp {
+        Self::NOW + SignedDuration::from_millis(ms)
+    }
+
+    /// A dev-id.
+    #[must_use]
+    pub fn dev_id(name: &str) -> DevId {
+        name.parse().unwrap()
+    }
+
+    fn entropy(&self) -> &dyn Entropy {
+        &self.entropy
+    }
+
+    /// A developer with nothing but what must be there.
+    #[must_use]
+    pub fn developer(&self, dev_id: &str) -> Developer {
+        Developer {
+            dev_id: Self::dev_id(dev_id),
+            environment: Environment::Testing,
+            name: "Acme".to_owned(),
+            logo_url: None,
+            accent: None,
+            user_limit: None,
+            providers: None,
+            redirect_allow_list: Vec::new(),
+            destination: None,
+            signing_secret: self.sealed(),
+            created_at: Self::NOW,
+        }
+    }
+
+    /// Something that looks sealed.
+    #[must_use]
+    pub fn sealed(&self) -> Sealed {
+        Sealed(self.entropy().bytes::<40>().to_vec())
+    }
+
+    /// An API key.
+    #[must_use]
+    pub fn api_key(&self, developer: &Developer) -> ApiKeyRecord {
+        ApiKeyRecord {
+            key_id: KeyId(self.entropy().id()),
+            dev_id: developer.dev_id.clone(),
+            name: "first".to_owned(),
+            digest: KeyDigest(self.entropy().bytes()),
+            created_at: Self::NOW,
+            expires_at: None,
+        }
+    }
+
+    /// A user id.
+    #[must_use]
+    pub fn user_id(&self) -> UserId {
+        UserId(self.entropy().id())
+    }
+
+    /// A connection with tokens and without a reference id.
+    #[must_use]
+    pub fn connection(&self, developer: &Developer) -> Connection {
+        Connection {
+            user_id: self.user_id(),
+            dev_id: developer.dev_id.clone(),
+            provider: "FITBIT".parse().unwrap(),
+            account: "account-1".to_owned(),
+            reference_id: None,
+            scopes: None,
+            active: true,
+            created_at: Self::NOW,
+            last_webhook_update: None,
+            grant: Some(self.sealed()),
+        }
+    }
+
+    /// An open session that promises no user and lives for a second.
+    #[must_use]
+    pub fn widget_session(&self, developer: &Developer) -> WidgetSession {
+        WidgetSession {
+            session_id: SessionId(self.entropy().id()),
+            dev_id: developer.dev_id.clone(),
+            secret_digest: self.entropy().bytes(),
+            state: SessionState::Open,
+            request: SessionRequest::default(),
+            user_id: None,
+            created_at: Self::NOW,
+            expires_at: Self::at(1000),
+        }
+    }
+
+    /// A token's id.
+    #[must_use]
+    pub fn token_id(&self) -> TokenId {
+        TokenId(self.entropy().bytes())
+    }
+
+    /// A delivery that is due at once.
+    #[must_use]
+    pub fn delivery(&self, developer: &Developer) -> Delivery {
+        Delivery {
+            delivery_id: DeliveryId(self.entropy().id_at(Self::NOW)),
+            dev_id: developer.dev_id.clone(),
+            kind: "auth".to_owned(),
+            payload: r#"{"type": "auth", "größe": 1}"#.to_owned(),
+            created_at: Self::NOW,
+            attempts: 0,
+            next_attempt_at: Self::NOW,
+        }
+    }
+
+    /// A revocation that is due at once.
+    ///
+    /// # Panics
+    ///
+    /// Never: the connection has tokens.
+    #[must_use]
+    pub fn revocation(&self, developer: &Developer) -> Revocation {
+        Revocation::of(&self.connection(developer), Self::NOW).unwrap()
+    }
+}
