@@ -7,7 +7,8 @@ use reqwest::{RequestBuilder, Response, redirect::Policy};
 use crate::guard::{AddressPolicy, Forbidden, GuardedResolver};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-const TIMEOUT: Duration = Duration::from_secs(10);
+/// The longest call.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(10);
 const IDLE_CONNECTIONS_PER_HOST: usize = 8;
 const USER_AGENT: &str = concat!("terra-auth/", env!("CARGO_PKG_VERSION"));
 

@@ -5,16 +5,21 @@
 
 mod answer;
 mod caller;
+mod courier;
 mod field;
 mod guard;
 mod oauth;
 mod oauth_providers;
+mod observer;
+mod postman;
 mod recipe;
 mod recipes;
 mod revoke;
 
 pub use caller::SetupError;
+pub use courier::{Courier, Handled};
 pub use guard::{AddressPolicy, Forbidden};
 pub use oauth::ClientCredentials;
 pub use oauth_providers::{OAuthProviders, ProvidersError};
+pub use observer::{Attempt, Ending, Failure, Log, Observer};
 pub use recipes::{RecipeError, Recipes};

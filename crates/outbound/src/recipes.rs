@@ -35,6 +35,40 @@ struct File {
 impl Recipes {
     /// Reads recipes: one `[[provider]]` table each. `file_name` is for the error.
     ///
+    /// A provider without a `login` is connected on the device. All that a recipe can say, and what holds if it does not:
+    ///
+    /// ```
+    /// # let text = r#"
+    /// [[provider]]
+    /// provider = "ACME"                                   # its name in requests
+    /// name = "Acme Health"                                # its name for people
+    /// types = ["activity", "body", "daily", "menstruation", "nutrition", "sleep"]
+    ///
+    /// [provider.login]
+    /// authorize_url = "https://acme.example/authorize"
+    /// authorize_params = { access_type = "offline" }      # none
+    /// token_url = "https://acme.example/token"
+    /// client_auth = "basic"                               # or "body"
+    /// pkce = true                                         # true; false for a provider that refuses it
+    /// scopes = ["activity", "sleep"]                      # none: the parameter is left out
+    /// scope_separator = ","                               # a space
+    /// granted_scopes = "scope"                            # "scope": a field of the token answer
+    /// identity = { url = "https://acme.example/me", field = "athlete.id" } # without url: in the token answer
+    /// issuer = "https://acme.example"                     # none: `iss` is not checked
+    ///
+    /// [provider.login.revoke]                             # none: nobody to tell
+    /// url = "https://acme.example/revoke"
+    /// method = "POST"                                     # "POST"; or "GET", "DELETE"
+    /// client_auth = "basic"                               # none: the token alone is enough
+    /// token = "refresh"                                   # "refresh", and "access" where there is none
+    /// sent = { form = "token" }                           # { form = "token" }; or { query = "…" }, "bearer"
+    /// success = [200]                                     # [200]
+    /// gone = [401]                                        # none: statuses of a grant that is gone already
+    /// gone_errors = ["invalid_token"]                     # none: error codes that say the same
+    /// # "#;
+    /// # terra_auth_outbound::Recipes::from_toml(text, "own.toml").unwrap();
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`RecipeError`] for the first thing that is wrong.

@@ -43,7 +43,7 @@ impl Clock for Still {
 
 pub(crate) struct Login {
     pub(crate) sandbox: Sandbox,
-    pub(crate) providers: OAuthProviders,
+    pub(crate) providers: Arc<OAuthProviders>,
     browser: reqwest::Client,
 }
 
@@ -63,7 +63,7 @@ impl Login {
         let sandbox = Sandbox::new(config, Arc::new(|| Still.now()), entropy());
         http::answer(listener, Router::new().nest("/sandbox", sandbox.router()));
         let browser = reqwest::Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
-        Self { sandbox, providers: providers(recipes, "test key+not a secret"), browser }
+        Self { sandbox, providers: Arc::new(providers(recipes, "test key+not a secret")), browser }
     }
 
     /// Logs in as "demo", gives these scopes, and answers where the browser was sent.

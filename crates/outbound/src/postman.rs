@@ -1,0 +1,83 @@
+//! One attempt to deliver: signed, posted, judged.
+
+use std::time::Duration;
+
+use reqwest::{Response, header::CONTENT_TYPE};
+use terra_auth_core::{Auth, delivery::Delivery};
+use terra_auth_webhook::{SIGNATURE_HEADER, SIGNATURE_HEADER_NEW, sign};
+use url::Url;
+
+use crate::{
+    caller::{CallError, Caller},
+    observer::{Ending, Failure},
+};
+
+/// How long a destination may take to answer.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(8);
+
+/// What is read of an answer, so that its connection can be used again.
+const MAX_ANSWER_BYTES: usize = 16 * 1024;
+
+pub(crate) struct Postman {
+    pub(crate) caller: Caller,
+    pub(crate) timeout: Duration,
+}
+
+impl Postman {
+    /// Makes one attempt.
+    pub(crate) async fn attempt(&self, auth: &Auth, delivery: &Delivery) -> Ending {
+        match self.post(auth, delivery).await {
+            Ok(Some(status)) => Ending::Delivered { status },
+            Ok(None) => Ending::Unsent,
+            Err(reason) => Ending::failed(reason, delivery.attempts, auth.clock.now()),
+        }
+    }
+
+    /// The status of an answer that means success; `None` if there is nowhere to post to.
+    async fn post(&self, auth: &Auth, delivery: &Delivery) -> Result<Option<u16>, Failure> {
+        let developer = auth.directory.developer(&delivery.dev_id).ok_or(Failure::UnknownEnvironment)?;
+        let Some(destination) = &developer.destination else { return Ok(None) };
+        let secret = auth.signing_secret(&developer).map_err(Failure::Unsigned)?;
+        // Afresh for each attempt: a receiver refuses a signature that is minutes old.
+        let signature = sign(secret.expose().as_bytes(), auth.clock.now().as_second(), delivery.payload.as_bytes());
+        let response = self.send(destination, delivery, &signature).await?;
+        let status = response.status();
+        drain(response).await;
+        if status.is_success() { Ok(Some(status.as_u16())) } else { Err(Failure::Status(status.as_u16())) }
+    }
+
+    async fn send(&self, destination: &Url, delivery: &Delivery, signature: &str) -> Result<Response, CallError> {
+        let id = delivery.delivery_id.to_string();
+        let request = self
+            .caller
+            .client()
+            .post(destination.clone())
+            .timeout(self.timeout)
+            .header(CONTENT_TYPE, "application/json")
+            .header(SIGNATURE_HEADER, signature)
+            .header(SIGNATURE_HEADER_NEW, signature)
+            .header("terra-reference", &id)
+            .header("x-terra-trace-id", &id)
+            .header("dev-id", delivery.dev_id.as_str())
+            .body(delivery.payload.clone());
+        self.caller.send(request).await
+    }
+}
+
+/// Whatever is left of an answer says nothing more: the status has decided.
+async fn drain(mut response: Response) {
+    let mut read = 0;
+    while let (true, Ok(Some(chunk))) = (read <= MAX_ANSWER_BYTES, response.chunk().await) {
+        read += chunk.len();
+    }
+}
+
+impl From<CallError> for Failure {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Forbidden(forbidden) => Self::Forbidden(forbidden),
+            CallError::Failed(error) if error.is_timeout() => Self::Timeout,
+            error => Self::Unreachable(Box::new(error)),
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! What is never written to a log.
+
+use std::{
+    io,
+    sync::{Arc, Mutex},
+};
+
+use secrecy::ExposeSecret;
+use terra_auth_core::store::Store;
+use terra_auth_outbound::{AddressPolicy, Courier, Log};
+use terra_auth_sandbox::{Face, Fault};
+use terra_auth_store::Sqlite;
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::{
+    login::Login,
+    receiver::{Answer, Receiver},
+    world::World,
+};
+
+#[derive(Clone, Default)]
+struct Page(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Page {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Page {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+#[tokio::test]
+async fn the_log_holds_no_secret_and_nothing_personal_even_at_its_loudest() {
+    let page = Page::default();
+    let loudest = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(page.clone()).finish();
+    let _listening = tracing::subscriber::set_default(loudest);
+
+    let (face, login, receiver) = (&Face::OURA, Login::start().await, Receiver::start().await);
+    let grant = login.grant(face).await;
+    let destination = receiver.url.join("hook?token=hush-hush").unwrap();
+    let world =
+        World::with(Store::new(Sqlite::in_memory().unwrap()), login.providers.clone(), Some(&destination)).await;
+    world.add_revocation(face, &grant.tokens).await;
+    login.sandbox.set_fault(face, Some(Fault::ServerError));
+    let courier = Courier::new(world.auth.clone(), AddressPolicy::AllowPrivate, Arc::new(Log)).unwrap();
+    for status in [200, 500] {
+        receiver.answers(Answer::Status(status));
+        world.add_delivery().await;
+        courier.run_once().await.unwrap();
+    }
+
+    let log = String::from_utf8(page.0.lock().unwrap().clone()).unwrap();
+    for said in ["delivered auth event", "could not deliver auth event", "could not revoke a grant"] {
+        assert!(log.contains(said), "{said}: {log}");
+    }
+    let refresh_token = grant.tokens.refresh_token.unwrap();
+    for unsaid in [
+        grant.tokens.access_token.expose_secret(),
+        refresh_token.expose_secret(),
+        world.environment.signing_secret.expose(),
+        "not a secret",
+        "hush-hush",
+        "reference",
+    ] {
+        assert!(!log.contains(unsaid), "{unsaid}: {log}");
+    }
+}

@@ -1,0 +1,147 @@
+//! A server's insides without its front: one environment, a store, a clock that stands still.
+#![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
+
+use std::sync::{Arc, Mutex};
+
+use jiff::SignedDuration;
+use terra_auth_core::{
+    Auth, Parts,
+    causes::Causes,
+    clock::{Clock, Entropy},
+    delivery::Delivery,
+    developer::{IssuedCredentials, NewDeveloper},
+    directory::Directory,
+    provider::{Providers, Tokens},
+    revocation::Revocation,
+    seal::{KeyRing, MasterKey, Place},
+    store::Store,
+};
+use terra_auth_outbound::{AddressPolicy, Attempt, Courier, Ending, Observer, Recipes};
+use terra_auth_sandbox::Face;
+use terra_auth_store::Sqlite;
+use terra_auth_testkit::{CountingEntropy, FixedClock, Verbs};
+use terra_auth_types::{DeliveryId, Environment, UserId};
+use tokio::sync::Notify;
+use url::Url;
+use zeroize::Zeroizing;
+
+use crate::login;
+
+pub(crate) struct World {
+    pub(crate) auth: Auth,
+    pub(crate) clock: Arc<FixedClock>,
+    pub(crate) environment: IssuedCredentials,
+    pub(crate) seen: Arc<Seen>,
+}
+
+/// What the observer was told, one line for each attempt.
+#[derive(Default)]
+pub(crate) struct Seen(Mutex<Vec<String>>);
+
+impl World {
+    pub(crate) async fn start(destination: Option<&Url>) -> Self {
+        let recipes = Recipes::sandbox(&"http://127.0.0.1:9/sandbox".parse().unwrap()).unwrap();
+        let providers = Arc::new(login::providers(recipes, "test-key-not-a-secret"));
+        Self::with(Store::new(Sqlite::in_memory().unwrap()), providers, destination).await
+    }
+
+    pub(crate) async fn with(store: Store, providers: Arc<dyn Providers>, destination: Option<&Url>) -> Self {
+        let clock = Arc::new(FixedClock::default());
+        let auth = auth(store, Arc::clone(&clock), providers);
+        let new = NewDeveloper {
+            environment: Environment::Testing,
+            name: "Acme".to_owned(),
+            destination: destination.cloned(),
+        };
+        let environment = auth.create_developer(new).await.unwrap();
+        Self { auth, clock, environment, seen: Arc::default() }
+    }
+
+    /// The same store under another server, after a restart.
+    pub(crate) async fn restarted(&self) -> Self {
+        let auth = auth(self.auth.store.clone(), Arc::clone(&self.clock), Arc::clone(&self.auth.providers));
+        auth.reload().await.unwrap();
+        let (clock, environment) = (Arc::clone(&self.clock), self.environment.clone());
+        Self { auth, clock, environment, seen: Arc::default() }
+    }
+
+    pub(crate) fn courier(&self, policy: AddressPolicy) -> Courier {
+        Courier::new(self.auth.clone(), policy, Arc::clone(&self.seen) as Arc<dyn Observer>).unwrap()
+    }
+
+    pub(crate) fn pass(&self, seconds: i64) {
+        self.clock.advance(SignedDuration::from_secs(seconds));
+    }
+
+    pub(crate) fn now(&self) -> i64 {
+        self.clock.now().as_second()
+    }
+
+    /// Adds an event whose JSON would change if it were written anew.
+    pub(crate) async fn add_delivery(&self) -> Delivery {
+        let now = self.clock.now();
+        let delivery = Delivery {
+            delivery_id: DeliveryId(self.entropy().id_at(now)),
+            dev_id: self.environment.dev_id.clone(),
+            kind: "auth".to_owned(),
+            payload: r#"{"type" : "auth", "reference_id":"ünïcode-reference","é":1.0}"#.to_owned(),
+            created_at: now,
+            attempts: 0,
+            next_attempt_at: now,
+        };
+        self.auth.store.add_delivery(&delivery).await.unwrap();
+        delivery
+    }
+
+    pub(crate) async fn add_revocation(&self, face: &Face, tokens: &Tokens) {
+        let user_id = UserId(self.entropy().id());
+        let (dev_id, row) = (self.environment.dev_id.clone(), user_id.to_string());
+        let place = Place { dev_id: dev_id.as_str(), row: &row, column: "grant" };
+        let revocation = Revocation {
+            user_id,
+            provider: login::provider(face),
+            grant: self.auth.keys.seal(self.entropy(), place, &tokens.to_json()),
+            created_at: self.clock.now(),
+            attempts: 0,
+            next_attempt_at: self.clock.now(),
+            dev_id,
+        };
+        self.auth.store.add_revocation(&revocation).await.unwrap();
+    }
+
+    fn entropy(&self) -> &dyn Entropy {
+        self.auth.entropy.as_ref()
+    }
+}
+
+fn auth(store: Store, clock: Arc<FixedClock>, providers: Arc<dyn Providers>) -> Auth {
+    Auth::new(Parts {
+        store,
+        clock,
+        entropy: Arc::new(CountingEntropy::default()),
+        keys: KeyRing::new(&MasterKey(Zeroizing::new([7; 32]))),
+        directory: Directory::default(),
+        providers,
+        widget_url: "https://widget.example".parse().unwrap(),
+        outbox: Notify::new(),
+    })
+}
+
+impl Seen {
+    /// Everything since the last look.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+impl Observer for Seen {
+    fn attempted(&self, attempt: &Attempt<'_>) {
+        let line = match attempt.ending {
+            Ending::Unsent => "unsent".to_owned(),
+            Ending::Delivered { status } => format!("delivered: {status}"),
+            Ending::Failed { reason, .. } => format!("failed: {}", Causes(reason)),
+            Ending::GaveUp { reason } => format!("gave up: {}", Causes(reason)),
+        };
+        self.0.lock().unwrap().push(line);
+    }
+}
