@@ -1,0 +1,68 @@
+use std::collections::BTreeSet;
+
+use axum::body::Body;
+use http::Request;
+
+use crate::support::TestApp;
+
+/// What the published contract has and this server answers, written down from `docs/compatibility.md`.
+const PUBLISHED: [(&str, &str); 14] = [
+    ("delete", "/v2/auth/deauthenticateUser"),
+    ("get", "/v2/integrations"),
+    ("get", "/v2/integrations/detailed"),
+    ("get", "/v2/subscriptions"),
+    ("get", "/v2/userInfo"),
+    ("post", "/api/widget/session"),
+    ("post", "/auth/developer"),
+    ("post", "/auth/user"),
+    ("post", "/v2/auth/authenticateSDKUser"),
+    ("post", "/v2/auth/authenticateUser"),
+    ("post", "/v2/auth/generateAuthToken"),
+    ("post", "/v2/auth/generateWidgetSession"),
+    ("post", "/v2/auth/tokens"),
+    ("post", "/v2/bulkUserInfo"),
+];
+
+fn document() -> serde_json::Value {
+    serde_json::to_value(terra_auth_server::openapi()).unwrap()
+}
+
+#[test]
+fn the_committed_document_is_the_one_the_routes_make() {
+    let committed = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json")).unwrap();
+    let made = format!("{}\n", serde_json::to_string_pretty(&terra_auth_server::openapi()).unwrap());
+    assert!(committed == made, "openapi.json is out of date: run `cargo xtask openapi`");
+}
+
+#[test]
+fn the_document_has_every_published_operation_and_no_other() {
+    let document = document();
+    let paths = document["paths"].as_object().unwrap();
+    let made: BTreeSet<(String, String)> = paths
+        .iter()
+        .flat_map(|(path, item)| item.as_object().unwrap().keys().map(|method| (method.clone(), path.clone())))
+        .collect();
+    let published: BTreeSet<_> =
+        PUBLISHED.iter().map(|(method, path)| ((*method).to_owned(), (*path).to_owned())).collect();
+    assert_eq!(made, published);
+}
+
+#[tokio::test]
+async fn every_documented_operation_is_answered() {
+    let app = TestApp::start().await;
+    for (method, path) in PUBLISHED {
+        let request = Request::builder().method(method.to_ascii_uppercase().as_str()).uri(path);
+        let answer = app.send(request.body(Body::empty()).unwrap()).await;
+        assert!(answer.status != 404 && answer.status != 405, "{method} {path}: {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_docs_page_loads_nothing_from_elsewhere() {
+    let app = TestApp::start().await;
+    let page = app.send(Request::get("/docs/").body(Body::empty()).unwrap()).await;
+    assert_eq!(page.status, 200);
+    assert!(!page.text.contains("https://") && !page.text.contains("//cdn"), "{}", page.text);
+    let document = app.send(Request::get("/openapi.json").body(Body::empty()).unwrap()).await;
+    assert_eq!(document.json()["info"]["title"], "terra-auth");
+}

@@ -1,0 +1,120 @@
+//! Each route with no credentials, with another environment's, with a malformed and an oversized body.
+
+use axum::body::Body;
+use http::{Request, StatusCode};
+
+use crate::support::{Answer, TestApp};
+
+/// Every operation that needs keys: method, path.
+const WITH_KEYS: [(&str, &str); 11] = [
+    ("POST", "/auth/authenticateUser?resource=FITBIT"),
+    ("POST", "/auth/generateWidgetSession"),
+    ("POST", "/auth/generateAuthToken"),
+    ("POST", "/auth/tokens"),
+    ("DELETE", "/auth/deauthenticateUser?user_id=00000000-0000-4000-8000-000000000000"),
+    ("GET", "/userInfo?reference_id=a"),
+    ("POST", "/bulkUserInfo"),
+    ("GET", "/subscriptions"),
+    ("GET", "/subscriptions?page=0"),
+    ("GET", "/userInfo"),
+    ("DELETE", "/auth/deauthenticateUser"),
+];
+
+const WITH_BODY: [&str; 6] = [
+    "/v2/auth/authenticateUser?resource=FITBIT",
+    "/v2/auth/generateWidgetSession",
+    "/v2/bulkUserInfo",
+    "/api/widget/session",
+    "/widget/session",
+    "/widget/api/session",
+];
+
+fn checked(answer: &Answer) {
+    assert_eq!(answer.header("x-terra-trace-id").len(), 32, "{answer:?}");
+    assert_eq!(answer.header("terra-reference"), answer.header("x-terra-trace-id"));
+}
+
+#[tokio::test]
+async fn every_route_refuses_callers_without_keys() {
+    let app = TestApp::start().await;
+    for (method, path) in WITH_KEYS {
+        for prefix in ["/v2", "/api/v2"] {
+            let request = Request::builder().method(method).uri(format!("{prefix}{path}"));
+            let answer = app.send(request.body(Body::empty()).unwrap()).await;
+            checked(&answer);
+            assert_eq!(answer.problem(), (401, "dev-id or x-api-key headers are missing".to_owned()), "{path}");
+            assert_eq!(answer.json()["instance"], format!("{prefix}{path}"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_route_refuses_halves_of_different_environments() {
+    let app = TestApp::start().await;
+    let other = app.another().await;
+    let pairs = [
+        (app.keys.dev_id.as_str(), other.api_key.expose()),
+        (other.dev_id.as_str(), app.keys.api_key.expose()),
+        (app.keys.dev_id.as_str(), "wrong"),
+        ("nobody", app.keys.api_key.expose()),
+    ];
+    for (method, path) in WITH_KEYS {
+        for (dev_id, api_key) in pairs {
+            let request = Request::builder().method(method).uri(format!("/v2{path}"));
+            let request = request.header("dev-id", dev_id).header("x-api-key", api_key);
+            let answer = app.send(request.body(Body::empty()).unwrap()).await;
+            assert_eq!(answer.problem().0, 401, "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn malformed_bodies_are_told_so() {
+    let app = TestApp::start().await;
+    for path in WITH_BODY {
+        for body in ["{", "[1,", "\"text\"", "\u{0}", "{} {}"] {
+            let request = app.request("POST", path).header("content-type", "application/json");
+            let answer = app.send(request.body(Body::from(body)).unwrap()).await;
+            checked(&answer);
+            assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path} {body}");
+            assert!(!answer.json()["message"].as_str().unwrap().is_empty());
+        }
+        let request = app.request("POST", path).header("content-type", "text/plain");
+        let answer = app.send(request.body(Body::from("{}")).unwrap()).await;
+        assert!(answer.json()["message"].as_str().unwrap().contains("Content-Type: application/json"), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn oversized_bodies_are_cut_off() {
+    let app = TestApp::start().await;
+    for path in WITH_BODY {
+        let request = app.request("POST", path).header("content-type", "application/json");
+        let answer = app.send(request.body(Body::from(vec![b' '; (1 << 20) + 1])).unwrap()).await;
+        checked(&answer);
+        assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn unknown_paths_and_methods_are_problems_too() {
+    let app = TestApp::start().await;
+    for path in ["/", "/v2", "/v2/nothing", "/v2/userInfo/", "/v3/userInfo", "/v2/activity?user_id=1"] {
+        let answer = app.get(path).await;
+        checked(&answer);
+        assert_eq!(answer.problem().0, 404, "{path}");
+    }
+    let answer = app.delete("/v2/userInfo").await;
+    assert_eq!(answer.problem().0, 405);
+    assert!(answer.header("allow").contains("GET"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn health_needs_no_keys() {
+    let app = TestApp::start().await;
+    for path in ["/healthz", "/readyz"] {
+        let answer = app.send(Request::get(path).body(Body::empty()).unwrap()).await;
+        checked(&answer);
+        assert_eq!((answer.status.as_u16(), answer.text.as_str()), (200, r#"{"status":"ok"}"#));
+    }
+}

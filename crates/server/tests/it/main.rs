@@ -1,0 +1,9 @@
+//! The rules, tested through HTTP: the real router, store, provider and clock-driven courier of one environment.
+
+mod docs;
+mod every_route;
+mod mobile_token;
+mod support;
+mod user;
+mod widget_page;
+mod widget_session;

@@ -1,0 +1,270 @@
+//! One environment of a whole server; time stands still at 2030-01-01 and every run draws the same random bytes.
+
+use std::sync::Arc;
+
+use axum::{Router, body::Body};
+use http::{HeaderMap, Request, StatusCode, header};
+use http_body_util::BodyExt as _;
+use serde_json::Value;
+use terra_auth_core::{
+    Auth, Parts,
+    clock::{Clock as _, Entropy as _},
+    delivery::Delivery,
+    developer::{Developer, IssuedCredentials, NewDeveloper},
+    directory::Directory,
+    seal::{KeyRing, MasterKey},
+    store::Store,
+};
+use terra_auth_outbound::{AddressPolicy, ClientCredentials, OAuthProviders, Recipes};
+use terra_auth_sandbox::{Sandbox, SandboxConfig};
+use terra_auth_testkit::{CountingEntropy, Database, FixedClock, Postgres};
+use terra_auth_types::Environment;
+use tokio::{net::TcpListener, sync::Notify};
+use tower::ServiceExt as _;
+use url::Url;
+
+pub(crate) struct TestApp {
+    pub(crate) auth: Auth,
+    pub(crate) clock: Arc<FixedClock>,
+    pub(crate) sandbox: Sandbox,
+    pub(crate) keys: IssuedCredentials,
+    router: Router,
+    _database: Option<Database>,
+}
+
+/// A whole answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("not JSON: {self:?}"))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    pub(crate) fn location(&self) -> Url {
+        self.header("location").parse().unwrap_or_else(|_| panic!("no redirect: {self:?}"))
+    }
+
+    /// Status and problem, to be compared as a whole.
+    pub(crate) fn problem(&self) -> (u16, String) {
+        assert_eq!(self.header("content-type"), "application/problem+json", "{self:?}");
+        let problem = self.json();
+        assert_eq!((&problem["message"], &problem["status"]), (&problem["detail"], &Value::from("error")));
+        assert!(problem["title"].is_string() && problem["instance"].is_string(), "{problem}");
+        (self.status.as_u16(), problem["detail"].as_str().unwrap().to_owned())
+    }
+}
+
+pub(crate) const WIDGET: &str = "http://localhost:8787";
+
+impl TestApp {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(Environment::Testing).await
+    }
+
+    pub(crate) async fn start_with(environment: Environment) -> Self {
+        let clock = Arc::new(FixedClock::default());
+        let entropy = Arc::new(CountingEntropy::default());
+        let (listener, base) = free_port().await;
+        let client = ClientCredentials { client_id: "tests".to_owned(), client_secret: "not-a-secret".into() };
+        let recipes = Recipes::sandbox(&base).unwrap();
+        let of = |_: &_| Some(client.clone());
+        let providers = OAuthProviders::new(recipes, of, AddressPolicy::AllowPrivate, clock.clone()).unwrap();
+        let (store, database) = fresh_store().await;
+        let auth = Auth::new(Parts {
+            store,
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+            keys: KeyRing::new(&MasterKey([7; 32].into())),
+            directory: Directory::default(),
+            providers: Arc::new(providers),
+            widget_url: WIDGET.parse().unwrap(),
+            outbox: Notify::new(),
+        });
+        let sandbox = sandbox(&auth, base, &client, &clock, &entropy);
+        tokio::spawn(axum::serve(listener, Router::new().nest("/sandbox", sandbox.router())).into_future());
+        let new = NewDeveloper { environment, name: "Acme".to_owned(), destination: None };
+        let keys = auth.create_developer(new).await.unwrap();
+        let router = terra_auth_server::router(auth.clone());
+        Self { auth, clock, sandbox, keys, router, _database: database }
+    }
+
+    /// Another environment on the same server.
+    pub(crate) async fn another(&self) -> IssuedCredentials {
+        let new = NewDeveloper { environment: Environment::Staging, name: "Other".to_owned(), destination: None };
+        self.auth.create_developer(new).await.unwrap()
+    }
+
+    pub(crate) fn developer(&self) -> Developer {
+        Developer::clone(&self.auth.directory.developer(&self.keys.dev_id).unwrap())
+    }
+
+    pub(crate) async fn change(&self, change: impl FnOnce(&mut Developer)) {
+        let mut developer = self.developer();
+        change(&mut developer);
+        self.auth.update_developer(developer).await.unwrap();
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let (parts, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
+        let text = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
+        Answer { status: parts.status, headers: parts.headers, text }
+    }
+
+    pub(crate) fn request(&self, method: &str, path: &str) -> http::request::Builder {
+        let keys = &self.keys;
+        let request = Request::builder().method(method).uri(path);
+        request.header("dev-id", keys.dev_id.as_str()).header("x-api-key", keys.api_key.expose())
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(self.request("GET", path).body(Body::empty()).unwrap()).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        self.send(self.request("DELETE", path).body(Body::empty()).unwrap()).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+        let request = self.request("POST", path).header(header::CONTENT_TYPE, "application/json");
+        self.send(request.body(Body::from(body.to_string())).unwrap()).await
+    }
+
+    pub(crate) async fn post_nothing(&self, path: &str) -> Answer {
+        self.send(self.request("POST", path).body(Body::empty()).unwrap()).await
+    }
+
+    /// A widget session's page, below the widget's URL.
+    pub(crate) async fn session(&self, body: Value) -> String {
+        let answer = self.post("/v2/auth/generateWidgetSession", body).await;
+        path_of(&answer.json()["url"].as_str().unwrap_or_else(|| panic!("{answer:?}")).parse().unwrap())
+    }
+
+    /// A page as a browser asks for it: without keys, with cookies.
+    pub(crate) async fn page(&self, path: &str, cookies: &[String]) -> Answer {
+        let request = Request::builder().uri(path).header(header::COOKIE, cookies.join("; "));
+        self.send(request.body(Body::empty()).unwrap()).await
+    }
+
+    /// Goes to a provider and says yes or no there; gives back the way back and the cookie.
+    pub(crate) async fn at_provider(&self, connect: &str, account: &str, decision: Decision) -> (String, Vec<String>) {
+        let departure = self.page(connect, &[]).await;
+        assert_eq!(departure.status, 303, "{departure:?}");
+        let cookie = departure.header("set-cookie").split(';').next().unwrap().to_owned();
+        let back = sandbox_login(&departure.location(), account, decision).await;
+        (path_of(&back), vec![cookie])
+    }
+
+    /// A whole connection; answers with its user id.
+    pub(crate) async fn connected_user(&self, provider: &str, reference_id: &str) -> String {
+        self.connected_account(provider, reference_id, "demo").await
+    }
+
+    pub(crate) async fn connected_account(&self, provider: &str, reference_id: &str, account: &str) -> String {
+        let session = self.session(serde_json::json!({"providers": provider, "reference_id": reference_id})).await;
+        let (back, cookies) = self.at_provider(&session, account, Decision::Approve).await;
+        let end = self.page(&back, &cookies).await;
+        assert_eq!(end.status, 303, "{end:?}");
+        query(&end.location(), "user_id").unwrap()
+    }
+
+    /// The events so far, oldest first, as receivers see them.
+    pub(crate) async fn events(&self) -> Vec<Value> {
+        let mut deliveries: Vec<Delivery> = self.auth.deliveries(&self.keys.dev_id, 100).await.unwrap();
+        deliveries.reverse();
+        deliveries.iter().map(|delivery| serde_json::from_str(&delivery.payload).unwrap()).collect()
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum Decision {
+    Approve,
+    Deny,
+    Without(&'static str),
+}
+
+pub(crate) fn query(url: &Url, name: &str) -> Option<String> {
+    url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+}
+
+pub(crate) fn path_of(url: &Url) -> String {
+    url[url::Position::BeforePath..].to_owned()
+}
+
+/// SQLite in memory, or, with `TERRA_AUTH_TEST_STORE=postgres`, a new database of a private PostgreSQL.
+async fn fresh_store() -> (Store, Option<Database>) {
+    let database = match std::env::var("TERRA_AUTH_TEST_STORE").as_deref() {
+        Ok("postgres") => Some(Postgres::start().database()),
+        Ok(other) => panic!("TERRA_AUTH_TEST_STORE is {other}, not postgres"),
+        Err(_) => None,
+    };
+    let url = database.as_ref().map_or("sqlite::memory:".to_owned(), Database::url);
+    (terra_auth_store::open(&url.into()).await.unwrap(), database)
+}
+
+async fn free_port() -> (TcpListener, Url) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}/sandbox", listener.local_addr().unwrap()).parse().unwrap();
+    (listener, base)
+}
+
+fn sandbox(
+    auth: &Auth,
+    base_url: Url,
+    client: &ClientCredentials,
+    clock: &Arc<FixedClock>,
+    entropy: &Arc<CountingEntropy>,
+) -> Sandbox {
+    let config = SandboxConfig {
+        base_url,
+        app_name: "Acme".to_owned(),
+        client_id: client.client_id.clone(),
+        client_secret: client.client_secret.clone(),
+        redirect_uris: auth.providers.list().iter().map(|info| auth.redirect_uri(&info.provider)).collect(),
+        access_token_ttl: std::time::Duration::from_secs(28800),
+        code_ttl: std::time::Duration::from_secs(600),
+    };
+    let (clock, entropy) = (clock.clone(), entropy.clone());
+    Sandbox::new(config, Arc::new(move || clock.now()), Arc::new(move |bytes| entropy.fill(bytes)))
+}
+
+/// Signs in at the sandbox and answers its consent page, over HTTP.
+async fn sandbox_login(authorize: &Url, account: &str, decision: Decision) -> Url {
+    let (_, page) = http(authorize, "GET", &[]).await;
+    let login = [("handle", fields(&page, "handle").remove(0)), ("account", account.to_owned())];
+    let (_, page) = http(&authorize.join("login").unwrap(), "POST", &login).await;
+    let mut consent = vec![("handle", fields(&page, "handle").remove(0))];
+    consent.push(("decision", if matches!(decision, Decision::Deny) { "deny" } else { "approve" }.to_owned()));
+    let dropped = if let Decision::Without(scope) = decision { scope } else { "" };
+    consent.extend(fields(&page, "scope").into_iter().filter(|scope| scope != dropped).map(|scope| ("scope", scope)));
+    let (location, page) = http(&authorize.join("consent").unwrap(), "POST", &consent).await;
+    location.unwrap_or_else(|| panic!("not sent back: {page}"))
+}
+
+async fn http(url: &Url, method: &str, form: &[(&str, String)]) -> (Option<Url>, String) {
+    let stream = tokio::net::TcpStream::connect(url.authority()).await.unwrap();
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(hyper_util::rt::TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+    let request = Request::builder().method(method).uri(&url[url::Position::BeforePath..]);
+    let request = request.header("host", url.authority()).header("content-type", "application/x-www-form-urlencoded");
+    let (parts, body) = sender.send_request(request.body(body).unwrap()).await.unwrap().into_parts();
+    let text = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
+    (parts.headers.get("location").map(|location| location.to_str().unwrap().parse().unwrap()), text)
+}
+
+fn fields(html: &str, name: &str) -> Vec<String> {
+    let wanted = format!("name=\"{name}\"");
+    let inputs = html.split("<input").skip(1).map(|rest| rest.split('>').next().unwrap());
+    let values = inputs.filter(|input| input.contains(&wanted)).map(|input| input.split("value=\"").nth(1).unwrap());
+    values.map(|rest| rest.split('"').next().unwrap().replace("&#38;", "&")).collect()
+}
