@@ -47,6 +47,26 @@ async fn the_bell_wakes_the_courier() {
 }
 
 #[tokio::test]
+async fn the_courier_wakes_when_a_retry_falls_due() {
+    let receiver = Receiver::start().await;
+    receiver.answers(Answer::Status(500));
+    let world = World::start(Some(&receiver.url)).await;
+    world.add_delivery().await;
+    let courier = world.courier(AddressPolicy::AllowPrivate);
+    courier.run_once().await.unwrap();
+    receiver.arrival().await;
+
+    world.clock.advance(SignedDuration::from_millis(29_800));
+    let passing = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        world.pass(1);
+        receiver.arrival().await;
+    };
+    timeout(PATIENCE, courier.run(passing)).await.unwrap();
+    assert_eq!(world.seen.lines().len(), 2);
+}
+
+#[tokio::test]
 async fn an_attempt_under_way_is_finished_before_the_courier_stops() {
     let receiver = Receiver::start().await;
     receiver.answers(Answer::After(Duration::from_millis(200)));
@@ -150,7 +170,7 @@ async fn a_store_that_fails_for_a_while_is_waited_for() {
     world.add_delivery().await;
     let courier = world.courier(AddressPolicy::AllowPrivate);
 
-    failures.store(1, Ordering::Relaxed);
+    failures.store(3, Ordering::Relaxed);
     timeout(PATIENCE, courier.run(receiver.arrival())).await.unwrap();
     assert_eq!((failures.load(Ordering::Relaxed), world.seen.lines()), (0, vec!["delivered: 200".to_owned()]));
 }
