@@ -13,6 +13,7 @@ use crate::{
     app::App,
     command::Command,
     failure::{self, Advice, Kind},
+    logging,
     ui::{Output, Ui},
 };
 
@@ -53,7 +54,7 @@ impl Cli {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         let Global { env, output, reveal, verbose } = self.global;
         if verbose {
-            crate::logging::start();
+            logging::start(output);
         }
         let ui = Ui { output, reveal };
         let environment = match env {
@@ -78,7 +79,8 @@ pub(crate) fn refused(error: &clap::Error) -> ExitCode {
     let shows = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
     if asked_for_json && !shows {
         let text = error.render().to_string();
-        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        let message = text.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");
+        let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
         return failure::report(&Advice::new(Kind::Misused, message, "see --help").into(), Output::Json);
     }
     // A closed pipe is no reason to complain.

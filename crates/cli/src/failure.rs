@@ -19,7 +19,7 @@ pub(crate) enum Kind {
     TooMany = 6,
     NotConfirmed = 7,
     NoCredentials = 8,
-    NotGenuine = 9,
+    NotVerified = 9,
 }
 
 impl Kind {
@@ -32,7 +32,7 @@ impl Kind {
         Self::TooMany,
         Self::NotConfirmed,
         Self::NoCredentials,
-        Self::NotGenuine,
+        Self::NotVerified,
     ];
 
     pub(crate) const fn meaning(self) -> &'static str {
@@ -45,7 +45,7 @@ impl Kind {
             Self::TooMany => "too many requests, or no room for more users",
             Self::NotConfirmed => "not confirmed: declined, or no terminal to ask on and no --yes",
             Self::NoCredentials => "no usable keys in the credential file or the process environment",
-            Self::NotGenuine => "the webhook's signature is not genuine",
+            Self::NotVerified => "the webhook's signature is wrong, too old or unreadable",
         }
     }
 
@@ -60,7 +60,7 @@ impl Kind {
             Self::TooMany => "too_many",
             Self::NotConfirmed => "not_confirmed",
             Self::NoCredentials => "no_credentials",
-            Self::NotGenuine => "not_genuine",
+            Self::NotVerified => "not_verified",
         }
     }
 

@@ -1,6 +1,6 @@
 //! How results and remarks are written: data to standard output, everything else to standard error.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
 
 use anstyle::AnsiColor;
 use clap::ValueEnum;
@@ -64,17 +64,26 @@ impl Ui {
     }
 }
 
-/// Rows under a header, fitted to the terminal; a pipe gets every row on one line.
+/// Rows under a header. A row stays on one line, so that an id or a URL in it can be copied and searched for.
 pub(crate) fn table<const N: usize>(header: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
     let mut table = Table::new();
-    let arrangement =
-        if io::stdout().is_terminal() { ContentArrangement::Dynamic } else { ContentArrangement::Disabled };
-    table.load_style(presets::NOTHING).set_content_arrangement(arrangement);
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(header).add_rows(rows);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
     table.trim_fmt()
 }
 
 /// Text from elsewhere without the control characters that could command a terminal.
 pub(crate) fn shown(text: &str) -> String {
-    text.replace(|c: char| c.is_control() && c != '\n', "\u{fffd}")
+    text.replace(|c: char| c.is_control(), "\u{fffd}")
+}
+
+pub(crate) fn yes_or_no(flag: Option<bool>) -> &'static str {
+    match flag {
+        Some(true) => "yes",
+        Some(false) => "no",
+        None => "–",
+    }
 }

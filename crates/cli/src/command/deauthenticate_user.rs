@@ -57,7 +57,11 @@ fn lost(app: &App, user: &TerraUser) -> String {
     let whose =
         reference_id.as_deref().map_or_else(|| "nobody in particular".to_owned(), |id| format!("“{}”", shown(id)));
     let since = created_at.map(|at| format!(" since {}", day(at))).unwrap_or_default();
-    format!("{user_id} in {} is {provider} of {whose}, connected{since}.", app.environment)
+    let environment = app.environment;
+    format!(
+        "{user_id} in {environment}: {provider} of {whose}, connected{since}.\n\
+         Its data is deleted and the access at {provider} revoked; whoever it is must log in there again."
+    )
 }
 
 fn not_asked() -> Advice {

@@ -3,7 +3,7 @@ use terra_auth::Integration;
 
 use crate::{
     app::{self, App},
-    ui::{shown, table},
+    ui::{shown, table, yes_or_no},
 };
 
 /// List the providers of the environment, in the order of the widget
@@ -14,7 +14,7 @@ use crate::{
     "terra-auth list-integrations --output json | jq -r '.[] | select(.types.sleep) | .name'",
 ])]
 pub(crate) struct Args {
-    /// Only the names that `--providers` of `generate-widget-session` takes, one a line
+    /// Only the names of the enabled ones, as `--providers` of `generate-widget-session` takes them, one a line
     #[arg(long)]
     providers_only: bool,
 }
@@ -24,8 +24,9 @@ impl Args {
         let client = app.client()?;
         let integrations = app::wait(client.list_integrations())?.context("could not list the integrations")?;
         if self.providers_only {
-            let names: Vec<&str> = integrations.iter().map(|integration| &*integration.resource).collect();
-            return app.ui.result(|| shown(&names.join("\n")), &names);
+            let enabled = integrations.iter().filter(|integration| integration.enabled);
+            let names: Vec<&str> = enabled.map(|integration| &*integration.resource).collect();
+            return app.ui.result(|| names.iter().copied().map(shown).collect::<Vec<_>>().join("\n"), &names);
         }
         app.ui.result(|| rows(&integrations), &integrations)
     }
@@ -33,8 +34,9 @@ impl Args {
 
 fn rows(integrations: &[Integration]) -> String {
     let row = |integration: &Integration| {
-        let Integration { name, resource, logo_url, .. } = integration;
-        [name.clone(), resource.clone(), logo_url.clone().unwrap_or_default()]
+        let Integration { name, resource, logo_url, enabled, .. } = integration;
+        let logo_url = shown(logo_url.as_deref().unwrap_or_default());
+        [shown(name), shown(resource), logo_url, yes_or_no(Some(*enabled)).to_owned()]
     };
-    table(["name", "resource", "logo_url"], integrations.iter().map(row))
+    table(["name", "resource", "logo_url", "enabled"], integrations.iter().map(row))
 }

@@ -1,10 +1,11 @@
-use std::{collections::BTreeMap, path::Path, path::PathBuf};
+use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use clap::ValueHint;
 use serde_json::json;
 use terra_auth::{
     Client, Credentials, CredentialsError, DevId, Environment,
-    credentials::{API_KEY, DEV_ID, SIGNING_SECRET},
+    credentials::{API_KEY, DEV_ID, ENV, SIGNING_SECRET},
 };
 
 use crate::{
@@ -13,6 +14,8 @@ use crate::{
     credential_file::CredentialFile,
     failure::{Advice, Kind},
 };
+
+use values::Values;
 
 mod values;
 
@@ -25,8 +28,8 @@ mod values;
 #[derive(clap::Args)]
 #[command(after_help = examples![
     "terra-auth setup-environment",
-    "terra-auth setup-environment --env production --dev-id acme-production-0000000000 --api-key-file key.txt",
-    "vault read -field=key secret/terra | terra-auth setup-environment --dev-id acme-testing-0000000000 --api-key-stdin",
+    "terra-auth setup-environment --env production --dev-id acme-production-0 --api-key-file key.txt",
+    "pass terra/testing | terra-auth setup-environment --dev-id acme-testing-0 --api-key-stdin",
     "terra-auth setup-environment --api-url http://127.0.0.1:8080/v2 --no-verify",
 ])]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
@@ -63,9 +66,6 @@ pub(crate) struct Args {
     yes: bool,
 }
 
-/// What to write, by the name of its variable.
-type Values = BTreeMap<&'static str, String>;
-
 impl Args {
     pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
         let mut file = CredentialFile::open(app.environment)?;
@@ -74,18 +74,20 @@ impl Args {
         self.may_replace(&file, &values)?;
         let providers = if self.no_verify { None } else { Some(verify(app, &credentials)?) };
         warn_of_what_stays(app, &file, &values)?;
-        for (key, value) in &values {
+        for (key, value) in &values.0 {
             file.entries.set(key, value);
         }
         if file.write()? {
             app.ui.note("Added .env.terra.* to .gitignore")?;
         }
+        let read_back = Credentials::load_from(app.environment, Path::new(""), &|_| None);
+        read_back.with_context(|| format!("wrote {}, but it cannot be used", file.name))?;
         report(app, &file, &credentials, providers)
     }
 
     fn may_replace(&self, file: &CredentialFile, values: &Values) -> anyhow::Result<()> {
-        let differs = |(key, value): &(&&str, &String)| file.held(key).is_some_and(|held| held != **value);
-        let replaced: Vec<&str> = values.iter().filter(differs).map(|(key, _)| *key).collect();
+        let differs = |(key, value): &&(&str, String)| file.held(key).is_some_and(|held| held != value);
+        let replaced: Vec<&str> = values.0.iter().filter(differs).map(|(key, _)| *key).collect();
         if replaced.is_empty() || self.yes {
             return Ok(());
         }
@@ -100,7 +102,7 @@ impl Args {
 
 /// The credentials that the file will hold, checked by the client's own rules.
 fn credentials(environment: Environment, file: &CredentialFile, values: &Values) -> anyhow::Result<Credentials> {
-    let held = |key: &str| values.get(key).cloned().or_else(|| file.held(key).map(str::to_owned));
+    let held = |key: &str| values.get(key).or_else(|| file.held(key).filter(|_| key != ENV)).map(str::to_owned);
     let refused = |error| match error {
         CredentialsError::Invalid { key, problem, .. } => {
             Advice::new(Kind::Misused, format!("{key} {problem}"), "give another value; see --help").into()
@@ -132,17 +134,16 @@ fn verify(app: &App, credentials: &Credentials) -> anyhow::Result<usize> {
 }
 
 fn warn_of_what_stays(app: &App, file: &CredentialFile, values: &Values) -> anyhow::Result<()> {
-    let another_account = file.held(DEV_ID).is_some_and(|held| values.get(DEV_ID).is_some_and(|new| new != held));
-    if another_account && file.held(SIGNING_SECRET).is_some() && !values.contains_key(SIGNING_SECRET) {
+    let another_account = file.held(DEV_ID).is_some_and(|held| values.get(DEV_ID) != Some(held));
+    if another_account && file.held(SIGNING_SECRET).is_some() && values.get(SIGNING_SECRET).is_none() {
         let name = &file.name;
         app.ui.warn(&format!(
             "the {SIGNING_SECRET} in {name} is the former dev-id's; replace it with --signing-secret-file"
         ))?;
     }
-    let set: Vec<&str> = [DEV_ID, API_KEY].into_iter().filter(|key| std::env::var_os(key).is_some()).collect();
-    if !set.is_empty() {
-        let set = set.join(" and ");
-        app.ui.warn(&format!("the process environment has {set}, which win over the file; unset them to use it"))?;
+    for key in [DEV_ID, API_KEY].into_iter().filter(|key| std::env::var_os(key).is_some_and(|value| !value.is_empty()))
+    {
+        app.ui.warn(&format!("unset {key}: the process environment wins over the file"))?;
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use terra_auth::{
 
 use crate::{
     app::{self, App},
-    ui::{shown, table},
+    ui::{shown, table, yes_or_no},
 };
 
 /// See who is connected
@@ -42,7 +42,7 @@ impl Command {
 ])]
 pub(crate) struct List {
     /// Stop after this many
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     limit: u32,
 }
 
@@ -125,14 +125,6 @@ fn details(info: &UserInfo) -> String {
         ("scopes", or_none(user.scopes.as_deref().map(shown))),
     ];
     lines.map(|(name, value)| format!("{name:<16} {value}")).join("\n")
-}
-
-fn yes_or_no(flag: Option<bool>) -> &'static str {
-    match flag {
-        Some(true) => "yes",
-        Some(false) => "no",
-        None => "–",
-    }
 }
 
 pub(crate) fn day(at: Timestamp) -> String {

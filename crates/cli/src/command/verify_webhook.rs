@@ -54,10 +54,10 @@ impl Args {
         let now = self.at.unwrap_or_else(|| app::now().as_second());
         let verifier = verifier(&secret).with_tolerance(Duration::from_secs(self.tolerance));
         match verifier.verify(header.trim(), &body, now) {
-            Ok(()) => app.ui.result(|| "The signature is genuine".to_owned(), &json!({ "genuine": true })),
+            Ok(()) => app.ui.result(|| "Verified".to_owned(), &json!({ "verified": true })),
             Err(error) => {
                 let next = advice(app.environment, error, header.trim(), &body, &secret);
-                let refused = Advice::new(Kind::NotGenuine, "the signature is not genuine", next);
+                let refused = Advice::new(Kind::NotVerified, "the webhook is not verified", next);
                 Err(anyhow::Error::new(error).context(refused))
             }
         }

@@ -9,12 +9,21 @@ use std::{
 use anyhow::Context as _;
 use terra_auth::credentials::{API_KEY, API_URL, DEV_ID, SIGNING_SECRET, STREAMING_URL, WIDGET_URL};
 
-use super::{Args, Values};
+use super::Args;
 use crate::{
     ask,
     credential_file::CredentialFile,
     failure::{Advice, Kind},
 };
+
+/// What to write, by the names of the variables and in the order of a new file.
+pub(super) struct Values(pub(super) Vec<(&'static str, String)>);
+
+impl Values {
+    pub(super) fn get(&self, key: &str) -> Option<&str> {
+        self.0.iter().find(|(name, _)| *name == key).map(|(_, value)| &**value)
+    }
+}
 
 impl Args {
     /// Everything to write. What is not given is asked for if there is a terminal, else kept as the file has it.
@@ -36,14 +45,15 @@ impl Args {
             None if asks => optional_secret(kept(SIGNING_SECRET))?,
             given => given,
         };
-        let optional = [
+        let all = [
+            (DEV_ID, Some(dev_id)),
+            (API_KEY, Some(api_key)),
             (SIGNING_SECRET, signing_secret),
             (API_URL, self.api_url.clone()),
             (WIDGET_URL, self.widget_url.clone()),
             (STREAMING_URL, self.streaming_url.clone()),
         ];
-        let given = optional.into_iter().filter_map(|(key, value)| Some((key, value?)));
-        Ok(given.chain([(DEV_ID, dev_id), (API_KEY, api_key)]).collect())
+        Ok(Values(all.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()))
     }
 
     fn gives_anything(&self) -> bool {

@@ -1,0 +1,87 @@
+use insta::assert_snapshot;
+use serde_json::Value;
+
+use crate::support::{API_KEY, DEV_ID, FILE, Folder, NOBODY, USER, api, nowhere};
+
+#[test]
+fn each_kind_of_failure_has_its_exit_code() {
+    let (api, nowhere) = (api(), nowhere());
+    let good = Folder::with_keys(&api);
+    let wrong = Folder::with_keys(&api);
+    wrong.write(FILE, &good.read(FILE).replace(API_KEY, "another-key-not-a-secret"));
+    let cases = [
+        (2, &good, "--env prod users list"),
+        (2, &good, "users show"),
+        (2, &good, "users list --limit 0"),
+        (2, &good, "generate-widget-session --success-url http://app.example.com"),
+        (3, &wrong, "verify-connection"),
+        (3, &wrong, "generate-mobile-token"),
+        (4, &good, &format!("users show {NOBODY}")),
+        (4, &good, &format!("deauthenticate-user {NOBODY} --yes")),
+        (5, &Folder::with_keys(&nowhere), "verify-connection"),
+        (7, &good, &format!("deauthenticate-user {USER}")),
+        (8, &good, "users list --env staging"),
+        (8, &Folder::new().variable("TERRA_DEV_ID", DEV_ID), "users list"),
+    ];
+    for (code, folder, arguments) in cases {
+        let answer = folder.run(arguments);
+        assert_eq!((answer.code, &*answer.stdout), (code, ""), "{arguments}: {answer}");
+    }
+}
+
+#[test]
+fn a_failure_names_its_causes_and_what_to_do_next() {
+    let folder = Folder::with_keys(&api());
+    assert_snapshot!(folder.run(&format!("users show {NOBODY}")), @"
+    exit 4
+    --- stderr
+    error: could not look the user up
+      because: not found: 404 user not found (trace id trace-1); check the id, the environment it was made in, and TERRA_API_URL
+    next: is it another environment's? choose with --env
+    ");
+    assert_snapshot!(folder.run(&format!("deauthenticate-user {USER}")), @"
+    exit 7
+    --- stderr
+    error: not deauthenticated: there is no terminal to ask on
+    next: add --yes to do it without being asked
+    ");
+}
+
+#[test]
+fn a_failure_is_one_line_of_json_if_asked_for() {
+    let folder = Folder::with_keys(&api());
+    let cases = [
+        (2, "misused", "deauthenticate-user --output json"),
+        (2, "misused", "--output=json users lst"),
+        (4, "not_found", &format!("users show {NOBODY} --output json")),
+        (7, "not_confirmed", &format!("deauthenticate-user {USER} --output json")),
+    ];
+    for (code, kind, arguments) in cases {
+        let answer = folder.run(arguments);
+        let error: Value = serde_json::from_str(&answer.stderr).unwrap();
+        assert_eq!((answer.code, &error["exit_code"], &error["kind"]), (code, &code.into(), &kind.into()));
+        assert!(error["error"].is_string() && error["next"].is_string(), "{error}");
+        assert_eq!((answer.stderr.lines().count(), &*answer.stdout), (1, ""));
+    }
+}
+
+#[test]
+fn the_environment_comes_from_the_flag_or_its_variable() {
+    let asked = |folder: Folder, arguments: &str| folder.run(arguments).stderr;
+    let with = |name| Folder::new().variable("TERRA_ENV", name);
+    assert!(asked(Folder::new(), "users list").contains("no keys for testing"));
+    assert!(asked(with(""), "users list").contains("no keys for testing"));
+    assert!(asked(with("staging"), "users list").contains("no keys for staging"));
+    assert!(asked(with("staging"), "users list --env production").contains("no keys for production"));
+    let unknown = "Unknown environment: prod; use testing, staging or production";
+    assert!(asked(with("prod"), "users list").contains(unknown));
+    assert!(asked(Folder::new(), "users list --env prod").contains(unknown));
+}
+
+#[test]
+fn no_failure_shows_a_key() {
+    let folder = Folder::with_keys(&nowhere());
+    for arguments in ["verify-connection -v", "users list --output json", "setup-environment --yes"] {
+        assert!(!folder.run(arguments).to_string().contains("not-a-secret"));
+    }
+}
