@@ -13,6 +13,8 @@ mod open;
 mod postgres;
 mod revocation;
 mod sqlite;
+#[cfg(test)]
+mod statements;
 mod value;
 mod widget_session;
 

@@ -12,7 +12,8 @@ use terra_auth_core::store::{Engine, Job, StoreError};
 use tokio_postgres::{Config, IsolationLevel, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use self::transaction::{Transaction, clashes};
+pub(crate) use self::transaction::Transaction;
+use self::transaction::clashes;
 use crate::{
     engine::{Access, Bug, Queries, WAIT, failed},
     migrate::{self, MigrateError, Migrated as _},
@@ -77,7 +78,7 @@ impl Postgres {
         Ok(())
     }
 
-    async fn client(&self) -> Result<Object, StoreError> {
+    pub(crate) async fn client(&self) -> Result<Object, StoreError> {
         self.pool.get().await.map_err(|error| match error {
             PoolError::Timeout(_) => StoreError::Busy,
             PoolError::Closed => StoreError::Closed,

@@ -2,6 +2,8 @@
 
 mod connection;
 mod queue;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 use std::{
@@ -14,6 +16,8 @@ use async_trait::async_trait;
 use rusqlite::Connection;
 use terra_auth_core::store::{Engine, Job, StoreError};
 
+#[cfg(test)]
+pub(crate) use self::connection::{Transaction, open_in_memory};
 use self::queue::Queue;
 use crate::{engine::Access, migrate::MigrateError};
 

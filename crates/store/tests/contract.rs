@@ -1,4 +1,5 @@
 //! Both engines keep the store contract.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 use secrecy::SecretString;
 use tempfile::TempDir;

@@ -1,6 +1,7 @@
 use std::{
     env,
     io::{BufRead as _, BufReader},
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio, id},
     sync::{
@@ -124,14 +125,11 @@ fn programs() -> Option<PathBuf> {
 /// A shell of somebody other than root, for whom PostgreSQL does not run; and in a process group of its own, so that
 /// Ctrl-C reaches the tests only.
 fn unprivileged_shell() -> Command {
-    let mut shell = match is_root() {
-        true => Command::new("setpriv"),
-        false => Command::new("sh"),
-    };
+    let mut shell = if is_root() { Command::new("setpriv") } else { Command::new("sh") };
     if is_root() {
         shell.args(["--reuid=postgres", "--regid=postgres", "--clear-groups", "sh"]);
     }
-    std::os::unix::process::CommandExt::process_group(&mut shell, 0);
+    shell.process_group(0);
     shell
 }
 

@@ -15,6 +15,7 @@ use terra_auth_types::{DeliveryId, DevId, Provider, ReferenceId, SessionId, User
 macro_rules! verbs {
     ($($through:ident $verb:ident($($name:ident: $type:ty),*) -> $done:ty = |$tx:ident| $call:expr;)+) => {
         /// Every verb of the store as a unit of work of its own.
+        #[expect(clippy::ptr_arg, reason = "the unit keeps a clone of each argument")]
         #[async_trait]
         pub trait Verbs {
             $(

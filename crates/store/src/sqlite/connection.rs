@@ -96,7 +96,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, SqliteError> {
 }
 
 /// Opens a database in memory, and migrates.
-pub(super) fn open_in_memory() -> Result<Connection, SqliteError> {
+pub(crate) fn open_in_memory() -> Result<Connection, SqliteError> {
     set_up(Connection::open_in_memory()?)
 }
 

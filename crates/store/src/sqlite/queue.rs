@@ -21,6 +21,11 @@ pub(super) struct Call {
 }
 
 impl Call {
+    pub(super) fn new(job: Box<dyn Job>, access: Access) -> (Self, oneshot::Receiver<Result<(), StoreError>>) {
+        let (reply, answer) = oneshot::channel();
+        (Self { job, access, reply }, answer)
+    }
+
     /// Answers; a caller who hung up does not mind.
     pub(super) fn answer(self, outcome: Result<(), StoreError>) {
         drop(self.reply.send(outcome));
@@ -43,8 +48,8 @@ impl Queue {
 
     /// Has a job run. Once it is in the queue it runs, even if nobody waits for the answer.
     pub(super) async fn call(&self, job: Box<dyn Job>, access: Access) -> Result<(), StoreError> {
-        let (reply, answer) = oneshot::channel();
-        self.0.send_timeout(Call { job, access, reply }, WAIT).await.map_err(|error| match error {
+        let (call, answer) = Call::new(job, access);
+        self.0.send_timeout(call, WAIT).await.map_err(|error| match error {
             SendTimeoutError::Timeout(_) => StoreError::Busy,
             SendTimeoutError::Closed(_) => StoreError::Closed,
         })?;

@@ -44,7 +44,7 @@ pub(super) fn read(mut connection: Connection, calls: &Calls) {
 }
 
 /// Runs jobs and makes their changes durable; afterwards everybody may be answered.
-fn commit(connection: &mut Connection, batch: &mut [Call]) -> Vec<Result<(), StoreError>> {
+pub(super) fn commit(connection: &mut Connection, batch: &mut [Call]) -> Vec<Result<(), StoreError>> {
     match run_batch(connection, batch) {
         Ok(outcomes) => outcomes,
         Err(error) => {

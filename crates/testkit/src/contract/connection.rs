@@ -8,8 +8,8 @@ use terra_auth_types::ReferenceId;
 use super::{at_once, developer};
 use crate::{Rows, Verbs as _};
 
-fn reference(text: &str) -> Option<ReferenceId> {
-    Some(text.parse().unwrap())
+fn reference(text: &str) -> ReferenceId {
+    text.parse().unwrap()
 }
 
 async fn added(store: &Store, connections: &[&Connection]) {
@@ -22,7 +22,7 @@ async fn added(store: &Store, connections: &[&Connection]) {
 pub async fn a_connection_is_read_as_it_was_added(store: Store) {
     let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
     let full = Connection {
-        reference_id: reference("ユーザー 1"),
+        reference_id: Some(reference("ユーザー 1")),
         scopes: Some("ACTIVITY,SLEEP".to_owned()),
         last_webhook_update: Some(Rows::at(7)),
         ..rows.connection(&developer)
@@ -78,15 +78,14 @@ pub async fn a_connection_is_added_once(store: Store) {
 pub async fn nobody_sees_the_connections_of_another_environment(store: Store) {
     let rows = Rows::default();
     let (acme, other) = (developer(&store, "acme").await.dev_id, developer(&store, "other").await.dev_id);
-    let of_alice = reference("alice");
-    let alice = of_alice.clone().unwrap();
+    let alice = reference("alice");
     let connection =
         Connection { dev_id: acme.clone(), reference_id: Some(alice.clone()), ..rows.connection(&rows.developer("x")) };
     store.add_connection(&connection).await.unwrap();
     let (user_id, account) = (connection.user_id, connection.account.clone());
     assert_eq!(store.connection(&other, &user_id).await.unwrap(), None);
     assert_eq!(store.connections_of(&other, &alice, &10).await.unwrap(), []);
-    let of_account = store.connections_of_account(&other, &connection.provider, &account, &of_alice);
+    let of_account = store.connections_of_account(&other, &connection.provider, &account, &connection.reference_id);
     assert_eq!(of_account.await.unwrap(), []);
     assert_eq!(store.connections(&other, &0, &10).await.unwrap(), []);
     assert_eq!(store.count_connections(&other).await.unwrap(), 0);
@@ -100,30 +99,30 @@ pub async fn the_connections_of_an_end_user_come_oldest_first_and_bounded(store:
     let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
     let made = |ms, name| Connection {
         created_at: Rows::at(ms),
-        reference_id: reference(name),
+        reference_id: Some(reference(name)),
         ..rows.connection(&developer)
     };
     let (second, third, first) = (made(1, "alice"), made(1, "alice"), made(0, "alice"));
     let (of_bob, of_nobody) = (made(0, "bob"), Connection { reference_id: None, ..made(0, "nobody") });
     added(&store, &[&third, &second, &first, &of_bob, &of_nobody]).await;
-    let (dev_id, alice) = (&developer.dev_id, reference("alice").unwrap());
+    let (dev_id, alice) = (&developer.dev_id, reference("alice"));
     assert_eq!(store.connections_of(dev_id, &alice, &3).await.unwrap(), [first.clone(), second.clone(), third]);
     assert_eq!(store.connections_of(dev_id, &alice, &2).await.unwrap(), [first, second]);
     assert_eq!(store.connections_of(dev_id, &alice, &0).await.unwrap(), []);
-    assert_eq!(store.connections_of(dev_id, &reference("Alice").unwrap(), &3).await.unwrap(), []);
+    assert_eq!(store.connections_of(dev_id, &reference("Alice"), &3).await.unwrap(), []);
 }
 
 /// No reference id is a value of its own, not a wildcard.
 pub async fn the_connections_of_an_account_are_told_apart_by_provider_and_reference_id(store: Store) {
     let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
     let base = || rows.connection(&developer);
-    let of_alice = Connection { reference_id: reference("alice"), ..base() };
+    let of_alice = Connection { reference_id: Some(reference("alice")), ..base() };
     let of_nobody = base();
     let elsewhere = Connection { provider: "GARMIN".parse().unwrap(), ..base() };
     let other_account = Connection { account: "account-2".to_owned(), ..base() };
     added(&store, &[&of_alice, &of_nobody, &elsewhere, &other_account]).await;
     for (reference_id, expected) in
-        [(reference("alice"), vec![of_alice]), (None, vec![of_nobody]), (reference("bob"), vec![])]
+        [(Some(reference("alice")), vec![of_alice]), (None, vec![of_nobody]), (Some(reference("bob")), vec![])]
     {
         let (provider, account) = ("FITBIT".parse().unwrap(), "account-1".to_owned());
         let found = store.connections_of_account(&developer.dev_id, &provider, &account, &reference_id).await.unwrap();

@@ -1,0 +1,98 @@
+//! What only SQLite can get wrong: one failure for all who share a commit.
+
+use async_trait::async_trait;
+use rusqlite::Connection;
+use terra_auth_core::{
+    delivery::{AttemptOutcome, Delivery},
+    mobile_token::TokenId,
+    revocation::Revocation,
+    store::{Job, StoreError, Tx},
+};
+use terra_auth_testkit::Rows;
+
+use super::{connection::open_in_memory, queue::Call, worker::commit};
+use crate::engine::Access;
+
+enum Change {
+    Deliver(Delivery),
+    Spend(TokenId),
+    Revoke(Revocation),
+}
+
+#[async_trait]
+impl Job for Change {
+    async fn run(&mut self, tx: &mut dyn Tx) -> bool {
+        match self {
+            Self::Deliver(delivery) => tx.add_delivery(delivery).await.is_ok(),
+            Self::Spend(token_id) => tx.spend_token(*token_id, Rows::NOW).await.is_ok(),
+            Self::Revoke(revocation) => {
+                tx.add_revocation(revocation).await.is_ok()
+                    && tx.settle_revocation(revocation.user_id, &AttemptOutcome::Done).await.is_ok()
+            }
+        }
+    }
+}
+
+/// A database in memory with one developer, changed by a script.
+fn prepared(script: &str) -> Connection {
+    let connection = open_in_memory().unwrap();
+    let developer =
+        "INSERT INTO developer (dev_id, environment, name, redirect_allow_list, signing_secret, created_at_ms)
+        VALUES ('acme', 'testing', 'Acme', '[]', x'', 0)";
+    connection.execute_batch(developer).unwrap();
+    connection.execute_batch(script).unwrap();
+    connection
+}
+
+/// Runs changes in one batch.
+fn together(connection: &mut Connection, changes: Vec<Change>) -> Vec<Result<(), StoreError>> {
+    let mut calls: Vec<_> = changes.into_iter().map(|change| Call::new(Box::new(change), Access::Write).0).collect();
+    commit(connection, &mut calls)
+}
+
+fn delivery(rows: &Rows, size: usize) -> Change {
+    Change::Deliver(Delivery { payload: "x".repeat(size), ..rows.delivery(&rows.developer("acme")) })
+}
+
+fn count(connection: &Connection, what: &str) -> i64 {
+    connection.query_row(&format!("SELECT COUNT(*) FROM {what}"), [], |row| row.get(0)).unwrap()
+}
+
+#[test]
+fn on_a_full_disk_nobody_is_told_that_a_lost_change_was_kept() {
+    let mut connection = prepared("PRAGMA max_page_count = 200");
+    let rows = Rows::default();
+    let changes = (0..50).map(|n| delivery(&rows, if n % 10 == 3 { 1 << 20 } else { 10 })).collect();
+    let outcomes = together(&mut connection, changes);
+    let kept: i64 = outcomes.iter().map(|outcome| i64::from(outcome.is_ok())).sum();
+    assert_eq!(count(&connection, "delivery"), kept);
+    assert!(together(&mut connection, vec![delivery(&rows, 10)])[0].is_ok());
+    assert_eq!(count(&connection, "delivery"), kept + 1);
+}
+
+/// A rule that is checked at commit only, and broken by each spent token.
+const BROKEN_RULE: &str = "
+    CREATE TABLE rule (id INTEGER UNIQUE, broken INTEGER REFERENCES rule (id) DEFERRABLE INITIALLY DEFERRED);
+    CREATE TRIGGER breaks AFTER INSERT ON spent_token BEGIN INSERT INTO rule (broken) VALUES (1); END";
+
+#[test]
+fn a_commit_that_fails_fails_everybody_who_shares_it() {
+    let mut connection = prepared(BROKEN_RULE);
+    let rows = Rows::default();
+    let outcomes =
+        together(&mut connection, vec![delivery(&rows, 1), Change::Spend(rows.token_id()), delivery(&rows, 1)]);
+    assert_eq!(outcomes.len(), 3);
+    assert!(outcomes.iter().all(|outcome| matches!(outcome, Err(StoreError::Engine(_)))));
+    assert_eq!(count(&connection, "delivery"), 0);
+    assert!(together(&mut connection, vec![delivery(&rows, 1)])[0].is_ok());
+    assert_eq!(count(&connection, "delivery"), 1);
+}
+
+#[test]
+fn the_tokens_of_an_ended_revocation_are_erased() {
+    let mut connection = prepared("");
+    let rows = Rows::default();
+    let revocation = rows.revocation(&rows.developer("acme"));
+    assert!(together(&mut connection, vec![Change::Revoke(revocation)])[0].is_ok());
+    assert_eq!(count(&connection, "revocation WHERE state = 'done' AND sealed_grant IS NULL"), 1);
+}

@@ -1,0 +1,88 @@
+//! What is special about a store in PostgreSQL.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+use std::{error::Error as _, time::Duration};
+
+use async_trait::async_trait;
+use secrecy::SecretString;
+use terra_auth_core::store::{Store, StoreError, Tx, Unit};
+use terra_auth_store::{MigrateError, Postgres, PostgresError};
+use terra_auth_testkit::{Database, Postgres as TestServer, Rows, Verbs as _};
+use terra_auth_types::DevId;
+use tokio_postgres::NoTls;
+
+async fn connect(database: &Database) -> Result<Postgres, PostgresError> {
+    Postgres::connect(&SecretString::from(database.url())).await
+}
+
+/// Runs a script as somebody else.
+async fn script(database: &Database, text: &str) {
+    let (client, connection) = tokio_postgres::connect(&database.url(), NoTls).await.unwrap();
+    let connection = tokio::spawn(connection);
+    client.batch_execute(text).await.unwrap();
+    connection.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_may_start_at_once_on_an_empty_database() {
+    let database = TestServer::start().database();
+    let (a, b, c, d) = tokio::join!(connect(&database), connect(&database), connect(&database), connect(&database));
+    for started in [a, b, c, d] {
+        assert_eq!(Store::new(started.unwrap()).developers().await.unwrap(), []);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newer_schema_is_refused() {
+    let database = TestServer::start().database();
+    connect(&database).await.unwrap();
+    script(&database, "INSERT INTO schema_migrations VALUES (2, 'later')").await;
+    let error = connect(&database).await.err().unwrap();
+    assert!(matches!(error, PostgresError::Migrate(MigrateError::Newer { found: 2, known: 1 })), "{error}");
+}
+
+#[tokio::test]
+async fn a_password_is_not_shown_when_the_server_cannot_be_reached() {
+    let url = SecretString::from("postgres://terra:not-a-secret@127.0.0.1:1/db");
+    let error = Postgres::connect(&url).await.err().unwrap();
+    assert_eq!(error.to_string(), "could not connect to PostgreSQL");
+    assert!(!format!("{error:?} {:?}", error.source()).contains("not-a-secret"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lost_connections_are_replaced() {
+    let database = TestServer::start().database();
+    let store = Store::new(connect(&database).await.unwrap());
+    let others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    script(&database, others).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(store.developers().await.unwrap(), []);
+}
+
+/// Holds two developers, slowly enough for another one to get in between.
+struct HoldSlowly(DevId, DevId);
+
+#[async_trait]
+impl Unit for HoldSlowly {
+    type Done = bool;
+    type Refusal = StoreError;
+
+    async fn run(&self, tx: &mut dyn Tx) -> Result<bool, StoreError> {
+        tx.hold_developer(&self.0).await?;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        Ok(tx.hold_developer(&self.1).await?.is_some())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_who_wait_for_each_other_one_runs_again() {
+    let database = TestServer::start().database();
+    let (rows, store) = (Rows::default(), Store::new(connect(&database).await.unwrap()));
+    let (a, b) = (rows.developer("a"), rows.developer("b"));
+    store.add_developer(&a).await.unwrap();
+    store.add_developer(&b).await.unwrap();
+    let forth = store.run(HoldSlowly(a.dev_id.clone(), b.dev_id.clone()));
+    let back = store.run(HoldSlowly(b.dev_id, a.dev_id));
+    assert!(matches!(tokio::join!(forth, back), (Ok(true), Ok(true))));
+}
