@@ -37,7 +37,7 @@
 //! # What it does about the network
 //!
 //! Connecting may take 5 s, an answer with its body 30 s, a body has a cap, and no redirect is followed, because the
-//! key would travel along. Reads are repeated twice after a failure that may pass. Anything else is repeated only where
+//! key would travel along. A wait of up to 10 s that the server asks for is kept. Reads are repeated twice after a failure that may pass. Anything else is repeated only where
 //! the server surely did nothing: it could not be reached, or refused with a `Retry-After`. Removing a user counts as
 //! "anything else": repeated after a lost answer it would say "not found" about a user it had removed.
 //!

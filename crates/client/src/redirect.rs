@@ -13,8 +13,20 @@ pub struct InvalidRedirect {
 }
 
 /// Schemes that a browser runs or opens by itself, so no app can have registered them.
-const NOT_AN_APP: [&str; 10] =
-    ["about", "blob", "data", "file", "ftp", "javascript", "vbscript", "view-source", "ws", "wss"];
+const NOT_AN_APP: [&str; 12] = [
+    "about",
+    "blob",
+    "data",
+    "file",
+    "filesystem",
+    "ftp",
+    "javascript",
+    "mailto",
+    "vbscript",
+    "view-source",
+    "ws",
+    "wss",
+];
 
 /// HTTPS, HTTP on loopback, or an app's deep link.
 pub(crate) fn check(field: &'static str, link: Option<&str>) -> Result<(), InvalidRedirect> {
@@ -23,6 +35,7 @@ pub(crate) fn check(field: &'static str, link: Option<&str>) -> Result<(), Inval
     match Url::parse(link) {
         Err(_) => refused("is not an absolute URL"),
         Ok(url) => match url.scheme() {
+            _ if !url.username().is_empty() || url.password().is_some() => refused("has a user name or password"),
             "https" => Ok(()),
             "http" if is_loopback(&url) => Ok(()),
             "http" => refused("is not encrypted"),
@@ -42,7 +55,15 @@ mod tests {
         for good in ["https://app.example.com/done?a=1", "http://localhost:3000/done", "com.acme.app://connected"] {
             assert!(allowed(good), "{good}");
         }
-        for bad in ["http://app.example.com", "javascript:alert(1)", "data:text/html,x", "/done", "", "file:///etc"] {
+        for bad in [
+            "http://app.example.com",
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "/done",
+            "",
+            "file:///etc",
+            "https://a:b@example.com",
+        ] {
             assert!(!allowed(bad), "{bad}");
         }
     }

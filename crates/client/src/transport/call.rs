@@ -41,6 +41,7 @@ impl Call {
         self
     }
 
+    /// Text, flags and lists always serialize; were it not so, the server would refuse the missing body.
     pub(crate) fn json<T: Serialize>(mut self, body: &T) -> Self {
         self.body = serde_json::to_vec(body).ok().map(Bytes::from);
         self

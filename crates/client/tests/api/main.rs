@@ -8,7 +8,6 @@ mod network;
 mod peer;
 mod refusal;
 mod repeat;
-mod secrecy;
 mod streaming_token;
 mod subscription;
 mod widget_session;

@@ -3,9 +3,8 @@ use std::{convert::Infallible, time::Duration};
 use axum::{body::Body, response::Response};
 use futures_util::{StreamExt as _, stream};
 use terra_auth::{Client, Error};
-use tokio::net::TcpListener;
 
-use crate::peer::{Peer, answer, credentials, user_id, with};
+use crate::peer::{Peer, answer, credentials, nobody, user_id, with};
 
 #[tokio::test]
 async fn a_body_that_never_ends_is_cut_off_in_time() {
@@ -58,7 +57,7 @@ async fn a_redirect_is_not_followed_with_the_key() {
 
 #[tokio::test]
 async fn a_server_that_is_not_there_is_named_without_the_request() {
-    let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string();
+    let (_socket, free) = nobody();
     let client = Client::builder(credentials(&free)).retries(0).build().unwrap();
     let error = client.users_by_reference_id(&"alice".parse().unwrap()).await.unwrap_err();
     assert_eq!(error.to_string(), format!("could not reach {free}; check the network and the server's address"));

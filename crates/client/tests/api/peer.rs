@@ -9,7 +9,7 @@ use axum::{
 };
 use serde_json::Value;
 use terra_auth::{Client, ClientBuilder, Credentials, Environment, UserId};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 pub(crate) const API_KEY: &str = "test-key-not-a-secret";
 
@@ -68,6 +68,14 @@ impl Peer {
     pub(crate) fn lines(&self) -> Vec<String> {
         self.seen().into_iter().map(|seen| seen.line).collect()
     }
+}
+
+/// An address that refuses every connection while the socket is kept, so that no other test gets it.
+pub(crate) fn nobody() -> (TcpSocket, String) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = socket.local_addr().unwrap().to_string();
+    (socket, address)
 }
 
 pub(crate) fn credentials(address: &str) -> Credentials {

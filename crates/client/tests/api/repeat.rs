@@ -75,8 +75,8 @@ async fn the_number_of_repeats_can_be_set() {
     assert_eq!(peer.seen().len(), 1);
 }
 
-#[tokio::test]
-async fn a_lost_answer_repeats_only_what_reads() {
+/// A server that hangs up after its first bytes from each caller; how often it did.
+async fn hangs_up() -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let connections = Arc::new(AtomicUsize::new(0));
@@ -85,9 +85,24 @@ async fn a_lost_answer_repeats_only_what_reads() {
         loop {
             let (mut socket, _) = listener.accept().await.unwrap();
             counter.fetch_add(1, Relaxed);
-            let _ = socket.read(&mut [0; 4096]).await; // then hangs up without an answer
+            let _ = socket.read(&mut [0; 4096]).await;
         }
     });
+    (address, connections)
+}
+
+#[tokio::test]
+async fn a_lost_answer_repeats_only_what_reads() {
+    let (address, connections) = hangs_up().await;
     let client = Client::new(credentials(&address)).unwrap();
     assert_eq!(count(&client, || connections.load(Relaxed)).await, [3, 1, 1]);
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_be_reached_is_tried_again_by_all() {
+    let (address, connections) = hangs_up().await;
+    let mut credentials = credentials(&address);
+    credentials.api_url = format!("https://{address}/v2").parse().unwrap(); // no TLS there, so no request is ever sent
+    let client = Client::new(credentials).unwrap();
+    assert_eq!(count(&client, || connections.load(Relaxed)).await, [3, 3, 3]);
 }
