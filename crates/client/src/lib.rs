@@ -37,14 +37,15 @@
 //! # What it does about the network
 //!
 //! Connecting may take 5 s, an answer with its body 30 s, a body has a cap, and no redirect is followed, because the
-//! key would travel along. A wait of up to 10 s that the server asks for is kept. Reads are repeated twice after a failure that may pass. Anything else is repeated only where
-//! the server surely did nothing: it could not be reached, or refused with a `Retry-After`. Removing a user counts as
-//! "anything else": repeated after a lost answer it would say "not found" about a user it had removed.
+//! key would travel along. Reads are repeated twice after a failure that may pass, but not after 30 s have passed.
+//! Anything else is repeated only where the server surely did nothing: it could not be reached, or refused with a
+//! `Retry-After`. That wait is kept up to 10 s; a longer one is left to the caller. Removing a user counts as "anything
+//! else": repeated after a lost answer it would say "not found" about a user it had removed.
 //!
 //! # Errors
 //!
-//! One enum, [`Error`]: each variant is something else for the caller to do, and its text says what. No error, log line
-//! or `Debug` output shows a key, a token or a link that opens a login.
+//! One enum, [`Error`]: each variant is something else for the caller to do, and its text says what. No error, no log
+//! line and no `Debug` output of what a method returns shows a key, a token or a link that opens a login.
 //!
 //! # Webhooks
 //!
