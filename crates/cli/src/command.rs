@@ -6,9 +6,12 @@ use crate::app::App;
 
 mod completions;
 mod deauthenticate_user;
+mod dev;
 mod generate_mobile_token;
 mod generate_widget_session;
 mod list_integrations;
+mod sandbox;
+mod serve;
 mod setup_environment;
 mod users;
 mod verify_connection;
@@ -16,6 +19,7 @@ mod verify_webhook;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
+    Dev(dev::Args),
     SetupEnvironment(setup_environment::Args),
     VerifyConnection(verify_connection::Args),
     ListIntegrations(list_integrations::Args),
@@ -25,12 +29,16 @@ pub(crate) enum Command {
     Users(users::Command),
     DeauthenticateUser(deauthenticate_user::Args),
     VerifyWebhook(verify_webhook::Args),
+    Serve(serve::Args),
+    #[command(subcommand)]
+    Sandbox(sandbox::Command),
     Completions(completions::Args),
 }
 
 impl Command {
     pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
         match self {
+            Self::Dev(args) => args.run(app),
             Self::SetupEnvironment(args) => args.run(app),
             Self::VerifyConnection(args) => args.run(app),
             Self::ListIntegrations(args) => args.run(app),
@@ -39,6 +47,8 @@ impl Command {
             Self::Users(command) => command.run(app),
             Self::DeauthenticateUser(args) => args.run(app),
             Self::VerifyWebhook(args) => args.run(app),
+            Self::Serve(args) => args.run(app),
+            Self::Sandbox(command) => command.run(app),
             Self::Completions(args) => args.run(),
         }
     }

@@ -1,10 +1,6 @@
 //! The file with an environment's keys, which only its owner can read and git does not see.
 
-use std::{
-    fs,
-    io::{self, Write as _},
-    path::Path,
-};
+use std::{fs, io, path::Path};
 
 use anyhow::Context as _;
 use terra_auth::{Environment, credentials};
@@ -13,6 +9,7 @@ use crate::{
     env_file::EnvFile,
     failure::{Advice, Kind},
     git::{self, Standing},
+    private_file,
 };
 
 /// The same bound as the client's.
@@ -52,7 +49,7 @@ impl CredentialFile {
                 return Err(still_seen(&self.name).into());
             }
         }
-        replace(Path::new(&self.name), &self.entries.to_string())
+        private_file::replace(Path::new(&self.name), &self.entries.to_string())
             .with_context(|| format!("could not write {}", self.name))?;
         Ok(not_ignored)
     }
@@ -80,15 +77,4 @@ fn read(name: &str) -> io::Result<String> {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, "longer than 64 KiB"));
     }
     fs::read_to_string(name)
-}
-
-/// A reader sees the old text or the new, and after a power cut too. Only the owner can open the new one.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
-    // The name falls under the pattern that git ignores.
-    let mut file = tempfile::Builder::new().prefix(".env.terra.").tempfile_in(".")?;
-    file.write_all(text.as_bytes())?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    // The rename itself; where a folder cannot be opened, the file system does it by itself.
-    fs::File::open(".").map_or(Ok(()), |folder| folder.sync_all())
 }

@@ -85,30 +85,26 @@ impl fmt::Display for EnvFile {
     }
 }
 
-/// The value in the plainest form that the dotenv libraries and shells read alike.
+/// The value in the plainest form that holds it: bare, in single quotes, in double quotes, or glued together as in a shell.
 ///
-/// Without quotes where nothing needs them, else in single or double quotes. Only a value with both kinds of trouble, or
-/// with backslashes that the libraries disagree about, is glued together as in a shell.
+/// The client's library and a shell read all of them. Other libraries read the first two, and the third unless it has a
+/// `"` or a backslash; keys as they are issued need no more than the first.
 fn quoted(value: &str) -> String {
-    let has = |characters: &[char]| value.contains(characters);
     let bare = |c: char| c.is_ascii_alphanumeric() || "_-./:@%+=,".contains(c);
+    let glued = |c: char| match c {
+        '\'' => r#"'"'"'"#.to_owned(),
+        '\\' => r#"'"\\"'"#.to_owned(),
+        c => c.to_string(),
+    };
     if value.chars().all(bare) {
         value.to_owned()
-    } else if !has(&['\'']) && !value.contains(r"\\") && !value.ends_with('\\') {
+    } else if !value.contains('\'') && !value.contains(r"\\") && !value.ends_with('\\') {
         format!("'{value}'")
-    } else if !has(&['"', '\\', '$', '`']) {
-        format!("\"{value}\"")
+    } else if !value.contains(['$', '`']) {
+        format!("\"{}\"", value.replace('\\', r"\\").replace('"', r#"\""#))
     } else {
         // Begins with a single quote, which tells the client that no `$` in it is a variable.
-        let glued: String = value
-            .chars()
-            .map(|c| match c {
-                '\'' => r#"'"'"'"#.to_owned(),
-                '\\' => r#"'"\\"'"#.to_owned(),
-                c => c.to_string(),
-            })
-            .collect();
-        format!("'{glued}'")
+        format!("'{}'", value.chars().map(glued).collect::<String>())
     }
 }
 

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use anstyle::{AnsiColor, Style};
 use jiff::{Timestamp, tz::TimeZone};
-use terra_auth_outbound::{Attempt, AttemptResult, Observer};
+use terra_auth_outbound::{Attempt, Ending, Observer};
 
 use crate::ui::Output;
 
@@ -24,35 +24,39 @@ impl Observer for EventLog {
 
 fn plain(attempt: &Attempt<'_>) -> String {
     let delivery = attempt.delivery;
-    let (style, result) = result(&attempt.result);
+    let (style, result) = result(attempt.ending);
     let bold = Style::new().bold();
     let kind = &delivery.kind;
-    let line = format!("{}  {bold}{kind:<15}{bold:#} {style}{result}{style:#}  {}", time(attempt.at), delivery.delivery_id);
-    match attempt.result {
-        AttemptResult::Unsent => format!("{line}\n          {}", delivery.payload),
+    let line = format!(
+        "{}  {bold}{kind:<15}{bold:#} {style}{result}{style:#}  {}",
+        time(delivery.created_at),
+        delivery.delivery_id
+    );
+    match attempt.ending {
+        Ending::Unsent => format!("{line}\n          {}", delivery.payload),
         _ => line,
     }
 }
 
-fn result(result: &AttemptResult) -> (Style, String) {
+fn result(result: &Ending) -> (Style, String) {
     let color = |color: AnsiColor| color.on_default();
     match result {
-        AttemptResult::Unsent => (color(AnsiColor::Cyan), "no destination".to_owned()),
-        AttemptResult::Delivered { status } => (color(AnsiColor::Green), format!("delivered, {status}")),
-        AttemptResult::Failed { reason, retry_at } => {
+        Ending::Unsent => (color(AnsiColor::Cyan), "no destination".to_owned()),
+        Ending::Delivered { status } => (color(AnsiColor::Green), format!("delivered, {status}")),
+        Ending::Failed { reason, retry_at } => {
             (color(AnsiColor::Yellow), format!("failed: {reason}; next try at {}", time(*retry_at)))
         }
-        AttemptResult::GaveUp { reason } => (color(AnsiColor::Red), format!("given up: {reason}")),
+        Ending::GaveUp { reason } => (color(AnsiColor::Red), format!("given up: {reason}")),
     }
 }
 
 fn json(attempt: &Attempt<'_>) -> String {
     let payload: serde_json::Value = serde_json::from_str(&attempt.delivery.payload).unwrap_or_default();
     serde_json::json!({
-        "at": attempt.at,
+        "at": attempt.delivery.created_at,
         "delivery_id": attempt.delivery.delivery_id,
         "type": attempt.delivery.kind,
-        "result": result(&attempt.result).1,
+        "result": result(attempt.ending).1,
         "payload": payload,
     })
     .to_string()

@@ -1,5 +1,6 @@
 use tracing_subscriber::{
-    EnvFilter, Layer as _, filter::LevelFilter, filter::Targets, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+    EnvFilter, Layer as _, filter::LevelFilter, filter::Targets, layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
 };
 
 use crate::ui::Output;
@@ -20,7 +21,9 @@ pub(crate) fn start(output: Output) {
 /// `RUST_LOG` says otherwise, as in `RUST_LOG=terra_auth_core=trace`.
 pub(crate) fn serve(output: Output) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| {
-        EnvFilter::new("warn,terra_auth_core=info,terra_auth_outbound=info,terra_auth_server=info,terra_auth_store=info")
+        EnvFilter::new(
+            "warn,terra_auth_core=info,terra_auth_outbound=info,terra_auth_server=info,terra_auth_store=info",
+        )
     });
     let lines = tracing_subscriber::fmt::layer().with_writer(anstream::stderr);
     let lines = match output {

@@ -10,12 +10,17 @@ mod help;
 mod app;
 mod args;
 mod ask;
+mod browser;
 mod command;
 mod credential_file;
 mod env_file;
+mod event_log;
 mod failure;
 mod git;
 mod logging;
+mod node;
+mod private_file;
+mod provision;
 mod ui;
 
 /// The only place that exits. Nothing is built before the arguments are understood, so `--version` costs nothing.

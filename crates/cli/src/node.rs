@@ -9,7 +9,6 @@ use terra_auth_core::{
     Auth, Parts,
     clock::{Clock, Entropy, SystemClock, SystemEntropy},
     directory::Directory,
-    provider::Providers as _,
     seal::{KeyRing, MasterKey},
 };
 use terra_auth_outbound::{AddressPolicy, ClientCredentials, Courier, OAuthProviders, Observer, Recipes};
@@ -110,14 +109,14 @@ impl Node {
 
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.map_err(|error| {
-        let next = format!("end what listens there, or choose another port: --listen {}:0 takes a free one", address.ip());
+        let next =
+            format!("end what listens there, or choose another port: --listen {}:0 takes a free one", address.ip());
         Advice::new(Kind::Failed, format!("cannot listen on {address}: {error}"), next).into()
     })
 }
 
 fn sandbox_providers(url: &Url, secret: &SecretString, clock: Arc<dyn Clock>) -> anyhow::Result<OAuthProviders> {
-    let credentials =
-        ClientCredentials { client_id: SANDBOX_CLIENT_ID.to_owned(), client_secret: secret.clone() };
+    let credentials = ClientCredentials { client_id: SANDBOX_CLIENT_ID.to_owned(), client_secret: secret.clone() };
     let recipes = Recipes::sandbox(&url.join("sandbox")?)?;
     Ok(OAuthProviders::new(recipes, |_| Some(credentials.clone()), AddressPolicy::AllowPrivate, clock)?)
 }
@@ -144,7 +143,7 @@ pub(crate) fn random_hex() -> String {
 /// Reads the master key from a file, and makes it where there is none yet: 64 hex digits, for its owner only.
 pub(crate) fn master_key_in(path: &Path) -> anyhow::Result<MasterKey> {
     if !path.exists() {
-        crate::private_file::create(path, &format!("{}\n", random_hex()))
+        crate::private_file::replace(path, &format!("{}\n", random_hex()))
             .with_context(|| format!("could not write {}", path.display()))?;
     }
     let text = std::fs::read_to_string(path).with_context(|| format!("could not read {}", path.display()))?;

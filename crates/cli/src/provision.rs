@@ -62,7 +62,11 @@ pub(crate) async fn ensure_environment(
     Ok(Provisioned { developer, file, left_alone })
 }
 
-async fn with_destination(auth: &Auth, mut developer: Developer, destination: Option<Url>) -> anyhow::Result<Developer> {
+async fn with_destination(
+    auth: &Auth,
+    mut developer: Developer,
+    destination: Option<Url>,
+) -> anyhow::Result<Developer> {
     if developer.destination != destination {
         developer.destination = destination;
         auth.update_developer(developer.clone()).await?;

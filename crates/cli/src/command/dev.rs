@@ -1,7 +1,6 @@
 use std::{fmt::Write as _, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use anyhow::Context as _;
-use clap::Args;
 use serde_json::json;
 use terra_auth::Environment;
 use terra_auth_outbound::AddressPolicy;
@@ -20,13 +19,13 @@ use crate::{
 /// Starts the API, the widget, the sandbox provider and the webhook courier on loopback; makes a testing environment the
 /// first time; writes `.env.terra.testing` pointing at itself, so that every other command just works; and shows each
 /// event as it happens. Ctrl-C ends it; the next start finds everything as it was.
-#[derive(Args)]
+#[derive(clap::Args)]
 #[command(after_help = examples![
     "terra-auth dev",
     "terra-auth dev --forward-to http://localhost:3000/hooks",
     "terra-auth dev --listen 127.0.0.1:0 --in-memory",
 ])]
-pub(crate) struct Dev {
+pub(crate) struct Args {
     /// Where to listen; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8787")]
     listen: SocketAddr,
@@ -41,7 +40,7 @@ pub(crate) struct Dev {
     forward_to: Option<Url>,
 }
 
-impl Dev {
+impl Args {
     pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
         anyhow::ensure!(
             self.listen.ip().is_loopback(),
@@ -107,7 +106,8 @@ impl Dev {
     fn welcome(&self, url: &Url, provisioned: &Provisioned) -> String {
         let origin = url.as_str().trim_end_matches('/');
         let data = if self.in_memory { "in memory".to_owned() } else { self.data_dir.display().to_string() };
-        let events = self.forward_to.as_ref().map_or("shown below".to_owned(), |url| format!("posted to {url}, shown below"));
+        let events =
+            self.forward_to.as_ref().map_or("shown below".to_owned(), |url| format!("posted to {url}, shown below"));
         let command = own_name();
         let mut text = format!("terra-auth {} is ready, on this machine only\n", env!("CARGO_PKG_VERSION"));
         let rows = [

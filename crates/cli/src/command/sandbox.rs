@@ -1,5 +1,5 @@
 use anyhow::Context as _;
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use serde_json::json;
 use terra_auth::{Provider, ReferenceId};
 use url::Url;
@@ -11,7 +11,7 @@ use crate::{
 
 /// Play the end user at the practice provider of `terra-auth dev`
 #[derive(Subcommand)]
-pub(crate) enum Sandbox {
+pub(crate) enum Command {
     Connect(Connect),
 }
 
@@ -19,7 +19,7 @@ pub(crate) enum Sandbox {
 ///
 /// Makes a widget session with the keys of the environment, signs in at the sandbox, answers its consent page, and
 /// prints the Terra user id.
-#[derive(Args)]
+#[derive(clap::Args)]
 #[command(after_help = examples![
     "terra-auth sandbox connect --provider FITBIT --reference-id user_1",
     "terra-auth sandbox connect --provider OURA --reference-id user_1 --deny",
@@ -43,7 +43,7 @@ pub(crate) struct Connect {
     without_scope: Vec<String>,
 }
 
-impl Sandbox {
+impl Command {
     pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
         let Self::Connect(connect) = self;
         connect.run(app)
@@ -56,7 +56,7 @@ impl Connect {
         let end = app::wait(async {
             let mut request = terra_auth::WidgetSessionRequest::new().providers([self.provider.clone()]);
             if let Some(reference_id) = &self.reference_id {
-                request = request.reference_id(reference_id.clone());
+                request = request.reference_id(reference_id);
             }
             let session = client.generate_widget_session(&request).await?;
             self.walk(session.url).await
@@ -79,7 +79,8 @@ impl Connect {
         let mut browser = Browser::default();
         let login = browser.open(url, |_| true).await?;
         let handle = handle(&login)?;
-        let consent = browser.submit(login.url.join("login")?, &[("handle", &handle), ("account", &self.account)]).await?;
+        let consent =
+            browser.submit(login.url.join("login")?, &[("handle", &handle), ("account", &self.account)]).await?;
         let handle = self::handle(&consent)?;
         let scopes = fields(&consent.text, "scope");
         let decision = if self.deny { "deny" } else { "approve" };
@@ -100,6 +101,10 @@ impl Connect {
 fn handle(page: &Visited) -> anyhow::Result<String> {
     let handle = fields(&page.text, "handle").into_iter().next();
     handle.with_context(|| {
-        format!("{} (status {}) is no page of the sandbox; is TERRA_API_URL a `terra-auth dev`?", page.url.path(), page.status)
+        format!(
+            "{} (status {}) is no page of the sandbox; is TERRA_API_URL a `terra-auth dev`?",
+            page.url.path(),
+            page.status
+        )
     })
 }

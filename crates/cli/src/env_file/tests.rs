@@ -45,7 +45,8 @@ fn a_value_gets_the_plainest_quotes_that_hold_it() {
         ("it's", "K=\"it's\"\n"),
         (r"a\b", "K='a\\b'\n"),
         ("it's $5", "K='it'\"'\"'s $5'\n"),
-        (r"end\", "K='end'\"\\\\\"''\n"),
+        (r"end\", "K=\"end\\\\\"\n"),
+        (r#"it's "so""#, "K=\"it's \\\"so\\\"\"\n"),
     ];
     for (value, line) in cases {
         assert_eq!(changed("", "K", value), line);

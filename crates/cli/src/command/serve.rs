@@ -1,0 +1,177 @@
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anyhow::Context as _;
+use secrecy::SecretString;
+use serde::Deserialize;
+use serde_json::json;
+use terra_auth::Environment;
+use terra_auth_core::seal::MasterKey;
+use terra_auth_outbound::{AddressPolicy, ClientCredentials, Log, Recipes};
+use url::Url;
+
+use crate::{
+    app::App,
+    failure::{Advice, Kind},
+    logging,
+    node::{Node, NodeConfig, ProviderSource, asked_to_end, master_key_in, parse_master_key},
+    private_file,
+    provision::ensure_environment,
+};
+
+const MASTER_KEY: &str = "TERRA_AUTH_MASTER_KEY";
+
+/// Run the authentication server for real apps
+///
+/// Serves the API and the widget at `--public-url`, for which a proxy in front of it ends TLS. Providers come from a file
+/// of recipes and a file with the client id and secret of your app at each; `--sandbox` offers the practice provider
+/// instead.
+#[derive(clap::Args)]
+#[command(after_help = examples![
+    "terra-auth serve --public-url https://auth.acme.example --providers providers.toml --provider-apps apps.toml",
+    "TERRA_AUTH_STORE=postgres://terra@db/terra TERRA_AUTH_MASTER_KEY=$(cat key) terra-auth serve --public-url https://auth.acme.example --providers providers.toml --provider-apps apps.toml",
+    "terra-auth serve --sandbox --create-environment staging",
+])]
+pub(crate) struct Args {
+    /// Where to listen
+    #[arg(long, value_name = "ADDRESS", env = "TERRA_AUTH_LISTEN", default_value = "127.0.0.1:8787")]
+    listen: SocketAddr,
+    /// Where browsers find the server; by default where it listens
+    #[arg(long, value_name = "URL", env = "TERRA_AUTH_PUBLIC_URL")]
+    public_url: Option<Url>,
+    /// Where everything is kept: sqlite://path or postgres://…; by default a file in the data directory
+    #[arg(long, value_name = "URL", env = "TERRA_AUTH_STORE", hide_env_values = true)]
+    store: Option<SecretString>,
+    /// Holds the SQLite file and, unless $TERRA_AUTH_MASTER_KEY is set, the master key
+    #[arg(long, value_name = "DIR", env = "TERRA_AUTH_DATA_DIR", default_value = ".terra-auth")]
+    data_dir: PathBuf,
+    /// Recipes of the providers, as TOML
+    #[arg(long, value_name = "FILE", required_unless_present = "sandbox", requires = "provider_apps")]
+    providers: Option<PathBuf>,
+    /// Your app at each provider, as TOML: [FITBIT] with client_id and client_secret
+    #[arg(long, value_name = "FILE")]
+    provider_apps: Option<PathBuf>,
+    /// Offer the practice provider, where anybody may sign in
+    #[arg(long, conflicts_with = "providers")]
+    sandbox: bool,
+    /// Make this environment if there is none yet, and write its credentials to .env.terra.<NAME>; may be repeated
+    #[arg(long, value_name = "NAME")]
+    create_environment: Vec<Environment>,
+    /// Let webhooks and provider calls reach private addresses too
+    #[arg(long)]
+    allow_private_addresses: bool,
+}
+
+impl Args {
+    pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
+        logging::serve(app.ui.output);
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("could not start")?;
+        runtime.block_on(self.serve(app))
+    }
+
+    async fn serve(self, app: &App) -> anyhow::Result<()> {
+        let node = Node::prepare(self.config()?).await?;
+        let here = std::env::current_dir()?;
+        for environment in &self.create_environment {
+            let places = (here.as_path(), self.data_dir.as_path());
+            let made = ensure_environment(&node.auth, &node.url, *environment, None, places).await?;
+            app.ui.note(&format!(
+                "{environment}: dev-id {}, keys in {}",
+                made.developer.dev_id,
+                made.file.display()
+            ))?;
+        }
+        if node.auth.developers().await?.is_empty() {
+            app.ui.warn("there is no environment yet; make one with --create-environment testing")?;
+        }
+        let ready = json!({ "ready": true, "url": node.url });
+        app.ui.result(|| format!("terra-auth {} is ready at {}", env!("CARGO_PKG_VERSION"), node.url), &ready)?;
+        node.run(asked_to_end()).await;
+        Ok(())
+    }
+
+    fn config(&self) -> anyhow::Result<NodeConfig> {
+        if let Some(url) = &self.public_url {
+            check_public_url(url)?;
+        }
+        let master_key = self.master_key()?;
+        let store = match &self.store {
+            Some(store) => store.clone(),
+            None => {
+                private_file::create_dir(&self.data_dir)
+                    .with_context(|| format!("could not make {}", self.data_dir.display()))?;
+                format!("sqlite://{}", self.data_dir.join("terra-auth.db").display()).into()
+            }
+        };
+        let providers = match (&self.providers, &self.provider_apps) {
+            (Some(recipes), Some(apps)) => read_providers(recipes, apps)?,
+            _ => ProviderSource::Sandbox,
+        };
+        let addresses = if self.allow_private_addresses { AddressPolicy::AllowPrivate } else { AddressPolicy::Public };
+        let public_url = self.public_url.clone();
+        Ok(NodeConfig {
+            listen: self.listen,
+            public_url,
+            store,
+            master_key,
+            providers,
+            addresses,
+            observer: Arc::new(Log),
+        })
+    }
+
+    /// From the environment, else from a file beside SQLite's. Nodes that share a PostgreSQL must share the key too.
+    fn master_key(&self) -> anyhow::Result<MasterKey> {
+        match std::env::var(MASTER_KEY) {
+            Ok(text) => parse_master_key(&text.into()).with_context(|| format!("{MASTER_KEY} holds no master key")),
+            Err(_) if self.store.is_some() => Err(Advice::new(
+                Kind::Misused,
+                format!("{MASTER_KEY} is not set"),
+                "a store of your own choice needs a master key: make one with `openssl rand -hex 32` and keep it safe",
+            )
+            .into()),
+            Err(_) => {
+                private_file::create_dir(&self.data_dir)
+                    .with_context(|| format!("could not make {}", self.data_dir.display()))?;
+                master_key_in(&self.data_dir.join("master.key"))
+            }
+        }
+    }
+}
+
+fn check_public_url(url: &Url) -> anyhow::Result<()> {
+    let local = terra_auth_core::redirect::is_loopback(url);
+    let fits =
+        url.path() == "/" && url.query().is_none() && (url.scheme() == "https" || url.scheme() == "http" && local);
+    anyhow::ensure!(
+        fits,
+        "--public-url must be https (http on loopback only), without a path, such as https://auth.acme.example"
+    );
+    Ok(())
+}
+
+/// Your app at one provider.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProviderApp {
+    client_id: String,
+    client_secret: SecretString,
+}
+
+fn read_providers(recipes: &Path, apps: &Path) -> anyhow::Result<ProviderSource> {
+    let read =
+        |file: &Path| std::fs::read_to_string(file).with_context(|| format!("could not read {}", file.display()));
+    let recipes = Recipes::from_toml(&read(recipes)?, &recipes.display().to_string())?;
+    // The parser's own message would show the line, and with it a secret.
+    let malformed =
+        |_| anyhow::anyhow!("{}: every table needs client_id and client_secret, and no more", apps.display());
+    let apps: BTreeMap<String, ProviderApp> = toml::from_str(&read(apps)?).map_err(malformed)?;
+    let credentials = apps
+        .into_iter()
+        .map(|(name, app)| (name, ClientCredentials { client_id: app.client_id, client_secret: app.client_secret }));
+    Ok(ProviderSource::Recipes(recipes, credentials.collect()))
+}
