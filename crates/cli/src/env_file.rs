@@ -88,7 +88,7 @@ impl fmt::Display for EnvFile {
 /// The value in the plainest form that holds it: bare, in single quotes, in double quotes, or glued together as in a shell.
 ///
 /// The client's library and a shell read all of them. Other libraries read the first two, and the third unless it has a
-/// `"` or a backslash; keys as they are issued need no more than the first.
+/// `"` or a backslash, and one of them fills in `${…}` anywhere; keys as they are issued need no more than the first.
 fn quoted(value: &str) -> String {
     let bare = |c: char| c.is_ascii_alphanumeric() || "_-./:@%+=,".contains(c);
     let glued = |c: char| match c {
