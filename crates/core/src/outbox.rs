@@ -1,5 +1,7 @@
 //! What the world must be told: taken from the store in small lots, and settled one by one.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use terra_auth_types::{
@@ -10,6 +12,7 @@ use terra_auth_types::{
 use crate::{
     auth::Auth,
     delivery::{AttemptOutcome, Delivery},
+    developer::Developer,
     provider::{ProviderError, Tokens},
     revocation::Revocation,
     seal::Place,
@@ -85,7 +88,10 @@ impl Auth {
     ///
     /// The store failed; the lease will end and the attempt be made again.
     pub async fn settle_delivery(&self, delivery: &Delivery, outcome: AttemptOutcome) -> Result<(), StoreError> {
-        self.store.run(SettleDelivery { delivery: delivery.clone(), outcome, now: self.now() }).await
+        let has_destination = |developer: Arc<Developer>| developer.destination.is_some();
+        let told =
+            outcome == AttemptOutcome::Done && self.directory.developer(&delivery.dev_id).is_some_and(has_destination);
+        self.store.run(SettleDelivery { delivery: delivery.clone(), outcome, told, now: self.now() }).await
     }
 
     /// Revokes a grant at its provider, and records how that ended.
@@ -191,6 +197,8 @@ impl Unit for ReadDeliveries {
 struct SettleDelivery {
     delivery: Delivery,
     outcome: AttemptOutcome,
+    /// Whether the app knows of it now.
+    told: bool,
     now: Timestamp,
 }
 
@@ -201,11 +209,9 @@ impl Unit for SettleDelivery {
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<(), StoreError> {
         tx.settle_delivery(self.delivery.delivery_id, &self.outcome).await?;
-        match (&self.outcome, user_of(&self.delivery)) {
-            (AttemptOutcome::Done, Some(user)) => {
-                tx.touch_connection(&self.delivery.dev_id, user.user_id, self.now).await
-            }
-            _ => Ok(()),
+        match user_of(&self.delivery).filter(|_| self.told) {
+            Some(user) => tx.touch_connection(&self.delivery.dev_id, user.user_id, self.now).await,
+            None => Ok(()),
         }
     }
 }

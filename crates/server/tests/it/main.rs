@@ -3,6 +3,7 @@
 mod docs;
 mod every_route;
 mod mobile_token;
+mod slow_client;
 mod support;
 mod user;
 mod widget_page;

@@ -17,6 +17,7 @@ use terra_auth_core::{
 };
 use terra_auth_outbound::{AddressPolicy, ClientCredentials, OAuthProviders, Recipes};
 use terra_auth_sandbox::{Sandbox, SandboxConfig};
+use terra_auth_server::Limits;
 use terra_auth_testkit::{CountingEntropy, Database, FixedClock, Postgres};
 use terra_auth_types::Environment;
 use tokio::{net::TcpListener, sync::Notify};
@@ -71,6 +72,20 @@ impl TestApp {
     }
 
     pub(crate) async fn start_with(environment: Environment) -> Self {
+        Self::start_at(WIDGET.parse().unwrap(), environment).await
+    }
+
+    /// On a real port, for clients that are no part of this process.
+    pub(crate) async fn serve() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+        let app = Self::start_at(url, Environment::Testing).await;
+        let never = std::future::pending();
+        tokio::spawn(terra_auth_server::serve(listener, app.router.clone(), Limits::default(), never));
+        app
+    }
+
+    async fn start_at(widget_url: Url, environment: Environment) -> Self {
         let clock = Arc::new(FixedClock::default());
         let entropy = Arc::new(CountingEntropy::default());
         let (listener, base) = free_port().await;
@@ -86,7 +101,7 @@ impl TestApp {
             keys: KeyRing::new(&MasterKey([7; 32].into())),
             directory: Directory::default(),
             providers: Arc::new(providers),
-            widget_url: WIDGET.parse().unwrap(),
+            widget_url,
             outbox: Notify::new(),
         });
         let sandbox = sandbox(&auth, base, &client, &clock, &entropy);
