@@ -4,46 +4,36 @@ use crate::support::Folder;
 
 #[test]
 fn every_command_explains_itself() {
-    let commands = [
-        "",
-        "setup-environment",
-        "verify-connection",
-        "list-integrations",
-        "generate-widget-session",
-        "generate-mobile-token",
-        "users",
-        "users list",
-        "users show",
-        "deauthenticate-user",
-        "verify-webhook",
-        "completions",
-    ];
-    for command in commands {
+    for command in commands("") {
         let help = Folder::new().run(&format!("{command} --help"));
-        let (own, common) = help.stdout.split_once("Flags of every command:").unwrap();
-        let examples = common.split_once("Examples:").unwrap().1;
+        let (own, _) = help.stdout.split_once("Flags of every command:").unwrap();
+        let examples = help.stdout.split_once("Examples:").map_or("", |(_, examples)| examples);
         assert_eq!((help.code, &*help.stderr), (0, ""));
         assert_snapshot!(format!("help {command}").trim().replace(' ', "-"), format!("{own}…\n\nExamples:{examples}"));
     }
 }
 
 #[test]
-fn every_command_has_an_example() {
-    let list = Folder::new().run("--help").stdout;
-    let commands = list.split_once("Commands:\n").unwrap().1.split_once("\n\n").unwrap().0;
-    let names =
-        commands.lines().filter(|line| !line.starts_with("   ")).map(|line| line.split_whitespace().next().unwrap());
-    for name in names.filter(|name| *name != "help") {
-        let help = Folder::new().run(&format!("{name} -h")).stdout;
-        assert!(help.contains(&format!("Examples:\n  terra-auth {name}")), "{help}");
+fn every_command_has_examples_to_copy() {
+    for command in commands("") {
+        let help = Folder::new().run(&format!("{command} -h")).stdout;
+        if help.contains("\nCommands:\n") {
+            continue; // its commands have them
+        }
+        let examples = help.split_once("Examples:\n").unwrap().1;
+        assert!(examples.contains(&format!("terra-auth {command}")), "{help}");
+        assert!(examples.lines().all(|line| line.starts_with("  ")), "an example is too long for a line: {help}");
     }
 }
 
-#[test]
-fn an_example_fits_on_a_line() {
-    let help = Folder::new().run("setup-environment --help").stdout;
-    let examples = help.split_once("Examples:\n").unwrap().1;
-    assert!(examples.lines().all(|line| line.starts_with("  ")), "{examples}");
+/// `command` and all that are below it, as its help lists them.
+fn commands(command: &str) -> Vec<String> {
+    let help = Folder::new().run(&format!("{command} -h")).stdout;
+    let list = help.split_once("\nCommands:\n").map_or("", |(_, rest)| rest.split_once("\n\n").unwrap().0);
+    let names = list.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
+    let below = names.filter(|name| !["", "help"].contains(name));
+    let below = below.flat_map(|name| commands(format!("{command} {name}").trim()));
+    [command.to_owned()].into_iter().chain(below).collect()
 }
 
 #[test]
