@@ -17,9 +17,9 @@ use crate::{
     ui::{Output, Ui},
 };
 
-/// Terra's authentication API from the command line: keys, widget sessions, mobile tokens, users, webhooks
+/// Terra's authentication API: call it, run it, test against it
 ///
-/// It speaks to the hosted API, or to a server of your own where `TERRA_API_URL` says so. The keys of an environment are
+/// The commands speak to the hosted API, or to a server of your own where `TERRA_API_URL` says so. The keys of an environment are
 /// read from `.env.terra.<environment>` in the working directory, or from the process environment.
 #[derive(Parser)]
 #[command(name = "terra-auth", version, max_term_width = 100)]
@@ -111,6 +111,7 @@ impl TypedValueParser for EnvironmentParser {
 }
 
 const EXAMPLES: &str = examples![
+    "terra-auth dev",
     "terra-auth setup-environment --env testing",
     "terra-auth verify-connection",
     "terra-auth generate-widget-session --reference-id alice --providers FITBIT,GARMIN",

@@ -19,7 +19,7 @@ use values::Values;
 
 mod values;
 
-/// Write the keys of an environment to its credential file, after checking them
+/// Check the keys of an environment and write them to its credential file
 ///
 /// Asks for what is not given. The API must accept the keys before anything is written to `.env.terra.<environment>` in
 /// the working directory, where only you can read it and git ignores it. Other lines of the file stay as they are.
