@@ -1,2 +1,51 @@
-//! The project's own chores.
-fn main() {}
+//! The project's own chores: `cargo xtask <task>`.
+
+use std::process::ExitCode;
+
+mod bench;
+mod check;
+mod say;
+mod setup;
+mod steps;
+
+use say::say;
+
+const HELP: &str = "\
+usage: cargo xtask <task>
+
+  check          everything a change must pass; installs what it needs first
+  setup          only the installs
+  openapi        write crates/server/openapi.json
+  bench [name]   the numbers we hold ourselves to, each beside its baseline";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let done = match words[..] {
+        ["check"] => check::check(),
+        ["setup"] => setup::setup(&mut steps::Steps::default()),
+        ["openapi"] => openapi(),
+        ["bench"] => bench::all(),
+        ["bench", name] => bench::one(name),
+        _ => {
+            say(HELP);
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("\n{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// In two steps, so that a program that fails leaves the file as it was.
+fn openapi() -> anyhow::Result<()> {
+    steps::Steps::default().run(
+        "openapi.json",
+        "document=$(cargo run --quiet -p terra-auth-server --example openapi) &&
+         printf '%s\\n' \"$document\" >crates/server/openapi.json",
+    )
+}

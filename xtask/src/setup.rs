@@ -1,0 +1,76 @@
+use anyhow::bail;
+
+use crate::{
+    say::say,
+    steps::{Steps, succeeds},
+};
+
+/// A program that the tests stand on.
+struct Need {
+    name: &'static str,
+    /// Succeeds where it is installed.
+    probe: &'static str,
+    /// Debian's name for it.
+    packages: &'static str,
+}
+
+const NEEDS: [Need; 4] = [
+    Need {
+        name: "PostgreSQL's server",
+        probe: "PATH=$PATH:$(echo /usr/lib/postgresql/*/bin | tr ' ' ':') && command -v initdb",
+        packages: "postgresql",
+    },
+    Need { name: "Chromium", probe: "command -v chromium", packages: "chromium" },
+    Need {
+        name: "Node.js 20 or newer, with npm",
+        probe: "node -e 'process.exit(Number(parseInt(process.versions.node) < 20))' && npm --version",
+        packages: "nodejs npm",
+    },
+    Need {
+        name: "Python 3.11 or newer, with pip",
+        probe: "python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' && python3 -m pip --version",
+        packages: "python3 python3-pip",
+    },
+];
+
+const CARGO_DENY: &str = "cargo install cargo-deny --locked --debug --root target/tools --version 0.20.2";
+
+/// Installs what the tests need and is not there, or says what to install.
+pub(crate) fn setup(steps: &mut Steps) -> anyhow::Result<()> {
+    let missing = missing();
+    if !missing.is_empty() {
+        install(steps, &missing)?;
+    }
+    steps.run("official clients", "tests/official/setup.sh")?;
+    steps.run("browser walk", "tests/browser/setup.sh")?;
+    if !succeeds("cargo deny --version") {
+        steps.run("cargo-deny", CARGO_DENY)?;
+    }
+    Ok(())
+}
+
+fn missing() -> Vec<&'static Need> {
+    NEEDS.iter().filter(|need| !succeeds(need.probe)).collect()
+}
+
+fn install(steps: &mut Steps, missing: &[&Need]) -> anyhow::Result<()> {
+    let packages: Vec<_> = missing.iter().map(|need| need.packages).collect();
+    let packages = packages.join(" ");
+    let line = format!("apt-get update && apt-get install -y --no-install-recommends {packages}");
+    say(&format!("not installed: {}", names(missing)));
+    if !succeeds("command -v apt-get") {
+        bail!("the tests need {}; Debian calls them {packages}", names(missing));
+    }
+    if !succeeds("[ \"$(id -u)\" = 0 ]") {
+        bail!("the tests need {}; to install them:\n\n    sudo sh -c '{line}'\n", names(missing));
+    }
+    steps.run("packages", &format!("export DEBIAN_FRONTEND=noninteractive; {line}"))?;
+    match self::missing()[..] {
+        [] => Ok(()),
+        ref still => bail!("this system's packages are too old: install {} by hand", names(still)),
+    }
+}
+
+fn names(needs: &[&Need]) -> String {
+    needs.iter().map(|need| need.name).collect::<Vec<_>>().join("; ")
+}
