@@ -8,9 +8,9 @@ use terra_auth_types::{
 use uuid::Uuid;
 
 use crate::{
-    connect::OpenSession,
     connection::Connection,
     delivery::Delivery,
+    open_session::OpenSession,
     store::{StoreError, Tx},
 };
 

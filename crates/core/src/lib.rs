@@ -15,6 +15,7 @@ pub mod directory;
 mod event;
 pub mod flow;
 pub mod mobile_token;
+pub mod open_session;
 pub mod outbox;
 pub mod provider;
 pub mod redirect;

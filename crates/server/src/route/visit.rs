@@ -13,7 +13,7 @@ use serde::Deserialize;
 use terra_auth_core::{
     Auth,
     causes::Causes,
-    connect::{OpenSession, Standing},
+    open_session::{OpenSession, Standing},
 };
 use terra_auth_types::{Provider, SessionId};
 use url::Url;

@@ -10,8 +10,9 @@ use axum::{
 use serde::Deserialize;
 use terra_auth_core::{
     Auth,
-    connect::{ConnectError, Offer, WayBack},
+    connect::ConnectError,
     connection::DeauthenticateUserError,
+    open_session::{Offer, WayBack},
     provider::Connects,
 };
 use terra_auth_types::Provider;

@@ -8,7 +8,8 @@ use axum::{
 use serde::Deserialize;
 use terra_auth_core::{
     Auth,
-    connect::{Arrival, ConnectFailure, Connected, ProviderAnswer, ReturnError, Standing, WayBack},
+    connect::{Arrival, ConnectFailure, Connected, ProviderAnswer, ReturnError},
+    open_session::{Standing, WayBack},
 };
 use terra_auth_types::Provider;
 

@@ -1,5 +1,7 @@
 //! The rules, tested through HTTP: the real router, store, provider and clock-driven courier of one environment.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod docs;
 mod every_route;
 mod mobile_token;
