@@ -30,5 +30,6 @@ pub(crate) fn serve(output: Output) {
         Output::Plain => lines.boxed(),
         Output::Json => lines.json().boxed(),
     };
-    tracing_subscriber::registry().with(lines.with_filter(filter)).init();
+    // With `--verbose` it has begun already.
+    let _ = tracing_subscriber::registry().with(lines.with_filter(filter)).try_init();
 }

@@ -9,6 +9,8 @@ use url::Url;
 use crate::{
     app::App,
     event_log::EventLog,
+    failure::{Advice, Kind},
+    logging,
     node::{Node, NodeConfig, ProviderSource, asked_to_end, master_key_in, parse_master_key, random_hex},
     private_file,
     provision::{Provisioned, ensure_environment},
@@ -42,10 +44,11 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
-        anyhow::ensure!(
-            self.listen.ip().is_loopback(),
-            "dev listens on loopback only, as its provider lets anybody in; use `terra-auth serve` to be reachable"
-        );
+        if !self.listen.ip().is_loopback() {
+            let message = "dev listens on loopback only, as its provider lets anybody in";
+            return Err(Advice::new(Kind::Misused, message, "use `terra-auth serve` to be reachable").into());
+        }
+        logging::serve(app.ui.output);
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("could not start")?;
         runtime.block_on(self.serve(app))
     }
