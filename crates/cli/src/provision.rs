@@ -11,7 +11,11 @@ use terra_auth_core::{
 use terra_auth_types::ApiKey;
 use url::Url;
 
-use crate::{env_file::EnvFile, private_file};
+use crate::{
+    env_file::EnvFile,
+    git::{self, Standing},
+    private_file,
+};
 
 /// First line of the files that are ours to rewrite.
 const MARK: &str = "# Written by terra-auth for the server on this machine; it rewrites this file when it has to.";
@@ -92,7 +96,11 @@ fn opens(auth: &Auth, file: &Path, developer: &Developer) -> anyhow::Result<bool
     Ok(found.is_ok_and(|found| found.dev_id == developer.dev_id))
 }
 
+/// Writes a new file of credentials, after telling git to ignore it.
 fn write(path: &Path, url: &Url, issued: &IssuedCredentials) -> anyhow::Result<()> {
+    if git::standing(&path.to_string_lossy()) == Standing::NotIgnored {
+        git::ignore().context("could not write .gitignore")?;
+    }
     let mut file = EnvFile::parse(&format!("{MARK}\n"))?;
     file.set("TERRA_DEV_ID", issued.dev_id.as_str());
     file.set("TERRA_API_KEY", issued.api_key.expose());

@@ -43,16 +43,18 @@ pub(crate) struct Args {
     /// Where browsers find the server; by default where it listens
     #[arg(long, value_name = "URL", env = "TERRA_AUTH_PUBLIC_URL")]
     public_url: Option<Url>,
-    /// Where everything is kept: sqlite://path or postgres://…; by default a file in the data directory
+    /// Where everything is kept: `sqlite://path` or `postgres://…`; by default a file in the data directory
+    ///
+    /// A password belongs into `TERRA_AUTH_STORE`, not into an argument that every process can see.
     #[arg(long, value_name = "URL", env = "TERRA_AUTH_STORE", hide_env_values = true)]
     store: Option<SecretString>,
-    /// Holds the SQLite file and, unless $TERRA_AUTH_MASTER_KEY is set, the master key
+    /// Holds the SQLite file and, unless `TERRA_AUTH_MASTER_KEY` is set, the master key
     #[arg(long, value_name = "DIR", env = "TERRA_AUTH_DATA_DIR", default_value = ".terra-auth")]
     data_dir: PathBuf,
     /// Recipes of the providers, as TOML
     #[arg(long, value_name = "FILE", required_unless_present = "sandbox", requires = "provider_apps")]
     providers: Option<PathBuf>,
-    /// Your app at each provider, as TOML: [FITBIT] with client_id and client_secret
+    /// Your app at each provider, as TOML: [FITBIT] with `client_id` and `client_secret`
     #[arg(long, value_name = "FILE")]
     provider_apps: Option<PathBuf>,
     /// Offer the practice provider, where anybody may sign in
@@ -91,6 +93,7 @@ impl Args {
         let ready = json!({ "ready": true, "url": node.url });
         app.ui.result(|| format!("terra-auth {} is ready at {}", env!("CARGO_PKG_VERSION"), node.url), &ready)?;
         node.run(asked_to_end()).await;
+        app.ui.note("ended; everything is kept")?;
         Ok(())
     }
 
@@ -147,11 +150,12 @@ fn check_public_url(url: &Url) -> anyhow::Result<()> {
     let local = terra_auth_core::redirect::is_loopback(url);
     let fits =
         url.path() == "/" && url.query().is_none() && (url.scheme() == "https" || url.scheme() == "http" && local);
-    anyhow::ensure!(
-        fits,
-        "--public-url must be https (http on loopback only), without a path, such as https://auth.acme.example"
-    );
-    Ok(())
+    let message = "--public-url must be https (http on loopback only) and have no path";
+    if fits {
+        Ok(())
+    } else {
+        Err(Advice::new(Kind::Misused, message, "write it like https://auth.acme.example").into())
+    }
 }
 
 /// Your app at one provider.
