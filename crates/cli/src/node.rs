@@ -129,8 +129,8 @@ fn sandbox(auth: &Auth, url: &Url, client_secret: SecretString) -> Sandbox {
         client_id: SANDBOX_CLIENT_ID.to_owned(),
         client_secret,
         redirect_uris,
-        access_token_ttl: Duration::from_secs(8 * 3600),
-        code_ttl: Duration::from_secs(600),
+        access_token_ttl: Duration::from_hours(8),
+        code_ttl: Duration::from_mins(10),
     };
     Sandbox::new(config, Arc::new(|| SystemClock.now()), Arc::new(|bytes| SystemEntropy.fill(bytes)))
 }

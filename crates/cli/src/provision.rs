@@ -46,21 +46,18 @@ pub(crate) async fn ensure_environment(
 
     let developers = auth.developers().await?;
     let existing = developers.into_iter().find(|developer| developer.environment == environment);
-    let developer = match existing {
-        Some(developer) => {
-            let developer = with_destination(auth, developer, destination).await?;
-            if !opens(auth, &file, &developer)? {
-                write(&file, url, &auth.issue_api_key(&developer).await?)?;
-            }
-            developer
+    let developer = if let Some(developer) = existing {
+        let developer = with_destination(auth, developer, destination).await?;
+        if !opens(auth, &file, &developer)? {
+            write(&file, url, &auth.issue_api_key(&developer).await?)?;
         }
-        None => {
-            let new = NewDeveloper { environment, name: "Your app".to_owned(), destination };
-            let issued = auth.create_developer(new).await?;
-            write(&file, url, &issued)?;
-            let developer = auth.directory.developer(&issued.dev_id).context("the environment is not there")?;
-            Developer::clone(&developer)
-        }
+        developer
+    } else {
+        let new = NewDeveloper { environment, name: "Your app".to_owned(), destination };
+        let issued = auth.create_developer(new).await?;
+        write(&file, url, &issued)?;
+        let developer = auth.directory.developer(&issued.dev_id).context("the environment is not there")?;
+        Developer::clone(&developer)
     };
     point_at(&file, url)?;
     Ok(Provisioned { developer, file, left_alone })

@@ -102,13 +102,11 @@ impl Args {
             check_public_url(url)?;
         }
         let master_key = self.master_key()?;
-        let store = match &self.store {
-            Some(store) => store.clone(),
-            None => {
-                private_file::create_dir(&self.data_dir)
-                    .with_context(|| format!("could not make {}", self.data_dir.display()))?;
-                format!("sqlite://{}", self.data_dir.join("terra-auth.db").display()).into()
-            }
+        let store = if let Some(store) = &self.store {
+            store.clone()
+        } else {
+            self.make_data_dir()?;
+            format!("sqlite://{}", self.data_dir.join("terra-auth.db").display()).into()
         };
         let providers = match (&self.providers, &self.provider_apps) {
             (Some(recipes), Some(apps)) => read_providers(recipes, apps)?,
@@ -127,6 +125,10 @@ impl Args {
         })
     }
 
+    fn make_data_dir(&self) -> anyhow::Result<()> {
+        private_file::create_dir(&self.data_dir).with_context(|| format!("could not make {}", self.data_dir.display()))
+    }
+
     /// From the environment, else from a file beside SQLite's. Nodes that share a PostgreSQL must share the key too.
     fn master_key(&self) -> anyhow::Result<MasterKey> {
         match std::env::var(MASTER_KEY) {
@@ -138,8 +140,7 @@ impl Args {
             )
             .into()),
             Err(_) => {
-                private_file::create_dir(&self.data_dir)
-                    .with_context(|| format!("could not make {}", self.data_dir.display()))?;
+                self.make_data_dir()?;
                 master_key_in(&self.data_dir.join("master.key"))
             }
         }
