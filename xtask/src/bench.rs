@@ -1,29 +1,22 @@
-use anyhow::Context as _;
+use anyhow::bail;
 
-use crate::{say::say, steps::Steps};
+use crate::steps::Steps;
 
 /// Each measures its own baseline in the same run and prints the ratio. They lie in the `benches` of the crates whose
-/// promise they check.
-const BENCHES: [&str; 4] = ["mint", "session", "verify", "start"];
+/// promises they check.
+const BENCHES: [&str; 4] = ["mint", "session", "start", "verify"];
 
-/// Runs every bench, also after one that failed.
-pub(crate) fn all() -> anyhow::Result<()> {
-    for name in BENCHES {
-        if let Err(error) = run(name) {
-            say(&format!("{error:#}"));
-        }
+/// Runs the benches of these names; without names, all.
+pub(crate) fn bench(names: &[&str]) -> anyhow::Result<()> {
+    if let Some(unknown) = names.iter().find(|name| !BENCHES.contains(name)) {
+        bail!("there is no bench {unknown}; there are {}", BENCHES.join(", "));
     }
-    Ok(())
+    let chosen = if names.is_empty() { &BENCHES } else { names };
+    chosen.iter().try_for_each(|name| run(name))
 }
 
-/// Runs one bench.
-pub(crate) fn one(name: &str) -> anyhow::Result<()> {
-    let name = BENCHES.iter().find(|bench| **bench == name);
-    run(name.with_context(|| format!("there is no such bench; there are {}", BENCHES.join(", ")))?)
-}
-
-/// For the whole workspace, so that Cargo chooses the same features for all, and builds everything once. One bench has
-/// ten thousand connections open.
+/// For the whole workspace, so that Cargo chooses the same features for all and builds everything once. One bench opens
+/// ten thousand connections.
 fn run(name: &str) -> anyhow::Result<()> {
     let line = format!("ulimit -n $(ulimit -H -n) && cargo bench --workspace --bench {name}");
     Steps::default().run(name, &line)
