@@ -4,7 +4,11 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 
 const AXE = readFileSync(new URL("node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
-const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+const AXE_OPTIONS = {
+  runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+  resultTypes: ["violations"],
+  preload: false,
+};
 const PHONE = { width: 390, height: 844 };
 const NARROW = { width: 320, height: 640 };
 const DESKTOP = { width: 1280, height: 900 };
@@ -38,9 +42,17 @@ export class Visitor {
     return this.onward(() => this.page.goto(url));
   }
 
+  reload() {
+    return this.onward(() => this.page.reload());
+  }
+
+  back() {
+    return this.onward(() => this.page.goBack());
+  }
+
   click(name) {
-    const { page } = this;
-    return this.onward(() => page.getByRole("link", { name, exact: true }).or(page.getByRole("button", { name, exact: true })).click());
+    const [link, button] = ["link", "button"].map((role) => this.page.getByRole(role, { name, exact: true }));
+    return this.onward(() => link.or(button).click());
   }
 
   untick(value) {
@@ -92,8 +104,7 @@ export class Visitor {
   async onward(act) {
     await Promise.all([this.page.waitForEvent("load"), act()]);
     const seen = await this.page.evaluate(describe);
-    const cookies = (await this.context.cookies()).map(({ name, domain, path, httpOnly, sameSite }) => ({ name, domain, path, httpOnly, sameSite }));
-    this.pages.push({ url: this.page.url(), status: this.status, ...seen, cookies });
+    this.pages.push({ url: this.page.url(), status: this.status, ...seen, cookies: await this.context.cookies() });
     if (this.javaScriptEnabled) await this.judge();
   }
 
@@ -115,8 +126,8 @@ export class Visitor {
   }
 
   async axe() {
-    await this.page.evaluate(AXE);
-    const { violations } = await this.page.evaluate((rules) => axe.run({ runOnly: rules, preload: false, resultTypes: ["violations"] }), RULES);
+    if (await this.page.evaluate(() => !("axe" in window))) await this.page.evaluate(AXE);
+    const { violations } = await this.page.evaluate((options) => axe.run(options), AXE_OPTIONS);
     return violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html }) => html).join(" and ")}`);
   }
 

@@ -39,12 +39,14 @@ pub(crate) struct Visitor {
     widget: Url,
 }
 
-/// What a visitor does. `Click`, `Enter` and `Open` lead to another page.
+/// What a visitor does. All but those with a focus, a checkbox or the clock in them lead to another page.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Step {
     /// The URL.
     Open(Url),
+    Reload,
+    Back,
     /// The name of a link or button.
     Click(&'static str),
     /// The value of a checkbox.
