@@ -1,5 +1,7 @@
 use std::{
-    fmt, fs,
+    fmt,
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -28,8 +30,10 @@ impl Folder {
         fs::read_to_string(self.path(file)).unwrap()
     }
 
+    /// Writes a file that only its owner can open.
     pub(crate) fn write(&self, file: &str, text: &str) {
         fs::write(self.path(file), text).unwrap();
+        fs::set_permissions(self.path(file), Permissions::from_mode(0o600)).unwrap();
     }
 
     /// `terra-auth` with the words of `arguments`, not started yet.
