@@ -8,4 +8,5 @@ mod dev;
 mod official;
 mod payloads;
 mod retries;
+mod secrets;
 mod support;

@@ -14,6 +14,14 @@ use crate::support::{
 const FIRST_WAIT: Duration = Duration::from_secs(29);
 
 #[test]
+fn what_does_not_arrive_comes_again_after_half_a_minute_and_after_a_crash_too() {
+    // They wait at the same time.
+    thread::scope(|scope| {
+        scope.spawn(a_refused_delivery_comes_again_under_the_same_trace_id_signed_afresh);
+        scope.spawn(what_was_not_delivered_before_a_crash_is_delivered_after_the_restart);
+    });
+}
+
 fn a_refused_delivery_comes_again_under_the_same_trace_id_signed_afresh() {
     let receiver = Receiver::answering(|nth| if nth == 0 { 500 } else { 200 });
     let folder = Folder::new();
@@ -36,7 +44,6 @@ fn a_refused_delivery_comes_again_under_the_same_trace_id_signed_afresh() {
     assert!(results[1].contains("delivered, 200"), "{}", results[1]);
 }
 
-#[test]
 fn what_was_not_delivered_before_a_crash_is_delivered_after_the_restart() {
     let down = Reserved::new();
     let folder = Folder::new();

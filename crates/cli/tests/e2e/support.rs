@@ -8,6 +8,8 @@ use std::{
 pub(crate) mod device;
 pub(crate) mod folder;
 pub(crate) mod http;
+pub(crate) mod person;
+pub(crate) mod provider;
 pub(crate) mod receiver;
 pub(crate) mod schema;
 pub(crate) mod server;
