@@ -104,6 +104,19 @@ async fn a_long_list_is_searched_by_keyboard() {
 }
 
 #[tokio::test]
+async fn a_brand_is_shown_and_stays_readable() {
+    let app = TestApp::serve().await;
+    let visitor = Visitor::of(&app).await;
+    for accent in ["#ffd400", "#101010", "#d6336c"] {
+        let logo = visitor.app("logo.svg");
+        app.change(|developer| (developer.accent, developer.logo_url) = (Some(accent.to_owned()), Some(logo))).await;
+        let session = session(&app, &visitor, json!({})).await;
+        let seen = visitor.walk(&session, [Shoot("brand"), Click("Cancel")]).await;
+        assert_eq!(seen.headings(), [CHOOSE, LANDED], "{accent}");
+    }
+}
+
+#[tokio::test]
 async fn one_provider_needs_no_list() {
     let app = TestApp::serve().await;
     let visitor = Visitor::of(&app).await;

@@ -9,6 +9,7 @@ use std::{
 use axum::{
     Router,
     extract::Path,
+    http::header::CONTENT_TYPE,
     response::Html,
     routing::{get, post},
 };
@@ -98,8 +99,10 @@ impl Visitor {
     pub(crate) async fn of(app: &TestApp) -> Self {
         let clock = app.clock.clone();
         let later = move |Path(seconds)| async move { clock.advance(SignedDuration::from_secs(seconds)) };
-        let landing = || async { Html(LANDING) };
-        let router = Router::new().route("/{end}", get(landing)).route("/later/{seconds}", post(later));
+        let router = Router::new()
+            .route("/logo.svg", get(|| async { ([(CONTENT_TYPE, "image/svg+xml")], LOGO) }))
+            .route("/{end}", get(|| async { Html(LANDING) }))
+            .route("/later/{seconds}", post(later));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url: Url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
         tokio::spawn(axum::serve(listener, router).into_future());
@@ -159,6 +162,8 @@ impl Seen {
 }
 
 const LANDING: &str = "<!doctype html><html lang=en><title>Acme</title><main><h1>Back in the app</h1></main></html>";
+const LOGO: &str =
+    r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 40"><path fill="#d6336c" d="M20 3 37 37H3Z"/></svg>"##;
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/browser/walk.mjs");
 const SHOTS: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/../browser-screenshots");
 
