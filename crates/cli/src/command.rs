@@ -7,6 +7,7 @@ use crate::app::App;
 mod completions;
 mod deauthenticate_user;
 mod dev;
+mod env;
 mod generate_mobile_token;
 mod generate_widget_session;
 mod list_integrations;
@@ -21,6 +22,8 @@ mod verify_webhook;
 pub(crate) enum Command {
     Dev(dev::Args),
     SetupEnvironment(setup_environment::Args),
+    #[command(subcommand)]
+    Env(env::Command),
     VerifyConnection(verify_connection::Args),
     ListIntegrations(list_integrations::Args),
     GenerateWidgetSession(generate_widget_session::Args),
@@ -40,6 +43,7 @@ impl Command {
         match self {
             Self::Dev(args) => args.run(app),
             Self::SetupEnvironment(args) => args.run(app),
+            Self::Env(command) => command.run(app),
             Self::VerifyConnection(args) => args.run(app),
             Self::ListIntegrations(args) => args.run(app),
             Self::GenerateWidgetSession(args) => args.run(app),

@@ -22,6 +22,7 @@ mod node;
 mod private_file;
 mod provision;
 mod ui;
+mod verified;
 
 /// The only place that exits. Nothing is built before the arguments are understood, so `--version` costs nothing.
 fn main() -> ExitCode {

@@ -18,6 +18,7 @@ use terra_auth_types::{ApiKey, DevId, Environment, SigningSecret};
 use url::Url;
 
 pub use error::{CredentialsError, Place};
+pub use load::Written;
 pub use reference::{Reference, ReferenceError};
 
 mod error;
@@ -146,7 +147,7 @@ impl Credentials {
         dir: &Path,
         vars: &impl Fn(&str) -> Option<String>,
     ) -> Result<Self, CredentialsError> {
-        load::load(environment, dir, vars)
+        Written::find(environment, dir, vars)?.read()
     }
 }
 

@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 use tempfile::TempDir;
 use terra_auth::{
     Credentials, CredentialsError, Environment,
-    credentials::{Source, file_name},
+    credentials::{Source, Written, file_name},
 };
 
 const TESTING: &str = "TERRA_DEV_ID=acme-testing-0000000000\nTERRA_API_KEY=test-key-not-a-secret\n";
@@ -351,4 +351,15 @@ fn without_the_feature_the_keyring_is_not_asked() {
     let error = load_from(dir.path(), &[]).unwrap_err();
     let cause = std::error::Error::source(&error).unwrap().to_string();
     assert!(cause.contains("built without the keyring"), "{cause}");
+}
+
+#[test]
+fn what_is_written_is_told_without_asking_for_it() {
+    let dir = dir(&[(".env.terra.testing", &keyed("command:no-such-program"))]);
+    let written = Written::find(Environment::Testing, dir.path(), &|_| None).unwrap();
+    assert_eq!(written.text("TERRA_API_KEY"), Some("command:no-such-program"));
+    assert_eq!(written.text("TERRA_API_URL"), None);
+    assert!(written.place("TERRA_API_KEY").to_string().ends_with(".env.terra.testing:2"));
+    assert!(!format!("{written:?}").contains("no-such-program"));
+    assert!(written.read().is_err());
 }

@@ -1,7 +1,10 @@
 use anyhow::Context as _;
 use serde_json::json;
 
-use crate::app::{self, App};
+use crate::{
+    app::{self, App},
+    verified,
+};
 
 /// Check that the API answers and accepts the keys
 ///
@@ -18,6 +21,7 @@ impl Args {
     pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
         let client = app.client()?;
         let integrations = app::wait(client.verify_connection())?.context("could not verify the connection")?;
+        verified::remember(app.environment);
         let providers = integrations.iter().filter(|integration| integration.enabled).count();
         let (environment, dev_id) = (client.environment(), client.dev_id());
         let json = json!({ "connected": true, "providers": providers, "environment": environment, "dev_id": dev_id });

@@ -1,30 +1,78 @@
-use std::path::Path;
+use std::{fmt, path::Path};
 
 use terra_auth_types::{ApiKey, DevId, Environment};
 
 use super::{
-    API_KEY, API_URL, Credentials, CredentialsError, DEV_ID, ENV, SIGNING_SECRET, STREAMING_URL, Source, WIDGET_URL,
-    file, file_name, hosts::Hosts, settings::Settings,
+    API_KEY, API_URL, Credentials, CredentialsError, DEV_ID, ENV, Place, SIGNING_SECRET, STREAMING_URL, Source,
+    WIDGET_URL, file, file_name, hosts::Hosts, settings::Settings,
 };
 
-pub(super) fn load(
+/// What one source says, before anybody is asked for a value that is kept elsewhere.
+pub struct Written {
     environment: Environment,
-    dir: &Path,
-    vars: &impl Fn(&str) -> Option<String>,
-) -> Result<Credentials, CredentialsError> {
-    let process = Settings::of_process(vars);
-    let mut notices = Vec::new();
-    let settings = match (process.get(DEV_ID), process.get(API_KEY)) {
-        (Some(_), Some(_)) => own_process(environment, process)?,
-        (Some(_), None) => return Err(half(environment, DEV_ID, API_KEY)),
-        (None, Some(_)) => return Err(half(environment, API_KEY, DEV_ID)),
-        (None, None) => {
-            notices.extend(unused(environment, &process));
-            own_file(environment, dir, &mut notices)?
-        }
-    };
-    refuse_shared_keys(environment, dir, &settings)?;
-    read(environment, &settings, notices)
+    settings: Settings,
+    notices: Vec<String>,
+}
+
+impl Written {
+    /// Chooses the source as [`Credentials::load_from`] does.
+    ///
+    /// # Errors
+    ///
+    /// As there, as far as it is about the source and not about a value.
+    pub fn find(
+        environment: Environment,
+        dir: &Path,
+        vars: &impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, CredentialsError> {
+        let process = Settings::of_process(vars);
+        let mut notices = Vec::new();
+        let settings = match (process.get(DEV_ID), process.get(API_KEY)) {
+            (Some(_), Some(_)) => own_process(environment, process)?,
+            (Some(_), None) => return Err(half(environment, DEV_ID, API_KEY)),
+            (None, Some(_)) => return Err(half(environment, API_KEY, DEV_ID)),
+            (None, None) => {
+                notices.extend(unused(environment, &process));
+                own_file(environment, dir, &mut notices)?
+            }
+        };
+        refuse_shared_keys(environment, dir, &settings)?;
+        Ok(Self { environment, settings, notices })
+    }
+
+    /// The file, or the process environment.
+    #[must_use]
+    pub fn source(&self) -> &Source {
+        self.settings.source()
+    }
+
+    /// The text of a variable as it stands there: the value or a [`Reference`](super::Reference). An empty one is none.
+    #[must_use]
+    pub fn text(&self, key: &str) -> Option<&str> {
+        self.settings.get(key)
+    }
+
+    /// Where a variable stands.
+    #[must_use]
+    pub fn place(&self, key: &str) -> Place {
+        self.settings.place(key)
+    }
+
+    /// The credentials, for which whoever keeps a secret is asked for it.
+    ///
+    /// # Errors
+    ///
+    /// [`CredentialsError`] about a single value.
+    pub fn read(self) -> Result<Credentials, CredentialsError> {
+        read(self.environment, &self.settings, self.notices)
+    }
+}
+
+/// Without the values, which may be secrets.
+impl fmt::Debug for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Written").field("source", self.source()).finish_non_exhaustive()
+    }
 }
 
 fn half(environment: Environment, present: &'static str, missing: &'static str) -> CredentialsError {

@@ -1,0 +1,33 @@
+//! `terra-auth env`: which environments have keys, what they are, and programs that run with them.
+
+use clap::Subcommand;
+
+use crate::app::App;
+
+mod exec;
+mod list;
+mod secret;
+mod show;
+
+/// See the environments and use their keys
+#[derive(Subcommand)]
+#[command(after_help = examples![
+    "terra-auth env list",
+    "terra-auth env show --env staging",
+    "terra-auth env exec --env staging -- npm start",
+])]
+pub(crate) enum Command {
+    List(list::Args),
+    Show(show::Args),
+    Exec(exec::Args),
+}
+
+impl Command {
+    pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
+        match self {
+            Self::List(args) => args.run(app),
+            Self::Show(args) => args.run(app),
+            Self::Exec(args) => args.run(app),
+        }
+    }
+}

@@ -1,0 +1,100 @@
+use std::{env, path::Path};
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use terra_auth::{
+    CredentialsError, Environment,
+    credentials::{API_KEY, API_URL, DEV_ID, ENV, SIGNING_SECRET, Written},
+};
+
+use super::secret::{keeper, shown};
+use crate::{
+    app::App,
+    command::users::minute,
+    ui::{Ui, table},
+    verified,
+};
+
+/// List the environments: which keys there are, where they come from, when the API last accepted them
+///
+/// Nothing is asked, neither the API nor whoever keeps a key elsewhere. Keys in the process environment have a line of
+/// their own: they win over the files.
+#[derive(clap::Args)]
+#[command(after_help = examples![
+    "terra-auth env list",
+    "terra-auth env list --output json | jq -r '.[] | select(.problem) | .environment'",
+])]
+pub(crate) struct Args {}
+
+impl Args {
+    #[expect(clippy::unused_self, reason = "every command runs alike")]
+    pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
+        let files = Environment::ALL
+            .map(|environment| (environment.to_string(), Written::find(environment, Path::new(""), &|_| None)));
+        let process = of_process().map(|found| ("(process)".to_owned(), found));
+        let lines: Vec<Line> =
+            files.into_iter().chain(process).map(|(name, found)| Line::of(app.ui, name, found)).collect();
+        let json: Vec<Value> = lines.iter().map(Line::json).collect();
+        let header = ["environment", "dev-id", "API key", "signing secret", "API", "from", "last verified"];
+        app.ui.result(|| table(header, lines.iter().map(Line::row)), &json)?;
+        for line in &lines {
+            line.problem.iter().try_for_each(|problem| app.ui.warn(problem))?;
+        }
+        Ok(())
+    }
+}
+
+/// The keys of the process environment, whole or half, whosever they are.
+fn of_process() -> Option<Result<Written, CredentialsError>> {
+    let var = |name: &str| env::var(name).ok().filter(|value| !value.trim().is_empty());
+    let environment = var(ENV).and_then(|name| name.parse().ok()).unwrap_or_default();
+    let set = var(DEV_ID).or_else(|| var(API_KEY)).is_some();
+    set.then(|| Written::find(environment, Path::new(""), &|name| var(name).filter(|_| name != ENV)))
+}
+
+struct Line {
+    environment: String,
+    /// Dev-id, API key, signing secret, API, source.
+    cells: [Option<String>; 5],
+    verified: Option<Timestamp>,
+    problem: Option<String>,
+}
+
+impl Line {
+    fn of(ui: Ui, environment: String, found: Result<Written, CredentialsError>) -> Self {
+        let nothing = Self { environment, cells: Default::default(), verified: None, problem: None };
+        let written = match found {
+            Ok(written) => written,
+            Err(CredentialsError::NoFile { .. }) => return nothing,
+            Err(error) => return Self { problem: Some(error.to_string()), ..nothing },
+        };
+        let text = |key| written.text(key).map(str::to_owned);
+        let secrets = [API_KEY, SIGNING_SECRET].map(|key| shown(ui, &written, key));
+        let [api_key, signing_secret] = secrets;
+        let cells = [text(DEV_ID), api_key, signing_secret, text(API_URL), Some(written.source().to_string())];
+        Self { cells, verified: verified::last(&written), problem: problem(written), ..nothing }
+    }
+
+    fn row(&self) -> [String; 7] {
+        let [dev_id, api_key, signing_secret, api_url, source] = self.cells.clone().map(Option::unwrap_or_default);
+        let found = !source.is_empty();
+        let api_url = if api_url.is_empty() && found { "hosted".to_owned() } else { api_url };
+        let verified = self.verified.map(minute).or_else(|| found.then(|| "never".to_owned())).unwrap_or_default();
+        let cells = [self.environment.clone(), dev_id, api_key, signing_secret, api_url, source, verified];
+        cells.map(|cell| if cell.is_empty() { "–".to_owned() } else { cell })
+    }
+
+    fn json(&self) -> Value {
+        let [dev_id, api_key, signing_secret, api_url, source] = &self.cells;
+        json!({
+            "environment": self.environment, "dev_id": dev_id, "api_key": api_key, "signing_secret": signing_secret,
+            "api_url": api_url, "source": source, "last_verified": self.verified, "problem": self.problem,
+        })
+    }
+}
+
+/// What is wrong with the values, as far as it can be told without asking anybody.
+fn problem(written: Written) -> Option<String> {
+    let kept_elsewhere = [API_KEY, SIGNING_SECRET].into_iter().any(|key| keeper(&written, key).is_some());
+    if kept_elsewhere { None } else { written.read().err().map(|error| error.to_string()) }
+}

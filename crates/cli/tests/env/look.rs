@@ -1,0 +1,106 @@
+use insta::assert_snapshot;
+use serde_json::{Value, json};
+
+use crate::support::{FILE, Folder, api, dev_id, key};
+
+#[test]
+fn all_environments_are_listed_with_their_sources_and_no_secret() {
+    let folder = Folder::with(&["testing"], "http://127.0.0.1:1/v2");
+    folder.write(
+        ".env.staging",
+        "TERRA_DEV_ID=acme-staging-0000000000\nTERRA_API_KEY='command:op read op://vault/not-a-secret'\n",
+    );
+    assert_snapshot!(folder.run("env list"), @"
+    exit 0
+    environment  dev-id                   API key     signing secret  API                    from                last verified
+    testing      acme-testing-0000000000  ••••cret    –               http://127.0.0.1:1/v2  .env.terra.testing  never
+    staging      acme-staging-0000000000  command op  –               hosted                 .env.staging        never
+    production   –                        –           –               –                      –                   –
+    ");
+    let listed = folder.run("env list --output json").json();
+    assert_eq!(listed[0]["api_key"], "••••cret");
+    assert_eq!(listed[1]["api_key"], "command op");
+    assert_eq!(
+        listed[2],
+        json!({
+            "environment": "production", "dev_id": null, "api_key": null, "signing_secret": null, "api_url": null,
+            "source": null, "last_verified": null, "problem": null,
+        })
+    );
+}
+
+#[test]
+fn keys_of_the_process_environment_have_a_line_of_their_own() {
+    let folder = Folder::with(&["testing"], "http://127.0.0.1:1/v2")
+        .variable("TERRA_DEV_ID", "acme-process-0000000000")
+        .variable("TERRA_API_KEY", "process-key-not-a-secret")
+        .variable("TERRA_ENV", "staging");
+    let listed = folder.run("env list --output json").json();
+    assert_eq!(listed[3]["environment"], "(process)");
+    assert_eq!((&listed[3]["dev_id"], &listed[3]["api_key"]), (&json!("acme-process-0000000000"), &json!("••••cret")));
+    let half = Folder::new().variable("TERRA_API_KEY", "process-key-not-a-secret").run("env list");
+    assert!(half.stderr.contains("warning: the process environment has TERRA_API_KEY but not TERRA_DEV_ID"), "{half}");
+    assert!(!half.to_string().contains("not-a-secret"));
+}
+
+#[test]
+fn what_is_wrong_with_a_file_is_told_and_hides_no_other() {
+    let folder = Folder::with(&["production"], "http://127.0.0.1:1/v2");
+    folder.write(FILE, "TERRA_DEV_ID=acme\nTERRA_API_KEY: test-key-not-a-secret\n");
+    folder.write(".env.terra.staging", "TERRA_DEV_ID=acme\n");
+    let answer = folder.run("env list");
+    assert_eq!(answer.code, Some(0));
+    assert_snapshot!(answer.stderr, @"
+    warning: .env.terra.testing:2: is not KEY=value; quote a value that has spaces, and close every quote
+    warning: .env.terra.staging: TERRA_API_KEY is missing; add it there, or run `terra-auth setup-environment --env staging`
+    ");
+    assert!(answer.stdout.contains(&dev_id("production")), "{answer}");
+}
+
+#[test]
+fn it_is_known_when_the_api_last_accepted_these_very_keys() {
+    let folder = Folder::with(&["testing"], &api());
+    let last = |folder: &Folder| folder.run("env list --output json").json()[0]["last_verified"].clone();
+    assert_eq!(last(&folder), Value::Null);
+    assert_eq!(folder.run("verify-connection").code, Some(0));
+    assert!(last(&folder).as_str().unwrap().ends_with('Z'));
+    assert_eq!(folder.run("env show --output json").json()["last_verified"], last(&folder));
+    let state = folder.read(".local/state/terra-auth/verified");
+    assert!(!state.contains("acme") && !state.contains("not-a-secret"), "{state}");
+
+    folder.write(FILE, &folder.read(FILE).replace(&key("testing"), "another-key-not-a-secret"));
+    assert_eq!(last(&folder), Value::Null);
+    assert_eq!(folder.run("verify-connection").code, Some(3));
+    assert_eq!(last(&folder), Value::Null);
+}
+
+#[test]
+fn a_state_folder_that_cannot_be_written_is_no_failure() {
+    let folder = Folder::with(&["testing"], &api()).variable("XDG_STATE_HOME", "/dev/null");
+    assert_eq!(folder.run("verify-connection").code, Some(0));
+    assert_eq!(folder.run("env list").code, Some(0));
+}
+
+#[test]
+fn one_environment_is_shown_with_the_line_of_each_value() {
+    let folder = Folder::with(&["testing"], "http://127.0.0.1:1/v2");
+    folder.write(FILE, &(folder.read(FILE) + "# hooks\nTERRA_SIGNING_SECRET='command:echo signing-not-a-secret'\n"));
+    assert_snapshot!(folder.run("env show"), @"
+    exit 0
+    name            value                    from
+    environment     testing
+    dev-id          acme-testing-0000000000  .env.terra.testing:1
+    API key         ••••cret                 .env.terra.testing:2
+    signing secret  ••••cret                 command echo, by .env.terra.testing:5
+    API             http://127.0.0.1:1/v2    .env.terra.testing:3
+    widget          http://127.0.0.1:1/      goes with the API
+    streaming       ws://127.0.0.1:1/        goes with the API
+    last verified   never
+    ");
+    let revealed = folder.run("env show --reveal --output json").json();
+    assert_eq!(
+        revealed["signing_secret"],
+        json!({ "value": "signing-not-a-secret", "from": "command echo, by .env.terra.testing:5" })
+    );
+    assert_eq!(folder.run("env show --env staging").code, Some(8));
+}

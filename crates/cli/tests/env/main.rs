@@ -1,0 +1,6 @@
+//! Environments as a user sets them up, looks at them and uses them: the real binary against a scripted API.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod exec;
+mod look;
+mod support;
