@@ -87,6 +87,8 @@ fn events_tell_whose_they_are_and_which_user_is_replaced() {
     assert!([&reauth["old_user"]["user_id"], &reauth["new_user"]["user_id"]].iter().all(|id| users.contains(id)));
     assert_ne!(reauth["old_user"]["user_id"], reauth["new_user"]["user_id"]);
     assert_eq!(deauth["user"]["user_id"], reauth["new_user"]["user_id"]);
+    let replaced = bodies["auth"].iter().find(|body| body["user"]["user_id"] == reauth["old_user"]["user_id"]);
+    assert_eq!(replaced.unwrap()["user"]["created_at"], reauth["old_user"]["created_at"]);
     assert_eq!((&cancelled["reason"], &cancelled["reference_id"]), (&json!("access_denied"), &json!("bob")));
 }
 
