@@ -14,11 +14,16 @@ struct Need {
     packages: &'static str,
 }
 
-const NEEDS: [Need; 4] = [
+const NEEDS: [Need; 5] = [
     Need {
         name: "PostgreSQL's server",
         probe: "PATH=$PATH:$(echo /usr/lib/postgresql/*/bin | tr ' ' ':') && command -v initdb",
         packages: "postgresql",
+    },
+    Need {
+        name: "GNOME's keyring, with a message bus",
+        probe: "command -v gnome-keyring-daemon && command -v dbus-run-session",
+        packages: "gnome-keyring dbus",
     },
     Need { name: "Chromium", probe: "command -v chromium", packages: "chromium" },
     Need {

@@ -1,4 +1,4 @@
-//! The file with an environment's keys, which only its owner can read and git does not see.
+//! The files with the environments' keys, which only their owner can read and git does not see.
 
 use std::{fs, io, path::Path};
 
@@ -9,8 +9,11 @@ use crate::{
     env_file::EnvFile,
     failure::{Advice, Kind},
     git::{self, Standing},
-    private_file,
 };
+
+pub(crate) use write::write;
+
+mod write;
 
 /// The same bound as the client's.
 const LONGEST: u64 = 64 * 1024;
@@ -20,6 +23,8 @@ pub(crate) struct CredentialFile {
     pub(crate) name: String,
     pub(crate) entries: EnvFile,
     standing: Standing,
+    /// The text that was read; none if there was no file.
+    before: Option<String>,
 }
 
 impl CredentialFile {
@@ -29,30 +34,21 @@ impl CredentialFile {
         if standing == Standing::Tracked {
             return Err(tracked(&name).into());
         }
-        let text = read(&name).with_context(|| format!("could not read {name}"))?;
-        let malformed =
-            |error| Advice::new(Kind::NoCredentials, format!("{name}: {error}"), "mend or delete that line");
-        Ok(Self { entries: EnvFile::parse(&text).map_err(malformed)?, name, standing })
+        let before = read(&name).with_context(|| format!("could not read {name}"))?;
+        let entries = parse(&name, before.as_deref().unwrap_or_default())?;
+        Ok(Self { name, entries, standing, before })
     }
 
     /// The value that the file holds, unless it is empty.
     pub(crate) fn held(&self, key: &str) -> Option<&str> {
         self.entries.get(key).map(str::trim).filter(|value| !value.is_empty())
     }
+}
 
-    /// Writes all of it or nothing, after telling git to ignore it. Returns whether git had to be told.
-    pub(crate) fn write(&self) -> anyhow::Result<bool> {
-        let not_ignored = self.standing == Standing::NotIgnored;
-        if not_ignored {
-            git::ignore().context("could not write .gitignore")?;
-            if git::standing(&self.name) == Standing::NotIgnored {
-                return Err(still_seen(&self.name).into());
-            }
-        }
-        private_file::replace(Path::new(&self.name), &self.entries.to_string())
-            .with_context(|| format!("could not write {}", self.name))?;
-        Ok(not_ignored)
-    }
+/// Reads a dotenv file's text; `name` is for people.
+pub(crate) fn parse(name: &str, text: &str) -> anyhow::Result<EnvFile> {
+    let malformed = |error| Advice::new(Kind::NoCredentials, format!("{name}: {error}"), "mend or delete that line");
+    Ok(EnvFile::parse(text).map_err(malformed)?)
 }
 
 fn tracked(name: &str) -> Advice {
@@ -60,14 +56,9 @@ fn tracked(name: &str) -> Advice {
     Advice::new(Kind::Failed, format!("{name} is tracked by git, which would spread its keys"), next)
 }
 
-fn still_seen(name: &str) -> Advice {
-    let next = format!("look for what brings it back with `git check-ignore --verbose --non-matching {name}`");
-    Advice::new(Kind::Failed, format!("git does not ignore {name}, although .gitignore says so"), next)
-}
-
-fn read(name: &str) -> io::Result<String> {
-    let metadata = match fs::symlink_metadata(name) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(String::new()),
+fn read(name: &str) -> io::Result<Option<String>> {
+    let metadata = match fs::symlink_metadata(Path::new(name)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         metadata => metadata?,
     };
     if !metadata.is_file() {
@@ -76,5 +67,5 @@ fn read(name: &str) -> io::Result<String> {
     if metadata.len() > LONGEST {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, "longer than 64 KiB"));
     }
-    fs::read_to_string(name)
+    fs::read_to_string(name).map(Some)
 }

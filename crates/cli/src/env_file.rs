@@ -25,6 +25,8 @@ pub(crate) enum EnvFileError {
     Malformed(usize),
     #[error("line {1} sets {0}, which an earlier line has set")]
     Twice(String, usize),
+    #[error("line {1} has a `$` in {0}, which would be replaced by another variable; put the value in single quotes")]
+    Expanded(String, usize),
 }
 
 impl EnvFile {
@@ -39,6 +41,9 @@ impl EnvFile {
                 entry.as_ref().filter(|(key, _)| key.starts_with("TERRA_") && file.get(key).is_some())
             {
                 return Err(EnvFileError::Twice(key.clone(), line));
+            }
+            if let Some((key, _)) = entry.as_ref().filter(|(key, _)| key.contains("TERRA_") && expands(piece)) {
+                return Err(EnvFileError::Expanded(key.clone(), line));
             }
             file.pieces.push(Piece { line, text: piece.to_owned(), entry });
             line += piece.matches('\n').count();
@@ -83,6 +88,22 @@ impl fmt::Display for EnvFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.pieces.iter().try_for_each(|piece| f.write_str(&piece.text))
     }
+}
+
+/// Whether a value can be written so that every dotenv library reads the same: ours, python-dotenv, Node's dotenv, a shell.
+///
+/// What they disagree on: `${…}` is filled in by some anywhere; an escape in quotes is undone by some; `'` and `"` in one
+/// value, or `'` with `$`, need escapes. Keys as they are issued have none of it.
+pub(crate) fn is_portable(value: &str) -> bool {
+    let plain =
+        value.chars().all(|c| !c.is_control() && !['\u{2028}', '\u{2029}'].contains(&c)) && !value.contains("${");
+    let single = !value.contains(['\'', '`']) && !value.contains(r"\\") && !value.ends_with('\\');
+    plain && (single || !value.contains(['"', '\\', '$', '`']))
+}
+
+fn expands(piece: &str) -> bool {
+    let value = piece.split_once('=').map_or("", |(_, value)| value.trim_start());
+    value.contains('$') && !value.starts_with('\'')
 }
 
 /// The value in the plainest form that holds it: bare, in single quotes, in double quotes, or glued together as in a shell.

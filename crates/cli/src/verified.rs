@@ -10,21 +10,17 @@ use std::{
 
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
-use terra_auth::{
-    Environment,
-    credentials::{API_KEY, API_URL, DEV_ID, Written},
-};
+use terra_auth::credentials::{API_KEY, API_URL, DEV_ID, Written};
 
 use crate::{app, private_file};
 
 /// The oldest beyond these are forgotten.
 const MOST: usize = 100;
 
-/// Notes that the API accepted the environment's keys just now. A state folder that cannot be written is no failure.
-pub(crate) fn remember(environment: Environment) {
-    let written = Written::find(environment, Path::new(""), &|name| std::env::var(name).ok());
-    if let (Ok(written), Some(file)) = (written, file()) {
-        let _ = add(&file, &digest(&written), app::now());
+/// Notes that the API accepted these keys just now. A state folder that cannot be written is no failure.
+pub(crate) fn remember(written: &Written) {
+    if let Some(file) = file() {
+        let _ = add(&file, &digest(written), app::now());
     }
 }
 

@@ -1,35 +1,46 @@
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
 use clap::ValueHint;
-use serde_json::json;
 use terra_auth::{
-    Client, Credentials, CredentialsError, DevId, Environment,
-    credentials::{API_KEY, DEV_ID, ENV, SIGNING_SECRET},
+    Credentials, CredentialsError, DevId, Environment,
+    credentials::{API_KEY, DEV_ID, ENV, Written},
 };
 
 use crate::{
-    app::{self, App},
+    app::App,
     ask,
-    credential_file::CredentialFile,
+    credential_file::{self, CredentialFile},
     failure::{Advice, Kind},
+    verified,
 };
 
+use from::From;
 use values::Values;
 
+mod from;
+mod keep;
+mod report;
 mod values;
+mod verify;
 
 /// Check the keys of an environment and write them to its credential file
 ///
 /// Asks for what is not given. The API must accept the keys before anything is written to `.env.terra.<environment>` in
 /// the working directory, where only you can read it and git ignores it. Other lines of the file stay as they are.
 ///
-/// Keys come from a file, standard input or the prompt, never from an argument, which other users could see.
+/// Keys come from a file, standard input or the prompt, never from an argument, which other users could see. With
+/// --keyring or a command the credential file says where they are instead of holding them.
+///
+/// Several environments are set up in one go with --all, which asks, or with --from, once for each. Either all of them
+/// are written or none.
 #[derive(clap::Args)]
 #[command(after_help = examples![
     "terra-auth setup-environment",
     "terra-auth setup-environment --env production --dev-id acme-production-0 --api-key-file key.txt",
-    "pass terra/testing | terra-auth setup-environment --dev-id acme-testing-0 --api-key-stdin",
+    "pass terra/testing | terra-auth setup-environment --dev-id acme-testing-0 --api-key-file -",
+    "terra-auth setup-environment --dev-id acme-testing-0 --api-key-command 'op read op://dev/terra/key'",
+    "terra-auth setup-environment --from testing=t.env --from staging=s.env --from production=p.env",
+    "terra-auth setup-environment --all --keyring",
     "terra-auth setup-environment --api-url http://127.0.0.1:8080/v2 --no-verify",
 ])]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
@@ -37,18 +48,36 @@ pub(crate) struct Args {
     /// The public half of the keys
     #[arg(long, value_name = "ID")]
     dev_id: Option<DevId>,
-    /// Read the API key from the first line of standard input
-    #[arg(long, conflicts_with = "api_key_file")]
+    /// Read the API key from the first line of standard input, as --api-key-file -
+    #[arg(long, group = "api_key")]
     api_key_stdin: bool,
-    /// Read the API key from the first line of a file
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    /// Read the API key from the first line of a file, or of standard input (-)
+    #[arg(long, group = "api_key", value_name = "FILE", value_hint = ValueHint::FilePath)]
     api_key_file: Option<PathBuf>,
+    /// Let this command tell the API key each time it is needed; runs without a shell
+    #[arg(long, group = "api_key", value_name = "COMMAND")]
+    api_key_command: Option<String>,
     /// Read the signing secret from standard input, the line after the API key's if both come from there
-    #[arg(long, conflicts_with = "signing_secret_file")]
+    #[arg(long, group = "signing_secret")]
     signing_secret_stdin: bool,
-    /// Read the signing secret, which verifies webhooks, from the first line of a file
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    /// Read the signing secret, which verifies webhooks, from the first line of a file, or of standard input (-)
+    #[arg(long, group = "signing_secret", value_name = "FILE", value_hint = ValueHint::FilePath)]
     signing_secret_file: Option<PathBuf>,
+    /// Let this command tell the signing secret each time it is needed
+    #[arg(long, group = "signing_secret", value_name = "COMMAND")]
+    signing_secret_command: Option<String>,
+    /// Read all values from a dotenv file, or from standard input (-); may be given once for each environment
+    ///
+    /// Its variables are those of a credential file. Without the environment's name before the file they are --env's, but
+    /// one that begins with `TESTING_`, `STAGING_` or `PRODUCTION_`, such as `STAGING_TERRA_API_KEY`, is that environment's.
+    #[arg(long, value_name = "[ENV=]FILE", conflicts_with_all = ["dev_id", "api_key", "signing_secret", "all"])]
+    from: Vec<From>,
+    /// Ask for testing, staging and production
+    #[arg(long, conflicts_with_all = ["dev_id", "api_key", "signing_secret"])]
+    all: bool,
+    /// Keep the secrets in the operating system's keyring; the file only says so
+    #[arg(long)]
+    keyring: bool,
     /// The API, if it is not the hosted one
     #[arg(long, value_name = "URL")]
     api_url: Option<String>,
@@ -66,26 +95,51 @@ pub(crate) struct Args {
     yes: bool,
 }
 
+/// What is to become of one environment's file.
+struct Plan {
+    environment: Environment,
+    file: CredentialFile,
+    values: Values,
+    credentials: Credentials,
+    /// How many providers the environment offers, if the API was asked.
+    providers: Option<usize>,
+}
+
 impl Args {
     pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
-        let mut file = CredentialFile::open(app.environment)?;
-        let values = self.values(&file)?;
-        let credentials = credentials(app.environment, &file, &values)?;
-        self.may_replace(&file, &values)?;
-        let providers = if self.no_verify { None } else { Some(verify(app, &credentials)?) };
-        warn_of_what_stays(app, &file, &values)?;
-        for (key, value) in &values.0 {
-            file.entries.set(key, value);
+        let mut plans = Vec::new();
+        for (environment, given) in self.given(app.environment)? {
+            plans.extend(self.plan(environment, &given)?);
         }
-        if file.write()? {
+        if plans.is_empty() {
+            return Err(Advice::new(Kind::Misused, "no keys were given", "see --help").into());
+        }
+        refuse_shared(&plans)?;
+        plans.iter().try_for_each(|plan| self.may_replace(plan))?;
+        if !self.no_verify {
+            verify::all(&mut plans)?;
+        }
+        plans.iter().try_for_each(|plan| report::warn_of_what_changes(app, plan, self.keyring))?;
+        for plan in &mut plans {
+            plan.prepare(self.keyring)?;
+        }
+        let files: Vec<&CredentialFile> = plans.iter().map(|plan| &plan.file).collect();
+        if credential_file::write(&files)? {
             app.ui.note("Added .env.terra.* to .gitignore")?;
         }
-        let read_back = Credentials::load_from(app.environment, Path::new(""), &|_| None);
-        read_back.with_context(|| format!("wrote {}, but it cannot be used", file.name))?;
-        report(app, &file, &credentials, providers)
+        plans.iter().try_for_each(Plan::read_back)?;
+        report::written(app, &plans)
     }
 
-    fn may_replace(&self, file: &CredentialFile, values: &Values) -> anyhow::Result<()> {
+    /// Nothing if the environment is to be left out.
+    fn plan(&self, environment: Environment, given: &Values) -> anyhow::Result<Option<Plan>> {
+        let file = CredentialFile::open(environment)?;
+        let Some(values) = self.complete(environment, given, &file)? else { return Ok(None) };
+        let credentials = credentials(environment, &file, &values)?;
+        Ok(Some(Plan { environment, file, values, credentials, providers: None }))
+    }
+
+    fn may_replace(&self, Plan { file, values, .. }: &Plan) -> anyhow::Result<()> {
         let differs = |(key, value): &&(&str, String)| file.held(key).is_some_and(|held| held != value);
         let replaced: Vec<&str> = values.0.iter().filter(differs).map(|(key, _)| *key).collect();
         if replaced.is_empty() || self.yes {
@@ -97,6 +151,34 @@ impl Args {
         }
         let message = format!("{name} has another {replaced}; nothing was changed");
         Err(Advice::new(Kind::NotConfirmed, message, "add --yes to replace it").into())
+    }
+}
+
+impl Plan {
+    /// Puts the values where they belong: the secrets into the keyring if wanted, the rest into the file's text.
+    fn prepare(&mut self, keyring: bool) -> anyhow::Result<()> {
+        if keyring {
+            self.values = keep::in_keyring(self)?;
+        }
+        for (key, value) in &self.values.0 {
+            keep::readable_by_all(key, value)?;
+            self.file.entries.set(key, value);
+        }
+        Ok(())
+    }
+
+    /// What was written must be what the client finds.
+    fn read_back(&self) -> anyhow::Result<()> {
+        let written = Written::find(self.environment, Path::new(""), &|_| None)?;
+        let name = &self.file.name;
+        anyhow::ensure!(
+            self.values.0.iter().all(|(key, value)| written.text(key) == Some(value.trim())),
+            "wrote {name}, but somebody else has changed it since; see it with `terra-auth env show`"
+        );
+        if self.providers.is_some() {
+            verified::remember(&written);
+        }
+        Ok(())
     }
 }
 
@@ -117,54 +199,16 @@ fn credentials(environment: Environment, file: &CredentialFile, values: &Values)
     Credentials::load_from(environment, Path::new(""), &held).map_err(refused)
 }
 
-/// How many providers the environment offers, if the API accepts both keys.
-fn verify(app: &App, credentials: &Credentials) -> anyhow::Result<usize> {
-    let client = Client::new(credentials.clone())?;
-    let checked = app::wait(client.verify_connection())?;
-    let failed = |error| {
-        let kind = Kind::of_call(&error);
-        let next = match kind {
-            Kind::NotAllowed | Kind::NotFound => format!("copy both keys of {} again, from one place", app.environment),
-            Kind::NoAnswer => "add --no-verify to write the keys unchecked".to_owned(),
-            _ => "try again later, or add --no-verify to write the keys unchecked".to_owned(),
-        };
-        anyhow::Error::new(error).context(Advice::new(kind, "could not verify the keys; nothing was written", next))
-    };
-    Ok(checked.map_err(failed)?.iter().filter(|integration| integration.enabled).count())
-}
-
-fn warn_of_what_stays(app: &App, file: &CredentialFile, values: &Values) -> anyhow::Result<()> {
-    let another_account = file.held(DEV_ID).is_some_and(|held| values.get(DEV_ID) != Some(held));
-    if another_account && file.held(SIGNING_SECRET).is_some() && values.get(SIGNING_SECRET).is_none() {
-        let name = &file.name;
-        app.ui.warn(&format!(
-            "the {SIGNING_SECRET} in {name} is the former dev-id's; replace it with --signing-secret-file"
-        ))?;
-    }
-    for key in [DEV_ID, API_KEY].into_iter().filter(|key| std::env::var_os(key).is_some_and(|value| !value.is_empty()))
-    {
-        app.ui.warn(&format!("unset {key}: the process environment wins over the file"))?;
+/// Each environment has keys of its own, among those that are given together too.
+fn refuse_shared(plans: &[Plan]) -> anyhow::Result<()> {
+    let pairs = plans.iter().enumerate().flat_map(|(at, a)| plans[at + 1..].iter().map(move |b| (a, b)));
+    for (Plan { credentials: a, .. }, Plan { credentials: b, .. }) in pairs {
+        let same = [(DEV_ID, a.dev_id == b.dev_id), (API_KEY, a.api_key.expose() == b.api_key.expose())];
+        if let Some((key, _)) = same.into_iter().find(|(_, same)| *same) {
+            let message =
+                format!("{} and {} are given the same {key}; nothing was written", a.environment, b.environment);
+            return Err(Advice::new(Kind::Misused, message, "each environment has keys of its own: mend one").into());
+        }
     }
     Ok(())
-}
-
-fn report(app: &App, file: &CredentialFile, credentials: &Credentials, providers: Option<usize>) -> anyhow::Result<()> {
-    let Credentials { environment, dev_id, api_key, signing_secret, api_url, .. } = credentials;
-    let api_key = app.ui.masked(api_key.expose());
-    let signing_secret = signing_secret.as_ref().map(|secret| app.ui.masked(secret.expose()));
-    let json = json!({
-        "environment": environment, "file": file.name, "dev_id": dev_id, "api_key": api_key,
-        "signing_secret": signing_secret, "api_url": api_url, "verified": providers.is_some(), "providers": providers,
-    });
-    let plain = || {
-        let first = format!("Wrote {}", file.name);
-        let keys = format!("  dev-id          {dev_id}\n  API key         {api_key}");
-        let secret = signing_secret.as_deref().unwrap_or("none; webhooks cannot be verified");
-        let verdict = providers.map_or_else(
-            || "Not verified; run `terra-auth verify-connection`".to_owned(),
-            |providers| format!("Connected! {providers} providers available"),
-        );
-        format!("{first}\n{keys}\n  signing secret  {secret}\n  API             {api_url}\n{verdict}")
-    };
-    app.ui.result(plain, &json)
 }

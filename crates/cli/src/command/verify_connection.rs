@@ -1,5 +1,8 @@
+use std::path::Path;
+
 use anyhow::Context as _;
 use serde_json::json;
+use terra_auth::credentials::Written;
 
 use crate::{
     app::{self, App},
@@ -21,7 +24,8 @@ impl Args {
     pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
         let client = app.client()?;
         let integrations = app::wait(client.verify_connection())?.context("could not verify the connection")?;
-        verified::remember(app.environment);
+        let written = Written::find(app.environment, Path::new(""), &|name| std::env::var(name).ok())?;
+        verified::remember(&written);
         let providers = integrations.iter().filter(|integration| integration.enabled).count();
         let (environment, dev_id) = (client.environment(), client.dev_id());
         let json = json!({ "connected": true, "providers": providers, "environment": environment, "dev_id": dev_id });

@@ -2,5 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod exec;
+mod kept_elsewhere;
 mod look;
+mod mishap;
+mod setup;
 mod support;

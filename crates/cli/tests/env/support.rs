@@ -25,9 +25,15 @@ pub(crate) fn dev_id(environment: &str) -> String {
     format!("acme-{environment}-0000000000")
 }
 
-/// And its key.
+/// And its key; it also accepts an older one, `older-` and the same.
 pub(crate) fn key(environment: &str) -> String {
     format!("{environment}-key-not-a-secret")
+}
+
+/// Both keys as a file has them, the names with a prefix.
+pub(crate) fn lines(environment: &str, prefix: &str) -> String {
+    let (dev_id, key) = (dev_id(environment), key(environment));
+    format!("{prefix}TERRA_DEV_ID={dev_id}\n{prefix}TERRA_API_KEY={key}\n")
 }
 
 /// A folder to run the command in, which is its home too, without any keys in the environment.
@@ -45,8 +51,7 @@ impl Folder {
     pub(crate) fn with(environments: &[&str], url: &str) -> Self {
         let folder = Self::new();
         for environment in environments {
-            let (dev_id, key) = (dev_id(environment), key(environment));
-            let text = format!("TERRA_DEV_ID={dev_id}\nTERRA_API_KEY={key}\nTERRA_API_URL={url}\n");
+            let text = format!("{}TERRA_API_URL={url}\n", lines(environment, ""));
             folder.write(&format!(".env.terra.{environment}"), &text);
         }
         folder
@@ -170,7 +175,10 @@ pub(crate) fn slow_api(delay: Duration) -> String {
 
 fn answer(path: &str, headers: &HeaderMap) -> Response {
     let given = ["dev-id", "x-api-key"].map(|name| headers.get(name).map_or("", |value| value.to_str().unwrap()));
-    let known = |environment: &str| given == [&*dev_id(environment), &*key(environment)];
+    let known = |environment: &str| {
+        let older = format!("older-{}", key(environment));
+        given[0] == dev_id(environment) && [key(environment), older].iter().any(|key| key == given[1])
+    };
     match path {
         "/v2/integrations/detailed" => {
             Json(json!({ "providers": [{ "provider": "FITBIT", "name": "Fitbit", "enabled": true }] })).into_response()

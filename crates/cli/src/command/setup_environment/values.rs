@@ -7,9 +7,12 @@ use std::{
 };
 
 use anyhow::Context as _;
-use terra_auth::credentials::{API_KEY, API_URL, DEV_ID, SIGNING_SECRET, STREAMING_URL, WIDGET_URL};
+use terra_auth::{
+    Environment,
+    credentials::{API_KEY, API_URL, DEV_ID, SIGNING_SECRET, STREAMING_URL, WIDGET_URL},
+};
 
-use super::Args;
+use super::{Args, From};
 use crate::{
     ask,
     credential_file::CredentialFile,
@@ -26,59 +29,120 @@ impl Values {
 }
 
 impl Args {
+    /// What flags, files and standard input give to each environment.
+    pub(super) fn given(&self, environment: Environment) -> anyhow::Result<Vec<(Environment, Values)>> {
+        if !self.from.is_empty() {
+            return from_files(&self.from, environment);
+        }
+        if !self.all {
+            return Ok(vec![(environment, self.given_by_flags()?)]);
+        }
+        if !ask::possible() {
+            return Err(no_terminal("give the keys with --from").into());
+        }
+        Ok(Environment::ALL.map(|environment| (environment, Values(Vec::new()))).into())
+    }
+
     /// Everything to write. What is not given is asked for if there is a terminal, else kept as the file has it.
-    pub(super) fn values(&self, file: &CredentialFile) -> anyhow::Result<Values> {
-        let (api_key, signing_secret) = self.given_secrets()?;
-        let asks = ask::possible() && !self.gives_anything();
-        let dev_id = match &self.dev_id {
-            Some(dev_id) => dev_id.to_string(),
-            None => dev_id(file, asks)?,
-        };
+    /// Nothing if nobody wants to set up this one of all.
+    pub(super) fn complete(
+        &self,
+        environment: Environment,
+        given: &Values,
+        file: &CredentialFile,
+    ) -> anyhow::Result<Option<Values>> {
+        let asks = ask::possible() && self.from.is_empty() && given.0.is_empty() && !self.gives_urls();
+        let Some(dev_id) = self.dev_id_of(environment, given, file, asks)? else { return Ok(None) };
         // A key goes with its dev-id, so another dev-id needs another key.
         let keeps = file.held(DEV_ID) == Some(&dev_id);
         let kept = |key| file.held(key).filter(|_| keeps).map(str::to_owned);
-        let api_key = match api_key {
-            Some(api_key) => api_key,
-            None => needed_secret(kept(API_KEY), asks)?,
+        let api_key = match given.get(API_KEY) {
+            Some(api_key) => api_key.to_owned(),
+            None => needed_secret(environment, kept(API_KEY), asks)?,
         };
-        let signing_secret = match signing_secret {
+        let signing_secret = match given.get(SIGNING_SECRET) {
             None if asks => optional_secret(kept(SIGNING_SECRET))?,
-            given => given,
+            given => given.map(str::to_owned),
         };
+        let url = |key, flag: &Option<String>| (key, given.get(key).map(str::to_owned).or_else(|| flag.clone()));
         let all = [
             (DEV_ID, Some(dev_id)),
             (API_KEY, Some(api_key)),
             (SIGNING_SECRET, signing_secret),
-            (API_URL, self.api_url.clone()),
-            (WIDGET_URL, self.widget_url.clone()),
-            (STREAMING_URL, self.streaming_url.clone()),
+            url(API_URL, &self.api_url),
+            url(WIDGET_URL, &self.widget_url),
+            url(STREAMING_URL, &self.streaming_url),
         ];
+        Ok(Some(Values(all.into_iter().filter_map(|(key, value)| Some((key, value?))).collect())))
+    }
+
+    fn gives_urls(&self) -> bool {
+        !self.all && [&self.api_url, &self.widget_url, &self.streaming_url].into_iter().any(Option::is_some)
+    }
+
+    fn given_by_flags(&self) -> anyhow::Result<Values> {
+        let mut stdin = BufReader::new(io::stdin().take(LONGEST));
+        let mut secret = |what, from_stdin: bool, file: Option<&Path>, command: &Option<String>| match (file, command) {
+            (_, Some(command)) => Ok(Some(format!("command:{command}"))),
+            (Some(file), _) if file != Path::new("-") => {
+                first_line_of(file).and_then(|line| filled(&line, what)).map(Some)
+            }
+            (file, _) if from_stdin || file.is_some() => from_standard_input(&mut stdin, what).map(Some),
+            _ => Ok(None),
+        };
+        let (file, command) = (self.api_key_file.as_deref(), &self.api_key_command);
+        let api_key = secret("API key", self.api_key_stdin, file, command)?;
+        let (file, command) = (self.signing_secret_file.as_deref(), &self.signing_secret_command);
+        let signing_secret = secret("signing secret", self.signing_secret_stdin, file, command)?;
+        let dev_id = self.dev_id.as_ref().map(ToString::to_string);
+        let all = [(DEV_ID, dev_id), (API_KEY, api_key), (SIGNING_SECRET, signing_secret)];
         Ok(Values(all.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()))
     }
 
-    fn gives_anything(&self) -> bool {
-        let flags = self.api_key_stdin || self.signing_secret_stdin;
-        let files = self.api_key_file.is_some() || self.signing_secret_file.is_some();
-        let urls = [&self.api_url, &self.widget_url, &self.streaming_url];
-        flags || files || self.dev_id.is_some() || urls.into_iter().any(Option::is_some)
-    }
-
-    /// The API key and the signing secret, as far as flags say where they are.
-    fn given_secrets(&self) -> anyhow::Result<(Option<String>, Option<String>)> {
-        let mut stdin = BufReader::new(io::stdin().take(LONGEST));
-        let mut secret = |what, from_stdin: bool, file: Option<&Path>| match file {
-            Some(file) => first_line_of(file).and_then(|line| filled(&line, what)).map(Some),
-            None if from_stdin => from_standard_input(&mut stdin, what).map(Some),
-            None => Ok(None),
-        };
-        let api_key = secret("API key", self.api_key_stdin, self.api_key_file.as_deref())?;
-        let signing_secret = secret("signing secret", self.signing_secret_stdin, self.signing_secret_file.as_deref())?;
-        Ok((api_key, signing_secret))
+    /// Nothing if the answer is that this one of all is left out.
+    fn dev_id_of(
+        &self,
+        environment: Environment,
+        given: &Values,
+        file: &CredentialFile,
+        asks: bool,
+    ) -> anyhow::Result<Option<String>> {
+        match (given.get(DEV_ID), file.held(DEV_ID)) {
+            (Some(given), _) => Ok(Some(given.to_owned())),
+            (None, Some(held)) if !asks => Ok(Some(held.to_owned())),
+            (None, held) if ask::possible() && self.from.is_empty() => {
+                let skips = if self.all && held.is_none() { " (Enter leaves it out)" } else { "" };
+                let answer = ask::text(&format!("dev-id of {environment}{skips}:"), held)?;
+                if self.all { Ok(filled(&answer, "").ok()) } else { filled(&answer, "dev-id").map(Some) }
+            }
+            _ if !self.from.is_empty() => Err(incomplete(environment, DEV_ID).into()),
+            _ => Err(missing("the dev-id", "--dev-id").into()),
+        }
     }
 }
 
-/// Both secrets together are shorter.
-const LONGEST: u64 = 16 * 1024;
+/// Both secrets together, and a whole file of values, are shorter.
+pub(super) const LONGEST: u64 = 64 * 1024;
+
+/// Every environment at most once, and standard input too.
+fn from_files(files: &[From], default: Environment) -> anyhow::Result<Vec<(Environment, Values)>> {
+    let twice = |what: String| Advice::new(Kind::Misused, format!("{what} is given twice"), "give it once");
+    if files.iter().filter(|from| from.is_stdin()).count() > 1 {
+        return Err(twice("standard input".to_owned()).into());
+    }
+    let mut all: Vec<(Environment, Values)> = Vec::new();
+    let read: Vec<_> = files.iter().map(|from| from.read(default)).collect::<Result<_, _>>()?;
+    for (environment, values) in read.into_iter().flatten() {
+        if all.iter().any(|(known, _)| *known == environment) {
+            return Err(twice(environment.to_string()).into());
+        }
+        if values.get(API_KEY).is_none() {
+            return Err(incomplete(environment, API_KEY).into());
+        }
+        all.push((environment, values));
+    }
+    Ok(all)
+}
 
 fn first_line_of(file: &Path) -> anyhow::Result<String> {
     let opened = File::open(file).and_then(|file| line(&mut BufReader::new(file.take(LONGEST))));
@@ -107,21 +171,14 @@ fn filled(text: &str, what: &str) -> anyhow::Result<String> {
     }
 }
 
-fn dev_id(file: &CredentialFile, asks: bool) -> anyhow::Result<String> {
-    match file.held(DEV_ID) {
-        Some(held) if !asks => Ok(held.to_owned()),
-        held if ask::possible() => filled(&ask::text("dev-id:", held)?, "dev-id"),
-        _ => Err(missing("the dev-id", "--dev-id").into()),
-    }
-}
-
-fn needed_secret(kept: Option<String>, asks: bool) -> anyhow::Result<String> {
+fn needed_secret(environment: Environment, kept: Option<String>, asks: bool) -> anyhow::Result<String> {
+    let question = format!("API key of {environment}:");
     match kept {
         Some(kept) if !asks => Ok(kept),
         None if !ask::possible() => Err(missing("the API key", "--api-key-stdin or --api-key-file").into()),
-        None => filled(&ask::secret("API key:", "not shown")?, "API key"),
+        None => filled(&ask::secret(&question, "not shown")?, "API key"),
         Some(kept) => {
-            let answer = ask::secret("API key:", "not shown; Enter keeps the file's")?;
+            let answer = ask::secret(&question, "not shown; Enter keeps the file's")?;
             Ok(filled(&answer, "").unwrap_or(kept))
         }
     }
@@ -133,7 +190,16 @@ fn optional_secret(kept: Option<String>) -> anyhow::Result<Option<String>> {
     Ok(filled(&answer, "").ok().or(kept))
 }
 
+fn incomplete(environment: Environment, key: &str) -> Advice {
+    let message = format!("no {key} is given for {environment}; nothing was written");
+    Advice::new(Kind::Misused, message, "give both keys of an environment together")
+}
+
 fn missing(what: &str, flag: &str) -> Advice {
     let message = format!("{what} is missing, and there is no terminal to ask on");
     Advice::new(Kind::NotConfirmed, message, format!("give it with {flag}"))
+}
+
+fn no_terminal(next: &str) -> Advice {
+    Advice::new(Kind::NotConfirmed, "there is no terminal to ask on", next)
 }

@@ -1,0 +1,91 @@
+//! Whole files of values, for one environment or for several.
+
+use std::{
+    convert::Infallible,
+    fs::File,
+    io::{self, Read as _},
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+use anyhow::Context as _;
+use terra_auth::{
+    Environment,
+    credentials::{API_KEY, API_URL, DEV_ID, ENV, SIGNING_SECRET, STREAMING_URL, WIDGET_URL},
+};
+
+use super::values::{LONGEST, Values};
+use crate::{
+    credential_file,
+    env_file::EnvFile,
+    failure::{Advice, Kind},
+};
+
+const KEYS: [&str; 6] = [DEV_ID, API_KEY, SIGNING_SECRET, API_URL, WIDGET_URL, STREAMING_URL];
+
+/// `FILE`, or `testing=FILE`; `-` is standard input.
+#[derive(Clone, Debug)]
+pub(super) struct From {
+    environment: Option<Environment>,
+    file: PathBuf,
+}
+
+impl FromStr for From {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        let named = text.split_once('=').and_then(|(name, file)| Some((name.parse().ok()?, file)));
+        Ok(match named {
+            Some((environment, file)) => Self { environment: Some(environment), file: file.into() },
+            None => Self { environment: None, file: text.into() },
+        })
+    }
+}
+
+impl From {
+    pub(super) fn is_stdin(&self) -> bool {
+        self.file == Path::new("-")
+    }
+
+    /// What the file gives to each environment; `default` is whose the plain names are if the file's own is not said.
+    pub(super) fn read(&self, default: Environment) -> anyhow::Result<Vec<(Environment, Values)>> {
+        let name = if self.is_stdin() { "standard input".to_owned() } else { self.file.display().to_string() };
+        let entries = credential_file::parse(&name, &self.text().with_context(|| format!("could not read {name}"))?)?;
+        let plain = self.environment.unwrap_or(default);
+        if let Some(other) = entries.get(ENV).filter(|other| !other.is_empty() && *other != plain.as_str()) {
+            let message = format!("{name} says that it is {other}'s (by its {ENV}), but is given for {plain}");
+            return Err(Advice::new(Kind::Misused, message, "give the other file, or choose with --env").into());
+        }
+        let found = Environment::ALL.map(|environment| (environment, values(&entries, environment, plain)));
+        let given: Vec<_> = found.into_iter().filter(|(_, values)| !values.0.is_empty()).collect();
+        if given.is_empty() {
+            let next = format!("it needs lines such as {DEV_ID}=… and {API_KEY}=…");
+            return Err(Advice::new(Kind::Misused, format!("{name} has no keys"), next).into());
+        }
+        Ok(given)
+    }
+
+    fn text(&self) -> io::Result<String> {
+        let mut text = String::new();
+        let read = if self.is_stdin() {
+            io::stdin().take(LONGEST + 1).read_to_string(&mut text)?
+        } else {
+            File::open(&self.file)?.take(LONGEST + 1).read_to_string(&mut text)?
+        };
+        if read as u64 > LONGEST {
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "longer than 64 KiB"));
+        }
+        Ok(text)
+    }
+}
+
+/// The values with an environment's prefix, and those without one if they are its own.
+fn values(entries: &EnvFile, environment: Environment, plain: Environment) -> Values {
+    let prefix = environment.as_str().to_ascii_uppercase();
+    let value = |key: &&'static str| {
+        let own = entries.get(key).filter(|_| environment == plain);
+        let value = entries.get(&format!("{prefix}_{key}")).or(own)?.trim();
+        (!value.is_empty()).then(|| (*key, value.to_owned()))
+    };
+    Values(KEYS.iter().filter_map(value).collect())
+}

@@ -1,0 +1,74 @@
+//! What is said around the writing.
+
+use serde_json::{Value, json};
+use terra_auth::{
+    Credentials,
+    credentials::{API_KEY, DEV_ID, Reference, SIGNING_SECRET},
+};
+
+use super::Plan;
+use crate::{app::App, ui::Ui};
+
+pub(super) fn warn_of_what_changes(app: &App, Plan { file, values, .. }: &Plan, keyring: bool) -> anyhow::Result<()> {
+    let name = &file.name;
+    let another_account = file.held(DEV_ID).is_some_and(|held| values.get(DEV_ID) != Some(held));
+    if another_account && file.held(SIGNING_SECRET).is_some() && values.get(SIGNING_SECRET).is_none() {
+        app.ui.warn(&format!(
+            "the {SIGNING_SECRET} in {name} is the former dev-id's; replace it with --signing-secret-file"
+        ))?;
+    }
+    let refers = |value: &str| Reference::parse(value).is_ok_and(|reference| reference.is_some());
+    for key in [API_KEY, SIGNING_SECRET].into_iter().filter(|_| !keyring) {
+        let (held, new) = (file.held(key), values.get(key));
+        if held.is_some_and(refers) && new.is_some_and(|new| !refers(new)) {
+            app.ui.warn(&format!("{key} was kept elsewhere; from now on it stands in {name} itself"))?;
+        }
+    }
+    for key in [DEV_ID, API_KEY].into_iter().filter(|key| std::env::var_os(key).is_some_and(|value| !value.is_empty()))
+    {
+        app.ui.warn(&format!("unset {key}: the process environment wins over the file"))?;
+    }
+    Ok(())
+}
+
+/// One object if one environment was asked for, else a list.
+pub(super) fn written(app: &App, plans: &[Plan]) -> anyhow::Result<()> {
+    let json = match plans {
+        [plan] => as_json(app.ui, plan),
+        plans => plans.iter().map(|plan| as_json(app.ui, plan)).collect(),
+    };
+    app.ui.result(|| plans.iter().map(|plan| plain(app.ui, plan)).collect::<Vec<_>>().join("\n\n"), &json)
+}
+
+fn as_json(ui: Ui, plan: &Plan) -> Value {
+    let Credentials { environment, dev_id, api_key, signing_secret, api_url, .. } = &plan.credentials;
+    json!({
+        "environment": environment, "file": plan.file.name, "dev_id": dev_id, "api_key": ui.masked(api_key.expose()),
+        "api_key_in": keeper(plan, API_KEY), "signing_secret": signing_secret.as_ref().map(|it| ui.masked(it.expose())),
+        "api_url": api_url, "verified": plan.providers.is_some(), "providers": plan.providers,
+    })
+}
+
+fn plain(ui: Ui, plan: &Plan) -> String {
+    let Credentials { dev_id, api_key, signing_secret, api_url, .. } = &plan.credentials;
+    let shown = |key, secret: &str| match keeper(plan, key) {
+        Some(keeper) => format!("{}  in {keeper}", ui.masked(secret)),
+        None => ui.masked(secret),
+    };
+    let api_key = shown(API_KEY, api_key.expose());
+    let secret = signing_secret.as_ref().map_or_else(
+        || "none; webhooks cannot be verified".to_owned(),
+        |secret| shown(SIGNING_SECRET, secret.expose()),
+    );
+    let verdict = plan.providers.map_or_else(
+        || "Not verified; run `terra-auth verify-connection`".to_owned(),
+        |providers| format!("Connected! {providers} providers available"),
+    );
+    let first = format!("Wrote {}\n  dev-id          {dev_id}\n  API key         {api_key}", plan.file.name);
+    format!("{first}\n  signing secret  {secret}\n  API             {api_url}\n{verdict}")
+}
+
+/// Who keeps the secret, if it is not in the file.
+fn keeper(plan: &Plan, key: &str) -> Option<String> {
+    Reference::parse(plan.file.held(key)?).ok()?.map(|reference| reference.to_string())
+}
