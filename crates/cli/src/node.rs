@@ -14,14 +14,19 @@ use terra_auth_core::{
 use terra_auth_outbound::{AddressPolicy, ClientCredentials, Courier, OAuthProviders, Observer, Recipes};
 use terra_auth_sandbox::{Sandbox, SandboxConfig};
 use terra_auth_server::Limits;
-use tokio::{net::TcpListener, sync::Notify, time::Duration};
+use tokio::{
+    net::TcpListener,
+    sync::{Notify, watch},
+    time::{Duration, sleep},
+};
 use url::Url;
 
 use crate::failure::{Advice, Kind};
 
 /// What a server is made of.
 pub(crate) struct NodeConfig {
-    pub(crate) listen: SocketAddr,
+    /// Taken before anything is made, so that a port in use leaves nothing behind.
+    pub(crate) listener: TcpListener,
     /// Where browsers find it; `None` is where it listens.
     pub(crate) public_url: Option<Url>,
     /// `sqlite://path`, `sqlite::memory:` or `postgres://…`; may hold a password.
@@ -30,6 +35,8 @@ pub(crate) struct NodeConfig {
     pub(crate) providers: ProviderSource,
     pub(crate) addresses: AddressPolicy,
     pub(crate) observer: Arc<dyn Observer>,
+    /// How long what is in flight may go on after the end was asked for.
+    pub(crate) grace: Duration,
 }
 
 /// Where end users connect.
@@ -48,14 +55,15 @@ pub(crate) struct Node {
     listener: TcpListener,
     router: Router,
     courier: Courier,
+    grace: Duration,
 }
 
 const SANDBOX_CLIENT_ID: &str = "terra-auth-dev";
 
 impl Node {
-    /// Takes the port, opens the store and wires everything together.
+    /// Opens the store and wires everything together.
     pub(crate) async fn prepare(config: NodeConfig) -> anyhow::Result<Self> {
-        let listener = listen(config.listen).await?;
+        let listener = config.listener;
         let url = match config.public_url {
             Some(url) => url,
             None => format!("http://{}/", listener.local_addr()?).parse()?,
@@ -89,25 +97,37 @@ impl Node {
             router = router.nest("/sandbox", sandbox(&auth, &url, sandbox_secret).router());
         }
         let courier = Courier::new(auth.clone(), config.addresses, config.observer)?;
-        Ok(Self { auth, url, listener, router, courier })
+        Ok(Self { auth, url, listener, router, courier, grace: config.grace })
     }
 
-    /// Answers until `shutdown` is rung, then finishes what is in flight.
-    pub(crate) async fn run(self, shutdown: impl Future<Output = ()>) {
-        let stop = Arc::new(Notify::new());
-        let courier = tokio::spawn({
-            let stop = Arc::clone(&stop);
-            async move { self.courier.run(stop.notified()).await }
-        });
-        terra_auth_server::serve(self.listener, self.router, Limits::default(), shutdown).await;
-        stop.notify_one();
-        if tokio::time::timeout(Duration::from_secs(12), courier).await.is_err() {
-            tracing::warn!("some deliveries did not end in time; they are tried again after the next start");
+    /// Answers until the process is asked to end, then lets what is in flight finish; asked twice, it ends at once.
+    pub(crate) async fn run(self) {
+        let asked = times_asked_to_end();
+        let reached = |times: u8| {
+            let mut asked = asked.clone();
+            async move { drop(asked.wait_for(|so_far| *so_far >= times).await) }
+        };
+        let limits = Limits { drain: self.grace, ..Limits::default() };
+        let serve = terra_auth_server::serve(self.listener, self.router, limits, reached(1));
+        let patience = async {
+            reached(1).await;
+            sleep(self.grace).await;
+        };
+        let deliver = async {
+            tokio::select! {
+                () = self.courier.run(reached(1)) => {}
+                () = patience => tracing::warn!("some deliveries did not end in time; they are made again later"),
+            }
+        };
+        tokio::select! {
+            ((), ()) = async { tokio::join!(serve, deliver) } => {}
+            () = reached(2) => {}
         }
     }
 }
 
-async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+/// Takes the port.
+pub(crate) async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.map_err(|error| {
         let next =
             format!("end what listens there, or choose another port: --listen {}:0 takes a free one", address.ip());
@@ -158,12 +178,22 @@ pub(crate) fn parse_master_key(text: &SecretString) -> anyhow::Result<MasterKey>
     Ok(MasterKey(key))
 }
 
-/// Resolves when the process is asked to end; asked twice, it ends at once.
-pub(crate) async fn asked_to_end() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
-    }
+/// Counts how often the process was asked to end, by Ctrl-C or by a supervisor.
+fn times_asked_to_end() -> watch::Receiver<u8> {
+    let (count, asked) = watch::channel(0_u8);
+    tokio::spawn(async move {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+        else {
+            return;
+        };
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            count.send_modify(|times| *times = times.saturating_add(1));
+        }
+    });
+    asked
 }

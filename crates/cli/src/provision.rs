@@ -41,7 +41,7 @@ pub(crate) async fn ensure_environment(
     let name = format!(".env.terra.{environment}");
     let wanted = dir.join(&name);
     let ours = is_ours(&wanted)?;
-    let file = if ours { wanted.clone() } else { fallback_dir.join(&name) };
+    let file = if ours { wanted.clone() } else { std::path::absolute(fallback_dir.join(&name))? };
     let left_alone = (!ours).then_some(wanted);
 
     let developers = auth.developers().await?;

@@ -39,6 +39,17 @@ impl Ui {
         Ok(stdout.flush()?)
     }
 
+    /// One of several results of a command that goes on: JSON stays on one line.
+    pub(crate) fn line(&self, plain: impl FnOnce() -> String, json: &impl Serialize) -> anyhow::Result<()> {
+        let text = match self.output {
+            Output::Plain => plain(),
+            Output::Json => serde_json::to_string(json)?,
+        };
+        let mut stdout = anstream::stdout().lock();
+        writeln!(stdout, "{text}")?;
+        Ok(stdout.flush()?)
+    }
+
     /// A remark that JSON readers can do without.
     pub(crate) fn note(self, text: &str) -> io::Result<()> {
         match self.output {

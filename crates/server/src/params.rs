@@ -38,7 +38,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Params<T> {
             let body: Map<String, Value> = from_json(&bytes)?;
             merged.extend(body.into_iter().filter(|(_, value)| !value.is_null()));
         }
-        serde_json::from_value(Value::Object(merged)).map(Self).map_err(ApiError::bad_request)
+        from_map(merged).map(Self)
     }
 }
 
@@ -50,7 +50,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         let merged = query_of(parts)?;
-        serde_json::from_value(Value::Object(merged)).map(Self).map_err(ApiError::bad_request)
+        from_map(merged).map(Self)
     }
 }
 
@@ -66,6 +66,14 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
         require_json(&parts.headers)?;
         from_json(&bytes).map(Self)
     }
+}
+
+/// Reads parameters; an error begins with the name of the one that is wrong.
+fn from_map<T: DeserializeOwned>(map: Map<String, Value>) -> Result<T, ApiError> {
+    serde_path_to_error::deserialize(Value::Object(map)).map_err(|error| {
+        let (name, reason) = (error.path().to_string(), error.inner());
+        ApiError::bad_request(if name == "." { reason.to_string() } else { format!("invalid {name}: {reason}") })
+    })
 }
 
 fn query_of(parts: &Parts) -> Result<Map<String, Value>, ApiError> {

@@ -4,6 +4,7 @@ use anyhow::Context as _;
 use serde_json::json;
 use terra_auth::Environment;
 use terra_auth_outbound::AddressPolicy;
+use tokio::{net::TcpListener, time::Duration};
 use url::Url;
 
 use crate::{
@@ -11,7 +12,7 @@ use crate::{
     event_log::EventLog,
     failure::{Advice, Kind},
     logging,
-    node::{Node, NodeConfig, ProviderSource, asked_to_end, master_key_in, parse_master_key, random_hex},
+    node::{Node, NodeConfig, ProviderSource, listen, master_key_in, parse_master_key, random_hex},
     private_file,
     provision::{Provisioned, ensure_environment},
 };
@@ -42,6 +43,9 @@ pub(crate) struct Args {
     forward_to: Option<Url>,
 }
 
+/// Somebody waits for the prompt.
+const GRACE: Duration = Duration::from_secs(2);
+
 impl Args {
     pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
         if !self.listen.ip().is_loopback() {
@@ -54,7 +58,8 @@ impl Args {
     }
 
     async fn serve(self, app: &App) -> anyhow::Result<()> {
-        let node = Node::prepare(self.config(app)?).await?;
+        let listener = listen(self.listen).await?;
+        let node = Node::prepare(self.config(app, listener)?).await?;
         let dirs = (std::env::current_dir()?, self.data_dir.clone());
         let environment = Environment::Testing;
         let places = (&dirs.0 as &std::path::Path, &dirs.1 as &std::path::Path);
@@ -67,13 +72,13 @@ impl Args {
                 provisioned.file.display()
             ))?;
         }
-        app.ui.result(|| self.welcome(&node.url, &provisioned), &self.ready(&node.url, &provisioned))?;
-        node.run(asked_to_end()).await;
+        app.ui.line(|| self.welcome(&node.url, &provisioned), &self.ready(&node.url, &provisioned))?;
+        node.run().await;
         app.ui.note("ended; everything is kept")?;
         Ok(())
     }
 
-    fn config(&self, app: &App) -> anyhow::Result<NodeConfig> {
+    fn config(&self, app: &App, listener: TcpListener) -> anyhow::Result<NodeConfig> {
         let (store, master_key) = if self.in_memory {
             ("sqlite::memory:".to_owned(), parse_master_key(&random_hex().into())?)
         } else {
@@ -83,13 +88,14 @@ impl Args {
             (format!("sqlite://{}", store.display()), master_key_in(&self.data_dir.join("master.key"))?)
         };
         Ok(NodeConfig {
-            listen: self.listen,
+            listener,
             public_url: None,
             store: store.into(),
             master_key,
             providers: ProviderSource::Sandbox,
             addresses: AddressPolicy::AllowPrivate,
             observer: Arc::new(EventLog(app.ui.output)),
+            grace: GRACE,
         })
     }
 

@@ -12,16 +12,20 @@ use serde_json::json;
 use terra_auth::Environment;
 use terra_auth_core::seal::MasterKey;
 use terra_auth_outbound::{AddressPolicy, ClientCredentials, Log, Recipes};
+use tokio::{net::TcpListener, time::Duration};
 use url::Url;
 
 use crate::{
     app::App,
     failure::{Advice, Kind},
     logging,
-    node::{Node, NodeConfig, ProviderSource, asked_to_end, master_key_in, parse_master_key},
+    node::{Node, NodeConfig, ProviderSource, listen, master_key_in, parse_master_key},
     private_file,
     provision::ensure_environment,
 };
+
+/// The longest call to a provider or a receiver.
+const GRACE: Duration = Duration::from_secs(12);
 
 const MASTER_KEY: &str = "TERRA_AUTH_MASTER_KEY";
 
@@ -76,7 +80,8 @@ impl Args {
     }
 
     async fn serve(self, app: &App) -> anyhow::Result<()> {
-        let node = Node::prepare(self.config()?).await?;
+        let listener = listen(self.listen).await?;
+        let node = Node::prepare(self.config(listener)?).await?;
         let here = std::env::current_dir()?;
         for environment in &self.create_environment {
             let places = (here.as_path(), self.data_dir.as_path());
@@ -91,13 +96,13 @@ impl Args {
             app.ui.warn("there is no environment yet; make one with --create-environment testing")?;
         }
         let ready = json!({ "ready": true, "url": node.url });
-        app.ui.result(|| format!("terra-auth {} is ready at {}", env!("CARGO_PKG_VERSION"), node.url), &ready)?;
-        node.run(asked_to_end()).await;
+        app.ui.line(|| format!("terra-auth {} is ready at {}", env!("CARGO_PKG_VERSION"), node.url), &ready)?;
+        node.run().await;
         app.ui.note("ended; everything is kept")?;
         Ok(())
     }
 
-    fn config(&self) -> anyhow::Result<NodeConfig> {
+    fn config(&self, listener: TcpListener) -> anyhow::Result<NodeConfig> {
         if let Some(url) = &self.public_url {
             check_public_url(url)?;
         }
@@ -115,13 +120,14 @@ impl Args {
         let addresses = if self.allow_private_addresses { AddressPolicy::AllowPrivate } else { AddressPolicy::Public };
         let public_url = self.public_url.clone();
         Ok(NodeConfig {
-            listen: self.listen,
+            listener,
             public_url,
             store,
             master_key,
             providers,
             addresses,
             observer: Arc::new(Log),
+            grace: GRACE,
         })
     }
 

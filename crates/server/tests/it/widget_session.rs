@@ -90,8 +90,11 @@ async fn malformed_sessions_are_told_what_is_wrong() {
             json!({"providers": "NOPE"}),
             "none of the providers is available in this environment; GET /v2/integrations lists those that are",
         ),
-        (json!({"providers": ["FITBIT"]}), "invalid type: sequence, expected a string"),
-        (json!({"multi_auth": "perhaps"}), "invalid value: string \"perhaps\", expected true or false"),
+        (json!({"providers": ["FITBIT"]}), "invalid providers: invalid type: sequence, expected a string"),
+        (
+            json!({"multi_auth": "perhaps"}),
+            "invalid multi_auth: invalid value: string \"perhaps\", expected true or false",
+        ),
     ] {
         let answer = app.post("/v2/auth/generateWidgetSession", body).await;
         assert_eq!(answer.problem(), (400, detail.to_owned()));
