@@ -90,7 +90,7 @@ pub(crate) fn refused(error: &clap::Error) -> ExitCode {
 
 /// Reads an environment's name with the library's own message for an unknown one.
 #[derive(Clone)]
-struct EnvironmentParser;
+pub(crate) struct EnvironmentParser;
 
 impl TypedValueParser for EnvironmentParser {
     type Value = Environment;
@@ -119,6 +119,6 @@ const EXAMPLES: &str = examples![
 ];
 
 fn long_footer() -> String {
-    let codes = Kind::ALL.map(|kind| format!("\n  {}  {}", kind as u8, kind.meaning())).concat();
+    let codes = Kind::ALL.map(|kind| format!("\n  {:<2} {}", kind as u8, kind.meaning())).concat();
     format!("{EXAMPLES}\n\n{}\n  0  done{codes}", heading!("Exit codes"))
 }

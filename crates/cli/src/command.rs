@@ -7,6 +7,7 @@ use crate::app::App;
 mod completions;
 mod deauthenticate_user;
 mod dev;
+mod doctor;
 mod env;
 mod generate_mobile_token;
 mod generate_widget_session;
@@ -25,6 +26,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Env(env::Command),
     VerifyConnection(verify_connection::Args),
+    Doctor(doctor::Args),
     ListIntegrations(list_integrations::Args),
     GenerateWidgetSession(generate_widget_session::Args),
     GenerateMobileToken(generate_mobile_token::Args),
@@ -45,6 +47,7 @@ impl Command {
             Self::SetupEnvironment(args) => args.run(app),
             Self::Env(command) => command.run(app),
             Self::VerifyConnection(args) => args.run(app),
+            Self::Doctor(args) => args.run(app),
             Self::ListIntegrations(args) => args.run(app),
             Self::GenerateWidgetSession(args) => args.run(app),
             Self::GenerateMobileToken(args) => args.run(app),

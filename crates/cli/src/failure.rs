@@ -20,10 +20,12 @@ pub(crate) enum Kind {
     NotConfirmed = 7,
     NoCredentials = 8,
     NotVerified = 9,
+    FoundWarnings = 10,
+    FoundErrors = 11,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Failed,
         Self::Misused,
         Self::NotAllowed,
@@ -33,6 +35,8 @@ impl Kind {
         Self::NotConfirmed,
         Self::NoCredentials,
         Self::NotVerified,
+        Self::FoundWarnings,
+        Self::FoundErrors,
     ];
 
     pub(crate) const fn meaning(self) -> &'static str {
@@ -46,6 +50,8 @@ impl Kind {
             Self::NotConfirmed => "not confirmed: declined, or no terminal to ask on and no --yes",
             Self::NoCredentials => "no usable keys in the credential file or the process environment",
             Self::NotVerified => "the webhook's signature is wrong, too old or unreadable",
+            Self::FoundWarnings => "doctor found warnings, and no errors",
+            Self::FoundErrors => "doctor found errors",
         }
     }
 
@@ -61,6 +67,8 @@ impl Kind {
             Self::NotConfirmed => "not_confirmed",
             Self::NoCredentials => "no_credentials",
             Self::NotVerified => "not_verified",
+            Self::FoundWarnings => "found_warnings",
+            Self::FoundErrors => "found_errors",
         }
     }
 

@@ -13,6 +13,7 @@ mod ask;
 mod browser;
 mod command;
 mod credential_file;
+mod doctor;
 mod env_file;
 mod event_log;
 mod failure;

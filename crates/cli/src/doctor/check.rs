@@ -1,0 +1,76 @@
+//! The checks. To add one: a file with a `check`, and a line in the table.
+
+use super::{Finding, context::Context};
+
+mod api;
+mod clock_skew;
+mod credentials;
+mod deprecated_widget_call;
+mod file_permissions;
+mod git_history;
+mod hard_coded_key;
+mod production_key_in_testing;
+mod proxy;
+mod redirect_url;
+mod shared_key;
+mod signing_secret;
+mod tracked_by_git;
+mod user_cap;
+mod widget_path;
+
+/// One question about what was seen.
+pub(crate) struct Check {
+    pub(crate) name: &'static str,
+    pub(crate) run: fn(&Context) -> Vec<Finding>,
+    needs: Needs,
+}
+
+/// What must be there for the question to make sense.
+#[derive(Clone, Copy)]
+enum Needs {
+    Folder,
+    Repository,
+    Api,
+}
+
+use Needs::{Api, Folder, Repository};
+
+pub(crate) const CHECKS: [Check; 15] = [
+    Check { name: "credentials", run: credentials::check, needs: Folder },
+    Check { name: "file-permissions", run: file_permissions::check, needs: Folder },
+    Check { name: "tracked-by-git", run: tracked_by_git::check, needs: Repository },
+    Check { name: "git-history", run: git_history::check, needs: Repository },
+    Check { name: "hard-coded-key", run: hard_coded_key::check, needs: Folder },
+    Check { name: "shared-key", run: shared_key::check, needs: Folder },
+    Check { name: "production-key-in-testing", run: production_key_in_testing::check, needs: Folder },
+    Check { name: "redirect-url", run: redirect_url::check, needs: Folder },
+    Check { name: "signing-secret", run: signing_secret::check, needs: Folder },
+    Check { name: "api", run: api::check, needs: Api },
+    Check { name: "proxy", run: proxy::check, needs: Api },
+    Check { name: "clock-skew", run: clock_skew::check, needs: Api },
+    Check { name: "widget-path", run: widget_path::check, needs: Api },
+    Check { name: "deprecated-widget-call", run: deprecated_widget_call::check, needs: Folder },
+    Check { name: "user-cap", run: user_cap::check, needs: Api },
+];
+
+impl Check {
+    pub(crate) fn applies(&self, context: &Context) -> bool {
+        match self.needs {
+            Folder => true,
+            Repository => context.history.is_some(),
+            Api => !context.online.is_empty(),
+        }
+    }
+}
+
+/// An error with its causes, on one line.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

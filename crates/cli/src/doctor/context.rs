@@ -1,0 +1,162 @@
+use std::path::Path;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use terra_auth::{
+    Credentials, CredentialsError, Environment,
+    credentials::{API_KEY, DEV_ID, ENV, SIGNING_SECRET},
+};
+
+use super::{
+    Scope,
+    env_files::{self, EnvFile},
+    eye::Eye,
+    gateway::{self, Gateway},
+    history::{self, History},
+    online::{self, Online},
+    suspicion,
+    tree::{self, Tree},
+};
+use crate::{
+    app,
+    git::{self, Standing},
+};
+
+/// All that was seen.
+pub(crate) struct Context {
+    /// Those that are examined.
+    pub(crate) environments: Vec<Environment>,
+    pub(crate) credentials: Vec<(Environment, Result<Credentials, CredentialsError>)>,
+    pub(crate) env_files: Vec<EnvFile>,
+    /// Every credential, wherever it stands.
+    pub(crate) held: Vec<Held>,
+    pub(crate) tree: Tree,
+    /// `None` outside a repository.
+    pub(crate) history: Option<History>,
+    /// Given as arguments.
+    pub(crate) redirects: Vec<String>,
+    pub(crate) gateway: Option<Gateway>,
+    /// Empty when offline.
+    pub(crate) online: Vec<Online>,
+}
+
+/// A credential and where it stands.
+#[derive(Clone)]
+pub(crate) struct Held {
+    /// `None` where nothing says whose it is.
+    pub(crate) environment: Option<Environment>,
+    pub(crate) key: &'static str,
+    pub(crate) value: SecretString,
+    pub(crate) place: String,
+}
+
+impl Held {
+    fn is_same(&self, other: &Self) -> bool {
+        let same_value = self.value.expose_secret() == other.value.expose_secret();
+        self.environment == other.environment && self.key == other.key && same_value
+    }
+
+    /// Whether it is worth protecting; a dev-id is public.
+    pub(crate) fn is_secret(&self) -> bool {
+        self.key != DEV_ID && !suspicion::is_placeholder(self.value.expose_secret())
+    }
+}
+
+pub(crate) const KEYS: [&str; 3] = [DEV_ID, API_KEY, SIGNING_SECRET];
+
+impl Context {
+    pub(crate) fn gather(scope: &Scope) -> anyhow::Result<Self> {
+        let env_files = env_files::read();
+        let process = of_process();
+        let environments = environments(scope, &env_files, &process);
+        let loads = |environment: &Environment| {
+            // A reference may need the network.
+            !scope.offline || !env_files.iter().any(|file| file.environment == Some(*environment) && file.refers)
+        };
+        let load = |environment: Environment| (environment, load(environment, &process));
+        let credentials: Vec<_> = environments.iter().copied().filter(loads).map(load).collect();
+        let mut held: Vec<Held> = env_files.iter().flat_map(|file| file.held.clone()).chain(process).collect();
+        for found in resolved(&credentials) {
+            if !held.iter().any(|known| known.is_same(&found)) {
+                held.push(found);
+            }
+        }
+        let eye = Eye::new(&held)?;
+        let usable = || credentials.iter().filter_map(|(_, credentials)| credentials.as_ref().ok());
+        let (online, gateway) = if scope.offline {
+            (Vec::new(), None)
+        } else {
+            app::wait(async { tokio::join!(online::ask(usable()), gateway::ask(scope.gateway.as_ref(), usable())) })?
+        };
+        Ok(Self {
+            tree: tree::walk(&eye, &env_files),
+            history: (git::standing(".") != Standing::NoRepository).then(|| history::read(&eye)),
+            redirects: scope.redirects.clone(),
+            environments,
+            credentials,
+            env_files,
+            held,
+            gateway,
+            online,
+        })
+    }
+
+    /// The credentials that can be used.
+    pub(crate) fn usable(&self) -> impl Iterator<Item = &Credentials> {
+        self.credentials.iter().filter_map(|(_, credentials)| credentials.as_ref().ok())
+    }
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Whose keys the process environment holds: what it says, else what every command takes by default.
+fn environment_of_process() -> Option<Environment> {
+    variable(ENV).map_or(Some(Environment::default()), |name| name.parse().ok())
+}
+
+fn of_process() -> Vec<Held> {
+    let environment = environment_of_process();
+    let held = |key: &'static str| {
+        let place = format!("{key} of the process environment");
+        Some(Held { environment, key, value: variable(key)?.into(), place })
+    };
+    KEYS.into_iter().filter_map(held).collect()
+}
+
+fn environments(scope: &Scope, files: &[EnvFile], process: &[Held]) -> Vec<Environment> {
+    if !scope.environments.is_empty() {
+        return scope.environments.clone();
+    }
+    let held = || files.iter().flat_map(|file| &file.held).chain(process);
+    let here = |environment: &Environment| {
+        files.iter().any(|file| file.name == terra_auth::credentials::file_name(*environment))
+            || held().any(|held| held.environment == Some(*environment))
+    };
+    Environment::ALL.into_iter().filter(here).collect()
+}
+
+/// The process environment counts for one environment only.
+fn load(environment: Environment, process: &[Held]) -> Result<Credentials, CredentialsError> {
+    let own = process.iter().any(|held| held.environment == Some(environment));
+    Credentials::load_from(environment, Path::new(""), &|name| variable(name).filter(|_| own))
+}
+
+/// What a reference leads to can be searched for too.
+fn resolved(credentials: &[(Environment, Result<Credentials, CredentialsError>)]) -> Vec<Held> {
+    let of = |environment, credentials: &Credentials| {
+        let held = |key, value: &str| Held {
+            environment: Some(environment),
+            key,
+            value: value.into(),
+            place: credentials.source.to_string(),
+        };
+        let secret = credentials.signing_secret.as_ref().map(|secret| held(SIGNING_SECRET, secret.expose()));
+        [held(API_KEY, credentials.api_key.expose())].into_iter().chain(secret).collect::<Vec<_>>()
+    };
+    credentials
+        .iter()
+        .filter_map(|(environment, credentials)| Some(of(*environment, credentials.as_ref().ok()?)))
+        .flatten()
+        .collect()
+}

@@ -1,0 +1,97 @@
+//! What the API of each environment says, within 5 s a question.
+
+use std::{future::Future, time::Duration};
+
+use futures_util::{TryStreamExt as _, future};
+use hyper_util::client::proxy::matcher::Matcher;
+use jiff::SignedDuration;
+use terra_auth::{Client, Credentials, Environment, Error, diagnosis::WidgetCall};
+use url::{Host, Url};
+
+/// The API of one environment.
+pub(crate) struct Online {
+    pub(crate) environment: Environment,
+    pub(crate) url: Url,
+    /// The proxy on the way, as `host:port`.
+    pub(crate) proxy: Option<String>,
+    pub(crate) answer: Result<Answer, Error>,
+    /// If it did not answer through the proxy: whether it does without.
+    pub(crate) answers_directly: bool,
+}
+
+/// What a server says that is there.
+pub(crate) struct Answer {
+    /// How far its clock is ahead.
+    pub(crate) clock_ahead: Option<SignedDuration>,
+    pub(crate) keys: Result<(), Error>,
+    /// Connected users, counted up to the cap of the environment; `None` where there is no cap.
+    pub(crate) users: Option<usize>,
+    /// `None` if the keys were not accepted.
+    pub(crate) widget: Option<Result<WidgetCall, Error>>,
+}
+
+/// Bounds each question.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Asks all of them at once.
+pub(crate) async fn ask(credentials: impl Iterator<Item = &Credentials>) -> Vec<Online> {
+    future::join_all(credentials.map(one)).await
+}
+
+async fn one(credentials: &Credentials) -> Online {
+    let (environment, url) = (credentials.environment, credentials.api_url.clone());
+    let proxy = proxy(&url);
+    let answer = answer(credentials).await;
+    let answers_directly = proxy.is_some() && answer.is_err() && answers_directly(credentials).await;
+    Online { environment, url, proxy, answer, answers_directly }
+}
+
+async fn answer(credentials: &Credentials) -> Result<Answer, Error> {
+    let client = builder(credentials).build()?;
+    let clock_ahead = client.server_clock_ahead().await?;
+    let users = users(&client).await;
+    let (keys, users) = match users {
+        Ok(users) => (Ok(()), users),
+        Err(error) => (Err(error), None),
+    };
+    let widget = if keys.is_ok() { in_time(client.widget_call()).await } else { None };
+    Ok(Answer { clock_ahead, keys, users, widget })
+}
+
+fn builder(credentials: &Credentials) -> terra_auth::ClientBuilder {
+    Client::builder(credentials.clone()).connect_timeout(PATIENCE).timeout(PATIENCE).retries(0)
+}
+
+/// The widget call may be on four paths, each with the client's own limit.
+async fn in_time<T>(question: impl Future<Output = T>) -> Option<T> {
+    tokio::time::timeout(PATIENCE, question).await.ok()
+}
+
+/// A call that both keys open; where there is a cap, one that also counts.
+async fn users(client: &Client) -> Result<Option<usize>, Error> {
+    use futures_util::StreamExt as _;
+    let Some(cap) = client.environment().default_user_limit() else {
+        return client.verify_connection().await.map(|_| None);
+    };
+    let users: Vec<_> = client.subscriptions().take(cap as usize).try_collect().await?;
+    Ok(Some(users.len()))
+}
+
+async fn answers_directly(credentials: &Credentials) -> bool {
+    match builder(credentials).no_proxy().build() {
+        Ok(client) => client.server_clock_ahead().await.is_ok(),
+        Err(_) => false,
+    }
+}
+
+/// The proxy that the client would take, which is none to this machine.
+fn proxy(url: &Url) -> Option<String> {
+    let is_loopback = match url.host()? {
+        Host::Domain(name) => name == "localhost" || name.ends_with(".localhost"),
+        Host::Ipv4(address) => address.is_loopback(),
+        Host::Ipv6(address) => address.is_loopback(),
+    };
+    let proxy = Matcher::from_system().intercept(&url.as_str().parse().ok()?).filter(|_| !is_loopback)?;
+    let host = proxy.uri().host()?;
+    Some(proxy.uri().port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
+}

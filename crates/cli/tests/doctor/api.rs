@@ -1,0 +1,116 @@
+use std::{
+    net::TcpListener,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    thread,
+};
+
+use axum::{
+    Json, Router,
+    body::Bytes,
+    http::{HeaderMap, StatusCode, Uri},
+    response::{IntoResponse as _, Response},
+};
+use jiff::{SignedDuration, Timestamp, fmt::rfc2822};
+use serde_json::{Value, json};
+
+/// An API with one peculiarity or more.
+#[derive(Clone)]
+pub(crate) struct Api {
+    /// Seconds that its clock is ahead.
+    pub(crate) clock_ahead: i64,
+    pub(crate) users: usize,
+    /// Where the widget call is.
+    pub(crate) widget_path: &'static str,
+    pub(crate) accepts_keys: bool,
+    /// How often it was asked.
+    pub(crate) asked: Arc<AtomicUsize>,
+}
+
+pub(crate) const CURRENT: &str = "/api/widget/session";
+pub(crate) const OLDER: &str = "/v2/auth/generateWidgetSession";
+
+impl Api {
+    /// One where nothing is wrong.
+    pub(crate) fn new() -> Self {
+        Self { clock_ahead: 0, users: 3, widget_path: CURRENT, accepts_keys: true, asked: Arc::default() }
+    }
+
+    /// Starts it; returns its URL.
+    pub(crate) fn start(self) -> String {
+        let answers = move |uri: Uri| {
+            let answer = self.answer(uri.path());
+            async move { answer }
+        };
+        format!("{}/v2", serve(Router::new().fallback(answers)))
+    }
+
+    fn answer(&self, path: &str) -> Response {
+        self.asked.fetch_add(1, Relaxed);
+        let mut answer = match path {
+            "/v2/integrations" | "/v2/integrations/detailed" => Json(json!({ "providers": [] })).into_response(),
+            _ if !self.accepts_keys => refusal(StatusCode::UNAUTHORIZED),
+            "/v2/subscriptions" => Json(json!({ "next": null, "results": self.users() })).into_response(),
+            path if path == self.widget_path => Json(session()).into_response(),
+            _ => refusal(StatusCode::NOT_FOUND),
+        };
+        answer.headers_mut().insert("date", self.date().parse().unwrap());
+        answer
+    }
+
+    fn users(&self) -> Vec<Value> {
+        let user = |n| json!({ "user_id": format!("00000000-0000-4000-8000-{n:012}"), "provider": "FITBIT" });
+        (0..self.users).map(user).collect()
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the command compares with the machine's clock")]
+    fn date(&self) -> String {
+        let date = Timestamp::now() + SignedDuration::from_secs(self.clock_ahead);
+        rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&date).unwrap()
+    }
+}
+
+fn refusal(status: StatusCode) -> Response {
+    (status, Json(json!({ "detail": "not like this" }))).into_response()
+}
+
+fn session() -> Value {
+    let id = "00000000-0000-4000-8000-000000000001";
+    json!({ "session_id": id, "url": format!("http://127.0.0.1:1/session/{id}"), "expires_in": 900 })
+}
+
+/// A receiver of webhooks that answers as `judge` says; returns its URL.
+pub(crate) fn receiver(judge: impl Fn(&HeaderMap, &[u8]) -> u16 + Clone + Send + Sync + 'static) -> String {
+    let answers = move |headers: HeaderMap, body: Bytes| {
+        let status = StatusCode::from_u16(judge(&headers, &body)).unwrap();
+        async move { status }
+    };
+    format!("{}/webhooks/terra", serve(Router::new().fallback(answers)))
+}
+
+fn serve(router: Router) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            axum::serve(listener, router).await
+        })
+    });
+    origin
+}
+
+/// A proxy that lets nobody through; returns its address.
+pub(crate) fn closed_proxy() -> String {
+    serve(Router::new().fallback(async || StatusCode::FORBIDDEN))
+}
+
+/// An address where nobody answers.
+pub(crate) fn nowhere() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    format!("http://{}/v2", listener.local_addr().unwrap())
+}

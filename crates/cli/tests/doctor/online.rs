@@ -1,0 +1,79 @@
+use std::sync::{Arc, atomic::Ordering::Relaxed};
+
+use crate::{
+    api::{Api, OLDER, closed_proxy, nowhere},
+    folder::Folder,
+};
+
+fn findings(check: &str, api: Api) -> String {
+    Folder::project(&api.start()).findings(check, "")
+}
+
+#[test]
+fn a_clock_that_is_wrong_is_a_warning_and_one_that_breaks_webhooks_an_error() {
+    let skew = |clock_ahead| findings("clock-skew", Api { clock_ahead, ..Api::new() });
+    assert_eq!([skew(20), skew(-20)], ["", ""]);
+    assert!(skew(60).starts_with("warning testing: this machine's clock is"), "{}", skew(60));
+    assert!(skew(-60).contains("s ahead of the API's"), "{}", skew(-60));
+    assert!(skew(400).starts_with("error testing: "), "{}", skew(400));
+}
+
+#[test]
+fn a_cap_that_is_near_is_a_warning_and_one_that_is_reached_an_error() {
+    let cap = |users| findings("user-cap", Api { users, ..Api::new() });
+    assert_eq!(cap(39), "");
+    assert!(cap(40).starts_with("warning testing: 40 of 50 places"), "{}", cap(40));
+    assert!(cap(60).starts_with("error testing: all 50 places"), "{}", cap(60));
+}
+
+#[test]
+fn production_has_no_cap() {
+    let folder = Folder::new();
+    folder.keys("production", &Api { users: 60, ..Api::new() }.start());
+    assert_eq!(folder.findings("user-cap", ""), "");
+}
+
+#[test]
+fn an_api_that_has_only_the_deprecated_widget_call_is_found() {
+    let found = findings("deprecated-widget-call", Api { widget_path: OLDER, ..Api::new() });
+    assert!(found.starts_with("warning testing: only the deprecated widget call answers, at http://"), "{found}");
+}
+
+#[test]
+fn an_api_without_a_widget_call_is_found() {
+    let found = findings("widget-path", Api { widget_path: "/elsewhere", ..Api::new() });
+    assert!(found.starts_with("error testing: none of the four paths"), "{found}");
+}
+
+#[test]
+fn an_api_that_is_not_there_or_refuses_the_keys_is_found() {
+    let refused = findings("api", Api { accepts_keys: false, ..Api::new() });
+    assert!(refused.starts_with("error testing: the keys were not accepted"), "{refused}");
+    let silent = Folder::project(&nowhere()).findings("api", "");
+    assert!(silent.starts_with("error testing: could not reach 127.0.0.1"), "{silent}");
+}
+
+#[test]
+fn a_proxy_that_lets_nobody_through_is_found() {
+    let proxy = closed_proxy();
+    let folder = Folder::project("https://terra.example.invalid/v2").variable("HTTPS_PROXY", &proxy);
+    let found = folder.findings("proxy", "");
+    let address = proxy.trim_start_matches("http://");
+    assert!(found.starts_with(&format!("error testing: no answer through the proxy {address}: ")), "{found}");
+    assert!(found.ends_with("without it the API does not answer either"), "{found}");
+}
+
+#[test]
+fn a_proxy_is_no_matter_where_it_is_not_used() {
+    let folder = Folder::project(&Api::new().start()).variable("HTTPS_PROXY", &closed_proxy());
+    assert_eq!(folder.findings("proxy", ""), "");
+}
+
+#[test]
+fn nobody_is_asked_offline() {
+    let api = Api::new();
+    let asked = Arc::clone(&api.asked);
+    let folder = Folder::project(&api.start());
+    let report = folder.report("--offline");
+    assert_eq!((asked.load(Relaxed), report["checks"].as_array().unwrap().len()), (0, 10));
+}
