@@ -3,6 +3,8 @@
 use std::{fmt, ops::Range};
 
 #[cfg(test)]
+mod readers;
+#[cfg(test)]
 mod tests;
 
 /// A dotenv file, cut into entries and what stands between them.
@@ -93,7 +95,7 @@ impl fmt::Display for EnvFile {
 /// Whether a value can be written so that every dotenv library reads the same: ours, python-dotenv, Node's dotenv, a shell.
 ///
 /// What they disagree on: `${…}` is filled in by some anywhere; an escape in quotes is undone by some; `'` and `"` in one
-/// value, or `'` with `$`, need escapes. Keys as they are issued have none of it.
+/// value, or `'` with `$`, need escapes. `tests/dotenv/README.md` has the list.
 pub(crate) fn is_portable(value: &str) -> bool {
     let plain =
         value.chars().all(|c| !c.is_control() && !['\u{2028}', '\u{2029}'].contains(&c)) && !value.contains("${");
@@ -108,8 +110,8 @@ fn expands(piece: &str) -> bool {
 
 /// The value in the plainest form that holds it: bare, in single quotes, in double quotes, or glued together as in a shell.
 ///
-/// The client's library and a shell read all of them. Other libraries read the first two, and the third unless it has a
-/// `"` or a backslash, and one of them fills in `${…}` anywhere; keys as they are issued need no more than the first.
+/// The client's library and a shell read all of them; [`is_portable`] says which values other libraries read alike. Keys as
+/// they are issued need no more than the first.
 fn quoted(value: &str) -> String {
     let bare = |c: char| c.is_ascii_alphanumeric() || "_-./:@%+=,".contains(c);
     let glued = |c: char| match c {
