@@ -93,6 +93,8 @@ pub struct Offer<'a> {
     pub info: &'a ProviderInfo,
     /// The connection that the end user already has there.
     pub connected: Option<UserId>,
+    /// Whether that was made after this session.
+    pub is_new: bool,
 }
 
 impl Auth {
@@ -131,10 +133,13 @@ impl Auth {
         let connections = self.store.read(ReadConnectionsOfSession(open.session.clone())).await?;
         let names = open.session.request.providers.iter();
         let infos = names.filter_map(|name| self.offered(&open.developer, name.as_str()));
-        let connected = |info: &ProviderInfo| {
-            connections.iter().find(|connection| connection.provider == info.provider).map(|found| found.user_id)
-        };
-        Ok(infos.map(|info| Offer { info, connected: connected(info) }).collect())
+        let offers = infos.map(|info| {
+            let connected = connections.iter().filter(|connection| connection.provider == info.provider);
+            let newest = connected.max_by_key(|connection| connection.created_at);
+            let is_new = newest.is_some_and(|newest| newest.created_at >= open.session.created_at);
+            Offer { info, connected: newest.map(|newest| newest.user_id), is_new }
+        });
+        Ok(offers.collect())
     }
 
     /// Ends a connection that the session's end user has, where the session allows it.

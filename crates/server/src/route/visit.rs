@@ -14,6 +14,7 @@ use terra_auth_core::{
     Auth,
     causes::Causes,
     open_session::{OpenSession, Standing},
+    widget_session::SessionState,
 };
 use terra_auth_types::{Provider, SessionId};
 use url::Url;
@@ -67,6 +68,9 @@ impl Visit {
         match visit.open.standing(auth.clock.now()) {
             Standing::Open => Ok(visit),
             Standing::Expired => Err(visit.ended(Failure::Expired, "session_expired")),
+            Standing::Used if visit.open.session.state == SessionState::Cancelled => {
+                Err(visit.ended(Failure::Cancelled, "user_cancelled"))
+            }
             Standing::Used => Err(visit.ended(Failure::AlreadyUsed, "session_used")),
         }
     }

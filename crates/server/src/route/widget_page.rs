@@ -25,7 +25,7 @@ use crate::{
         visit::{Visit, accept_language, see, show},
         widget_return::return_from_provider,
     },
-    widget::{self, Failure, Frame, Language, Link, Notice, ProviderChoice},
+    widget::{self, Exit, Failure, Frame, Language, Link, Notice, ProviderChoice},
 };
 
 pub(crate) fn routes() -> Router<Auth> {
@@ -74,9 +74,18 @@ async fn choose(State(auth): State<Auth>, visit: Visit, Query(params): Query<Cho
         providers: offers.iter().map(|offer| choice(&visit, offer)).collect(),
         query: params.q,
         page: visit.link(""),
-        cancel: visit.link("/cancel"),
+        exit: exit(&visit, &offers),
     };
     show(StatusCode::OK, &page)
+}
+
+/// Who has connected something here cannot cancel any more, only go on.
+fn exit(visit: &Visit, offers: &[Offer<'_>]) -> Exit {
+    if visit.open.session.request.multi_auth && offers.iter().any(|offer| offer.is_new) {
+        Exit::Continue(visit.open.session.request.success_url.as_ref().and_then(Link::external))
+    } else {
+        Exit::Cancel(visit.link("/cancel"))
+    }
 }
 
 fn choice(visit: &Visit, offer: &Offer<'_>) -> ProviderChoice {

@@ -24,8 +24,17 @@ pub struct Choose {
     pub query: String,
     /// This page without `q`: where the search goes, other query parameters are kept.
     pub page: Link,
-    /// Where an end user goes who wants none of them.
-    pub cancel: Link,
+    /// The way out.
+    pub exit: Exit,
+}
+
+/// The way out of the list.
+#[derive(Clone, Debug)]
+pub enum Exit {
+    /// For an end user who wants none of them.
+    Cancel(Link),
+    /// For one who has connected something here: back to the app, or, without a link, to close the page.
+    Continue(Option<Link>),
 }
 
 /// One provider of the list.

@@ -23,7 +23,7 @@ mod texts;
 mod theme;
 
 pub use assets::{Asset, assets};
-pub use choose::{Choose, Notice, ProviderChoice};
+pub use choose::{Choose, Exit, Notice, ProviderChoice};
 pub use connected::Connected;
 pub use disconnect::Disconnect;
 pub use failed::{Failed, Failure};

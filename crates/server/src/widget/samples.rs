@@ -3,7 +3,7 @@
 use http::StatusCode;
 
 use super::{
-    Brand, Choose, Connected, Disconnect, Failed, Failure, Frame, Language, Link, Notice, Page, ProviderChoice,
+    Brand, Choose, Connected, Disconnect, Exit, Failed, Failure, Frame, Language, Link, Notice, Page, ProviderChoice,
     page_response,
 };
 
@@ -38,7 +38,7 @@ pub(super) fn choose(frame: Frame) -> Choose {
         providers: PROVIDERS.map(provider).into(),
         query: String::new(),
         page: Link::path("/session/1?secret=s"),
-        cancel: Link::path("/session/1/cancel"),
+        exit: Exit::Cancel(Link::path("/session/1/cancel")),
     }
 }
 

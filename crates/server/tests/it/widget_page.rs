@@ -196,6 +196,8 @@ async fn giving_up_in_the_widget_ends_the_session() {
     assert_eq!(app.events().await[0]["reason"], "user_cancelled");
     assert_eq!(app.page(&session, &[]).await.status, 410);
 
+    assert!(app.page(&session, &[]).await.text.contains("cancelled"), "the page says what happened");
+
     let quiet = app.session(json!({})).await;
     assert_eq!(app.page(&format!("{quiet}/cancel"), &[]).await.status, 200);
 }
@@ -212,6 +214,8 @@ async fn one_session_may_make_several_connections_and_end_them() {
         assert_eq!(page.status, 200);
         assert!(page.text.contains(&session), "there is a link to connect another: {}", page.text);
     }
+    let list = app.page(&session, &[]).await;
+    assert!(!list.text.contains("/cancel"), "who has connected something cannot cancel: {}", list.text);
     let ask = app.page(&format!("{session}/disconnect/oura"), &[]).await;
     let request = http::Request::post(format!("{session}/disconnect/oura")).body(axum::body::Body::empty()).unwrap();
     let done = app.send(request).await;
