@@ -1,7 +1,8 @@
 use crate::{setup, steps::Steps};
 
-/// Quick refusals first. The documentation stands on what clippy has compiled, the tests are compiled once for both
-/// stores: with `-p` Cargo would choose other features, and so build the dependencies again.
+/// Quick refusals first. The documentation stands on what clippy has compiled; it leaves out the command, whose name is
+/// the library's. The tests are compiled once for both stores: with `-p` Cargo would choose other features, and so build
+/// the dependencies again.
 const CHECKS: [(&str, &str); 6] = [
     ("format", "cargo fmt --all --check"),
     ("licences and walls", "cargo deny check licenses bans sources"),

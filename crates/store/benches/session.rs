@@ -1,9 +1,11 @@
-//! Creates widget sessions for 64 callers, each durable before its caller is answered, beside the fastest group commit
-//! of the same row through rusqlite: one thread that inserts 64 rows and commits, with nobody to answer.
+//! Creates widget sessions for 64 callers, each durable before its caller is answered, beside two group commits of the
+//! same row through rusqlite that do nothing else: one answers as many callers, the other commits as many rows at once
+//! and has nobody to answer.
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on panics")]
 
 use std::{
     path::Path,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -16,7 +18,11 @@ use terra_auth_core::{
 use terra_auth_store::Sqlite;
 use terra_auth_testkit::bench;
 use terra_auth_types::{Environment, wire::WidgetSessionParams};
-use tokio::{runtime::Builder, task::JoinSet};
+use tokio::{
+    runtime::{Builder, Runtime},
+    sync::{mpsc, oneshot},
+    task::JoinSet,
+};
 
 const BAR: f64 = 0.70;
 const CALLERS: usize = 64;
@@ -27,10 +33,17 @@ fn main() {
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let file = folder.path().join("ours.db");
     let (auth, developer) = runtime.block_on(prepare(&file));
-    runtime.block_on(auth.generate_widget_session(&developer, &request())).unwrap();
-    let mut bare = Bare::beside(&file, &folder.path().join("bare.db"));
-    let ours = || runtime.block_on(round(&auth, &developer));
-    bench::compare("session", BAR, || bare.round(), ours);
+    let create = move || {
+        let (auth, developer) = (auth.clone(), developer.clone());
+        async move { drop(auth.generate_widget_session(&developer, &request()).await.unwrap()) }
+    };
+    runtime.block_on(create());
+    let ours = || round(&runtime, create.clone());
+
+    let mut answering = Bare::beside(&file, &folder.path().join("answering.db"));
+    bench::compare("session, beside a commit for all who wait", BAR, || answering.round_of_callers(&runtime), ours);
+    let mut alone = Bare::beside(&file, &folder.path().join("alone.db"));
+    bench::compare("session, beside a commit for nobody", BAR, || alone.round_alone(), ours);
 }
 
 async fn prepare(file: &Path) -> (Auth, Developer) {
@@ -51,28 +64,31 @@ fn request() -> WidgetSessionParams {
     }
 }
 
-/// Sessions per second.
-async fn round(auth: &Auth, developer: &Developer) -> f64 {
+/// How often per second callers do something who begin again as soon as it is done.
+fn round<F>(runtime: &Runtime, action: impl Fn() -> F + Clone + Send + 'static) -> f64
+where
+    F: Future<Output = ()> + Send + 'static,
+{
     let start = Instant::now();
-    let callers: JoinSet<u32> = (0..CALLERS).map(|_| call(auth.clone(), developer.clone(), start + ROUND)).collect();
-    let sessions: u32 = callers.join_all().await.into_iter().sum();
-    f64::from(sessions) / start.elapsed().as_secs_f64()
+    let callers = (0..CALLERS).map(|_| repeat(action.clone(), start + ROUND));
+    let done: u32 = runtime.block_on(async { callers.collect::<JoinSet<_>>().join_all().await }).into_iter().sum();
+    f64::from(done) / start.elapsed().as_secs_f64()
 }
 
-async fn call(auth: Auth, developer: Developer, end: Instant) -> u32 {
-    let mut sessions = 0;
+async fn repeat<F: Future<Output = ()>>(action: impl Fn() -> F, end: Instant) -> u32 {
+    let mut done = 0;
     while Instant::now() < end {
-        auth.generate_widget_session(&developer, &request()).await.unwrap();
-        sessions += 1;
+        action().await;
+        done += 1;
     }
-    sessions
+    done
 }
 
 /// Inserts one row again and again, under ids that grow as ours do.
 struct Bare {
     connection: Connection,
     row: Vec<Value>,
-    rows: u128,
+    rows: u32,
 }
 
 impl Bare {
@@ -85,29 +101,50 @@ impl Bare {
         connection.execute("ATTACH ?1 AS ours", [ours.to_str().unwrap()]).unwrap();
         connection.execute_batch("INSERT INTO developer SELECT * FROM ours.developer").unwrap();
         let columns = |row: &rusqlite::Row<'_>| (0..8).map(|column| row.get(column)).collect();
-        let row = connection.query_row("SELECT * FROM ours.widget_session", [], columns).unwrap();
+        let row = connection.query_row("SELECT * FROM ours.widget_session LIMIT 1", [], columns).unwrap();
         connection.execute_batch("DETACH ours").unwrap();
         Self { connection, row, rows: 0 }
     }
 
-    /// Rows per second.
-    fn round(&mut self) -> f64 {
+    /// Rows per second, as many in each commit as there could be callers.
+    fn round_alone(&mut self) -> f64 {
         let (start, before) = (Instant::now(), self.rows);
         while start.elapsed() < ROUND {
-            self.commit();
+            self.commit(CALLERS);
         }
-        #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52")]
-        let rows = (self.rows - before) as f64;
-        rows / start.elapsed().as_secs_f64()
+        f64::from(self.rows - before) / start.elapsed().as_secs_f64()
     }
 
-    fn commit(&mut self) {
+    /// Rows per second, each acknowledged to a caller who waits for it.
+    fn round_of_callers(&mut self, runtime: &Runtime) -> f64 {
+        let (queue, mut calls) = mpsc::channel::<oneshot::Sender<()>>(CALLERS);
+        let ask = move || {
+            let queue = queue.clone();
+            async move {
+                let (reply, answer) = oneshot::channel();
+                queue.send(reply).await.unwrap();
+                answer.await.unwrap();
+            }
+        };
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut waiting = Vec::new();
+                while calls.blocking_recv_many(&mut waiting, CALLERS) > 0 {
+                    self.commit(waiting.len());
+                    waiting.drain(..).for_each(|reply| reply.send(()).unwrap());
+                }
+            });
+            round(runtime, ask)
+        })
+    }
+
+    fn commit(&mut self, rows: usize) {
         let transaction = self.connection.transaction().unwrap();
         let mut insert =
             transaction.prepare_cached("INSERT INTO widget_session VALUES (?, ?, ?, ?, ?, ?, ?, ?)").unwrap();
-        for _ in 0..CALLERS {
+        for _ in 0..rows {
             self.rows += 1;
-            self.row[0] = Value::Blob(self.rows.to_be_bytes().to_vec());
+            self.row[0] = Value::Blob(u128::from(self.rows).to_be_bytes().to_vec());
             insert.execute(params_from_iter(&self.row)).unwrap();
         }
         drop(insert);
