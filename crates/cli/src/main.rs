@@ -15,6 +15,7 @@ mod command;
 mod credential_file;
 mod doctor;
 mod env_file;
+mod env_settings;
 mod event_log;
 mod failure;
 mod git;

@@ -4,6 +4,7 @@ use clap::Subcommand;
 
 use crate::app::App;
 
+mod diff;
 mod exec;
 mod list;
 mod secret;
@@ -20,6 +21,7 @@ pub(crate) enum Command {
     List(list::Args),
     Show(show::Args),
     Exec(exec::Args),
+    Diff(diff::Args),
 }
 
 impl Command {
@@ -28,6 +30,7 @@ impl Command {
             Self::List(args) => args.run(app),
             Self::Show(args) => args.run(app),
             Self::Exec(args) => args.run(app),
+            Self::Diff(args) => args.run(app),
         }
     }
 }

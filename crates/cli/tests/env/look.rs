@@ -104,3 +104,21 @@ fn one_environment_is_shown_with_the_line_of_each_value() {
     );
     assert_eq!(folder.run("env show --env staging").code, Some(8));
 }
+
+#[test]
+fn two_settings_files_are_compared() {
+    let folder = Folder::new();
+    folder.write("testing.toml", "name = \"Acme\"\nuser_limit = 50\nproviders = [\"FITBIT\", \"OURA\"]\n");
+    folder.write("production.toml", "name = \"Acme\"\nuser_limit = \"none\"\nproviders = [\"OURA\"]\n");
+    assert_snapshot!(folder.run("env diff testing.toml production.toml"), @"
+    exit 0
+    setting     testing.toml  production.toml
+    user_limit  50            none
+    providers   FITBIT        –
+    ");
+    assert_eq!(folder.run("env diff testing.toml testing.toml --output json").json(), json!([]));
+    folder.write("broken.toml", "api_key = \"test-key-not-a-secret\"\n");
+    let broken = folder.run("env diff testing.toml broken.toml");
+    assert!(broken.code == Some(2) && broken.stderr.contains("broken.toml: has a setting api_key"), "{broken}");
+    assert!(!broken.to_string().contains("not-a-secret"));
+}

@@ -5,5 +5,6 @@ mod exec;
 mod kept_elsewhere;
 mod look;
 mod mishap;
+mod prompt;
 mod setup;
 mod support;

@@ -4,6 +4,7 @@ use std::{
     fmt, fs,
     io::Write as _,
     net::TcpListener,
+    os::fd::OwnedFd,
     path::PathBuf,
     process::{Child, Command, Output, Stdio},
     thread,
@@ -103,6 +104,13 @@ impl Folder {
     pub(crate) fn start(&self, arguments: &str) -> Child {
         let program = env!("CARGO_BIN_EXE_terra-auth");
         self.command(program).args(shlex::split(arguments).unwrap()).spawn().unwrap()
+    }
+
+    /// The same with other standard streams.
+    pub(crate) fn start_on(&self, arguments: &str, stdin: OwnedFd, stdout: OwnedFd, stderr: OwnedFd) -> Child {
+        let mut command = self.command(env!("CARGO_BIN_EXE_terra-auth"));
+        command.args(shlex::split(arguments).unwrap()).env("TERM", "xterm");
+        command.stdin(stdin).stdout(stdout).stderr(stderr).spawn().unwrap()
     }
 
     /// Runs a script of the shell, in which `$TERRA_AUTH` is the command.

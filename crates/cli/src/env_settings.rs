@@ -1,0 +1,142 @@
+//! What an environment offers and looks like, as a TOML file that people review and promote. It holds no secret.
+//!
+//! ```toml
+//! name = "Acme"                                      # what the widget calls the app
+//! logo_url = "https://app.example.com/logo.png"      # "" is none
+//! accent = "#00aa77"                                 # "" is the usual colour
+//! user_limit = 50                                    # "none" is no cap
+//! providers = ["FITBIT", "GARMIN"]                   # "all" is all that the server has
+//! redirect_allow_list = ["https://app.example.com/"] # [] is anywhere that is safe
+//! destination = "https://app.example.com/hooks"      # "" sends no events
+//! ```
+//!
+//! A setting that is absent is left as it is, so a file may hold only what is to be promoted.
+
+use serde::Serialize;
+use terra_auth::Provider;
+use toml::{Table, Value};
+use url::Url;
+
+#[cfg(test)]
+mod tests;
+
+/// A setting's name, which values fit it, and what is said of others.
+type Field = (&'static str, fn(&Value) -> bool, &'static str);
+
+/// In the order in which they are shown.
+const FIELDS: [Field; 7] = [
+    ("name", |value| value.as_str().is_some_and(|name| !name.trim().is_empty()), "must be a text"),
+    ("logo_url", is_url_or_none, "must be an address or \"\""),
+    ("accent", is_colour_or_none, "must be #rrggbb or \"\""),
+    ("user_limit", is_limit, "must be a number or \"none\""),
+    ("providers", is_providers, "must be a list of names or \"all\""),
+    ("redirect_allow_list", |value| is_list(value, |url| Url::parse(url).is_ok()), "must be a list of addresses"),
+    ("destination", is_url_or_none, "must be an address or \"\""),
+];
+
+/// The settings that a file names.
+#[derive(Debug, PartialEq)]
+pub(crate) struct EnvSettings(Table);
+
+/// Why a file holds no settings.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum EnvSettingsError {
+    /// Where and what, on one line and without the file's text.
+    #[error("is no TOML: {0}")]
+    NotToml(String),
+    #[error("has a setting {0}, which does not exist; there are {known}", known = FIELDS.map(|field| field.0).join(", "))]
+    Unknown(String),
+    #[error("{0} {1}")]
+    Invalid(&'static str, &'static str),
+}
+
+impl EnvSettings {
+    pub(crate) fn parse(text: &str) -> Result<Self, EnvSettingsError> {
+        let not_toml = |error: toml::de::Error| {
+            let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
+            EnvSettingsError::NotToml(format!("line {line}: {}", error.message().replace('\n', ", ")))
+        };
+        let table: Table = text.parse().map_err(not_toml)?;
+        for (name, value) in &table {
+            let field = FIELDS.iter().find(|field| field.0 == name);
+            let (name, fits, problem) = field.ok_or_else(|| EnvSettingsError::Unknown(name.clone()))?;
+            if !fits(value) {
+                return Err(EnvSettingsError::Invalid(name, problem));
+            }
+        }
+        Ok(Self(table))
+    }
+
+    /// The settings that both name and that differ. The order of a list means nothing.
+    pub(crate) fn differences(&self, other: &Self) -> Vec<Difference> {
+        let both = FIELDS.iter().filter_map(|(name, ..)| Some((*name, self.0.get(*name)?, other.0.get(*name)?)));
+        let differ = both.filter(|(_, left, right)| sorted(left) != sorted(right));
+        differ.map(|(setting, left, right)| Difference::new(setting, left, right)).collect()
+    }
+}
+
+/// One setting that differs.
+#[derive(Debug, PartialEq, Serialize)]
+pub(crate) struct Difference {
+    pub(crate) setting: &'static str,
+    pub(crate) left: Value,
+    pub(crate) right: Value,
+}
+
+impl Difference {
+    fn new(setting: &'static str, left: &Value, right: &Value) -> Self {
+        Self { setting, left: left.clone(), right: right.clone() }
+    }
+
+    /// Both sides for people: of two lists only what the other does not have.
+    pub(crate) fn shown(&self) -> [String; 2] {
+        let only = |here: &Value, there: &Value| match (here.as_array(), there.as_array()) {
+            (Some(here), Some(there)) => {
+                let own: Vec<_> = here.iter().filter(|item| !there.contains(item)).map(text).collect();
+                own.join(", ")
+            }
+            (Some(here), None) => here.iter().map(text).collect::<Vec<_>>().join(", "),
+            (None, _) => text(here),
+        };
+        [only(&self.left, &self.right), only(&self.right, &self.left)].map(|side| match side {
+            side if side.is_empty() => "–".to_owned(),
+            side => side,
+        })
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn sorted(value: &Value) -> Vec<String> {
+    let mut items: Vec<_> =
+        value.as_array().map_or_else(|| vec![value.to_string()], |list| list.iter().map(text).collect());
+    items.sort();
+    items.dedup();
+    items
+}
+
+fn is_list(value: &Value, is_item: impl Fn(&str) -> bool) -> bool {
+    value.as_array().is_some_and(|items| items.iter().all(|item| item.as_str().is_some_and(&is_item)))
+}
+
+fn is_providers(value: &Value) -> bool {
+    value.as_str() == Some("all") || is_list(value, |name| name.parse::<Provider>().is_ok())
+}
+
+fn is_limit(value: &Value) -> bool {
+    value.as_str() == Some("none") || value.as_integer().is_some_and(|limit| u32::try_from(limit).is_ok())
+}
+
+fn is_url_or_none(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| text.is_empty() || Url::parse(text).is_ok())
+}
+
+fn is_colour_or_none(value: &Value) -> bool {
+    let is_colour = |text: &str| {
+        let digits = text.strip_prefix('#');
+        digits.is_some_and(|digits| digits.len() == 6 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    };
+    value.as_str().is_some_and(|text| text.is_empty() || is_colour(text))
+}
