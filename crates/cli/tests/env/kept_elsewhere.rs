@@ -1,7 +1,4 @@
-use std::{
-    os::unix::net::UnixListener,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use insta::assert_snapshot;
 
@@ -94,7 +91,7 @@ fn without_a_keyring_nothing_is_written() {
 fn a_keyring_that_does_not_answer_is_given_up_after_a_second() {
     let folder = Folder::new();
     let socket = folder.path("bus");
-    let _silent = UnixListener::bind(&socket).unwrap();
+    let _silent = std::os::unix::net::UnixListener::bind(&socket).unwrap();
     let folder = folder.variable("DBUS_SESSION_BUS_ADDRESS", &format!("unix:path={}", socket.display()));
     nothing_is_written(&folder, "the keyring did not answer within 1 s");
     folder.write(FILE, "TERRA_DEV_ID=acme\nTERRA_API_KEY=keyring:terra-auth/acme/api-key\n");
