@@ -97,11 +97,8 @@ fn paragraph(Finding { check, severity, place, reason, remedy }: &Finding) -> St
         Severity::Info => AnsiColor::Cyan,
     };
     let (colour, green) = (colour.on_default().bold(), AnsiColor::Green.on_default());
-    format!(
-        "  {colour}{check}{colour:#}  {}\n    {}\n    {green}remedy:{green:#} {remedy}\n",
-        shown(place),
-        shown(reason)
-    )
+    let [place, reason, remedy] = [place, reason, remedy].map(|text| shown(text));
+    format!("  {colour}{check}{colour:#}  {place}\n    {reason}\n    {green}remedy:{green:#} {remedy}\n")
 }
 
 fn nothing_to_mend(report: &Report) -> String {

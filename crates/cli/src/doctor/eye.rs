@@ -60,6 +60,9 @@ const DEPRECATED: &str = r"(?i-u)auth/generateWidgetSession\b|\.generatewidgetse
 /// How much of a line around a hint is looked at: some lines are whole programs.
 const AROUND: usize = 400;
 
+/// A text with more was not written by hand.
+const MOST_HINTS: usize = 5000;
+
 impl Eye {
     pub(crate) fn new(held: &[Held]) -> anyhow::Result<Self> {
         let known: Vec<Known> = held.iter().filter(|held| held.is_secret()).map(known).collect();
@@ -80,7 +83,7 @@ impl Eye {
         let mut seen = Vec::new();
         let (mut line, mut counted) = (1, 0);
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let mut hints = self.anything.find_iter(text).peekable();
+        let mut hints = self.anything.find_iter(text).take(MOST_HINTS).peekable();
         let keys_matter = hints.peek().is_some() && !contains(text.split(|byte| *byte == b'\n').next(), ALL_FAKE);
         for hint in hints {
             line += text[counted..hint.start()].split(|byte| *byte == b'\n').count() - 1;

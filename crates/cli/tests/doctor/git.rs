@@ -13,6 +13,14 @@ fn a_tracked_file_is_an_error_and_one_that_is_not_ignored_a_warning() {
 }
 
 #[test]
+fn a_remedy_can_be_copied_into_a_shell() {
+    let folder = Folder::offline();
+    folder.secret(".env.$(id)", &format!("TERRA_API_KEY={}\n", drawn(82)));
+    let report = folder.report("--offline");
+    assert_eq!(report["findings"][0]["remedy"], "run `echo '.env.$(id)' >> .gitignore`");
+}
+
+#[test]
 fn a_file_and_a_key_are_found_in_the_history_after_they_were_deleted() {
     let folder = Folder::offline();
     assert_eq!(folder.findings("git-history", "--offline"), "");

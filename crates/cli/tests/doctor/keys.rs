@@ -92,7 +92,7 @@ fn a_key_of_production_is_found_wherever_things_are_tried_out() {
 #[test]
 fn a_redirect_to_an_unencrypted_page_is_found() {
     let folder = Folder::offline();
-    folder.write("app.py", "body = {'auth_success_redirect_url': 'http://app.acme.co/done'}\n");
+    folder.write("app.py", "body = {'auth_success_redirect_url': 'http://me:pw@app.acme.co/done?key=1'}\n");
     folder.write("dev.py", "body = {'auth_success_redirect_url': 'http://localhost:3000/done'}\n");
     folder.replace("testing", "TERRA_DEV_ID", "TERRA_REDIRECT_URL=http://app.acme.co/file\nTERRA_DEV_ID");
     let arguments = "--offline --redirect-url http://app.example.com --redirect-url https://app.example.com";

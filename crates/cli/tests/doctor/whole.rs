@@ -1,6 +1,6 @@
 use std::{
     collections::BTreeSet,
-    io::{BufRead as _, BufReader, Read as _},
+    io::BufReader,
     process::{Child, ChildStdout, Stdio},
 };
 
@@ -26,7 +26,8 @@ impl Dev {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         let mut dev = Self { child, stdout };
-        assert!(dev.stdout.by_ref().lines().map_while(Result::ok).any(|line| line.contains("\"ready\": true")));
+        let ready: Value = serde_json::Deserializer::from_reader(&mut dev.stdout).into_iter().next().unwrap().unwrap();
+        assert_eq!(ready["ready"], true);
         dev
     }
 }

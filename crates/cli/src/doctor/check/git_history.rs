@@ -1,3 +1,4 @@
+use super::word;
 use crate::doctor::{
     Finding,
     context::Context,
@@ -22,7 +23,7 @@ fn finding(Committed { commit, path, masked, what }: &Committed) -> Finding {
     let reason = format!("{masked}, {what}, was committed; deleting it later does not take it back");
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let erase = if is_env_file(&name) {
-        format!("`git filter-repo --invert-paths --path {file}`")
+        format!("`git filter-repo --invert-paths --path {}`", word(&file.to_string()))
     } else {
         "`git filter-repo --replace-text FILE`, where FILE holds the key".to_owned()
     };

@@ -4,11 +4,12 @@ use crate::doctor::{Finding, context::Context, eye::Sight};
 
 /// End users are sent nowhere unencrypted.
 pub(super) fn check(context: &Context) -> Vec<Finding> {
-    let given = context.redirects.iter().filter_map(|url| problem(url).map(|why| finding("--redirect-url", url, why)));
+    let given =
+        context.redirects.iter().filter_map(|url| problem(url).map(|why| finding("--redirect-url", &bare(url), why)));
     let in_files = context.tree.seen.iter().filter_map(|(path, seen)| match &seen.sight {
         Sight::Redirect { name, url } => {
             let place = format!("{}:{}", path.display(), seen.line);
-            problem(url).filter(|_| !is_nobodys(url)).map(|why| finding(&place, &format!("{name} {url}"), why))
+            problem(url).filter(|_| !is_nobodys(url)).map(|why| finding(&place, &format!("{name} {}", bare(url)), why))
         }
         Sight::Key { .. } | Sight::DeprecatedCall => None,
     });
@@ -18,6 +19,15 @@ pub(super) fn check(context: &Context) -> Vec<Finding> {
 fn finding(place: &str, url: &str, why: &str) -> Finding {
     let reason = format!("{url} {why}; the client refuses it, and so do servers");
     Finding::error(place, reason, "use https://, or a custom scheme that your app has registered")
+}
+
+/// Without what may be nobody's business.
+fn bare(url: &str) -> String {
+    let end = url.find(['?', '#']).unwrap_or(url.len());
+    match url[..end].split_once("://") {
+        Some((scheme, rest)) => format!("{scheme}://{}", rest.rsplit('@').next().unwrap_or(rest)),
+        None => url[..end].to_owned(),
+    }
 }
 
 /// Names that are reserved for texts and tests.
