@@ -16,7 +16,7 @@ usage: cargo xtask <task>
   check          everything a change must pass; installs what it needs first
   setup          only the installs
   openapi        write crates/server/openapi.json
-  bench [name]   the numbers we hold ourselves to, each beside its baseline";
+  bench [name…]  the numbers we hold ourselves to, each beside its baseline";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -25,8 +25,7 @@ fn main() -> ExitCode {
         ["check"] => check::check(),
         ["setup"] => setup::setup(&mut steps::Steps::default()),
         ["openapi"] => openapi(),
-        ["bench"] => bench::all(),
-        ["bench", name] => bench::one(name),
+        ["bench", ref names @ ..] => bench::bench(names),
         _ => {
             say(HELP);
             return ExitCode::from(2);

@@ -117,6 +117,12 @@ impl ClientBuilder {
         self
     }
 
+    /// Past any proxy that the process environment names.
+    pub fn no_proxy(mut self) -> Self {
+        self.limits.proxies = false;
+        self
+    }
+
     /// Another clock than the machine's.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;

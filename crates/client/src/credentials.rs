@@ -6,6 +6,8 @@
 //! Whichever it is, *every* value comes from it: a dev-id never meets a key, or a key an address, from elsewhere. Keys that
 //! belong to another environment are refused: the process environment's when `TERRA_ENV` names another one, and any that
 //! another environment's file beside it holds too. An empty variable counts as absent.
+//!
+//! The API key and the signing secret may be kept elsewhere: see [`Reference`].
 
 use std::{
     fmt,
@@ -16,11 +18,13 @@ use terra_auth_types::{ApiKey, DevId, Environment, SigningSecret};
 use url::Url;
 
 pub use error::{CredentialsError, Place};
+pub use reference::{Reference, ReferenceError};
 
 mod error;
 mod file;
 mod hosts;
 mod load;
+mod reference;
 mod settings;
 
 /// The variable with the public half of the keys.
@@ -72,6 +76,27 @@ pub enum Source {
     File(PathBuf),
 }
 
+impl Source {
+    /// Whether it is a file that other users of this machine can open. Always `false` where files have no mode.
+    fn is_open_to_others(&self) -> bool {
+        match self {
+            Self::File(file) => open_to_others(file),
+            Self::Program | Self::Process => false,
+        }
+    }
+}
+
+#[cfg(unix)]
+fn open_to_others(file: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::metadata(file).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0)
+}
+
+#[cfg(not(unix))]
+fn open_to_others(_: &Path) -> bool {
+    false
+}
+
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -105,6 +130,8 @@ impl Credentials {
     /// # Errors
     ///
     /// [`CredentialsError`] names the file, line or variable to mend, and never shows a value.
+    ///
+    /// Where a [`Reference`] stands, this waits for who is referred to.
     pub fn load(environment: Environment) -> Result<Self, CredentialsError> {
         Self::load_from(environment, Path::new(""), &|name| std::env::var(name).ok())
     }

@@ -55,6 +55,7 @@ mod client;
 mod clock;
 mod connection;
 pub mod credentials;
+pub mod diagnosis;
 mod endpoints;
 mod error;
 mod integration;

@@ -4,9 +4,10 @@ use std::{
 };
 
 use backon::{ExponentialBuilder, Retryable as _};
+use jiff::{Timestamp, fmt::rfc2822};
 use reqwest::{
     StatusCode,
-    header::{CONTENT_TYPE, HeaderMap, HeaderValue},
+    header::{CONTENT_TYPE, DATE, HeaderMap, HeaderValue},
     redirect,
 };
 use serde::de::DeserializeOwned;
@@ -27,11 +28,13 @@ pub(crate) struct Limits {
     pub(crate) connect_timeout: Duration,
     pub(crate) timeout: Duration,
     pub(crate) retries: usize,
+    /// `false` goes past every proxy.
+    pub(crate) proxies: bool,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connect_timeout: Duration::from_secs(5), timeout: Duration::from_secs(30), retries: 2 }
+        Self { connect_timeout: Duration::from_secs(5), timeout: Duration::from_secs(30), retries: 2, proxies: true }
     }
 }
 
@@ -51,8 +54,9 @@ impl Transport {
             .connect_timeout(limits.connect_timeout)
             .timeout(limits.timeout)
             .redirect(redirect::Policy::none());
-        if [&credentials.api_url, &credentials.streaming_url].into_iter().any(is_loopback) {
-            http = http.no_proxy(); // a proxy would see the key that loopback may carry unencrypted
+        // A proxy would see the key that loopback may carry unencrypted.
+        if !limits.proxies || [&credentials.api_url, &credentials.streaming_url].into_iter().any(is_loopback) {
+            http = http.no_proxy();
         }
         let failed =
             |source| Error::Network { problem: "TLS could not start for", host: host(&credentials.api_url), source };
@@ -97,6 +101,13 @@ impl Transport {
     pub(crate) async fn done(&self, call: &Call) -> Result<(), Error> {
         let answer = self.send(call).await?;
         if answer.status == StatusCode::NO_CONTENT { Ok(()) } else { self.parse::<wire::Done>(call, &answer).map(drop) }
+    }
+
+    /// The server's clock, by whatever it answers.
+    pub(crate) async fn date(&self, call: &Call) -> Result<Option<Timestamp>, Error> {
+        let response = self.request(call).send().await.map_err(|source| network(&call.url, source))?;
+        let date = response.headers().get(DATE).and_then(|date| date.to_str().ok());
+        Ok(date.and_then(|date| rfc2822::parse(date).ok()).map(|date| date.timestamp()))
     }
 
     async fn send(&self, call: &Call) -> Result<Answer, Error> {
@@ -179,7 +190,7 @@ fn keys(credentials: &Credentials) -> Result<HeaderMap, CredentialsError> {
     Ok(headers)
 }
 
-fn network(url: &Url, source: reqwest::Error) -> Error {
+pub(crate) fn network(url: &Url, source: reqwest::Error) -> Error {
     let problem = match () {
         () if source.is_connect() => "could not reach",
         () if source.is_timeout() => "no whole answer within the time limit from",

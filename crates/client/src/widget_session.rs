@@ -21,18 +21,22 @@ impl Client {
     /// Source: "Widget sessions" in `docs/compatibility.md`.
     pub async fn generate_widget_session(&self, request: &WidgetSessionRequest) -> Result<WidgetSession, Error> {
         request.check()?;
+        let asked_at = self.now();
+        let calls = self.widget_urls().map(|url| Call::post(url).json(&request.params));
+        let session: wire::WidgetSession = self.inner.transport.read_first(&self.inner.widget_path, &calls).await?;
+        let wire::WidgetSession { session_id, url, expires_in, warnings, .. } = session;
+        Ok(WidgetSession { session_id, url, expires_at: deadline(asked_at, expires_in), warnings })
+    }
+
+    /// Where the call may be; the older one comes last.
+    pub(crate) fn widget_urls(&self) -> [Url; 4] {
         let endpoints = &self.inner.endpoints;
-        let urls = [
+        [
             endpoints.widget("api/widget/session"),
             endpoints.widget("widget/session"),
             endpoints.widget("widget/api/session"),
             endpoints.api("auth/generateWidgetSession"),
-        ];
-        let asked_at = self.now();
-        let calls = urls.map(|url| Call::post(url).json(&request.params));
-        let session: wire::WidgetSession = self.inner.transport.read_first(&self.inner.widget_path, &calls).await?;
-        let wire::WidgetSession { session_id, url, expires_in, warnings, .. } = session;
-        Ok(WidgetSession { session_id, url, expires_at: deadline(asked_at, expires_in), warnings })
+        ]
     }
 }
 

@@ -285,3 +285,70 @@ fn a_file_that_others_can_open_is_noticed() {
         [format!("other users of this machine can open {name}; run `chmod 600 {name}`")]
     );
 }
+
+/// Testing's file with this API key.
+fn keyed(value: &str) -> String {
+    format!("TERRA_DEV_ID=acme-testing-0000000000\nTERRA_API_KEY='{value}'\n")
+}
+
+#[cfg(unix)]
+#[test]
+fn a_secret_may_be_kept_by_a_command() {
+    let text = keyed("command:printf \"%s\\n\" test-key-not-a-secret")
+        + "TERRA_SIGNING_SECRET='command:echo signing not-a-secret'\n";
+    let credentials = load(&[(".env.terra.testing", &text)], &[]).unwrap();
+    assert_eq!(credentials.api_key.expose(), "test-key-not-a-secret");
+    assert_eq!(credentials.signing_secret.unwrap().expose(), "signing not-a-secret");
+    let process = [PAIR[0], ("TERRA_API_KEY", "command:echo process-key-not-a-secret")];
+    assert_eq!(load(&[], &process).unwrap().api_key.expose(), "process-key-not-a-secret");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_command_that_gives_nothing_is_an_error_and_not_a_key() {
+    let told = |value: &str| {
+        let dir = dir(&[(".env.terra.testing", &keyed(value))]);
+        let error = load_from(dir.path(), &[]).unwrap_err();
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert!(error.to_string().ends_with(".env.terra.testing:2: TERRA_API_KEY could not be had"), "{error}");
+        assert!(!format!("{error:?} {cause}").contains("not-a-secret"));
+        cause
+    };
+    assert_eq!(told("command:no-such-program --token not-a-secret"), "could not run no-such-program");
+    assert_eq!(told("command:false not-a-secret"), "false failed (exit code 1); run it by itself to see why");
+    assert_eq!(told("command:"), "the reference names no command; close every quote");
+    assert_eq!(told("keyring:terra-auth"), "the reference must be keyring:service/account");
+    let invalid = refusal(&[(".env.terra.testing", &keyed("command:echo two words"))], &[]);
+    assert_eq!(invalid, ".env.terra.testing:2: TERRA_API_KEY must be visible ASCII characters");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_command_of_a_file_that_others_can_open_does_not_run() {
+    let dir = dir(&[(".env.terra.testing", &keyed("command:touch ran"))]);
+    let (file, ran) = (dir.path().join(".env.terra.testing"), dir.path().join("ran"));
+    fs::write(&file, keyed(&format!("command:touch {}", ran.display()))).unwrap();
+    set_mode(&file, 0o644);
+    let error = load_from(dir.path(), &[]).unwrap_err().to_string();
+    assert!(error.contains("only run from a file that nobody else can open"), "{error}");
+    assert!(!ran.exists());
+    set_mode(&file, 0o600);
+    assert!(load_from(dir.path(), &[]).is_err());
+    assert!(ran.exists());
+}
+
+#[test]
+fn a_reference_that_two_environments_share_is_refused() {
+    let staging = keyed("command:false").replace("testing", "staging");
+    let files = [(".env.terra.testing", &*keyed("command:false")), (".env.terra.staging", &*staging)];
+    assert!(refusal(&files, &[]).contains("TERRA_API_KEY from .env.terra.testing:2 also stands in staging's file"));
+}
+
+#[cfg(not(feature = "keyring"))]
+#[test]
+fn without_the_feature_the_keyring_is_not_asked() {
+    let dir = dir(&[(".env.terra.testing", &keyed("keyring:terra-auth/acme/api-key"))]);
+    let error = load_from(dir.path(), &[]).unwrap_err();
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert!(cause.contains("built without the keyring"), "{cause}");
+}

@@ -52,8 +52,10 @@ impl Auth {
         Self(Arc::new(parts))
     }
 
+    /// The present instant, in whole milliseconds, as the stores keep it.
     pub(crate) fn now(&self) -> Timestamp {
-        self.clock.now()
+        let now = self.clock.now();
+        Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
     }
 
     /// The URL of one of the widget's pages.

@@ -200,7 +200,9 @@ impl Auth {
         let code = code.map_err(|error| ConnectFailure::from_oauth(&error))?;
         let code_verifier = BASE64.encode(flow.code_verifier).into();
         let exchange = CodeExchange { code, code_verifier, redirect_uri: self.redirect_uri(&flow.provider) };
-        self.providers.exchange(&flow.provider, &exchange).await.map_err(|error| {
+        let grant = self.providers.exchange(&flow.provider, &exchange).await;
+        let usable = |grant: Grant| if is_account(&grant.account) { Ok(grant) } else { Err(ProviderError::Unreadable) };
+        grant.and_then(usable).map_err(|error| {
             tracing::warn!(provider = %flow.provider, error = %Causes(&error), "a login could not be finished at {}", flow.provider);
             match error {
                 ProviderError::Refused { code } => ConnectFailure::from_oauth(&code),
@@ -271,6 +273,11 @@ impl Auth {
         };
         self.store.run(unit).await
     }
+}
+
+/// Whether an account's id can be kept and found again.
+fn is_account(id: &str) -> bool {
+    (1..=512).contains(&id.len()) && !id.chars().any(char::is_control)
 }
 
 impl ConnectFailure {

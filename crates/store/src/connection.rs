@@ -38,7 +38,9 @@ statements! {
         ORDER BY created_at_ms, user_id",
     ));
     CONNECTIONS: Sql::plain(concat!(
-        "SELECT ", columns!(), " FROM connection WHERE dev_id = $1 ORDER BY user_id LIMIT $2 OFFSET $3",
+        "SELECT ", columns!(), " FROM connection WHERE dev_id = $1 AND user_id IN (
+            SELECT user_id FROM connection WHERE dev_id = $1 ORDER BY user_id LIMIT $2 OFFSET $3)
+        ORDER BY user_id",
     ));
     COUNT: Sql::plain(
         "INSERT INTO connection_count (dev_id, part, connections) VALUES ($1, $2, $3)

@@ -90,7 +90,7 @@ pub(crate) const WAIT: Duration = Duration::from_secs(10);
 /// What a unit must not do. Its changes are dropped.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Bug {
-    /// PostgreSQL drops the changes of such a unit at commit, so nobody keeps them.
+    /// The transaction may be over by then: PostgreSQL does that always, SQLite on a full disk.
     #[error("a unit of work went on after a failed statement")]
     WentOn,
     /// SQLite's thread would wait with it, and everybody else too.
@@ -107,8 +107,9 @@ impl<D: Database> Queries<D> {
 
     /// Runs a statement; answers how many rows it changed.
     pub(crate) async fn execute(&mut self, sql: Sql, values: &[Value<'_>]) -> Result<u64, StoreError> {
+        self.go_on()?;
         let outcome = self.database.execute(&sql.text::<D>(), values).await;
-        self.failed |= outcome.is_err();
+        self.failed = outcome.is_err();
         outcome
     }
 
@@ -119,8 +120,9 @@ impl<D: Database> Queries<D> {
 
     /// Runs a statement and reads all its rows.
     pub(crate) async fn all<R: Record>(&mut self, sql: Sql, values: &[Value<'_>]) -> Result<Vec<R>, StoreError> {
+        self.go_on()?;
         let rows = self.database.rows(&sql.text::<D>(), values).await;
-        self.failed |= rows.is_err();
+        self.failed = rows.is_err();
         rows?.iter_mut().map(R::read).collect()
     }
 
@@ -129,8 +131,12 @@ impl<D: Database> Queries<D> {
         Ok(self.all(sql, values).await?.into_iter().next())
     }
 
+    fn go_on(&self) -> Result<(), StoreError> {
+        if self.failed { Err(failed(Bug::WentOn)) } else { Ok(()) }
+    }
+
     /// Whether the changes may be kept, after the unit said whether it wants that.
     pub(crate) fn verdict(&self, keep: bool) -> Result<bool, StoreError> {
-        if keep && self.failed { Err(failed(Bug::WentOn)) } else { Ok(keep) }
+        if keep { self.go_on().map(|()| true) } else { Ok(false) }
     }
 }

@@ -97,7 +97,7 @@ fn start_writer(connection: Connection) -> (Queue, JoinHandle<()>) {
     (queue, thread::spawn(move || worker::write(connection, &calls)))
 }
 
-/// Keeps other processes out: each would miss what the other one has just committed for its own callers.
+/// Keeps other processes out: what each keeps in memory, such as API keys, would miss the changes of the others.
 fn lock(path: &Path) -> Result<File, SqliteError> {
     let lock_path = path.with_added_extension("lock");
     let refused = |error| SqliteError::File(path.to_owned(), error);

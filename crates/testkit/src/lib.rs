@@ -8,6 +8,7 @@
     reason = "a test that cannot go on panics"
 )]
 
+pub mod bench;
 mod clock;
 pub mod contract;
 mod entropy;

@@ -2,7 +2,7 @@ use std::{fmt, io, path::PathBuf};
 
 use terra_auth_types::Environment;
 
-use super::{API_KEY, DEV_ID, ENV, Source, file_name};
+use super::{API_KEY, DEV_ID, ENV, ReferenceError, Source, file_name};
 
 /// Why there are no credentials. Names files, lines and variables, never a value.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +71,16 @@ pub enum CredentialsError {
         key: &'static str,
         /// What is wrong and what to do.
         problem: &'static str,
+    },
+    /// A value is kept elsewhere, and did not come from there.
+    #[error("{place}: {key} could not be had")]
+    NotHad {
+        /// Where the reference stands.
+        place: Place,
+        /// Which one.
+        key: &'static str,
+        /// Why.
+        source: Box<ReferenceError>,
     },
     /// The process environment holds another environment's keys.
     #[error(

@@ -1,4 +1,4 @@
-use std::{fs, path::Path};
+use std::path::Path;
 
 use terra_auth_types::{ApiKey, DevId, Environment};
 
@@ -23,9 +23,8 @@ pub(super) fn load(
             own_file(environment, dir, &mut notices)?
         }
     };
-    let credentials = read(environment, &settings, notices)?;
     refuse_shared_keys(environment, dir, &settings)?;
-    Ok(credentials)
+    read(environment, &settings, notices)
 }
 
 fn half(environment: Environment, present: &'static str, missing: &'static str) -> CredentialsError {
@@ -68,45 +67,38 @@ fn own_file(environment: Environment, dir: &Path, notices: &mut Vec<String>) -> 
             None => return Err(CredentialsError::NoFile { environment, file, older }),
         },
     };
-    notices.extend(readable_by_others(&used));
-    Ok(Settings::of_file(Source::File(used), entries))
+    let name = used.display().to_string();
+    let source = Source::File(used);
+    if source.is_open_to_others() {
+        notices.push(format!("other users of this machine can open {name}; run `chmod 600 {name}`"));
+    }
+    Ok(Settings::of_file(source, entries))
 }
 
 fn files(environment: Environment) -> [String; 2] {
     [file_name(environment), format!(".env.{environment}")]
 }
 
-#[cfg(unix)]
-fn readable_by_others(file: &Path) -> Option<String> {
-    use std::os::unix::fs::PermissionsExt as _;
-    let mode = fs::metadata(file).ok()?.permissions().mode();
-    let name = file.display();
-    (mode & 0o077 != 0).then(|| format!("other users of this machine can open {name}; run `chmod 600 {name}`"))
-}
-
-#[cfg(not(unix))]
-fn readable_by_others(_: &Path) -> Option<String> {
-    None
-}
-
 fn read(environment: Environment, settings: &Settings, notices: Vec<String>) -> Result<Credentials, CredentialsError> {
     let missing = |key| CredentialsError::Missing { environment, place: settings.place(key), key };
     let dev_id = settings.parse::<DevId>(DEV_ID, "must be 1 to 128 visible ASCII characters")?;
-    let api_key = settings.get(API_KEY).ok_or_else(|| missing(API_KEY));
     let dev_id = dev_id.ok_or_else(|| missing(DEV_ID))?;
-    let api_key = api_key?;
+    let api = settings.address(API_URL, ["https", "http"])?;
+    let hosts = api.map_or_else(Hosts::published, Hosts::beside);
+    let widget_url = settings.address(WIDGET_URL, ["https", "http"])?.unwrap_or(hosts.widget);
+    let streaming_url = settings.address(STREAMING_URL, ["wss", "ws"])?.unwrap_or(hosts.streaming);
+    // Last, because somebody may have to unlock something for them.
+    let api_key = settings.secret(API_KEY)?.ok_or_else(|| missing(API_KEY))?;
     if !api_key.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(settings.invalid(API_KEY, "must be visible ASCII characters"));
     }
-    let api = settings.address(API_URL, ["https", "http"])?;
-    let hosts = api.map_or_else(Hosts::published, Hosts::beside);
     Ok(Credentials {
         environment,
         dev_id,
         api_key: ApiKey::from(api_key),
-        signing_secret: settings.get(SIGNING_SECRET).map(Into::into),
-        widget_url: settings.address(WIDGET_URL, ["https", "http"])?.unwrap_or(hosts.widget),
-        streaming_url: settings.address(STREAMING_URL, ["wss", "ws"])?.unwrap_or(hosts.streaming),
+        signing_secret: settings.secret(SIGNING_SECRET)?.map(Into::into),
+        widget_url,
+        streaming_url,
         api_url: hosts.api,
         source: settings.source().clone(),
         notices,

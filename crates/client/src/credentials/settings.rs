@@ -4,9 +4,14 @@ use url::Url;
 
 use super::file::Entry;
 use super::{
-    API_KEY, API_URL, CredentialsError, DEV_ID, ENV, Place, SIGNING_SECRET, STREAMING_URL, Source, WIDGET_URL,
+    API_KEY, API_URL, CredentialsError, DEV_ID, ENV, Place, Reference, SIGNING_SECRET, STREAMING_URL, Source,
+    WIDGET_URL,
 };
 use crate::endpoints::check;
+
+/// A file from a repository or an archive is rarely so private: what it names does not run before somebody has looked.
+const OPEN: &str =
+    "names a command, which is only run from a file that nobody else can open: look at it, then `chmod 600` it";
 
 /// The variables of one source, none of them from another.
 pub(super) struct Settings {
@@ -47,6 +52,17 @@ impl Settings {
     ) -> Result<Option<T>, CredentialsError> {
         let read = |value: &str| value.parse().map_err(|_| self.invalid(key, problem));
         self.get(key).map(read).transpose()
+    }
+
+    /// The value, asked for where it is kept.
+    pub(super) fn secret(&self, key: &'static str) -> Result<Option<String>, CredentialsError> {
+        let not_had = |source| CredentialsError::NotHad { place: self.place(key), key, source: Box::new(source) };
+        let Some(value) = self.get(key) else { return Ok(None) };
+        match Reference::parse(value).map_err(not_had)? {
+            None => Ok(Some(value.to_owned())),
+            Some(Reference::Command(_)) if self.source.is_open_to_others() => Err(self.invalid(key, OPEN)),
+            Some(reference) => reference.resolve().map(Some).map_err(not_had),
+        }
     }
 
     /// An address that keys may be sent to, if there is one. The schemes are the encrypted and the plain one.

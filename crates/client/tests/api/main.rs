@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod connection;
+mod diagnosis;
 mod integration;
 mod mobile_token;
 mod network;

@@ -75,10 +75,11 @@ impl TestApp {
         Self::start_at(WIDGET.parse().unwrap(), environment).await
     }
 
-    /// On a real port, for clients that are no part of this process.
+    /// On a real port, for clients that are no part of this process. To a browser, `localhost` is another site than the
+    /// sandbox's `127.0.0.1`.
     pub(crate) async fn serve() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+        let url = format!("http://localhost:{}/", listener.local_addr().unwrap().port()).parse().unwrap();
         let app = Self::start_at(url, Environment::Testing).await;
         let never = std::future::pending();
         tokio::spawn(terra_auth_server::serve(listener, app.router.clone(), Limits::default(), never));

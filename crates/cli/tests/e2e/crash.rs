@@ -1,0 +1,181 @@
+//! Killed at random moments under load: what was acknowledged is there, what was removed is gone, and the app hears of
+//! each change under one trace id.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use futures_util::{TryStreamExt as _, future::join_all};
+use terra_auth::{Client, Environment, UserId, WidgetSessionRequest};
+use tokio::{task::JoinHandle, time::sleep};
+
+use crate::support::{
+    device::{redeem, user_of},
+    folder::Folder,
+    http::send,
+    receiver::Receiver,
+    server::Server,
+    until_in,
+};
+
+const ROUNDS: u64 = 4;
+const WORKERS: u64 = 4;
+
+/// Connections that a worker keeps. With one being removed and one of a lost answer, all rounds stay within 50.
+const KEPT: usize = 1;
+
+/// A delivery that was under way when the server died is tried again when its lease ends, after 60 s.
+const REDELIVERY: Duration = Duration::from_secs(80);
+
+/// What the clients were told, and of what they heard nothing back.
+#[derive(Default)]
+struct Told {
+    connected: BTreeSet<UserId>,
+    removed: BTreeSet<UserId>,
+    /// Asked to be removed; the answer was lost.
+    perhaps_removed: BTreeSet<UserId>,
+    /// Token and device of each redemption that was acknowledged.
+    spent: Vec<(String, String)>,
+    sessions: Vec<String>,
+}
+
+impl Told {
+    fn add(&mut self, other: Self) {
+        self.connected.extend(other.connected);
+        self.removed.extend(other.removed);
+        self.perhaps_removed.extend(other.perhaps_removed);
+        self.spent.extend(other.spent);
+        self.sessions.extend(other.sessions);
+    }
+}
+
+#[tokio::test]
+async fn nothing_acknowledged_is_lost_when_the_server_is_killed_under_load() {
+    let seed = std::env::var("TERRA_AUTH_TEST_SEED").map_or(1, |text| text.parse().unwrap());
+    println!("TERRA_AUTH_TEST_SEED={seed}");
+    let mut random = Random(seed);
+    let receiver = Receiver::start();
+    let folder = Folder::new();
+    let arguments = format!("--forward-to {}", receiver.url);
+    let mut all = Told::default();
+    let mut server = folder.dev(&arguments);
+    for round in 0..ROUNDS {
+        let workers = work(&folder, &server, round);
+        sleep(Duration::from_millis(100 + random.next() % 500)).await;
+        server.kill();
+        let mut told = Told::default();
+        for worker in join_all(workers).await {
+            told.add(worker.unwrap());
+        }
+        assert!(!told.spent.is_empty() && !told.sessions.is_empty(), "round {round} did nothing");
+        server = folder.dev(&arguments);
+        sessions_open_and_tokens_do_not(&folder, &server, &told).await;
+        all.add(told);
+        connections_are_as_told(&folder.client(), &all).await;
+    }
+    assert!(all.removed.len() > 10, "only {} were removed", all.removed.len());
+    every_change_is_heard_of_under_one_trace_id(&receiver, &all);
+}
+
+/// Starts clients that work until the server is gone.
+fn work(folder: &Folder, server: &Server, round: u64) -> Vec<JoinHandle<Told>> {
+    let credentials = folder.credentials(Environment::Testing);
+    let worker = |worker| {
+        let client = Client::builder(credentials.clone()).retries(0).build().unwrap();
+        tokio::spawn(one_worker(client, server.origin(), format!("r{round}w{worker}")))
+    };
+    (0..WORKERS).map(worker).collect()
+}
+
+async fn one_worker(client: Client, origin: String, name: String) -> Told {
+    let mut told = Told::default();
+    let mut mine = Vec::new();
+    for turn in 0_u64.. {
+        let Ok(session) = client.generate_widget_session(&WidgetSessionRequest::new()).await else { break };
+        told.sessions.push(session.url.into());
+        let Ok(token) = client.generate_mobile_token(None).await else { break };
+        let (device, token) = (format!("{name}t{turn}"), token.token.expose().to_owned());
+        let Ok(reply) = redeem(&origin, client.dev_id().as_str(), &token, (&device, &device)).await else { break };
+        let user = user_of(&reply);
+        told.connected.insert(user);
+        told.spent.push((token, device));
+        mine.push(user);
+        if mine.len() > KEPT {
+            let oldest = mine.remove(0);
+            if client.deauthenticate_user(oldest).await.is_err() {
+                told.perhaps_removed.insert(oldest);
+                break;
+            }
+            told.removed.insert(oldest);
+        }
+    }
+    told
+}
+
+async fn sessions_open_and_tokens_do_not(folder: &Folder, server: &Server, told: &Told) {
+    let origin = server.origin();
+    for url in &told.sessions {
+        let path = url.split_once("/session/").unwrap().1;
+        let page = send(http::Method::GET, &format!("{origin}/session/{path}"), &[], String::new()).await.unwrap();
+        assert_eq!(page.status, 200, "{url}");
+    }
+    let dev_id = folder.key("TERRA_DEV_ID");
+    for (token, device) in &told.spent {
+        let again = redeem(&origin, &dev_id, token, (&format!("{device}x"), device)).await.unwrap();
+        assert_eq!(again.status, 401, "a token was redeemed twice: {}", again.text);
+    }
+}
+
+async fn connections_are_as_told(client: &Client, all: &Told) {
+    let users: Vec<_> = client.subscriptions().try_collect().await.unwrap();
+    let there: BTreeSet<UserId> = users.iter().map(|user| user.user_id).collect();
+    let lost: Vec<_> = all
+        .connected
+        .difference(&there)
+        .filter(|id| !all.removed.contains(id) && !all.perhaps_removed.contains(id))
+        .collect();
+    assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
+    let back: Vec<_> = all.removed.intersection(&there).collect();
+    assert!(back.is_empty(), "removed and there again: {back:?}");
+}
+
+fn every_change_is_heard_of_under_one_trace_id(receiver: &Receiver, all: &Told) {
+    let wanted: BTreeSet<(&str, UserId)> = all
+        .connected
+        .iter()
+        .map(|user| ("auth", *user))
+        .chain(all.removed.iter().map(|user| ("deauth", *user)))
+        .collect();
+    let heard = until_in(REDELIVERY, "every change is heard of", || {
+        let heard = heard(receiver);
+        wanted.iter().all(|(kind, user)| heard.contains_key(&((*kind).to_owned(), *user))).then_some(heard)
+    });
+    let twice: Vec<_> = heard.iter().filter(|(_, trace_ids)| trace_ids.len() != 1).collect();
+    assert!(twice.is_empty(), "under several trace ids: {twice:?}");
+}
+
+/// The trace ids under which each change was heard of.
+fn heard(receiver: &Receiver) -> BTreeMap<(String, UserId), BTreeSet<String>> {
+    let mut heard = BTreeMap::<_, BTreeSet<String>>::new();
+    for delivery in receiver.received() {
+        let body = delivery.json();
+        let user = body["user"]["user_id"].as_str().unwrap().parse().unwrap();
+        let change = (body["type"].as_str().unwrap().to_owned(), user);
+        heard.entry(change).or_default().insert(delivery.trace_id().to_owned());
+    }
+    heard
+}
+
+/// Splitmix64: the same moments for the same seed.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+}

@@ -1,0 +1,185 @@
+//! `terra-auth dev` as its user meets it.
+
+use std::{fs, net::TcpListener, path::PathBuf, time::Duration};
+
+use futures_util::TryStreamExt as _;
+use rustix::process::Signal;
+use terra_auth::Environment;
+
+use crate::support::{
+    folder::{Answer, Folder},
+    receiver::Receiver,
+    server::Server,
+    until,
+};
+
+const FILE: &str = ".env.terra.testing";
+
+#[tokio::test]
+async fn the_second_start_finds_everything_as_it_was() {
+    let folder = Folder::new();
+    let first = folder.dev("");
+    let user = folder.connect("FITBIT", "alice");
+    let before = folder.credentials(Environment::Testing);
+    assert_eq!(first.end(Signal::INT).code, Some(0));
+
+    let second = folder.dev("");
+    let after = folder.credentials(Environment::Testing);
+    assert_eq!(second.ready["dev_id"], before.dev_id.as_str());
+    assert_eq!(after.api_key.expose(), before.api_key.expose());
+    assert_eq!(after.signing_secret.unwrap().expose(), before.signing_secret.unwrap().expose());
+    assert_eq!(after.api_url.as_str(), format!("{}/v2", second.origin()));
+    let users: Vec<_> = folder.client().subscriptions().try_collect().await.unwrap();
+    assert_eq!(users.iter().map(|user| user.user_id).collect::<Vec<_>>(), [user]);
+}
+
+#[test]
+fn the_ready_line_names_what_a_script_needs() {
+    let folder = Folder::new();
+    let server = folder.dev("");
+    let origin = server.origin();
+    assert!(origin.starts_with("http://127.0.0.1:"), "{origin}");
+    assert_eq!(server.ready["api_url"], format!("{origin}/v2"));
+    assert_eq!(server.ready["docs_url"], format!("{origin}/docs"));
+    assert_eq!(server.ready["dev_id"], folder.key("TERRA_DEV_ID"));
+    assert_eq!(shown_path(&folder, &server), folder.path(FILE).canonicalize().unwrap());
+}
+
+/// Where the server says that the keys are.
+fn shown_path(folder: &Folder, server: &Server) -> PathBuf {
+    folder.path(server.ready["credentials"].as_str().unwrap()).canonicalize().unwrap()
+}
+
+#[test]
+fn each_event_is_shown_on_a_line_of_its_own_with_its_body() {
+    let folder = Folder::new();
+    let server = folder.dev("");
+    let user = folder.connect("FITBIT", "alice");
+    let event = until("the event is shown", || server.events().into_iter().next());
+    assert_eq!((&event["type"], &event["result"]), (&"auth".into(), &"no destination".into()));
+    assert_eq!(event["payload"]["user"]["user_id"], user.to_string());
+    let line = server.stdout().lines().last().unwrap().to_owned();
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&line).unwrap(), event);
+}
+
+#[test]
+fn the_destination_is_the_one_that_was_given_last() {
+    let (first, second) = (Receiver::start(), Receiver::start());
+    let folder = Folder::new();
+    folder.dev(&format!("--forward-to {}", first.url)).kill();
+    let server = folder.dev(&format!("--forward-to {}", second.url));
+    folder.connect("FITBIT", "alice");
+    second.wait_for(1);
+    assert_eq!(server.end(Signal::INT).code, Some(0));
+    let server = folder.dev("");
+    folder.connect("FITBIT", "bob");
+    until("the event is shown", || server.events().into_iter().find(|event| event["result"] == "no destination"));
+    assert_eq!((first.received().len(), second.received().len()), (0, 1));
+}
+
+#[test]
+fn a_credential_file_of_somebody_else_is_never_written() {
+    let folder = Folder::new();
+    let theirs = "TERRA_DEV_ID=acme-testing-0000000000\nTERRA_API_KEY=test-key-not-a-secret\n";
+    folder.write(FILE, theirs);
+    for _ in 0..2 {
+        let server = folder.dev("");
+        assert_eq!(folder.read(FILE), theirs);
+        assert_eq!(shown_path(&folder, &server), folder.path(".terra-auth").join(FILE).canonicalize().unwrap());
+        until("the warning is shown", || server.stderr().contains("is not ours").then_some(()));
+    }
+}
+
+#[test]
+fn a_key_that_was_deleted_is_made_anew_for_the_same_environment() {
+    let folder = Folder::new();
+    let dev_id = folder.dev("").ready["dev_id"].clone();
+    let lost = folder.key("TERRA_API_KEY");
+    fs::remove_file(folder.path(FILE)).unwrap();
+    let server = folder.dev("");
+    assert_eq!(server.ready["dev_id"], dev_id);
+    assert_ne!(folder.key("TERRA_API_KEY"), lost);
+    assert_eq!(folder.run("verify-connection").code, 0);
+}
+
+#[test]
+fn a_taken_port_is_told_with_a_remedy() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let answer = Folder::new().run(&format!("dev --listen {address}"));
+    assert_eq!((answer.code, &*answer.stdout), (1, ""), "{answer}");
+    assert!(answer.stderr.starts_with(&format!("error: cannot listen on {address}: ")), "{answer}");
+    assert!(answer.stderr.contains("next: ") && answer.stderr.contains("--listen 127.0.0.1:0"), "{answer}");
+}
+
+#[test]
+fn only_one_server_uses_a_data_directory() {
+    let folder = Folder::new();
+    let _first = folder.dev("");
+    let answer = folder.run("dev --listen 127.0.0.1:0");
+    assert_eq!((answer.code, &*answer.stdout), (1, ""), "{answer}");
+    assert!(answer.stderr.contains("another terra-auth uses this store: "), "{answer}");
+    assert_eq!(folder.run("verify-connection").code, 0);
+}
+
+#[test]
+fn an_address_that_others_can_reach_is_refused() {
+    for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
+        let folder = Folder::new();
+        let answer = folder.run(&format!("dev --listen {address}"));
+        assert_eq!((answer.code, &*answer.stdout), (2, ""), "{answer}");
+        assert!(answer.stderr.contains("dev listens on loopback only"), "{answer}");
+        assert!(answer.stderr.contains("terra-auth serve"), "{answer}");
+        assert!(!folder.path(".terra-auth").exists());
+    }
+}
+
+#[test]
+fn it_ends_cleanly_when_asked_to() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let receiver = Receiver::start();
+        let folder = Folder::new();
+        let server = folder.dev(&format!("--forward-to {}", receiver.url));
+        folder.connect("FITBIT", "alice");
+        receiver.wait_for(1);
+        let ended = server.end(signal);
+        assert_eq!(ended.code, Some(0), "{signal:?}");
+        assert!(ended.took < Duration::from_secs(2), "{signal:?}: {:?}", ended.took);
+    }
+}
+
+#[test]
+fn in_memory_keeps_nothing_and_leaves_no_data_behind() {
+    let folder = Folder::new();
+    let first = folder.dev("--in-memory");
+    folder.connect("FITBIT", "alice");
+    assert_eq!(folder.json("users list").as_array().unwrap().len(), 1);
+    assert_eq!(first.end(Signal::INT).code, Some(0));
+    assert!(!folder.path(".terra-auth").exists());
+
+    let _second = folder.dev("--in-memory");
+    assert_eq!(folder.json("users list"), serde_json::json!([]));
+}
+
+#[test]
+fn it_keeps_everything_where_it_is_told() {
+    let folder = Folder::new();
+    let server = folder.dev("--data-dir data/here");
+    folder.connect("FITBIT", "alice");
+    assert_eq!(server.end(Signal::TERM).code, Some(0));
+    assert!(folder.path("data/here/master.key").exists() && !folder.path(".terra-auth").exists());
+    let _server = folder.dev("--data-dir data/here");
+    assert_eq!(folder.json("users list").as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_damaged_master_key_is_told_and_nothing_is_changed() {
+    let folder = Folder::new();
+    folder.dev("").kill();
+    let before = folder.read(FILE);
+    folder.write(".terra-auth/master.key", "not a key\n");
+    let answer: Answer = folder.run("dev --listen 127.0.0.1:0");
+    assert_eq!((answer.code, &*answer.stdout), (1, ""), "{answer}");
+    assert!(answer.stderr.contains("master.key holds no master key"), "{answer}");
+    assert_eq!(folder.read(FILE), before);
+}

@@ -1,0 +1,11 @@
+//! The whole system: the real binary, spoken to over real HTTP, and Terra's own clients against it.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod client;
+mod commands;
+mod crash;
+mod dev;
+mod official;
+mod payloads;
+mod retries;
+mod support;

@@ -1,0 +1,108 @@
+//! Terra's own clients, unmodified, against our server. See `tests/official/README.md`.
+
+use std::{
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use crate::support::{
+    folder::{Answer, Folder},
+    receiver::{Received, Receiver},
+};
+
+const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/official");
+
+/// A script of `tests/official`, with what it needs installed.
+pub(crate) fn script(arguments: &str) -> Command {
+    let scripts = Path::new(SCRIPTS);
+    let installed = ["node_modules/.pins", "../../target/official/py-new/.pins", "../../target/official/py-old/.pins"];
+    let missing: Vec<PathBuf> = installed.map(|file| scripts.join(file)).into_iter().filter(|f| !f.exists()).collect();
+    assert!(missing.is_empty(), "the official clients are not installed ({missing:?}): run tests/official/setup.sh");
+    for program in ["python3", "node"] {
+        let found = Command::new(program).arg("--version").stdout(Stdio::null()).status();
+        assert!(found.is_ok(), "there is no {program}: tests/official/setup.sh says what is needed");
+    }
+    let program = match arguments.split([' ', '.']).nth(1) {
+        Some("py") => "python3",
+        Some("mjs") => "node",
+        _ => "sh",
+    };
+    let mut command = Command::new(program);
+    command.args(arguments.split(' ')).current_dir(scripts).env("PYTHONDONTWRITEBYTECODE", "1");
+    command
+}
+
+/// Runs every operation of one official client, with a user that it may deauthenticate.
+fn every_operation_works(name: &str) {
+    let folder = Folder::new();
+    let server = folder.dev("");
+    let user = folder.connect("FITBIT", "official_1");
+    let mut command = script(name);
+    command.env("TERRA_TEST_URL", server.origin());
+    for key in ["TERRA_DEV_ID", "TERRA_API_KEY", "TERRA_SIGNING_SECRET"] {
+        command.env(key, folder.key(key));
+    }
+    command.env("TERRA_TEST_USER_ID", user.to_string()).env("TERRA_TEST_REFERENCE_ID", "official_1");
+    let answer = Answer::of(&mut command);
+    assert_eq!(answer.code, 0, "{answer}");
+    assert!(answer.stdout.ends_with("checks passed\n"), "{answer}");
+}
+
+#[test]
+fn the_newer_python_client_works_unmodified() {
+    every_operation_works("py_new.py");
+}
+
+#[test]
+fn the_older_python_client_works_unmodified() {
+    every_operation_works("py_old.py");
+}
+
+#[test]
+fn the_newer_javascript_client_works_unmodified() {
+    every_operation_works("js_new.mjs");
+}
+
+#[test]
+fn the_older_javascript_client_works_unmodified() {
+    every_operation_works("js_old.mjs");
+}
+
+#[test]
+fn all_official_helpers_accept_a_real_delivery_and_refuse_a_changed_one() {
+    let receiver = Receiver::start();
+    let folder = Folder::new();
+    let _server = folder.dev(&format!("--forward-to {}", receiver.url));
+    folder.connect("OURA", "zoë_1");
+    let delivery = receiver.wait_for(1).remove(0);
+    let changed = [&delivery.body[..], b" "].concat();
+
+    for helper in ["webhook.py new", "webhook.py old", "webhook.mjs new", "webhook.mjs old"] {
+        let secret = folder.key("TERRA_SIGNING_SECRET");
+        assert_eq!(verdict(helper, &secret, &delivery, &delivery.body), (0, "accepted\n".to_owned()), "{helper}");
+        assert_eq!(verdict(helper, &secret, &delivery, &changed), (1, "refused\n".to_owned()), "{helper}");
+    }
+}
+
+#[test]
+fn all_official_helpers_accept_the_golden_signatures() {
+    let answer = Answer::of(&mut script("golden.sh"));
+    assert_eq!(answer.code, 0, "{answer}");
+    assert_eq!(answer.stdout.matches("checks passed").count(), 4, "{answer}");
+}
+
+/// What a helper says of a body under a delivery's signature.
+fn verdict(helper: &str, secret: &str, delivery: &Received, body: &[u8]) -> (i32, String) {
+    let mut command = script(&format!("{helper} verify"));
+    command.arg(delivery.header("terra-signature")).env("TERRA_SIGNING_SECRET", secret);
+    fed(&mut command, body)
+}
+
+/// Runs a command with something on standard input; its exit code and standard output.
+pub(crate) fn fed(command: &mut Command, stdin: &[u8]) -> (i32, String) {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(stdin).unwrap();
+    let output = child.wait_with_output().unwrap();
+    (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+}

@@ -1,0 +1,75 @@
+//! Questions of a tool that looks for what is wrong. A backend needs none of them.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use reqwest::{header::CONTENT_TYPE, redirect};
+use terra_auth_webhook::{SIGNATURE_HEADER, SIGNATURE_HEADER_NEW, sign};
+use url::Url;
+
+use crate::{
+    Client, Error, SigningSecret, WidgetSessionRequest,
+    transport::{Call, network},
+};
+
+impl Client {
+    /// How far the server's clock is ahead of this one, to about a second; `None` if the server does not tell.
+    ///
+    /// Any answer will do, also a refusal, so this is the call to find out whether there is a server at all. The API key
+    /// is not sent.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Network`] if nobody answers.
+    pub async fn server_clock_ahead(&self) -> Result<Option<SignedDuration>, Error> {
+        let call = Call::get(self.inner.endpoints.api("integrations")).without_api_key();
+        let asked_at = self.now();
+        let date = self.inner.transport.date(&call).await?;
+        let middle = asked_at + self.now().duration_since(asked_at) / 2;
+        // `Date` is cut to whole seconds.
+        let told = |date: Timestamp| (date + SignedDuration::from_millis(500)).duration_since(middle);
+        Ok(date.map(told))
+    }
+
+    /// Which path of the widget call answers. Finding out opens a session; nobody uses it, and it expires by itself.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::generate_widget_session`].
+    pub async fn widget_call(&self) -> Result<WidgetCall, Error> {
+        self.generate_widget_session(&WidgetSessionRequest::new()).await?;
+        let urls = self.widget_urls();
+        let known = self.inner.widget_path.load(std::sync::atomic::Ordering::Relaxed);
+        Ok(WidgetCall { deprecated: known + 1 == urls.len(), url: urls[known].clone() })
+    }
+}
+
+/// The widget call that a server has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WidgetCall {
+    /// Where it is.
+    pub url: Url,
+    /// Whether it is the older call, and the server has none of the newer ones.
+    pub deprecated: bool,
+}
+
+/// Posts a delivery as the API would, signed at `now`; returns the status of the answer.
+///
+/// # Errors
+///
+/// [`Error::Network`] if no answer comes within `timeout`.
+pub async fn deliver(
+    url: &Url,
+    secret: &SigningSecret,
+    body: &'static str,
+    now: Timestamp,
+    timeout: Duration,
+) -> Result<u16, Error> {
+    let signature = sign(secret.expose().as_bytes(), now.as_second(), body.as_bytes());
+    let failed = |source| network(url, source);
+    let http = reqwest::Client::builder().timeout(timeout).redirect(redirect::Policy::none()).build();
+    let request = http.map_err(failed)?.post(url.clone()).header(CONTENT_TYPE, "application/json").body(body);
+    let request = request.header(SIGNATURE_HEADER, &signature).header(SIGNATURE_HEADER_NEW, &signature);
+    let request = request.header("x-terra-trace-id", format!("diagnosis-{}", now.as_millisecond()));
+    Ok(request.send().await.map_err(failed)?.status().as_u16())
+}

@@ -1,0 +1,91 @@
+//! What the benches share: a plane to measure, and the comparison with a baseline measured in the same run.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use terra_auth_core::{
+    Auth, Parts,
+    clock::{SystemClock, SystemEntropy},
+    directory::Directory,
+    provider::{AuthorizationRequest, CodeExchange, Connects, Grant, ProviderError, ProviderInfo, Providers, Tokens},
+    seal::{KeyRing, MasterKey},
+    store::Store,
+};
+use terra_auth_types::{Provider, wire};
+use tokio::sync::Notify;
+use url::Url;
+
+const ROUNDS: usize = 11;
+
+/// Measures a baseline and ours in turns, each in operations per second, and prints how the medians compare.
+///
+/// The first round only warms up. `bar` is the least that we may reach, as a part of the baseline.
+pub fn compare(name: &str, bar: f64, mut baseline: impl FnMut() -> f64, mut ours: impl FnMut() -> f64) {
+    let rounds: Vec<_> = (0..=ROUNDS).map(|_| (baseline(), ours())).skip(1).collect();
+    let median_of = |rate: fn(&(f64, f64)) -> f64| median(rounds.iter().map(rate).collect());
+    let (baseline, ours) = (median_of(|round| round.0), median_of(|round| round.1));
+    let ratio = median_of(|round| round.1 / round.0);
+    let verdict = if ratio >= bar { "pass" } else { "MISS" };
+    report(&format!(
+        "{name}: {ours:.0}/s; baseline {baseline:.0}/s; ratio {ratio:.2}, bar {bar:.2}: {verdict} (medians of {ROUNDS} rounds in turns)"
+    ));
+}
+
+/// Prints a line of a bench's result.
+#[expect(clippy::print_stdout, reason = "what a bench is for")]
+pub fn report(line: &str) {
+    println!("{line}");
+}
+
+/// The middle of some measurements.
+#[must_use]
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// A plane over a store, with the machine's clock and entropy, and with two providers that nobody can reach.
+#[must_use]
+pub fn auth(store: Store) -> Auth {
+    let info = |name: &str| ProviderInfo {
+        provider: name.parse().unwrap(),
+        name: name.to_owned(),
+        connects: Connects::ByLogin,
+        types: wire::DataTypes::default(),
+    };
+    Auth::new(Parts {
+        store,
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(SystemEntropy),
+        keys: KeyRing::new(&MasterKey([7; 32].into())),
+        directory: Directory::default(),
+        providers: Arc::new(Catalogue(vec![info("FITBIT"), info("GARMIN")])),
+        widget_url: "http://localhost:8787".parse().unwrap(),
+        outbox: Notify::new(),
+    })
+}
+
+struct Catalogue(Vec<ProviderInfo>);
+
+#[async_trait]
+impl Providers for Catalogue {
+    fn list(&self) -> &[ProviderInfo] {
+        &self.0
+    }
+
+    fn authorization_url(&self, _: &Provider, _: &AuthorizationRequest) -> Result<Url, ProviderError> {
+        Err(ProviderError::Unknown)
+    }
+
+    async fn exchange(&self, _: &Provider, _: &CodeExchange) -> Result<Grant, ProviderError> {
+        Err(ProviderError::Unknown)
+    }
+
+    fn issuer(&self, _: &Provider) -> Option<&str> {
+        None
+    }
+
+    async fn revoke(&self, _: &Provider, _: &Tokens) -> Result<(), ProviderError> {
+        Err(ProviderError::Unknown)
+    }
+}
