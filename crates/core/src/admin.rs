@@ -4,12 +4,12 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use terra_auth_types::{
     AdminToken, DevId,
-    wire::admin::{AdminTokenInfo, CreateAdminToken, IssuedAdminToken, Role},
+    wire::admin::{AdminTokenInfo, CreateAdminToken, EnvironmentContents, IssuedAdminToken, Role},
 };
 use uuid::Uuid;
 
 use crate::{
-    api_key::days_of,
+    api_key::{ApiKeyRecord, days_of},
     audit::{Audited, Draft, Remark},
     auth::Auth,
     developer::Developer,
@@ -35,6 +35,12 @@ impl Admin {
     pub fn local(name: &str) -> Self {
         Self { name: name.to_owned(), role: Role::Owner, origin: None }
     }
+
+    /// Whoever holds an API key, for what its scopes let it change.
+    #[must_use]
+    pub fn of_key(key: &ApiKeyRecord, origin: Option<String>) -> Self {
+        Self { name: format!("api key {} (…{})", key.name, key.hint), role: Role::Operator, origin }
+    }
 }
 
 /// What is about to be done, as the audit log shows it.
@@ -59,7 +65,10 @@ pub enum AdminError {
         /// The role of the token.
         has: &'static str,
     },
-    /// It is not there.
+    /// There is no such environment.
+    #[error("no such environment")]
+    UnknownEnvironment,
+    /// Something else is not there.
     #[error("{0}")]
     NotFound(&'static str),
     /// A value does not fit; the text says which and what does.
@@ -71,7 +80,13 @@ pub enum AdminError {
     /// A key in use is not ended by mistake.
     #[error("the key was used at {0}; rotate it instead, or force it if it leaked")]
     RecentlyUsed(Timestamp),
-    /// The environment is being deleted, or what is to be lost was not confirmed.
+    /// What is to be lost was not confirmed.
+    #[error(
+        "this deletes {} users, {} API keys and {} waiting events; confirm these counts",
+        .0.users, .0.api_keys, .0.waiting_deliveries
+    )]
+    NotConfirmed(EnvironmentContents),
+    /// It cannot be done as things stand.
     #[error("{0}")]
     Refused(&'static str),
     /// A sealed value does not open.
@@ -80,15 +95,6 @@ pub enum AdminError {
     /// The store failed.
     #[error("could not administer the server")]
     Store(#[from] StoreError),
-}
-
-/// The name of a role, as texts show it.
-pub(crate) const fn role_name(role: Role) -> &'static str {
-    match role {
-        Role::ReadOnly => "read-only",
-        Role::Operator => "operator",
-        Role::Owner => "owner",
-    }
 }
 
 /// An admin token as the server remembers it.
@@ -128,6 +134,14 @@ pub trait AdminTokens: Send {
 }
 
 impl AdminTokenRecord {
+    fn works(&self, now: Timestamp) -> bool {
+        self.expires_at.is_none_or(|expires_at| now < expires_at)
+    }
+
+    fn is_owner(&self, now: Timestamp) -> bool {
+        self.role == Role::Owner && self.works(now)
+    }
+
     fn to_wire(&self) -> AdminTokenInfo {
         AdminTokenInfo {
             token_id: self.token_id,
@@ -148,11 +162,10 @@ impl Auth {
     pub fn authenticate_admin(&self, token: &AdminToken, origin: Option<String>) -> Option<Admin> {
         let digest = KeyDigest(sha256(token.expose().as_bytes()));
         let record = self.directory.admin_token(&digest)?;
-        let valid = record.expires_at.is_none_or(|expires_at| self.now() < expires_at);
-        valid.then(|| Admin { name: record.name.clone(), role: record.role, origin })
+        record.works(self.now()).then(|| Admin { name: record.name.clone(), role: record.role, origin })
     }
 
-    /// Makes the first admin token, an owner's, unless there is one already. It never expires: replace it by named ones.
+    /// Makes an owner's token if nobody has one that works. It never expires: replace it by named ones.
     ///
     /// # Errors
     ///
@@ -223,18 +236,7 @@ impl Auth {
             return Ok(());
         }
         self.store.run(Remark(Draft::new(self, admin, act, false))).await?;
-        Err(AdminError::Forbidden { needs: role_name(needs), has: role_name(admin.role) })
-    }
-
-    /// Writes down that somebody unknown tried to administer.
-    ///
-    /// # Errors
-    ///
-    /// The store failed.
-    pub async fn record_unknown_admin(&self, origin: Option<String>, target: &str) -> Result<(), StoreError> {
-        let admin = Admin { name: "unknown".to_owned(), role: Role::ReadOnly, origin };
-        let act = Act { action: "admin.authenticate", dev_id: None, target };
-        self.store.run(Remark(Draft::new(self, &admin, &act, false))).await
+        Err(AdminError::Forbidden { needs: needs.as_str(), has: admin.role.as_str() })
     }
 
     /// Does something administrative: the change, its line in the audit log and the word to other nodes, or none of them.
@@ -250,7 +252,7 @@ impl Auth {
 
     /// An environment of this server that is not being deleted.
     pub(crate) fn known(&self, dev_id: &DevId) -> Result<std::sync::Arc<Developer>, AdminError> {
-        self.directory.developer(dev_id).ok_or(AdminError::NotFound("no such environment"))
+        self.directory.developer(dev_id).ok_or(AdminError::UnknownEnvironment)
     }
 
     fn draw_admin_token(
@@ -299,10 +301,11 @@ impl Unit for AddAdminToken {
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<(), AdminError> {
         let tokens = tx.admin_tokens().await?;
-        if self.only_first && !tokens.is_empty() {
-            return Err(AdminError::Refused("there is an admin already"));
+        let now = self.record.created_at;
+        if self.only_first && tokens.iter().any(|token| token.is_owner(now)) {
+            return Err(AdminError::Refused("there is an owner already"));
         }
-        if tokens.len() >= MAX_TOKENS {
+        if tokens.iter().filter(|token| token.works(now)).count() >= MAX_TOKENS {
             return Err(AdminError::TooMany("there are 100 admin tokens; revoke some first"));
         }
         Ok(tx.add_admin_token(&self.record).await?)
@@ -323,9 +326,7 @@ impl Unit for RemoveAdminToken {
         if !tx.remove_admin_token(self.token_id).await? {
             return Err(AdminError::NotFound("no such admin token"));
         }
-        let left = tx.admin_tokens().await?;
-        let works = |token: &AdminTokenRecord| token.expires_at.is_none_or(|expires_at| self.now < expires_at);
-        if left.iter().any(|token| token.role == Role::Owner && works(token)) {
+        if tx.admin_tokens().await?.iter().any(|token| token.is_owner(self.now)) {
             Ok(())
         } else {
             Err(AdminError::Refused("this is the last owner; create another one first"))

@@ -12,7 +12,7 @@ use crate::{
     admin::{Act, Admin, AdminError},
     api_key::{ApiKeyRecord, new_key},
     auth::Auth,
-    environment::check_name,
+    environment::{check_name, check_url},
     provider::ProviderInfo,
     seal::Sealed,
     store::{StoreError, Tx, Unit},
@@ -115,7 +115,8 @@ pub trait Developers: Send {
     /// All developers, by id.
     async fn developers(&mut self) -> Result<Vec<Developer>, StoreError>;
 
-    /// Removes a developer with everything that is left of it but its revocations; answers whether it was there.
+    /// Removes a developer with its keys, sessions and deliveries; answers whether it was there. Its revocations stay,
+    /// and its connections must be gone: an error otherwise, so that no grant is lost.
     async fn remove_developer(&mut self, dev_id: &DevId) -> Result<bool, StoreError>;
 }
 
@@ -153,6 +154,7 @@ impl Auth {
         let act = Act { action: "environment.create", dev_id: None, target: &dev_id };
         self.permit(admin, Role::Owner, &act).await?;
         check_name(&new.name)?;
+        new.destination.iter().try_for_each(check_url)?;
         let dev_id: DevId = dev_id.parse().map_err(|_| AdminError::Invalid("dev-id"))?;
         let (signing_secret, sealed) = self.draw_signing_secret(&dev_id);
         let developer = Developer {

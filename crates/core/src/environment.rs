@@ -76,7 +76,7 @@ impl Auth {
     /// See [`AdminError`].
     pub async fn environment(&self, dev_id: &DevId) -> Result<AdminEnvironment, AdminError> {
         let mut found = self.store.read(ReadEnvironments(Some(dev_id.clone()))).await?;
-        found.pop().ok_or(AdminError::NotFound("no such environment"))
+        found.pop().ok_or(AdminError::UnknownEnvironment)
     }
 
     /// Changes an environment's settings; a field that is absent stays.
@@ -113,8 +113,8 @@ impl Auth {
 
     /// Deletes an environment with everything in it. Its users' grants are revoked at the providers afterwards.
     ///
-    /// `confirmed` must be what [`Auth::environment_contents`] says, so that nobody loses more than they were told. A
-    /// deletion that is interrupted goes on when it is asked for again.
+    /// `confirmed` must be what [`Auth::environment_contents`] says, so that nobody loses more than they were told; the
+    /// refusal says it too. A deletion that is interrupted goes on when it is asked for again.
     ///
     /// # Errors
     ///
@@ -123,14 +123,13 @@ impl Auth {
         &self,
         admin: &Admin,
         dev_id: &DevId,
-        confirmed: EnvironmentContents,
+        confirmed: Option<EnvironmentContents>,
     ) -> Result<(), AdminError> {
         let act = Act { action: "environment.delete", dev_id: None, target: dev_id.as_str() };
         self.permit(admin, Role::Owner, &act).await?;
         let begin = BeginDeletion { dev_id: dev_id.clone(), confirmed, now: self.now() };
         self.administer(admin, &act, begin).await?;
-        while !self.store.run(RemoveConnections { dev_id: dev_id.clone(), now: self.now() }).await? {}
-        self.store.run(RemoveDeveloper(dev_id.clone())).await?;
+        while !self.store.run(Remove { dev_id: dev_id.clone(), now: self.now() }).await? {}
         self.outbox.notify_one();
         Ok(())
     }
@@ -145,9 +144,8 @@ impl Auth {
                 return Err(AdminError::Invalid("accent: a colour such as #0b6e4f"));
             }
         }
-        let web = |url: &Url| url.scheme() == "https" || (url.scheme() == "http" && redirect::is_loopback(url));
-        if change.logo_url.iter().flatten().chain(change.destination.iter().flatten()).any(|url| !web(url)) {
-            return Err(AdminError::Invalid("URL: https (http on loopback only)"));
+        for url in change.logo_url.iter().flatten().chain(change.destination.iter().flatten()) {
+            check_url(url)?;
         }
         if change.redirect_allow_list.as_ref().is_some_and(|list| list.len() > 100) {
             return Err(AdminError::Invalid("redirect_allow_list: at most 100 prefixes"));
@@ -163,6 +161,11 @@ impl Auth {
 pub(crate) fn check_name(name: &str) -> Result<(), AdminError> {
     let fits = (1..=100).contains(&name.len()) && !name.chars().any(char::is_control);
     if fits { Ok(()) } else { Err(AdminError::Invalid("name: 1 to 100 bytes of text")) }
+}
+
+pub(crate) fn check_url(url: &Url) -> Result<(), AdminError> {
+    let web = url.scheme() == "https" || (url.scheme() == "http" && redirect::is_loopback(url));
+    if web { Ok(()) } else { Err(AdminError::Invalid("URL: https (http on loopback only)")) }
 }
 
 struct ReadEnvironments(Option<DevId>);
@@ -212,7 +215,7 @@ impl Unit for ChangeDeveloper {
 
 async fn held(tx: &mut dyn Tx, dev_id: &DevId) -> Result<Developer, AdminError> {
     let found = tx.hold_developer(dev_id).await?.filter(|developer| developer.standing != Standing::Deleting);
-    found.ok_or(AdminError::NotFound("no such environment"))
+    found.ok_or(AdminError::UnknownEnvironment)
 }
 
 async fn contents(tx: &mut dyn Tx, dev_id: &DevId, now: Timestamp) -> Result<EnvironmentContents, StoreError> {
@@ -235,14 +238,14 @@ impl Unit for ReadContents {
     type Refusal = AdminError;
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<EnvironmentContents, AdminError> {
-        tx.developer(&self.dev_id).await?.ok_or(AdminError::NotFound("no such environment"))?;
+        tx.developer(&self.dev_id).await?.ok_or(AdminError::UnknownEnvironment)?;
         Ok(contents(tx, &self.dev_id, self.now).await?)
     }
 }
 
 struct BeginDeletion {
     dev_id: DevId,
-    confirmed: EnvironmentContents,
+    confirmed: Option<EnvironmentContents>,
     now: Timestamp,
 }
 
@@ -253,9 +256,10 @@ impl Unit for BeginDeletion {
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<(), AdminError> {
         let found = tx.hold_developer(&self.dev_id).await?;
-        let mut developer = found.ok_or(AdminError::NotFound("no such environment"))?;
-        if developer.standing != Standing::Deleting && contents(tx, &self.dev_id, self.now).await? != self.confirmed {
-            return Err(AdminError::Refused("what would be lost has changed; look at the counts and confirm again"));
+        let mut developer = found.ok_or(AdminError::UnknownEnvironment)?;
+        let contents = contents(tx, &self.dev_id, self.now).await?;
+        if developer.standing != Standing::Deleting && self.confirmed != Some(contents) {
+            return Err(AdminError::NotConfirmed(contents));
         }
         developer.standing = Standing::Deleting;
         tx.update_developer(&developer).await?;
@@ -263,38 +267,30 @@ impl Unit for BeginDeletion {
     }
 }
 
-/// Removes one lot of connections; answers whether none is left.
-struct RemoveConnections {
+/// Removes one lot of connections, and with the last one the environment; answers whether it is gone.
+struct Remove {
     dev_id: DevId,
     now: Timestamp,
 }
 
 #[async_trait]
-impl Unit for RemoveConnections {
+impl Unit for Remove {
     type Done = bool;
     type Refusal = StoreError;
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<bool, StoreError> {
+        tx.hold_developer(&self.dev_id).await?; // nobody connects meanwhile
         let lot = tx.connections(&self.dev_id, 0, LOT).await?;
         for connection in &lot {
-            tx.take_connection(&self.dev_id, connection.user_id).await?;
-            if let Some(revocation) = Revocation::of(connection, self.now) {
+            let taken = tx.take_connection(&self.dev_id, connection.user_id).await?;
+            if let Some(revocation) = taken.and_then(|connection| Revocation::of(&connection, self.now)) {
                 tx.add_revocation(&revocation).await?;
             }
         }
-        Ok(lot.len() < LOT as usize)
-    }
-}
-
-struct RemoveDeveloper(DevId);
-
-#[async_trait]
-impl Unit for RemoveDeveloper {
-    type Done = ();
-    type Refusal = StoreError;
-
-    async fn run(&self, tx: &mut dyn Tx) -> Result<(), StoreError> {
-        tx.remove_developer(&self.0).await?;
-        Ok(())
+        let last = lot.len() < LOT as usize;
+        if last {
+            tx.remove_developer(&self.dev_id).await?;
+        }
+        Ok(last)
     }
 }

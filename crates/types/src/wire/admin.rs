@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::{
     ApiKey, DevId, Environment, KeyId, Provider, Scopes, SigningSecret,
     secret::{AdminToken, shown_once},
+    wire::lenient,
 };
 
 /// An environment, as operators see it. Instants are RFC 3339.
@@ -141,6 +142,31 @@ pub struct EnvironmentContents {
     pub waiting_deliveries: u64,
 }
 
+/// What whoever deletes an environment knows of it. All three are needed; the refusal names them.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
+#[serde(default, deny_unknown_fields)]
+pub struct DeleteEnvironmentParams {
+    /// How many users are connected.
+    #[serde(deserialize_with = "lenient::number")]
+    pub users: Option<u64>,
+    /// How many API keys work.
+    #[serde(deserialize_with = "lenient::number")]
+    pub api_keys: Option<u64>,
+    /// How many events wait.
+    #[serde(deserialize_with = "lenient::number")]
+    pub waiting_deliveries: Option<u64>,
+}
+
+impl DeleteEnvironmentParams {
+    /// The counts, if all were given.
+    #[must_use]
+    pub fn confirmed(self) -> Option<EnvironmentContents> {
+        let Self { users, api_keys, waiting_deliveries } = self;
+        Some(EnvironmentContents { users: users?, api_keys: api_keys?, waiting_deliveries: waiting_deliveries? })
+    }
+}
+
 /// An API key, without the key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -207,14 +233,17 @@ pub struct IssuedKey {
 
 /// How a key is replaced or ended.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema, utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(default, deny_unknown_fields)]
 pub struct RetireKey {
-    /// Seconds that the old one goes on working; 86 400 by default for a rotation.
+    /// Seconds that the old one goes on working; by default 86 400 for a rotation, and 0 for an end.
+    #[serde(deserialize_with = "lenient::number")]
     pub overlap_s: Option<u32>,
     /// End it at once: it leaked.
+    #[serde(deserialize_with = "lenient::flag")]
     pub now: bool,
     /// End it although it was used in the last minutes.
+    #[serde(deserialize_with = "lenient::flag")]
     pub force: bool,
 }
 
@@ -230,6 +259,24 @@ pub enum SignWith {
     New,
     /// Both, as two `v1` signatures: only for receivers that read several.
     Both,
+}
+
+impl SignWith {
+    /// The name, as on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Old => "old",
+            Self::New => "new",
+            Self::Both => "both",
+        }
+    }
+
+    /// Reads the name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Old, Self::New, Self::Both].into_iter().find(|choice| choice.as_str() == name)
+    }
 }
 
 /// How the signing secret is replaced.
@@ -272,6 +319,24 @@ pub enum Role {
     Operator,
     /// Environments and admins themselves.
     Owner,
+}
+
+impl Role {
+    /// The name, as on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ReadOnly => "read-only",
+            Self::Operator => "operator",
+            Self::Owner => "owner",
+        }
+    }
+
+    /// Reads the name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::ReadOnly, Self::Operator, Self::Owner].into_iter().find(|role| role.as_str() == name)
+    }
 }
 
 /// What a new admin token is made with.
@@ -352,6 +417,19 @@ pub struct AuditEntry {
     pub mark: String,
 }
 
+/// Which part of the audit log.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
+#[serde(default, deny_unknown_fields)]
+pub struct AuditParams {
+    /// Lines after this one; from the beginning by default.
+    #[serde(deserialize_with = "lenient::number")]
+    pub after: Option<u64>,
+    /// How many lines, 500 at most and by default.
+    #[serde(deserialize_with = "lenient::number")]
+    pub limit: Option<u32>,
+}
+
 /// A part of the audit log.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -372,4 +450,33 @@ pub struct AuditVerdict {
     pub entries: u64,
     /// The first line that is missing, changed or out of order.
     pub broken_at: Option<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{Role, SignWith};
+
+    #[test]
+    fn a_name_is_the_same_in_texts_and_on_the_wire() {
+        for role in [Role::ReadOnly, Role::Operator, Role::Owner] {
+            assert_eq!(json!(role), role.as_str());
+            assert_eq!(Role::from_name(role.as_str()), Some(role));
+        }
+        for choice in [SignWith::Old, SignWith::New, SignWith::Both] {
+            assert_eq!(json!(choice), choice.as_str());
+            assert_eq!(SignWith::from_name(choice.as_str()), Some(choice));
+        }
+    }
+}
+
+/// Where an environment's events are posted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct WebhookDestination {
+    /// `null` keeps events without sending them.
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub destination: Option<Url>,
 }
