@@ -12,7 +12,7 @@ use std::{
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use terra_auth_types::{ApiKey, DevId, KeyId, Scopes};
+use terra_auth_types::{ApiKey, DevId, KeyId};
 
 use crate::{
     admin::AdminTokenRecord,
@@ -22,6 +22,7 @@ use crate::{
     developer::{Developer, Standing},
     digest::KeyDigest,
     store::{StoreError, Tx, Unit},
+    stranger::Strangers,
 };
 
 /// Why a caller is not let in.
@@ -40,13 +41,16 @@ pub enum NotAuthenticated {
 pub struct Identity {
     /// The environment.
     pub developer: Arc<Developer>,
-    /// What its key may be used for.
-    pub scopes: Scopes,
+    /// The key, which says what it may be used for.
+    pub key: Arc<ApiKeyRecord>,
 }
 
 /// All developers, keys and admins, as of the last change.
 #[derive(Default)]
-pub struct Directory(RwLock<Arc<Snapshot>>);
+pub struct Directory {
+    snapshot: RwLock<Arc<Snapshot>>,
+    pub(crate) strangers: Strangers,
+}
 
 #[derive(Default)]
 struct Snapshot {
@@ -57,7 +61,7 @@ struct Snapshot {
 }
 
 struct Key {
-    record: ApiKeyRecord,
+    record: Arc<ApiKeyRecord>,
     /// Unix milliseconds, give or take [`COARSE_MS`]; 0 for never.
     used_ms: AtomicI64,
     /// What of it is in the store.
@@ -70,7 +74,7 @@ const COARSE_MS: i64 = 60_000;
 impl Key {
     fn new(record: ApiKeyRecord) -> Self {
         let used_ms = record.last_used_at.map_or(0, Timestamp::as_millisecond);
-        Self { record, used_ms: AtomicI64::new(used_ms), stored_ms: AtomicI64::new(used_ms) }
+        Self { record: Arc::new(record), used_ms: AtomicI64::new(used_ms), stored_ms: AtomicI64::new(used_ms) }
     }
 
     fn touch(&self, now: Timestamp) {
@@ -83,7 +87,7 @@ impl Key {
 
 impl Directory {
     fn snapshot(&self) -> Arc<Snapshot> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.snapshot.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Whose credentials these are.
@@ -102,7 +106,7 @@ impl Directory {
             return Err(NotAuthenticated::Disabled);
         }
         key.touch(now);
-        Ok(Identity { developer: Arc::clone(developer), scopes: key.record.scopes })
+        Ok(Identity { developer: Arc::clone(developer), key: Arc::clone(&key.record) })
     }
 
     /// One developer, disabled or not.
@@ -135,7 +139,7 @@ impl Directory {
     }
 
     fn replace(&self, mut snapshot: Snapshot) {
-        let mut current = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
         if snapshot.revision < current.revision {
             return; // a slower reader has read less
         }

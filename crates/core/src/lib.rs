@@ -28,6 +28,7 @@ pub mod sdk_user;
 pub mod seal;
 pub mod signing_secret;
 pub mod store;
+mod stranger;
 pub mod widget_session;
 
 pub use auth::{Auth, Parts};

@@ -106,7 +106,7 @@ impl Unit for RotateSecret {
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<(), AdminError> {
         let found = tx.hold_developer(&self.dev_id).await?;
-        let mut developer = found.ok_or(AdminError::NotFound("no such environment"))?;
+        let mut developer = found.ok_or(AdminError::UnknownEnvironment)?;
         let old = std::mem::replace(&mut developer.signing_secret, self.sealed.clone());
         developer.retiring_secret =
             self.retire.map(|(until, sign_with)| RetiringSecret { secret: old, until, sign_with });

@@ -210,7 +210,7 @@ pub struct CreateKey {
     /// What it may be used for; all by default.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<String>>))]
     pub scopes: Option<Scopes>,
-    /// Days until it stops working; never by default.
+    /// Days until it stops working, 1 to 1825; never by default.
     pub expires_in_days: Option<u32>,
 }
 
