@@ -14,7 +14,11 @@ use terra_auth_core::{
 use terra_auth_outbound::{AddressPolicy, ClientCredentials, Courier, OAuthProviders, Observer, Recipes};
 use terra_auth_sandbox::{Sandbox, SandboxConfig};
 use terra_auth_server::Limits;
-use tokio::{net::TcpListener, sync::Notify, time::Duration};
+use tokio::{
+    net::TcpListener,
+    sync::{Notify, watch},
+    time::Duration,
+};
 use url::Url;
 
 use crate::failure::{Advice, Kind};
@@ -94,14 +98,18 @@ impl Node {
 
     /// Answers until `shutdown` is rung, then finishes what is in flight.
     pub(crate) async fn run(self, shutdown: impl Future<Output = ()>) {
-        let stop = Arc::new(Notify::new());
-        let courier = tokio::spawn({
-            let stop = Arc::clone(&stop);
-            async move { self.courier.run(stop.notified()).await }
-        });
+        let (stop, stopped) = watch::channel(());
+        let ending = || {
+            let mut stopped = stopped.clone();
+            async move { drop(stopped.changed().await) }
+        };
+        let (for_courier, for_watch, courier, auth) = (ending(), ending(), self.courier, self.auth);
+        let courier = tokio::spawn(async move { courier.run(for_courier).await });
+        let watch = tokio::spawn(async move { auth.watch(for_watch).await });
         terra_auth_server::serve(self.listener, self.router, Limits::default(), shutdown).await;
-        stop.notify_one();
-        if tokio::time::timeout(Duration::from_secs(12), courier).await.is_err() {
+        drop(stop);
+        let both = async { tokio::join!(courier, watch) };
+        if tokio::time::timeout(Duration::from_secs(12), both).await.is_err() {
             tracing::warn!("some deliveries did not end in time; they are tried again after the next start");
         }
     }

@@ -8,9 +8,10 @@ use http_body_util::BodyExt as _;
 use serde_json::Value;
 use terra_auth_core::{
     Auth, Parts,
+    admin::Admin,
     clock::{Clock as _, Entropy as _},
     delivery::Delivery,
-    developer::{Developer, IssuedCredentials, NewDeveloper},
+    developer::{IssuedCredentials, NewDeveloper},
     directory::Directory,
     seal::{KeyRing, MasterKey},
     store::Store,
@@ -19,7 +20,7 @@ use terra_auth_outbound::{AddressPolicy, ClientCredentials, OAuthProviders, Reci
 use terra_auth_sandbox::{Sandbox, SandboxConfig};
 use terra_auth_server::Limits;
 use terra_auth_testkit::{CountingEntropy, Database, FixedClock, Postgres};
-use terra_auth_types::Environment;
+use terra_auth_types::{Environment, wire::admin::ChangeEnvironment};
 use tokio::{net::TcpListener, sync::Notify};
 use tower::ServiceExt as _;
 use url::Url;
@@ -108,7 +109,7 @@ impl TestApp {
         let sandbox = sandbox(&auth, base, &client, &clock, &entropy);
         tokio::spawn(axum::serve(listener, Router::new().nest("/sandbox", sandbox.router())).into_future());
         let new = NewDeveloper { environment, name: "Acme".to_owned(), destination: None };
-        let keys = auth.create_developer(new).await.unwrap();
+        let keys = auth.create_developer(&Admin::local("tests"), new).await.unwrap();
         let router = terra_auth_server::router(auth.clone());
         Self { auth, clock, sandbox, keys, router, _database: database }
     }
@@ -116,17 +117,11 @@ impl TestApp {
     /// Another environment on the same server.
     pub(crate) async fn another(&self) -> IssuedCredentials {
         let new = NewDeveloper { environment: Environment::Staging, name: "Other".to_owned(), destination: None };
-        self.auth.create_developer(new).await.unwrap()
+        self.auth.create_developer(&Admin::local("tests"), new).await.unwrap()
     }
 
-    pub(crate) fn developer(&self) -> Developer {
-        Developer::clone(&self.auth.directory.developer(&self.keys.dev_id).unwrap())
-    }
-
-    pub(crate) async fn change(&self, change: impl FnOnce(&mut Developer)) {
-        let mut developer = self.developer();
-        change(&mut developer);
-        self.auth.update_developer(developer).await.unwrap();
+    pub(crate) async fn change(&self, change: ChangeEnvironment) {
+        self.auth.change_environment(&Admin::local("tests"), &self.keys.dev_id, &change).await.unwrap();
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
