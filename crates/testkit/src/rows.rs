@@ -2,6 +2,7 @@ use jiff::{SignedDuration, Timestamp};
 use terra_auth_core::{
     admin::AdminTokenRecord,
     api_key::ApiKeyRecord,
+    audit::AuditRecord,
     clock::Entropy,
     connection::Connection,
     delivery::Delivery,
@@ -94,6 +95,22 @@ impl Rows {
             digest: KeyDigest(self.entropy().bytes()),
             created_at: Self::NOW,
             expires_at: None,
+        }
+    }
+
+    /// A line of the audit log about something that was done.
+    #[must_use]
+    pub fn audit_record(&self, seq: u64) -> AuditRecord {
+        AuditRecord {
+            seq,
+            at: Self::NOW,
+            actor: "alice".to_owned(),
+            origin: None,
+            action: "api_key.rotate".to_owned(),
+            dev_id: None,
+            target: "first".to_owned(),
+            allowed: true,
+            mark: self.entropy().bytes(),
         }
     }
 
