@@ -5,6 +5,7 @@ mod visitor;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use terra_auth_sandbox::{Endpoint, Face};
+use terra_auth_types::wire::admin::ChangeEnvironment;
 use tokio::task::JoinSet;
 
 use self::visitor::{

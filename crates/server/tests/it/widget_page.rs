@@ -1,6 +1,7 @@
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use terra_auth_sandbox::{Face, Fault};
+use terra_auth_types::wire::admin::ChangeEnvironment;
 
 use crate::support::{Decision, TestApp, path_of, query};
 

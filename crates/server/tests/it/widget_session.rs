@@ -2,6 +2,7 @@ use axum::body::Body;
 use http::Request;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
+use terra_auth_types::wire::admin::ChangeEnvironment;
 
 use crate::support::TestApp;
 
