@@ -101,12 +101,11 @@ pub(crate) async fn ensure_admin_token(auth: &Auth, file: &Path) -> anyhow::Resu
     if known {
         return Ok(());
     }
-    let issued = match auth.bootstrap_admin().await? {
-        Some(issued) => issued,
-        None => {
-            let new = CreateAdminToken { name: ACTOR.to_owned(), role: Role::Owner, expires_in_days: Some(365) };
-            auth.create_admin_token(&Admin::local(ACTOR), &new).await?
-        }
+    let issued = if let Some(issued) = auth.bootstrap_admin().await? {
+        issued
+    } else {
+        let new = CreateAdminToken { name: ACTOR.to_owned(), role: Role::Owner, expires_in_days: Some(365) };
+        auth.create_admin_token(&Admin::local(ACTOR), &new).await?
     };
     private_file::replace(file, &format!("{}\n", issued.token.expose()))
         .with_context(|| format!("could not write {}", file.display()))

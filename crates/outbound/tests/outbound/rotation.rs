@@ -1,4 +1,5 @@
 //! A signing secret that is replaced without a lost event.
+#![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
 use std::time::Duration;
 

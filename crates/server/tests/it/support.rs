@@ -320,8 +320,8 @@ fn sandbox(
         client_id: client.client_id.clone(),
         client_secret: client.client_secret.clone(),
         redirect_uris: auth.providers.list().iter().map(|info| auth.redirect_uri(&info.provider)).collect(),
-        access_token_ttl: std::time::Duration::from_secs(28800),
-        code_ttl: std::time::Duration::from_secs(600),
+        access_token_ttl: std::time::Duration::from_hours(8),
+        code_ttl: std::time::Duration::from_mins(10),
     };
     let (clock, entropy) = (clock.clone(), entropy.clone());
     Sandbox::new(config, Arc::new(move || clock.now()), Arc::new(move |bytes| entropy.fill(bytes)))

@@ -144,7 +144,7 @@ async fn a_provider_that_is_down_has_a_page_and_an_event() {
     for fault in [Fault::ServerError, Fault::TooManyRequests { retry_after_seconds: 5 }, Fault::Html] {
         let session = app.session(json!({"providers": "FITBIT"})).await;
         let (back, cookies) = app.at_provider(&session, "demo", Decision::Approve).await;
-        app.sandbox.set_fault(&Face::FITBIT, Some(fault.clone()));
+        app.sandbox.set_fault(&Face::FITBIT, Some(fault));
         let page = app.page(&back, &cookies).await;
         app.sandbox.set_fault(&Face::FITBIT, None);
 
