@@ -37,7 +37,8 @@ statements! {
         concat!("SELECT ", columns!(), " FROM developer WHERE dev_id = $1"), Lock::ForUpdate, "",
     );
     DEVELOPERS: Sql::plain(concat!("SELECT ", columns!(), " FROM developer ORDER BY dev_id"));
-    // Takes along its keys, sessions, deliveries and counts, but is refused while there is a connection.
+    // Takes along its keys, sessions, deliveries and counts, but is refused while there is a connection. It looks at
+    // every session: those expire, and an index would cost something whenever one is made.
     REMOVE_DEVELOPER: Sql::plain("DELETE FROM developer WHERE dev_id = $1");
 }
 
