@@ -51,7 +51,9 @@ struct Which {
 impl Which {
     fn lines(self, app: &App) -> anyhow::Result<impl Stream<Item = Result<AuditEntry, AdminError>> + use<>> {
         let Self { after, dev_id, access } = self;
-        let asked = move |entry: &AuditEntry| dev_id.is_none() || entry.dev_id == dev_id;
+        // What makes or deletes an environment is done to the server, and has it as its target.
+        let about = |entry: &AuditEntry, id: &DevId| entry.dev_id.as_ref() == Some(id) || entry.target == id.as_str();
+        let asked = move |entry: &AuditEntry| dev_id.as_ref().is_none_or(|id| about(entry, id));
         Ok(access.open(app)?.audit(after).try_filter(move |entry| ready(asked(entry))))
     }
 }
