@@ -11,6 +11,26 @@ pub(crate) fn possible() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
+/// Goes on only if `yes` was given or is the answer to the question. `done` is what happens then, such as `revoked`.
+pub(crate) fn sure(yes: bool, done: &str, question: impl FnOnce() -> anyhow::Result<String>) -> anyhow::Result<()> {
+    if yes {
+        return Ok(());
+    }
+    if !possible() {
+        return Err(nobody(done).into());
+    }
+    if confirm(&question()?)? {
+        return Ok(());
+    }
+    Err(Advice::new(Kind::NotConfirmed, format!("not {done}; nothing was changed"), "answer y to do it").into())
+}
+
+/// What is said where there is no terminal and no `--yes`.
+pub(crate) fn nobody(done: &str) -> Advice {
+    let message = format!("not {done}: there is no terminal to ask on");
+    Advice::new(Kind::NotConfirmed, message, "add --yes to do it without being asked")
+}
+
 /// A yes or no; Enter is no.
 pub(crate) fn confirm(question: &str) -> anyhow::Result<bool> {
     answered(Confirm::new(question).with_default(false).prompt())

@@ -4,13 +4,17 @@ use clap::Subcommand;
 
 use crate::app::App;
 
+mod admin;
+mod audit;
 mod completions;
 mod deauthenticate_user;
 mod dev;
 mod doctor;
 mod env;
+mod environments;
 mod generate_mobile_token;
 mod generate_widget_session;
+mod keys;
 mod list_integrations;
 mod sandbox;
 mod serve;
@@ -37,6 +41,14 @@ pub(crate) enum Command {
     Serve(serve::Args),
     #[command(subcommand)]
     Sandbox(sandbox::Command),
+    #[command(subcommand)]
+    Keys(keys::Command),
+    #[command(subcommand)]
+    Environments(environments::Command),
+    #[command(subcommand)]
+    Admin(admin::Command),
+    #[command(subcommand)]
+    Audit(audit::Command),
     Completions(completions::Args),
 }
 
@@ -56,6 +68,10 @@ impl Command {
             Self::VerifyWebhook(args) => args.run(app),
             Self::Serve(args) => args.run(app),
             Self::Sandbox(command) => command.run(app),
+            Self::Keys(command) => command.run(app),
+            Self::Environments(command) => command.run(app),
+            Self::Admin(command) => command.run(app),
+            Self::Audit(command) => command.run(app),
             Self::Completions(args) => args.run(),
         }
     }

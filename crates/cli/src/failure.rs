@@ -4,7 +4,7 @@ use std::{io, io::Write as _, process::ExitCode};
 
 use anstyle::{AnsiColor, Style};
 use serde_json::json;
-use terra_auth::{CredentialsError, Error};
+use terra_auth::{CredentialsError, Error, admin::AdminError};
 
 use crate::ui::Output;
 
@@ -76,6 +76,9 @@ impl Kind {
         if let Some(advice) = error.downcast_ref::<Advice>() {
             return advice.kind;
         }
+        if let Some(error) = error.downcast_ref::<AdminError>() {
+            return Self::of_admin(error);
+        }
         match error.downcast_ref::<Error>() {
             Some(error) => Self::of_call(error),
             None if error.is::<CredentialsError>() => Self::NoCredentials,
@@ -94,6 +97,19 @@ impl Kind {
             Error::Gone { .. } | Error::InvalidInput(_) | Error::Server(_) | Error::UnreadableAnswer { .. } => {
                 Self::Failed
             }
+        }
+    }
+}
+
+impl Kind {
+    fn of_admin(error: &AdminError) -> Self {
+        match error {
+            AdminError::NotAuthenticated(_) | AdminError::Forbidden(_) => Self::NotAllowed,
+            AdminError::NotFound(_) => Self::NotFound,
+            AdminError::Conflict(_) => Self::Failed,
+            AdminError::InvalidToken => Self::NoCredentials,
+            AdminError::InvalidAddress(_) => Self::Misused,
+            AdminError::Call(error) => Self::of_call(error),
         }
     }
 }
@@ -144,7 +160,10 @@ fn plain(error: &anyhow::Error) -> String {
 fn as_json(error: &anyhow::Error) -> serde_json::Value {
     let kind = Kind::of(error);
     let causes: Vec<String> = error.chain().skip(1).map(ToString::to_string).collect();
-    let trace_id = error.downcast_ref::<Error>().and_then(Error::trace_id);
+    let trace_id = error.downcast_ref::<Error>().and_then(Error::trace_id).or_else(|| {
+        let refusal = error.downcast_ref::<AdminError>().and_then(AdminError::refusal);
+        refusal?.trace_id.as_deref()
+    });
     json!({
         "error": error.to_string(), "causes": causes, "kind": kind.name(), "exit_code": kind as u8,
         "next": next(error), "trace_id": trace_id,
@@ -154,7 +173,29 @@ fn as_json(error: &anyhow::Error) -> serde_json::Value {
 fn next(error: &anyhow::Error) -> Option<String> {
     let advice = error.downcast_ref::<Advice>().map(|advice| advice.next.clone());
     let of_call = || error.downcast_ref::<Error>().and_then(next_after_call).map(str::to_owned);
-    advice.or_else(of_call)
+    let of_admin = || error.downcast_ref::<AdminError>().and_then(next_after_admin).map(str::to_owned);
+    advice.or_else(of_call).or_else(of_admin)
+}
+
+fn next_after_admin(error: &AdminError) -> Option<&'static str> {
+    match error {
+        AdminError::NotAuthenticated(_) | AdminError::InvalidToken => {
+            Some("give another one with TERRA_AUTH_ADMIN_TOKEN or --admin-token-file")
+        }
+        AdminError::Forbidden(_) => Some("use the token of an admin with that role, or ask one"),
+        AdminError::NotFound(_) => {
+            Some("see what is there with `terra-auth environments list` and `terra-auth keys list`")
+        }
+        AdminError::Conflict(refusal) => match refusal.code.as_deref() {
+            Some("recently_used") => {
+                Some("rotate it with `terra-auth keys rotate`; or add --now if it leaked, else --force")
+            }
+            Some("not_confirmed") => Some("run it again to see what would be lost now"),
+            _ => None,
+        },
+        AdminError::InvalidAddress(_) => Some("mend --server, or TERRA_API_URL in the credential file"),
+        AdminError::Call(error) => next_after_call(error),
+    }
 }
 
 /// Where the error's own text does not already say it.

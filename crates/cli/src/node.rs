@@ -119,8 +119,9 @@ impl Node {
                 () = patience => tracing::warn!("some deliveries did not end in time; they are made again later"),
             }
         };
+        let follow = self.auth.watch(reached(1));
         tokio::select! {
-            ((), ()) = async { tokio::join!(serve, deliver) } => {}
+            ((), (), ()) = async { tokio::join!(serve, deliver, follow) } => {}
             () = reached(2) => {}
         }
     }

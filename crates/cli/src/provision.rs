@@ -6,9 +6,13 @@ use anyhow::Context as _;
 use terra_auth::Environment;
 use terra_auth_core::{
     Auth,
+    admin::Admin,
     developer::{Developer, IssuedCredentials, NewDeveloper},
 };
-use terra_auth_types::ApiKey;
+use terra_auth_types::{
+    AdminToken, ApiKey,
+    wire::admin::{ChangeEnvironment, CreateAdminToken, CreateKey, Role},
+};
 use url::Url;
 
 use crate::{
@@ -19,6 +23,9 @@ use crate::{
 
 /// First line of the files that are ours to rewrite.
 const MARK: &str = "# Written by terra-auth for the server on this machine; it rewrites this file when it has to.";
+
+/// Who the audit log says it was.
+const ACTOR: &str = "this machine";
 
 /// Where the credentials of an environment lie.
 pub(crate) struct Provisioned {
@@ -49,12 +56,12 @@ pub(crate) async fn ensure_environment(
     let developer = if let Some(developer) = existing {
         let developer = with_destination(auth, developer, destination).await?;
         if !opens(auth, &file, &developer)? {
-            write(&file, url, &auth.issue_api_key(&developer).await?)?;
+            write(&file, url, &another_key(auth, &developer).await?)?;
         }
         developer
     } else {
         let new = NewDeveloper { environment, name: "Your app".to_owned(), destination };
-        let issued = auth.create_developer(new).await?;
+        let issued = auth.create_developer(&Admin::local(ACTOR), new).await?;
         write(&file, url, &issued)?;
         let developer = auth.directory.developer(&issued.dev_id).context("the environment is not there")?;
         Developer::clone(&developer)
@@ -69,10 +76,39 @@ async fn with_destination(
     destination: Option<Url>,
 ) -> anyhow::Result<Developer> {
     if developer.destination != destination {
+        let change = ChangeEnvironment { destination: Some(destination.clone()), ..ChangeEnvironment::default() };
+        let changed = auth.change_environment(&Admin::local(ACTOR), &developer.dev_id, &change).await;
+        changed.context("could not change where events are posted")?;
         developer.destination = destination;
-        auth.update_developer(developer.clone()).await?;
     }
     Ok(developer)
+}
+
+/// For a file that was lost or holds something else. Keys that others hold go on working.
+async fn another_key(auth: &Auth, developer: &Developer) -> anyhow::Result<IssuedCredentials> {
+    let new = CreateKey { name: "credential file".to_owned(), ..CreateKey::default() };
+    let issued = auth.create_api_key(&Admin::local(ACTOR), &developer.dev_id, &new).await?;
+    let signing_secret = auth.signing_secret(developer)?;
+    Ok(IssuedCredentials { dev_id: issued.dev_id, api_key: issued.api_key, signing_secret })
+}
+
+/// Makes sure that a file holds an admin token that works: an owner's, as whoever runs the server is one.
+pub(crate) async fn ensure_admin_token(auth: &Auth, file: &Path) -> anyhow::Result<()> {
+    let known = std::fs::read_to_string(file).is_ok_and(|text| {
+        let token = AdminToken::from(text.trim());
+        auth.authenticate_admin(&token, None).is_some_and(|admin| admin.role == Role::Owner)
+    });
+    if known {
+        return Ok(());
+    }
+    let issued = if let Some(issued) = auth.bootstrap_admin().await? {
+        issued
+    } else {
+        let new = CreateAdminToken { name: ACTOR.to_owned(), role: Role::Owner, expires_in_days: Some(365) };
+        auth.create_admin_token(&Admin::local(ACTOR), &new).await?
+    };
+    private_file::replace(file, &format!("{}\n", issued.token.expose()))
+        .with_context(|| format!("could not write {}", file.display()))
 }
 
 /// Whether a file may be written: there is none, or it carries our mark.
@@ -90,7 +126,7 @@ fn opens(auth: &Auth, file: &Path, developer: &Developer) -> anyhow::Result<bool
     let file = EnvFile::parse(&text)?;
     let (Some(dev_id), Some(api_key)) = (file.get("TERRA_DEV_ID"), file.get("TERRA_API_KEY")) else { return Ok(false) };
     let found = auth.authenticate(dev_id, &ApiKey::from(api_key));
-    Ok(found.is_ok_and(|found| found.dev_id == developer.dev_id))
+    Ok(found.is_ok_and(|found| found.developer.dev_id == developer.dev_id))
 }
 
 /// Writes a new file of credentials, after telling git to ignore it.

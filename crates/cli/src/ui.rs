@@ -75,6 +75,11 @@ impl Ui {
     }
 }
 
+/// One of many results: JSON on a line of its own, in either form of output.
+pub(crate) fn json_line(json: &impl Serialize) -> anyhow::Result<()> {
+    Ok(writeln!(anstream::stdout(), "{}", serde_json::to_string(json)?)?)
+}
+
 /// Rows under a header. A row stays on one line, so that an id or a URL in it can be copied and searched for.
 pub(crate) fn table<const N: usize>(header: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
     let mut table = Table::new();

@@ -10,7 +10,7 @@ use terra_auth_types::{DevId, Environment};
 use crate::{
     Clock, Credentials, Error, clock,
     endpoints::Endpoints,
-    transport::{Limits, Transport},
+    transport::{Keys, Limits, Transport},
 };
 
 /// One environment's way to the API. Cloning is cheap and shares the connections.
@@ -135,7 +135,8 @@ impl ClientBuilder {
     pub fn build(self) -> Result<Client, Error> {
         let Self { credentials, limits, clock } = self;
         let endpoints = Endpoints::of(&credentials)?;
-        let transport = Transport::new(&credentials, &limits, clock.clone())?;
+        let addresses = [&credentials.api_url, &credentials.streaming_url];
+        let transport = Transport::new(Keys::of(&credentials)?, addresses, &limits, clock.clone())?;
         let Credentials { environment, dev_id, .. } = credentials;
         let (widget_path, mobile_token_path) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let inner = Inner { environment, dev_id, clock, endpoints, transport, widget_path, mobile_token_path };

@@ -72,8 +72,8 @@ pub(crate) fn origin(url: &Url, scheme: &str) -> Url {
     format!("{scheme}://{host}{port}").parse().unwrap_or_else(|_| url.clone())
 }
 
-/// The older API host does not answer the current widget call; the newer one does.
-fn widget_base(api: &Url) -> Url {
+/// The older API host does not answer the current widget call and the admin API; the newer one does.
+pub(crate) fn widget_base(api: &Url) -> Url {
     let mut base = origin(api, api.scheme());
     if base.host_str() == Some("api.tryterra.co") {
         // Cannot fail: the name is a host and the scheme has one.

@@ -47,10 +47,15 @@
 //! One enum, [`Error`]: each variant is something else for the caller to do, and its text says what. No error, no log
 //! line and no `Debug` output of what a method returns shows a key, a token or a link that opens a login.
 //!
+//! # Administration
+//!
+//! [`admin::AdminClient`] makes and ends keys, environments and admin tokens of a server of your own, with an admin token.
+//!
 //! # Webhooks
 //!
 //! [`webhook`] verifies a delivery's signature; [`wire::Event`] reads its body.
 
+pub mod admin;
 mod client;
 mod clock;
 mod connection;
@@ -76,8 +81,8 @@ pub use mobile_token::MobileToken;
 pub use redirect::InvalidRedirect;
 pub use terra_auth_types as types;
 pub use terra_auth_types::{
-    ApiKey, DevId, Environment, InvalidId, InvalidProvider, Provider, ReferenceId, SessionId, SigningSecret,
-    StreamingToken, UnknownEnvironment, UserId, time, wire,
+    AdminToken, ApiKey, DevId, Environment, InvalidId, InvalidProvider, KeyId, Provider, ReferenceId, Scope, Scopes,
+    SessionId, SigningSecret, StreamingToken, UnknownEnvironment, UnknownScope, UserId, time, wire,
 };
 pub use terra_auth_webhook as webhook;
 pub use widget_session::{WidgetSession, WidgetSessionRequest};

@@ -7,20 +7,23 @@ use backon::{ExponentialBuilder, Retryable as _};
 use jiff::{Timestamp, fmt::rfc2822};
 use reqwest::{
     StatusCode,
-    header::{CONTENT_TYPE, DATE, HeaderMap, HeaderValue},
+    header::{DATE, HeaderMap},
     redirect,
 };
+use secrecy::ExposeSecret as _;
 use serde::de::DeserializeOwned;
-use terra_auth_types::{ApiKey, wire};
+use terra_auth_types::wire;
 use url::Url;
 
 use answer::{Answer, body, misread, redirected, says_error};
 pub(crate) use call::Call;
+pub(crate) use keys::Keys;
 
-use crate::{Clock, Credentials, CredentialsError, Error, Refusal, endpoints::is_loopback, error::refusal::Cleaner};
+use crate::{Clock, Error, Refusal, endpoints::is_loopback, error::refusal::Cleaner};
 
 mod answer;
 mod call;
+mod keys;
 mod repeat;
 
 /// How long an attempt may take and how often it is repeated.
@@ -41,33 +44,26 @@ impl Default for Limits {
 /// Sends calls with the keys, within the limits.
 pub(crate) struct Transport {
     http: reqwest::Client,
-    keys: HeaderMap,
-    api_key: ApiKey,
+    keys: Keys,
     backoff: ExponentialBuilder,
     clock: Clock,
 }
 
 impl Transport {
-    pub(crate) fn new(credentials: &Credentials, limits: &Limits, clock: Clock) -> Result<Self, Error> {
+    /// For calls to `addresses`, of which the first names the server in errors.
+    pub(crate) fn new(keys: Keys, addresses: [&Url; 2], limits: &Limits, clock: Clock) -> Result<Self, Error> {
         let mut http = reqwest::Client::builder()
             .user_agent(concat!("terra-auth/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(limits.connect_timeout)
             .timeout(limits.timeout)
             .redirect(redirect::Policy::none());
         // A proxy would see the key that loopback may carry unencrypted.
-        if !limits.proxies || [&credentials.api_url, &credentials.streaming_url].into_iter().any(is_loopback) {
+        if !limits.proxies || addresses.into_iter().any(is_loopback) {
             http = http.no_proxy();
         }
-        let failed =
-            |source| Error::Network { problem: "TLS could not start for", host: host(&credentials.api_url), source };
+        let failed = |source| Error::Network { problem: "TLS could not start for", host: host(addresses[0]), source };
         let backoff = ExponentialBuilder::default().with_min_delay(repeat::FIRST_WAIT).with_max_times(limits.retries);
-        Ok(Self {
-            http: http.build().map_err(failed)?,
-            keys: keys(credentials)?,
-            api_key: credentials.api_key.clone(),
-            backoff: backoff.with_jitter(),
-            clock,
-        })
+        Ok(Self { http: http.build().map_err(failed)?, keys, backoff: backoff.with_jitter(), clock })
     }
 
     /// The answer to `call`, read as `T`.
@@ -143,10 +139,7 @@ impl Transport {
     }
 
     fn request(&self, call: &Call) -> reqwest::RequestBuilder {
-        let mut headers = self.keys.clone();
-        if !call.needs_api_key {
-            headers.remove(API_KEY);
-        }
+        let headers = self.keys.headers(call.needs_api_key);
         let request = self.http.request(call.method.clone(), call.url.clone()).headers(headers);
         match &call.body {
             Some(body) => request.body(body.clone()),
@@ -167,27 +160,8 @@ impl Transport {
     }
 
     fn cleaner(&self) -> Cleaner<'_> {
-        Cleaner { api_key: self.api_key.expose() }
+        Cleaner { secret: self.keys.secret.expose_secret() }
     }
-}
-
-const API_KEY: &str = "x-api-key";
-
-/// The headers of every call.
-fn keys(credentials: &Credentials) -> Result<HeaderMap, CredentialsError> {
-    let header = |key, text: &str| {
-        let place = || credentials.source.clone().into();
-        let problem = "must be visible ASCII characters";
-        let value = HeaderValue::from_str(text).ok().filter(|value| !value.is_empty());
-        value.ok_or_else(|| CredentialsError::Invalid { place: place(), key, problem })
-    };
-    let mut api_key = header("TERRA_API_KEY", credentials.api_key.expose())?;
-    api_key.set_sensitive(true);
-    let mut headers = HeaderMap::new();
-    headers.insert("dev-id", header("TERRA_DEV_ID", credentials.dev_id.as_str())?);
-    headers.insert(API_KEY, api_key);
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    Ok(headers)
 }
 
 pub(crate) fn network(url: &Url, source: reqwest::Error) -> Error {

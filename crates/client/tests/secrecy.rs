@@ -10,7 +10,11 @@ use std::{
 
 use futures_util::TryStreamExt as _;
 use serde_json::json;
-use terra_auth::{AuthenticateUserRequest, Client, Error, WidgetSessionRequest};
+use terra_auth::{
+    AuthenticateUserRequest, Client, Error, WidgetSessionRequest,
+    admin::AdminClient,
+    wire::admin::{CreateKey, RetireKey, RotateSigningSecret},
+};
 use tracing_subscriber::{filter::LevelFilter, util::SubscriberInitExt as _};
 
 use peer::{Peer, Seen, answer, credentials, json as ok, nobody, user_id};
@@ -79,6 +83,21 @@ async fn run_all(client: &Client) -> String {
     shown
 }
 
+/// Runs the operations of an operator; what a program might print of each outcome.
+async fn administer(admin: &AdminClient) -> String {
+    let (dev_id, key) = ("acme-testing-0000000000".parse().unwrap(), user_id(1).to_string().parse().unwrap());
+    [
+        format!("{admin:?}"),
+        format!("{:?}", admin.list_environments().await),
+        format!("{:?}", admin.create_api_key(&dev_id, &CreateKey::default()).await),
+        format!("{:#?}", admin.rotate_api_key(&dev_id, key, RetireKey::default()).await),
+        format!("{:?}", admin.rotate_signing_secret(&dev_id, RotateSigningSecret::default()).await),
+        format!("{:?}", admin.rotate_hosted_api_key(&dev_id).await),
+        format!("{:?}", admin.audit(0).try_collect::<Vec<_>>().await),
+    ]
+    .join("\n")
+}
+
 /// Every answer that carries a secret carries one that can be searched for.
 fn good(seen: &Seen, _: usize) -> axum::response::Response {
     let path = seen.line.split([' ', '?']).nth(1).unwrap();
@@ -95,6 +114,12 @@ fn good(seen: &Seen, _: usize) -> axum::response::Response {
         "/v2/userInfo" | "/v2/bulkUserInfo" => json!([peer::user(1)]),
         "/v2/subscriptions" => json!({"users": []}),
         "/v2/integrations/detailed" => json!({"providers": []}),
+        path if path.ends_with("/keys") || path.ends_with("/rotate") => {
+            let key = json!({"key_id": user_id(1).to_string(), "name": "first key", "hint": "0000",
+                "scopes": [], "created_at": "2030-01-01T00:00:00Z"});
+            json!({"dev_id": "acme-testing-0000000000", "api_key": "key-not-a-secret", "key": key, "retiring": [],
+                "signing_secret": "signing-not-a-secret"})
+        }
         _ => json!({"status": "success", "token": "token-not-a-secret", "expires_in": 180}),
     })
 }
@@ -105,11 +130,14 @@ async fn nothing_that_is_logged_or_shown_holds_a_secret() {
     log.capture();
     let (_socket, free) = nobody();
     let mut shown = run_all(&Client::builder(credentials(&free)).retries(0).build().unwrap()).await;
-    shown += &run_all(&Peer::start(good).await.client()).await;
+    let peer = Peer::start(good).await;
+    shown += &run_all(&peer.client()).await;
+    shown += &administer(&peer.admin()).await;
     for status in [200, 302, 401, 403, 404, 410, 500] {
         // A server that repeats whatever it was sent, keys too.
         let echo = Peer::start(move |seen, _| answer(status, format!("{:?} {}", seen.headers, seen.body))).await;
         shown += &run_all(&echo.builder().retries(usize::from(status == 500)).build().unwrap()).await;
+        shown += &administer(&echo.admin()).await;
         let echo =
             Peer::start(move |seen, _| answer(status, json!({"detail": format!("{:?}", seen.headers)}).to_string()));
         shown += &run_all(&echo.await.builder().retries(usize::from(status == 500)).build().unwrap()).await;
@@ -117,7 +145,9 @@ async fn nothing_that_is_logged_or_shown_holds_a_secret() {
 
     let log = log.text();
     assert!(log.contains("answered") && log.contains("repeating in") && log.contains("connect"), "the log is captured");
-    assert!(shown.contains("[redacted]") && shown.contains("WidgetSession"), "the outcomes are shown");
+    for part in ["[redacted]", "WidgetSession", "IssuedKey", "RotatedSigningSecret", "HostedApiKey"] {
+        assert!(shown.contains(part), "the outcomes are shown");
+    }
     for text in [log, shown] {
         let line = text.lines().find(|line| line.contains("not-a-secret"));
         assert_eq!(line, None);

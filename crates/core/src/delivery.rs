@@ -95,6 +95,9 @@ pub trait Deliveries: Send {
     /// How many deliveries wait.
     async fn waiting_deliveries(&mut self) -> Result<u64, StoreError>;
 
+    /// How many deliveries of one developer wait.
+    async fn waiting_deliveries_of(&mut self, dev_id: &DevId) -> Result<u64, StoreError>;
+
     /// The newest deliveries of a developer, newest first.
     async fn deliveries(&mut self, dev_id: &DevId, limit: u32) -> Result<Vec<Delivery>, StoreError>;
 }

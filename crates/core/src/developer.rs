@@ -2,14 +2,19 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use terra_auth_types::{ApiKey, DevId, Environment, KeyId, Provider, SigningSecret};
+use terra_auth_types::{
+    ApiKey, DevId, Environment, Provider, Scopes, SigningSecret,
+    wire::admin::{Role, SignWith},
+};
 use url::Url;
 
 use crate::{
+    admin::{Act, Admin, AdminError},
+    api_key::{ApiKeyRecord, new_key},
     auth::Auth,
-    digest::KeyDigest,
+    environment::{check_name, check_url},
     provider::ProviderInfo,
-    seal::{Place, SealBroken, Sealed},
+    seal::Sealed,
     store::{StoreError, Tx, Unit},
 };
 
@@ -36,8 +41,52 @@ pub struct Developer {
     pub destination: Option<Url>,
     /// The key that signs its events.
     pub signing_secret: Sealed,
+    /// The key before it, while one replaces the other.
+    pub retiring_secret: Option<RetiringSecret>,
+    /// Whether its keys are taken.
+    pub standing: Standing,
     /// When it was created.
     pub created_at: Timestamp,
+}
+
+/// A signing secret that another one replaces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RetiringSecret {
+    /// The old key.
+    pub secret: Sealed,
+    /// When it is forgotten.
+    pub until: Timestamp,
+    /// Which one signs until then.
+    pub sign_with: SignWith,
+}
+
+/// Whether an environment takes calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It does.
+    Active,
+    /// Every call with its keys is refused; nothing is lost.
+    Disabled,
+    /// It is being removed; nobody sees it any more.
+    Deleting,
+}
+
+impl Standing {
+    /// The name in the store.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Disabled => "disabled",
+            Self::Deleting => "deleting",
+        }
+    }
+
+    /// Reads the name in the store.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Active, Self::Disabled, Self::Deleting].into_iter().find(|standing| standing.as_str() == name)
+    }
 }
 
 impl Developer {
@@ -48,24 +97,7 @@ impl Developer {
     }
 }
 
-/// An API key as the server remembers it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ApiKeyRecord {
-    /// Names the key.
-    pub key_id: KeyId,
-    /// Whose key it is.
-    pub dev_id: DevId,
-    /// What the operator calls it.
-    pub name: String,
-    /// The key itself is not kept.
-    pub digest: KeyDigest,
-    /// When it was created.
-    pub created_at: Timestamp,
-    /// When it stops working; `None` is never.
-    pub expires_at: Option<Timestamp>,
-}
-
-/// The verbs for developers and their keys.
+/// The verbs for developers.
 #[async_trait]
 pub trait Developers: Send {
     /// Adds a developer; answers whether it was new.
@@ -83,11 +115,9 @@ pub trait Developers: Send {
     /// All developers, by id.
     async fn developers(&mut self) -> Result<Vec<Developer>, StoreError>;
 
-    /// Adds an API key.
-    async fn add_api_key(&mut self, key: &ApiKeyRecord) -> Result<(), StoreError>;
-
-    /// All API keys of all developers.
-    async fn api_keys(&mut self) -> Result<Vec<ApiKeyRecord>, StoreError>;
+    /// Removes a developer with its keys, sessions and deliveries; answers whether it was there. Its revocations stay,
+    /// and its connections must be gone: an error otherwise, so that no grant is lost.
+    async fn remove_developer(&mut self, dev_id: &DevId) -> Result<bool, StoreError>;
 }
 
 /// What a new environment is made with.
@@ -112,37 +142,26 @@ pub struct IssuedCredentials {
     pub signing_secret: SigningSecret,
 }
 
-/// Why an environment could not be made or read.
-#[derive(Debug, thiserror::Error)]
-pub enum DeveloperError {
-    /// There is no such environment.
-    #[error("no such environment")]
-    NotFound,
-    /// The signing secret does not open.
-    #[error("the signing secret cannot be read")]
-    Seal(#[from] SealBroken),
-    /// The store failed.
-    #[error("could not change the environment")]
-    Store(#[from] StoreError),
-}
-
 impl Auth {
     /// Creates an environment with its first API key.
     ///
     /// # Errors
     ///
-    /// The store failed.
-    pub async fn create_developer(&self, new: NewDeveloper) -> Result<IssuedCredentials, DeveloperError> {
+    /// See [`AdminError`].
+    pub async fn create_developer(&self, admin: &Admin, new: NewDeveloper) -> Result<IssuedCredentials, AdminError> {
         let suffix = hex::encode(self.entropy.bytes::<5>());
-        let dev_id: DevId = format!("{}-{suffix}", new.environment).parse().map_err(|_| DeveloperError::NotFound)?;
-        let signing_secret = SigningSecret::from(hex::encode(self.entropy.bytes::<32>()));
+        let dev_id = format!("{}-{suffix}", new.environment);
+        let act = Act { action: "environment.create", dev_id: None, target: &dev_id };
+        self.permit(admin, Role::Owner, &act).await?;
+        check_name(&new.name)?;
+        new.destination.iter().try_for_each(check_url)?;
+        let dev_id: DevId = dev_id.parse().map_err(|_| AdminError::Invalid("dev-id"))?;
+        let (signing_secret, sealed) = self.draw_signing_secret(&dev_id);
         let developer = Developer {
-            signing_secret: self.keys.seal(
-                self.entropy.as_ref(),
-                signing_secret_place(&dev_id),
-                signing_secret.expose().as_bytes(),
-            ),
-            dev_id,
+            signing_secret: sealed,
+            retiring_secret: None,
+            standing: Standing::Active,
+            dev_id: dev_id.clone(),
             environment: new.environment,
             name: new.name,
             logo_url: None,
@@ -153,34 +172,9 @@ impl Auth {
             destination: new.destination,
             created_at: self.now(),
         };
-        let (key, api_key) = self.new_key(&developer.dev_id, new.environment);
-        let dev_id = developer.dev_id.clone();
-        self.store.run(AddDeveloper { developer: Some(developer), key }).await?;
-        self.reload().await?;
+        let (key, api_key) = new_key(self, &dev_id, new.environment, "first key", Scopes::ALL);
+        self.administer(admin, &act, AddDeveloper { developer, key }).await?;
         Ok(IssuedCredentials { dev_id, api_key, signing_secret })
-    }
-
-    /// Gives an environment one more API key, and tells all its credentials again.
-    ///
-    /// # Errors
-    ///
-    /// See [`DeveloperError`].
-    pub async fn issue_api_key(&self, developer: &Developer) -> Result<IssuedCredentials, DeveloperError> {
-        let signing_secret = self.signing_secret(developer)?;
-        let (key, api_key) = self.new_key(&developer.dev_id, developer.environment);
-        self.store.run(AddDeveloper { developer: None, key }).await?;
-        self.reload().await?;
-        Ok(IssuedCredentials { dev_id: developer.dev_id.clone(), api_key, signing_secret })
-    }
-
-    /// Replaces an environment's settings.
-    ///
-    /// # Errors
-    ///
-    /// See [`DeveloperError`].
-    pub async fn update_developer(&self, developer: Developer) -> Result<(), DeveloperError> {
-        self.store.run(UpdateDeveloper { developer }).await?;
-        Ok(self.reload().await?)
     }
 
     /// All environments of this server, by id.
@@ -191,64 +185,23 @@ impl Auth {
     pub async fn developers(&self) -> Result<Vec<Developer>, StoreError> {
         self.store.read(ReadDevelopers).await
     }
-
-    /// The key that signs an environment's events.
-    ///
-    /// # Errors
-    ///
-    /// [`SealBroken`]: the master key is not the one it was sealed with.
-    pub fn signing_secret(&self, developer: &Developer) -> Result<SigningSecret, SealBroken> {
-        let secret = self.keys.open(signing_secret_place(&developer.dev_id), &developer.signing_secret)?;
-        Ok(SigningSecret::from(str::from_utf8(&secret).map_err(|_| SealBroken)?))
-    }
-
-    fn new_key(&self, dev_id: &DevId, environment: Environment) -> (ApiKeyRecord, ApiKey) {
-        let api_key = ApiKey::from(format!("ta_{environment}_{}", hex::encode(self.entropy.bytes::<32>())));
-        let record = ApiKeyRecord {
-            key_id: KeyId(self.entropy.id()),
-            dev_id: dev_id.clone(),
-            name: "first key".to_owned(),
-            digest: KeyDigest::of(&api_key),
-            created_at: self.now(),
-            expires_at: None,
-        };
-        (record, api_key)
-    }
-}
-
-fn signing_secret_place(dev_id: &DevId) -> Place<'_> {
-    Place { dev_id: dev_id.as_str(), row: "developer", column: "signing_secret" }
 }
 
 struct AddDeveloper {
-    developer: Option<Developer>,
+    developer: Developer,
     key: ApiKeyRecord,
 }
 
 #[async_trait]
 impl Unit for AddDeveloper {
     type Done = ();
-    type Refusal = StoreError;
+    type Refusal = AdminError;
 
-    async fn run(&self, tx: &mut dyn Tx) -> Result<(), StoreError> {
-        if let Some(developer) = &self.developer {
-            tx.add_developer(developer).await?;
+    async fn run(&self, tx: &mut dyn Tx) -> Result<(), AdminError> {
+        if !tx.add_developer(&self.developer).await? {
+            return Err(AdminError::Refused("that dev-id is taken; try again"));
         }
-        tx.add_api_key(&self.key).await
-    }
-}
-
-struct UpdateDeveloper {
-    developer: Developer,
-}
-
-#[async_trait]
-impl Unit for UpdateDeveloper {
-    type Done = ();
-    type Refusal = DeveloperError;
-
-    async fn run(&self, tx: &mut dyn Tx) -> Result<(), DeveloperError> {
-        if tx.update_developer(&self.developer).await? { Ok(()) } else { Err(DeveloperError::NotFound) }
+        Ok(tx.add_api_key(&self.key).await?)
     }
 }
 

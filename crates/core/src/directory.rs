@@ -2,38 +2,92 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, PoisonError, RwLock},
+    future::Future,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
 };
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use terra_auth_types::{ApiKey, DevId};
+use terra_auth_types::{ApiKey, DevId, KeyId};
 
 use crate::{
+    admin::AdminTokenRecord,
+    api_key::ApiKeyRecord,
     auth::Auth,
-    developer::{ApiKeyRecord, Developer},
+    causes::Causes,
+    developer::{Developer, Standing},
     digest::KeyDigest,
     store::{StoreError, Tx, Unit},
+    stranger::Strangers,
 };
 
-/// The credentials are not those of any environment. Which half is wrong is not told.
+/// Why a caller is not let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the dev-id and x-api-key do not belong together; check that both come from the same environment")]
-pub struct NotAuthenticated;
+pub enum NotAuthenticated {
+    /// The credentials are not those of any environment. Which half is wrong is not told.
+    #[error("the dev-id and x-api-key do not belong together; check that both come from the same environment")]
+    Mismatch,
+    /// The credentials are right, and the environment takes no calls.
+    #[error("this environment is disabled; ask its operator to enable it")]
+    Disabled,
+}
 
-/// All developers and keys, as of the last change.
+/// A caller with the credentials of an environment.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// The environment.
+    pub developer: Arc<Developer>,
+    /// The key, which says what it may be used for.
+    pub key: Arc<ApiKeyRecord>,
+}
+
+/// All developers, keys and admins, as of the last change.
 #[derive(Default)]
-pub struct Directory(RwLock<Arc<Snapshot>>);
+pub struct Directory {
+    snapshot: RwLock<Arc<Snapshot>>,
+    pub(crate) strangers: Strangers,
+}
 
 #[derive(Default)]
 struct Snapshot {
+    revision: u64,
     developers: HashMap<DevId, Arc<Developer>>,
-    keys: HashMap<KeyDigest, ApiKeyRecord>,
+    keys: HashMap<KeyDigest, Key>,
+    admins: HashMap<KeyDigest, AdminTokenRecord>,
+}
+
+struct Key {
+    record: Arc<ApiKeyRecord>,
+    /// Unix milliseconds, give or take [`COARSE_MS`]; 0 for never.
+    used_ms: AtomicI64,
+    /// What of it is in the store.
+    stored_ms: AtomicI64,
+}
+
+/// How exact a key's last use is known.
+const COARSE_MS: i64 = 60_000;
+
+impl Key {
+    fn new(record: ApiKeyRecord) -> Self {
+        let used_ms = record.last_used_at.map_or(0, Timestamp::as_millisecond);
+        Self { record: Arc::new(record), used_ms: AtomicI64::new(used_ms), stored_ms: AtomicI64::new(used_ms) }
+    }
+
+    fn touch(&self, now: Timestamp) {
+        let now_ms = now.as_millisecond();
+        if now_ms - self.used_ms.load(Ordering::Relaxed) >= COARSE_MS {
+            self.used_ms.fetch_max(now_ms, Ordering::Relaxed);
+        }
+    }
 }
 
 impl Directory {
     fn snapshot(&self) -> Arc<Snapshot> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.snapshot.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Whose credentials these are.
@@ -41,20 +95,60 @@ impl Directory {
     /// # Errors
     ///
     /// [`NotAuthenticated`], also for a key that has expired.
-    pub fn authenticate(&self, dev_id: &str, key: &ApiKey, now: Timestamp) -> Result<Arc<Developer>, NotAuthenticated> {
+    pub fn authenticate(&self, dev_id: &str, key: &ApiKey, now: Timestamp) -> Result<Identity, NotAuthenticated> {
         let snapshot = self.snapshot();
-        let record = snapshot.keys.get(&KeyDigest::of(key)).ok_or(NotAuthenticated)?;
-        let valid = record.dev_id.as_str() == dev_id && record.expires_at.is_none_or(|expires_at| now < expires_at);
-        if !valid {
-            return Err(NotAuthenticated);
+        let key = snapshot.keys.get(&KeyDigest::of(key)).ok_or(NotAuthenticated::Mismatch)?;
+        if key.record.dev_id.as_str() != dev_id || !key.record.works(now) {
+            return Err(NotAuthenticated::Mismatch);
         }
-        snapshot.developers.get(&record.dev_id).cloned().ok_or(NotAuthenticated)
+        let developer = snapshot.developers.get(&key.record.dev_id).ok_or(NotAuthenticated::Mismatch)?;
+        if developer.standing != Standing::Active {
+            return Err(NotAuthenticated::Disabled);
+        }
+        key.touch(now);
+        Ok(Identity { developer: Arc::clone(developer), key: Arc::clone(&key.record) })
     }
 
-    /// One developer.
+    /// One developer, disabled or not.
     #[must_use]
     pub fn developer(&self, dev_id: &DevId) -> Option<Arc<Developer>> {
         self.snapshot().developers.get(dev_id).cloned()
+    }
+
+    pub(crate) fn admin_token(&self, digest: &KeyDigest) -> Option<AdminTokenRecord> {
+        self.snapshot().admins.get(digest).cloned()
+    }
+
+    /// When a key was last used, as far as this node knows.
+    pub(crate) fn last_used(&self, key_id: KeyId) -> Option<Timestamp> {
+        let snapshot = self.snapshot();
+        let key = snapshot.keys.values().find(|key| key.record.key_id == key_id)?;
+        Timestamp::from_millisecond(key.used_ms.load(Ordering::Relaxed)).ok().filter(|used| used.as_millisecond() > 0)
+    }
+
+    /// The keys whose last use is not in the store yet; they count as stored from now on.
+    pub(crate) fn take_used(&self) -> Vec<(KeyId, Timestamp)> {
+        let snapshot = self.snapshot();
+        let taken = snapshot.keys.values().filter_map(|key| {
+            let used_ms = key.used_ms.load(Ordering::Relaxed);
+            let before = key.stored_ms.swap(used_ms, Ordering::Relaxed);
+            let used = Timestamp::from_millisecond(used_ms).ok()?;
+            (used_ms > before).then_some((key.record.key_id, used))
+        });
+        taken.collect()
+    }
+
+    fn replace(&self, mut snapshot: Snapshot) {
+        let mut current = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
+        if snapshot.revision < current.revision {
+            return; // a slower reader has read less
+        }
+        for (digest, key) in &mut snapshot.keys {
+            if let Some(known) = current.keys.get(digest) {
+                key.used_ms.fetch_max(known.used_ms.load(Ordering::Relaxed), Ordering::Relaxed);
+            }
+        }
+        *current = Arc::new(snapshot);
     }
 }
 
@@ -64,19 +158,56 @@ impl Auth {
     /// # Errors
     ///
     /// [`NotAuthenticated`].
-    pub fn authenticate(&self, dev_id: &str, key: &ApiKey) -> Result<Arc<Developer>, NotAuthenticated> {
+    pub fn authenticate(&self, dev_id: &str, key: &ApiKey) -> Result<Identity, NotAuthenticated> {
         self.directory.authenticate(dev_id, key, self.now())
     }
 
-    /// Reads developers and keys from the store again.
+    /// Reads developers, keys and admins from the store again.
     ///
     /// # Errors
     ///
     /// The store failed; what was known stays in force.
     pub async fn reload(&self) -> Result<(), StoreError> {
-        let snapshot = self.store.read(ReadDirectory).await?;
-        *self.directory.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
+        self.directory.replace(self.store.read(ReadDirectory).await?);
         Ok(())
+    }
+
+    /// Reads them again if another node has changed them.
+    ///
+    /// # Errors
+    ///
+    /// The store failed; what was known stays in force.
+    pub async fn reload_if_changed(&self) -> Result<(), StoreError> {
+        let revision = self.store.read(ReadRevision).await?;
+        if revision == self.directory.snapshot().revision { Ok(()) } else { self.reload().await }
+    }
+}
+
+/// How soon a change of another node is in force here; a revoked key is refused everywhere within a second.
+const LOOK_EVERY: Duration = Duration::from_millis(400);
+
+/// How often the keys' last use is written down.
+const RECORD_EVERY: u32 = 150;
+
+impl Auth {
+    /// Follows the changes of other nodes and writes down which keys are used, until `shutdown`.
+    pub async fn watch(&self, shutdown: impl Future<Output = ()>) {
+        let mut shutdown = std::pin::pin!(shutdown);
+        for turn in 1_u32.. {
+            let ends = tokio::select! {
+                () = tokio::time::sleep(LOOK_EVERY) => false,
+                () = &mut shutdown => true,
+            };
+            let looked = self.reload_if_changed().await;
+            let due = ends || turn.is_multiple_of(RECORD_EVERY);
+            let recorded = if due { self.record_key_use().await } else { Ok(()) };
+            if let Err(error) = looked.and(recorded) {
+                tracing::warn!(error = %Causes(&error), "could not look after the directory of keys");
+            }
+            if ends {
+                return;
+            }
+        }
     }
 }
 
@@ -88,11 +219,29 @@ impl Unit for ReadDirectory {
     type Refusal = StoreError;
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<Snapshot, StoreError> {
+        // Read first: what is committed meanwhile is read again, and nothing is missed.
+        let revision = tx.revision().await?;
         let developers = tx.developers().await?.into_iter();
+        let there = developers.filter(|developer| developer.standing != Standing::Deleting);
         let keys = tx.api_keys().await?.into_iter();
+        let admins = tx.admin_tokens().await?.into_iter();
         Ok(Snapshot {
-            developers: developers.map(|developer| (developer.dev_id.clone(), Arc::new(developer))).collect(),
-            keys: keys.map(|key| (key.digest, key)).collect(),
+            revision,
+            developers: there.map(|developer| (developer.dev_id.clone(), Arc::new(developer))).collect(),
+            keys: keys.map(|key| (key.digest, Key::new(key))).collect(),
+            admins: admins.map(|token| (token.digest, token)).collect(),
         })
+    }
+}
+
+struct ReadRevision;
+
+#[async_trait]
+impl Unit for ReadRevision {
+    type Done = u64;
+    type Refusal = StoreError;
+
+    async fn run(&self, tx: &mut dyn Tx) -> Result<u64, StoreError> {
+        tx.revision().await
     }
 }

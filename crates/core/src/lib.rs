@@ -3,6 +3,9 @@
 //! Each concept has one file: what is kept, the verbs that keep it, and the operations on it. An operation is a method
 //! of [`Auth`]; what it changes, it changes in one [`store::Unit`].
 
+pub mod admin;
+pub mod api_key;
+pub mod audit;
 mod auth;
 pub mod causes;
 pub mod clock;
@@ -12,6 +15,7 @@ pub mod delivery;
 pub mod developer;
 pub mod digest;
 pub mod directory;
+pub mod environment;
 mod event;
 pub mod flow;
 pub mod mobile_token;
@@ -22,7 +26,9 @@ pub mod redirect;
 pub mod revocation;
 pub mod sdk_user;
 pub mod seal;
+pub mod signing_secret;
 pub mod store;
+mod stranger;
 pub mod widget_session;
 
 pub use auth::{Auth, Parts};

@@ -120,7 +120,10 @@ mod tests {
     use terra_auth_types::Environment;
 
     use super::{RedirectError, check, with_success};
-    use crate::{developer::Developer, seal::Sealed};
+    use crate::{
+        developer::{Developer, Standing},
+        seal::Sealed,
+    };
 
     fn developer(allowed: &[&str]) -> Developer {
         Developer {
@@ -134,6 +137,8 @@ mod tests {
             redirect_allow_list: allowed.iter().map(|url| url.parse().unwrap()).collect(),
             destination: None,
             signing_secret: Sealed(Vec::new()),
+            retiring_secret: None,
+            standing: Standing::Active,
             created_at: Timestamp::UNIX_EPOCH,
         }
     }

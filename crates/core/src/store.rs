@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 
 use crate::{
-    connection::Connections, delivery::Deliveries, developer::Developers, mobile_token::MobileTokens,
-    revocation::Revocations, widget_session::WidgetSessions,
+    admin::AdminTokens, api_key::ApiKeys, audit::Audits, connection::Connections, delivery::Deliveries,
+    developer::Developers, mobile_token::MobileTokens, revocation::Revocations, widget_session::WidgetSessions,
 };
 
 /// The database failed. What it was asked for is not known to have happened.
@@ -25,12 +25,32 @@ pub enum StoreError {
 
 /// All verbs, inside one unit of work.
 pub trait Tx:
-    Developers + Connections + WidgetSessions + MobileTokens + Deliveries + Revocations + Housekeeping + Send
+    Developers
+    + ApiKeys
+    + AdminTokens
+    + Audits
+    + Connections
+    + WidgetSessions
+    + MobileTokens
+    + Deliveries
+    + Revocations
+    + Housekeeping
+    + Send
 {
 }
 
 impl<T> Tx for T where
-    T: Developers + Connections + WidgetSessions + MobileTokens + Deliveries + Revocations + Housekeeping + Send
+    T: Developers
+        + ApiKeys
+        + AdminTokens
+        + Audits
+        + Connections
+        + WidgetSessions
+        + MobileTokens
+        + Deliveries
+        + Revocations
+        + Housekeeping
+        + Send
 {
 }
 

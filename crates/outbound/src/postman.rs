@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use reqwest::{Response, header::CONTENT_TYPE};
-use terra_auth_core::{Auth, delivery::Delivery};
+use terra_auth_core::{Auth, delivery::Delivery, signing_secret::SigningSecrets};
+use terra_auth_types::SigningSecret;
 use terra_auth_webhook::{SIGNATURE_HEADER, SIGNATURE_HEADER_NEW, sign};
 use url::Url;
 
@@ -37,9 +38,9 @@ impl Postman {
     async fn post(&self, auth: &Auth, delivery: &Delivery) -> Result<Option<u16>, Failure> {
         let developer = auth.directory.developer(&delivery.dev_id).ok_or(Failure::UnknownEnvironment)?;
         let Some(destination) = &developer.destination else { return Ok(None) };
-        let secret = auth.signing_secret(&developer).map_err(Failure::Unsigned)?;
+        let secrets = auth.signing_secrets(&developer).map_err(Failure::Unsigned)?;
         // Afresh for each attempt: a receiver refuses a signature that is minutes old.
-        let signature = sign(secret.expose().as_bytes(), auth.clock.now().as_second(), delivery.payload.as_bytes());
+        let signature = sign_with(&secrets, auth.clock.now().as_second(), &delivery.payload);
         let response = self.send(destination, delivery, &signature).await?;
         let status = response.status();
         drain(response).await;
@@ -62,6 +63,15 @@ impl Postman {
             .body(delivery.payload.clone());
         self.caller.send(request).await
     }
+}
+
+/// One `v1`, or two while receivers move from one secret to another.
+fn sign_with(secrets: &SigningSecrets, timestamp: i64, payload: &str) -> String {
+    let sign = |secret: &SigningSecret| sign(secret.expose().as_bytes(), timestamp, payload.as_bytes());
+    let first = sign(&secrets.first);
+    let Some(second) = secrets.second.as_ref().map(sign) else { return first };
+    let (_, v1) = second.split_once(',').unwrap_or_default(); // its `t` is the same
+    format!("{first},{v1}")
 }
 
 /// Whatever is left of an answer says nothing more: the status has decided.

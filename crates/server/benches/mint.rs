@@ -11,7 +11,7 @@ use std::{
 use axum::{Router, routing::post};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use terra_auth_core::developer::NewDeveloper;
+use terra_auth_core::{admin::Admin, developer::NewDeveloper};
 use terra_auth_server::{Limits, router, serve};
 use terra_auth_testkit::bench;
 use terra_auth_types::Environment;
@@ -40,7 +40,7 @@ fn main() {
 async fn start_ours() -> (SocketAddr, Bytes) {
     let auth = bench::auth(terra_auth_store::open(&"sqlite::memory:".into()).await.unwrap());
     let new = NewDeveloper { environment: Environment::Testing, name: "Acme".to_owned(), destination: None };
-    let keys = auth.create_developer(new).await.unwrap();
+    let keys = auth.create_developer(&Admin::local("bench"), new).await.unwrap();
     let request = format!(
         "POST /v2/auth/tokens HTTP/1.1\r\nhost: localhost\r\ndev-id: {}\r\nx-api-key: {}\r\n\
          content-type: application/json\r\naccept: */*\r\ncontent-length: 0\r\n\r\n",

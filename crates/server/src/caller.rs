@@ -1,31 +1,78 @@
-//! Who calls: the environment whose dev-id and API key a request carries.
+//! Who calls: the environment whose dev-id and API key a request carries, and what that key may be used for.
 
-use std::sync::Arc;
+use std::{marker::PhantomData, ops::Deref, sync::Arc};
 
 use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, StatusCode, header, request::Parts},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
-use terra_auth_core::{Auth, developer::Developer};
-use terra_auth_types::{ApiKey, DevId};
+use terra_auth_core::{
+    Auth,
+    admin::Admin,
+    causes::Causes,
+    developer::{Developer, Standing},
+    directory::{Identity, NotAuthenticated},
+};
+use terra_auth_types::{ApiKey, DevId, Scope};
 
-use crate::error::ApiError;
+use crate::{accept::Peer, error::ApiError};
 
-/// The environment whose `dev-id` and `x-api-key` headers these are. A route that needs keys asks for it.
-pub(crate) struct Caller(pub(crate) Arc<Developer>);
+/// What a route asks of a key: `Caller<scope::ConnectionsRead>`.
+pub(crate) mod scope {
+    use terra_auth_types::Scope;
 
-impl FromRequestParts<Auth> for Caller {
+    pub(crate) trait Asked {
+        const SCOPE: Scope;
+    }
+
+    macro_rules! asked {
+        ($($name:ident)*) => {$(
+            pub(crate) struct $name;
+
+            impl Asked for $name {
+                const SCOPE: Scope = Scope::$name;
+            }
+        )*};
+    }
+    asked!(AuthWrite ConnectionsRead ConnectionsWrite WebhooksWrite);
+}
+
+/// The environment whose `dev-id` and `x-api-key` headers these are, by a key with the scope `S`. A route that needs keys
+/// asks for it.
+pub(crate) struct Caller<S> {
+    identity: Identity,
+    scope: PhantomData<S>,
+}
+
+impl<S> Deref for Caller<S> {
+    type Target = Identity;
+
+    fn deref(&self) -> &Identity {
+        &self.identity
+    }
+}
+
+impl<S: scope::Asked> FromRequestParts<Auth> for Caller<S> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, auth: &Auth) -> Result<Self, ApiError> {
         let pair = header_pair(&parts.headers)
             .ok_or_else(|| ApiError::unauthorized("dev-id or x-api-key headers are missing"))?;
-        Ok(Self(auth.authenticate(pair.0, &pair.1)?))
+        let identity = auth.authenticate(pair.0, &pair.1)?;
+        permit(&identity, S::SCOPE)?;
+        Ok(Self { identity, scope: PhantomData })
     }
 }
 
-/// The same for the streaming tokens, where HTTP Basic stands for the headers too.
+fn permit(identity: &Identity, scope: Scope) -> Result<(), ApiError> {
+    if identity.key.scopes.contains(scope) {
+        return Ok(());
+    }
+    Err(ApiError::forbidden(format!("this key lacks the scope {scope}")).with_code("scope_missing"))
+}
+
+/// The same for the streaming tokens, which need `auth:write` and take HTTP Basic in place of the headers.
 pub(crate) struct StreamingCaller(pub(crate) Arc<Developer>);
 
 impl FromRequestParts<Auth> for StreamingCaller {
@@ -37,13 +84,15 @@ impl FromRequestParts<Auth> for StreamingCaller {
                 "send the dev-id and x-api-key headers, or Authorization: Basic base64(dev-id:api-key)",
             )
         };
-        let developer = if let Some((dev_id, api_key)) = header_pair(&parts.headers) {
+        let found = if let Some((dev_id, api_key)) = header_pair(&parts.headers) {
             auth.authenticate(dev_id, &api_key)
         } else {
             let (dev_id, api_key) = basic(&parts.headers).ok_or_else(missing)?;
             auth.authenticate(&dev_id, &api_key)
         };
-        developer.map(Self).map_err(ApiError::forbidden)
+        let identity = found.map_err(|error| ApiError::from(error).or_forbidden())?;
+        permit(&identity, Scope::AuthWrite)?;
+        Ok(Self(identity.developer))
     }
 }
 
@@ -79,8 +128,46 @@ impl FromRequestParts<Auth> for MobileApp {
         let token = token.ok_or_else(missing)?.into();
         let Named(developer) = Named::from_request_parts(parts, auth).await.unwrap_or(Named(None));
         let developer = developer.ok_or(terra_auth_core::sdk_user::AuthenticateSdkUserError::InvalidToken)?;
+        if developer.standing != Standing::Active {
+            return Err(NotAuthenticated::Disabled.into());
+        }
         Ok(Self { developer, token })
     }
+}
+
+/// Whoever holds the admin token of the `Authorization` header. Those who hold none are written down.
+pub(crate) struct Administrator(pub(crate) Admin);
+
+impl FromRequestParts<Auth> for Administrator {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, auth: &Auth) -> Result<Self, ApiError> {
+        let token = text(&parts.headers, header::AUTHORIZATION.as_str()).and_then(|text| after_scheme(text, "bearer"));
+        let admin = token.and_then(|token| auth.authenticate_admin(&token.into(), origin(parts)));
+        if let Some(admin) = admin {
+            return Ok(Self(admin));
+        }
+        let target = format!("{} {}", parts.method, parts.uri.path());
+        if let Err(error) = auth.record_unknown_admin(origin(parts), &target).await {
+            tracing::error!(error = %Causes(&error), "could not write down that somebody unknown tried to administer");
+        }
+        Err(ApiError::no_admin())
+    }
+}
+
+/// From where a request came, for the audit log.
+pub(crate) struct Origin(pub(crate) Option<String>);
+
+impl<S: Sync> FromRequestParts<S> for Origin {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(Self(origin(parts)))
+    }
+}
+
+fn origin(parts: &Parts) -> Option<String> {
+    parts.extensions.get::<Peer>().map(|peer| peer.0.to_string())
 }
 
 fn header_pair(headers: &HeaderMap) -> Option<(&str, ApiKey)> {

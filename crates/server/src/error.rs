@@ -8,8 +8,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use terra_auth_core::{
-    causes::Causes, connection::DeauthenticateUserError, connection::UserInfoError, directory::NotAuthenticated,
-    sdk_user::AuthenticateSdkUserError, store::StoreError, widget_session::GenerateWidgetSessionError,
+    admin::AdminError, causes::Causes, connection::DeauthenticateUserError, connection::UserInfoError,
+    directory::NotAuthenticated, sdk_user::AuthenticateSdkUserError, store::StoreError,
+    widget_session::GenerateWidgetSessionError,
 };
 use terra_auth_types::wire::{Problem, Status, WidgetError};
 
@@ -19,14 +20,17 @@ use terra_auth_types::wire::{Problem, Status, WidgetError};
 #[derive(Clone, Debug)]
 pub(crate) struct ApiError {
     pub(crate) status: StatusCode,
+    code: Option<&'static str>,
     detail: String,
     retry_after_s: Option<u32>,
+    challenge: &'static str,
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
 impl ApiError {
     pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), retry_after_s: None, source: None }
+        let challenge = "TerraApiKey";
+        Self { status, code: None, detail: detail.into(), retry_after_s: None, challenge, source: None }
     }
 
     pub(crate) fn bad_request(detail: impl Display) -> Self {
@@ -43,6 +47,30 @@ impl ApiError {
 
     pub(crate) fn not_found(detail: impl Display) -> Self {
         Self::new(StatusCode::NOT_FOUND, detail.to_string())
+    }
+
+    pub(crate) fn conflict(detail: impl Display) -> Self {
+        Self::new(StatusCode::CONFLICT, detail.to_string())
+    }
+
+    /// Gives it a name for programs, unless it has one.
+    pub(crate) fn with_code(mut self, code: &'static str) -> Self {
+        self.code.get_or_insert(code);
+        self
+    }
+
+    /// No admin token, or none that counts.
+    pub(crate) fn no_admin() -> Self {
+        let detail = "send an admin token that has not expired as Authorization: Bearer ta_admin_…";
+        Self { challenge: "Bearer", ..Self::unauthorized(detail) }
+    }
+
+    /// For the calls whose published answer to wrong credentials is 403.
+    pub(crate) fn or_forbidden(mut self) -> Self {
+        if self.status == StatusCode::UNAUTHORIZED {
+            self.status = StatusCode::FORBIDDEN;
+        }
+        self
     }
 
     /// Our fault: logged with its causes, told to nobody.
@@ -65,7 +93,7 @@ impl ApiError {
             title,
             instance: instance.to_owned(),
             detail: Some(self.detail.clone()),
-            code: None,
+            code: self.code.map(str::to_owned),
             message: self.detail,
             status: Status::Error,
         };
@@ -77,7 +105,7 @@ impl ApiError {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if self.status == StatusCode::UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("TerraApiKey"));
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(self.challenge));
         }
         response
     }
@@ -105,12 +133,8 @@ pub(crate) struct WidgetCallError {
 }
 
 impl From<ApiError> for WidgetCallError {
-    /// The published contract answers wrong credentials on this call with 403.
-    fn from(mut error: ApiError) -> Self {
-        if error.status == StatusCode::UNAUTHORIZED {
-            error.status = StatusCode::FORBIDDEN;
-        }
-        Self { error, invalid_user_ids: Vec::new() }
+    fn from(error: ApiError) -> Self {
+        Self { error: error.or_forbidden(), invalid_user_ids: Vec::new() }
     }
 }
 
@@ -127,15 +151,22 @@ impl From<GenerateWidgetSessionError> for WidgetCallError {
 impl IntoResponse for WidgetCallError {
     fn into_response(self) -> Response {
         self.error.log("/api/widget/session", "");
-        let body =
-            WidgetError { message: self.error.detail, status: Status::Error, invalid_user_ids: self.invalid_user_ids };
+        let body = WidgetError {
+            message: self.error.detail,
+            code: self.error.code.map(str::to_owned),
+            status: Status::Error,
+            invalid_user_ids: self.invalid_user_ids,
+        };
         (self.error.status, Json(body)).into_response()
     }
 }
 
 impl From<NotAuthenticated> for ApiError {
     fn from(error: NotAuthenticated) -> Self {
-        Self::unauthorized(error)
+        match error {
+            NotAuthenticated::Mismatch => Self::unauthorized(error),
+            NotAuthenticated::Disabled => Self::forbidden(error).with_code("environment_disabled"),
+        }
     }
 }
 
@@ -144,6 +175,23 @@ impl From<StoreError> for ApiError {
         match error {
             StoreError::Busy => Self::busy(),
             StoreError::Closed | StoreError::Engine(_) => Self::internal(error),
+        }
+    }
+}
+
+impl From<AdminError> for ApiError {
+    fn from(error: AdminError) -> Self {
+        match error {
+            AdminError::Forbidden { .. } => Self::forbidden(error).with_code("scope_missing"),
+            AdminError::UnknownEnvironment => Self::not_found(error).with_code("dev_id_not_found"),
+            AdminError::NotFound(_) => Self::not_found(error),
+            AdminError::Invalid(_) => Self::bad_request(error).with_code("validation_failed"),
+            AdminError::TooMany(_) => Self::conflict(error).with_code("token_limit_reached"),
+            AdminError::RecentlyUsed(_) => Self::conflict(error).with_code("recently_used"),
+            AdminError::NotConfirmed(_) => Self::conflict(error).with_code("not_confirmed"),
+            AdminError::Refused(_) => Self::conflict(error).with_code("refused"),
+            AdminError::Seal(_) => Self::internal(error),
+            AdminError::Store(error) => error.into(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The routes, and the document that describes them: both come from the same lines.
 
+mod admin;
 mod connection;
 mod docs;
 mod flow_cookie;
@@ -10,6 +11,7 @@ mod mobile_token;
 mod sdk_user;
 mod streaming_token;
 mod visit;
+mod webhook;
 mod widget_page;
 mod widget_return;
 mod widget_session;
@@ -48,6 +50,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 fn described() -> OpenApiRouter<Auth> {
     OpenApiRouter::with_openapi(Document::openapi())
         .nest("/v2", v2())
+        .nest("/api/v3/admin", admin::routes())
         .routes(routes!(widget_session::create_widget_session))
         .routes(routes!(streaming_token::developer_streaming_token))
         .routes(routes!(streaming_token::user_streaming_token))
@@ -66,6 +69,7 @@ fn v2() -> OpenApiRouter<Auth> {
         .routes(routes!(connection::subscriptions))
         .routes(routes!(integration::integrations))
         .routes(routes!(integration::integrations_detailed))
+        .routes(routes!(webhook::webhook_destination, webhook::change_webhook_destination))
 }
 
 #[derive(OpenApi)]
@@ -81,6 +85,8 @@ fn v2() -> OpenApiRouter<Auth> {
         (name = "Users", description = "Look up connections"),
         (name = "Integrations", description = "What can be connected"),
         (name = "Streaming", description = "Tokens for the streaming socket"),
+        (name = "Webhooks", description = "Where events are posted"),
+        (name = "Administration", description = "Environments, keys, admin tokens and the audit log, for operators"),
     ),
     security(("dev_id" = [], "api_key" = [])),
     modifiers(&Schemes),
@@ -98,5 +104,6 @@ impl Modify for Schemes {
         components.add_security_scheme("api_key", header("x-api-key"));
         components.add_security_scheme("basic", http(HttpAuthScheme::Basic));
         components.add_security_scheme("mobile_token", http(HttpAuthScheme::Bearer));
+        components.add_security_scheme("admin", http(HttpAuthScheme::Bearer));
     }
 }

@@ -12,6 +12,7 @@ use std::{
 use rusqlite::{Connection, params_from_iter, types::Value};
 use terra_auth_core::{
     Auth,
+    admin::Admin,
     developer::{Developer, NewDeveloper},
     store::Store,
 };
@@ -49,7 +50,7 @@ fn main() {
 async fn prepare(file: &Path) -> (Auth, Developer) {
     let auth = bench::auth(Store::new(Sqlite::open(file).unwrap()));
     let new = NewDeveloper { environment: Environment::Testing, name: "Acme".to_owned(), destination: None };
-    let keys = auth.create_developer(new).await.unwrap();
+    let keys = auth.create_developer(&Admin::local("bench"), new).await.unwrap();
     let developer = Developer::clone(&auth.directory.developer(&keys.dev_id).unwrap());
     (auth, developer)
 }

@@ -39,6 +39,7 @@ statements! {
     END_DELIVERY: Sql::plain("UPDATE delivery SET state = $1 WHERE delivery_id = $2 AND state = 'waiting'");
     NEXT_DELIVERY_AT: Sql::plain("SELECT MIN(next_attempt_at_ms) FROM delivery WHERE state = 'waiting'");
     WAITING_DELIVERIES: Sql::plain("SELECT COUNT(*) FROM delivery WHERE state = 'waiting'");
+    WAITING_DELIVERIES_OF: Sql::plain("SELECT COUNT(*) FROM delivery WHERE dev_id = $1 AND state = 'waiting'");
     DELIVERIES: Sql::plain(concat!(
         "SELECT ", columns!(), " FROM delivery WHERE dev_id = $1
         ORDER BY created_at_ms DESC, delivery_id DESC LIMIT $2",
@@ -96,6 +97,10 @@ impl<D: Database> Deliveries for Queries<D> {
 
     async fn waiting_deliveries(&mut self) -> Result<u64, StoreError> {
         Ok(self.first(WAITING_DELIVERIES, &[]).await?.unwrap_or_default())
+    }
+
+    async fn waiting_deliveries_of(&mut self, dev_id: &DevId) -> Result<u64, StoreError> {
+        Ok(self.first(WAITING_DELIVERIES_OF, &[dev_id.value()]).await?.unwrap_or_default())
     }
 
     async fn deliveries(&mut self, dev_id: &DevId, limit: u32) -> Result<Vec<Delivery>, StoreError> {

@@ -1,11 +1,13 @@
-//! Developers and their keys.
+//! Developers.
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use terra_auth_core::{
-    developer::{ApiKeyRecord, Developer, Developers},
+    developer::{Developer, Developers, RetiringSecret},
+    seal::Sealed,
     store::StoreError,
 };
-use terra_auth_types::DevId;
+use terra_auth_types::{DevId, wire::admin::SignWith};
 
 use crate::{
     engine::{Database, Lock, Queries, Sql, statements},
@@ -15,37 +17,35 @@ use crate::{
 macro_rules! columns {
     () => {
         "dev_id, environment, name, logo_url, accent, user_limit, providers, redirect_allow_list, destination,
-        signing_secret, created_at_ms"
+        signing_secret, retiring_secret, retiring_until_ms, sign_with, standing, created_at_ms"
     };
 }
 
 statements! {
     ADD_DEVELOPER: Sql::plain(concat!(
-        "INSERT INTO developer (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+        "INSERT INTO developer (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
         ON CONFLICT (dev_id) DO NOTHING",
     ));
     UPDATE_DEVELOPER: Sql::plain(
         "UPDATE developer SET name = $1, logo_url = $2, accent = $3, user_limit = $4, providers = $5,
-            redirect_allow_list = $6, destination = $7, signing_secret = $8
-        WHERE dev_id = $9",
+            redirect_allow_list = $6, destination = $7, signing_secret = $8, retiring_secret = $9,
+            retiring_until_ms = $10, sign_with = $11, standing = $12
+        WHERE dev_id = $13",
     );
     DEVELOPER: Sql::plain(concat!("SELECT ", columns!(), " FROM developer WHERE dev_id = $1"));
     HOLD_DEVELOPER: Sql::locking(
         concat!("SELECT ", columns!(), " FROM developer WHERE dev_id = $1"), Lock::ForUpdate, "",
     );
     DEVELOPERS: Sql::plain(concat!("SELECT ", columns!(), " FROM developer ORDER BY dev_id"));
-    ADD_API_KEY: Sql::plain(
-        "INSERT INTO api_key (key_id, dev_id, name, digest, created_at_ms, expires_at_ms)
-        VALUES ($1, $2, $3, $4, $5, $6)",
-    );
-    API_KEYS: Sql::plain(
-        "SELECT key_id, dev_id, name, digest, created_at_ms, expires_at_ms FROM api_key ORDER BY created_at_ms, key_id",
-    );
+    // Takes along its keys, sessions, deliveries and counts, but is refused while there is a connection. It looks at
+    // every session: those expire, and an index would cost something whenever one is made.
+    REMOVE_DEVELOPER: Sql::plain("DELETE FROM developer WHERE dev_id = $1");
 }
 
 #[async_trait]
 impl<D: Database> Developers for Queries<D> {
     async fn add_developer(&mut self, developer: &Developer) -> Result<bool, StoreError> {
+        let (retiring_secret, retiring_until, sign_with) = retiring(developer);
         let values = [
             developer.dev_id.value(),
             developer.environment.value(),
@@ -57,12 +57,17 @@ impl<D: Database> Developers for Queries<D> {
             Value::json(&developer.redirect_allow_list)?,
             developer.destination.value(),
             developer.signing_secret.value(),
+            retiring_secret.value(),
+            retiring_until.value(),
+            sign_with.value(),
+            developer.standing.value(),
             developer.created_at.value(),
         ];
         self.changes(ADD_DEVELOPER, &values).await
     }
 
     async fn update_developer(&mut self, developer: &Developer) -> Result<bool, StoreError> {
+        let (retiring_secret, retiring_until, sign_with) = retiring(developer);
         let values = [
             developer.name.value(),
             developer.logo_url.value(),
@@ -72,6 +77,10 @@ impl<D: Database> Developers for Queries<D> {
             Value::json(&developer.redirect_allow_list)?,
             developer.destination.value(),
             developer.signing_secret.value(),
+            retiring_secret.value(),
+            retiring_until.value(),
+            sign_with.value(),
+            developer.standing.value(),
             developer.dev_id.value(),
         ];
         self.changes(UPDATE_DEVELOPER, &values).await
@@ -89,26 +98,29 @@ impl<D: Database> Developers for Queries<D> {
         self.all(DEVELOPERS, &[]).await
     }
 
-    async fn add_api_key(&mut self, key: &ApiKeyRecord) -> Result<(), StoreError> {
-        let values = [
-            key.key_id.value(),
-            key.dev_id.value(),
-            key.name.value(),
-            key.digest.value(),
-            key.created_at.value(),
-            key.expires_at.value(),
-        ];
-        self.execute(ADD_API_KEY, &values).await?;
-        Ok(())
-    }
-
-    async fn api_keys(&mut self) -> Result<Vec<ApiKeyRecord>, StoreError> {
-        self.all(API_KEYS, &[]).await
+    async fn remove_developer(&mut self, dev_id: &DevId) -> Result<bool, StoreError> {
+        self.changes(REMOVE_DEVELOPER, &[dev_id.value()]).await
     }
 }
 
 fn providers(developer: &Developer) -> Result<Value<'_>, StoreError> {
     developer.providers.as_ref().map_or(Ok(Value::Null), Value::json)
+}
+
+type Retiring<S> = (Option<S>, Option<Timestamp>, Option<SignWith>);
+
+fn retiring(developer: &Developer) -> Retiring<&Sealed> {
+    let retiring = developer.retiring_secret.as_ref();
+    let secret = retiring.map(|retiring| &retiring.secret);
+    (secret, retiring.map(|retiring| retiring.until), retiring.map(|retiring| retiring.sign_with))
+}
+
+impl Record for Option<RetiringSecret> {
+    fn read(row: &mut Row) -> Result<Self, StoreError> {
+        let (secret, until, sign_with): Retiring<_> = (row.take()?, row.take()?, row.take()?);
+        let all = secret.zip(until).zip(sign_with);
+        Ok(all.map(|((secret, until), sign_with)| RetiringSecret { secret, until, sign_with }))
+    }
 }
 
 impl Record for Developer {
@@ -124,20 +136,9 @@ impl Record for Developer {
             redirect_allow_list: row.take::<Json<_>>()?.0,
             destination: row.take()?,
             signing_secret: row.take()?,
+            retiring_secret: Record::read(row)?,
+            standing: row.take()?,
             created_at: row.take()?,
-        })
-    }
-}
-
-impl Record for ApiKeyRecord {
-    fn read(row: &mut Row) -> Result<Self, StoreError> {
-        Ok(Self {
-            key_id: row.take()?,
-            dev_id: row.take()?,
-            name: row.take()?,
-            digest: row.take()?,
-            created_at: row.take()?,
-            expires_at: row.take()?,
         })
     }
 }

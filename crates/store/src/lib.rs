@@ -2,6 +2,9 @@
 //!
 //! Each concept has one file with its statements; [`open`] gives the handle that operations work with.
 
+mod admin_token;
+mod api_key;
+mod audit;
 mod connection;
 mod delivery;
 mod developer;

@@ -3,7 +3,10 @@
 mod address;
 mod transaction;
 
-use std::time::Duration;
+use std::{
+    hash::{BuildHasher as _, Hasher as _, RandomState},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime};
@@ -44,7 +47,7 @@ pub enum PostgresError {
 /// Connections of one process, at most.
 const POOL_SIZE: usize = 16;
 /// Runs of a job that loses against others, at most.
-const RUNS: u32 = 5;
+const RUNS: u32 = 8;
 /// How long a job that lost waits before its second run; longer before the next ones.
 const PAUSE: Duration = Duration::from_millis(10);
 /// Bounds each statement, and each pause in a transaction.
@@ -119,9 +122,15 @@ async fn run(mut client: Object, mut job: Box<dyn Job>, access: Access) -> Resul
         if !run.clashed || runs == RUNS {
             return run.outcome;
         }
-        tokio::time::sleep(PAUSE * runs).await;
+        tokio::time::sleep(jittered(PAUSE * 2_u32.pow(runs - 1))).await;
         runs += 1;
     }
+}
+
+/// Half to one and a half times as long: two that clashed do not meet again at the same instant.
+fn jittered(pause: Duration) -> Duration {
+    let draw = RandomState::new().build_hasher().finish() % 1000; // no secret hangs on it
+    pause / 2 + pause * u32::try_from(draw).unwrap_or_default() / 1000
 }
 
 async fn run_once(client: &mut Object, job: &mut dyn Job, access: Access) -> Run {

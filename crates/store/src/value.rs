@@ -5,9 +5,13 @@ use std::{any::type_name, borrow::Cow, fmt};
 use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
 use terra_auth_core::{
-    digest::KeyDigest, mobile_token::TokenId, seal::Sealed, store::StoreError, widget_session::SessionState,
+    developer::Standing, digest::KeyDigest, mobile_token::TokenId, seal::Sealed, store::StoreError,
+    widget_session::SessionState,
 };
-use terra_auth_types::{DeliveryId, DevId, Environment, KeyId, Provider, ReferenceId, SessionId, UserId};
+use terra_auth_types::{
+    DeliveryId, DevId, Environment, KeyId, Provider, ReferenceId, SessionId, UserId,
+    wire::admin::{Role, SignWith},
+};
 use url::Url;
 use uuid::Uuid;
 
@@ -209,7 +213,10 @@ text! {
     Environment: |text: &str| text.parse().ok();
     Provider: |text: &str| text.parse().ok();
     ReferenceId: |text: &str| text.parse().ok();
+    Role: Role::from_name;
     SessionState: SessionState::from_name;
+    SignWith: SignWith::from_name;
+    Standing: Standing::from_name;
     Url: |text: &str| text.parse().ok();
 }
 
@@ -228,6 +235,18 @@ impl<const N: usize> Column for [u8; N] {
 impl<const N: usize> Parameter for [u8; N] {
     fn value(&self) -> Value<'_> {
         Value::Bytes(self)
+    }
+}
+
+impl Parameter for Uuid {
+    fn value(&self) -> Value<'_> {
+        Value::Bytes(self.as_bytes())
+    }
+}
+
+impl Column for Uuid {
+    fn read(cell: Cell) -> Option<Self> {
+        Column::read(cell).map(Self::from_bytes)
     }
 }
 

@@ -1,5 +1,8 @@
 //! What every store promises, as one list of tests: `store_contract!(sqlite: InAFile, postgres: InADatabase);`
 
+mod admin_token;
+mod api_key;
+mod audit;
 mod connection;
 mod delivery;
 mod developer;
@@ -14,8 +17,8 @@ use std::future::Future;
 use terra_auth_core::{developer::Developer, store::Store};
 
 pub use self::{
-    connection::*, delivery::*, developer::*, housekeeping::*, mobile_token::*, revocation::*, unit::*,
-    widget_session::*,
+    admin_token::*, api_key::*, audit::*, connection::*, delivery::*, developer::*, housekeeping::*, mobile_token::*,
+    revocation::*, unit::*, widget_session::*,
 };
 use crate::{Rows, Verbs as _};
 
@@ -40,9 +43,27 @@ macro_rules! store_contract {
                 a_developer_is_updated_but_for_its_id_environment_and_creation
                 an_unknown_developer_is_not_updated
                 developers_come_by_the_bytes_of_their_ids
+                a_developer_goes_with_its_keys_sessions_deliveries_and_counts
+                revocations_outlive_their_developer
+                a_developer_with_a_connection_stays
+                a_developer_goes_while_others_add_to_it
+                of_two_who_rotate_a_secret_neither_is_forgotten
                 api_keys_are_read_as_they_were_added
                 an_api_key_needs_a_developer
                 a_key_is_added_once
+                the_keys_of_a_developer_are_told_apart_from_others
+                the_end_of_a_key_only_comes_nearer
+                nobody_ends_the_key_of_another_environment
+                a_key_remembers_its_last_use
+                many_may_rotate_a_key_at_once
+                admin_tokens_are_read_as_they_were_added
+                an_admin_token_is_added_once
+                an_admin_token_is_removed_once
+                the_revision_counts_every_change
+                a_line_of_the_audit_log_is_read_as_it_was_appended
+                a_line_of_the_audit_log_is_not_appended_twice
+                the_audit_log_comes_page_by_page
+                a_hundred_who_append_at_once_leave_one_chain
                 a_connection_is_read_as_it_was_added
                 a_connection_is_taken_once
                 two_who_take_a_connection_do_not_both_receive_it
@@ -67,6 +88,7 @@ macro_rules! store_contract {
                 a_failed_delivery_is_due_again_when_said
                 an_ended_delivery_is_never_due_and_never_changes
                 the_next_delivery_is_known
+                the_waiting_deliveries_of_a_developer_are_counted
                 the_newest_deliveries_of_a_developer_come_first
                 a_revocation_is_claimed_retried_and_ended
                 no_two_claims_hold_the_same_revocation
@@ -124,6 +146,9 @@ mod tests {
     fn every_test_of_the_contract_is_in_its_list() {
         let list = include_str!("contract.rs");
         let sources = [
+            include_str!("contract/admin_token.rs"),
+            include_str!("contract/api_key.rs"),
+            include_str!("contract/audit.rs"),
             include_str!("contract/connection.rs"),
             include_str!("contract/delivery.rs"),
             include_str!("contract/developer.rs"),
@@ -134,7 +159,7 @@ mod tests {
             include_str!("contract/widget_session.rs"),
         ];
         let tests: Vec<_> = sources.iter().flat_map(|source| source.split("\npub async fn ").skip(1)).collect();
-        assert!(tests.len() > 40);
+        assert!(tests.len() > 60);
         for test in tests {
             let name = test.split(['(', '<']).next().unwrap();
             assert!(list.contains(&format!(" {name}")), "{name}");

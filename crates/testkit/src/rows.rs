@@ -1,16 +1,19 @@
 use jiff::{SignedDuration, Timestamp};
 use terra_auth_core::{
+    admin::AdminTokenRecord,
+    api_key::ApiKeyRecord,
+    audit::AuditRecord,
     clock::Entropy,
     connection::Connection,
     delivery::Delivery,
-    developer::{ApiKeyRecord, Developer},
+    developer::{Developer, Standing},
     digest::KeyDigest,
     mobile_token::TokenId,
     revocation::Revocation,
     seal::Sealed,
     widget_session::{SessionRequest, SessionState, WidgetSession},
 };
-use terra_auth_types::{DeliveryId, DevId, Environment, KeyId, SessionId, UserId};
+use terra_auth_types::{DeliveryId, DevId, Environment, KeyId, Scopes, SessionId, UserId, wire::admin::Role};
 
 use crate::{CountingEntropy, FixedClock};
 
@@ -54,6 +57,8 @@ impl Rows {
             redirect_allow_list: Vec::new(),
             destination: None,
             signing_secret: self.sealed(),
+            retiring_secret: None,
+            standing: Standing::Active,
             created_at: Self::NOW,
         }
     }
@@ -64,16 +69,48 @@ impl Rows {
         Sealed(self.entropy().bytes::<40>().to_vec())
     }
 
-    /// An API key.
+    /// An API key for everything, never used.
     #[must_use]
     pub fn api_key(&self, developer: &Developer) -> ApiKeyRecord {
         ApiKeyRecord {
             key_id: KeyId(self.entropy().id()),
             dev_id: developer.dev_id.clone(),
             name: "first".to_owned(),
+            hint: "0000".to_owned(),
+            digest: KeyDigest(self.entropy().bytes()),
+            scopes: Scopes::ALL,
+            created_at: Self::NOW,
+            expires_at: None,
+            last_used_at: None,
+        }
+    }
+
+    /// An owner's admin token that never expires.
+    #[must_use]
+    pub fn admin_token(&self) -> AdminTokenRecord {
+        AdminTokenRecord {
+            token_id: self.entropy().id(),
+            name: "alice".to_owned(),
+            role: Role::Owner,
             digest: KeyDigest(self.entropy().bytes()),
             created_at: Self::NOW,
             expires_at: None,
+        }
+    }
+
+    /// A line of the audit log about something that was done.
+    #[must_use]
+    pub fn audit_record(&self, seq: u64) -> AuditRecord {
+        AuditRecord {
+            seq,
+            at: Self::NOW,
+            actor: "alice".to_owned(),
+            origin: None,
+            action: "api_key.rotate".to_owned(),
+            dev_id: None,
+            target: "first".to_owned(),
+            allowed: true,
+            mark: self.entropy().bytes(),
         }
     }
 

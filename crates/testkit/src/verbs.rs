@@ -1,15 +1,19 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use terra_auth_core::{
+    admin::AdminTokenRecord,
+    api_key::ApiKeyRecord,
+    audit::{AuditHead, AuditRecord},
     connection::Connection,
     delivery::{AttemptOutcome, Delivery},
-    developer::{ApiKeyRecord, Developer},
+    developer::Developer,
     mobile_token::TokenId,
     revocation::Revocation,
     store::{Expired, Store, StoreError, Tx, Unit},
     widget_session::{SessionState, WidgetSession},
 };
-use terra_auth_types::{DeliveryId, DevId, Provider, ReferenceId, SessionId, UserId};
+use terra_auth_types::{DeliveryId, DevId, KeyId, Provider, ReferenceId, SessionId, UserId};
+use uuid::Uuid;
 
 /// Gives a [`Store`] each verb, as a unit of work of its own.
 macro_rules! verbs {
@@ -54,8 +58,24 @@ verbs! {
     read developer(dev_id: DevId) -> Option<Developer> = |tx| tx.developer(dev_id);
     run hold_developer(dev_id: DevId) -> Option<Developer> = |tx| tx.hold_developer(dev_id);
     read developers() -> Vec<Developer> = |tx| tx.developers();
+    run remove_developer(dev_id: DevId) -> bool = |tx| tx.remove_developer(dev_id);
+
     run add_api_key(key: ApiKeyRecord) -> () = |tx| tx.add_api_key(key);
     read api_keys() -> Vec<ApiKeyRecord> = |tx| tx.api_keys();
+    read api_keys_of(dev_id: DevId) -> Vec<ApiKeyRecord> = |tx| tx.api_keys_of(dev_id);
+    run end_api_key(dev_id: DevId, key_id: KeyId, expires_at: Timestamp) -> bool
+        = |tx| tx.end_api_key(dev_id, *key_id, *expires_at);
+    run touch_api_key(key_id: KeyId, used_at: Timestamp) -> () = |tx| tx.touch_api_key(*key_id, *used_at);
+
+    run add_admin_token(token: AdminTokenRecord) -> () = |tx| tx.add_admin_token(token);
+    read admin_tokens() -> Vec<AdminTokenRecord> = |tx| tx.admin_tokens();
+    run remove_admin_token(token_id: Uuid) -> bool = |tx| tx.remove_admin_token(*token_id);
+    run bump_revision() -> () = |tx| tx.bump_revision();
+    read revision() -> u64 = |tx| tx.revision();
+
+    run hold_audit_head() -> AuditHead = |tx| tx.hold_audit_head();
+    run append_audit_record(record: AuditRecord) -> () = |tx| tx.append_audit_record(record);
+    read audit_records(after: u64, limit: u32) -> Vec<AuditRecord> = |tx| tx.audit_records(*after, *limit);
 
     run add_connection(connection: Connection) -> () = |tx| tx.add_connection(connection);
     run take_connection(dev_id: DevId, user_id: UserId) -> Option<Connection>
@@ -88,6 +108,7 @@ verbs! {
         = |tx| tx.settle_delivery(*delivery_id, outcome);
     read next_delivery_at() -> Option<Timestamp> = |tx| tx.next_delivery_at();
     read waiting_deliveries() -> u64 = |tx| tx.waiting_deliveries();
+    read waiting_deliveries_of(dev_id: DevId) -> u64 = |tx| tx.waiting_deliveries_of(dev_id);
     read deliveries(dev_id: DevId, limit: u32) -> Vec<Delivery> = |tx| tx.deliveries(dev_id, *limit);
 
     run add_revocation(revocation: Revocation) -> () = |tx| tx.add_revocation(revocation);

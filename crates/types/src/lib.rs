@@ -6,6 +6,7 @@
 mod environment;
 mod id;
 mod provider;
+mod scope;
 mod secret;
 pub mod time;
 pub mod wire;
@@ -13,4 +14,5 @@ pub mod wire;
 pub use environment::{Environment, UnknownEnvironment};
 pub use id::{DeliveryId, DevId, InvalidId, KeyId, ReferenceId, SessionId, UserId};
 pub use provider::{InvalidProvider, Provider};
-pub use secret::{ApiKey, MobileToken, SigningSecret, StreamingToken};
+pub use scope::{Scope, Scopes, UnknownScope};
+pub use secret::{AdminToken, ApiKey, MobileToken, SigningSecret, StreamingToken};

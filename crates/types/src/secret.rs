@@ -1,6 +1,16 @@
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 
+/// A secret whose text can be had.
+pub(crate) trait Expose {
+    fn text(&self) -> &str;
+}
+
+/// For the one answer that shows a secret: `#[serde(serialize_with = "shown_once")]`.
+pub(crate) fn shown_once<S: Serializer>(secret: &impl Expose, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(secret.text())
+}
+
 macro_rules! secret {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -13,6 +23,12 @@ macro_rules! secret {
             #[must_use]
             pub fn expose(&self) -> &str {
                 self.0.expose_secret()
+            }
+        }
+
+        impl Expose for $name {
+            fn text(&self) -> &str {
+                self.expose()
             }
         }
 
@@ -44,6 +60,11 @@ secret!(
 secret!(
     /// Opens one streaming socket; to be presented in its IDENTIFY frame.
     StreamingToken
+);
+
+secret!(
+    /// Lets an operator administer a server.
+    AdminToken
 );
 
 /// Answers carry these to their rightful holder.

@@ -1,5 +1,6 @@
 //! Requests and answers, field by field.
 
+pub mod admin;
 mod auth;
 mod event;
 mod integration;

@@ -14,7 +14,7 @@ use crate::{
     logging,
     node::{Node, NodeConfig, ProviderSource, listen, master_key_in, parse_master_key, random_hex},
     private_file,
-    provision::{Provisioned, ensure_environment},
+    provision::{Provisioned, ensure_admin_token, ensure_environment},
 };
 
 /// Run a whole Terra authentication server on this machine, with a practice provider
@@ -65,6 +65,9 @@ impl Args {
         let places = (&dirs.0 as &std::path::Path, &dirs.1 as &std::path::Path);
         let provisioned =
             ensure_environment(&node.auth, &node.url, environment, self.forward_to.clone(), places).await?;
+        if let Some(file) = self.admin_token() {
+            ensure_admin_token(&node.auth, &file).await?;
+        }
         if let Some(other) = &provisioned.left_alone {
             app.ui.warn(&format!(
                 "{} is not ours, so it was left alone; the credentials are in {}",
@@ -76,6 +79,11 @@ impl Args {
         node.run().await;
         app.ui.note("ended; everything is kept")?;
         Ok(())
+    }
+
+    /// Where the admin token is; nowhere if nothing is kept.
+    fn admin_token(&self) -> Option<PathBuf> {
+        (!self.in_memory).then(|| self.data_dir.join("admin-token"))
     }
 
     fn config(&self, app: &App, listener: TcpListener) -> anyhow::Result<NodeConfig> {
@@ -108,6 +116,7 @@ impl Args {
             "docs_url": format!("{origin}/docs"),
             "dev_id": provisioned.developer.dev_id,
             "credentials": provisioned.file,
+            "admin_token": self.admin_token(),
             "forward_to": self.forward_to,
         })
     }
@@ -124,6 +133,7 @@ impl Args {
             ("Widget", origin.to_owned()),
             ("Reference", format!("{origin}/docs")),
             ("Keys", format!("{} (dev-id {})", shown(&provisioned.file), provisioned.developer.dev_id)),
+            ("Admin", self.admin_token().map_or("no token, as nothing is kept".to_owned(), |file| shown(&file))),
             ("Data", data),
             ("Events", events),
         ];

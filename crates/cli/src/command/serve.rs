@@ -28,6 +28,7 @@ use crate::{
 const GRACE: Duration = Duration::from_secs(12);
 
 const MASTER_KEY: &str = "TERRA_AUTH_MASTER_KEY";
+const ADMIN_TOKEN: &str = "TERRA_AUTH_ADMIN_TOKEN";
 
 /// Run the authentication server for real apps
 ///
@@ -82,6 +83,14 @@ impl Args {
     async fn serve(self, app: &App) -> anyhow::Result<()> {
         let listener = listen(self.listen).await?;
         let node = Node::prepare(self.config(listener)?).await?;
+        if let Some(issued) = node.auth.bootstrap_admin().await? {
+            // Shown in both forms of output, as nothing can show it again.
+            app.ui.warn(&format!(
+                "this admin token is shown once: {}; keep it safe, put it into {ADMIN_TOKEN} to make named tokens that \
+                 expire, then revoke it",
+                issued.token.expose()
+            ))?;
+        }
         let here = std::env::current_dir()?;
         for environment in &self.create_environment {
             let places = (here.as_path(), self.data_dir.as_path());

@@ -44,14 +44,14 @@ pub(crate) fn trace(id: Option<&str>) -> String {
 
 /// What is left of the server's text once it is fit to be shown: one line, bounded, without the key.
 pub(crate) struct Cleaner<'a> {
-    pub(crate) api_key: &'a str,
+    pub(crate) secret: &'a str,
 }
 
 impl Cleaner<'_> {
     const LONGEST: usize = 500;
 
     pub(crate) fn clean(&self, text: &str) -> String {
-        let text = text.replace(self.api_key, "[redacted]");
+        let text = text.replace(self.secret, "[redacted]");
         let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
         words.collect::<Vec<_>>().join(" ").chars().take(Self::LONGEST).collect()
     }

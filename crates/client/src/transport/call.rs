@@ -27,6 +27,11 @@ impl Call {
         Self::new(Method::POST, url)
     }
 
+    /// Changes something. Sent again after a lost answer it would undo what somebody else did meanwhile.
+    pub(crate) fn patch(url: Url) -> Self {
+        Self::new(Method::PATCH, url)
+    }
+
     /// Removes something. A repeat after a lost answer would say "not found", so it counts as unsafe too.
     pub(crate) fn delete(url: Url) -> Self {
         Self::new(Method::DELETE, url)

@@ -1,6 +1,7 @@
 //! The client against a peer that answers whatever a test wants, on a real socket.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod admin;
 mod connection;
 mod diagnosis;
 mod integration;

@@ -8,10 +8,12 @@ use axum::{
     response::Response,
 };
 use serde_json::Value;
-use terra_auth::{Client, ClientBuilder, Credentials, Environment, UserId};
+use terra_auth::{Client, ClientBuilder, Credentials, Environment, UserId, admin::AdminClient};
 use tokio::net::{TcpListener, TcpSocket};
 
 pub(crate) const API_KEY: &str = "test-key-not-a-secret";
+
+pub(crate) const ADMIN_TOKEN: &str = "admin-token-not-a-secret";
 
 /// A server that keeps what it was sent and answers as the test says.
 pub(crate) struct Peer {
@@ -59,6 +61,10 @@ impl Peer {
 
     pub(crate) fn client(&self) -> Client {
         self.builder().build().unwrap()
+    }
+
+    pub(crate) fn admin(&self) -> AdminClient {
+        AdminClient::new(&format!("http://{}/v2", self.address).parse().unwrap(), &ADMIN_TOKEN.into()).unwrap()
     }
 
     pub(crate) fn seen(&self) -> Vec<Seen> {

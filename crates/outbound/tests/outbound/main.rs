@@ -7,5 +7,6 @@ mod login;
 mod provider;
 mod receiver;
 mod recipe;
+mod rotation;
 mod silence;
 mod world;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use jiff::SignedDuration;
 use terra_auth_core::{
     Auth, Parts,
+    admin::Admin,
     causes::Causes,
     clock::{Clock, Entropy},
     delivery::Delivery,
@@ -53,7 +54,7 @@ impl World {
             name: "Acme".to_owned(),
             destination: destination.cloned(),
         };
-        let environment = auth.create_developer(new).await.unwrap();
+        let environment = auth.create_developer(&Admin::local("tests"), new).await.unwrap();
         Self { auth, clock, environment, seen: Arc::default() }
     }
 

@@ -9,7 +9,7 @@ use terra_auth_core::{Auth, connection::MAX_USERS};
 use terra_auth_types::{UserId, wire};
 
 use crate::{
-    caller::Caller,
+    caller::{Caller, scope},
     error::ApiError,
     params::{self, Query},
 };
@@ -25,17 +25,18 @@ const DEFAULT_PER_PAGE: u32 = 500;
     responses(
         (status = 200, description = "The user is gone", body = wire::Done),
         (status = 401, description = "Wrong credentials", body = wire::Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The key lacks connections:write, or the environment is disabled", body = wire::Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such user here", body = wire::Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn deauthenticate_user(
     State(auth): State<Auth>,
-    Caller(developer): Caller,
+    caller: Caller<scope::ConnectionsWrite>,
     Query(params): Query<wire::DeauthenticateUserParams>,
 ) -> Result<Json<wire::Done>, ApiError> {
     let user_id = params.user_id.ok_or_else(|| ApiError::bad_request("name the user: user_id is missing"))?;
     let user_id = user_id.parse().map_err(|_| ApiError::not_found("user not found"))?;
-    auth.deauthenticate_user(&developer, user_id).await?;
+    auth.deauthenticate_user(&caller.developer, user_id).await?;
     Ok(Json(wire::Done::SUCCESS))
 }
 
@@ -49,22 +50,23 @@ pub(crate) async fn deauthenticate_user(
         (status = 200, description = "The user, or an array of users", body = wire::UserInfo),
         (status = 400, description = "Neither id is given, or the user id is malformed", body = wire::Problem, content_type = "application/problem+json"),
         (status = 401, description = "Wrong credentials", body = wire::Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The key lacks connections:read, or the environment is disabled", body = wire::Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such user here", body = wire::Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn user_info(
     State(auth): State<Auth>,
-    Caller(developer): Caller,
+    caller: Caller<scope::ConnectionsRead>,
     Query(params): Query<wire::UserInfoParams>,
 ) -> Result<Response, ApiError> {
     match (params.user_id, params.reference_id) {
         (Some(user_id), _) => {
             let user_id = user_id.parse().map_err(ApiError::bad_request)?;
-            Ok(Json(auth.user_info(&developer, user_id).await?).into_response())
+            Ok(Json(auth.user_info(&caller.developer, user_id).await?).into_response())
         }
         (None, Some(reference_id)) => {
             let reference_id = reference_id.parse().map_err(ApiError::bad_request)?;
-            Ok(Json(auth.users_by_reference_id(&developer, reference_id).await?).into_response())
+            Ok(Json(auth.users_by_reference_id(&caller.developer, reference_id).await?).into_response())
         }
         (None, None) => Err(ApiError::bad_request("name whom to look up: user_id or reference_id")),
     }
@@ -78,16 +80,17 @@ pub(crate) async fn user_info(
         (status = 200, description = "The users found", body = Vec<wire::TerraUser>),
         (status = 400, description = "Not an array of user ids", body = wire::Problem, content_type = "application/problem+json"),
         (status = 401, description = "Wrong credentials", body = wire::Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The key lacks connections:read, or the environment is disabled", body = wire::Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn bulk_user_info(
     State(auth): State<Auth>,
-    Caller(developer): Caller,
+    caller: Caller<scope::ConnectionsRead>,
     params::Json(user_ids): params::Json<Vec<String>>,
 ) -> Result<Json<Vec<wire::TerraUser>>, ApiError> {
     let user_ids: Result<Vec<UserId>, _> = user_ids.iter().map(|id| id.parse()).collect();
     let user_ids = user_ids.map_err(ApiError::bad_request)?;
-    Ok(Json(auth.bulk_user_info(&developer, user_ids).await?))
+    Ok(Json(auth.bulk_user_info(&caller.developer, user_ids).await?))
 }
 
 /// List the users of the environment, all at once or page by page.
@@ -98,15 +101,16 @@ pub(crate) async fn bulk_user_info(
         (status = 200, description = "All users, or one page of them", body = wire::Subscriptions),
         (status = 400, description = "No such page, or too many users for one answer", body = wire::Problem, content_type = "application/problem+json"),
         (status = 401, description = "Wrong credentials", body = wire::Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The key lacks connections:read, or the environment is disabled", body = wire::Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn subscriptions(
     State(auth): State<Auth>,
-    Caller(developer): Caller,
+    caller: Caller<scope::ConnectionsRead>,
     Query(params): Query<wire::SubscriptionsParams>,
 ) -> Result<Response, ApiError> {
     let Some(page) = params.page else {
-        let (users, total) = auth.subscriptions(&developer, 0, MAX_USERS).await?;
+        let (users, total) = auth.subscriptions(&caller.developer, 0, MAX_USERS).await?;
         if total > u64::from(MAX_USERS) {
             return Err(ApiError::bad_request(format!("{total} users do not fit into one answer; ask with page=0")));
         }
@@ -117,7 +121,7 @@ pub(crate) async fn subscriptions(
         return Err(ApiError::bad_request("invalid per_page: at least 1"));
     }
     let offset = u64::from(page) * u64::from(per_page);
-    let (results, total) = auth.subscriptions(&developer, offset, per_page).await?;
+    let (results, total) = auth.subscriptions(&caller.developer, offset, per_page).await?;
     Ok(Json(page_of(page, per_page, results, total)).into_response())
 }
 

@@ -4,7 +4,11 @@ use axum::{Json, extract::State};
 use terra_auth_core::Auth;
 use terra_auth_types::{ReferenceId, wire};
 
-use crate::{caller::Caller, error::ApiError, params::Query};
+use crate::{
+    caller::{Caller, scope},
+    error::ApiError,
+    params::Query,
+};
 
 /// Mint a mobile token, by its older name.
 ///
@@ -16,17 +20,18 @@ use crate::{caller::Caller, error::ApiError, params::Query};
         (status = 200, description = "The token, valid 180 s for one use", body = wire::AuthToken),
         (status = 400, description = "The reference id is malformed", body = wire::Problem, content_type = "application/problem+json"),
         (status = 401, description = "Wrong credentials", body = wire::Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The key lacks auth:write, or the environment is disabled", body = wire::Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn generate_auth_token(
     State(auth): State<Auth>,
-    Caller(developer): Caller,
+    caller: Caller<scope::AuthWrite>,
     Query(params): Query<wire::GenerateAuthTokenParams>,
 ) -> Result<Json<wire::AuthToken>, ApiError> {
     let reference_id = params.reference_id.filter(|text| !text.is_empty());
     let reference_id: Option<ReferenceId> =
         reference_id.map(|text| text.parse()).transpose().map_err(ApiError::bad_request)?;
-    Ok(Json(auth.generate_auth_token(&developer, reference_id.as_ref())))
+    Ok(Json(auth.generate_auth_token(&caller.developer, reference_id.as_ref())))
 }
 
 /// Mint a mobile token: it opens one connection, within 180 s.
@@ -37,11 +42,12 @@ pub(crate) async fn generate_auth_token(
         (status = 200, description = "The token, valid 180 s for one use", body = wire::AuthToken),
         (status = 400, description = "The reference id is malformed", body = wire::Problem, content_type = "application/problem+json"),
         (status = 401, description = "Wrong credentials", body = wire::Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The key lacks auth:write, or the environment is disabled", body = wire::Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn tokens(
     state: State<Auth>,
-    caller: Caller,
+    caller: Caller<scope::AuthWrite>,
     params: Query<wire::GenerateAuthTokenParams>,
 ) -> Result<Json<wire::AuthToken>, ApiError> {
     generate_auth_token(state, caller, params).await

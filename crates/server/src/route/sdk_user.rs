@@ -17,7 +17,7 @@ use crate::{caller::MobileApp, error::ApiError, params::Params};
         (status = 200, description = "The connection", body = wire::AuthenticateSdkUser),
         (status = 400, description = "A parameter is malformed", body = wire::Problem, content_type = "application/problem+json"),
         (status = 401, description = "The token is not good", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The environment's user limit is reached", body = wire::Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The environment's user limit is reached, or it is disabled", body = wire::Problem, content_type = "application/problem+json"),
     ),
     security(("mobile_token" = [])),
 )]

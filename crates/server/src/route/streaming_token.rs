@@ -12,7 +12,7 @@ use crate::{caller::StreamingCaller, error::ApiError, params::Query};
     responses(
         (status = 200, description = "The token", body = wire::StreamToken),
         (status = 400, description = "No credentials", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 403, description = "Wrong credentials", body = wire::Problem, content_type = "application/problem+json"),
+        (status = 403, description = "Wrong credentials, the key lacks auth:write, or the environment is disabled", body = wire::Problem, content_type = "application/problem+json"),
     ),
     security(("dev_id" = [], "api_key" = []), ("basic" = [])),
 )]
@@ -30,7 +30,7 @@ pub(crate) async fn developer_streaming_token(
     responses(
         (status = 200, description = "The token", body = wire::StreamToken),
         (status = 400, description = "No credentials, or no id", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 403, description = "Wrong credentials, or the user of another developer", body = wire::Problem, content_type = "application/problem+json"),
+        (status = 403, description = "Wrong credentials, the key lacks auth:write, the environment is disabled, or the user of another developer", body = wire::Problem, content_type = "application/problem+json"),
     ),
     security(("dev_id" = [], "api_key" = []), ("basic" = [])),
 )]

@@ -11,7 +11,7 @@ use terra_auth_core::Auth;
 use terra_auth_types::wire;
 
 use crate::{
-    caller::Caller,
+    caller::{Caller, scope},
     error::{ApiError, WidgetCallError},
     params::Params,
 };
@@ -37,16 +37,16 @@ pub(crate) fn other_paths() -> Router<Auth> {
     responses(
         (status = 201, description = "The session", body = wire::WidgetSession),
         (status = 400, description = "A field is malformed", body = wire::WidgetError),
-        (status = 403, description = "Wrong credentials", body = wire::WidgetError),
+        (status = 403, description = "Wrong credentials, the key lacks auth:write, or the environment is disabled", body = wire::WidgetError),
     ),
 )]
 pub(crate) async fn create_widget_session(
     State(auth): State<Auth>,
-    caller: Result<Caller, ApiError>,
+    caller: Result<Caller<scope::AuthWrite>, ApiError>,
     params: Result<Params<wire::WidgetSessionParams>, ApiError>,
 ) -> Result<(StatusCode, Json<wire::WidgetSession>), WidgetCallError> {
-    let (Caller(developer), Params(params)) = (caller?, params?);
-    let session = auth.generate_widget_session(&developer, &params).await?;
+    let (caller, Params(params)) = (caller?, params?);
+    let session = auth.generate_widget_session(&caller.developer, &params).await?;
     Ok((StatusCode::CREATED, Json(session)))
 }
 
@@ -60,14 +60,15 @@ pub(crate) async fn create_widget_session(
         (status = 200, description = "The session", body = wire::WidgetSession),
         (status = 400, description = "A field is malformed", body = wire::Problem, content_type = "application/problem+json"),
         (status = 401, description = "Wrong credentials", body = wire::Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The key lacks auth:write, or the environment is disabled", body = wire::Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn generate_widget_session(
     State(auth): State<Auth>,
-    Caller(developer): Caller,
+    caller: Caller<scope::AuthWrite>,
     Params(params): Params<wire::WidgetSessionParams>,
 ) -> Result<Response, ApiError> {
-    let session = auth.generate_widget_session(&developer, &params).await?;
+    let session = auth.generate_widget_session(&caller.developer, &params).await?;
     Ok(([DEPRECATION, (header::LINK, SUCCESSOR)], Json(session)).into_response())
 }
 
@@ -82,12 +83,13 @@ pub(crate) async fn generate_widget_session(
         (status = 200, description = "The link", body = wire::AuthenticateUser),
         (status = 400, description = "No such provider, or a field is malformed", body = wire::Problem, content_type = "application/problem+json"),
         (status = 401, description = "Wrong credentials", body = wire::Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The key lacks auth:write, or the environment is disabled", body = wire::Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn authenticate_user(
     State(auth): State<Auth>,
-    Caller(developer): Caller,
+    caller: Caller<scope::AuthWrite>,
     Params(params): Params<wire::AuthenticateUserParams>,
 ) -> Result<Json<wire::AuthenticateUser>, ApiError> {
-    Ok(Json(auth.authenticate_user(&developer, &params).await?))
+    Ok(Json(auth.authenticate_user(&caller.developer, &params).await?))
 }

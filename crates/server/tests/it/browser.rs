@@ -5,6 +5,7 @@ mod language;
 mod visitor;
 
 use serde_json::{Value, json};
+use terra_auth_types::wire::admin::ChangeEnvironment;
 
 use self::visitor::{
     Seen,
@@ -108,7 +109,12 @@ async fn a_brand_is_shown_and_stays_readable() {
     let visitor = Visitor::of(&app).await;
     for accent in ["#ffd400", "#101010", "#d6336c"] {
         let logo = visitor.app("logo.svg");
-        app.change(|developer| (developer.accent, developer.logo_url) = (Some(accent.to_owned()), Some(logo))).await;
+        let brand = ChangeEnvironment {
+            accent: Some(Some(accent.to_owned())),
+            logo_url: Some(Some(logo)),
+            ..ChangeEnvironment::default()
+        };
+        app.change(brand).await;
         let session = session(&app, &visitor, json!({})).await;
         let seen = visitor.walk(&session, [Click("Cancel")]).await;
         assert_eq!(seen.headings(), [CHOOSE, LANDED], "{accent}");

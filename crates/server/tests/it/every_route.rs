@@ -6,7 +6,9 @@ use http::{Request, StatusCode};
 use crate::support::{Answer, TestApp};
 
 /// Every operation that needs keys: method, path.
-const WITH_KEYS: [(&str, &str); 11] = [
+const WITH_KEYS: [(&str, &str); 13] = [
+    ("GET", "/webhooks/destination"),
+    ("PUT", "/webhooks/destination"),
     ("POST", "/auth/authenticateUser?resource=FITBIT"),
     ("POST", "/auth/generateWidgetSession"),
     ("POST", "/auth/generateAuthToken"),

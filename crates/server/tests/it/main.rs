@@ -2,12 +2,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod admin;
+mod api_key;
+mod audit;
 mod browser;
 mod docs;
+mod environment;
 mod every_route;
 mod mobile_token;
+mod scope;
 mod slow_client;
 mod support;
+mod two_nodes;
 mod user;
 mod widget_page;
 mod widget_session;

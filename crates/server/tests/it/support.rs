@@ -1,6 +1,9 @@
 //! One environment of a whole server; time stands still at 2030-01-01 and every run draws the same random bytes.
 
-use std::sync::Arc;
+use std::{
+    io,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use axum::{Router, body::Body};
 use http::{HeaderMap, Request, StatusCode, header};
@@ -8,9 +11,10 @@ use http_body_util::BodyExt as _;
 use serde_json::Value;
 use terra_auth_core::{
     Auth, Parts,
+    admin::Admin,
     clock::{Clock as _, Entropy as _},
     delivery::Delivery,
-    developer::{Developer, IssuedCredentials, NewDeveloper},
+    developer::{IssuedCredentials, NewDeveloper},
     directory::Directory,
     seal::{KeyRing, MasterKey},
     store::Store,
@@ -19,9 +23,13 @@ use terra_auth_outbound::{AddressPolicy, ClientCredentials, OAuthProviders, Reci
 use terra_auth_sandbox::{Sandbox, SandboxConfig};
 use terra_auth_server::Limits;
 use terra_auth_testkit::{CountingEntropy, Database, FixedClock, Postgres};
-use terra_auth_types::Environment;
+use terra_auth_types::{
+    Environment,
+    wire::admin::{ChangeEnvironment, CreateAdminToken, Role},
+};
 use tokio::{net::TcpListener, sync::Notify};
 use tower::ServiceExt as _;
+use tracing_subscriber::fmt::MakeWriter;
 use url::Url;
 
 pub(crate) struct TestApp {
@@ -52,6 +60,12 @@ impl Answer {
 
     pub(crate) fn location(&self) -> Url {
         self.header("location").parse().unwrap_or_else(|_| panic!("no redirect: {self:?}"))
+    }
+
+    /// Status, code and detail of a problem.
+    pub(crate) fn refusal(&self) -> (u16, String, String) {
+        let (status, detail) = self.problem();
+        (status, self.json()["code"].as_str().unwrap_or_default().to_owned(), detail)
     }
 
     /// Status and problem, to be compared as a whole.
@@ -108,7 +122,7 @@ impl TestApp {
         let sandbox = sandbox(&auth, base, &client, &clock, &entropy);
         tokio::spawn(axum::serve(listener, Router::new().nest("/sandbox", sandbox.router())).into_future());
         let new = NewDeveloper { environment, name: "Acme".to_owned(), destination: None };
-        let keys = auth.create_developer(new).await.unwrap();
+        let keys = auth.create_developer(&Admin::local("tests"), new).await.unwrap();
         let router = terra_auth_server::router(auth.clone());
         Self { auth, clock, sandbox, keys, router, _database: database }
     }
@@ -116,17 +130,11 @@ impl TestApp {
     /// Another environment on the same server.
     pub(crate) async fn another(&self) -> IssuedCredentials {
         let new = NewDeveloper { environment: Environment::Staging, name: "Other".to_owned(), destination: None };
-        self.auth.create_developer(new).await.unwrap()
+        self.auth.create_developer(&Admin::local("tests"), new).await.unwrap()
     }
 
-    pub(crate) fn developer(&self) -> Developer {
-        Developer::clone(&self.auth.directory.developer(&self.keys.dev_id).unwrap())
-    }
-
-    pub(crate) async fn change(&self, change: impl FnOnce(&mut Developer)) {
-        let mut developer = self.developer();
-        change(&mut developer);
-        self.auth.update_developer(developer).await.unwrap();
+    pub(crate) async fn change(&self, change: ChangeEnvironment) {
+        self.auth.change_environment(&Admin::local("tests"), &self.keys.dev_id, &change).await.unwrap();
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
@@ -139,6 +147,45 @@ impl TestApp {
         let keys = &self.keys;
         let request = Request::builder().method(method).uri(path);
         request.header("dev-id", keys.dev_id.as_str()).header("x-api-key", keys.api_key.expose())
+    }
+
+    /// The same store under another server, after a restart.
+    pub(crate) async fn restarted(&self) -> Auth {
+        let auth = Auth::new(Parts {
+            store: self.auth.store.clone(),
+            clock: self.clock.clone(),
+            entropy: self.auth.entropy.clone(),
+            keys: KeyRing::new(&MasterKey([7; 32].into())),
+            directory: Directory::default(),
+            providers: self.auth.providers.clone(),
+            widget_url: self.auth.widget_url.clone(),
+            outbox: Notify::new(),
+        });
+        auth.reload().await.unwrap();
+        auth
+    }
+
+    /// A new admin token.
+    pub(crate) async fn token(&self, role: Role) -> String {
+        let new = CreateAdminToken { name: role.as_str().to_owned(), role, expires_in_days: Some(10) };
+        let issued = self.auth.create_admin_token(&Admin::local("tests"), &new).await.unwrap();
+        issued.token.expose().to_owned()
+    }
+
+    /// A call of the admin API. `Null` sends no body.
+    pub(crate) async fn admin(&self, token: &str, method: &str, path: &str, body: Value) -> Answer {
+        let request = Request::builder().method(method).uri(format!("/api/v3/admin{path}"));
+        let request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        let request = request.header(header::CONTENT_TYPE, "application/json");
+        let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
+        self.send(request.body(body).unwrap()).await
+    }
+
+    /// A call with another key of the same environment.
+    pub(crate) async fn call(&self, api_key: &str, method: &str, path: &str) -> Answer {
+        let request = Request::builder().method(method).uri(path);
+        let request = request.header("dev-id", self.keys.dev_id.as_str()).header("x-api-key", api_key);
+        self.send(request.body(Body::empty()).unwrap()).await
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
@@ -197,6 +244,34 @@ impl TestApp {
         let mut deliveries: Vec<Delivery> = self.auth.deliveries(&self.keys.dev_id, 100).await.unwrap();
         deliveries.reverse();
         deliveries.iter().map(|delivery| serde_json::from_str(&delivery.payload).unwrap()).collect()
+    }
+}
+
+/// What was logged.
+#[derive(Clone, Default)]
+pub(crate) struct Page(Arc<Mutex<Vec<u8>>>);
+
+impl Page {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl io::Write for Page {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Page {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
     }
 }
 

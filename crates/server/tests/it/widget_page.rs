@@ -1,6 +1,7 @@
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use terra_auth_sandbox::{Face, Fault};
+use terra_auth_types::wire::admin::ChangeEnvironment;
 
 use crate::support::{Decision, TestApp, path_of, query};
 
@@ -156,7 +157,7 @@ async fn a_provider_that_is_down_has_a_page_and_an_event() {
 #[tokio::test]
 async fn at_the_cap_new_users_stop_and_old_ones_come_back() {
     let app = TestApp::start().await;
-    app.change(|developer| developer.user_limit = Some(2)).await;
+    app.change(ChangeEnvironment { user_limit: Some(Some(2)), ..ChangeEnvironment::default() }).await;
     app.connected_account("FITBIT", "alice", "a").await;
     let last = app.session(json!({"providers": "OURA", "reference_id": "carol"})).await;
     let (late, cookies) = app.at_provider(&last, "c", Decision::Approve).await;

@@ -2,6 +2,7 @@ use axum::body::Body;
 use http::Request;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
+use terra_auth_types::wire::admin::ChangeEnvironment;
 
 use crate::support::TestApp;
 
@@ -112,7 +113,8 @@ async fn malformed_sessions_are_told_what_is_wrong() {
 #[tokio::test]
 async fn an_allow_list_decides_where_sessions_lead() {
     let app = TestApp::start().await;
-    app.change(|developer| developer.redirect_allow_list = vec!["https://acme.example/app".parse().unwrap()]).await;
+    let redirect_allow_list = Some(vec!["https://acme.example/app".parse().unwrap()]);
+    app.change(ChangeEnvironment { redirect_allow_list, ..ChangeEnvironment::default() }).await;
     let session = |url: &str| app.post("/v2/auth/generateWidgetSession", json!({"auth_success_redirect_url": url}));
     assert_eq!(session("https://acme.example/app/done").await.status, 200);
     let refused = session("https://acme.example.evil.example/app").await.problem();
@@ -138,7 +140,8 @@ async fn a_session_opens_until_900_seconds_exactly_and_with_its_secret_only() {
 #[tokio::test]
 async fn integrations_are_public_and_narrowed_by_a_dev_id() {
     let app = TestApp::start().await;
-    app.change(|developer| developer.providers = Some(vec!["FITBIT".parse().unwrap()])).await;
+    let providers = Some(Some(vec!["FITBIT".parse().unwrap()]));
+    app.change(ChangeEnvironment { providers, ..ChangeEnvironment::default() }).await;
     let public = |path: &str| Request::get(path.to_owned()).body(Body::empty()).unwrap();
     let names = app.send(public("/v2/integrations?")).await.json();
     let detailed = app.send(public("/v2/integrations/detailed")).await.json();

@@ -60,7 +60,10 @@ fn read(row: &tokio_postgres::Row) -> Result<Row, tokio_postgres::Error> {
 }
 
 impl Migrated for Transaction<'_> {
-    const MIGRATIONS: &'static [&'static str] = &[include_str!("../../migrations/postgres/0001_first.sql")];
+    const MIGRATIONS: &'static [&'static str] = &[
+        include_str!("../../migrations/postgres/0001_first.sql"),
+        include_str!("../../migrations/postgres/0002_admin.sql"),
+    ];
 
     async fn script(&mut self, text: &str) -> Result<(), StoreError> {
         self.inner.batch_execute(text).await.map_err(|error| self.failed(error))

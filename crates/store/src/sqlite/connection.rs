@@ -70,7 +70,10 @@ impl From<ValueRef<'_>> for Cell {
 }
 
 impl Migrated for Transaction<'_> {
-    const MIGRATIONS: &'static [&'static str] = &[include_str!("../../migrations/sqlite/0001_first.sql")];
+    const MIGRATIONS: &'static [&'static str] = &[
+        include_str!("../../migrations/sqlite/0001_first.sql"),
+        include_str!("../../migrations/sqlite/0002_admin.sql"),
+    ];
 
     async fn script(&mut self, text: &str) -> Result<(), StoreError> {
         self.0.execute_batch(text).map_err(failed)

@@ -111,6 +111,16 @@ pub async fn the_next_delivery_is_known(store: Store) {
     assert_eq!(store.waiting_deliveries().await.unwrap(), 2);
 }
 
+/// Nobody else's, and none that has ended.
+pub async fn the_waiting_deliveries_of_a_developer_are_counted(store: Store) {
+    let (acme, other) = (developer(&store, "acme").await, developer(&store, "other").await);
+    let added = waiting(&store, &acme, &[0, 10, 20]).await;
+    store.settle_delivery(&added[0].delivery_id, &AttemptOutcome::GaveUp).await.unwrap();
+    claim(&store, Rows::at(10), 1).await;
+    assert_eq!(store.waiting_deliveries_of(&acme.dev_id).await.unwrap(), 2);
+    assert_eq!(store.waiting_deliveries_of(&other.dev_id).await.unwrap(), 0);
+}
+
 /// And nobody else's.
 pub async fn the_newest_deliveries_of_a_developer_come_first(store: Store) {
     let (rows, acme, other) = (Rows::default(), developer(&store, "acme").await, developer(&store, "other").await);

@@ -1,7 +1,18 @@
-use terra_auth_core::{developer::Developer, store::Store};
-use terra_auth_types::{Environment, KeyId};
+use std::slice;
 
-use super::developer;
+use async_trait::async_trait;
+use terra_auth_core::{
+    api_key::ApiKeyRecord,
+    delivery::{AttemptOutcome, Delivery},
+    developer::{Developer, RetiringSecret, Standing},
+    revocation::Revocation,
+    seal::Sealed,
+    store::{Expired, Store, StoreError, Tx, Unit},
+    widget_session::WidgetSession,
+};
+use terra_auth_types::{DevId, Environment, wire::admin::SignWith};
+
+use super::{at_once, developer};
 use crate::{Rows, Verbs as _};
 
 fn with_everything(developer: Developer) -> Developer {
@@ -13,6 +24,12 @@ fn with_everything(developer: Developer) -> Developer {
         providers: Some(vec!["GARMIN".parse().unwrap(), "FITBIT".parse().unwrap()]),
         redirect_allow_list: vec!["https://acme.example/a".parse().unwrap(), "https://acme.example/b".parse().unwrap()],
         destination: Some("https://acme.example/hook?a=b".parse().unwrap()),
+        retiring_secret: Some(RetiringSecret {
+            secret: Sealed(vec![0, 1, 255]),
+            until: Rows::at(7),
+            sign_with: SignWith::New,
+        }),
+        standing: Standing::Disabled,
         ..developer
     }
 }
@@ -45,7 +62,10 @@ pub async fn a_developer_is_updated_but_for_its_id_environment_and_creation(stor
     let changed = Developer { signing_secret: Rows::default().sealed(), ..with_everything(first.clone()) };
     let update = Developer { environment: Environment::Production, created_at: Rows::at(1), ..changed.clone() };
     assert!(store.update_developer(&update).await.unwrap());
-    assert_eq!(store.developers().await.unwrap(), [changed, other]);
+    assert_eq!(store.developers().await.unwrap(), [changed, other.clone()]);
+    let cleared = Developer { standing: Standing::Deleting, ..first };
+    assert!(store.update_developer(&cleared).await.unwrap());
+    assert_eq!(store.developers().await.unwrap(), [cleared, other]);
 }
 
 /// It is not added instead.
@@ -63,35 +83,125 @@ pub async fn developers_come_by_the_bytes_of_their_ids(store: Store) {
     assert_eq!(ids, ["B", "_", "a", "a-b", "aa", "b"]);
 }
 
-/// Oldest first, with an expiry and without.
-pub async fn api_keys_are_read_as_they_were_added(store: Store) {
-    let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
-    let mut newer = rows.api_key(&developer);
-    newer.created_at = Rows::at(1);
-    newer.expires_at = Some(Rows::at(2));
-    let older = rows.api_key(&developer);
-    store.add_api_key(&newer).await.unwrap();
-    store.add_api_key(&older).await.unwrap();
-    assert_eq!(store.api_keys().await.unwrap(), [older, newer]);
-}
-
-/// Nothing is kept for a developer who is not there.
-pub async fn an_api_key_needs_a_developer(store: Store) {
+/// With what nobody can ask for any more; the environments next to it keep theirs.
+pub async fn a_developer_goes_with_its_keys_sessions_deliveries_and_counts(store: Store) {
     let rows = Rows::default();
-    assert!(store.add_api_key(&rows.api_key(&rows.developer("unknown"))).await.is_err());
-    assert_eq!(store.api_keys().await.unwrap(), []);
+    let (acme, other) = (developer(&store, "acme").await, developer(&store, "other").await);
+    let (of_acme, of_other) =
+        (Belongings::add(&store, &rows, &acme).await, Belongings::add(&store, &rows, &other).await);
+    assert!(store.remove_developer(&acme.dev_id).await.unwrap());
+    assert!(!store.remove_developer(&acme.dev_id).await.unwrap());
+    assert_eq!(store.developers().await.unwrap(), [other]);
+    assert_eq!(store.api_keys().await.unwrap(), slice::from_ref(&of_other.key));
+    for (belongings, there) in [(of_acme, false), (of_other, true)] {
+        let dev_id = &belongings.key.dev_id;
+        let session = store.widget_session(&belongings.session.session_id).await.unwrap();
+        assert_eq!(session, there.then_some(belongings.session));
+        let deliveries = store.deliveries(dev_id, &9).await.unwrap();
+        assert_eq!(deliveries, Vec::from_iter(there.then_some(belongings.delivery)));
+    }
 }
 
-/// Neither its id nor its digest is there twice.
-pub async fn a_key_is_added_once(store: Store) {
+/// One row of each kind, and a count that is back at zero.
+struct Belongings {
+    key: ApiKeyRecord,
+    session: WidgetSession,
+    delivery: Delivery,
+}
+
+impl Belongings {
+    async fn add(store: &Store, rows: &Rows, developer: &Developer) -> Self {
+        let (key, session) = (rows.api_key(developer), rows.widget_session(developer));
+        let (delivery, connection) = (rows.delivery(developer), rows.connection(developer));
+        store.add_api_key(&key).await.unwrap();
+        store.add_widget_session(&session).await.unwrap();
+        store.add_delivery(&delivery).await.unwrap();
+        store.add_connection(&connection).await.unwrap();
+        store.take_connection(&developer.dev_id, &connection.user_id).await.unwrap();
+        Self { key, session, delivery }
+    }
+}
+
+/// They are owed to the providers all the same.
+pub async fn revocations_outlive_their_developer(store: Store) {
     let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
-    let key = rows.api_key(&developer);
+    let owed = rows.revocation(&developer);
+    store.add_revocation(&owed).await.unwrap();
+    assert!(store.remove_developer(&developer.dev_id).await.unwrap());
+    let claimed = Revocation { attempts: 1, next_attempt_at: Rows::at(9), ..owed.clone() };
+    assert_eq!(store.claim_revocations(&Rows::NOW, &Rows::at(9), &1).await.unwrap(), [claimed]);
+    store.settle_revocation(&owed.user_id, &AttemptOutcome::Done).await.unwrap();
+    assert_eq!(store.waiting_revocations().await.unwrap(), 0);
+    let later = rows.revocation(&developer);
+    store.add_revocation(&later).await.unwrap();
+    assert_eq!(store.waiting_revocations().await.unwrap(), 1);
+}
+
+/// Nothing of it goes, so that no grant is lost.
+pub async fn a_developer_with_a_connection_stays(store: Store) {
+    let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
+    let (key, connection) = (rows.api_key(&developer), rows.connection(&developer));
     store.add_api_key(&key).await.unwrap();
-    let mut same_id = rows.api_key(&developer);
-    same_id.key_id = key.key_id;
-    let mut same_digest = key.clone();
-    same_digest.key_id = KeyId(rows.user_id().0);
-    assert!(store.add_api_key(&same_id).await.is_err());
-    assert!(store.add_api_key(&same_digest).await.is_err());
+    store.add_connection(&connection).await.unwrap();
+    assert!(store.remove_developer(&developer.dev_id).await.is_err());
+    assert_eq!(store.developers().await.unwrap(), slice::from_ref(&developer));
     assert_eq!(store.api_keys().await.unwrap(), [key]);
+    assert_eq!(store.count_connections(&developer.dev_id).await.unwrap(), 1);
+    store.take_connection(&developer.dev_id, &connection.user_id).await.unwrap();
+    assert!(store.remove_developer(&developer.dev_id).await.unwrap());
+}
+
+/// Whoever comes too late is refused, and the removal itself never is.
+pub async fn a_developer_goes_while_others_add_to_it(store: Store) {
+    let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
+    let removed = at_once(60, |n| {
+        let (store, session, delivery) = (store.clone(), rows.widget_session(&developer), rows.delivery(&developer));
+        async move {
+            match n {
+                30 => Some(store.remove_developer(&session.dev_id).await.unwrap()),
+                n if n % 2 == 0 => store.add_widget_session(&session).await.err().and(None),
+                _ => store.add_delivery(&delivery).await.err().and(None),
+            }
+        }
+    });
+    assert_eq!(removed.await.into_iter().flatten().collect::<Vec<_>>(), [true]);
+    assert_eq!(store.developers().await.unwrap(), []);
+    assert_eq!(store.waiting_deliveries().await.unwrap(), 0);
+    let everything =
+        Expired { tokens_before_ms: i64::MAX, sessions_before_ms: i64::MAX, ended_before_ms: i64::MAX, limit: 100 };
+    assert_eq!(store.forget_expired(&everything).await.unwrap(), 0, "a session was left");
+}
+
+/// Replaces the secret of whoever holds it by then.
+struct RotateSecret(DevId, Sealed);
+
+#[async_trait]
+impl Unit for RotateSecret {
+    type Done = ();
+    type Refusal = StoreError;
+
+    async fn run(&self, tx: &mut dyn Tx) -> Result<(), StoreError> {
+        let mut developer = tx.hold_developer(&self.0).await?.unwrap();
+        let secret = std::mem::replace(&mut developer.signing_secret, self.1.clone());
+        developer.retiring_secret = Some(RetiringSecret { secret, until: Rows::at(9), sign_with: SignWith::Both });
+        tx.update_developer(&developer).await?;
+        Ok(())
+    }
+}
+
+/// The one that comes second retires the secret of the first, and not the one that was there before.
+pub async fn of_two_who_rotate_a_secret_neither_is_forgotten(store: Store) {
+    let (rows, before) = (Rows::default(), developer(&store, "acme").await);
+    let secrets = [rows.sealed(), rows.sealed()].map(|secret| Sealed([secret.0, vec![2]].concat()));
+    at_once(2, |n| {
+        let (store, unit) = (store.clone(), RotateSecret(before.dev_id.clone(), secrets[n].clone()));
+        async move { store.run(unit).await.unwrap() }
+    })
+    .await;
+    let after = store.developer(&before.dev_id).await.unwrap().unwrap();
+    let retiring = after.retiring_secret.unwrap();
+    assert_eq!((retiring.until, retiring.sign_with), (Rows::at(9), SignWith::Both));
+    let [first, second] = secrets;
+    let found = (retiring.secret, after.signing_secret);
+    assert!(found == (first.clone(), second.clone()) || found == (second, first), "{found:?}");
 }

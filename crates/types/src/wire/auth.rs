@@ -97,6 +97,9 @@ const fn session_ttl() -> u32 {
 pub struct WidgetError {
     /// What went wrong, for people.
     pub message: String,
+    /// A name for programs, such as `environment_disabled`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
     /// Always `error`.
     pub status: Status,
     /// Which of `connected_uids` are unknown.

@@ -1,6 +1,6 @@
 //! What callers send in more than one spelling.
 
-use std::fmt;
+use std::{fmt, marker::PhantomData, str::FromStr};
 
 use serde::{Deserializer, de};
 
@@ -9,10 +9,18 @@ pub(super) fn bool<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
     deserializer.deserialize_any(BoolVisitor)
 }
 
-/// Reads a number or its decimal text; `null` is absent.
-pub(super) fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
-    deserializer.deserialize_any(NumberVisitor)
+/// Reads the same; absent is false.
+pub(super) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    bool(deserializer).map(Option::unwrap_or_default)
 }
+
+/// Reads a number or its decimal text; `null` is absent.
+pub(super) fn number<'de, D: Deserializer<'de>, N: Number>(deserializer: D) -> Result<Option<N>, D::Error> {
+    deserializer.deserialize_any(NumberVisitor(PhantomData))
+}
+
+pub(super) trait Number: FromStr + TryFrom<u64> {}
+impl<N: FromStr + TryFrom<u64>> Number for N {}
 
 struct BoolVisitor;
 
@@ -41,17 +49,17 @@ impl de::Visitor<'_> for BoolVisitor {
     }
 }
 
-struct NumberVisitor;
+struct NumberVisitor<N>(PhantomData<N>);
 
-impl de::Visitor<'_> for NumberVisitor {
-    type Value = Option<u32>;
+impl<N: Number> de::Visitor<'_> for NumberVisitor<N> {
+    type Value = Option<N>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a whole number, zero or more")
     }
 
     fn visit_u64<E: de::Error>(self, value: u64) -> Result<Self::Value, E> {
-        u32::try_from(value).map(Some).map_err(|_| E::invalid_value(de::Unexpected::Unsigned(value), &self))
+        N::try_from(value).map(Some).map_err(|_| E::invalid_value(de::Unexpected::Unsigned(value), &self))
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {

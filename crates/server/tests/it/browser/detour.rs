@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 use serde_json::json;
 use terra_auth_sandbox::{Endpoint, Face};
+use terra_auth_types::wire::admin::ChangeEnvironment;
 
 use super::{
     APPROVE, CHOOSE, CONSENT, DENY, LANDED, LOGIN, done, session,
@@ -128,7 +129,7 @@ async fn a_link_that_is_none_has_a_page() {
 #[tokio::test]
 async fn at_the_cap_nobody_is_sent_to_a_provider() {
     let app = TestApp::serve().await;
-    app.change(|developer| developer.user_limit = Some(0)).await;
+    app.change(ChangeEnvironment { user_limit: Some(Some(0)), ..ChangeEnvironment::default() }).await;
     let visitor = Visitor::of(&app).await;
     let session = session(&app, &visitor, json!({})).await;
     let seen = visitor.walk(&session, [Click("Fitbit"), Click("Return to Acme")]).await;

@@ -1,0 +1,27 @@
+//! `terra-auth admin`: who may administer a server.
+
+use clap::Subcommand;
+
+use crate::app::App;
+
+pub(crate) mod access;
+mod tokens;
+
+/// See and change who may administer a server
+#[derive(Subcommand)]
+#[command(after_help = examples![
+    "terra-auth admin tokens list",
+    "terra-auth admin tokens create --name alice --role operator",
+])]
+pub(crate) enum Command {
+    #[command(subcommand)]
+    Tokens(tokens::Command),
+}
+
+impl Command {
+    pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
+        match self {
+            Self::Tokens(command) => command.run(app),
+        }
+    }
+}

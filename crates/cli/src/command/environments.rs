@@ -1,0 +1,125 @@
+//! `terra-auth environments`: what a server of one's own has.
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+use terra_auth::{
+    DevId,
+    wire::admin::{AdminEnvironment, ChangeEnvironment},
+};
+
+use crate::{
+    app::{self, App},
+    command::{admin::access::Access, users::minute},
+    ui::{shown, table, yes_or_no},
+};
+
+mod create;
+mod delete;
+
+/// See and change the environments of a server of your own
+#[derive(Subcommand)]
+#[command(after_help = examples![
+    "terra-auth environments list",
+    "terra-auth environments create --env staging --name Acme --server https://auth.acme.example",
+])]
+pub(crate) enum Command {
+    List(List),
+    Create(create::Args),
+    Rename(Rename),
+    Disable(Disable),
+    Enable(Enable),
+    Delete(delete::Args),
+}
+
+impl Command {
+    pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
+        match self {
+            Self::List(args) => args.run(app),
+            Self::Create(args) => args.run(app),
+            Self::Rename(Rename { name, which }) => {
+                which.change(app, &ChangeEnvironment { name: Some(name), ..ChangeEnvironment::default() })
+            }
+            Self::Disable(Disable { which }) => which.activate(app, false),
+            Self::Enable(Enable { which }) => which.activate(app, true),
+            Self::Delete(args) => args.run(app),
+        }
+    }
+}
+
+/// List the environments of the server
+#[derive(Args)]
+#[command(after_help = examples![
+    "terra-auth environments list",
+    "terra-auth environments list --output json | jq '.[] | select(.active | not)'",
+])]
+pub(crate) struct List {
+    #[command(flatten)]
+    access: Access,
+}
+
+impl List {
+    fn run(self, app: &App) -> anyhow::Result<()> {
+        let admin = self.access.open(app)?;
+        let environments = app::wait(admin.list_environments())?.context("could not list the environments")?;
+        app.ui.result(|| rows(&environments), &environments)
+    }
+}
+
+fn rows(environments: &[AdminEnvironment]) -> String {
+    let row = |environment: &AdminEnvironment| {
+        let AdminEnvironment { dev_id, environment, active, users, settings, created_at } = environment;
+        let users = settings.user_limit.map_or_else(|| users.to_string(), |limit| format!("{users} of {limit}"));
+        let (name, active) = (shown(&settings.name), yes_or_no(Some(*active)).to_owned());
+        [dev_id.to_string(), environment.to_string(), name, active, users, minute(*created_at)]
+    };
+    table(["dev-id", "environment", "name", "active", "users", "created"], environments.iter().map(row))
+}
+
+/// Which environment.
+#[derive(Args)]
+struct Which {
+    /// The environment, as `terra-auth environments list` shows it
+    dev_id: DevId,
+    #[command(flatten)]
+    access: Access,
+}
+
+impl Which {
+    fn activate(self, app: &App, active: bool) -> anyhow::Result<()> {
+        self.change(app, &ChangeEnvironment { active: Some(active), ..ChangeEnvironment::default() })
+    }
+
+    fn change(self, app: &App, change: &ChangeEnvironment) -> anyhow::Result<()> {
+        let admin = self.access.open(app)?;
+        let changed = app::wait(admin.change_environment(&self.dev_id, change))?;
+        let changed = changed.context("could not change the environment")?;
+        app.ui.result(|| rows(std::slice::from_ref(&changed)), &changed)
+    }
+}
+
+/// Change what the widget calls the app
+#[derive(Args)]
+#[command(after_help = examples!["terra-auth environments rename acme-testing-0000000000 --name \"Acme Health\""])]
+pub(crate) struct Rename {
+    /// The new name
+    #[arg(long)]
+    name: String,
+    #[command(flatten)]
+    which: Which,
+}
+
+/// Refuse every call with the keys of an environment; nothing is lost
+#[derive(Args)]
+#[command(after_help = examples!["terra-auth environments disable acme-testing-0000000000"])]
+pub(crate) struct Disable {
+    #[command(flatten)]
+    which: Which,
+}
+
+/// Take calls again with the keys of an environment
+#[derive(Args)]
+#[command(after_help = examples!["terra-auth environments enable acme-testing-0000000000"])]
+pub(crate) struct Enable {
+    #[command(flatten)]
+    which: Which,
+}

@@ -1,0 +1,58 @@
+use terra_auth::{
+    Credentials, DevId,
+    admin::{AdminClient, is_terras_own},
+};
+use url::Url;
+
+use crate::{
+    app::App,
+    command::admin::access::{Access, credentials},
+};
+
+/// The flags that say whose keys they are.
+#[derive(clap::Args)]
+pub(super) struct Whose {
+    /// The environment, if it is not the one that the credential file of --env is for
+    #[arg(long, value_name = "ID")]
+    dev_id: Option<DevId>,
+    #[command(flatten)]
+    access: Access,
+}
+
+/// An environment, the server that has it, and what the credential file holds of it.
+pub(super) struct Owner {
+    pub(super) dev_id: DevId,
+    /// `None` if the file is another environment's, or was not needed.
+    pub(super) credentials: Option<Credentials>,
+    /// Whether Terra itself runs the server that the keys are for.
+    pub(super) hosted: bool,
+    server: Url,
+    access: Access,
+}
+
+impl Whose {
+    /// Asks nobody yet.
+    pub(super) fn find(self, app: &App) -> anyhow::Result<Owner> {
+        let Self { dev_id, access } = self;
+        if let (Some(dev_id), Some(server)) = (&dev_id, &access.server) {
+            let (dev_id, server) = (dev_id.clone(), server.clone());
+            return Ok(Owner { hosted: is_terras_own(&server), dev_id, credentials: None, server, access });
+        }
+        let held = credentials(app)?;
+        let dev_id = dev_id.unwrap_or_else(|| held.dev_id.clone());
+        let server = access.server.clone().unwrap_or_else(|| held.api_url.clone());
+        let hosted = is_terras_own(&held.api_url);
+        Ok(Owner { credentials: Some(held).filter(|held| held.dev_id == dev_id), dev_id, hosted, server, access })
+    }
+}
+
+impl Owner {
+    pub(super) fn admin(&self, app: &App) -> anyhow::Result<AdminClient> {
+        self.access.open_at(app, &self.server)
+    }
+
+    /// Whether the credential file's key ends so.
+    pub(super) fn holds(&self, hint: &str) -> bool {
+        !hint.is_empty() && self.credentials.as_ref().is_some_and(|held| held.api_key.expose().ends_with(hint))
+    }
+}

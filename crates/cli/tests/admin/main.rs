@@ -1,0 +1,12 @@
+//! Administration by the command: the real binary, against the real server.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod access;
+mod audit;
+mod environments;
+mod hosted;
+mod keys;
+mod script;
+mod signing_secret;
+mod support;
+mod tokens;

@@ -1,0 +1,55 @@
+//! Administration over HTTP, below the prefix of the published admin API; the calls are ours.
+
+mod api_key;
+mod audit;
+mod environment;
+mod token;
+
+use axum::{
+    extract::Request,
+    http::{HeaderValue, StatusCode, header},
+    middleware::{self, Next},
+    response::Response,
+};
+use terra_auth_core::Auth;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::error::ApiError;
+
+pub(crate) fn routes() -> OpenApiRouter<Auth> {
+    OpenApiRouter::new()
+        .routes(routes!(environment::list_environments, environment::create_environment))
+        .routes(routes!(environment::environment, environment::change_environment, environment::delete_environment))
+        .routes(routes!(environment::environment_contents))
+        .routes(routes!(api_key::list_api_keys, api_key::create_api_key))
+        .routes(routes!(api_key::rotate_api_key))
+        .routes(routes!(api_key::revoke_api_key))
+        .routes(routes!(environment::rotate_signing_secret))
+        .routes(routes!(token::list_admin_tokens, token::create_admin_token))
+        .routes(routes!(token::revoke_admin_token))
+        .routes(routes!(audit::audit_page))
+        .routes(routes!(audit::verify_audit))
+        .layer(middleware::from_fn(finish))
+}
+
+/// What every answer has: no place in a cache and, if it failed, a code.
+async fn finish(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(error) = response.extensions_mut().remove::<ApiError>() {
+        let code = usual_code(error.status);
+        response.extensions_mut().insert(error.with_code(code));
+    }
+    response
+}
+
+/// For refusals that nobody has named more exactly. The published admin API has these names.
+fn usual_code(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::UNAUTHORIZED => "unauthorized",
+        StatusCode::NOT_FOUND => "not_found",
+        StatusCode::SERVICE_UNAVAILABLE => "service_unavailable",
+        status if status.is_client_error() => "validation_failed",
+        _ => "internal_error",
+    }
+}

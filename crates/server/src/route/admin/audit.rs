@@ -1,0 +1,45 @@
+//! The audit log: read and checked, never written from here.
+
+use axum::{Json, extract::State};
+use terra_auth_core::Auth;
+use terra_auth_types::wire::{
+    self,
+    admin::{AuditPage, AuditParams, AuditVerdict},
+};
+
+use crate::{caller::Administrator, error::ApiError, params::Query};
+
+const PER_PAGE: u32 = 500;
+
+/// Read the audit log, page by page.
+#[utoipa::path(
+    get, path = "/audit", tag = "Administration",
+    params(AuditParams),
+    responses(
+        (status = 200, description = "Lines, oldest first", body = wire::admin::AuditPage),
+        (status = 400, description = "A parameter is malformed", body = wire::Problem, content_type = "application/problem+json"),
+        (status = 401, description = "No admin token that counts", body = wire::Problem, content_type = "application/problem+json"),
+    ),
+    security(("admin" = [])),
+)]
+pub(crate) async fn audit_page(
+    State(auth): State<Auth>,
+    _: Administrator,
+    Query(params): Query<AuditParams>,
+) -> Result<Json<AuditPage>, ApiError> {
+    let (after, limit) = (params.after.unwrap_or_default(), params.limit.unwrap_or(PER_PAGE));
+    Ok(Json(auth.audit_page(after, limit).await?))
+}
+
+/// Look whether a line of the audit log was removed, changed or moved.
+#[utoipa::path(
+    get, path = "/audit/verify", tag = "Administration",
+    responses(
+        (status = 200, description = "What was found", body = wire::admin::AuditVerdict),
+        (status = 401, description = "No admin token that counts", body = wire::Problem, content_type = "application/problem+json"),
+    ),
+    security(("admin" = [])),
+)]
+pub(crate) async fn verify_audit(State(auth): State<Auth>, _: Administrator) -> Result<Json<AuditVerdict>, ApiError> {
+    Ok(Json(auth.verify_audit().await?))
+}

@@ -1,0 +1,109 @@
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use terra_auth_core::{
+    audit::{AuditHead, AuditRecord},
+    store::{Store, StoreError, Tx, Unit},
+};
+
+use super::at_once;
+use crate::{Rows, Verbs as _};
+
+const START: AuditHead = AuditHead { seq: 0, mark: [0; 32] };
+
+fn head_at(record: &AuditRecord) -> AuditHead {
+    AuditHead { seq: record.seq, mark: record.mark }
+}
+
+/// With everything a line may have, and with nothing but what it must have; and the head is the newest one.
+pub async fn a_line_of_the_audit_log_is_read_as_it_was_appended(store: Store) {
+    let rows = Rows::default();
+    assert_eq!(store.hold_audit_head().await.unwrap(), START);
+    assert_eq!(store.audit_records(&0, &10).await.unwrap(), []);
+    let full = AuditRecord {
+        origin: Some("2001:db8::1".to_owned()),
+        dev_id: Some(Rows::dev_id("gone")),
+        target: "größe".to_owned(),
+        allowed: false,
+        mark: [255; 32],
+        ..rows.audit_record(1)
+    };
+    let bare = rows.audit_record(2);
+    for record in [&full, &bare] {
+        store.append_audit_record(record).await.unwrap();
+        assert_eq!(store.hold_audit_head().await.unwrap(), head_at(record));
+    }
+    assert_eq!(store.audit_records(&0, &10).await.unwrap(), [full, bare]);
+}
+
+/// And whoever tries does not move the head.
+pub async fn a_line_of_the_audit_log_is_not_appended_twice(store: Store) {
+    let rows = Rows::default();
+    let (first, second) = (rows.audit_record(1), rows.audit_record(2));
+    store.append_audit_record(&first).await.unwrap();
+    store.append_audit_record(&second).await.unwrap();
+    assert!(store.append_audit_record(&rows.audit_record(1)).await.is_err());
+    assert_eq!(store.hold_audit_head().await.unwrap(), head_at(&second));
+    assert_eq!(store.audit_records(&0, &10).await.unwrap(), [first, second]);
+}
+
+/// Oldest first, and none twice.
+pub async fn the_audit_log_comes_page_by_page(store: Store) {
+    let rows = Rows::default();
+    let all: Vec<_> = (1..=5).map(|seq| rows.audit_record(seq)).collect();
+    for record in &all {
+        store.append_audit_record(record).await.unwrap();
+    }
+    for (after, limit, expected) in
+        [(0, 2, &all[..2]), (2, 2, &all[2..4]), (4, 2, &all[4..]), (5, 2, &[]), (u64::MAX, u32::MAX, &[]), (0, 0, &[])]
+    {
+        assert_eq!(store.audit_records(&after, &limit).await.unwrap(), expected, "{after} {limit}");
+    }
+}
+
+/// Appends a line that follows the newest one, and may refuse afterwards.
+struct Append {
+    record: AuditRecord,
+    refuses: bool,
+}
+
+/// A mark that depends on the line and on all before it.
+fn mark(before: &AuditHead, record: &AuditRecord) -> [u8; 32] {
+    let mut mark = before.mark;
+    mark.rotate_left(1);
+    mark.iter_mut().zip(record.target.bytes()).for_each(|(byte, letter)| *byte ^= letter);
+    mark
+}
+
+#[async_trait]
+impl Unit for Append {
+    type Done = ();
+    type Refusal = StoreError;
+
+    async fn run(&self, tx: &mut dyn Tx) -> Result<(), StoreError> {
+        let head = tx.hold_audit_head().await?;
+        let mark = mark(&head, &self.record);
+        tx.append_audit_record(&AuditRecord { seq: head.seq + 1, mark, ..self.record.clone() }).await?;
+        if self.refuses { Err(StoreError::Busy) } else { Ok(()) }
+    }
+}
+
+/// Each line follows the one before it, without a gap and without a fork; what was rolled back left nothing.
+pub async fn a_hundred_who_append_at_once_leave_one_chain(store: Store) {
+    let rows = Rows::default();
+    let appended = at_once(120, |n| {
+        let record = AuditRecord { target: format!("line {n}"), ..rows.audit_record(0) };
+        let (store, unit) = (store.clone(), Append { record, refuses: n % 6 == 1 });
+        async move { store.run(unit).await.is_ok() }
+    });
+    assert_eq!(appended.await.into_iter().filter(|appended| *appended).count(), 100);
+    let records = store.audit_records(&0, &200).await.unwrap();
+    let mut head = START;
+    for record in &records {
+        assert_eq!((record.seq, record.mark), (head.seq + 1, mark(&head, record)));
+        head = head_at(record);
+    }
+    assert_eq!(store.hold_audit_head().await.unwrap(), head);
+    let targets: BTreeSet<_> = records.iter().map(|record| &record.target).collect();
+    assert_eq!((targets.len(), head.seq), (100, 100));
+}
