@@ -12,8 +12,13 @@
 //!
 //! A setting that is absent is left as it is, so a file may hold only what is to be promoted.
 
+use std::fmt;
+
 use serde::Serialize;
-use terra_auth::Provider;
+use terra_auth::{
+    Provider,
+    wire::admin::{ChangeEnvironment, EnvironmentSettings},
+};
 use toml::{Table, Value};
 use url::Url;
 
@@ -67,11 +72,61 @@ impl EnvSettings {
         Ok(Self(table))
     }
 
+    /// The settings that an environment has, all of them.
+    pub(crate) fn of(settings: &EnvironmentSettings) -> Self {
+        let or_none = |text: Option<String>| Value::from(text.unwrap_or_default());
+        let address = |url: &Option<Url>| or_none(url.as_ref().map(Url::to_string));
+        let names = |names: &Vec<Provider>| names.iter().map(|name| Value::from(name.as_str())).collect();
+        let values = [
+            Value::from(settings.name.as_str()),
+            address(&settings.logo_url),
+            or_none(settings.accent.clone()),
+            settings.user_limit.map_or(Value::from("none"), |limit| Value::from(i64::from(limit))),
+            settings.providers.as_ref().map_or(Value::from("all"), |list| Value::Array(names(list))),
+            Value::Array(settings.redirect_allow_list.iter().map(|url| Value::from(url.as_str())).collect()),
+            address(&settings.destination),
+        ];
+        Self(FIELDS.iter().map(|field| field.0.to_owned()).zip(values).collect())
+    }
+
+    /// What the server is told; a setting that is absent stays.
+    pub(crate) fn to_change(&self) -> ChangeEnvironment {
+        let text = |name| self.0.get(name).and_then(Value::as_str);
+        let or_null = |name| text(name).map(|value| Some(value).filter(|value| !value.is_empty()));
+        let address = |name| or_null(name).map(|value| value.and_then(|value| value.parse().ok()));
+        let list = |name: &str| {
+            let items = self.0.get(name).and_then(Value::as_array)?;
+            Some(items.iter().filter_map(Value::as_str))
+        };
+        let limit =
+            self.0.get("user_limit").map(|value| value.as_integer().and_then(|limit| u32::try_from(limit).ok()));
+        let providers = list("providers").map(|names| Some(names.filter_map(|name| name.parse().ok()).collect()));
+        ChangeEnvironment {
+            name: text("name").map(str::to_owned),
+            logo_url: address("logo_url"),
+            accent: or_null("accent").map(|value| value.map(str::to_owned)),
+            user_limit: limit,
+            providers: providers.or_else(|| text("providers").map(|_| None)),
+            redirect_allow_list: list("redirect_allow_list")
+                .map(|urls| urls.filter_map(|url| url.parse().ok()).collect()),
+            destination: address("destination"),
+            active: None,
+        }
+    }
+
     /// The settings that both name and that differ. The order of a list means nothing.
     pub(crate) fn differences(&self, other: &Self) -> Vec<Difference> {
         let both = FIELDS.iter().filter_map(|(name, ..)| Some((*name, self.0.get(*name)?, other.0.get(*name)?)));
         let differ = both.filter(|(_, left, right)| sorted(left) != sorted(right));
         differ.map(|(setting, left, right)| Difference::new(setting, left, right)).collect()
+    }
+}
+
+impl fmt::Display for EnvSettings {
+    /// A settings file, in the order of its fields.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines = FIELDS.iter().filter_map(|field| Some(format!("{} = {}", field.0, self.0.get(field.0)?)));
+        f.write_str(&lines.collect::<Vec<_>>().join("\n"))
     }
 }
 

@@ -40,7 +40,7 @@ impl Ui {
     }
 
     /// One of several results of a command that goes on: JSON stays on one line.
-    pub(crate) fn line(&self, plain: impl FnOnce() -> String, json: &impl Serialize) -> anyhow::Result<()> {
+    pub(crate) fn line(self, plain: impl FnOnce() -> String, json: &impl Serialize) -> anyhow::Result<()> {
         let text = match self.output {
             Output::Plain => plain(),
             Output::Json => serde_json::to_string(json)?,

@@ -4,10 +4,13 @@ use clap::Subcommand;
 
 use crate::app::App;
 
+mod apply;
 mod diff;
 mod exec;
+mod export;
 mod list;
 mod secret;
+mod settings;
 mod show;
 
 /// See the environments and use their keys
@@ -16,12 +19,15 @@ mod show;
     "terra-auth env list",
     "terra-auth env show --env staging",
     "terra-auth env exec --env staging -- npm start",
+    "terra-auth env diff testing production",
 ])]
 pub(crate) enum Command {
     List(list::Args),
     Show(show::Args),
     Exec(exec::Args),
     Diff(diff::Args),
+    Export(export::Args),
+    Apply(apply::Args),
 }
 
 impl Command {
@@ -31,6 +37,8 @@ impl Command {
             Self::Show(args) => args.run(app),
             Self::Exec(args) => args.run(app),
             Self::Diff(args) => args.run(app),
+            Self::Export(args) => args.run(app),
+            Self::Apply(args) => args.run(app),
         }
     }
 }

@@ -1,62 +1,48 @@
-use std::{
-    fs::File,
-    io::Read as _,
-    path::{Path, PathBuf},
-};
-
-use anyhow::Context as _;
-use clap::ValueHint;
-
 use crate::{
     app::App,
-    env_settings::EnvSettings,
-    failure::{Advice, Kind},
+    command::{admin::access::Access, env::settings::Side},
+    env_settings::Difference,
     ui::{shown, table},
 };
 
-/// Compare two environments' settings files: providers, redirect allow-list, destination, branding, user limit
+/// Compare the settings of two environments: providers, redirect allow-list, destination, branding, user limit
 ///
-/// A settings file is TOML with any of: `name`, `logo_url` ("" is none), `accent` ("#rrggbb" or ""), `user_limit` (a number
-/// or "none"), `providers` (a list or "all"), `redirect_allow_list`, `destination` (or ""). It holds no secrets. What only
-/// one of the files names is not compared.
+/// Each side is `testing`, `staging` or `production`, asked of the server that its credential file names, or a settings
+/// file. A settings file is TOML with any of: `name`, `logo_url` ("" is none), `accent` ("#rrggbb" or ""), `user_limit` (a
+/// number or "none"), `providers` (a list or "all"), `redirect_allow_list`, `destination` (or ""). It holds no secrets.
+/// What only one side names is not compared.
 #[derive(clap::Args)]
 #[command(after_help = examples![
-    "terra-auth env diff testing.toml production.toml",
-    "terra-auth env diff testing.toml production.toml --output json",
+    "terra-auth env diff testing production",
+    "terra-auth env diff testing production --output json",
+    "terra-auth env diff staging.toml production",
 ])]
 pub(crate) struct Args {
-    /// A settings file
-    #[arg(value_hint = ValueHint::FilePath)]
-    left: PathBuf,
+    /// An environment or a settings file
+    left: String,
     /// Another
-    #[arg(value_hint = ValueHint::FilePath)]
-    right: PathBuf,
+    right: String,
+    #[command(flatten)]
+    access: Access,
 }
 
 impl Args {
     pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
-        let [left, right] = [&self.left, &self.right].map(|file| read(file));
-        let differences = left?.differences(&right?);
+        let side = |text: &str| text.parse::<Side>()?.settings(app, &self.access);
+        let differences = side(&self.left)?.differences(&side(&self.right)?);
         if differences.is_empty() {
             app.ui.note("no difference")?;
         }
-        let rows = differences.iter().map(|difference| {
-            let [left, right] = difference.shown();
-            [difference.setting.to_owned(), shown(&left), shown(&right)]
-        });
-        let header = ["setting", &*self.left.to_string_lossy(), &*self.right.to_string_lossy()];
-        app.ui.result(|| if differences.is_empty() { String::new() } else { table(header, rows) }, &differences)
+        let header = ["setting", &*self.left, &*self.right];
+        app.ui.result(|| if differences.is_empty() { String::new() } else { rows(header, &differences) }, &differences)
     }
 }
 
-/// No settings file is longer.
-const LONGEST: u64 = 1 << 20;
-
-fn read(file: &Path) -> anyhow::Result<EnvSettings> {
-    let name = file.display();
-    let mut text = String::new();
-    let read = File::open(file).and_then(|file| file.take(LONGEST).read_to_string(&mut text));
-    read.with_context(|| format!("could not read {name}"))?;
-    let unusable = |error| Advice::new(Kind::Misused, format!("{name}: {error}"), "mend it; see --help");
-    Ok(EnvSettings::parse(&text).map_err(unusable)?)
+/// The differences for people.
+pub(super) fn rows(header: [&str; 3], differences: &[Difference]) -> String {
+    let row = |difference: &Difference| {
+        let [left, right] = difference.shown();
+        [difference.setting.to_owned(), shown(&left), shown(&right)]
+    };
+    table(header, differences.iter().map(row))
 }

@@ -1,0 +1,47 @@
+use serde_json::json;
+
+use crate::support::{dev, said};
+
+#[test]
+fn settings_are_compared_exported_and_applied_to_another_environment() {
+    let (folder, server) = dev();
+    let file = said(&folder, &format!("environments create --env staging --name Acme --server {}", server.origin()));
+    folder.write(".env.terra.staging", &format!("{file}TERRA_API_URL={}/v2\n", server.origin()));
+    folder.write(
+        "wanted.toml",
+        "name = \"Acme\"\naccent = \"#0b6e4f\"\nproviders = [\"FITBIT\", \"OURA\"]\nuser_limit = \"none\"\n",
+    );
+
+    let dry = folder.json("env apply wanted.toml --dry-run");
+    assert_eq!((&dry["applied"], dry["changes"].as_array().unwrap().len()), (&json!(false), 4), "{dry}");
+    assert_eq!(folder.run("env apply wanted.toml").code, 7, "nobody was asked");
+    assert_eq!(folder.json("env diff testing staging").as_array().unwrap().len(), 1, "only the name differs");
+
+    let applied = folder.json("env apply wanted.toml --yes");
+    assert_eq!(applied["applied"], true);
+    let rows = said(&folder, "env diff testing staging");
+    assert!(rows.contains("providers") && rows.contains("FITBIT, OURA") && rows.contains("all"), "{rows}");
+    assert!(rows.contains("#0b6e4f") && rows.contains("user_limit") && !rows.contains("name  "), "{rows}");
+
+    folder.write("exported.toml", &said(&folder, "env export"));
+    said(&folder, "env apply exported.toml --env staging --yes");
+    assert_eq!(folder.json("env diff testing staging"), json!([]));
+    assert_eq!(folder.json("env apply exported.toml --env staging --yes")["applied"], false, "it is there already");
+    let exported = said(&folder, "env export --env staging");
+    assert!(
+        exported.contains("providers = [\"FITBIT\", \"OURA\"]") && !exported.contains(&folder.key("TERRA_API_KEY"))
+    );
+}
+
+#[test]
+fn a_file_that_does_not_fit_changes_nothing() {
+    let (folder, _server) = dev();
+    let before = said(&folder, "env export");
+    folder.write("bad.toml", "name = \"Other\"\napi_key = \"test-key-not-a-secret\"\n");
+    let unknown = folder.run("env apply bad.toml --yes");
+    assert!(unknown.code == 2 && unknown.stderr.contains("api_key, which does not exist"), "{unknown}");
+    folder.write("bad.toml", "providers = [\"NO_SUCH\"]\n");
+    let refused = folder.run("env apply bad.toml --yes");
+    assert!(refused.code == 1 && refused.stderr.contains("invalid providers"), "{refused}");
+    assert_eq!(said(&folder, "env export"), before);
+}
