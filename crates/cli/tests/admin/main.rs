@@ -6,6 +6,7 @@ mod audit;
 mod environments;
 mod hosted;
 mod keys;
+mod nodes;
 mod script;
 mod signing_secret;
 mod support;
