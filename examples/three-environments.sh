@@ -48,7 +48,7 @@ start() {
     >"$environment/out" 2>"$environment/log" </dev/null &
   servers+=($!)
   for _ in {1..300}; do
-    if grep --quiet 'is ready at' "$environment/out"; then
+    if grep --quiet --no-messages 'is ready at' "$environment/out"; then
       grep --only-matching --max-count 1 'ta_admin_[0-9a-f]*' "$environment/log" >"$environment/admin-token"
       return
     fi
@@ -107,16 +107,15 @@ calls=("POST $base/auth/tokens" "GET $base/subscriptions" "POST ${base%/v2}/api/
 if admin staging keys revoke "$key_id" --yes 2>refusal; then fail "a key in use was ended by mistake"; fi
 grep 'recently\|was used' refusal || fail "the refusal does not say why"
 admin staging keys revoke "$key_id" --now --yes 2>/dev/null
-since=${EPOCHREALTIME/[.,]/}
+now_us() { echo "${EPOCHREALTIME/[.,]/}"; }
+since=$(now_us)
 for call in "${calls[@]}"; do
   read -r method url <<<"$call"
-  until [[ $(status "$method" "$url" "$dev_id" "$leaked") =~ ^40[13]$ ]]; do
-    ((${EPOCHREALTIME/[.,]/} - since < 1000000)) || fail "$url still takes the leaked key"
+  while begun=$(now_us) && [[ ! $(status "$method" "$url" "$dev_id" "$leaked") =~ ^40[13]$ ]]; do
+    ((begun - since < 1000000)) || fail "$url still takes the leaked key"
   done
 done
-took_ms=$(((${EPOCHREALTIME/[.,]/} - since) / 1000))
-((took_ms < 1000)) || fail "it took $took_ms ms until every call refused the leaked key"
-echo "refused by ${#calls[@]} calls within $took_ms ms; $(terra staging verify-connection)"
+echo "refused by ${#calls[@]} calls $((($(now_us) - since) / 1000)) ms later; $(terra staging verify-connection)"
 
 step "the audit log of every server is whole, and names who did what"
 for environment in testing staging production; do

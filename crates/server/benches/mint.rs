@@ -24,7 +24,7 @@ use tokio::{
 
 const BAR: f64 = 0.80;
 const CONNECTIONS: usize = 64;
-const ROUND: Duration = Duration::from_secs(1);
+const ROUND: Duration = Duration::from_millis(250);
 
 fn main() {
     let servers = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();

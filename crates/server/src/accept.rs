@@ -59,7 +59,7 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, shutdo
             () = &mut shutdown => break,
         };
         let Some((stream, address, place)) = accepted else { continue };
-        let peer = Peer(address.ip());
+        let peer = Peer(address.ip().to_canonical());
         let service = router.clone().map_request(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(peer);
             request

@@ -27,7 +27,7 @@ use tokio::{
 
 const BAR: f64 = 0.70;
 const CALLERS: usize = 64;
-const ROUND: Duration = Duration::from_secs(1);
+const ROUND: Duration = Duration::from_millis(250);
 
 fn main() {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap(); // a temporary folder may be in memory

@@ -15,7 +15,7 @@ use terra_auth_types::{Provider, wire};
 use tokio::sync::Notify;
 use url::Url;
 
-const ROUNDS: usize = 11;
+const ROUNDS: usize = 41;
 
 /// Measures a baseline and ours in turns, each in operations per second, and prints how the medians compare.
 ///

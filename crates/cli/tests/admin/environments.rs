@@ -34,9 +34,9 @@ fn an_environment_is_made_changed_and_deleted() {
 #[test]
 fn the_credentials_of_a_new_environment_are_a_credential_file() {
     let (folder, server) = dev();
-    let answer = folder.run("environments create --name Acme");
+    let answer = folder.run(&format!("environments create --name Acme --server {}", server.origin()));
     assert_eq!(answer.code, 0, "{answer}");
-    folder.write(".env.terra.testing", &format!("{}TERRA_API_URL={}/v2\n", answer.stdout, server.origin()));
+    folder.write(".env.terra.testing", &answer.stdout);
     said(&folder, "generate-mobile-token");
 }
 

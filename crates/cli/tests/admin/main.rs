@@ -6,6 +6,7 @@ mod audit;
 mod environments;
 mod hosted;
 mod keys;
+mod nodes;
 mod promote;
 mod script;
 mod signing_secret;

@@ -5,6 +5,7 @@ mod client;
 mod commands;
 mod crash;
 mod dev;
+mod first_admin;
 mod official;
 mod payloads;
 mod retries;

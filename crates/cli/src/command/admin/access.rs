@@ -24,29 +24,34 @@ const TOKEN_FILE: &str = "TERRA_AUTH_ADMIN_TOKEN_FILE";
 /// Where `dev` keeps the token of the server on this machine.
 const KEPT: &str = ".terra-auth/admin-token";
 
+const HEADING: &str = "Flags of administration";
+
 /// The flags of every command that administers.
 #[derive(clap::Args)]
-#[command(next_help_heading = "Flags of administration")]
 pub(crate) struct Access {
     /// The server, if it is not the one that the credential file of --env names
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", help_heading = HEADING)]
     pub(crate) server: Option<Url>,
     /// Read the admin token from the first line of a file
     ///
     /// Without it the token is `TERRA_AUTH_ADMIN_TOKEN`, or in the file that `TERRA_AUTH_ADMIN_TOKEN_FILE` names, or, for a
     /// server on this machine, in `.terra-auth/admin-token`, where `terra-auth dev` keeps it.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = HEADING)]
     admin_token_file: Option<PathBuf>,
 }
 
 impl Access {
     /// For commands that need nothing of an environment but, perhaps, its server's address.
     pub(crate) fn open(&self, app: &App) -> anyhow::Result<AdminClient> {
-        let server = match &self.server {
-            Some(server) => server.clone(),
-            None => credentials(app)?.api_url,
-        };
-        self.open_at(app, &server)
+        self.open_at(app, &self.server(app)?)
+    }
+
+    /// Any address of the server.
+    pub(crate) fn server(&self, app: &App) -> anyhow::Result<Url> {
+        match &self.server {
+            Some(server) => Ok(server.clone()),
+            None => Ok(credentials(app)?.api_url),
+        }
     }
 
     pub(crate) fn open_at(&self, app: &App, server: &Url) -> anyhow::Result<AdminClient> {

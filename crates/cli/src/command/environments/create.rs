@@ -1,5 +1,8 @@
 use anyhow::Context as _;
-use terra_auth::wire::admin::CreateEnvironment;
+use terra_auth::{
+    credentials::{API_KEY, API_URL, DEV_ID, SIGNING_SECRET},
+    wire::admin::CreateEnvironment,
+};
 
 use crate::{
     app::{self, App},
@@ -8,8 +11,7 @@ use crate::{
 
 /// Make an environment of the kind that --env names; its credentials are printed once
 ///
-/// What is printed has the form of a credential file, but for the server's address, which `terra-auth setup-environment`
-/// writes together with them.
+/// What is printed is a credential file, whole.
 #[derive(clap::Args)]
 #[command(after_help = examples![
     "terra-auth environments create --env staging --name Acme --server https://auth.acme.example",
@@ -25,12 +27,15 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
-        let new = CreateEnvironment { environment: app.environment, name: self.name };
-        let issued = app::wait(self.access.open(app)?.create_environment(&new))?;
+        let Self { name, access } = self;
+        let server = access.server(app)?;
+        let new = CreateEnvironment { environment: app.environment, name };
+        let issued = app::wait(access.open_at(app, &server)?.create_environment(&new))?;
         let issued = issued.context("could not make an environment")?;
+        let api_url = server.join("/v2")?;
         let lines = || {
             let (dev_id, api_key, secret) = (&issued.dev_id, issued.api_key.expose(), issued.signing_secret.expose());
-            format!("TERRA_DEV_ID={dev_id}\nTERRA_API_KEY={api_key}\nTERRA_SIGNING_SECRET={secret}")
+            format!("{DEV_ID}={dev_id}\n{API_KEY}={api_key}\n{SIGNING_SECRET}={secret}\n{API_URL}={api_url}")
         };
         app.ui.result(lines, &issued)?;
         Ok(app.ui.note("shown only now: keep them safe")?)

@@ -11,15 +11,16 @@ use crate::{
     failure::{Advice, Kind},
 };
 
+const HEADING: &str = "Flags for Terra's own API";
+
 /// What only concerns Terra's own API.
 #[derive(clap::Args)]
-#[command(next_help_heading = "Flags for Terra's own API")]
 pub(super) struct Flags {
     /// Replace the key although the old one stops working at once
-    #[arg(long, conflicts_with_all = ["overlap", "now", "key_id"])]
+    #[arg(long, conflicts_with_all = ["overlap", "now", "key_id"], help_heading = HEADING)]
     rotate_now: bool,
     /// Do it without asking; needed where there is no terminal
-    #[arg(long, requires = "rotate_now")]
+    #[arg(long, requires = "rotate_now", help_heading = HEADING)]
     yes: bool,
 }
 
