@@ -22,7 +22,7 @@ use tokio::{
     task::JoinSet,
 };
 
-const BAR: f64 = 0.80;
+const BAR: Option<f64> = Some(0.80);
 const CONNECTIONS: usize = 64;
 const ROUND: Duration = Duration::from_millis(250);
 
