@@ -6,7 +6,7 @@ use crate::support::{dev, said};
 fn settings_are_compared_exported_and_applied_to_another_environment() {
     let (folder, server) = dev();
     let file = said(&folder, &format!("environments create --env staging --name Acme --server {}", server.origin()));
-    folder.write(".env.terra.staging", &format!("{file}TERRA_API_URL={}/v2\n", server.origin()));
+    folder.write(".env.terra.staging", &file);
     folder.write(
         "wanted.toml",
         "name = \"Acme\"\naccent = \"#0b6e4f\"\nproviders = [\"FITBIT\", \"OURA\"]\nuser_limit = \"none\"\n",
