@@ -1,7 +1,7 @@
 //! The key that signs an environment's events, and how one replaces another without a lost event.
 
 use async_trait::async_trait;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use terra_auth_types::{
     DevId, SigningSecret,
     wire::admin::{Role, RotateSigningSecret, RotatedSigningSecret, SignWith},
@@ -72,7 +72,8 @@ impl Auth {
         let (signing_secret, sealed) = self.draw_signing_secret(dev_id);
         let overlap = how.overlap_s.map_or(OVERLAP, |seconds| SignedDuration::from_secs(seconds.into()));
         let until = (!how.now).then(|| self.now() + overlap);
-        let unit = RotateSecret { dev_id: dev_id.clone(), sealed, retire: until.map(|until| (until, how.sign_with)) };
+        let retire = until.map(|until| (until, how.sign_with));
+        let unit = RotateSecret { dev_id: dev_id.clone(), sealed, retire, now: self.now() };
         self.administer(admin, &act, unit).await?;
         Ok(RotatedSigningSecret { dev_id: dev_id.clone(), signing_secret, old_until: until })
     }
@@ -96,7 +97,8 @@ fn place(dev_id: &DevId) -> Place<'_> {
 struct RotateSecret {
     dev_id: DevId,
     sealed: Sealed,
-    retire: Option<(jiff::Timestamp, SignWith)>,
+    retire: Option<(Timestamp, SignWith)>,
+    now: Timestamp,
 }
 
 #[async_trait]
@@ -107,6 +109,12 @@ impl Unit for RotateSecret {
     async fn run(&self, tx: &mut dyn Tx) -> Result<(), AdminError> {
         let found = tx.hold_developer(&self.dev_id).await?;
         let mut developer = found.ok_or(AdminError::UnknownEnvironment)?;
+        let replacing = developer.retiring_secret.as_ref().is_some_and(|retiring| self.now < retiring.until);
+        if replacing && self.retire.is_some() {
+            return Err(AdminError::Refused(
+                "one secret is replacing another already; wait until the old one is forgotten, or replace both at once with now",
+            ));
+        }
         let old = std::mem::replace(&mut developer.signing_secret, self.sealed.clone());
         developer.retiring_secret =
             self.retire.map(|(until, sign_with)| RetiringSecret { secret: old, until, sign_with });

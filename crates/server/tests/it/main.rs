@@ -11,6 +11,7 @@ mod environment;
 mod every_route;
 mod mobile_token;
 mod scope;
+mod signing_secret;
 mod slow_client;
 mod support;
 mod two_nodes;
