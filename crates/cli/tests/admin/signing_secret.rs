@@ -27,7 +27,19 @@ fn a_secret_that_signs_is_written_into_the_file() {
         assert_ne!(new, old);
         assert_eq!(folder.read(FILE), before.replace(&old, &new));
         assert!(said.contains(told) && !said.contains(&new), "{said}");
+
+        let (folder, _server) = dev();
         let json = folder.json(&format!("keys rotate-signing-secret {flags}"));
         assert_eq!((&json["written_to"], json["old_until"].is_null()), (&json!(FILE), flags == "--now"));
     }
+}
+
+#[test]
+fn a_replacement_that_is_under_way_is_not_replaced() {
+    let (folder, _server) = dev();
+    said(&folder, "keys rotate-signing-secret --sign-with new");
+    let before = folder.read(FILE);
+    let second = folder.run("keys rotate-signing-secret --sign-with new");
+    assert!(second.code == 1 && second.stderr.contains("replacing another"), "{second}");
+    assert_eq!(folder.read(FILE), before);
 }
