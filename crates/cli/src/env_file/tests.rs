@@ -95,10 +95,10 @@ proptest! {
         let Ok(mut file) = EnvFile::parse(&before) else { return Ok(()) };
         prop_assert_eq!(file.to_string(), before.clone());
         let entries = read(&before);
-        file.set("Z", &value);
+        file.set("Z_1", &value); // no line that is drawn has it
         let after = file.to_string();
         prop_assert!(after.starts_with(&before));
-        prop_assert_eq!(read(&after), [entries, vec![("Z".to_owned(), value)]].concat());
+        prop_assert_eq!(read(&after), [entries, vec![("Z_1".to_owned(), value)]].concat());
     }
 
     #[test]
@@ -108,10 +108,10 @@ proptest! {
         value in "[ -~]{0,8}",
     ) {
         let with = |entry: &str| [before.concat().as_str(), entry, after.concat().as_str()].concat();
-        let Ok(mut file) = EnvFile::parse(&with("Z=old # note\n")) else { return Ok(()) };
-        prop_assume!(file.get("Z") == Some("old"));
-        file.set("Z", &value);
-        prop_assert_eq!(file.to_string(), with(&format!("Z={} # note\n", super::quoted(&value))));
+        let Ok(mut file) = EnvFile::parse(&with("Z_1=old # note\n")) else { return Ok(()) };
+        prop_assume!(file.get("Z_1") == Some("old"));
+        file.set("Z_1", &value);
+        prop_assert_eq!(file.to_string(), with(&format!("Z_1={} # note\n", super::quoted(&value))));
     }
 
     #[test]
