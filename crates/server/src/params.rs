@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use axum::body::HttpBody as _;
 use axum::{
     body::Body,
     extract::{FromRequest, FromRequestParts, Request},
@@ -106,6 +107,22 @@ fn require_json(headers: &HeaderMap) -> Result<(), ApiError> {
 fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     serde_json::from_slice(bytes)
         .map_err(|error| ApiError::bad_request(format!("the JSON body cannot be read: {error}")))
+}
+
+/// A body of this size is read before anything is decided about its request.
+const SMALL_BODY_BYTES: u64 = 16 << 10;
+
+/// Reads a small body at once, so that a refusal finds nothing left to read: hyper closes a connection with an unread
+/// body, and the client would lose its next request on it. Answers whether a body is still to be read.
+pub(crate) async fn settle_body(request: Request) -> Result<(Request, bool), ApiError> {
+    let size = request.body().size_hint();
+    if request.body().is_end_stream() || size.exact().is_none_or(|bytes| bytes > SMALL_BODY_BYTES) {
+        let unread = !request.body().is_end_stream();
+        return Ok((request, unread));
+    }
+    let (parts, body) = request.into_parts();
+    let bytes = read_body(body).await?;
+    Ok((Request::from_parts(parts, Body::from(bytes)), false))
 }
 
 async fn read_body(body: Body) -> Result<Bytes, ApiError> {

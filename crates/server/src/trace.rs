@@ -4,11 +4,11 @@ use axum::{
     extract::{Request, State},
     http::{HeaderName, HeaderValue, StatusCode, header},
     middleware::Next,
-    response::Response,
+    response::{IntoResponse as _, Response},
 };
 use terra_auth_core::Auth;
 
-use crate::error::ApiError;
+use crate::{error::ApiError, params::settle_body};
 
 const TRACE_ID: HeaderName = HeaderName::from_static("x-terra-trace-id");
 const REFERENCE: HeaderName = HeaderName::from_static("terra-reference");
@@ -16,11 +16,17 @@ const REFERENCE: HeaderName = HeaderName::from_static("terra-reference");
 /// Gives each answer its trace id and turns each failed one without a body of its own into a problem.
 pub(crate) async fn trace(State(auth): State<Auth>, request: Request, next: Next) -> Response {
     let uri = request.uri().clone();
-    let mut response = next.run(request).await;
+    let (mut response, unread) = match settle_body(request).await {
+        Ok((request, unread)) => (next.run(request).await, unread),
+        Err(error) => (error.into_response(), true),
+    };
     let trace_id = trace_id(&auth);
     if response.status().is_client_error() || response.status().is_server_error() {
         let instance = uri.path_and_query().map_or("/", |instance| instance.as_str());
         response = as_problem(response, instance, trace_id.to_str().unwrap_or_default());
+        if unread {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
     }
     response.headers_mut().insert(REFERENCE, trace_id.clone());
     response.headers_mut().insert(TRACE_ID, trace_id);
