@@ -11,9 +11,9 @@ use terra_auth_core::{
     directory::Directory,
     seal::{KeyRing, MasterKey},
 };
+use terra_auth_listen::Limits;
 use terra_auth_outbound::{AddressPolicy, ClientCredentials, Courier, OAuthProviders, Observer, Recipes};
 use terra_auth_sandbox::{Sandbox, SandboxConfig};
-use terra_auth_server::Limits;
 use tokio::{
     net::TcpListener,
     sync::{Notify, watch},
@@ -108,7 +108,7 @@ impl Node {
             async move { drop(asked.wait_for(|so_far| *so_far >= times).await) }
         };
         let limits = Limits { drain: self.grace, ..Limits::default() };
-        let serve = terra_auth_server::serve(self.listener, self.router, limits, reached(1));
+        let serve = terra_auth_listen::serve(self.listener, self.router, limits, reached(1));
         let patience = async {
             reached(1).await;
             sleep(self.grace).await;

@@ -14,9 +14,10 @@ use terra_auth_core::{
     developer::{Developer, Standing},
     directory::{Identity, NotAuthenticated},
 };
+use terra_auth_listen::Peer;
 use terra_auth_types::{ApiKey, DevId, Scope};
 
-use crate::{accept::Peer, error::ApiError};
+use crate::error::ApiError;
 
 /// What a route asks of a key: `Caller<scope::ConnectionsRead>`.
 pub(crate) mod scope {

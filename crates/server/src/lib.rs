@@ -2,7 +2,6 @@
 //!
 //! A request takes three steps: handler (`route`) → operation (`terra_auth_core::Auth`) → unit of work.
 
-mod accept;
 mod caller;
 mod error;
 mod params;
@@ -10,5 +9,4 @@ mod route;
 mod trace;
 pub mod widget;
 
-pub use accept::{Limits, serve};
 pub use route::{openapi, router};

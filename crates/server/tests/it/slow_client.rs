@@ -13,9 +13,9 @@ async fn hasty() -> (TestApp, std::net::SocketAddr) {
     let app = TestApp::start().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let limits = terra_auth_server::Limits { header_timeout: Duration::from_millis(300), ..Default::default() };
+    let limits = terra_auth_listen::Limits { header_timeout: Duration::from_millis(300), ..Default::default() };
     let router = terra_auth_server::router(app.auth.clone());
-    tokio::spawn(terra_auth_server::serve(listener, router, limits, std::future::pending()));
+    tokio::spawn(terra_auth_listen::serve(listener, router, limits, std::future::pending()));
     (app, address)
 }
 

@@ -19,9 +19,9 @@ use terra_auth_core::{
     seal::{KeyRing, MasterKey},
     store::Store,
 };
+use terra_auth_listen::Limits;
 use terra_auth_outbound::{AddressPolicy, ClientCredentials, OAuthProviders, Recipes};
 use terra_auth_sandbox::{Sandbox, SandboxConfig};
-use terra_auth_server::Limits;
 use terra_auth_testkit::{CountingEntropy, Database, FixedClock, Postgres};
 use terra_auth_types::{
     Environment,
@@ -96,7 +96,7 @@ impl TestApp {
         let url = format!("http://localhost:{}/", listener.local_addr().unwrap().port()).parse().unwrap();
         let app = Self::start_at(url, Environment::Testing).await;
         let never = std::future::pending();
-        tokio::spawn(terra_auth_server::serve(listener, app.router.clone(), Limits::default(), never));
+        tokio::spawn(terra_auth_listen::serve(listener, app.router.clone(), Limits::default(), never));
         app
     }
 

@@ -22,9 +22,9 @@ use tokio::{
 };
 use tower::ServiceExt as _;
 
-/// The address at the other end of a request's connection. What a proxy says about the one behind it is not trusted.
+/// The address at the other end of a request's connection, an extension of the request. What a proxy says about the one behind it is not trusted.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Peer(pub(crate) IpAddr);
+pub struct Peer(pub IpAddr);
 
 /// Bounds of the accept loop.
 #[derive(Clone, Copy, Debug)]
