@@ -68,6 +68,7 @@ mod mobile_token;
 mod redirect;
 mod streaming_token;
 mod subscription;
+mod trace;
 mod transport;
 mod widget_session;
 
@@ -85,4 +86,5 @@ pub use terra_auth_types::{
     SessionId, SigningSecret, StreamingToken, UnknownEnvironment, UnknownScope, UserId, time, wire,
 };
 pub use terra_auth_webhook as webhook;
+pub use trace::traced;
 pub use widget_session::{WidgetSession, WidgetSessionRequest};

@@ -19,7 +19,7 @@ use answer::{Answer, body, misread, redirected, says_error};
 pub(crate) use call::Call;
 pub(crate) use keys::Keys;
 
-use crate::{Clock, Error, Refusal, endpoints::is_loopback, error::refusal::Cleaner};
+use crate::{Clock, Error, Refusal, endpoints::is_loopback, error::refusal::Cleaner, trace};
 
 mod answer;
 mod call;
@@ -139,7 +139,10 @@ impl Transport {
     }
 
     fn request(&self, call: &Call) -> reqwest::RequestBuilder {
-        let headers = self.keys.headers(call.needs_api_key);
+        let mut headers = self.keys.headers(call.needs_api_key);
+        if let Some(traceparent) = trace::traceparent() {
+            headers.insert("traceparent", traceparent);
+        }
         let request = self.http.request(call.method.clone(), call.url.clone()).headers(headers);
         match &call.body {
             Some(body) => request.body(body.clone()),

@@ -1,4 +1,5 @@
-//! Every call the server makes: to providers, as their recipes say, and to the apps that want events.
+//! Every call to others than Terra's API: to providers, as their recipes say, to the apps that want events, and those that
+//! the gateway makes.
 //!
 //! All calls go through one guarded HTTP client: the address that was checked is the address that is connected to, no
 //! redirect is followed, and every answer has a limit in time and size.
@@ -8,6 +9,7 @@ mod caller;
 mod courier;
 mod field;
 mod guard;
+mod http;
 mod oauth;
 mod oauth_providers;
 mod observer;
@@ -19,6 +21,7 @@ mod revoke;
 pub use caller::SetupError;
 pub use courier::{Courier, Handled};
 pub use guard::{AddressPolicy, Forbidden};
+pub use http::{Bounds, Http, HttpAnswer, HttpError};
 pub use oauth::ClientCredentials;
 pub use oauth_providers::{OAuthProviders, ProvidersError};
 pub use observer::{Attempt, Ending, Failure, Log, Observer};

@@ -81,3 +81,15 @@ async fn a_key_is_not_sent_unencrypted_to_another_machine() {
     let error = Client::new(credentials).unwrap_err();
     assert!(matches!(error, Error::Credentials(_)), "{error}");
 }
+
+#[tokio::test]
+async fn a_traced_call_says_which_trace_it_belongs_to() {
+    let peer = Peer::always(200, r#"{"status":"success","providers":[]}"#).await;
+    let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+    terra_auth::traced(traceparent.parse().unwrap(), peer.client().list_integrations()).await.unwrap();
+    peer.client().list_integrations().await.unwrap();
+
+    let seen: Vec<_> = peer.seen().into_iter().map(|seen| seen.headers.get("traceparent").cloned()).collect();
+    assert_eq!(seen, [Some(traceparent.parse().unwrap()), None]);
+}

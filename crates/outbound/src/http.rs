@@ -1,0 +1,106 @@
+//! Calls that the gateway makes: to the app, to whoever signs its tokens, to whoever keeps the providers' pictures.
+
+use std::time::Duration;
+
+use reqwest::{RequestBuilder, header::HeaderMap};
+use url::Url;
+
+use crate::{
+    caller::{CallError, Caller, SetupError, read_body},
+    guard::{AddressPolicy, Forbidden},
+};
+
+/// Calls URLs that the policy permits: without proxies, cookies or redirects. Cloning is cheap and shares the connections.
+#[derive(Clone)]
+pub struct Http(Caller);
+
+/// How much an answer may cost.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// From connecting to the body's last byte; more than 10 s has no effect.
+    pub timeout: Duration,
+    /// The longest body.
+    pub size_bytes: usize,
+}
+
+/// An answer, whatever its status.
+#[derive(Clone, Debug)]
+pub struct HttpAnswer {
+    /// 200 to 599.
+    pub status: u16,
+    /// As they came.
+    pub headers: HeaderMap,
+    /// The whole body, unpacked.
+    pub body: Vec<u8>,
+}
+
+/// Why there is no answer. The URL is left out: it may hold a secret.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpError {
+    /// The policy does not permit the URL.
+    #[error("the address may not be called")]
+    Forbidden(#[from] Forbidden),
+    /// It took too long.
+    #[error("no answer came in time")]
+    Timeout,
+    /// The body is longer than it may be.
+    #[error("the answer is too large")]
+    TooLarge,
+    /// The network's own reason.
+    #[error("the call failed")]
+    Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Http {
+    /// A client for addresses that `policy` permits.
+    ///
+    /// # Errors
+    ///
+    /// [`SetupError`].
+    pub fn new(policy: AddressPolicy) -> Result<Self, SetupError> {
+        Caller::new(policy).map(Self)
+    }
+
+    /// Asks for what is at `url`.
+    ///
+    /// # Errors
+    ///
+    /// See [`HttpError`]; an answer with any status is none.
+    pub async fn get(&self, url: &Url, headers: HeaderMap, bounds: Bounds) -> Result<HttpAnswer, HttpError> {
+        self.send(self.0.client().get(url.clone()).headers(headers), bounds).await
+    }
+
+    /// Posts a body to `url`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Http::get`].
+    pub async fn post(
+        &self,
+        url: &Url,
+        headers: HeaderMap,
+        body: Vec<u8>,
+        bounds: Bounds,
+    ) -> Result<HttpAnswer, HttpError> {
+        self.send(self.0.client().post(url.clone()).headers(headers).body(body), bounds).await
+    }
+
+    async fn send(&self, request: RequestBuilder, bounds: Bounds) -> Result<HttpAnswer, HttpError> {
+        let timeout = bounds.timeout.min(crate::caller::TIMEOUT);
+        let mut response = self.0.send(request.timeout(timeout)).await?;
+        let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));
+        let body = read_body(response, bounds.size_bytes).await?;
+        Ok(HttpAnswer { status, headers, body })
+    }
+}
+
+impl From<CallError> for HttpError {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Forbidden(forbidden) => Self::Forbidden(forbidden),
+            CallError::TooLarge => Self::TooLarge,
+            CallError::Failed(error) if error.is_timeout() => Self::Timeout,
+            CallError::Failed(error) => Self::Failed(Box::new(error)),
+        }
+    }
+}
