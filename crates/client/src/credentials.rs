@@ -34,6 +34,8 @@ pub const DEV_ID: &str = "TERRA_DEV_ID";
 pub const API_KEY: &str = "TERRA_API_KEY";
 /// The variable with the secret that verifies webhooks. Optional.
 pub const SIGNING_SECRET: &str = "TERRA_SIGNING_SECRET";
+/// The variable with the signing secret that is being replaced; it verifies webhooks too. Optional.
+pub const RETIRING_SIGNING_SECRET: &str = "TERRA_RETIRING_SIGNING_SECRET";
 /// The variable with the API's address; the hosted API unless given.
 pub const API_URL: &str = "TERRA_API_URL";
 /// The variable with the address of the widget's pages; goes with the API's unless given.
@@ -54,6 +56,8 @@ pub struct Credentials {
     pub api_key: ApiKey,
     /// Verifies webhooks; no call needs it.
     pub signing_secret: Option<SigningSecret>,
+    /// Verifies webhooks too, while the other takes its place.
+    pub retiring_signing_secret: Option<SigningSecret>,
     /// The API, such as `https://api.tryterra.co/v2`.
     pub api_url: Url,
     /// Where the widget's pages are. A session's own URL counts; this is for what must know them before, such as a CSP.
@@ -118,12 +122,18 @@ impl Credentials {
             dev_id,
             api_key,
             signing_secret: None,
+            retiring_signing_secret: None,
             api_url: hosts.api,
             widget_url: hosts.widget,
             streaming_url: hosts.streaming,
             source: Source::Program,
             notices: Vec::new(),
         }
+    }
+
+    /// All secrets that a webhook may be signed with now.
+    pub fn signing_secrets(&self) -> impl Iterator<Item = &SigningSecret> {
+        self.signing_secret.iter().chain(&self.retiring_signing_secret)
     }
 
     /// Loads from the process environment and the working directory.

@@ -265,7 +265,7 @@ impl Auth {
         let success_url = params.auth_success_redirect_url.as_deref().filter(|_| !multi_auth_by_url);
         let target = |field, text: Option<&str>| {
             let text = text.filter(|text| !text.is_empty());
-            let checked = text.map(|text| redirect::check(developer, text)).transpose();
+            let checked = text.map(|text| redirect::check(&developer.redirect_allow_list, text)).transpose();
             checked.map_err(|error| invalid(field, &error.to_string()))
         };
         let apple_app_url = target("apple_app_url", params.apple_app_url.as_deref())?;

@@ -35,7 +35,7 @@ impl Verifier {
         Self { tolerance, ..self }
     }
 
-    /// Verifies the signature header of a delivery against its raw body.
+    /// Verifies the signature header of a delivery against its raw body; returns when it was signed, the header's `t`.
     ///
     /// `now` and the header's `t` (seconds since 1970, UTC) may differ by the tolerance, either way. Several `v1` signatures
     /// may be present while a secret is being replaced; one that fits is enough. The comparison takes the same time for any
@@ -47,7 +47,7 @@ impl Verifier {
     /// time is judged only when the signature fits. Answer 401 to all of them.
     ///
     /// Source: HMAC-SHA-256 is RFC 2104 over RFC 6234; the header's layout is in `docs/compatibility.md`.
-    pub fn verify(&self, header: impl AsRef<[u8]>, body: &[u8], now: i64) -> Result<(), VerifyError> {
+    pub fn verify(&self, header: impl AsRef<[u8]>, body: &[u8], now: i64) -> Result<i64, VerifyError> {
         let header = SignatureHeader::parse(header.as_ref())?;
         if header.codes.is_empty() {
             return Err(VerifyError::NoSignature);
@@ -55,7 +55,7 @@ impl Verifier {
         if !self.any_fits(&header, body) {
             return Err(VerifyError::NoMatch);
         }
-        self.check_time(header.signed_at, now)
+        self.check_time(header.signed_at, now).map(|()| header.signed_at)
     }
 
     /// Compares every signature with every secret, whichever fits, so that the time tells nothing.

@@ -28,6 +28,6 @@ fn every_golden_vector_is_signed_to_the_byte() {
 #[test]
 fn every_golden_vector_is_accepted() {
     for Vector { name, secret, timestamp, body, header } in vectors().unwrap() {
-        assert_eq!(Verifier::new([secret]).verify(&header, body.as_bytes(), timestamp), Ok(()), "{name}");
+        assert_eq!(Verifier::new([secret]).verify(&header, body.as_bytes(), timestamp), Ok(timestamp), "{name}");
     }
 }

@@ -12,7 +12,7 @@ const OTHER: &str = "other-secret-not-a-secret";
 const BODY: &[u8] = br#"{"type":"auth","status":"success"}"#;
 const NOW: i64 = 1_893_456_000;
 
-fn at(now: i64) -> Result<(), VerifyError> {
+fn at(now: i64) -> Result<i64, VerifyError> {
     Verifier::new([SECRET]).verify(sign(SECRET.as_bytes(), NOW, BODY), BODY, now)
 }
 
@@ -20,14 +20,14 @@ fn v1(secret: &str) -> String {
     sign(secret.as_bytes(), NOW, BODY).replace("t=1893456000,v1=", "")
 }
 
-fn header(header: &str) -> Result<(), VerifyError> {
+fn header(header: &str) -> Result<i64, VerifyError> {
     Verifier::new([SECRET]).verify(header, BODY, NOW)
 }
 
 #[test]
 fn five_minutes_either_way_are_tolerated_and_no_second_more() {
     for now in [NOW - 300, NOW, NOW + 300] {
-        assert_eq!(at(now), Ok(()), "{now}");
+        assert_eq!(at(now), Ok(NOW), "{now}");
     }
     assert_eq!(at(NOW + 301), Err(VerifyError::Stale { age_s: 301 }));
     assert_eq!(at(NOW - 301), Err(VerifyError::FromTheFuture { ahead_s: 301 }));
@@ -37,7 +37,7 @@ fn five_minutes_either_way_are_tolerated_and_no_second_more() {
 fn the_tolerance_can_be_changed() {
     let strict = Verifier::new([SECRET]).with_tolerance(Duration::ZERO);
     let signed = sign(SECRET.as_bytes(), NOW, BODY);
-    assert_eq!(strict.verify(&signed, BODY, NOW), Ok(()));
+    assert_eq!(strict.verify(&signed, BODY, NOW), Ok(NOW));
     assert_eq!(strict.verify(&signed, BODY, NOW + 1), Err(VerifyError::Stale { age_s: 1 }));
     assert_eq!(strict.verify(&signed, BODY, NOW - 1), Err(VerifyError::FromTheFuture { ahead_s: 1 }));
 }
@@ -56,17 +56,17 @@ fn times_at_the_ends_of_the_range_do_not_overflow() {
 #[test]
 fn one_fitting_signature_among_several_is_enough() {
     let (good, bad) = (v1(SECRET), v1(OTHER));
-    assert_eq!(header(&format!("t={NOW},v1={bad},v1={good}")), Ok(()));
-    assert_eq!(header(&format!("t={NOW},v1={good},v1={bad}")), Ok(()));
-    assert_eq!(header(&format!("v1={good}, t={NOW}")), Ok(()));
-    assert_eq!(header(&format!("t={NOW},v1={}", good.to_uppercase())), Ok(()));
+    assert_eq!(header(&format!("t={NOW},v1={bad},v1={good}")), Ok(NOW));
+    assert_eq!(header(&format!("t={NOW},v1={good},v1={bad}")), Ok(NOW));
+    assert_eq!(header(&format!("v1={good}, t={NOW}")), Ok(NOW));
+    assert_eq!(header(&format!("t={NOW},v1={}", good.to_uppercase())), Ok(NOW));
     assert_eq!(header(&format!("t={NOW},v1={bad},v1={bad}")), Err(VerifyError::NoMatch));
 }
 
 #[test]
 fn each_secret_of_a_rotation_is_believed() {
     for secrets in [[SECRET, OTHER], [OTHER, SECRET]] {
-        assert_eq!(Verifier::new(secrets).verify(sign(SECRET.as_bytes(), NOW, BODY), BODY, NOW), Ok(()));
+        assert_eq!(Verifier::new(secrets).verify(sign(SECRET.as_bytes(), NOW, BODY), BODY, NOW), Ok(NOW));
     }
     assert_eq!(Verifier::new([OTHER]).verify(sign(SECRET.as_bytes(), NOW, BODY), BODY, NOW), Err(VerifyError::NoMatch));
 }
@@ -77,7 +77,7 @@ fn an_empty_secret_signs_nothing_in() {
     assert_eq!(Verifier::new([""]).verify(&forged, BODY, NOW), Err(VerifyError::NoMatch));
     assert_eq!(Verifier::new(["", SECRET]).verify(&forged, BODY, NOW), Err(VerifyError::NoMatch));
     assert_eq!(Verifier::new(Vec::<String>::new()).verify(&forged, BODY, NOW), Err(VerifyError::NoMatch));
-    assert_eq!(Verifier::new(["", SECRET]).verify(sign(SECRET.as_bytes(), NOW, BODY), BODY, NOW), Ok(()));
+    assert_eq!(Verifier::new(["", SECRET]).verify(sign(SECRET.as_bytes(), NOW, BODY), BODY, NOW), Ok(NOW));
 }
 
 #[test]
@@ -121,7 +121,7 @@ proptest! {
         secret in vec(any::<u8>(), 1..200), body in vec(any::<u8>(), 0..2000), time: i64, late in -300_i64..=300,
     ) {
         let now = time.saturating_add(late);
-        prop_assert_eq!(Verifier::new([&secret]).verify(sign(&secret, time, &body), &body, now), Ok(()));
+        prop_assert_eq!(Verifier::new([&secret]).verify(sign(&secret, time, &body), &body, now), Ok(time));
     }
 
     #[test]

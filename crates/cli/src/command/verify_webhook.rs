@@ -49,14 +49,15 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
-        let secret = app.credentials()?.signing_secret.ok_or_else(|| no_secret(app.environment))?;
+        let credentials = app.credentials()?;
+        let secret = credentials.signing_secret.as_ref().ok_or_else(|| no_secret(app.environment))?;
         let (header, body) = (self.header()?, self.body()?);
         let now = self.at.unwrap_or_else(|| app::now().as_second());
-        let verifier = verifier(&secret).with_tolerance(Duration::from_secs(self.tolerance));
+        let verifier = verifier(credentials.signing_secrets()).with_tolerance(Duration::from_secs(self.tolerance));
         match verifier.verify(header.trim(), &body, now) {
-            Ok(()) => app.ui.result(|| "Verified".to_owned(), &json!({ "verified": true })),
+            Ok(_) => app.ui.result(|| "Verified".to_owned(), &json!({ "verified": true })),
             Err(error) => {
-                let next = advice(app.environment, error, header.trim(), &body, &secret);
+                let next = advice(app.environment, error, header.trim(), &body, secret);
                 let refused = Advice::new(Kind::NotVerified, "the webhook is not verified", next);
                 Err(anyhow::Error::new(error).context(refused))
             }
@@ -94,8 +95,8 @@ fn whole(source: impl Read) -> io::Result<Vec<u8>> {
     Ok(body)
 }
 
-fn verifier(secret: &SigningSecret) -> Verifier {
-    Verifier::new([secret.expose()])
+fn verifier<'a>(secrets: impl IntoIterator<Item = &'a SigningSecret>) -> Verifier {
+    Verifier::new(secrets.into_iter().map(SigningSecret::expose))
 }
 
 fn no_secret(environment: Environment) -> Advice {
@@ -105,7 +106,7 @@ fn no_secret(environment: Environment) -> Advice {
 
 fn advice(environment: Environment, error: VerifyError, header: &str, body: &[u8], secret: &SigningSecret) -> String {
     let fits = |secret: &SigningSecret, body: &[u8]| {
-        !matches!(verifier(secret).verify(header, body, 0), Err(VerifyError::NoMatch))
+        !matches!(verifier([secret]).verify(header, body, 0), Err(VerifyError::NoMatch))
     };
     match error {
         VerifyError::Malformed(_) | VerifyError::NoSignature => {

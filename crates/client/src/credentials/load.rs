@@ -3,8 +3,8 @@ use std::{fmt, path::Path};
 use terra_auth_types::{ApiKey, DevId, Environment};
 
 use super::{
-    API_KEY, API_URL, Credentials, CredentialsError, DEV_ID, ENV, Place, SIGNING_SECRET, STREAMING_URL, Source,
-    WIDGET_URL, file, file_name, hosts::Hosts, settings::Settings,
+    API_KEY, API_URL, Credentials, CredentialsError, DEV_ID, ENV, Place, RETIRING_SIGNING_SECRET, SIGNING_SECRET,
+    STREAMING_URL, Source, WIDGET_URL, file, file_name, hosts::Hosts, settings::Settings,
 };
 
 /// What one source says, before anybody is asked for a value that is kept elsewhere.
@@ -91,7 +91,7 @@ fn own_process(asked: Environment, process: Settings) -> Result<Settings, Creden
 
 /// Every value comes from one source, which may surprise whoever set an address only.
 fn unused(environment: Environment, process: &Settings) -> Option<String> {
-    let names = [SIGNING_SECRET, API_URL, WIDGET_URL, STREAMING_URL];
+    let names = [SIGNING_SECRET, RETIRING_SIGNING_SECRET, API_URL, WIDGET_URL, STREAMING_URL];
     let set: Vec<&str> = names.into_iter().filter(|name| process.get(name).is_some()).collect();
     let file = file_name(environment);
     let notice = || {
@@ -145,6 +145,7 @@ fn read(environment: Environment, settings: &Settings, notices: Vec<String>) -> 
         dev_id,
         api_key: ApiKey::from(api_key),
         signing_secret: settings.secret(SIGNING_SECRET)?.map(Into::into),
+        retiring_signing_secret: settings.secret(RETIRING_SIGNING_SECRET)?.map(Into::into),
         widget_url,
         streaming_url,
         api_url: hosts.api,

@@ -4,8 +4,8 @@ use url::Url;
 
 use super::file::Entry;
 use super::{
-    API_KEY, API_URL, CredentialsError, DEV_ID, ENV, Place, Reference, SIGNING_SECRET, STREAMING_URL, Source,
-    WIDGET_URL,
+    API_KEY, API_URL, CredentialsError, DEV_ID, ENV, Place, RETIRING_SIGNING_SECRET, Reference, SIGNING_SECRET,
+    STREAMING_URL, Source, WIDGET_URL,
 };
 use crate::endpoints::check;
 
@@ -21,7 +21,7 @@ pub(super) struct Settings {
 
 impl Settings {
     pub(super) fn of_process(vars: &impl Fn(&str) -> Option<String>) -> Self {
-        let names = [DEV_ID, API_KEY, SIGNING_SECRET, API_URL, WIDGET_URL, STREAMING_URL, ENV];
+        let names = [DEV_ID, API_KEY, SIGNING_SECRET, RETIRING_SIGNING_SECRET, API_URL, WIDGET_URL, STREAMING_URL, ENV];
         let set = |key: &str| Some(Entry { line: 0, key: key.to_owned(), value: vars(key)? });
         Self { source: Source::Process, values: names.into_iter().filter_map(set).collect() }
     }
