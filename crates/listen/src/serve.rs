@@ -1,0 +1,140 @@
+use std::{
+    error::Error,
+    future::{Future, ready},
+    io,
+    net::IpAddr,
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::Router;
+use http::Request;
+use hyper::{body::Incoming, server::conn::http1};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::{GracefulShutdown, Watcher},
+    service::TowerToHyperService,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Timeout, timeout},
+};
+use tower::ServiceExt as _;
+
+use crate::Certificates;
+
+/// Serves until `shutdown` resolves, then lets requests in flight finish.
+///
+/// HTTP/1.1 only: what speaks HTTP/2 to browsers is a proxy. `axum::serve` is not used because it waits for ever for the
+/// rest of a half-sent request, and hyper-util's protocol detection because it waits for the first byte.
+pub async fn serve(listener: TcpListener, router: Router, limits: Limits, shutdown: impl Future<Output = ()>) {
+    serve_with(listener, router, limits, |stream| ready(Ok(stream)), shutdown).await;
+}
+
+/// As [`serve`], over TLS. A connection keeps the certificate it began with; the next one gets what was reloaded since.
+pub async fn serve_tls(
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    certificates: Arc<Certificates>,
+    shutdown: impl Future<Output = ()>,
+) {
+    let handshake = move |stream| certificates.acceptor().accept(stream);
+    serve_with(listener, router, limits, handshake, shutdown).await;
+}
+
+/// The address at the other end of a request's connection, an extension of the request. What a proxy says about the one
+/// behind it is not trusted.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub IpAddr);
+
+/// Bounds of the accept loop.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// How long a client may take for a TLS handshake, then to send a request's head, and how long an idle connection is
+    /// kept.
+    pub header_timeout: Duration,
+    /// How many connections are held at once, in a handshake or after; further ones wait in the listener's queue.
+    pub connections: usize,
+    /// How long requests may go on after the shutdown began.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { header_timeout: Duration::from_secs(10), connections: 20_000, drain: Duration::from_secs(10) }
+    }
+}
+
+async fn serve_with<S, H>(
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    handshake: impl Fn(TcpStream) -> H,
+    shutdown: impl Future<Output = ()>,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    H: Future<Output = io::Result<S>> + Send + 'static,
+{
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(limits.header_timeout);
+    let places = Arc::new(Semaphore::new(limits.connections));
+    let graceful = GracefulShutdown::new();
+    let mut shutdown = std::pin::pin!(shutdown);
+    loop {
+        let accepted = tokio::select! {
+            accepted = accept(&listener, &places) => accepted,
+            () = &mut shutdown => break,
+        };
+        let Some((stream, peer, place)) = accepted else { continue };
+        let handshake = timeout(limits.header_timeout, handshake(stream));
+        let connection = answer(handshake, builder.clone(), graceful.watcher(), router.clone(), peer);
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(error, "a connection ended early");
+            }
+            drop(place);
+        });
+    }
+    drop(listener);
+    if timeout(limits.drain, graceful.shutdown()).await.is_err() {
+        tracing::warn!("some requests did not end in time");
+    }
+}
+
+async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> Option<(TcpStream, Peer, OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, address)) => {
+            let _ = stream.set_nodelay(true); // only a hint
+            Some((stream, Peer(address.ip().to_canonical()), place))
+        }
+        Err(error) => {
+            // The machine is out of descriptors, or the client is gone already.
+            if !matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) {
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            None
+        }
+    }
+}
+
+/// One connection, from the handshake to its end. The watcher makes a shutdown wait for it, also while it shakes hands.
+async fn answer<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    handshake: Timeout<impl Future<Output = io::Result<S>>>,
+    builder: http1::Builder,
+    watcher: Watcher,
+    router: Router,
+    peer: Peer,
+) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let stream = handshake.await??;
+    let service = router.map_request(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        request
+    });
+    let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+    Ok(watcher.watch(connection).await?)
+}
