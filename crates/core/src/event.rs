@@ -42,6 +42,7 @@ pub(crate) fn cancelled_event(open: &OpenSession, flow_id: Option<Uuid>, reason:
         flow_id: flow_id.map(|id| id.to_string()),
         reason: Some(reason.to_owned()),
         reference_id: open.session.request.reference_id.as_ref().map(ToString::to_string),
+        user: None,
     })
 }
 
@@ -61,6 +62,7 @@ pub(crate) fn reauth_event(new: &Connection, old: &Connection) -> Event {
     Event::UserReauth(wire::UserReauth {
         new_user: new.to_wire(),
         old_user: Some(old.to_wire()),
+        old_user_id: None,
         status: Status::Warning,
         message: "User has reauthenticated and old ID has been deleted".to_owned(),
         version: version(),

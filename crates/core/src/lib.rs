@@ -18,6 +18,8 @@ pub mod directory;
 pub mod environment;
 mod event;
 pub mod flow;
+pub mod inbox;
+pub mod known_connection;
 pub mod mobile_token;
 pub mod open_session;
 pub mod outbox;

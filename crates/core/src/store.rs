@@ -3,10 +3,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 
 use crate::{
     admin::AdminTokens, api_key::ApiKeys, audit::Audits, connection::Connections, delivery::Deliveries,
-    developer::Developers, mobile_token::MobileTokens, revocation::Revocations, widget_session::WidgetSessions,
+    developer::Developers, inbox::ReceivedEvents, known_connection::KnownConnections, mobile_token::MobileTokens,
+    revocation::Revocations, widget_session::WidgetSessions,
 };
 
 /// The database failed. What it was asked for is not known to have happened.
@@ -34,6 +36,8 @@ pub trait Tx:
     + MobileTokens
     + Deliveries
     + Revocations
+    + ReceivedEvents
+    + KnownConnections
     + Housekeeping
     + Send
 {
@@ -49,6 +53,8 @@ impl<T> Tx for T where
         + MobileTokens
         + Deliveries
         + Revocations
+        + ReceivedEvents
+        + KnownConnections
         + Housekeeping
         + Send
 {
@@ -61,6 +67,21 @@ pub trait Housekeeping: Send {
     /// sessions that expired before `sessions_before_ms`, and deliveries and revocations that ended (delivered, confirmed or given up) before
     /// `ended_before_ms`. Returns how many rows went.
     async fn forget_expired(&mut self, expired: &Expired) -> Result<u64, StoreError>;
+
+    /// Removes at most `limit` rows of each kind that nobody asks for any more: received events that are not to be
+    /// forwarded, connections that were deauthenticated, failed logins. Returns how many rows went.
+    async fn forget_received(&mut self, forgotten: &Forgotten) -> Result<u64, StoreError>;
+}
+
+/// What [`Housekeeping::forget_received`] may remove.
+#[derive(Clone, Copy, Debug)]
+pub struct Forgotten {
+    /// Events that came at or before this instant.
+    pub events_before: Timestamp,
+    /// Connections that ended, and logins that failed, at or before this instant.
+    pub ended_before: Timestamp,
+    /// Rows of each kind, at most.
+    pub limit: u32,
 }
 
 /// What [`Housekeeping::forget_expired`] may remove. Instants are Unix milliseconds.

@@ -10,10 +10,12 @@ mod delivery;
 mod developer;
 mod engine;
 mod housekeeping;
+mod known_connection;
 mod migrate;
 mod mobile_token;
 mod open;
 mod postgres;
+mod received_event;
 mod revocation;
 mod sqlite;
 #[cfg(test)]

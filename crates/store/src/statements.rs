@@ -8,9 +8,9 @@ use terra_auth_testkit::Postgres as TestServer;
 use crate::{
     admin_token, api_key, audit, connection, delivery, developer,
     engine::{Database, Sql},
-    housekeeping, mobile_token,
+    housekeeping, known_connection, mobile_token,
     postgres::{Postgres, Transaction as PostgresTransaction},
-    revocation,
+    received_event, revocation,
     sqlite::{Transaction as SqliteTransaction, open_in_memory},
     widget_session,
 };
@@ -24,7 +24,9 @@ fn all() -> impl Iterator<Item = &'static (&'static str, Sql)> {
         delivery::STATEMENTS,
         developer::STATEMENTS,
         housekeeping::STATEMENTS,
+        known_connection::STATEMENTS,
         mobile_token::STATEMENTS,
+        received_event::STATEMENTS,
         revocation::STATEMENTS,
         widget_session::STATEMENTS,
     ];
@@ -95,9 +97,12 @@ fn no_statement_walks_through_a_table_that_grows() {
                     || [
                         "ADMIN_TOKENS",
                         "API_KEYS",
+                        "DEAD_FORWARDS",
                         "DEVELOPERS",
                         "REMOVE_DEVELOPER",
+                        "REPLAY_DEAD",
                         "WAITING_DELIVERIES",
+                        "WAITING_FORWARDS",
                         "WAITING_REVOCATIONS"
                     ]
                     .contains(name),

@@ -5,11 +5,11 @@ use std::{any::type_name, borrow::Cow, fmt};
 use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
 use terra_auth_core::{
-    developer::Standing, digest::KeyDigest, mobile_token::TokenId, seal::Sealed, store::StoreError,
-    widget_session::SessionState,
+    developer::Standing, digest::KeyDigest, inbox::ForwardState, known_connection::ConnectionState,
+    mobile_token::TokenId, seal::Sealed, store::StoreError, widget_session::SessionState,
 };
 use terra_auth_types::{
-    DeliveryId, DevId, Environment, KeyId, Provider, ReferenceId, SessionId, UserId,
+    ConnectionId, DeliveryId, DevId, Environment, EventId, KeyId, Provider, ReferenceId, SessionId, UserId,
     wire::admin::{Role, SignWith},
 };
 use url::Url;
@@ -209,8 +209,10 @@ macro_rules! text {
     )+};
 }
 text! {
+    ConnectionState: ConnectionState::from_name;
     DevId: |text: &str| text.parse().ok();
     Environment: |text: &str| text.parse().ok();
+    ForwardState: ForwardState::from_name;
     Provider: |text: &str| text.parse().ok();
     ReferenceId: |text: &str| text.parse().ok();
     Role: Role::from_name;
@@ -218,6 +220,12 @@ text! {
     SignWith: SignWith::from_name;
     Standing: Standing::from_name;
     Url: |text: &str| text.parse().ok();
+}
+
+impl Parameter for Vec<u8> {
+    fn value(&self) -> Value<'_> {
+        Value::Bytes(self)
+    }
 }
 
 impl Column for Vec<u8> {
@@ -267,7 +275,9 @@ macro_rules! bytes {
     )+};
 }
 bytes! {
+    ConnectionId(Uuid::from_bytes);
     DeliveryId(Uuid::from_bytes);
+    EventId(Uuid::from_bytes);
     KeyDigest(std::convert::identity);
     KeyId(Uuid::from_bytes);
     Sealed(std::convert::identity);

@@ -35,9 +35,9 @@ fn a_file_is_open_once() {
 
 #[test]
 fn a_newer_schema_is_refused() {
-    let folder = changed("INSERT INTO schema_migrations VALUES (3, 'later')");
+    let folder = changed("INSERT INTO schema_migrations VALUES (4, 'later')");
     let error = refused(&folder.path().join("store.db"));
-    let expected = "the store was written by a newer terra-auth: it has schema 3, this one knows 2";
+    let expected = "the store was written by a newer terra-auth: it has schema 4, this one knows 3";
     assert_eq!(error.to_string(), expected);
 }
 

@@ -114,6 +114,14 @@ uuid_id!(
     /// Names an API key without telling anything about it.
     KeyId, "key id"
 );
+uuid_id!(
+    /// Names a webhook that was received; a later one sorts after it.
+    EventId, "event id"
+);
+uuid_id!(
+    /// Our own name for a connection of hosted Terra or of another server, which keeps it when its user id changes.
+    ConnectionId, "connection id"
+);
 
 #[cfg(test)]
 mod tests {

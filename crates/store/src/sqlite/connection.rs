@@ -73,6 +73,7 @@ impl Migrated for Transaction<'_> {
     const MIGRATIONS: &'static [&'static str] = &[
         include_str!("../../migrations/sqlite/0001_first.sql"),
         include_str!("../../migrations/sqlite/0002_admin.sql"),
+        include_str!("../../migrations/sqlite/0003_inbox.sql"),
     ];
 
     async fn script(&mut self, text: &str) -> Result<(), StoreError> {

@@ -2,14 +2,16 @@ use serde::{Deserialize, Serialize, de};
 use serde_json::Value;
 
 use super::{Status, TerraUser};
+use crate::UserId;
 
 /// The `version` that events carry.
 pub const API_VERSION: &str = "2022-03-16";
 
 /// What a webhook tells: something happened to a connection.
 ///
-/// Older spellings are read too: a failed login as `auth` with status `error`. A type that is not
-/// listed here is [`Event::Other`], to be recorded and acknowledged.
+/// Older spellings are read too: a failed login as `auth` with status `error` and its user, a `user_reauth` that has no
+/// more than the old id, bodies without `message` or `version`. A type that is not listed here is [`Event::Other`], to
+/// be recorded and acknowledged.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[non_exhaustive]
@@ -71,6 +73,9 @@ pub struct AuthCancelled {
     /// Whose login it was.
     #[serde(default)]
     pub reference_id: Option<String>,
+    /// The user that did not come to be; only in the older spelling.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<TerraUser>,
 }
 
 macro_rules! about_a_user {
@@ -81,8 +86,10 @@ macro_rules! about_a_user {
             /// The connection.
             pub user: TerraUser,
             /// How serious it is.
+            #[serde(default)]
             pub status: Status,
             /// For people.
+            #[serde(default, deserialize_with = "text")]
             pub message: String,
         }
     };
@@ -108,9 +115,14 @@ pub struct UserReauth {
     /// The one it replaces.
     #[serde(default)]
     pub old_user: Option<TerraUser>,
+    /// No more than its id; only in an older spelling.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub old_user_id: Option<UserId>,
     /// Always `warning`.
+    #[serde(default)]
     pub status: Status,
     /// For people.
+    #[serde(default, deserialize_with = "text")]
     pub message: String,
     /// Always [`API_VERSION`].
     #[serde(default = "version")]
@@ -123,20 +135,54 @@ pub struct PermissionChange {
     /// The connection.
     pub user: TerraUser,
     /// Always `warning`.
+    #[serde(default)]
     pub status: Status,
     /// For people.
+    #[serde(default, deserialize_with = "text")]
     pub message: String,
     /// Always [`API_VERSION`].
     #[serde(default = "version")]
     pub version: String,
     /// Comma-separated; empty for none.
+    #[serde(default, deserialize_with = "text")]
     pub scopes_added: String,
     /// Comma-separated; empty for none.
+    #[serde(default, deserialize_with = "text")]
     pub scopes_removed: String,
 }
 
 fn version() -> String {
     API_VERSION.to_owned()
+}
+
+/// Reads text; `null` is empty.
+fn text<'de, D: de::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+impl Auth {
+    /// Whose login it was: a user carries its reference id, and older senders repeat it beside it.
+    #[must_use]
+    pub fn reference_id(&self) -> Option<&str> {
+        self.user.reference_id.as_deref().or(self.reference_id.as_deref())
+    }
+}
+
+impl AuthCancelled {
+    /// Whose login it was, in either spelling.
+    #[must_use]
+    pub fn reference_id(&self) -> Option<&str> {
+        let of_user = || self.user.as_ref()?.reference_id.as_deref();
+        self.reference_id.as_deref().or_else(of_user)
+    }
+}
+
+impl UserReauth {
+    /// The id that counts no longer, in either spelling.
+    #[must_use]
+    pub fn old_user_id(&self) -> Option<UserId> {
+        self.old_user.as_ref().map(|user| user.user_id).or(self.old_user_id)
+    }
 }
 
 impl Event {
@@ -201,6 +247,45 @@ mod tests {
         let body = json!({"type": "auth", "status": "error", "user": user(), "reason": "access_denied"});
         let event: Event = serde_json::from_value(body).unwrap();
         assert_eq!(event.kind(), "auth_cancelled");
+        let Event::AuthCancelled(failure) = event else { panic!("{event:?}") };
+        assert_eq!(failure.reference_id(), Some("alice"));
+        assert_eq!(failure.reason.as_deref(), Some("access_denied"));
+    }
+
+    #[test]
+    fn a_reference_id_is_found_beside_the_user_too() {
+        let mut user = user();
+        user["reference_id"] = serde_json::Value::Null;
+        let body = json!({"type": "auth", "status": "success", "user": user, "reference_id": "alice"});
+        let Event::Auth(auth) = serde_json::from_value(body).unwrap() else { panic!("no auth") };
+        assert_eq!(auth.reference_id(), Some("alice"));
+    }
+
+    #[test]
+    fn the_old_id_of_a_user_is_found_in_either_spelling() {
+        let id = "9a3b2540-7139-44c6-8158-f81196e2cf2e";
+        let mut old = user();
+        old["user_id"] = id.into();
+        for body in [
+            json!({"type": "user_reauth", "new_user": user(), "old_user_id": id}),
+            json!({"type": "user_reauth", "new_user": user(), "old_user": old, "status": "warning", "message": "hello"}),
+        ] {
+            let Event::UserReauth(event) = serde_json::from_value(body).unwrap() else { panic!("no user_reauth") };
+            assert_eq!(event.old_user_id(), Some(id.parse().unwrap()));
+        }
+    }
+
+    #[test]
+    fn what_only_people_read_may_be_missing() {
+        for kind in ["deauth", "access_revoked", "connection_error", "permission_change"] {
+            for body in [
+                json!({"type": kind, "user": user()}),
+                json!({"type": kind, "user": user(), "message": null, "scopes_added": null}),
+            ] {
+                let event: Event = serde_json::from_value(body).unwrap();
+                assert_eq!(event.kind(), kind);
+            }
+        }
     }
 
     #[test]

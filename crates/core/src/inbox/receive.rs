@@ -1,0 +1,146 @@
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+use serde_json::Value;
+use terra_auth_types::{EventId, UserId, wire::Event};
+
+use super::{ForwardState, Inbox, NewEvent, ReceivedEvent, consequence::Consequence, text, whole_ms};
+use crate::store::{StoreError, Tx, Unit};
+
+/// A webhook whose signature was found to be right.
+#[derive(Clone, Debug)]
+pub struct Received {
+    /// `X-Terra-Trace-Id`, as it came: each chunk of a large event has its own. Its length is bounded by the caller.
+    pub trace_id: Option<String>,
+    /// `terra-reference`, for people: many deliveries share one.
+    pub reference: Option<String>,
+    /// SHA-256 of what was signed. It recognises a delivery whose trace id, which is not signed, was exchanged.
+    pub digest: [u8; 32],
+    /// `X-Terra-Ordering-Timestamp`: when the event happened.
+    pub ordered_at: Option<Timestamp>,
+    /// The body, byte for byte.
+    pub body: Vec<u8>,
+    /// Whether there is an app to forward it to.
+    pub forward: bool,
+}
+
+/// What became of a webhook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Receipt {
+    /// It is recorded.
+    Recorded(EventId),
+    /// It was recorded before, and nothing was changed.
+    Duplicate,
+}
+
+/// Longer than the name of any type.
+const MAX_KIND: usize = 64;
+
+/// How far the sender's clock may be ahead: one that is wrong by years must not silence all that comes later.
+const MAX_AHEAD: SignedDuration = SignedDuration::from_mins(5);
+
+impl Inbox {
+    /// Records an event, and applies it to the known connections, in one unit of work. Durable once it returns.
+    ///
+    /// A body that is no JSON, or not what its type promises, is recorded all the same and applied to nothing.
+    ///
+    /// # Errors
+    ///
+    /// The store failed; the sender must come again.
+    pub async fn receive(&self, received: Received) -> Result<Receipt, StoreError> {
+        let forward = received.forward;
+        let receipt = self.0.store.run(self.receiving(received)).await?;
+        if forward && receipt != Receipt::Duplicate {
+            self.0.arrived.notify_one();
+        }
+        Ok(receipt)
+    }
+
+    fn receiving(&self, received: Received) -> Receive {
+        let now = self.now();
+        let ahead = now.saturating_add(MAX_AHEAD).unwrap_or(Timestamp::MAX);
+        let (kind, told, user_id) = read(&received.body);
+        let at = received.ordered_at.map_or(now, |at| whole_ms(at.min(ahead)));
+        let event = ReceivedEvent {
+            event_id: EventId(self.0.entropy.id_at(now)),
+            trace_id: received.trace_id,
+            reference: received.reference,
+            kind,
+            user_id,
+            body: received.body,
+            received_at: now,
+            state: if received.forward { ForwardState::Waiting } else { ForwardState::Kept },
+            attempts: 0,
+            next_attempt_at: now,
+            problem: None,
+        };
+        let consequence = told.and_then(|told| self.consequence(&told, at));
+        Receive { new: NewEvent { event, digest: received.digest }, consequence }
+    }
+}
+
+/// What tells an event apart; the rest of a body may be megabytes of data.
+#[derive(Deserialize)]
+struct Head {
+    #[serde(default, rename = "type")]
+    kind: Value,
+    #[serde(default)]
+    user: Value,
+}
+
+/// The type of an event, what it tells about a connection, and whom it is about.
+fn read(body: &[u8]) -> (String, Option<Event>, Option<UserId>) {
+    let is_object = body.trim_ascii_start().starts_with(b"{");
+    let Some(head) = serde_json::from_slice::<Head>(body).ok().filter(|_| is_object) else {
+        return (String::new(), None, None);
+    };
+    let kind = head.kind.as_str().unwrap_or_default();
+    let event = tells_of_a_connection(kind).then(|| parse(kind, body)).flatten();
+    let user_id = match &event {
+        Some(Event::UserReauth(event)) => Some(event.new_user.user_id),
+        _ => head.user["user_id"].as_str().and_then(|id| id.parse().ok()),
+    };
+    (text(kind, MAX_KIND), event, user_id)
+}
+
+fn tells_of_a_connection(kind: &str) -> bool {
+    matches!(
+        kind,
+        "auth"
+            | "auth_cancelled"
+            | "deauth"
+            | "user_reauth"
+            | "access_revoked"
+            | "permission_change"
+            | "connection_error"
+    )
+}
+
+fn parse(kind: &str, body: &[u8]) -> Option<Event> {
+    let event = serde_json::from_slice(body);
+    if event.is_err() {
+        tracing::warn!(kind, "recorded an event that does not have the shape of its type, {kind}"); // its body is personal
+    }
+    event.ok()
+}
+
+struct Receive {
+    new: NewEvent,
+    consequence: Option<Consequence>,
+}
+
+#[async_trait]
+impl Unit for Receive {
+    type Done = Receipt;
+    type Refusal = StoreError;
+
+    async fn run(&self, tx: &mut dyn Tx) -> Result<Receipt, StoreError> {
+        if !tx.add_received_event(&self.new).await? {
+            return Ok(Receipt::Duplicate);
+        }
+        if let Some(consequence) = &self.consequence {
+            consequence.apply(tx).await?;
+        }
+        Ok(Receipt::Recorded(self.new.event.event_id))
+    }
+}

@@ -1,0 +1,146 @@
+//! What news make of a connection: a rule without a store.
+
+use jiff::Timestamp;
+use terra_auth_types::{ConnectionId, wire::TerraUser};
+
+use super::{ConnectionState, KnownConnection};
+use crate::inbox::text;
+
+/// Something that was told about one connection.
+#[derive(Clone, Debug)]
+pub(crate) struct News {
+    told: KnownConnection,
+    change: Change,
+}
+
+/// What happened to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    Connected,
+    Deauthenticated,
+    Revoked,
+    Failing,
+    /// The end user came back and granted something else. Both are comma-separated.
+    Permissions {
+        added: String,
+        removed: String,
+    },
+    /// The upstream has it, and says whether updates are sent for it.
+    Seen {
+        active: bool,
+    },
+}
+
+/// More than any provider's permissions take.
+const MAX_SCOPES: usize = 4096;
+
+impl News {
+    /// News about a user; `connection_id` is for a connection that nobody knows.
+    pub(crate) fn new(connection_id: ConnectionId, user: &TerraUser, change: Change, at: Timestamp) -> Self {
+        let told = KnownConnection {
+            connection_id,
+            user_id: user.user_id,
+            reference_id: user.reference_id.as_deref().and_then(|id| id.parse().ok()),
+            provider: user.provider.clone(),
+            scopes: user.scopes.as_ref().map(|scopes| text(scopes, MAX_SCOPES)),
+            state: change.state(),
+            connected_at: user.created_at,
+            changed_at: at,
+        };
+        Self { told, change }
+    }
+
+    /// The connection if this is all that is known of it.
+    pub(crate) fn alone(&self) -> KnownConnection {
+        KnownConnection { scopes: self.change.scopes(self.told.scopes.as_deref()), ..self.told.clone() }
+    }
+}
+
+impl Change {
+    /// How a connection is doing of which nothing else is known.
+    const fn state(&self) -> ConnectionState {
+        match self {
+            Self::Connected | Self::Permissions { .. } | Self::Seen { active: true } => ConnectionState::Active,
+            Self::Failing | Self::Seen { active: false } => ConnectionState::Failing,
+            Self::Revoked => ConnectionState::Revoked,
+            Self::Deauthenticated => ConnectionState::Deauthenticated,
+        }
+    }
+
+    /// A connection that was seen may be failing all the same: the upstream may not know yet.
+    const fn state_after(&self, state: ConnectionState) -> ConnectionState {
+        match (self, state) {
+            (Self::Seen { .. }, ConnectionState::Failing | ConnectionState::Revoked) => state,
+            _ => self.state(),
+        }
+    }
+
+    /// What is granted afterwards. It comes out the same if `granted` holds the change already.
+    fn scopes(&self, granted: Option<&str>) -> Option<String> {
+        let Self::Permissions { added, removed } = self else { return granted.map(str::to_owned) };
+        let mut scopes: Vec<_> = list(granted.unwrap_or_default()).filter(|scope| !holds(removed, scope)).collect();
+        scopes.extend(list(added).filter(|scope| !granted.is_some_and(|granted| holds(granted, scope))));
+        Some(text(&scopes.join(","), MAX_SCOPES))
+    }
+}
+
+fn list(scopes: &str) -> impl Iterator<Item = &str> {
+    scopes.split(',').map(str::trim).filter(|scope| !scope.is_empty())
+}
+
+fn holds(scopes: &str, scope: &str) -> bool {
+    list(scopes).any(|held| held == scope)
+}
+
+impl KnownConnection {
+    /// What news make of it; `None` if it stays as it is.
+    ///
+    /// News that are older than what is known change nothing. What is over begins again only by a login or by being
+    /// seen, and only by one that is newer than its end.
+    pub(crate) fn after(&self, news: &News) -> Option<Self> {
+        if !self.heeds(news) {
+            return None;
+        }
+        let told = &news.told;
+        let after = Self {
+            connection_id: self.connection_id,
+            reference_id: told.reference_id.clone().or_else(|| self.reference_id.clone()),
+            scopes: news.change.scopes(told.scopes.as_deref().or(self.scopes.as_deref())),
+            state: news.change.state_after(self.state),
+            connected_at: told.connected_at.or(self.connected_at),
+            ..told.clone()
+        };
+        let differs = match news.change {
+            Change::Seen { .. } => Self { changed_at: self.changed_at, ..after.clone() } != *self,
+            _ => after != *self,
+        };
+        differs.then_some(after)
+    }
+
+    fn heeds(&self, News { told, change }: &News) -> bool {
+        match (self.state, change) {
+            (ConnectionState::Deauthenticated, Change::Connected | Change::Seen { .. }) => {
+                told.changed_at > self.changed_at
+            }
+            (ConnectionState::Deauthenticated, Change::Failing | Change::Revoked | Change::Permissions { .. }) => false,
+            _ => told.changed_at >= self.changed_at,
+        }
+    }
+
+    /// The row that an id leaves behind which counts no longer.
+    pub(crate) fn ended(self, connection_id: ConnectionId, at: Timestamp) -> Self {
+        let changed_at = self.changed_at.max(at);
+        Self { connection_id, state: ConnectionState::Deauthenticated, changed_at, ..self }
+    }
+
+    /// Goes on where an earlier one stopped, if both belong to the same caller.
+    pub(crate) fn inherit(&mut self, earlier: &Self) {
+        if self.reference_id.is_some() && earlier.reference_id != self.reference_id {
+            return;
+        }
+        self.connection_id = earlier.connection_id;
+        self.reference_id.clone_from(&earlier.reference_id);
+        self.scopes = self.scopes.take().or_else(|| earlier.scopes.clone());
+        self.connected_at = self.connected_at.or(earlier.connected_at);
+    }
+}
