@@ -24,6 +24,6 @@ mod value;
 mod widget_session;
 
 pub use migrate::MigrateError;
-pub use open::{OpenError, open};
+pub use open::{OpenError, open, open_shared};
 pub use postgres::{Postgres, PostgresError};
 pub use sqlite::{Sqlite, SqliteError};

@@ -21,18 +21,32 @@ pub enum OpenError {
 }
 
 /// Opens the store at `sqlite://path`, `sqlite::memory:` or `postgres://user:password@host/database`, and brings its
-/// schema up to date.
+/// schema up to date. Only one process may have a file open.
 ///
 /// # Errors
 ///
 /// See [`OpenError`].
 pub async fn open(url: &SecretString) -> Result<Store, OpenError> {
+    open_with(url, |path| Sqlite::open(path)).await
+}
+
+/// The same, but several processes may have a file open if each opened it so. For those who keep nothing of it in
+/// memory, as a server does.
+///
+/// # Errors
+///
+/// See [`OpenError`].
+pub async fn open_shared(url: &SecretString) -> Result<Store, OpenError> {
+    open_with(url, |path| Sqlite::open_shared(path)).await
+}
+
+async fn open_with(url: &SecretString, open_file: fn(&str) -> Result<Sqlite, SqliteError>) -> Result<Store, OpenError> {
     let (scheme, rest) = url.expose_secret().split_once(':').ok_or(OpenError::UnknownScheme)?;
     match (scheme, rest) {
         ("sqlite", ":memory:") => Ok(Store::new(Sqlite::in_memory()?)),
         ("sqlite", rest) => match rest.strip_prefix("//").unwrap_or_default() {
             "" => Err(OpenError::NoFile),
-            path => Ok(Store::new(Sqlite::open(path)?)),
+            path => Ok(Store::new(open_file(path)?)),
         },
         ("postgres" | "postgresql", _) => Ok(Store::new(Postgres::connect(url).await?)),
         _ => Err(OpenError::UnknownScheme),

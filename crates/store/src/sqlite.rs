@@ -7,7 +7,7 @@ mod tests;
 mod worker;
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{File, OpenOptions, TryLockError},
     path::{Path, PathBuf},
     thread::{self, JoinHandle},
 };
@@ -39,7 +39,7 @@ struct Queues {
 /// Why a file could not be opened as a store.
 #[derive(Debug, thiserror::Error)]
 pub enum SqliteError {
-    /// Only one process may use a file.
+    /// Another process uses the file, and one of the two wants it for itself.
     #[error("another terra-auth uses this store: {}", .0.display())]
     InUse(PathBuf),
     /// The file cannot be opened or made. Its folder must be there.
@@ -56,14 +56,29 @@ pub enum SqliteError {
 const READERS: usize = 3;
 
 impl Sqlite {
-    /// Opens a file, which is made when it is not there, and brings its schema up to date.
+    /// Opens a file, which is made when it is not there, and brings its schema up to date. Nobody else may have it
+    /// open: what a server keeps in memory, such as API keys, would miss the changes of others.
     ///
     /// # Errors
     ///
     /// See [`SqliteError`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, SqliteError> {
-        let path = std::path::absolute(&path).map_err(|error| SqliteError::File(path.as_ref().to_owned(), error))?;
-        let lock = lock(&path)?;
+        Self::open_locked(path.as_ref(), File::try_lock)
+    }
+
+    /// The same beside others who open it so, for those who keep nothing of it in memory. Each write of one waits for
+    /// those of the others.
+    ///
+    /// # Errors
+    ///
+    /// See [`SqliteError`].
+    pub fn open_shared(path: impl AsRef<Path>) -> Result<Self, SqliteError> {
+        Self::open_locked(path.as_ref(), File::try_lock_shared)
+    }
+
+    fn open_locked(path: &Path, try_lock: TryLock) -> Result<Self, SqliteError> {
+        let path = std::path::absolute(path).map_err(|error| SqliteError::File(path.to_owned(), error))?;
+        let lock = lock(&path, try_lock)?;
         let connection = connection::open(&path)?;
         let readers = (0..READERS).map(|_| connection::open_to_read(&path)).collect::<Result<Vec<_>, _>>()?;
         let (writer, write) = start_writer(connection);
@@ -97,15 +112,16 @@ fn start_writer(connection: Connection) -> (Queue, JoinHandle<()>) {
     (queue, thread::spawn(move || worker::write(connection, &calls)))
 }
 
-/// Keeps other processes out: what each keeps in memory, such as API keys, would miss the changes of the others.
-fn lock(path: &Path) -> Result<File, SqliteError> {
+type TryLock = fn(&File) -> Result<(), TryLockError>;
+
+fn lock(path: &Path, try_lock: TryLock) -> Result<File, SqliteError> {
     let lock_path = path.with_added_extension("lock");
     let refused = |error| SqliteError::File(path.to_owned(), error);
     let lock = private().open(&lock_path).map_err(refused)?;
-    match lock.try_lock() {
+    match try_lock(&lock) {
         Ok(()) => {}
-        Err(std::fs::TryLockError::WouldBlock) => return Err(SqliteError::InUse(path.to_owned())),
-        Err(std::fs::TryLockError::Error(error)) => return Err(refused(error)),
+        Err(TryLockError::WouldBlock) => return Err(SqliteError::InUse(path.to_owned())),
+        Err(TryLockError::Error(error)) => return Err(refused(error)),
     }
     private().open(path).map_err(refused)?;
     Ok(lock)

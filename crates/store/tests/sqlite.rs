@@ -34,6 +34,49 @@ fn a_file_is_open_once() {
 }
 
 #[test]
+fn a_file_is_shared_only_with_those_who_share_it() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("store.db");
+    let shared = [Sqlite::open_shared(&path).unwrap(), Sqlite::open_shared(&path).unwrap()];
+    assert!(matches!(refused(&path), SqliteError::InUse(_)));
+    drop(shared);
+    let _alone = Sqlite::open(&path).unwrap();
+    assert!(matches!(Sqlite::open_shared(&path), Err(SqliteError::InUse(_))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn those_who_share_a_file_write_at_the_same_time() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("store.db");
+    let stores = [(); 2].map(|()| Store::new(Sqlite::open_shared(&path).unwrap()));
+    let rows = Rows::default();
+    let tokens: Vec<_> = (0..400).map(|_| rows.token_id()).collect();
+    let spend = |n: usize| {
+        let (store, token_id) = (stores[n % 2].clone(), tokens[n / 2]);
+        tokio::spawn(async move { store.spend_token(&token_id, &Rows::NOW).await.unwrap() })
+    };
+    let mut spent = 0;
+    for task in (0..800).map(spend).collect::<Vec<_>>() {
+        spent += usize::from(task.await.unwrap());
+    }
+    assert_eq!(spent, tokens.len(), "each token is spent once, whoever was first");
+}
+
+#[test]
+fn many_may_open_a_new_file_at_once() {
+    for _ in 0..10 {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("store.db");
+        std::thread::scope(|scope| {
+            let opened: Vec<_> = (0..4).map(|_| scope.spawn(|| Sqlite::open_shared(&path))).collect();
+            for store in opened {
+                store.join().unwrap().unwrap();
+            }
+        });
+    }
+}
+
+#[test]
 fn a_newer_schema_is_refused() {
     let folder = changed("INSERT INTO schema_migrations VALUES (4, 'later')");
     let error = refused(&folder.path().join("store.db"));
