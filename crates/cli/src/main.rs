@@ -14,6 +14,7 @@ mod browser;
 mod command;
 mod credential_file;
 mod doctor;
+mod ending;
 mod env_file;
 mod env_settings;
 mod event_log;

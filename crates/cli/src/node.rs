@@ -14,14 +14,13 @@ use terra_auth_core::{
 use terra_auth_listen::Limits;
 use terra_auth_outbound::{AddressPolicy, ClientCredentials, Courier, OAuthProviders, Observer, Recipes};
 use terra_auth_sandbox::{Sandbox, SandboxConfig};
-use tokio::{
-    net::TcpListener,
-    sync::{Notify, watch},
-    time::{Duration, sleep},
-};
+use tokio::{net::TcpListener, sync::Notify, time::Duration};
 use url::Url;
 
-use crate::failure::{Advice, Kind};
+use crate::{
+    ending::Ending,
+    failure::{Advice, Kind},
+};
 
 /// What a server is made of.
 pub(crate) struct NodeConfig {
@@ -102,28 +101,13 @@ impl Node {
 
     /// Answers until the process is asked to end, then lets what is in flight finish; asked twice, it ends at once.
     pub(crate) async fn run(self) {
-        let asked = times_asked_to_end();
-        let reached = |times: u8| {
-            let mut asked = asked.clone();
-            async move { drop(asked.wait_for(|so_far| *so_far >= times).await) }
-        };
+        let ending = Ending::listen(self.grace);
         let limits = Limits { drain: self.grace, ..Limits::default() };
-        let serve = terra_auth_listen::serve(self.listener, self.router, limits, reached(1));
-        let patience = async {
-            reached(1).await;
-            sleep(self.grace).await;
-        };
-        let deliver = async {
-            tokio::select! {
-                () = self.courier.run(reached(1)) => {}
-                () = patience => tracing::warn!("some deliveries did not end in time; they are made again later"),
-            }
-        };
-        let follow = self.auth.watch(reached(1));
-        tokio::select! {
-            ((), (), ()) = async { tokio::join!(serve, deliver, follow) } => {}
-            () = reached(2) => {}
-        }
+        let serve = terra_auth_listen::serve(self.listener, self.router, limits, ending.asked());
+        let late = "some deliveries did not end in time; they are made again later";
+        let deliver = ending.with_patience(self.courier.run(ending.asked()), late);
+        let follow = self.auth.watch(ending.asked());
+        ending.of(async { tokio::join!(serve, deliver, follow) }).await;
     }
 }
 
@@ -161,14 +145,19 @@ pub(crate) fn random_hex() -> String {
     hex::encode(entropy.bytes::<32>())
 }
 
-/// Reads the master key from a file, and makes it where there is none yet: 64 hex digits, for its owner only.
+/// Reads the master key from a file, and makes it where there is none yet.
 pub(crate) fn master_key_in(path: &Path) -> anyhow::Result<MasterKey> {
+    parse_master_key(&secret_in(path)?).with_context(|| format!("{} holds no master key", path.display()))
+}
+
+/// Reads a secret of our own from a file, and makes it where there is none yet: 64 hex digits, for its owner only.
+pub(crate) fn secret_in(path: &Path) -> anyhow::Result<SecretString> {
     if !path.exists() {
         crate::private_file::replace(path, &format!("{}\n", random_hex()))
             .with_context(|| format!("could not write {}", path.display()))?;
     }
     let text = std::fs::read_to_string(path).with_context(|| format!("could not read {}", path.display()))?;
-    parse_master_key(&SecretString::from(text)).with_context(|| format!("{} holds no master key", path.display()))
+    Ok(text.into())
 }
 
 /// Reads 64 hex digits.
@@ -177,24 +166,4 @@ pub(crate) fn parse_master_key(text: &SecretString) -> anyhow::Result<MasterKey>
     hex::decode_to_slice(text.expose_secret().trim(), &mut key[..])
         .map_err(|_| anyhow::anyhow!("a master key is 64 hex digits; make one with: openssl rand -hex 32"))?;
     Ok(MasterKey(key))
-}
-
-/// Counts how often the process was asked to end, by Ctrl-C or by a supervisor.
-fn times_asked_to_end() -> watch::Receiver<u8> {
-    let (count, asked) = watch::channel(0_u8);
-    tokio::spawn(async move {
-        use tokio::signal::unix::{SignalKind, signal};
-        let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-        else {
-            return;
-        };
-        loop {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-            count.send_modify(|times| *times = times.saturating_add(1));
-        }
-    });
-    asked
 }
