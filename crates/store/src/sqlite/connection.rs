@@ -1,9 +1,13 @@
 //! One connection: how it is set up, and its transaction as the verbs see it.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
 
 use rusqlite::{
-    CachedStatement, Connection, OpenFlags, ToSql, params_from_iter,
+    CachedStatement, Connection, ErrorCode, OpenFlags, ToSql, params_from_iter,
     types::{ToSqlOutput, ValueRef},
 };
 use terra_auth_core::store::StoreError;
@@ -81,8 +85,9 @@ impl Migrated for Transaction<'_> {
     }
 }
 
-/// How long a statement waits for a tool that has the file open, such as a backup.
+/// How long a statement waits for others who have the file open.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(5);
 const CACHED_STATEMENTS: usize = 64;
 
 /// The WAL survives a crash of the machine with `FULL`; a commit for all who wait makes that affordable.
@@ -116,7 +121,18 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, SqliteError> {
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
-    connection.execute_batch(SETTINGS)
+    let start = Instant::now();
+    loop {
+        match connection.execute_batch(SETTINGS) {
+            // Two who switch a new file to WAL at once are not made to wait for each other.
+            Err(error) if is_busy(&error) && start.elapsed() < BUSY_TIMEOUT => thread::sleep(PAUSE),
+            outcome => return outcome,
+        }
+    }
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
 }
 
 fn set_up(mut connection: Connection) -> Result<Connection, SqliteError> {
