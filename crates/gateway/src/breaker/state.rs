@@ -1,0 +1,105 @@
+use jiff::{SignedDuration, Timestamp};
+
+use super::Verdict;
+
+/// After how many failures in a row calls stop, and for how long.
+pub(super) struct Policy {
+    pub(super) failures: u32,
+    pub(super) pause: SignedDuration,
+}
+
+/// What is known about the upstream.
+#[derive(Default)]
+pub(super) struct State {
+    phase: Phase,
+    /// Counts the phases, so that a call that began in an earlier one decides nothing.
+    entry: u64,
+}
+
+enum Phase {
+    Closed {
+        failures: u32,
+    },
+    Open {
+        since: Timestamp,
+    },
+    /// One call is finding out.
+    Trying {
+        open_since: Timestamp,
+    },
+}
+
+impl Default for Phase {
+    fn default() -> Self {
+        Self::Closed { failures: 0 }
+    }
+}
+
+impl State {
+    /// Lets a call in and says what to tell its end with, or for how many seconds none is let in.
+    pub(super) fn enter(&mut self, now: Timestamp, policy: &Policy) -> Result<u64, u32> {
+        match self.phase {
+            Phase::Closed { .. } => {}
+            Phase::Trying { .. } => return Err(1),
+            Phase::Open { since } => match policy.left(since, now) {
+                Some(seconds) => return Err(seconds),
+                None => self.go_on(Phase::Trying { open_since: since }),
+            },
+        }
+        Ok(self.entry)
+    }
+
+    /// Takes what a call found out.
+    pub(super) fn tell(&mut self, entry: u64, verdict: Verdict, now: Timestamp, policy: &Policy) {
+        if entry != self.entry {
+            return;
+        }
+        match (&mut self.phase, verdict) {
+            (Phase::Open { .. }, _) => {}
+            (Phase::Closed { failures }, Verdict::Works) => *failures = 0,
+            (Phase::Closed { failures }, Verdict::Fails) => {
+                *failures += 1;
+                if *failures >= policy.failures {
+                    tracing::warn!(failures = *failures, "the API keeps failing; it is left alone for {:#}", policy.pause);
+                    self.go_on(Phase::Open { since: now });
+                }
+            }
+            (Phase::Trying { .. }, Verdict::Works) => {
+                tracing::info!("the API answers again");
+                self.go_on(Phase::default());
+            }
+            (Phase::Trying { .. }, Verdict::Fails) => self.go_on(Phase::Open { since: now }),
+        }
+    }
+
+    /// A call is over, whether it told anything or not: if it was to find out, the next one may.
+    pub(super) fn leave(&mut self, entry: u64) {
+        if let Phase::Trying { open_since } = self.phase
+            && entry == self.entry
+        {
+            self.go_on(Phase::Open { since: open_since });
+        }
+    }
+
+    pub(super) fn is_open(&self, now: Timestamp, policy: &Policy) -> bool {
+        match self.phase {
+            Phase::Closed { .. } => false,
+            Phase::Open { since } => policy.left(since, now).is_some(),
+            Phase::Trying { .. } => true,
+        }
+    }
+
+    fn go_on(&mut self, phase: Phase) {
+        self.phase = phase;
+        self.entry += 1;
+    }
+}
+
+impl Policy {
+    /// Whole seconds, rounded up, until the pause is over. A clock that was set back ends it.
+    fn left(&self, since: Timestamp, now: Timestamp) -> Option<u32> {
+        let passed = now.duration_since(since);
+        let runs = !passed.is_negative() && passed < self.pause;
+        runs.then(|| u32::try_from((self.pause - passed).as_millis().max(1).unsigned_abs().div_ceil(1000)).unwrap_or(u32::MAX))
+    }
+}

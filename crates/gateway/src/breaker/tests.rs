@@ -1,0 +1,235 @@
+use std::{
+    future::{pending, ready},
+    sync::Arc,
+};
+
+use jiff::SignedDuration;
+use terra_auth::{CredentialsError, Environment, Error, Refusal};
+use terra_auth_testkit::FixedClock;
+use tokio::sync::oneshot;
+
+use super::{Breaker, UpstreamError, UpstreamSettings};
+
+struct Upstream {
+    breaker: Breaker,
+    clock: Arc<FixedClock>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Seen {
+    Answer,
+    Failure,
+    Paused(u32),
+}
+
+impl Upstream {
+    /// Left alone for 5 s after three failures.
+    fn new() -> Self {
+        let settings = UpstreamSettings { failures: 3.try_into().ok(), ..UpstreamSettings::default() };
+        let clock = Arc::new(FixedClock::default());
+        Self { breaker: Breaker::new(&settings, clock.clone()), clock }
+    }
+
+    async fn broken() -> Self {
+        let upstream = Self::new();
+        for _ in 0..3 {
+            assert_eq!(upstream.fails().await, Seen::Failure);
+        }
+        upstream
+    }
+
+    async fn call(&self, work: impl Future<Output = Result<(), Error>>) -> Seen {
+        match self.breaker.call(work).await {
+            Ok(()) => Seen::Answer,
+            Err(UpstreamError::Failed(_)) => Seen::Failure,
+            Err(UpstreamError::Paused { retry_after_s }) => Seen::Paused(retry_after_s),
+        }
+    }
+
+    async fn works(&self) -> Seen {
+        self.call(ready(Ok(()))).await
+    }
+
+    async fn fails(&self) -> Seen {
+        self.call(ready(Err(Error::Server(refusal(500))))).await
+    }
+
+    fn pass(&self, ms: i64) {
+        self.clock.advance(SignedDuration::from_millis(ms));
+    }
+}
+
+fn refusal(status: u16) -> Box<Refusal> {
+    let message = "words".to_owned();
+    let (code, trace_id, retry_after, invalid_user_ids) = (None, None, None, Vec::new());
+    Box::new(Refusal { status, message, code, trace_id, retry_after, invalid_user_ids })
+}
+
+fn unreadable() -> Error {
+    let (host, problem) = ("api.example".to_owned(), "no JSON".to_owned());
+    Error::UnreadableAnswer { host, problem, trace_id: None }
+}
+
+#[tokio::test]
+async fn failures_in_a_row_stop_the_calls_and_one_call_after_the_pause_lets_them_go_on() {
+    let upstream = Upstream::broken().await;
+    assert_eq!(upstream.works().await, Seen::Paused(5));
+    upstream.pass(4001);
+    assert_eq!(upstream.works().await, Seen::Paused(1));
+    upstream.pass(999);
+    assert_eq!([upstream.works().await, upstream.works().await], [Seen::Answer, Seen::Answer]);
+    assert_eq!([upstream.fails().await, upstream.fails().await, upstream.works().await], [
+        Seen::Failure,
+        Seen::Failure,
+        Seen::Answer
+    ]);
+}
+
+#[tokio::test]
+async fn what_is_refused_is_not_even_begun() {
+    let upstream = Upstream::broken().await;
+    let work = async { panic!("the upstream was called") };
+    assert_eq!(upstream.call(work).await, Seen::Paused(5));
+}
+
+#[tokio::test]
+async fn a_trial_that_fails_starts_the_pause_again() {
+    let upstream = Upstream::broken().await;
+    upstream.pass(5000);
+    assert_eq!([upstream.fails().await, upstream.works().await], [Seen::Failure, Seen::Paused(5)]);
+    upstream.pass(5000);
+    assert_eq!(upstream.works().await, Seen::Answer);
+}
+
+#[tokio::test]
+async fn only_one_call_finds_out() {
+    let upstream = Upstream::broken().await;
+    upstream.pass(5000);
+    let (answer, answered) = oneshot::channel();
+    let trial = upstream.call(async { answered.await.unwrap() });
+    let others = async {
+        let others = [upstream.works().await, upstream.works().await];
+        answer.send(Ok(())).unwrap();
+        others
+    };
+    let (trial, others) = tokio::join!(trial, others);
+    assert_eq!((trial, others), (Seen::Answer, [Seen::Paused(1), Seen::Paused(1)]));
+    assert_eq!(upstream.works().await, Seen::Answer);
+}
+
+#[tokio::test]
+async fn a_caller_who_hangs_up_while_finding_out_leaves_it_to_the_next() {
+    let upstream = Upstream::broken().await;
+    upstream.pass(5000);
+    tokio::select! {
+        biased;
+        trial = upstream.call(pending()) => panic!("{trial:?}"),
+        other = upstream.works() => assert_eq!(other, Seen::Paused(1)),
+    }
+    assert_eq!(upstream.works().await, Seen::Answer);
+}
+
+#[tokio::test]
+async fn only_what_is_the_upstreams_fault_counts() {
+    type Make = fn() -> Error;
+    let cases: [(Make, bool); 8] = [
+        (|| Error::Server(refusal(503)), true),
+        (unreadable, true),
+        (|| Error::NotAuthenticated(refusal(401)), false),
+        (|| Error::Forbidden(refusal(403)), false),
+        (|| Error::NotFound(refusal(404)), false),
+        (|| Error::RateLimited(refusal(429)), false),
+        (|| Error::InvalidInput(refusal(400)), false),
+        (nothing_sent, false),
+    ];
+    for (make, counts) in cases {
+        let upstream = Upstream::new();
+        for _ in 0..3 {
+            upstream.call(ready(Err(make()))).await;
+        }
+        assert_eq!(upstream.breaker.is_open(), counts, "{}", make());
+    }
+}
+
+fn nothing_sent() -> Error {
+    let missing = terra_auth::Credentials::load_from(Environment::Testing, "/nowhere".as_ref(), &|_| None);
+    missing.map_err(|error: CredentialsError| Error::from(error)).unwrap_err()
+}
+
+#[tokio::test]
+async fn no_connection_is_the_upstreams_fault() {
+    let keys = ("acme-testing-0000000000".parse().unwrap(), "test-key-not-a-secret".to_owned().into());
+    let mut credentials = terra_auth::Credentials::new(Environment::Testing, keys.0, keys.1);
+    credentials.api_url = "http://127.0.0.1:1/v2".parse().unwrap();
+    let client = terra_auth::Client::builder(credentials).retries(0).build().unwrap();
+    let upstream = Upstream::new();
+    for _ in 0..3 {
+        assert_eq!(upstream.call(async { client.list_integrations().await.map(|_| ()) }).await, Seen::Failure);
+    }
+    assert!(upstream.breaker.is_open());
+}
+
+#[tokio::test]
+async fn an_answer_between_two_failures_begins_the_count_again() {
+    let refused = || ready(Err(Error::NotFound(refusal(404))));
+    for answer in [true, false] {
+        let upstream = Upstream::new();
+        for _ in 0..5 {
+            upstream.fails().await;
+            upstream.fails().await;
+            if answer { upstream.works().await } else { upstream.call(refused()).await };
+        }
+        assert!(!upstream.breaker.is_open());
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_sent_nothing_neither_counts_nor_begins_the_count_again() {
+    let upstream = Upstream::new();
+    upstream.fails().await;
+    upstream.fails().await;
+    upstream.call(ready(Err(nothing_sent()))).await;
+    assert!(!upstream.breaker.is_open());
+    upstream.fails().await;
+    assert!(upstream.breaker.is_open());
+}
+
+#[tokio::test]
+async fn a_call_from_before_the_pause_does_not_decide_what_is_now() {
+    let upstream = Upstream::new();
+    let (answer, answered) = oneshot::channel();
+    let slow = upstream.call(async { answered.await.unwrap() });
+    let meanwhile = async {
+        for _ in 0..3 {
+            upstream.fails().await;
+        }
+        upstream.pass(5000);
+        upstream.works().await;
+        upstream.fails().await;
+        upstream.fails().await;
+        answer.send(Err(Error::Server(refusal(500)))).unwrap();
+    };
+    tokio::join!(slow, meanwhile);
+    assert!(!upstream.breaker.is_open());
+}
+
+#[tokio::test]
+async fn it_is_open_for_the_pause_and_while_somebody_finds_out() {
+    let upstream = Upstream::broken().await;
+    assert!(upstream.breaker.is_open());
+    upstream.pass(5000);
+    assert!(!upstream.breaker.is_open());
+    let open_meanwhile = upstream.call(async {
+        assert!(upstream.breaker.is_open());
+        Ok(())
+    });
+    assert_eq!(open_meanwhile.await, Seen::Answer);
+    assert!(!upstream.breaker.is_open());
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_does_not_make_the_pause_longer() {
+    let upstream = Upstream::broken().await;
+    upstream.pass(-86_400_000);
+    assert_eq!(upstream.works().await, Seen::Answer);
+}

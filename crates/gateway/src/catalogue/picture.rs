@@ -1,0 +1,126 @@
+use std::{sync::Arc, time::Duration};
+
+use axum::body::Bytes;
+use http::{HeaderMap, HeaderValue, header};
+use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest as _, Sha256};
+use terra_auth::Credentials;
+use terra_auth_core::{causes::Causes, clock::Clock};
+use terra_auth_outbound::{AddressPolicy, Bounds, Http, HttpAnswer, HttpError, SetupError};
+use tokio::sync::{Mutex, Semaphore};
+use url::{Origin, Url};
+
+use super::since;
+
+const BOUNDS: Bounds = Bounds { timeout: Duration::from_secs(5), size_bytes: 256 * 1024 };
+const KEPT_FOR: SignedDuration = SignedDuration::from_hours(24);
+const ASK_AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(1);
+/// Asked for at once, of everybody.
+const MAX_ASKED: usize = 16;
+const CONTENT_TYPES: [&str; 5] = ["image/png", "image/jpeg", "image/webp", "image/svg+xml", "image/gif"];
+
+/// A provider's picture.
+pub(crate) struct Picture {
+    /// One of five, without parameters.
+    pub(crate) content_type: &'static str,
+    /// Follows from the bytes, in quotes.
+    pub(crate) etag: HeaderValue,
+    pub(crate) bytes: Bytes,
+}
+
+/// Fetches pictures, wherever the upstream says they are.
+pub(super) struct Pictures {
+    public: Http,
+    /// For pictures beside the API or its widget, which the operator named himself: they may be on this very machine.
+    own: Http,
+    own_origins: [Origin; 2],
+    places: Semaphore,
+    clock: Arc<dyn Clock>,
+}
+
+/// Where a picture is, and what was found there.
+pub(super) struct Slot {
+    pub(super) url: Url,
+    found: Mutex<Option<Found>>,
+}
+
+struct Found {
+    at: Timestamp,
+    picture: Option<Arc<Picture>>,
+}
+
+/// Why there is no picture.
+#[derive(Debug, thiserror::Error)]
+enum PictureError {
+    #[error("it cannot be fetched")]
+    Http(#[from] HttpError),
+    #[error("its server answers {0}")]
+    Status(u16),
+    #[error("it is no picture")]
+    NoPicture,
+}
+
+impl Pictures {
+    pub(super) fn new(credentials: &Credentials, clock: Arc<dyn Clock>) -> Result<Self, SetupError> {
+        Ok(Self {
+            public: Http::new(AddressPolicy::Public)?,
+            own: Http::new(AddressPolicy::AllowPrivate)?,
+            own_origins: [credentials.api_url.origin(), credentials.widget_url.origin()],
+            places: Semaphore::new(MAX_ASKED),
+            clock,
+        })
+    }
+
+    /// The picture in `slot`, asked for by one caller while the others wait. That there is none is believed for a minute.
+    pub(super) async fn of(&self, slot: &Slot) -> Option<Arc<Picture>> {
+        let mut found = slot.found.lock().await;
+        if let Some(found) = found.as_ref().filter(|found| found.counts(self.clock.now())) {
+            return found.picture.clone();
+        }
+        let picture = self.fetch(&slot.url).await;
+        if let Err(error) = &picture {
+            tracing::warn!(host = slot.url.host_str(), error = %Causes(error), "a logo cannot be shown");
+        }
+        let picture = picture.ok().map(Arc::new);
+        *found = Some(Found { at: self.clock.now(), picture: picture.clone() });
+        picture
+    }
+
+    async fn fetch(&self, url: &Url) -> Result<Picture, PictureError> {
+        let _place = self.places.acquire().await;
+        let http = if self.own_origins.contains(&url.origin()) { &self.own } else { &self.public };
+        let accept = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static("image/*"))]);
+        Picture::read(http.get(url, accept, BOUNDS).await?)
+    }
+}
+
+impl Picture {
+    fn read(answer: HttpAnswer) -> Result<Self, PictureError> {
+        if answer.status != 200 {
+            return Err(PictureError::Status(answer.status));
+        }
+        let content_type = content_type(&answer.headers).ok_or(PictureError::NoPicture)?;
+        let digest = hex::encode(&Sha256::digest(&answer.body)[..16]);
+        let etag = HeaderValue::try_from(format!("\"{digest}\"")).map_err(|_| PictureError::NoPicture)?;
+        Ok(Self { content_type, etag, bytes: answer.body.into() })
+    }
+}
+
+fn content_type(headers: &HeaderMap) -> Option<&'static str> {
+    let said = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    let essence = said.split(';').next()?.trim();
+    CONTENT_TYPES.into_iter().find(|known| known.eq_ignore_ascii_case(essence))
+}
+
+impl Slot {
+    pub(super) fn new(url: Url) -> Self {
+        Self { url, found: Mutex::default() }
+    }
+}
+
+impl Found {
+    fn counts(&self, now: Timestamp) -> bool {
+        let lasts = if self.picture.is_some() { KEPT_FOR } else { ASK_AGAIN_AFTER };
+        since(self.at, now) < lasts
+    }
+}

@@ -1,0 +1,98 @@
+use jiff::SignedDuration;
+
+use super::{Api, World};
+
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+const SECOND: SignedDuration = SignedDuration::from_secs(1);
+
+#[tokio::test]
+async fn a_picture_is_asked_for_once_a_day() {
+    let world = World::with_logo("logo/png").await;
+    for _ in 0..10 {
+        assert_eq!(world.shown("FITBIT").await, Some("image/png"));
+    }
+    world.pass(DAY - SECOND);
+    assert_eq!((world.shown("FITBIT").await, world.api.pictures_asked()), (Some("image/png"), 1));
+    world.pass(SECOND);
+    assert_eq!((world.shown("FITBIT").await, world.api.pictures_asked()), (Some("image/png"), 2));
+}
+
+#[tokio::test]
+async fn many_who_look_at_once_ask_once() {
+    let world = World::with_logo("logo/png").await;
+    let mut callers = tokio::task::JoinSet::new();
+    for _ in 0..100 {
+        let (catalogue, breaker) = (world.catalogue.clone(), world.breaker.clone());
+        callers.spawn(async move { catalogue.picture(&"FITBIT".parse().unwrap(), &breaker).await.is_some() });
+    }
+    assert!(callers.join_all().await.into_iter().all(|shown| shown));
+    assert_eq!(world.api.pictures_asked(), 1);
+}
+
+#[tokio::test]
+async fn only_pictures_are_shown() {
+    for (logo, shown) in [
+        ("png", Some("image/png")),
+        ("jpeg", Some("image/jpeg")),
+        ("webp", Some("image/webp")),
+        ("svg+xml", Some("image/svg+xml")),
+        ("gif", Some("image/gif")),
+        ("parameters", Some("image/webp")),
+        ("large", Some("image/png")),
+        ("too-large", None),
+        ("tiff", None),
+        ("page", None),
+        ("script", None),
+        ("untyped", None),
+        ("moved", None),
+        ("broken", None),
+    ] {
+        let world = World::with_logo(&format!("logo/{logo}")).await;
+        assert_eq!(world.shown("FITBIT").await, shown, "{logo}");
+        assert_eq!(world.api.pictures_asked(), 1, "{logo}");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_had_is_not_asked_for_again_for_a_minute() {
+    let world = World::with_logo("logo/broken").await;
+    for (pass, asked) in [(0, 1), (0, 1), (59, 1), (1, 2), (1, 2)] {
+        world.pass(SECOND * pass);
+        assert_eq!((world.shown("FITBIT").await, world.api.pictures_asked()), (None, asked));
+    }
+}
+
+#[tokio::test]
+async fn another_server_on_this_machine_is_not_asked_whatever_the_upstream_says() {
+    let (world, other) = (World::start().await, Api::start().await);
+    world.api.offers(&[("FITBIT", other.url.join("logo/png").unwrap().as_str())]);
+    assert_eq!((world.shown("FITBIT").await, other.pictures_asked()), (None, 0));
+}
+
+#[tokio::test]
+async fn nobody_is_asked_for_what_is_not_offered() {
+    let world = World::with_logo("logo/png").await;
+    assert_eq!(world.shown("GARMIN").await, None);
+    assert_eq!(world.api.pictures_asked(), 0);
+}
+
+#[tokio::test]
+async fn a_new_list_keeps_the_pictures_whose_address_is_the_same() {
+    let world = World::start().await;
+    let logo = |name: &str| world.api.url.join(name).unwrap().to_string();
+    world.api.offers(&[("FITBIT", &logo("logo/png")), ("OURA", &logo("logo/gif"))]);
+    assert_eq!([world.shown("FITBIT").await, world.shown("OURA").await], [Some("image/png"), Some("image/gif")]);
+    world.api.offers(&[("FITBIT", &logo("logo/png")), ("OURA", &logo("logo/webp")), ("GARMIN", "")]);
+    world.pass(SignedDuration::from_mins(5));
+    while world.offered().await.unwrap().len() < 3 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!([world.shown("FITBIT").await, world.shown("OURA").await], [Some("image/png"), Some("image/webp")]);
+    assert_eq!(world.api.pictures_asked(), 3);
+}
+
+#[tokio::test]
+async fn without_a_list_there_are_no_pictures() {
+    let world = World::start().await;
+    assert_eq!(world.shown("FITBIT").await, None);
+}
