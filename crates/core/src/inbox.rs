@@ -2,6 +2,7 @@
 
 mod connections;
 mod consequence;
+mod difference;
 mod forward;
 mod receive;
 mod received_event;
@@ -13,6 +14,7 @@ use tokio::sync::Notify;
 
 pub use self::{
     connections::MAX_CONNECTIONS,
+    difference::Difference,
     forward::MAX_EVENTS,
     receive::{Receipt, Received},
     received_event::{EventFilter, ForwardCounts, ForwardState, NewEvent, ReceivedEvent, ReceivedEvents},
@@ -47,7 +49,7 @@ impl Inbox {
     }
 }
 
-fn whole_ms(instant: Timestamp) -> Timestamp {
+pub(crate) fn whole_ms(instant: Timestamp) -> Timestamp {
     Timestamp::from_millisecond(instant.as_millisecond()).unwrap_or(instant)
 }
 

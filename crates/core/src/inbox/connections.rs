@@ -73,9 +73,13 @@ impl Inbox {
     ///
     /// The store failed; no connection was changed.
     pub async fn adopt(&self, users: &[TerraUser], seen_at: Timestamp) -> Result<u32, StoreError> {
+        self.0.store.run(Adopt { news: self.sightings(users, seen_at) }).await
+    }
+
+    /// That the upstream had these users at `seen_at`.
+    pub(super) fn sightings(&self, users: &[TerraUser], seen_at: Timestamp) -> Vec<News> {
         let seen = |user: &TerraUser| Change::Seen { active: user.active != Some(false) };
-        let news = users.iter().map(|user| self.news(user, seen(user), whole_ms(seen_at))).collect();
-        self.0.store.run(Adopt { news }).await
+        users.iter().map(|user| self.news(user, seen(user), whole_ms(seen_at))).collect()
     }
 
     /// Records that the upstream did not have a connection; answers whether that was new. One that changed after

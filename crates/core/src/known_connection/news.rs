@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use terra_auth_types::{ConnectionId, wire::TerraUser};
 
 use super::{ConnectionState, KnownConnection};
-use crate::inbox::text;
+use crate::inbox::{text, whole_ms};
 
 /// Something that was told about one connection.
 #[derive(Clone, Debug)]
@@ -44,7 +44,7 @@ impl News {
             provider: user.provider.clone(),
             scopes: user.scopes.as_ref().map(|scopes| text(scopes, MAX_SCOPES)),
             state: change.state(),
-            connected_at: user.created_at,
+            connected_at: user.created_at.map(whole_ms), // a store keeps no more, and a rest would look like a change
             changed_at: at,
         };
         Self { told, change }
