@@ -13,11 +13,7 @@ pub(crate) struct CrossSite;
 /// Reading is not refused: no other page sees the answer. A request without either header comes from no browser.
 ///
 /// Source: `Origin` is RFC 6454, `Sec-Fetch-Site` is W3C Fetch Metadata.
-pub(crate) fn check(
-    method: &Method,
-    headers: &HeaderMap,
-    allowed_origins: &[HeaderValue],
-) -> Result<(), CrossSite> {
+pub(crate) fn check(method: &Method, headers: &HeaderMap, allowed_origins: &[HeaderValue]) -> Result<(), CrossSite> {
     let origin = headers.get(header::ORIGIN);
     let own_page = match headers.get("sec-fetch-site") {
         Some(site) => site == "same-origin" || site == "none",

@@ -60,7 +60,8 @@ impl State {
             (Phase::Closed { failures }, Verdict::Fails) => {
                 *failures += 1;
                 if *failures >= policy.failures {
-                    tracing::warn!(failures = *failures, "the API keeps failing; it is left alone for {:#}", policy.pause);
+                    let Policy { failures, pause } = policy;
+                    tracing::warn!(failures, "the API keeps failing; it is left alone for {pause:#}");
                     self.go_on(Phase::Open { since: now });
                 }
             }
@@ -98,8 +99,9 @@ impl State {
 impl Policy {
     /// Whole seconds, rounded up, until the pause is over. A clock that was set back ends it.
     fn left(&self, since: Timestamp, now: Timestamp) -> Option<u32> {
-        let passed = now.duration_since(since);
-        let runs = !passed.is_negative() && passed < self.pause;
-        runs.then(|| u32::try_from((self.pause - passed).as_millis().max(1).unsigned_abs().div_ceil(1000)).unwrap_or(u32::MAX))
+        let left = self.pause - now.duration_since(since);
+        let runs = left.is_positive() && left <= self.pause;
+        let seconds = left.as_secs() + i64::from(left.subsec_nanos() > 0);
+        runs.then(|| u32::try_from(seconds).unwrap_or(u32::MAX))
     }
 }

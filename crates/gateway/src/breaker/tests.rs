@@ -1,6 +1,7 @@
 use std::{
     future::{pending, ready},
-    sync::Arc,
+    io,
+    sync::{Arc, Mutex},
 };
 
 use jiff::SignedDuration;
@@ -51,7 +52,7 @@ impl Upstream {
     }
 
     async fn fails(&self) -> Seen {
-        self.call(ready(Err(Error::Server(refusal(500))))).await
+        self.call(ready(Err(refused(Error::Server, 500)))).await
     }
 
     fn pass(&self, ms: i64) {
@@ -59,10 +60,10 @@ impl Upstream {
     }
 }
 
-fn refusal(status: u16) -> Box<Refusal> {
+fn refused(kind: fn(Box<Refusal>) -> Error, status: u16) -> Error {
     let message = "words".to_owned();
     let (code, trace_id, retry_after, invalid_user_ids) = (None, None, None, Vec::new());
-    Box::new(Refusal { status, message, code, trace_id, retry_after, invalid_user_ids })
+    kind(Box::new(Refusal { status, message, code, trace_id, retry_after, invalid_user_ids }))
 }
 
 fn unreadable() -> Error {
@@ -78,11 +79,10 @@ async fn failures_in_a_row_stop_the_calls_and_one_call_after_the_pause_lets_them
     assert_eq!(upstream.works().await, Seen::Paused(1));
     upstream.pass(999);
     assert_eq!([upstream.works().await, upstream.works().await], [Seen::Answer, Seen::Answer]);
-    assert_eq!([upstream.fails().await, upstream.fails().await, upstream.works().await], [
-        Seen::Failure,
-        Seen::Failure,
-        Seen::Answer
-    ]);
+    assert_eq!(
+        [upstream.fails().await, upstream.fails().await, upstream.works().await],
+        [Seen::Failure, Seen::Failure, Seen::Answer]
+    );
 }
 
 #[tokio::test]
@@ -133,13 +133,13 @@ async fn a_caller_who_hangs_up_while_finding_out_leaves_it_to_the_next() {
 async fn only_what_is_the_upstreams_fault_counts() {
     type Make = fn() -> Error;
     let cases: [(Make, bool); 8] = [
-        (|| Error::Server(refusal(503)), true),
+        (|| refused(Error::Server, 503), true),
         (unreadable, true),
-        (|| Error::NotAuthenticated(refusal(401)), false),
-        (|| Error::Forbidden(refusal(403)), false),
-        (|| Error::NotFound(refusal(404)), false),
-        (|| Error::RateLimited(refusal(429)), false),
-        (|| Error::InvalidInput(refusal(400)), false),
+        (|| refused(Error::NotAuthenticated, 401), false),
+        (|| refused(Error::Forbidden, 403), false),
+        (|| refused(Error::NotFound, 404), false),
+        (|| refused(Error::RateLimited, 429), false),
+        (|| refused(Error::InvalidInput, 400), false),
         (nothing_sent, false),
     ];
     for (make, counts) in cases {
@@ -171,13 +171,17 @@ async fn no_connection_is_the_upstreams_fault() {
 
 #[tokio::test]
 async fn an_answer_between_two_failures_begins_the_count_again() {
-    let refused = || ready(Err(Error::NotFound(refusal(404))));
+    let not_found = || ready(Err(refused(Error::NotFound, 404)));
     for answer in [true, false] {
         let upstream = Upstream::new();
         for _ in 0..5 {
             upstream.fails().await;
             upstream.fails().await;
-            if answer { upstream.works().await } else { upstream.call(refused()).await };
+            if answer {
+                upstream.works().await
+            } else {
+                upstream.call(not_found()).await
+            };
         }
         assert!(!upstream.breaker.is_open());
     }
@@ -207,7 +211,7 @@ async fn a_call_from_before_the_pause_does_not_decide_what_is_now() {
         upstream.works().await;
         upstream.fails().await;
         upstream.fails().await;
-        answer.send(Err(Error::Server(refusal(500)))).unwrap();
+        answer.send(Err(refused(Error::Server, 500))).unwrap();
     };
     tokio::join!(slow, meanwhile);
     assert!(!upstream.breaker.is_open());
@@ -232,4 +236,36 @@ async fn a_clock_that_is_set_back_does_not_make_the_pause_longer() {
     let upstream = Upstream::broken().await;
     upstream.pass(-86_400_000);
     assert_eq!(upstream.works().await, Seen::Answer);
+}
+
+#[tokio::test]
+async fn each_change_is_logged_once() {
+    let written = Lines::default();
+    let lines = written.clone();
+    let log = tracing_subscriber::fmt().with_writer(move || lines.clone()).with_target(false).without_time();
+    let _logged = tracing::subscriber::set_default(log.with_ansi(false).finish());
+    let upstream = Upstream::broken().await;
+    upstream.works().await;
+    upstream.pass(5000);
+    upstream.fails().await;
+    upstream.pass(5000);
+    upstream.works().await;
+    upstream.works().await;
+    assert_eq!(
+        String::from_utf8(written.0.lock().unwrap().clone()).unwrap(),
+        " WARN the API keeps failing; it is left alone for 5s failures=3\n INFO the API answers again\n"
+    );
+}
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
