@@ -45,7 +45,10 @@ pub enum HttpError {
     Timeout,
     /// The body is longer than it may be.
     #[error("the answer is too large")]
-    TooLarge,
+    TooLarge {
+        /// 200 to 599.
+        status: u16,
+    },
     /// The network's own reason.
     #[error("the call failed")]
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -89,8 +92,11 @@ impl Http {
         let timeout = bounds.timeout.min(crate::caller::TIMEOUT);
         let mut response = self.0.send(request.timeout(timeout)).await?;
         let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));
-        let body = read_body(response, bounds.size_bytes).await?;
-        Ok(HttpAnswer { status, headers, body })
+        match read_body(response, bounds.size_bytes).await {
+            Ok(body) => Ok(HttpAnswer { status, headers, body }),
+            Err(CallError::TooLarge) => Err(HttpError::TooLarge { status }),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 
@@ -98,9 +104,8 @@ impl From<CallError> for HttpError {
     fn from(error: CallError) -> Self {
         match error {
             CallError::Forbidden(forbidden) => Self::Forbidden(forbidden),
-            CallError::TooLarge => Self::TooLarge,
             CallError::Failed(error) if error.is_timeout() => Self::Timeout,
-            CallError::Failed(error) => Self::Failed(Box::new(error)),
+            error => Self::Failed(Box::new(error)),
         }
     }
 }

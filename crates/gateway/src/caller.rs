@@ -1,0 +1,87 @@
+//! Who may pass: end users who are logged in to the app, from pages that may ask, not too often.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
+
+use axum::{
+    body::{Body, Bytes, to_bytes},
+    extract::{ConnectInfo, FromRequestParts, Request, State},
+    http::{StatusCode, request},
+    middleware::Next,
+    response::{IntoResponse as _, Response},
+};
+use terra_auth_listen::Peer;
+use terra_auth_types::ReferenceId;
+use tokio::time::timeout;
+
+use crate::{csrf, error::Refusal, gateway::Gateway, limit::Standing, live::Live, login::Presented};
+
+/// The end user who is logged in to the app, and the configuration that let him in.
+#[derive(Clone)]
+pub(crate) struct Caller {
+    pub(crate) reference_id: ReferenceId,
+    pub(crate) live: Arc<Live>,
+}
+
+/// The most that a request's body may hold, webhooks aside.
+const MAX_BODY_BYTES: usize = 16 * 1024;
+
+/// How long a caller may take to send it.
+const BODY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// Lets end users in. The body is read first, so that a refused request leaves its connection fit for the next one.
+pub(crate) async fn let_in(State(gateway): State<Gateway>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let body = match whole(body).await {
+        Ok(body) => body,
+        Err(refusal) => return refusal.into_response(),
+    };
+    let (caller, standing) = match admit(&gateway, &parts).await {
+        Ok(admitted) => admitted,
+        Err(refused) => return refused,
+    };
+    parts.extensions.insert(caller);
+    let mut response = next.run(Request::from_parts(parts, Body::from(body))).await;
+    standing.write(response.headers_mut());
+    response
+}
+
+async fn admit(gateway: &Gateway, request: &request::Parts) -> Result<(Caller, Standing), Response> {
+    let live = gateway.live();
+    let presented = Presented { headers: &request.headers, peer: peer(request) };
+    let identity = live.identify(&presented).await.map_err(Refusal::into_response)?;
+    if identity.ambient {
+        csrf::check(&request.method, &request.headers, &live.allowed_origins)
+            .map_err(|error| Refusal::from(error).into_response())?;
+    }
+    let standing = live.limits.admit(&identity.reference_id).map_err(|too_many| {
+        let mut refused = Refusal::from(&too_many).into_response();
+        too_many.standing.write(refused.headers_mut());
+        refused
+    })?;
+    Ok((Caller { reference_id: identity.reference_id, live }, standing))
+}
+
+/// The other end of the connection, as our accept loop tells it, or axum's in an app that embeds the gateway.
+fn peer(request: &request::Parts) -> Option<IpAddr> {
+    let ours = request.extensions.get::<Peer>().map(|peer| peer.0);
+    ours.or_else(|| request.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_canonical()))
+}
+
+async fn whole(body: Body) -> Result<Bytes, Refusal> {
+    let late = |_| Refusal::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time");
+    timeout(BODY_TIMEOUT, to_bytes(body, MAX_BODY_BYTES)).await.map_err(late)?.map_err(|_| {
+        let detail = format!("the body must come whole and hold at most {MAX_BODY_BYTES} bytes");
+        Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
+    })
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut request::Parts, _: &S) -> Result<Self, Refusal> {
+        parts.extensions.remove().ok_or_else(|| Refusal::not_logged_in("nobody is logged in"))
+    }
+}

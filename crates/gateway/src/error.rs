@@ -1,0 +1,173 @@
+//! Every failed answer, in one shape: a problem of RFC 9457.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use terra_auth::Error;
+use terra_auth_core::{causes::Causes, store::StoreError};
+use terra_auth_types::wire::{Problem, Status};
+
+use crate::{breaker::UpstreamError, csrf::CrossSite, limit::TooMany, login::LoginError};
+
+/// A refusal: a status, and what to do about it, for people.
+///
+/// As a response it is empty: the layer that knows the request writes the problem.
+#[derive(Clone, Debug)]
+pub(crate) struct Refusal {
+    status: StatusCode,
+    code: Option<&'static str>,
+    detail: String,
+    retry_after_s: Option<u32>,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Refusal {
+    pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+        Self { status, code: None, detail: detail.into(), retry_after_s: None, source: None }
+    }
+
+    pub(crate) fn bad_request(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, detail)
+    }
+
+    pub(crate) fn not_logged_in(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, detail).with_code("not_logged_in")
+    }
+
+    pub(crate) fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, detail)
+    }
+
+    pub(crate) fn unavailable(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, detail).with_code(code).retry_after(1)
+    }
+
+    /// A name for programs.
+    pub(crate) fn with_code(self, code: &'static str) -> Self {
+        Self { code: Some(code), ..self }
+    }
+
+    /// When to try again, in seconds.
+    pub(crate) fn retry_after(self, seconds: u32) -> Self {
+        Self { retry_after_s: Some(seconds), ..self }
+    }
+
+    /// For the log, not for the caller.
+    fn because(self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self { source: Some(Arc::new(source)), ..self }
+    }
+
+    /// Writes the problem, and logs what the operator should know.
+    pub(crate) fn into_problem(self, instance: &str) -> Response {
+        if let Some(source) = &self.source {
+            let path = instance.split('?').next().unwrap_or_default();
+            tracing::warn!(path, status = self.status.as_u16(), error = %Causes(&**source), "{}", self.detail);
+        }
+        let problem = Problem {
+            r#type: "about:blank".to_owned(),
+            title: self.status.canonical_reason().unwrap_or("error").to_ascii_lowercase(),
+            instance: instance.to_owned(),
+            detail: Some(self.detail.clone()),
+            code: self.code.map(str::to_owned),
+            message: self.detail,
+            status: Status::Error,
+        };
+        let mut response = (self.status, Json(problem)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(seconds) = self.retry_after_s {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        response.extensions_mut().insert(self); // see `trace`
+        response
+    }
+}
+
+impl From<LoginError> for Refusal {
+    fn from(error: LoginError) -> Self {
+        match error {
+            LoginError::Refused(_) => Self::not_logged_in(error.to_string()),
+            LoginError::Unavailable { .. } => Self::unavailable("login_unavailable", error.to_string()).because(error),
+        }
+    }
+}
+
+impl From<CrossSite> for Refusal {
+    fn from(error: CrossSite) -> Self {
+        Self::new(StatusCode::FORBIDDEN, error.to_string()).with_code("cross_site")
+    }
+}
+
+impl From<&TooMany> for Refusal {
+    fn from(too_many: &TooMany) -> Self {
+        let detail = "too many requests; wait as long as Retry-After says";
+        Self::new(StatusCode::TOO_MANY_REQUESTS, detail).with_code("rate_limited").retry_after(too_many.retry_after_s)
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        Self::unavailable("store_unavailable", "nothing can be remembered now; try again in a moment").because(error)
+    }
+}
+
+impl From<UpstreamError> for Refusal {
+    fn from(error: UpstreamError) -> Self {
+        match error {
+            UpstreamError::Paused { retry_after_s } => {
+                let detail = "Terra's API does not answer at the moment; try again later";
+                Self::unavailable("upstream_unavailable", detail).retry_after(retry_after_s)
+            }
+            UpstreamError::Failed(error) => error.into(),
+        }
+    }
+}
+
+/// What the upstream said, as far as it is the caller's business.
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        let bad_gateway = |code, detail| Self::new(StatusCode::BAD_GATEWAY, detail).with_code(code);
+        match &error {
+            Error::NotAuthenticated(_) | Error::Forbidden(_) | Error::Credentials(_) => {
+                bad_gateway("upstream_refused_keys", "Terra's API does not accept this gateway's keys").because(error)
+            }
+            Error::RateLimited(refusal) => {
+                let seconds = refusal.retry_after.map_or(1, |wait| u32::try_from(wait.as_secs()).unwrap_or(u32::MAX));
+                Self::unavailable("upstream_rate_limited", "Terra's API is asked too often; try again later")
+                    .retry_after(seconds.max(1))
+                    .because(error)
+            }
+            Error::UserLimit(_) => {
+                Self::new(StatusCode::FORBIDDEN, "no more users fit into this environment").with_code("user_limit")
+            }
+            Error::InvalidInput(refusal) => Self::bad_request(refusal.message.clone()),
+            Error::InvalidRedirect(_) => Self::bad_request(error.to_string()),
+            Error::Network { source, .. } if source.is_timeout() => {
+                let detail = "Terra's API did not answer in time; try again";
+                Self::new(StatusCode::GATEWAY_TIMEOUT, detail).with_code("upstream_timeout").because(error)
+            }
+            Error::NotFound(_)
+            | Error::Gone { .. }
+            | Error::Server(_)
+            | Error::Network { .. }
+            | Error::UnreadableAnswer { .. } => {
+                bad_gateway("upstream_failed", "Terra's API did not answer as it should; try again").because(error)
+            }
+        }
+    }
+}

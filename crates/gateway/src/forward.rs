@@ -1,0 +1,126 @@
+//! Events on their way from here to the app.
+
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use jiff::Timestamp;
+use terra_auth::webhook::{SIGNATURE_HEADER, SIGNATURE_HEADER_NEW, sign};
+use terra_auth_core::{causes::Causes, delivery::AttemptOutcome, inbox::ReceivedEvent, store::StoreError};
+use terra_auth_outbound::{Bounds, HttpAnswer, HttpError};
+use tokio::{task::JoinSet, time::sleep};
+
+use crate::{gateway::Gateway, live::Forwarding};
+
+/// As long as Terra gives a receiver.
+const BOUNDS: Bounds = Bounds { timeout: Duration::from_secs(8), size_bytes: 64 << 10 };
+
+/// How many are on their way at once.
+const MOST_AT_ONCE: usize = 32;
+
+/// The longest sleep: `terra-auth gateway events replay` works on the store, without ringing here.
+const MAX_SLEEP: Duration = Duration::from_secs(1);
+const MIN_SLEEP: Duration = Duration::from_millis(20);
+const BACKOFF: Duration = Duration::from_secs(2);
+const TIDY_EVERY: Duration = Duration::from_mins(5);
+
+impl Gateway {
+    /// Forwards events as they fall due, and forgets old ones, until `shutdown` is ready. Attempts that are under way are
+    /// finished first.
+    pub async fn forward(&self, shutdown: impl Future<Output = ()>) {
+        tokio::pin!(shutdown);
+        let mut on_their_way = JoinSet::new();
+        let mut tidy = tokio::time::interval(TIDY_EVERY);
+        loop {
+            let pause = self.send_what_is_due(&mut on_their_way).await.unwrap_or_else(|error| {
+                tracing::error!(error = %Causes(&error), "cannot forward events, trying again in {BACKOFF:?}");
+                BACKOFF
+            });
+            tokio::select! {
+                biased;
+                () = &mut shutdown => break,
+                Some(_) = on_their_way.join_next() => {}
+                () = self.inbox().arrived(), if pause <= MAX_SLEEP && on_their_way.len() < MOST_AT_ONCE => {}
+                _ = tidy.tick() => self.tidy().await,
+                () = sleep(pause) => {}
+            }
+        }
+        while on_their_way.join_next().await.is_some() {}
+    }
+
+    /// Sends what is due, as far as there is room; answers how long there is nothing more to send.
+    async fn send_what_is_due(&self, on_their_way: &mut JoinSet<()>) -> Result<Duration, StoreError> {
+        let room = MOST_AT_ONCE - on_their_way.len().min(MOST_AT_ONCE);
+        if room == 0 || self.live().forwarding.is_none() {
+            return Ok(MAX_SLEEP);
+        }
+        let due = self.inbox().claim_forwards(u32::try_from(room).unwrap_or_default()).await?;
+        if due.is_empty() {
+            let next = self.inbox().next_forward_at().await?;
+            let wait = next.map(|at| Duration::try_from(at.duration_since(self.clock().now())).unwrap_or_default());
+            return Ok(wait.unwrap_or(MAX_SLEEP).clamp(MIN_SLEEP, MAX_SLEEP));
+        }
+        for event in due {
+            let gateway = self.clone();
+            on_their_way.spawn(async move { gateway.forward_one(&event).await });
+        }
+        Ok(Duration::ZERO)
+    }
+
+    /// Makes one attempt and records how it ended. If that cannot be recorded, the lease ends and it is made again.
+    async fn forward_one(&self, event: &ReceivedEvent) {
+        let (outcome, problem) = match self.post(event).await {
+            Ok(()) => (AttemptOutcome::Done, None),
+            Err(problem) => (AttemptOutcome::after_failure(event.attempts, self.clock().now()), Some(problem)),
+        };
+        if let Some(problem) = &problem {
+            let dead = outcome == AttemptOutcome::GaveUp;
+            tracing::warn!(event.id = %event.event_id, event.kind = event.kind, attempt = event.attempts, dead,
+                "could not forward event {}: {problem}", event.event_id);
+        }
+        if let Err(error) = self.inbox().settle_forward(event, outcome, problem).await {
+            tracing::error!(event.id = %event.event_id, error = %Causes(&error), "could not record an attempt");
+        }
+    }
+
+    async fn post(&self, event: &ReceivedEvent) -> Result<(), String> {
+        let live = self.live();
+        let Some(forwarding) = &live.forwarding else { return Err("there is no app to forward to".to_owned()) };
+        let headers = headers(forwarding, event, self.clock().now());
+        match live.http.post(&forwarding.url, headers, event.body.clone(), BOUNDS).await {
+            Ok(HttpAnswer { status, .. }) | Err(HttpError::TooLarge { status }) => {
+                if (200..300).contains(&status) {
+                    Ok(())
+                } else {
+                    Err(format!("the app answered {status}"))
+                }
+            }
+            Err(error) => Err(Causes(&error).to_string()),
+        }
+    }
+
+    /// A failure is for the next time.
+    async fn tidy(&self) {
+        match self.inbox().forget_expired().await {
+            Ok(0) => {}
+            Ok(rows) => tracing::debug!(rows, "forgot what is old"),
+            Err(error) => tracing::warn!(error = %Causes(&error), "could not forget what is old"),
+        }
+    }
+}
+
+/// As Terra sends it, but signed afresh, with the secret that only the gateway and the app share.
+fn headers(forwarding: &Forwarding, event: &ReceivedEvent, now: Timestamp) -> HeaderMap {
+    let signature = sign(forwarding.secret.expose().as_bytes(), now.as_second(), &event.body);
+    let trace_id = event.trace_id.clone().unwrap_or_else(|| event.event_id.to_string());
+    let mut headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+    let mut set = |name: &'static str, value: &str| {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    };
+    set(SIGNATURE_HEADER, &signature);
+    set(SIGNATURE_HEADER_NEW, &signature);
+    set("x-terra-trace-id", &trace_id);
+    set("terra-reference", event.reference.as_deref().unwrap_or(&trace_id));
+    headers
+}

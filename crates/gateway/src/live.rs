@@ -1,0 +1,134 @@
+use std::{sync::Arc, time::Duration};
+
+use http::HeaderValue;
+use terra_auth::{Client, SigningSecret, webhook::Verifier};
+use terra_auth_core::clock::Clock;
+use terra_auth_outbound::{AddressPolicy, Http};
+use url::Url;
+
+use crate::{
+    breaker::{Breaker, UpstreamError},
+    catalogue::Catalogue,
+    error::Refusal,
+    gateway::{Config, Parts},
+    limit::Limits,
+    login::{Identity, Jwt, Login, Presented, TrustedHeader, WhoAmI},
+    settings::{LoginSettings, ReconcileSettings, Settings, WidgetSettings},
+    setup::SetupError,
+};
+
+/// What a configuration amounts to.
+pub(crate) struct Live {
+    pub(crate) client: Client,
+    pub(crate) breaker: Breaker,
+    pub(crate) limits: Limits,
+    pub(crate) catalogue: Catalogue,
+    pub(crate) widget: WidgetSettings,
+    pub(crate) reconcile: ReconcileSettings,
+    /// Origins whose pages may call.
+    pub(crate) allowed_origins: Vec<HeaderValue>,
+    /// `None` without a signing secret.
+    pub(crate) verifier: Option<Verifier>,
+    pub(crate) forwarding: Option<Forwarding>,
+    pub(crate) http: Http,
+    logins: Vec<Arc<dyn Login>>,
+}
+
+/// Where events go from here.
+pub(crate) struct Forwarding {
+    pub(crate) url: Url,
+    pub(crate) secret: SigningSecret,
+}
+
+const TIMEOUT_S: u32 = 10;
+const TOLERANCE_S: u32 = 300;
+
+impl Live {
+    pub(crate) fn new(config: &Config, parts: &Parts) -> Result<Self, SetupError> {
+        let Config { settings, credentials, .. } = config;
+        let clock = &parts.clock;
+        let seconds = settings.upstream.timeout_s.map_or(TIMEOUT_S, Into::into);
+        let system = Arc::clone(clock);
+        let client = Client::builder(credentials.clone())
+            .timeout(Duration::from_secs(seconds.into()))
+            .retries(1)
+            .clock(Arc::new(move || system.now()))
+            .build()?;
+        // The operator named these addresses.
+        let http = Http::new(AddressPolicy::AllowPrivate)?;
+        let tolerance = settings.webhooks.tolerance_s.map_or(TOLERANCE_S, Into::into);
+        let verifier = Verifier::new(credentials.signing_secrets().map(SigningSecret::expose))
+            .with_tolerance(Duration::from_secs(tolerance.into()));
+        Ok(Self {
+            breaker: Breaker::new(&settings.upstream, Arc::clone(clock)),
+            limits: Limits::new(&settings.limits, Arc::clone(clock)),
+            catalogue: Catalogue::new(client.clone(), credentials, Arc::clone(clock))?,
+            widget: settings.widget.clone(),
+            reconcile: settings.reconcile.clone(),
+            allowed_origins: allowed_origins(settings)?,
+            verifier: credentials.signing_secret.is_some().then_some(verifier),
+            forwarding: forwarding(config)?,
+            logins: logins(config, &http, clock)?,
+            client,
+            http,
+        })
+    }
+
+    /// Who sent the request.
+    pub(crate) async fn identify(&self, request: &Presented<'_>) -> Result<Identity, Refusal> {
+        for login in &self.logins {
+            if let Some(identity) = login.caller(request).await? {
+                return Ok(identity);
+            }
+        }
+        Err(Refusal::not_logged_in("nobody is logged in"))
+    }
+
+    /// Calls the upstream, unless it has failed so often that asking is of no use.
+    pub(crate) async fn call<T>(
+        &self,
+        work: impl Future<Output = Result<T, terra_auth::Error>>,
+    ) -> Result<T, UpstreamError> {
+        self.breaker.call(work).await
+    }
+}
+
+fn logins(config: &Config, http: &Http, clock: &Arc<dyn Clock>) -> Result<Vec<Arc<dyn Login>>, SetupError> {
+    let LoginSettings { jwt, who_am_i, trusted_header } = &config.settings.login;
+    let mut logins = config.logins.clone();
+    if let Some(settings) = trusted_header {
+        logins.push(Arc::new(TrustedHeader::new(settings)?));
+    }
+    if let Some(settings) = jwt {
+        logins.push(Arc::new(Jwt::new(settings, config.jwt_secret.as_ref(), http, Arc::clone(clock))?));
+    }
+    if let Some(settings) = who_am_i {
+        logins.push(Arc::new(WhoAmI::new(settings, http, Arc::clone(clock))?));
+    }
+    if logins.is_empty() { Err(SetupError::NoLogin) } else { Ok(logins) }
+}
+
+fn allowed_origins(settings: &Settings) -> Result<Vec<HeaderValue>, SetupError> {
+    let read = |text: &String| {
+        let problem = || {
+            let problem = format!("{text:?} is no origin; write scheme, host and port only, as https://app.example");
+            SetupError::invalid("cors.allowed_origins", problem)
+        };
+        let url: Url = text.parse().map_err(|_| problem())?;
+        let origin = url.origin().ascii_serialization();
+        if origin != text.trim_end_matches('/') || origin == "null" {
+            return Err(problem());
+        }
+        HeaderValue::from_str(&origin).map_err(|_| problem())
+    };
+    settings.cors.allowed_origins.iter().map(read).collect()
+}
+
+fn forwarding(config: &Config) -> Result<Option<Forwarding>, SetupError> {
+    const KEY: &str = "webhooks.forward_to";
+    let Some(url) = config.settings.webhooks.forward_to.clone() else { return Ok(None) };
+    AddressPolicy::AllowPrivate.check(&url).map_err(|error| SetupError::invalid(KEY, error.to_string()))?;
+    let secret = config.forward_secret.clone();
+    let secret = secret.ok_or_else(|| SetupError::invalid(KEY, "no secret to sign with was given"))?;
+    Ok(Some(Forwarding { url, secret }))
+}

@@ -1,0 +1,69 @@
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderValue, header::ACCEPT};
+use serde::Deserialize;
+use terra_auth_outbound::{Bounds, Http, HttpError};
+use url::Url;
+
+use super::key_set::KeySet;
+use crate::login::jwt::Issuer;
+
+const BOUNDS: Bounds = Bounds { timeout: Duration::from_secs(5), size_bytes: 256 * 1024 };
+
+/// Where an issuer's keys are.
+pub(crate) enum Place {
+    /// There.
+    At(Url),
+    /// Where the issuer's description says; asked anew each time, as it may change.
+    DiscoveredBy(Issuer),
+}
+
+/// Why there are no new keys. The issuer's documents are public, so a part of them may be shown.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FetchError {
+    #[error("the issuer cannot be reached")]
+    Call(#[from] HttpError),
+    #[error("the issuer answered {0}")]
+    Status(u16),
+    #[error("the issuer's answer is not what it should be")]
+    Unreadable(#[from] serde_json::Error),
+    #[error("the issuer publishes more than 64 keys")]
+    TooManyKeys,
+    #[error("the issuer calls itself {0:?}")]
+    OtherIssuer(String),
+    #[error("the issuer says its keys are at {0}, which is not https")]
+    NotHttps(Url),
+}
+
+#[derive(Deserialize)]
+struct Description {
+    issuer: String,
+    jwks_uri: Url,
+}
+
+/// Fetches the keys.
+pub(super) async fn fetch(http: &Http, place: &Place) -> Result<KeySet, FetchError> {
+    let body = match place {
+        Place::At(url) => get(http, url).await?,
+        Place::DiscoveredBy(issuer) => get(http, &discover(http, issuer).await?).await?,
+    };
+    KeySet::read(&body)
+}
+
+/// Source: OpenID Connect Discovery 1.0, sections 4 and 7.2 (the name must be the one that was asked).
+async fn discover(http: &Http, issuer: &Issuer) -> Result<Url, FetchError> {
+    let description: Description = serde_json::from_slice(&get(http, &issuer.discovery_url()).await?)?;
+    if !issuer.is(&description.issuer) {
+        return Err(FetchError::OtherIssuer(description.issuer));
+    }
+    if !issuer.may_publish_at(&description.jwks_uri) {
+        return Err(FetchError::NotHttps(description.jwks_uri));
+    }
+    Ok(description.jwks_uri)
+}
+
+async fn get(http: &Http, url: &Url) -> Result<Vec<u8>, FetchError> {
+    let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]);
+    let answer = http.get(url, headers, BOUNDS).await?;
+    if answer.status == 200 { Ok(answer.body) } else { Err(FetchError::Status(answer.status)) }
+}

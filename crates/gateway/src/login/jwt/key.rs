@@ -1,0 +1,112 @@
+use jsonwebtoken::{
+    Algorithm, DecodingKey, Validation, decode,
+    jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyOperations, PublicKeyUse},
+};
+
+use super::claims::Claims;
+
+/// Verifies signatures of its own kind.
+pub(crate) struct Key {
+    id: Option<String>,
+    kind: Kind,
+    /// The one algorithm it is for, if it says so.
+    only: Option<Algorithm>,
+    material: DecodingKey,
+}
+
+/// What a key is made of, which decides the algorithms it can be used with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Secret,
+    Rsa,
+    P256,
+    P384,
+    Ed25519,
+}
+
+impl Key {
+    /// A secret that the issuer and we share, as it is written.
+    pub(super) fn secret(bytes: &[u8]) -> Self {
+        Self { id: None, kind: Kind::Secret, only: None, material: DecodingKey::from_secret(bytes) }
+    }
+
+    /// Reads a public key; `None` for anything else, private keys and certificates among them.
+    pub(super) fn from_pem(pem: &[u8]) -> Option<Self> {
+        let is_public = pem.trim_ascii_start().starts_with(b"-----BEGIN PUBLIC KEY-----")
+            || pem.trim_ascii_start().starts_with(b"-----BEGIN RSA PUBLIC KEY-----");
+        let readers = [DecodingKey::from_rsa_pem, DecodingKey::from_ec_pem, DecodingKey::from_ed_pem];
+        let material = readers.iter().filter(|_| is_public).find_map(|read| read(pem).ok())?;
+        let kind = match (material.family().algorithms().first()?, material.try_get_as_bytes().ok()?.len()) {
+            (Algorithm::RS256, _) => Kind::Rsa,
+            (Algorithm::ES256, 65) => Kind::P256,
+            (Algorithm::ES256, 97) => Kind::P384,
+            (Algorithm::EdDSA, 32) => Kind::Ed25519,
+            _ => return None,
+        };
+        Some(Self { id: None, kind, only: None, material })
+    }
+
+    /// A published key; `None` if it is not for signatures, or of a kind that is not known. A secret that somebody publishes
+    /// is none any more, so it is left out too.
+    pub(crate) fn from_jwk(jwk: &Jwk) -> Option<Self> {
+        let common = &jwk.common;
+        let signs = common.public_key_use.as_ref().is_none_or(|purpose| *purpose == PublicKeyUse::Signature)
+            && common.key_operations.as_ref().is_none_or(|all| all.contains(&KeyOperations::Verify));
+        let only = common.key_algorithm.map(Algorithm::try_from).transpose().ok()?;
+        let kind = Kind::of_jwk(&jwk.algorithm).filter(|_| signs)?;
+        let material = DecodingKey::from_jwk(jwk).ok()?;
+        Some(Self { id: common.key_id.clone(), kind, only, material })
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// What the issuer calls it.
+    pub(crate) fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
+    /// Whether signatures of `algorithm` may be verified with it.
+    pub(crate) fn fits(&self, algorithm: Algorithm) -> bool {
+        Kind::of(algorithm) == Some(self.kind) && self.only.is_none_or(|only| only == algorithm)
+    }
+
+    /// Its length; meaningful for a secret.
+    pub(super) fn len(&self) -> usize {
+        self.material.try_get_as_bytes().map_or(0, <[u8]>::len)
+    }
+
+    /// What a token says, if it was signed with this key; nothing that it says is checked yet.
+    pub(super) fn verify(&self, token: &str, algorithm: Algorithm) -> Option<Claims> {
+        let mut signature_only = Validation::new(algorithm);
+        signature_only.required_spec_claims.clear();
+        signature_only.validate_exp = false;
+        signature_only.validate_aud = false;
+        decode(token, &self.material, &signature_only).ok().map(|verified| verified.claims)
+    }
+}
+
+impl Kind {
+    pub(super) fn of(algorithm: Algorithm) -> Option<Self> {
+        match algorithm {
+            Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512 => Some(Self::Secret),
+            Algorithm::RS256 | Algorithm::RS384 | Algorithm::RS512 => Some(Self::Rsa),
+            Algorithm::PS256 | Algorithm::PS384 | Algorithm::PS512 => Some(Self::Rsa),
+            Algorithm::ES256 => Some(Self::P256),
+            Algorithm::ES384 => Some(Self::P384),
+            Algorithm::EdDSA => Some(Self::Ed25519),
+            _ => None,
+        }
+    }
+
+    fn of_jwk(parameters: &AlgorithmParameters) -> Option<Self> {
+        match parameters {
+            AlgorithmParameters::RSA(_) => Some(Self::Rsa),
+            AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P256 => Some(Self::P256),
+            AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P384 => Some(Self::P384),
+            AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => Some(Self::Ed25519),
+            _ => None,
+        }
+    }
+}

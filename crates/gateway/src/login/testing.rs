@@ -1,0 +1,62 @@
+//! What tests of logins share: servers on loopback, requests, keys that sign.
+
+mod issuer;
+mod signer;
+
+use std::time::Duration;
+
+use axum::Router;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use terra_auth_outbound::{AddressPolicy, Http};
+use tokio::net::TcpListener;
+use url::Url;
+
+use super::{Identity, Login, LoginError, Presented};
+
+pub(super) use issuer::{Answer, Issuer};
+pub(super) use signer::{Signer, hs256, unsigned};
+
+pub(super) fn http() -> Http {
+    Http::new(AddressPolicy::AllowPrivate).unwrap()
+}
+
+/// Answers on loopback until the test's runtime ends.
+pub(super) async fn serve(router: Router) -> Url {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+    tokio::spawn(async { axum::serve(listener, router).await.unwrap() });
+    url
+}
+
+/// Who is logged in, by a request with these headers.
+pub(super) async fn caller(
+    login: &impl Login,
+    headers: &[(&'static str, &str)],
+) -> Result<Option<Identity>, LoginError> {
+    let read = |(name, value): &(&'static str, &str)| {
+        (HeaderName::from_static(name), HeaderValue::from_bytes(value.as_bytes()).unwrap())
+    };
+    let mut all = HeaderMap::new();
+    headers.iter().map(read).for_each(|(name, value)| drop(all.append(name, value)));
+    login.caller(&Presented { headers: &all, peer: None }).await
+}
+
+/// What became of a login, in one line.
+pub(super) fn told(outcome: &Result<Option<Identity>, LoginError>) -> String {
+    match outcome {
+        Ok(Some(identity)) => identity.reference_id.to_string(),
+        Ok(None) => "nothing to judge".to_owned(),
+        Err(error) => error.to_string(),
+    }
+}
+
+/// Waits for what happens behind a request.
+pub(super) async fn eventually(mut happened: impl AsyncFnMut() -> bool) {
+    for _ in 0..500 {
+        if happened().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("it never happened");
+}

@@ -1,0 +1,62 @@
+use http::{HeaderMap, HeaderValue};
+
+use super::TrustedHeader;
+use crate::{
+    login::{Identity, Login, LoginError, Presented},
+    settings::TrustedHeaderSettings,
+    setup::SetupError,
+};
+
+const PROXY: &str = "10.0.0.7";
+
+fn trusting(peers: &[&str]) -> Result<TrustedHeader, SetupError> {
+    let peers = peers.iter().map(|net| net.parse().unwrap()).collect();
+    TrustedHeader::new(&TrustedHeaderSettings { name: "X-User".to_owned(), peers })
+}
+
+async fn shown(values: &[&[u8]], peer: Option<&str>) -> Result<Option<Identity>, LoginError> {
+    let mut headers = HeaderMap::new();
+    for value in values {
+        headers.append("x-user", HeaderValue::from_bytes(value).unwrap());
+    }
+    let peer = peer.map(|address| address.parse().unwrap());
+    let login = trusting(&["10.0.0.7/32", "fd00:1::/64"]).unwrap();
+    login.caller(&Presented { headers: &headers, peer }).await
+}
+
+#[tokio::test]
+async fn the_proxys_word_counts_over_either_protocol() {
+    for peer in [PROXY, "::ffff:10.0.0.7", "fd00:1::9"] {
+        let identity = shown(&[b"alice"], Some(peer)).await.unwrap().unwrap();
+        assert_eq!((identity.reference_id.as_str(), identity.ambient), ("alice", true), "{peer}");
+    }
+}
+
+#[tokio::test]
+async fn from_anybody_else_the_header_is_not_there() {
+    for peer in [Some("10.0.0.8"), Some("127.0.0.1"), Some("::ffff:10.0.0.8"), Some("fd00:2::9"), Some("::a00:7"), None]
+    {
+        assert_eq!(shown(&[b"alice"], peer).await.unwrap(), None, "{peer:?}");
+    }
+    assert_eq!(shown(&[b"alice", b"bob"], Some("10.0.0.8")).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn the_proxy_may_say_nothing_but_must_not_say_it_unclearly() {
+    assert_eq!(shown(&[], Some(PROXY)).await.unwrap(), None);
+    let long = [b'a'; 513];
+    for values in [&[&b""[..]][..], &[b"alice", b"alice"], &[b"alice", b"bob"], &[b"a\tb"], &[b"\xff"], &[&long]] {
+        let refused = shown(values, Some(PROXY)).await.unwrap_err();
+        assert!(matches!(refused, LoginError::Refused(_)), "{values:?}: {refused}");
+    }
+}
+
+#[test]
+fn a_setting_that_trusts_everybody_or_nobody_is_refused() {
+    for peers in [&[][..], &["0.0.0.0/0"], &["10.0.0.7/32", "::/0"]] {
+        assert!(matches!(trusting(peers), Err(SetupError::Invalid { .. })), "{peers:?}");
+    }
+    let peers = vec!["10.0.0.7/32".parse().unwrap()];
+    let unnamed = TrustedHeader::new(&TrustedHeaderSettings { name: "x user".to_owned(), peers });
+    assert!(matches!(unnamed, Err(SetupError::Invalid { key: "login.trusted_header.name", .. })));
+}

@@ -1,0 +1,116 @@
+use std::sync::Arc;
+
+use http::HeaderName;
+use serde_json::Value;
+use terra_auth_outbound::{HttpAnswer, HttpError};
+use terra_auth_types::ReferenceId;
+
+use crate::{
+    login::{LoginError, user_id::user_id},
+    settings::WhoAmISettings,
+    setup::SetupError,
+};
+
+/// For whoever is told that the app does not answer.
+pub(super) const PROBLEM: &str = "the app does not say who is logged in";
+
+/// What an answer amounts to.
+pub(super) type Outcome = Result<ReferenceId, Nobody>;
+
+/// Why nobody is let in. Many may have waited for the same answer.
+#[derive(Clone, Debug)]
+pub(super) enum Nobody {
+    /// The app said so.
+    Refused(&'static str),
+    /// The app did not say.
+    Unavailable(Arc<AskError>),
+}
+
+/// Why the app's answer says nothing. What it holds is not repeated: it is somebody's profile.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum AskError {
+    #[error("the app cannot be asked")]
+    Call(#[source] HttpError),
+    #[error("the app is being asked too often")]
+    TooManyAsks,
+    #[error("the app takes too long")]
+    TooLong,
+    #[error("the app answered {0}")]
+    Status(u16),
+    #[error("the app's answer is not JSON")]
+    NotJson,
+    #[error("the app's answer has no user id where it should be")]
+    NoUserId,
+}
+
+/// Where in an answer the user's id is.
+pub(super) enum Place {
+    Field(Vec<String>),
+    Header(HeaderName),
+}
+
+impl Place {
+    pub(super) fn new(settings: &WhoAmISettings) -> Result<Self, SetupError> {
+        match (&settings.user_header, &settings.user_field) {
+            (Some(_), Some(_)) => {
+                Err(SetupError::invalid("login.who_am_i.user_header", "remove it, or user_field; one of them counts"))
+            }
+            (Some(name), None) => name.parse().map(Self::Header).map_err(|_| {
+                SetupError::invalid("login.who_am_i.user_header", format!("{name:?} is no name of a header"))
+            }),
+            (None, field) => Ok(Self::Field(field.as_deref().unwrap_or("id").split('.').map(str::to_owned).collect())),
+        }
+    }
+}
+
+/// Reads an answer.
+pub(super) fn read(answer: &HttpAnswer, place: &Place) -> Outcome {
+    match answer.status {
+        200 => {}
+        401 | 403 => return Err(Nobody::Refused("the app knows no user by this")),
+        300..=399 => return Err(Nobody::Refused("the app sends this user to its login")),
+        status => return Err(AskError::Status(status).into()),
+    }
+    match place {
+        Place::Header(name) => from_header(answer, name),
+        Place::Field(path) => from_field(&answer.body, path),
+    }
+}
+
+fn from_header(answer: &HttpAnswer, name: &HeaderName) -> Outcome {
+    let mut values = answer.headers.get_all(name).iter();
+    let only = values.next().filter(|_| values.next().is_none());
+    let text = only.and_then(|value| str::from_utf8(value.as_bytes()).ok());
+    Ok(text.and_then(|id| id.parse().ok()).ok_or(AskError::NoUserId)?)
+}
+
+/// `null` on the way to the field is how several frameworks say that nobody is logged in.
+fn from_field(body: &[u8], path: &[String]) -> Outcome {
+    let root: Value = serde_json::from_slice(body).map_err(|_| AskError::NotJson)?;
+    let mut value = &root;
+    for name in path {
+        if value.is_null() {
+            break;
+        }
+        value = value.get(name).ok_or(AskError::NoUserId)?;
+    }
+    if value.is_null() {
+        return Err(Nobody::Refused("the app says that nobody is logged in"));
+    }
+    Ok(user_id(value).ok_or(AskError::NoUserId)?)
+}
+
+impl From<AskError> for Nobody {
+    fn from(error: AskError) -> Self {
+        Self::Unavailable(Arc::new(error))
+    }
+}
+
+impl From<Nobody> for LoginError {
+    fn from(nobody: Nobody) -> Self {
+        match nobody {
+            Nobody::Refused(reason) => Self::Refused(reason),
+            Nobody::Unavailable(error) => Self::Unavailable { problem: PROBLEM, source: Some(Box::new(error)) },
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! What is answered.
+
+mod connections;
+mod health;
+mod integrations;
+mod logo;
+mod mobile_token;
+mod script;
+pub(crate) mod webhook;
+mod widget_session;
+
+use axum::{
+    Router,
+    http::{HeaderName, Method, header, request},
+    middleware,
+    routing::{delete, get, post},
+};
+use http::HeaderValue;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+use crate::{caller, gateway::Gateway, trace};
+
+impl Gateway {
+    /// Everything that the app's users and Terra reach.
+    pub fn router(&self) -> Router {
+        let callers = Router::new()
+            .route("/api/terra/mobile-token", post(mobile_token::generate_mobile_token))
+            .route("/api/terra/widget-session", post(widget_session::generate_widget_session))
+            .route("/api/terra/integrations", get(integrations::list_integrations))
+            .route("/api/terra/connections", get(connections::connections))
+            .route("/api/terra/connections/{user_id}", delete(connections::deauthenticate_user))
+            .route_layer(middleware::from_fn_with_state(self.clone(), caller::let_in));
+        Router::new()
+            .route("/api/terra/logos/{resource}", get(logo::logo))
+            .route("/terra.js", get(script::module))
+            .route("/terra.d.ts", get(script::types))
+            .merge(callers)
+            .layer(self.cors())
+            .route("/webhooks/terra", post(webhook::receive))
+            .merge(health::routes())
+            .layer(middleware::from_fn_with_state(self.clone(), trace::trace))
+            .with_state(self.clone())
+    }
+
+    /// Pages of the allow-list may call, with the cookies that they have for the gateway.
+    fn cors(&self) -> CorsLayer {
+        let gateway = self.clone();
+        let allowed = move |origin: &HeaderValue, _: &request::Parts| gateway.live().allowed_origins.contains(origin);
+        let readable = ["x-terra-trace-id", "retry-after", "ratelimit", "ratelimit-policy"];
+        CorsLayer::new()
+            .allow_origin(AllowOrigin::predicate(allowed))
+            .allow_methods([Method::GET, Method::POST, Method::DELETE])
+            .allow_headers([header::CONTENT_TYPE, header::AUTHORIZATION, HeaderName::from_static("traceparent")])
+            .expose_headers(readable.map(HeaderName::from_static))
+            .allow_credentials(true)
+            .max_age(std::time::Duration::from_mins(10))
+    }
+}

@@ -1,0 +1,80 @@
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::{HeaderName, HeaderValue},
+};
+use jiff::Timestamp;
+use serde::Serialize;
+use terra_auth::Error;
+use terra_auth_core::known_connection::{ConnectionState, KnownConnection, LoginFailure};
+use terra_auth_types::{ConnectionId, Provider, UserId, wire};
+
+use super::mobile_token::NO_STORE;
+use crate::{breaker::UpstreamError, caller::Caller, error::Refusal, gateway::Gateway};
+
+/// The caller's connections.
+#[derive(Serialize)]
+pub(crate) struct Answer {
+    connections: Vec<Connection>,
+    /// The newest login that did not end in a connection.
+    last_failure: Option<Failure>,
+}
+
+#[derive(Serialize)]
+struct Connection {
+    /// Ours; stays when the user id changes.
+    id: ConnectionId,
+    user_id: UserId,
+    provider: Provider,
+    state: ConnectionState,
+    connected_at: Option<Timestamp>,
+    scopes: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Failure {
+    reason: Option<String>,
+    at: Timestamp,
+}
+
+/// Lists the caller's connections, oldest first.
+pub(crate) async fn connections(
+    State(gateway): State<Gateway>,
+    caller: Caller,
+) -> Result<([(HeaderName, HeaderValue); 1], Json<Answer>), Refusal> {
+    let connections = gateway.inbox().connections_of(&caller.reference_id).await?;
+    let last_failure = gateway.inbox().login_failure(&caller.reference_id).await?;
+    let connections = connections.into_iter().map(Into::into).collect();
+    Ok((NO_STORE, Json(Answer { connections, last_failure: last_failure.map(Into::into) })))
+}
+
+/// Removes a connection of the caller and revokes the access. Another's, an unknown one and a malformed id are all 404.
+pub(crate) async fn deauthenticate_user(
+    State(gateway): State<Gateway>,
+    caller: Caller,
+    Path(user_id): Path<String>,
+) -> Result<Json<wire::Done>, Refusal> {
+    let unknown = || Refusal::not_found("you have no such connection");
+    let user_id: UserId = user_id.parse().map_err(|_| unknown())?;
+    gateway.inbox().connection(&caller.reference_id, user_id).await?.ok_or_else(unknown)?;
+    match caller.live.call(caller.live.client.deauthenticate_user(user_id)).await {
+        // Gone already, as it should be.
+        Ok(()) | Err(UpstreamError::Failed(Error::NotFound(_))) => {}
+        Err(error) => return Err(error.into()),
+    }
+    gateway.inbox().deauthenticated(user_id).await?;
+    Ok(Json(wire::Done::SUCCESS))
+}
+
+impl From<KnownConnection> for Connection {
+    fn from(connection: KnownConnection) -> Self {
+        let KnownConnection { connection_id: id, user_id, provider, state, connected_at, scopes, .. } = connection;
+        Self { id, user_id, provider, state, connected_at, scopes }
+    }
+}
+
+impl From<LoginFailure> for Failure {
+    fn from(LoginFailure { reason, at, .. }: LoginFailure) -> Self {
+        Self { reason, at }
+    }
+}

@@ -1,0 +1,34 @@
+use axum::{
+    Json,
+    http::{HeaderName, HeaderValue, header},
+};
+use jiff::Timestamp;
+use serde::Serialize;
+use terra_auth::types::MobileToken;
+use terra_auth_types::ReferenceId;
+
+use crate::{caller::Caller, error::Refusal};
+
+/// No cache may keep what opens a connection.
+pub(crate) const NO_STORE: [(HeaderName, HeaderValue); 1] =
+    [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+
+/// A token for the mobile SDK, and whose connection it opens.
+#[derive(Serialize)]
+pub(crate) struct Answer {
+    token: MobileToken,
+    reference_id: ReferenceId,
+    /// Seconds.
+    expires_in: u32,
+    expires_at: Timestamp,
+}
+
+/// Mints a mobile token for the caller. The body, if there is one, changes nothing.
+pub(crate) async fn generate_mobile_token(
+    caller: Caller,
+) -> Result<([(HeaderName, HeaderValue); 1], Json<Answer>), Refusal> {
+    let Caller { reference_id, live } = caller;
+    let token = live.call(live.client.generate_mobile_token(Some(&reference_id))).await?;
+    let terra_auth::MobileToken { token, expires_in, expires_at } = token;
+    Ok((NO_STORE, Json(Answer { token, reference_id, expires_in, expires_at })))
+}

@@ -1,0 +1,141 @@
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    body::{Body, Bytes, to_bytes},
+    extract::State,
+    http::{HeaderMap, StatusCode},
+};
+use http_body_util::LengthLimitError;
+use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
+use terra_auth::webhook::{SIGNATURE_HEADER, SIGNATURE_HEADER_NEW, VerifyError};
+use terra_auth_core::inbox::{Receipt, Received};
+use terra_auth_types::wire;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Duration, timeout},
+};
+
+use crate::{error::Refusal, gateway::Gateway};
+
+/// The largest body. Terra sends big answers in chunks of about 10 MB.
+pub(crate) const MAX_BODY_BYTES: usize = 16 << 20;
+
+/// How much of all bodies is held at once.
+const MAX_HELD_KIB: u32 = 256 << 10;
+
+/// How long Terra may take to send a body; it gives up on an answer after about 8 s.
+const BODY_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The longest text of a header that is kept.
+const HEADER_BYTES: usize = 200;
+
+/// Takes an event: verifies it, records it durably, and only then says so. One that was recorded before is acknowledged.
+pub(crate) async fn receive(
+    State(gateway): State<Gateway>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<wire::Done>, Refusal> {
+    let live = gateway.live();
+    let _room = room(&gateway, &headers)?;
+    let body = whole(body).await?;
+    let Some(verifier) = &live.verifier else {
+        let detail = "no signing secret is set; put TERRA_SIGNING_SECRET into the credential file";
+        return Err(Refusal::unavailable("no_signing_secret", detail));
+    };
+    let signature = headers.get(SIGNATURE_HEADER_NEW).or_else(|| headers.get(SIGNATURE_HEADER));
+    let signature = signature.ok_or_else(|| unverified("there is no signature header"))?;
+    let now = gateway.clock().now().as_second();
+    let signed_at = verifier.verify(signature, &body, now).map_err(|error| refused(&error))?;
+    let received = Received {
+        trace_id: kept(&headers, "x-terra-trace-id"),
+        reference: kept(&headers, "terra-reference"),
+        digest: digest(signed_at, &body),
+        ordered_at: kept(&headers, "x-terra-ordering-timestamp").and_then(|text| ordering_timestamp(&text)),
+        body: body.into(),
+        forward: live.forwarding.is_some(),
+    };
+    match gateway.inbox().receive(received).await? {
+        Receipt::Recorded(event_id) => tracing::debug!(event.id = %event_id, "recorded an event"),
+        Receipt::Duplicate => tracing::debug!("this event was recorded before"),
+    }
+    Ok(Json(wire::Done::SUCCESS))
+}
+
+/// A place for the body, by the length it is said to have.
+fn room(gateway: &Gateway, headers: &HeaderMap) -> Result<OwnedSemaphorePermit, Refusal> {
+    let length = headers.get("content-length").and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    let length = length.unwrap_or(MAX_BODY_BYTES);
+    if length > MAX_BODY_BYTES {
+        return Err(too_large());
+    }
+    let kib = u32::try_from(length / 1024 + 1).unwrap_or(MAX_HELD_KIB);
+    let full = |_| Refusal::unavailable("busy", "too many events come at once; try again in a moment");
+    Arc::clone(gateway.webhook_room()).try_acquire_many_owned(kib).map_err(full)
+}
+
+/// Room for the bodies of events that are being taken.
+pub(crate) fn all_room() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(MAX_HELD_KIB as usize))
+}
+
+async fn whole(body: Body) -> Result<Bytes, Refusal> {
+    let late = |_| Refusal::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time");
+    timeout(BODY_TIMEOUT, to_bytes(body, MAX_BODY_BYTES)).await.map_err(late)?.map_err(|error| {
+        let too_long = std::error::Error::source(&error).is_some_and(<dyn std::error::Error>::is::<LengthLimitError>);
+        if too_long { too_large() } else { Refusal::bad_request("the body did not come whole") }
+    })
+}
+
+fn too_large() -> Refusal {
+    let detail = format!("an event holds at most {MAX_BODY_BYTES} bytes");
+    Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
+}
+
+fn refused(error: &VerifyError) -> Refusal {
+    tracing::warn!("refused an event: {error}");
+    unverified(error.to_string())
+}
+
+fn unverified(detail: impl Into<String>) -> Refusal {
+    Refusal::new(StatusCode::UNAUTHORIZED, detail).with_code("not_verified")
+}
+
+/// A header of visible ASCII characters, if it is there and not too long.
+fn kept(headers: &HeaderMap, name: &str) -> Option<String> {
+    let text = headers.get(name)?.to_str().ok()?.trim();
+    (!text.is_empty() && text.len() <= HEADER_BYTES).then(|| text.to_owned())
+}
+
+/// What was signed, in short. The trace id is not signed, so whoever has seen a delivery could send it again under
+/// another one; this tells that it is the same.
+fn digest(signed_at: i64, body: &[u8]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update(signed_at.to_be_bytes());
+    hash.update(body);
+    hash.finalize().into()
+}
+
+/// RFC 3339, or seconds or milliseconds since 1970: nobody has published which.
+fn ordering_timestamp(text: &str) -> Option<Timestamp> {
+    const MOST_SECONDS: i64 = 100_000_000_000; // the year 5138; as milliseconds, 1973
+    match text.parse::<i64>() {
+        Ok(number) if number.abs() < MOST_SECONDS => Timestamp::from_second(number).ok(),
+        Ok(number) => Timestamp::from_millisecond(number).ok(),
+        Err(_) => text.parse().ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ordering_timestamp;
+
+    #[test]
+    fn an_ordering_timestamp_is_read_in_each_likely_form() {
+        for text in ["1893456000", "1893456000000", "2030-01-01T00:00:00Z", "2030-01-01T00:00:00.000+00:00"] {
+            assert_eq!(ordering_timestamp(text).unwrap().as_second(), 1_893_456_000, "{text}");
+        }
+        assert_eq!(ordering_timestamp("yesterday"), None);
+    }
+}

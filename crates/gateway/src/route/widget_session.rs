@@ -1,0 +1,122 @@
+use axum::{
+    Json,
+    body::Bytes,
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use terra_auth::WidgetSessionRequest;
+use terra_auth_core::redirect;
+use terra_auth_types::{Provider, SessionId};
+use url::Url;
+
+use super::mobile_token::NO_STORE;
+use crate::{caller::Caller, error::Refusal, settings::WidgetSettings};
+
+/// What the caller may choose. Everything else, the reference id above all, is not his to say.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Params {
+    providers: Option<Providers>,
+    language: Option<String>,
+    auth_success_redirect_url: Option<String>,
+    auth_failure_redirect_url: Option<String>,
+}
+
+/// A list, or names with commas between them as on Terra's own wire.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Providers {
+    List(Vec<String>),
+    Text(String),
+}
+
+/// Where to send the caller's browser.
+#[derive(Serialize)]
+pub(crate) struct Answer {
+    url: Url,
+    session_id: SessionId,
+    expires_at: Timestamp,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
+}
+
+const LANGUAGE_BYTES: usize = 35; // the longest registered tag's room, RFC 5646
+
+/// Opens a widget session in the caller's name.
+pub(crate) async fn generate_widget_session(
+    caller: Caller,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<([(HeaderName, HeaderValue); 1], Json<Answer>), Refusal> {
+    let Caller { reference_id, live } = caller;
+    let request = request(read(&headers, &body)?, &live.widget)?.reference_id(&reference_id);
+    let session = live.call(live.client.generate_widget_session(&request)).await?;
+    let terra_auth::WidgetSession { session_id, url, expires_at, warnings } = session;
+    Ok((NO_STORE, Json(Answer { url, session_id, expires_at, warnings })))
+}
+
+fn read(headers: &HeaderMap, body: &[u8]) -> Result<Params, Refusal> {
+    if body.is_empty() {
+        return Ok(Params::default());
+    }
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media_type = content_type.split(';').next().unwrap_or_default().trim();
+    if !media_type.eq_ignore_ascii_case("application/json") {
+        return Err(Refusal::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "send the body as Content-Type: application/json",
+        ));
+    }
+    let object = serde_json::from_slice::<Map<_, _>>(body); // serde would take an array for a struct
+    let params = object.and_then(|object| serde_json::from_value(Value::Object(object)));
+    params.map_err(|error| Refusal::bad_request(format!("the body cannot be read: {error}")))
+}
+
+fn request(params: Params, widget: &WidgetSettings) -> Result<WidgetSessionRequest, Refusal> {
+    let mut request = WidgetSessionRequest::new().providers(providers(params.providers)?);
+    if let Some(language) = params.language {
+        if language.len() > LANGUAGE_BYTES {
+            return Err(Refusal::bad_request("language: write it like en or zh_cn"));
+        }
+        request = request.language(language);
+    }
+    let asked = params.auth_success_redirect_url;
+    if let Some(url) = target("auth_success_redirect_url", asked, widget, widget.success_redirect_url.as_ref())? {
+        request = request.auth_success_redirect_url(url);
+    }
+    let asked = params.auth_failure_redirect_url;
+    if let Some(url) = target("auth_failure_redirect_url", asked, widget, widget.failure_redirect_url.as_ref())? {
+        request = request.auth_failure_redirect_url(url);
+    }
+    Ok(request)
+}
+
+fn providers(asked: Option<Providers>) -> Result<Vec<Provider>, Refusal> {
+    let names = match asked {
+        None => Vec::new(),
+        Some(Providers::List(names)) => names,
+        Some(Providers::Text(text)) => text.split(',').map(|name| name.trim().to_owned()).collect(),
+    };
+    let read = |name: &String| name.parse().map_err(|error| Refusal::bad_request(format!("providers: {error}")));
+    names.iter().filter(|name| !name.is_empty()).map(read).collect()
+}
+
+/// Where the end user is sent back to: what was asked for, if it is allowed, else what the settings say.
+fn target(
+    field: &str,
+    asked: Option<String>,
+    widget: &WidgetSettings,
+    otherwise: Option<&Url>,
+) -> Result<Option<String>, Refusal> {
+    let Some(asked) = asked else { return Ok(otherwise.map(Url::to_string)) };
+    if widget.allowed_redirects.is_empty() {
+        let detail = format!("{field}: no redirects are allowed; the operator lists them in widget.allowed_redirects");
+        return Err(Refusal::bad_request(detail));
+    }
+    match redirect::check(&widget.allowed_redirects, &asked) {
+        Ok(url) => Ok(Some(url.to_string())),
+        Err(error) => Err(Refusal::bad_request(format!("{field}: {error}"))),
+    }
+}

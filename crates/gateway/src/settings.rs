@@ -1,0 +1,196 @@
+//! The settings file, `gateway.toml`. It holds no secret; every key may be left out but a way to log in.
+
+use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf};
+
+use ipnet::IpNet;
+use serde::Deserialize;
+use url::Url;
+
+/// All settings.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Where the app's users reach the gateway, itself or through a proxy; `127.0.0.1:8790` unless told otherwise.
+    pub listen: Option<SocketAddr>,
+    /// Where `/metrics`, `/healthz` and `/readyz` are answered, for machines only; nowhere unless told.
+    pub operations_listen: Option<SocketAddr>,
+    /// Ends TLS here instead of at a proxy.
+    pub tls: Option<TlsSettings>,
+    /// Where events and connections are kept; `sqlite://.terra-auth/gateway.db` unless told otherwise. An address with a
+    /// password belongs into `TERRA_AUTH_GATEWAY_STORE`.
+    pub store: Option<String>,
+    /// Ways to tell who is logged in.
+    pub login: LoginSettings,
+    /// What widget sessions may look like.
+    pub widget: WidgetSettings,
+    /// Which other origins' pages may call.
+    pub cors: CorsSettings,
+    /// How much a caller may ask for.
+    pub limits: LimitSettings,
+    /// How Terra's API is called.
+    pub upstream: UpstreamSettings,
+    /// Events, in and on.
+    pub webhooks: WebhookSettings,
+    /// Comparing with what the API knows.
+    pub reconcile: ReconcileSettings,
+}
+
+/// PEM files; both are read again on reload.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsSettings {
+    /// The certificate, followed by those that vouch for it.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+}
+
+/// Ways to tell who is logged in: at least one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LoginSettings {
+    /// `Authorization: Bearer` with a JSON Web Token.
+    pub jwt: Option<JwtSettings>,
+    /// The app's own URL that says who is logged in.
+    pub who_am_i: Option<WhoAmISettings>,
+    /// A header that a trusted proxy sets.
+    pub trusted_header: Option<TrustedHeaderSettings>,
+}
+
+/// Which tokens count. Keys come from `jwks_url`, else from `public_key_file`, else from the secret in
+/// `TERRA_AUTH_JWT_SECRET`, else from where the issuer's discovery document says.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JwtSettings {
+    /// The `iss` that a token must have.
+    pub issuer: Url,
+    /// A token's `aud` must hold one of these.
+    pub audience: Vec<String>,
+    /// Where the issuer's keys are.
+    #[serde(default)]
+    pub jwks_url: Option<Url>,
+    /// The issuer's one public key, PEM.
+    #[serde(default)]
+    pub public_key_file: Option<PathBuf>,
+    /// Signature algorithms that count; `RS256`, `ES256` and `EdDSA` unless told otherwise, `HS256` with a secret.
+    #[serde(default)]
+    pub algorithms: Option<Vec<String>>,
+    /// The claim with the end user's id; `sub` unless told otherwise.
+    #[serde(default)]
+    pub user_claim: Option<String>,
+}
+
+/// Asks the app itself, with the caller's cookie or authorization.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WhoAmISettings {
+    /// Answers 200 with the user if somebody is logged in, else 401, 403 or a redirect to the login.
+    pub url: Url,
+    /// Where in its JSON the user's id is, dots between levels; `id` unless told otherwise.
+    #[serde(default)]
+    pub user_field: Option<String>,
+    /// The answer's header with the user's id, instead of a field.
+    #[serde(default)]
+    pub user_header: Option<String>,
+    /// Which of the caller's headers are passed on; `cookie` and `authorization` unless told otherwise.
+    #[serde(default)]
+    pub pass_on: Option<Vec<String>>,
+    /// How long an answer counts; 5 s unless told otherwise, 0 asks each time.
+    #[serde(default)]
+    pub cache_s: Option<u32>,
+    /// How long the app may take; 2 s unless told otherwise.
+    #[serde(default)]
+    pub timeout_s: Option<NonZeroU32>,
+}
+
+/// Believes a header, if the right machine sends it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrustedHeaderSettings {
+    /// The header with the end user's id.
+    pub name: String,
+    /// The proxies that remove the header from what they receive and set it themselves, as `10.0.0.7/32`.
+    pub peers: Vec<IpNet>,
+}
+
+/// What widget sessions may look like.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WidgetSettings {
+    /// Where end users may be sent back to: these URLs and what is below them. A request that names another is refused.
+    pub allowed_redirects: Vec<Url>,
+    /// Where they go when it worked and the request does not say.
+    pub success_redirect_url: Option<Url>,
+    /// Where they go when it did not.
+    pub failure_redirect_url: Option<Url>,
+}
+
+/// Which other origins' pages may call.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CorsSettings {
+    /// As `https://app.example`; with cookies where there are any.
+    pub allowed_origins: Vec<String>,
+}
+
+/// How much a caller may ask for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitSettings {
+    /// Requests of one end user in a minute, which may come all at once; 60 unless told otherwise.
+    pub user_per_minute: Option<NonZeroU32>,
+    /// Requests of all end users in a second; 5000 unless told otherwise.
+    pub all_per_second: Option<NonZeroU32>,
+}
+
+/// How Terra's API is called.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct UpstreamSettings {
+    /// How long an answer may take; 10 s unless told otherwise.
+    pub timeout_s: Option<NonZeroU32>,
+    /// After how many failures in a row nobody is made to wait for it any more; 5 unless told otherwise.
+    pub failures: Option<NonZeroU32>,
+    /// When it is tried again then; after 5 s unless told otherwise.
+    pub pause_s: Option<NonZeroU32>,
+}
+
+/// Events, in and on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WebhookSettings {
+    /// The app's URL; events are only recorded unless told.
+    pub forward_to: Option<Url>,
+    /// How old a signature may be; 300 s unless told otherwise.
+    pub tolerance_s: Option<NonZeroU32>,
+}
+
+/// Comparing with what the API knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ReconcileSettings {
+    /// How often; hourly unless told otherwise.
+    pub every_s: Option<NonZeroU32>,
+    /// Whether drift is repaired, not only reported; not unless told.
+    pub repair: bool,
+}
+
+/// The file is no settings file.
+#[derive(Debug, thiserror::Error)]
+#[error("{origin}: {problem}")]
+pub struct SettingsError {
+    origin: String,
+    problem: String,
+}
+
+impl Settings {
+    /// Reads a settings file; `origin` names it in errors, which show the line.
+    ///
+    /// # Errors
+    ///
+    /// [`SettingsError`]
+    pub fn from_toml(text: &str, origin: &str) -> Result<Self, SettingsError> {
+        toml::from_str(text)
+            .map_err(|error| SettingsError { origin: origin.to_owned(), problem: error.to_string().trim().to_owned() })
+    }
+}

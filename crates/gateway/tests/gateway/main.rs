@@ -1,0 +1,9 @@
+//! The gateway in front of a whole server, over real sockets.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod connections;
+mod integrations;
+mod protection;
+mod webhook;
+mod widget_session;
+mod world;

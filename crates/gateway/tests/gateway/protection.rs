@@ -1,0 +1,46 @@
+use axum::body::Body;
+use http::Request;
+use jiff::SignedDuration;
+use serde_json::Value;
+
+use crate::world::{Answer, World};
+
+const TOKEN: &str = "/api/terra/mobile-token";
+
+impl World {
+    async fn mint(&self, user: &str) -> Answer {
+        self.call(user, "POST", TOKEN, Value::Null).await
+    }
+
+    /// From a page of `origin`, with a cookie.
+    async fn mint_from(&self, origin: &str, site: &str) -> Answer {
+        let request = Request::post(TOKEN).header("x-user", "alice").header("x-cookie", "1");
+        let request = request.header("origin", origin).header("sec-fetch-site", site);
+        self.send(request.body(Body::empty()).unwrap()).await
+    }
+}
+
+#[tokio::test]
+async fn an_end_user_who_asks_too_often_is_told_when_to_come_back() {
+    let world = World::with("[limits]\nuser_per_minute = 2").await;
+    let first = world.mint("alice").await;
+    assert_eq!(
+        [first.header("ratelimit-policy"), first.header("ratelimit")],
+        [r#""user";q=2;w=60"#, r#""user";r=1;t=30"#]
+    );
+    world.mint("alice").await;
+    let refused = world.mint("alice").await;
+    assert_eq!(refused.refusal().0, 429);
+    assert_eq!([refused.header("retry-after"), refused.header("ratelimit")], ["30", r#""user";r=0;t=60"#]);
+    assert_eq!(world.mint("bob").await.status, 200);
+    world.clock.advance(SignedDuration::from_secs(30));
+    assert_eq!(world.mint("alice").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_page_of_another_site_cannot_act_with_the_end_users_cookie() {
+    let world = World::with("[cors]\nallowed_origins = [\"https://app.example\"]").await;
+    assert_eq!(world.mint_from("https://evil.example", "cross-site").await.refusal().0, 403);
+    assert_eq!(world.mint_from("https://app.example", "cross-site").await.status, 200);
+    assert_eq!(world.mint_from("https://gateway.example", "same-origin").await.status, 200);
+}
