@@ -39,13 +39,13 @@ async fn a_connection_that_is_held_as_over_is_missing() {
 
 #[tokio::test]
 async fn whatever_differs_is_told_and_on_request_corrected() {
-    let changes: [(&str, Value); 4] = [
+    let differences: [(&str, Value); 4] = [
         ("reference_id", "another".into()),
         ("provider", "GARMIN".into()),
         ("scopes", "sleep".into()),
         ("active", false.into()),
     ];
-    for (field, value) in changes {
+    for (field, value) in differences {
         let world = World::agreeing_on(&users(1..=2)).await;
         let mut changed = users(1..=2);
         changed[1][field] = value;
