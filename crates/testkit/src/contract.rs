@@ -7,7 +7,10 @@ mod connection;
 mod delivery;
 mod developer;
 mod housekeeping;
+mod inbox;
+mod known_connection;
 mod mobile_token;
+mod received_event;
 mod revocation;
 mod unit;
 mod widget_session;
@@ -17,8 +20,8 @@ use std::future::Future;
 use terra_auth_core::{developer::Developer, store::Store};
 
 pub use self::{
-    admin_token::*, api_key::*, audit::*, connection::*, delivery::*, developer::*, housekeeping::*, mobile_token::*,
-    revocation::*, unit::*, widget_session::*,
+    admin_token::*, api_key::*, audit::*, connection::*, delivery::*, developer::*, housekeeping::*, inbox::*,
+    known_connection::*, mobile_token::*, received_event::*, revocation::*, unit::*, widget_session::*,
 };
 use crate::{Rows, Verbs as _};
 
@@ -95,6 +98,41 @@ macro_rules! store_contract {
                 what_nobody_can_ask_for_is_forgotten
                 what_still_waits_is_not_forgotten
                 housekeeping_takes_small_bites
+                an_event_is_read_as_it_was_recorded
+                an_event_that_comes_again_is_recognised
+                a_forward_is_claimed_when_it_is_due
+                claims_of_forwards_take_the_longest_due_and_come_oldest_first
+                no_two_claims_hold_the_same_forward
+                a_forward_ends_as_its_attempt_did
+                an_attempt_that_no_longer_counts_settles_nothing
+                the_next_forward_is_known_and_what_is_left_is_counted
+                a_replayed_event_is_due_again
+                the_oldest_dead_events_are_replayed
+                the_newest_events_come_first
+                a_known_connection_is_read_as_it_was_added
+                of_many_who_add_a_known_connection_one_succeeds
+                a_known_connection_is_changed
+                a_caller_sees_its_own_connections_oldest_first_and_bounded
+                known_connections_come_page_by_page
+                the_latest_failed_login_is_remembered
+                what_was_received_and_is_over_is_forgotten_in_small_bites
+                a_webhook_is_recorded_and_forwarded
+                without_an_app_a_webhook_is_only_kept
+                of_a_hundred_same_webhooks_one_is_recorded
+                a_webhook_that_makes_no_sense_is_recorded
+                a_forward_is_settled_by_whoever_claimed_it_last
+                a_connection_follows_its_events
+                old_news_bring_no_connection_back
+                a_connection_keeps_our_id_when_its_user_id_changes
+                an_unknown_user_may_change_its_id
+                a_connection_of_another_caller_is_not_seen
+                a_failed_login_is_told_to_its_caller
+                a_connection_that_we_removed_is_gone
+                an_event_from_the_future_does_not_silence_later_ones
+                what_the_upstream_has_is_adopted
+                what_the_upstream_does_not_have_is_gone
+                an_inbox_forgets_what_is_over
+                events_about_one_connection_may_come_at_once
                 a_refusal_rolls_back_everything
                 a_panic_rolls_back_and_hurts_nobody_else
                 a_failed_statement_fails_its_unit_and_no_other
@@ -153,7 +191,10 @@ mod tests {
             include_str!("contract/delivery.rs"),
             include_str!("contract/developer.rs"),
             include_str!("contract/housekeeping.rs"),
+            include_str!("contract/inbox.rs"),
+            include_str!("contract/known_connection.rs"),
             include_str!("contract/mobile_token.rs"),
+            include_str!("contract/received_event.rs"),
             include_str!("contract/revocation.rs"),
             include_str!("contract/unit.rs"),
             include_str!("contract/widget_session.rs"),

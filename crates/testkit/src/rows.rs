@@ -8,12 +8,16 @@ use terra_auth_core::{
     delivery::Delivery,
     developer::{Developer, Standing},
     digest::KeyDigest,
+    inbox::{ForwardState, NewEvent, ReceivedEvent},
+    known_connection::{ConnectionState, KnownConnection},
     mobile_token::TokenId,
     revocation::Revocation,
     seal::Sealed,
     widget_session::{SessionRequest, SessionState, WidgetSession},
 };
-use terra_auth_types::{DeliveryId, DevId, Environment, KeyId, Scopes, SessionId, UserId, wire::admin::Role};
+use terra_auth_types::{
+    ConnectionId, DeliveryId, DevId, Environment, EventId, KeyId, Scopes, SessionId, UserId, wire::admin::Role,
+};
 
 use crate::{CountingEntropy, FixedClock};
 
@@ -180,5 +184,39 @@ impl Rows {
     #[must_use]
     pub fn revocation(&self, developer: &Developer) -> Revocation {
         Revocation::of(&self.connection(developer), Self::NOW).unwrap()
+    }
+
+    /// An event that came at an instant and is to be forwarded at once.
+    #[must_use]
+    pub fn received_event(&self, at: Timestamp) -> NewEvent {
+        let event = ReceivedEvent {
+            event_id: EventId(self.entropy().id_at(at)),
+            trace_id: Some(self.entropy().id().to_string()),
+            reference: None,
+            kind: "activity".to_owned(),
+            user_id: None,
+            body: br#"{"type": "activity"}"#.to_vec(),
+            received_at: at,
+            state: ForwardState::Waiting,
+            attempts: 0,
+            next_attempt_at: at,
+            problem: None,
+        };
+        NewEvent { event, digest: self.entropy().bytes() }
+    }
+
+    /// An active connection of the caller `alice`, known since [`Rows::NOW`].
+    #[must_use]
+    pub fn known_connection(&self) -> KnownConnection {
+        KnownConnection {
+            connection_id: ConnectionId(self.entropy().id_at(Self::NOW)),
+            user_id: self.user_id(),
+            reference_id: Some("alice".parse().unwrap()),
+            provider: "FITBIT".parse().unwrap(),
+            scopes: None,
+            state: ConnectionState::Active,
+            connected_at: None,
+            changed_at: Self::NOW,
+        }
     }
 }

@@ -7,12 +7,14 @@ use terra_auth_core::{
     connection::Connection,
     delivery::{AttemptOutcome, Delivery},
     developer::Developer,
+    inbox::{EventFilter, ForwardCounts, NewEvent, ReceivedEvent},
+    known_connection::{KnownConnection, LoginFailure},
     mobile_token::TokenId,
     revocation::Revocation,
-    store::{Expired, Store, StoreError, Tx, Unit},
+    store::{Expired, Forgotten, Store, StoreError, Tx, Unit},
     widget_session::{SessionState, WidgetSession},
 };
-use terra_auth_types::{DeliveryId, DevId, KeyId, Provider, ReferenceId, SessionId, UserId};
+use terra_auth_types::{DeliveryId, DevId, EventId, KeyId, Provider, ReferenceId, SessionId, UserId};
 use uuid::Uuid;
 
 /// Gives a [`Store`] each verb, as a unit of work of its own.
@@ -119,5 +121,31 @@ verbs! {
     read next_revocation_at() -> Option<Timestamp> = |tx| tx.next_revocation_at();
     read waiting_revocations() -> u64 = |tx| tx.waiting_revocations();
 
+    run add_received_event(new: NewEvent) -> bool = |tx| tx.add_received_event(new);
+    run claim_forwards(now: Timestamp, lease_until: Timestamp, limit: u32) -> Vec<ReceivedEvent>
+        = |tx| tx.claim_forwards(*now, *lease_until, *limit);
+    run settle_forward(claimed: ReceivedEvent, outcome: AttemptOutcome, problem: Option<String>) -> bool
+        = |tx| tx.settle_forward(claimed, outcome, problem.as_deref());
+    read next_forward_at() -> Option<Timestamp> = |tx| tx.next_forward_at();
+    read forward_counts() -> ForwardCounts = |tx| tx.forward_counts();
+    read received_event(event_id: EventId) -> Option<ReceivedEvent> = |tx| tx.received_event(*event_id);
+    read received_events(filter: EventFilter) -> Vec<ReceivedEvent> = |tx| tx.received_events(filter);
+    run replay(event_id: EventId, now: Timestamp) -> bool = |tx| tx.replay(*event_id, *now);
+    run replay_dead(now: Timestamp, limit: u32) -> u64 = |tx| tx.replay_dead(*now, *limit);
+
+    run add_known_connection(connection: KnownConnection) -> bool = |tx| tx.add_known_connection(connection);
+    run hold_known_connection(user_id: UserId) -> Option<KnownConnection> = |tx| tx.hold_known_connection(*user_id);
+    run update_known_connection(connection: KnownConnection) -> () = |tx| tx.update_known_connection(connection);
+    read known_connection(reference_id: ReferenceId, user_id: UserId) -> Option<KnownConnection>
+        = |tx| tx.known_connection(reference_id, *user_id);
+    read known_connections_of(reference_id: ReferenceId, limit: u32) -> Vec<KnownConnection>
+        = |tx| tx.known_connections_of(reference_id, *limit);
+    read known_connections(after: Option<UserId>, limit: u32) -> Vec<KnownConnection>
+        = |tx| tx.known_connections(*after, *limit);
+    run put_login_failure(reference_id: ReferenceId, failure: LoginFailure) -> ()
+        = |tx| tx.put_login_failure(reference_id, failure);
+    read login_failure(reference_id: ReferenceId) -> Option<LoginFailure> = |tx| tx.login_failure(reference_id);
+
     run forget_expired(expired: Expired) -> u64 = |tx| tx.forget_expired(expired);
+    run forget_received(forgotten: Forgotten) -> u64 = |tx| tx.forget_received(forgotten);
 }
