@@ -2,8 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod connections;
+mod embedded;
 mod integrations;
+mod pages;
 mod protection;
+mod upstream;
 mod webhook;
 mod widget_session;
 mod world;

@@ -2,14 +2,20 @@ use axum::body::Body;
 use http::Request;
 use jiff::SignedDuration;
 use serde_json::Value;
+use terra_auth::Credentials;
+use url::Url;
 
-use crate::world::{Answer, World};
+use crate::world::{Answer, World, config};
 
 const TOKEN: &str = "/api/terra/mobile-token";
 
 impl World {
     async fn mint(&self, user: &str) -> Answer {
         self.call(user, "POST", TOKEN, Value::Null).await
+    }
+
+    async fn ready(&self) -> Value {
+        self.send(Request::get("/readyz").body(Body::empty()).unwrap()).await.json()
     }
 
     /// From a page of `origin`, with a cookie.
@@ -43,4 +49,31 @@ async fn a_page_of_another_site_cannot_act_with_the_end_users_cookie() {
     assert_eq!(world.mint_from("https://evil.example", "cross-site").await.refusal().0, 403);
     assert_eq!(world.mint_from("https://app.example", "cross-site").await.status, 200);
     assert_eq!(world.mint_from("https://gateway.example", "same-origin").await.status, 200);
+}
+
+#[tokio::test]
+async fn nobody_waits_for_an_upstream_that_keeps_failing() {
+    let world = World::start().await;
+    let (away, back) = (Credentials { api_url: nobody(), ..world.credentials() }, world.credentials());
+    world.gateway.reload(&config("", away)).unwrap();
+    for _ in 0..5 {
+        assert_eq!(world.mint("alice").await.refusal().1, "upstream_failed");
+    }
+    let refused = world.mint("bob").await;
+    assert_eq!((refused.refusal().0, refused.refusal().1.as_str()), (503, "upstream_unavailable"));
+    assert_eq!(refused.header("retry-after"), "5");
+    assert_eq!(world.ready().await["upstream"], "failing");
+    world.clock.advance(SignedDuration::from_secs(5));
+    assert_eq!(world.mint("alice").await.refusal().1, "upstream_failed");
+    assert_eq!(world.mint("alice").await.refusal().1, "upstream_unavailable");
+    world.gateway.reload(&config("", back)).unwrap();
+    assert_eq!(
+        (world.mint("alice").await.status.as_u16(), &world.ready().await["upstream"]),
+        (200, &Value::from("ok"))
+    );
+}
+
+/// Refuses every connection.
+fn nobody() -> Url {
+    "http://127.0.0.1:1/v2".parse().unwrap()
 }

@@ -1,0 +1,47 @@
+use axum::{Router, routing::get};
+use http::{Request, StatusCode};
+
+use crate::world::{World, answer_of, config};
+
+#[tokio::test]
+async fn an_app_answers_its_own_paths_and_the_gateway_the_others() {
+    let world = World::start().await;
+    let app = Router::new().route("/", get(async || "the app")).layer(world.gateway.layer());
+    let ask = |method: &str, path: &str, user: Option<&str>| {
+        let request = Request::builder().method(method).uri(path);
+        let request = user.into_iter().fold(request, |request, user| request.header("x-user", user));
+        let app = app.clone();
+        async move { answer_of(&app, request.body(axum::body::Body::empty()).unwrap()).await }
+    };
+
+    assert_eq!(ask("GET", "/", None).await.text, "the app");
+    assert_eq!(ask("GET", "/nowhere", None).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(ask("POST", "/api/terra/mobile-token", None).await.refusal().0, 401);
+    let minted = ask("POST", "/api/terra/mobile-token", Some("alice")).await;
+    assert_eq!(minted.json()["reference_id"], "alice");
+    assert_eq!(ask("POST", "/webhooks/terra", None).await.refusal().0, 401);
+    assert!(ask("GET", "/terra.js", None).await.text.contains("export"));
+}
+
+#[tokio::test]
+async fn a_reload_changes_what_follows_and_a_bad_one_changes_nothing() {
+    let world = World::start().await;
+    let limit = async || world.call("alice", "GET", "/api/terra/connections", serde_json::Value::Null).await;
+    assert_eq!(limit().await.header("ratelimit-policy"), r#""user";q=60;w=60"#);
+
+    world.gateway.reload(&config("[limits]\nuser_per_minute = 7\n", world.credentials())).unwrap();
+    assert_eq!(limit().await.header("ratelimit-policy"), r#""user";q=7;w=60"#);
+
+    let bad = config("[cors]\nallowed_origins = [\"app.example\"]\n", world.credentials());
+    let error = world.gateway.reload(&bad).unwrap_err();
+    assert!(error.to_string().contains("cors.allowed_origins"), "{error}");
+    assert_eq!(limit().await.header("ratelimit-policy"), r#""user";q=7;w=60"#);
+}
+
+#[tokio::test]
+async fn without_any_login_there_is_no_gateway() {
+    let world = World::start().await;
+    let mut config = config("", world.credentials());
+    config.logins.clear();
+    assert!(world.gateway.reload(&config).unwrap_err().to_string().contains("login"));
+}
