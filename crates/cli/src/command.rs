@@ -12,6 +12,7 @@ mod dev;
 mod doctor;
 mod env;
 mod environments;
+mod gateway;
 mod generate_mobile_token;
 mod generate_widget_session;
 mod keys;
@@ -39,6 +40,7 @@ pub(crate) enum Command {
     DeauthenticateUser(deauthenticate_user::Args),
     VerifyWebhook(verify_webhook::Args),
     Serve(serve::Args),
+    Gateway(Box<gateway::Args>),
     #[command(subcommand)]
     Sandbox(sandbox::Command),
     #[command(subcommand)]
@@ -67,6 +69,7 @@ impl Command {
             Self::DeauthenticateUser(args) => args.run(app),
             Self::VerifyWebhook(args) => args.run(app),
             Self::Serve(args) => args.run(app),
+            Self::Gateway(args) => args.run(app),
             Self::Sandbox(command) => command.run(app),
             Self::Keys(command) => command.run(app),
             Self::Environments(command) => command.run(app),

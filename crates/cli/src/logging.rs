@@ -22,7 +22,8 @@ pub(crate) fn start(output: Output) {
 pub(crate) fn serve(output: Output) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| {
         EnvFilter::new(
-            "warn,terra_auth_core=info,terra_auth_outbound=info,terra_auth_server=info,terra_auth_store=info",
+            "warn,terra_auth_core=info,terra_auth_gateway=info,terra_auth_listen=info,terra_auth_outbound=info,\
+             terra_auth_server=info,terra_auth_store=info",
         )
     });
     let lines = tracing_subscriber::fmt::layer().with_writer(anstream::stderr);

@@ -14,7 +14,6 @@ mod browser;
 mod command;
 mod credential_file;
 mod doctor;
-mod ending;
 mod env_file;
 mod env_settings;
 mod event_log;
@@ -24,6 +23,7 @@ mod logging;
 mod node;
 mod private_file;
 mod provision;
+mod shutdown;
 mod ui;
 mod verified;
 

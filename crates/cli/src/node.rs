@@ -18,8 +18,8 @@ use tokio::{net::TcpListener, sync::Notify, time::Duration};
 use url::Url;
 
 use crate::{
-    ending::Ending,
     failure::{Advice, Kind},
+    shutdown::Shutdown,
 };
 
 /// What a server is made of.
@@ -101,13 +101,13 @@ impl Node {
 
     /// Answers until the process is asked to end, then lets what is in flight finish; asked twice, it ends at once.
     pub(crate) async fn run(self) {
-        let ending = Ending::listen(self.grace);
+        let shutdown = Shutdown::listen(self.grace);
         let limits = Limits { drain: self.grace, ..Limits::default() };
-        let serve = terra_auth_listen::serve(self.listener, self.router, limits, ending.asked());
+        let serve = terra_auth_listen::serve(self.listener, self.router, limits, shutdown.asked());
         let late = "some deliveries did not end in time; they are made again later";
-        let deliver = ending.with_patience(self.courier.run(ending.asked()), late);
-        let follow = self.auth.watch(ending.asked());
-        ending.of(async { tokio::join!(serve, deliver, follow) }).await;
+        let deliver = shutdown.with_patience(self.courier.run(shutdown.asked()), late);
+        let follow = self.auth.watch(shutdown.asked());
+        shutdown.of(async { tokio::join!(serve, deliver, follow) }).await;
     }
 }
 

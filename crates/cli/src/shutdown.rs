@@ -7,13 +7,13 @@ use tokio::{
 };
 
 /// How a server ends: asked once, it lets what is in flight finish; asked twice, it ends at once.
-pub(crate) struct Ending {
+pub(crate) struct Shutdown {
     /// How often Ctrl-C or a supervisor has asked.
     asked: watch::Receiver<u8>,
     grace: Duration,
 }
 
-impl Ending {
+impl Shutdown {
     /// Listens to the signals from now on; `grace` is how long what is in flight may go on.
     pub(crate) fn listen(grace: Duration) -> Self {
         let (count, asked) = watch::channel(0);

@@ -1,0 +1,177 @@
+//! Where the settings, the store and the secrets of a gateway come from.
+
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
+use secrecy::{ExposeSecret as _, SecretString};
+use terra_auth::SigningSecret;
+use terra_auth_gateway::{Settings, settings::WhoAmISettings};
+use toml::Table;
+use url::Url;
+
+use crate::{
+    failure::{Advice, Kind},
+    node::secret_in,
+    private_file,
+};
+
+pub(crate) const STORE: &str = "TERRA_AUTH_GATEWAY_STORE";
+pub(crate) const FORWARD_SECRET: &str = "TERRA_AUTH_FORWARD_SECRET";
+pub(crate) const JWT_SECRET: &str = "TERRA_AUTH_JWT_SECRET";
+
+/// Where a gateway listens unless told otherwise.
+const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8790);
+
+/// The shortest secret that signs; what is shorter can be guessed.
+const SHORTEST_SECRET: usize = 16;
+
+/// Flags over the settings file.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    pub(crate) places: Places,
+    /// Where the app's users reach the gateway [default: 127.0.0.1:8790]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Where /metrics, /healthz and /readyz are answered, for machines only [default: nowhere]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) operations_listen: Option<SocketAddr>,
+    /// The app's own URL that says who is logged in
+    #[arg(long, value_name = "URL")]
+    pub(crate) who_am_i: Option<Url>,
+    /// Where in that URL's JSON the user's id is [default: id]
+    #[arg(long, value_name = "FIELD", requires = "who_am_i")]
+    pub(crate) user_field: Option<String>,
+    /// Forward each event to this URL of the app, signed
+    #[arg(long, value_name = "URL")]
+    pub(crate) forward_to: Option<Url>,
+    /// Let pages of this origin call, as `https://app.example`; may be repeated
+    #[arg(long, value_name = "ORIGIN")]
+    pub(crate) allow_origin: Vec<String>,
+}
+
+/// Where a gateway's files are.
+#[derive(clap::Args)]
+pub(crate) struct Places {
+    /// The settings [default: gateway.toml, if it is there]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Holds the SQLite file and the secret that signs what is forwarded, unless told otherwise
+    #[arg(long, value_name = "DIR", env = "TERRA_AUTH_DATA_DIR", default_value = ".terra-auth")]
+    data_dir: PathBuf,
+}
+
+/// A settings file, and the settings in it.
+#[derive(Default)]
+pub(crate) struct SettingsFile {
+    pub(crate) settings: Settings,
+    /// `None` if there is none.
+    pub(crate) path: Option<PathBuf>,
+    /// The same settings by their names, as far as the file has them.
+    pub(crate) table: Table,
+}
+
+impl Options {
+    /// The settings file, with the flags over it.
+    pub(crate) fn read(&self) -> anyhow::Result<SettingsFile> {
+        let mut read = self.places.read()?;
+        let settings = &mut read.settings;
+        settings.listen = self.listen.or(settings.listen).or(Some(LISTEN));
+        settings.operations_listen = self.operations_listen.or(settings.operations_listen);
+        if let Some(url) = &self.who_am_i {
+            let who_am_i = settings.login.who_am_i.get_or_insert_with(|| who_am_i_at(url));
+            who_am_i.url.clone_from(url);
+            who_am_i.user_field = self.user_field.clone().or(who_am_i.user_field.take());
+        }
+        if let Some(url) = &self.forward_to {
+            settings.webhooks.forward_to = Some(url.clone());
+        }
+        if !self.allow_origin.is_empty() {
+            settings.cors.allowed_origins.clone_from(&self.allow_origin);
+        }
+        Ok(read)
+    }
+}
+
+impl Places {
+    /// The settings of the file that was named, else of `gateway.toml` if it is there.
+    pub(crate) fn read(&self) -> anyhow::Result<SettingsFile> {
+        let file = self.config.as_deref().unwrap_or(Path::new("gateway.toml"));
+        let text = match std::fs::read_to_string(file) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.config.is_none() => {
+                return Ok(SettingsFile::default());
+            }
+            text => text.map_err(|error| misused(format!("could not read {}: {error}", file.display())))?,
+        };
+        let settings = Settings::from_toml(&text, &file.display().to_string());
+        let settings = settings.map_err(|error| misused(error.to_string()))?;
+        Ok(SettingsFile { settings, path: Some(file.to_owned()), table: text.parse().unwrap_or_default() })
+    }
+
+    /// The store's address: the variable's, else the file's, else a SQLite file in the data directory.
+    pub(crate) fn store(&self, settings: &Settings) -> SecretString {
+        let default = || format!("sqlite://{}", self.data_dir.join("gateway.db").display());
+        variable(STORE).unwrap_or_else(|| settings.store.clone().unwrap_or_else(default).into())
+    }
+
+    /// The secret that signs what is forwarded: the variable's, else the file's, which is made where there is none yet.
+    pub(crate) fn forward_secret(&self) -> anyhow::Result<SigningSecret> {
+        if let Some(secret) = variable(FORWARD_SECRET) {
+            return signing_secret(&secret, FORWARD_SECRET);
+        }
+        let file = self.forward_secret_file();
+        signing_secret(&secret_in(&file)?, &file.display().to_string())
+    }
+
+    /// Whether the next start makes the secret.
+    pub(crate) fn makes_forward_secret(&self) -> bool {
+        variable(FORWARD_SECRET).is_none() && !self.forward_secret_file().exists()
+    }
+
+    pub(crate) fn forward_secret_file(&self) -> PathBuf {
+        self.data_dir.join("forward-secret")
+    }
+
+    /// Makes the data directory if the store is in it.
+    pub(crate) fn make_dir_of(&self, store: &SecretString) -> anyhow::Result<()> {
+        let path = store.expose_secret().strip_prefix("sqlite://").map(Path::new);
+        if path.is_some_and(|path| path.starts_with(&self.data_dir)) { self.make_data_dir() } else { Ok(()) }
+    }
+
+    pub(crate) fn make_data_dir(&self) -> anyhow::Result<()> {
+        private_file::create_dir(&self.data_dir).with_context(|| format!("could not make {}", self.data_dir.display()))
+    }
+}
+
+fn who_am_i_at(url: &Url) -> WhoAmISettings {
+    WhoAmISettings {
+        url: url.clone(),
+        user_field: None,
+        user_header: None,
+        pass_on: None,
+        cache_s: None,
+        timeout_s: None,
+    }
+}
+
+/// An empty variable counts as none, as in a credential file.
+pub(crate) fn variable(name: &str) -> Option<SecretString> {
+    std::env::var(name).ok().filter(|text| !text.trim().is_empty()).map(Into::into)
+}
+
+fn signing_secret(secret: &SecretString, origin: &str) -> anyhow::Result<SigningSecret> {
+    let text = secret.expose_secret().trim();
+    if text.len() < SHORTEST_SECRET {
+        let message = format!("{origin} holds a secret of less than {SHORTEST_SECRET} characters");
+        return Err(Advice::new(Kind::Misused, message, "make one with: openssl rand -hex 32").into());
+    }
+    Ok(text.into())
+}
+
+fn misused(message: String) -> Advice {
+    Advice::new(Kind::Misused, message, "mend it, then see what it amounts to with `terra-auth gateway check`")
+}

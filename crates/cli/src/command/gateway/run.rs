@@ -1,0 +1,93 @@
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use axum::Router;
+use terra_auth_gateway::Gateway;
+use terra_auth_listen::{Certificates, Limits, serve, serve_tls};
+use terra_auth_store::open_shared;
+use tokio::{net::TcpListener, time::Duration};
+
+use super::{
+    options::Options,
+    reload::Reloader,
+    sources::{Missing, Sources},
+    summary::Summary,
+    welcome::{Addresses, Welcome},
+};
+use crate::{app::App, logging, node::listen, shutdown::Shutdown};
+
+/// The longest call to the upstream or to the app.
+const GRACE: Duration = Duration::from_secs(12);
+
+/// Answers until the process is asked to end, then lets what is in flight finish; asked twice, it ends at once.
+pub(super) fn run(options: Options, app: &App) -> anyhow::Result<()> {
+    logging::serve(app.ui.output);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("could not start")?;
+    runtime.block_on(async {
+        let prepared = Prepared::new(options, app).await?;
+        prepared.serve().await;
+        app.ui.note("ended; everything is kept")?;
+        Ok(())
+    })
+}
+
+/// A gateway that is ready and does not answer yet.
+struct Prepared {
+    gateway: Gateway,
+    listener: TcpListener,
+    certificates: Option<Arc<Certificates>>,
+    operations: Option<TcpListener>,
+    reloader: Reloader,
+}
+
+impl Prepared {
+    async fn new(options: Options, app: &App) -> anyhow::Result<Self> {
+        let makes_secret = options.places.makes_forward_secret();
+        let sources = Sources::read(&options, app.environment, Missing::Make)?;
+        let settings = &sources.config.settings;
+        // Taken first, so that a port in use leaves nothing behind.
+        let listener = listen(settings.listen.context("there is no address to listen on")?).await?;
+        let operations = match settings.operations_listen {
+            Some(address) => Some(listen(address).await?),
+            None => None,
+        };
+        options.places.make_dir_of(&sources.store)?;
+        let store = open_shared(&sources.store).await.context("could not open the store")?;
+        let gateway = sources.gateway(store)?;
+        let certificates = sources.certificates.clone();
+        let addresses = Addresses::of(&listener, operations.as_ref(), certificates.is_some())?;
+        for warning in Summary::of(&sources, &options).warnings {
+            app.ui.warn(&warning)?;
+        }
+        let welcome = Welcome { addresses, sources: &sources, places: &options.places, makes_secret };
+        app.ui.line(|| welcome.to_string(), &welcome.json())?;
+        let reloader = Reloader::new(options, app.environment, gateway.clone(), sources)?;
+        Ok(Self { gateway, listener, certificates, operations, reloader })
+    }
+
+    async fn serve(self) {
+        let Self { gateway, listener, certificates, operations, reloader } = self;
+        let shutdown = Shutdown::listen(GRACE);
+        let answer = answer(listener, gateway.router(), certificates, &shutdown);
+        let operate = async {
+            if let Some(listener) = operations {
+                serve(listener, gateway.operations(), limits(), shutdown.asked()).await;
+            }
+        };
+        let late = "some events were not forwarded in time; they are forwarded after the next start";
+        let forward = shutdown.with_patience(Box::pin(gateway.forward(shutdown.asked())), late);
+        let reload = tokio::spawn(reloader.run(shutdown.asked()));
+        shutdown.of(async { tokio::join!(answer, operate, forward, reload) }).await;
+    }
+}
+
+async fn answer(listener: TcpListener, router: Router, certificates: Option<Arc<Certificates>>, shutdown: &Shutdown) {
+    match certificates {
+        Some(certificates) => serve_tls(listener, router, limits(), certificates, shutdown.asked()).await,
+        None => serve(listener, router, limits(), shutdown.asked()).await,
+    }
+}
+
+fn limits() -> Limits {
+    Limits { drain: GRACE, ..Limits::default() }
+}
