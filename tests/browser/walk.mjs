@@ -1,17 +1,9 @@
 // One browser for all walks. Prints the port where it waits, as `{"port":1234}`, or why there is no browser, as
 // `{"missing":"…"}`. Who connects sends one walk as JSON and closes its half; the answer is what was seen. Ends with its input.
-import { existsSync } from "node:fs";
 import { createServer } from "node:net";
 
 const MOST_AT_ONCE = 3;
 const LONGEST_WALK_MS = 60_000;
-const EXECUTABLE = process.env.CHROMIUM ?? "/usr/bin/chromium";
-// The two names of this machine are two sites to a browser. Whatever else it wants to look up is not found.
-const NAMES = "MAP localhost 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1";
-const ARGS = [
-  "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-  "--disable-component-update", "--disable-sync", `--host-resolver-rules=${NAMES}`,
-];
 
 try {
   await start();
@@ -20,9 +12,8 @@ try {
 }
 
 async function start() {
-  const [{ chromium }, { Visitor }] = await Promise.all([import("playwright-core"), import("./visitor.mjs")]);
-  if (!existsSync(EXECUTABLE)) throw new Error(`there is no ${EXECUTABLE}; CHROMIUM can name another browser`);
-  const browser = await chromium.launch({ executablePath: EXECUTABLE, args: ARGS });
+  const [{ launch }, { Visitor }] = await Promise.all([import("./launch.mjs"), import("./visitor.mjs")]);
+  const browser = await launch();
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     let order = "";
     socket.setEncoding("utf8").on("data", (chunk) => (order += chunk));
