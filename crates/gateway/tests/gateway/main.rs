@@ -3,6 +3,7 @@
 
 mod connections;
 mod embedded;
+mod forward;
 mod integrations;
 mod pages;
 mod protection;
