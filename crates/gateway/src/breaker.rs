@@ -14,7 +14,7 @@ use terra_auth::Error;
 use terra_auth_core::clock::Clock;
 
 use crate::settings::UpstreamSettings;
-use state::{Policy, State};
+use state::{Change, Policy, State};
 
 const FAILURES: u32 = 5;
 const PAUSE_S: u32 = 5;
@@ -33,8 +33,8 @@ struct Parts {
 /// Why the upstream gave no answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum UpstreamError {
-    /// It has failed too often to be asked.
-    #[error("the API has failed several times in a row and is not asked for {retry_after_s} s")]
+    /// It is not asked: it has failed too often, or leaves another caller waiting.
+    #[error("the API does not answer and is not asked for {retry_after_s} s")]
     Paused {
         /// At least 1.
         retry_after_s: u32,
@@ -104,8 +104,13 @@ struct Entered<'a> {
 
 impl Entered<'_> {
     fn tell(&self, verdict: Verdict) {
-        let now = self.breaker.0.clock.now();
-        self.breaker.state().tell(self.entry, verdict, now, &self.breaker.0.policy);
+        let Parts { policy, clock, .. } = &*self.breaker.0;
+        let change = self.breaker.state().tell(self.entry, verdict, clock.now(), policy);
+        match change {
+            Some(Change::Opened) => tracing::warn!("the API keeps failing; it is not asked for {:#}", policy.pause),
+            Some(Change::Closed) => tracing::info!("the API answers again"),
+            None => {}
+        }
     }
 }
 

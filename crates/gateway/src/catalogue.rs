@@ -7,6 +7,7 @@ mod tests;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use jiff::{SignedDuration, Timestamp};
@@ -15,7 +16,7 @@ use terra_auth::{Client, Credentials, Integration};
 use terra_auth_core::{causes::Causes, clock::Clock};
 use terra_auth_outbound::SetupError;
 use terra_auth_types::{Provider, wire::DataTypes};
-use tokio::sync;
+use tokio::{sync, time::timeout};
 
 use crate::breaker::{Breaker, UpstreamError};
 pub(crate) use picture::Picture;
@@ -25,6 +26,8 @@ const FRESH_FOR: SignedDuration = SignedDuration::from_mins(5);
 const USABLE_FOR: SignedDuration = SignedDuration::from_hours(24);
 /// How often a stale list is asked for again. Longer than a call with its repetitions takes, so there is one at a time.
 const ASK_AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(1);
+/// The longest that a caller waits for another one's answer while there is no list at all.
+const WAIT: Duration = Duration::from_secs(10);
 /// More are left out.
 const MAX_INTEGRATIONS: usize = 512;
 
@@ -81,7 +84,8 @@ impl Catalogue {
         if let Some(listing) = self.usable(breaker) {
             return Ok(listing);
         }
-        let _one_at_a_time = self.0.first.lock().await;
+        let turn = timeout(WAIT, self.0.first.lock()).await;
+        let _one_at_a_time = turn.map_err(|_| UpstreamError::Paused { retry_after_s: 1 })?;
         match self.usable(breaker) {
             Some(listing) => Ok(listing),
             None => self.fetch(breaker).await,

@@ -29,6 +29,15 @@ enum Phase {
     },
 }
 
+/// Something that the operator should know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    /// No calls for a while.
+    Opened,
+    /// All calls again.
+    Closed,
+}
+
 impl Default for Phase {
     fn default() -> Self {
         Self::Closed { failures: 0 }
@@ -50,26 +59,32 @@ impl State {
     }
 
     /// Takes what a call found out.
-    pub(super) fn tell(&mut self, entry: u64, verdict: Verdict, now: Timestamp, policy: &Policy) {
+    pub(super) fn tell(&mut self, entry: u64, verdict: Verdict, now: Timestamp, policy: &Policy) -> Option<Change> {
         if entry != self.entry {
-            return;
+            return None;
         }
         match (&mut self.phase, verdict) {
-            (Phase::Open { .. }, _) => {}
-            (Phase::Closed { failures }, Verdict::Works) => *failures = 0,
+            (Phase::Open { .. }, _) => None,
+            (Phase::Closed { failures }, Verdict::Works) => {
+                *failures = 0;
+                None
+            }
             (Phase::Closed { failures }, Verdict::Fails) => {
                 *failures += 1;
-                if *failures >= policy.failures {
-                    let Policy { failures, pause } = policy;
-                    tracing::warn!(failures, "the API keeps failing; it is left alone for {pause:#}");
-                    self.go_on(Phase::Open { since: now });
+                if *failures < policy.failures {
+                    return None;
                 }
+                self.go_on(Phase::Open { since: now });
+                Some(Change::Opened)
             }
             (Phase::Trying { .. }, Verdict::Works) => {
-                tracing::info!("the API answers again");
                 self.go_on(Phase::default());
+                Some(Change::Closed)
             }
-            (Phase::Trying { .. }, Verdict::Fails) => self.go_on(Phase::Open { since: now }),
+            (Phase::Trying { .. }, Verdict::Fails) => {
+                self.go_on(Phase::Open { since: now });
+                None
+            }
         }
     }
 

@@ -1,15 +1,19 @@
 use std::{
     future::{pending, ready},
-    io,
-    sync::{Arc, Mutex},
+    sync::Arc,
 };
 
 use jiff::SignedDuration;
 use terra_auth::{CredentialsError, Environment, Error, Refusal};
+use terra_auth_core::clock::Clock as _;
 use terra_auth_testkit::FixedClock;
 use tokio::sync::oneshot;
 
-use super::{Breaker, UpstreamError, UpstreamSettings};
+use super::{
+    Breaker, UpstreamError, UpstreamSettings,
+    Verdict::{Fails, Works},
+    state::{Change, Policy, State},
+};
 
 struct Upstream {
     breaker: Breaker,
@@ -238,34 +242,18 @@ async fn a_clock_that_is_set_back_does_not_make_the_pause_longer() {
     assert_eq!(upstream.works().await, Seen::Answer);
 }
 
-#[tokio::test]
-async fn each_change_is_logged_once() {
-    let written = Lines::default();
-    let lines = written.clone();
-    let log = tracing_subscriber::fmt().with_writer(move || lines.clone()).with_target(false).without_time();
-    let _logged = tracing::subscriber::set_default(log.with_ansi(false).finish());
-    let upstream = Upstream::broken().await;
-    upstream.works().await;
-    upstream.pass(5000);
-    upstream.fails().await;
-    upstream.pass(5000);
-    upstream.works().await;
-    upstream.works().await;
-    assert_eq!(
-        String::from_utf8(written.0.lock().unwrap().clone()).unwrap(),
-        " WARN the API keeps failing; it is left alone for 5s failures=3\n INFO the API answers again\n"
-    );
-}
-
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+#[test]
+fn each_change_is_told_once() {
+    let clock = FixedClock::default();
+    let policy = Policy { failures: 2, pause: SignedDuration::from_secs(5) };
+    let mut state = State::default();
+    let mut call = |verdict| {
+        let now = clock.now();
+        let change = state.enter(now, &policy).ok().and_then(|entry| state.tell(entry, verdict, now, &policy));
+        clock.advance(SignedDuration::from_secs(3));
+        change
+    };
+    let told = [Fails, Fails, Works, Fails, Works, Works, Works].map(&mut call);
+    // The third and the fifth come too early, and the fourth, which finds out, changes nothing.
+    assert_eq!(told, [None, Some(Change::Opened), None, None, None, Some(Change::Closed), None]);
 }

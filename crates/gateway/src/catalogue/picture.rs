@@ -7,7 +7,10 @@ use sha2::{Digest as _, Sha256};
 use terra_auth::Credentials;
 use terra_auth_core::{causes::Causes, clock::Clock};
 use terra_auth_outbound::{AddressPolicy, Bounds, Http, HttpAnswer, HttpError, SetupError};
-use tokio::sync::{Mutex, Semaphore};
+use tokio::{
+    sync::{Mutex, Semaphore},
+    time::timeout,
+};
 use url::{Origin, Url};
 
 use super::since;
@@ -34,7 +37,7 @@ pub(super) struct Pictures {
     /// For pictures beside the API or its widget, which the operator named himself: they may be on this very machine.
     own: Http,
     own_origins: [Origin; 2],
-    places: Semaphore,
+    pub(super) places: Semaphore,
     clock: Arc<dyn Clock>,
 }
 
@@ -52,6 +55,8 @@ struct Found {
 /// Why there is no picture.
 #[derive(Debug, thiserror::Error)]
 enum PictureError {
+    #[error("too many others are being fetched")]
+    Busy,
     #[error("it cannot be fetched")]
     Http(#[from] HttpError),
     #[error("its server answers {0}")]
@@ -87,7 +92,7 @@ impl Pictures {
     }
 
     async fn fetch(&self, url: &Url) -> Result<Picture, PictureError> {
-        let _place = self.places.acquire().await;
+        let _place = timeout(BOUNDS.timeout, self.places.acquire()).await.map_err(|_| PictureError::Busy)?;
         let http = if self.own_origins.contains(&url.origin()) { &self.own } else { &self.public };
         let accept = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static("image/*"))]);
         Picture::read(http.get(url, accept, BOUNDS).await?)

@@ -92,6 +92,18 @@ async fn many_first_callers_ask_once() {
 }
 
 #[tokio::test]
+async fn nobody_waits_long_for_another_callers_answer() {
+    let world = World::start().await;
+    world.api.answers(List::Silence);
+    let (catalogue, breaker) = (world.catalogue.clone(), world.breaker.clone());
+    tokio::spawn(async move { catalogue.listing(&breaker).await.is_ok() });
+    world.api.was_asked(1).await;
+    tokio::time::pause();
+    assert!(matches!(world.offered().await, Err(UpstreamError::Paused { retry_after_s: 1 })));
+    assert_eq!(world.api.lists_asked(), 1);
+}
+
+#[tokio::test]
 async fn without_a_list_the_upstreams_failure_is_told_and_the_next_caller_asks_again() {
     let world = World::start().await;
     assert!(matches!(world.offered().await, Err(UpstreamError::Failed(terra_auth::Error::Server(_)))));

@@ -1,4 +1,7 @@
+use std::time::Duration;
+
 use jiff::SignedDuration;
+use tokio::time::timeout;
 
 use super::{Api, World};
 
@@ -60,6 +63,16 @@ async fn what_cannot_be_had_is_not_asked_for_again_for_a_minute() {
         world.pass(SECOND * pass);
         assert_eq!((world.shown("FITBIT").await, world.api.pictures_asked()), (None, asked));
     }
+}
+
+#[tokio::test]
+async fn nobody_waits_long_for_other_pictures() {
+    let world = World::with_logo("logo/png").await;
+    world.offered().await.unwrap();
+    let _others = world.catalogue.0.pictures.places.acquire_many(16).await.unwrap();
+    tokio::time::pause();
+    assert_eq!(timeout(Duration::from_secs(6), world.shown("FITBIT")).await, Ok(None));
+    assert_eq!(world.api.pictures_asked(), 0);
 }
 
 #[tokio::test]
