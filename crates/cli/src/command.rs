@@ -17,6 +17,7 @@ mod generate_mobile_token;
 mod generate_widget_session;
 mod keys;
 mod list_integrations;
+mod reconcile;
 mod sandbox;
 mod serve;
 mod setup_environment;
@@ -41,6 +42,7 @@ pub(crate) enum Command {
     VerifyWebhook(verify_webhook::Args),
     Serve(serve::Args),
     Gateway(Box<gateway::Args>),
+    Reconcile(reconcile::Args),
     #[command(subcommand)]
     Sandbox(sandbox::Command),
     #[command(subcommand)]
@@ -70,6 +72,7 @@ impl Command {
             Self::VerifyWebhook(args) => args.run(app),
             Self::Serve(args) => args.run(app),
             Self::Gateway(args) => args.run(app),
+            Self::Reconcile(args) => args.run(app),
             Self::Sandbox(command) => command.run(app),
             Self::Keys(command) => command.run(app),
             Self::Environments(command) => command.run(app),

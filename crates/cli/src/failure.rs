@@ -50,7 +50,7 @@ impl Kind {
             Self::NotConfirmed => "not confirmed: declined, or no terminal to ask on and no --yes",
             Self::NoCredentials => "no usable keys in the credential file or the process environment",
             Self::NotVerified => "the webhook's signature is wrong, too old or unreadable",
-            Self::FoundWarnings => "doctor found warnings, and no errors",
+            Self::FoundWarnings => "doctor found warnings, and no errors; reconcile found drift",
             Self::FoundErrors => "doctor found errors",
         }
     }

@@ -1,9 +1,15 @@
 use clap::Subcommand;
 
-use crate::app::App;
+use crate::{
+    app::App,
+    failure::{Advice, Kind},
+};
 use options::Options;
+pub(crate) use options::Places;
 
 mod check;
+mod events;
+mod inbox;
 mod options;
 mod reload;
 mod run;
@@ -17,7 +23,6 @@ mod welcome;
 /// user's name, with keys that never leave it. Events come in at /webhooks/terra, are kept, and are forwarded to the app,
 /// signed with a secret of their own. SIGHUP makes it read everything again without dropping a request.
 #[derive(clap::Args)]
-#[command(args_conflicts_with_subcommands = true)]
 #[command(after_help = examples![
     "terra-auth gateway --who-am-i http://localhost:3000/me --forward-to http://localhost:3000/hooks",
     "terra-auth gateway --env production --config /etc/terra-auth-gateway/gateway.toml",
@@ -39,14 +44,21 @@ enum Command {
         "terra-auth gateway check --env production",
         "terra-auth gateway check --config /etc/terra-auth-gateway/gateway.toml --output json",
     ])]
-    Check(Options),
+    Check(Box<Options>),
+    #[command(subcommand)]
+    Events(events::Command),
 }
 
 impl Args {
     pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
-        match self.command {
-            None => run::run(self.options, app),
-            Some(Command::Check(options)) => check::run(&options, app),
+        let Some(command) = self.command else { return run::run(self.options, app) };
+        if self.options != Options::default() {
+            let message = "a flag before the subcommand would be for a gateway that is to run";
+            return Err(Advice::new(Kind::Misused, message, "write it after the subcommand").into());
+        }
+        match command {
+            Command::Check(options) => check::run(&options, app),
+            Command::Events(command) => command.run(app),
         }
     }
 }

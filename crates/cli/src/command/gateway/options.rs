@@ -23,6 +23,8 @@ pub(crate) const STORE: &str = "TERRA_AUTH_GATEWAY_STORE";
 pub(crate) const FORWARD_SECRET: &str = "TERRA_AUTH_FORWARD_SECRET";
 pub(crate) const JWT_SECRET: &str = "TERRA_AUTH_JWT_SECRET";
 
+const DATA_DIR: &str = "TERRA_AUTH_DATA_DIR";
+
 /// Where a gateway listens unless told otherwise.
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8790);
 
@@ -30,7 +32,7 @@ const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8790
 const SHORTEST_SECRET: usize = 16;
 
 /// Flags over the settings file.
-#[derive(clap::Args)]
+#[derive(Default, PartialEq, clap::Args)]
 pub(crate) struct Options {
     #[command(flatten)]
     pub(crate) places: Places,
@@ -55,14 +57,14 @@ pub(crate) struct Options {
 }
 
 /// Where a gateway's files are.
-#[derive(clap::Args)]
+#[derive(Default, PartialEq, clap::Args)]
 pub(crate) struct Places {
     /// The settings [default: gateway.toml, if it is there]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Holds the SQLite file and the secret that signs what is forwarded, unless told otherwise
-    #[arg(long, value_name = "DIR", env = "TERRA_AUTH_DATA_DIR", default_value = ".terra-auth")]
-    data_dir: PathBuf,
+    /// Holds the SQLite file and the secret that signs what is forwarded, where they are not elsewhere [default: $TERRA_AUTH_DATA_DIR, else .terra-auth]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
 }
 
 /// A settings file, and the settings in it.
@@ -114,7 +116,7 @@ impl Places {
 
     /// The store's address: the variable's, else the file's, else a SQLite file in the data directory.
     pub(crate) fn store(&self, settings: &Settings) -> SecretString {
-        let default = || format!("sqlite://{}", self.data_dir.join("gateway.db").display());
+        let default = || format!("sqlite://{}", self.data_dir().join("gateway.db").display());
         variable(STORE).unwrap_or_else(|| settings.store.clone().unwrap_or_else(default).into())
     }
 
@@ -133,17 +135,23 @@ impl Places {
     }
 
     pub(crate) fn forward_secret_file(&self) -> PathBuf {
-        self.data_dir.join("forward-secret")
+        self.data_dir().join("forward-secret")
     }
 
     /// Makes the data directory if the store is in it.
     pub(crate) fn make_dir_of(&self, store: &SecretString) -> anyhow::Result<()> {
         let path = store.expose_secret().strip_prefix("sqlite://").map(Path::new);
-        if path.is_some_and(|path| path.starts_with(&self.data_dir)) { self.make_data_dir() } else { Ok(()) }
+        if path.is_some_and(|path| path.starts_with(self.data_dir())) { self.make_data_dir() } else { Ok(()) }
     }
 
     pub(crate) fn make_data_dir(&self) -> anyhow::Result<()> {
-        private_file::create_dir(&self.data_dir).with_context(|| format!("could not make {}", self.data_dir.display()))
+        let dir = self.data_dir();
+        private_file::create_dir(&dir).with_context(|| format!("could not make {}", dir.display()))
+    }
+
+    fn data_dir(&self) -> PathBuf {
+        let of_process = || variable(DATA_DIR).map(|dir| PathBuf::from(dir.expose_secret()));
+        self.data_dir.clone().or_else(of_process).unwrap_or_else(|| ".terra-auth".into())
     }
 }
 

@@ -77,7 +77,8 @@ impl Prepared {
         let late = "some events were not forwarded in time; they are forwarded after the next start";
         let forward = shutdown.with_patience(Box::pin(gateway.forward(shutdown.asked())), late);
         let reload = tokio::spawn(reloader.run(shutdown.asked()));
-        shutdown.of(async { tokio::join!(answer, operate, forward, reload) }).await;
+        let reconcile = Box::pin(gateway.reconcile_regularly(shutdown.asked()));
+        shutdown.of(async { tokio::join!(answer, operate, forward, reconcile, reload) }).await;
     }
 }
 
