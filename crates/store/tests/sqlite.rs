@@ -55,11 +55,11 @@ async fn those_who_share_a_file_write_at_the_same_time() {
         let (store, token_id) = (stores[n % 2].clone(), tokens[n / 2]);
         tokio::spawn(async move { store.spend_token(&token_id, &Rows::NOW).await.unwrap() })
     };
-    let mut spent = 0;
+    let mut done = 0;
     for task in (0..800).map(spend).collect::<Vec<_>>() {
-        spent += usize::from(task.await.unwrap());
+        done += usize::from(task.await.unwrap());
     }
-    assert_eq!(spent, tokens.len(), "each token is spent once, whoever was first");
+    assert_eq!(done, tokens.len(), "each token is spent once, whoever was first");
 }
 
 #[test]

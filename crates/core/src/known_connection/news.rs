@@ -144,3 +144,124 @@ impl KnownConnection {
         self.connected_at = self.connected_at.or(earlier.connected_at);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::{SignedDuration, Timestamp};
+    use terra_auth_types::{ConnectionId, UserId, wire::TerraUser};
+    use uuid::Uuid;
+
+    use super::{Change, KnownConnection, News};
+    use crate::known_connection::ConnectionState::{Active, Deauthenticated, Failing, Revoked};
+
+    fn at(ms: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + SignedDuration::from_millis(ms)
+    }
+
+    fn user(scopes: Option<&str>, reference_id: Option<&str>) -> TerraUser {
+        TerraUser {
+            user_id: UserId(Uuid::from_u128(1)),
+            provider: "FITBIT".parse().unwrap(),
+            created_at: None,
+            last_webhook_update: None,
+            scopes: scopes.map(str::to_owned),
+            reference_id: reference_id.map(str::to_owned),
+            active: None,
+        }
+    }
+
+    fn news(change: Change, ms: i64) -> News {
+        News::new(ConnectionId(Uuid::nil()), &user(None, None), change, at(ms))
+    }
+
+    fn known(change: Change) -> KnownConnection {
+        News::new(ConnectionId(Uuid::from_u128(9)), &user(Some("a, b"), Some("alice")), change, at(5)).alone()
+    }
+
+    fn permissions(added: &str, removed: &str) -> Change {
+        Change::Permissions { added: added.to_owned(), removed: removed.to_owned() }
+    }
+
+    #[test]
+    fn each_change_has_its_state_and_keeps_what_it_does_not_tell() {
+        for (change, state) in [
+            (Change::Connected, Active),
+            (Change::Failing, Failing),
+            (Change::Revoked, Revoked),
+            (Change::Deauthenticated, Deauthenticated),
+        ] {
+            let after = known(Change::Connected).after(&news(change, 6)).unwrap();
+            assert_eq!(after, KnownConnection { state, changed_at: at(6), ..known(Change::Connected) });
+        }
+    }
+
+    #[test]
+    fn older_news_change_nothing_and_equally_old_ones_do() {
+        let connection = known(Change::Connected);
+        assert_eq!(connection.after(&news(Change::Failing, 4)), None);
+        assert_eq!(connection.after(&news(Change::Failing, 5)).unwrap().state, Failing);
+        assert_eq!(connection.after(&news(Change::Connected, 5)), None, "told again");
+    }
+
+    #[test]
+    fn what_is_over_begins_again_only_by_newer_news_of_life() {
+        let over = known(Change::Deauthenticated);
+        for change in [Change::Failing, Change::Revoked, permissions("c", "")] {
+            assert_eq!(over.after(&news(change, 9)), None);
+        }
+        for change in [Change::Connected, Change::Seen { active: true }] {
+            assert_eq!(over.after(&news(change.clone(), 5)), None);
+            assert_eq!(over.after(&news(change, 6)).unwrap().state, Active);
+        }
+        assert_eq!(over.after(&news(Change::Deauthenticated, 6)).unwrap().changed_at, at(6));
+    }
+
+    #[test]
+    fn what_is_seen_at_the_upstream_may_fail_all_the_same() {
+        for (change, active, state) in [
+            (Change::Failing, true, Failing),
+            (Change::Revoked, true, Revoked),
+            (Change::Revoked, false, Revoked),
+            (Change::Connected, false, Failing),
+            (Change::Deauthenticated, false, Failing),
+        ] {
+            let before = known(change);
+            let after = before.after(&news(Change::Seen { active }, 9)).unwrap_or_else(|| before.clone());
+            assert_eq!(after.state, state);
+            assert_eq!(after.changed_at, if before.state == state { at(5) } else { at(9) });
+        }
+    }
+
+    #[test]
+    fn permissions_come_and_go() {
+        for (added, removed, scopes) in
+            [("c", "", "a,b,c"), ("", "a", "b"), ("c, d", "a,b", "c,d"), ("b", "", "a,b"), ("", "x", "a,b")]
+        {
+            let news = news(permissions(added, removed), 6);
+            assert_eq!(known(Change::Failing).after(&news).unwrap().scopes.as_deref(), Some(scopes));
+        }
+        assert_eq!(news(permissions("c", "a"), 6).alone().scopes.as_deref(), Some("c"));
+        let told = News::new(ConnectionId(Uuid::nil()), &user(Some("b,c"), None), permissions("c", "a"), at(6));
+        assert_eq!(known(Change::Connected).after(&told).unwrap().scopes.as_deref(), Some("b,c"));
+    }
+
+    #[test]
+    fn a_connection_goes_on_only_for_the_same_caller() {
+        let earlier = known(Change::Connected);
+        for (reference_id, same) in [(Some("alice"), true), (None, true), (Some("bob"), false)] {
+            let user = user(None, reference_id);
+            let mut new = News::new(ConnectionId(Uuid::nil()), &user, Change::Connected, at(6)).alone();
+            new.inherit(&earlier);
+            assert_eq!(new.connection_id == earlier.connection_id, same);
+            assert_eq!(new.reference_id == earlier.reference_id, same);
+            assert_eq!(new.scopes == earlier.scopes, same);
+        }
+    }
+
+    #[test]
+    fn a_reference_id_that_cannot_be_one_is_none() {
+        let told =
+            News::new(ConnectionId(Uuid::nil()), &user(Some("a\0,b"), Some("")), Change::Connected, at(6)).alone();
+        assert_eq!((told.reference_id, told.scopes.as_deref()), (None, Some("a,b")));
+    }
+}
