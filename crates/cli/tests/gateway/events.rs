@@ -1,0 +1,187 @@
+//! What came in is seen, and forwarded once more.
+
+use std::sync::{Arc, Mutex};
+
+use ::http::HeaderMap;
+use axum::{Router, body::Bytes, extract::State, routing::post};
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use terra_auth_core::{
+    clock::SystemEntropy,
+    delivery::AttemptOutcome,
+    inbox::{Inbox, Receipt, Received},
+};
+use terra_auth_store::open_shared;
+use terra_auth_testkit::FixedClock;
+
+use crate::support::{Site, folder::Folder, serve, until};
+
+/// What a gateway keeps, as if it had run.
+struct Kept {
+    inbox: Inbox,
+    clock: Arc<FixedClock>,
+}
+
+impl Kept {
+    async fn in_folder(folder: &Folder) -> Self {
+        std::fs::create_dir_all(folder.path(".terra-auth")).unwrap();
+        let address = format!("sqlite://{}", folder.path(".terra-auth/gateway.db").display());
+        let (store, clock) = (open_shared(&address.into()).await.unwrap(), Arc::new(FixedClock::default()));
+        Self { inbox: Inbox::new(store, clock.clone(), Arc::new(SystemEntropy)), clock }
+    }
+
+    /// The id of an event that was received; ids sort by time.
+    async fn receive(&self, number: u8, body: &[u8]) -> String {
+        self.clock.advance(SignedDuration::from_millis(1));
+        let received = Received {
+            trace_id: Some(format!("trace-{number}")),
+            reference: Some("reference-1".to_owned()),
+            digest: [number; 32],
+            ordered_at: None,
+            body: body.to_vec(),
+            forward: true,
+        };
+        match self.inbox.receive(received).await.unwrap() {
+            Receipt::Recorded(event_id) => event_id.to_string(),
+            Receipt::Duplicate => panic!("received before"),
+        }
+    }
+
+    async fn receive_and_give_up(&self, number: u8) -> String {
+        let event_id = self.receive(number, &body(number)).await;
+        let claimed = self.inbox.claim_forwards(10).await.unwrap();
+        let problem = Some("the app answered 500".to_owned());
+        assert!(self.inbox.settle_forward(&claimed[0], AttemptOutcome::GaveUp, problem).await.unwrap());
+        event_id
+    }
+}
+
+fn body(number: u8) -> Vec<u8> {
+    json!({ "type": "activity", "number": number, "user": { "user_id": USER } }).to_string().into_bytes()
+}
+
+const USER: &str = "00000000-0000-4000-8000-000000000001";
+
+/// What an app was sent, by trace id.
+type Deliveries = Arc<Mutex<Vec<(String, Bytes)>>>;
+
+fn app() -> (String, Deliveries) {
+    async fn take(State(deliveries): State<Deliveries>, headers: HeaderMap, body: Bytes) {
+        let trace_id = headers["x-terra-trace-id"].to_str().unwrap().to_owned();
+        deliveries.lock().unwrap().push((trace_id, body));
+    }
+    let deliveries = Deliveries::default();
+    let url = serve(Router::new().route("/hooks", post(take)).with_state(Arc::clone(&deliveries)));
+    (format!("{url}/hooks"), deliveries)
+}
+
+fn ids(listed: &Value) -> Vec<&str> {
+    listed.as_array().unwrap().iter().map(|event| event["event_id"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn an_event_is_listed_shown_and_forwarded_once_more() {
+    let site = Site::new();
+    let (url, deliveries) = app();
+    let _gateway = site.gateway(&format!("--forward-to {url}"));
+    let user_id = site.folder.connect("FITBIT", "alice");
+    let listed = until("the app has the event", || {
+        let listed = site.folder.json(&format!("gateway events list --type auth --user {user_id} --state done"));
+        listed.as_array().unwrap().first().cloned()
+    });
+    let event_id = listed["event_id"].as_str().unwrap();
+
+    let shown = site.folder.run(&format!("gateway events show {event_id}"));
+    assert!(shown.stdout.contains("\n  \"type\": \"auth\""), "{shown}");
+    let raw = site.folder.run(&format!("gateway events show {event_id} --raw"));
+    assert_eq!(raw.stdout.as_bytes(), &deliveries.lock().unwrap()[0].1[..]);
+
+    assert_eq!(site.folder.json(&format!("gateway events replay {event_id}"))["replayed"], 1);
+    let deliveries = until("the app has it twice", || {
+        Some(deliveries.lock().unwrap().clone()).filter(|deliveries| deliveries.len() == 2)
+    });
+    assert_eq!(deliveries[0], deliveries[1]);
+}
+
+#[tokio::test]
+async fn what_was_given_up_reaches_the_app_after_a_replay() {
+    let site = Site::new();
+    let kept = Kept::in_folder(&site.folder).await;
+    let mut given_up = Vec::new();
+    for number in 1..=3 {
+        given_up.push(kept.receive_and_give_up(number).await);
+    }
+    let dead = || site.folder.json("gateway events list --state dead");
+    assert_eq!(ids(&dead()), [&*given_up[2], &given_up[1], &given_up[0]]);
+    assert_eq!(dead()[0]["problem"], "the app answered 500");
+
+    let (url, deliveries) = app();
+    let _gateway = site.gateway(&format!("--forward-to {url}"));
+    let oldest = site.folder.run("gateway events replay --dead --limit 1");
+    assert_eq!(oldest.to_string(), "exit 0\n1 event is forwarded once more\n");
+    until("the oldest is forwarded", || (deliveries.lock().unwrap().len() == 1).then_some(()));
+    assert_eq!(deliveries.lock().unwrap()[0], ("trace-1".to_owned(), body(1).into()));
+
+    let rest = site.folder.run("gateway events replay --dead");
+    assert_eq!(rest.to_string(), "exit 0\n2 events are forwarded once more\n");
+    until("all are forwarded", || (deliveries.lock().unwrap().len() == 3).then_some(()));
+    until("none is given up", || dead().as_array().unwrap().is_empty().then_some(()));
+    assert_eq!(site.folder.run("gateway events replay --dead").to_string(), "exit 0\nNothing to forward\n");
+}
+
+#[tokio::test]
+async fn a_long_list_comes_in_parts() {
+    let folder = Folder::new();
+    let kept = Kept::in_folder(&folder).await;
+    let mut all = Vec::new();
+    for number in 0..120 {
+        all.insert(0, kept.receive(number, &body(number)).await);
+    }
+    let first = folder.run("gateway events list --limit 70 --output json");
+    let listed: Value = serde_json::from_str(&first.stdout).unwrap();
+    assert_eq!(ids(&listed), all[..70]);
+    assert!(first.stderr.contains(&format!("go on with --before {}", all[69])), "{first}");
+    let rest = folder.json(&format!("gateway events list --before {}", all[69]));
+    assert_eq!(ids(&rest), all[70..]);
+    assert_eq!(folder.json("gateway events list --type sleep"), json!([]));
+}
+
+#[tokio::test]
+async fn a_body_that_is_no_json_commands_no_terminal() {
+    let folder = Folder::new();
+    let event_id = Kept::in_folder(&folder).await.receive(1, b"not \x1b[31mJSON\nat \xff all").await;
+    let shown = folder.run(&format!("gateway events show {event_id}"));
+    assert!(shown.stdout.ends_with("\nnot \u{fffd}[31mJSON\nat \u{fffd} all\n"), "{shown}");
+    let whole = folder.json(&format!("gateway events show {event_id}"));
+    assert_eq!((&whole["body"], &whole["size_bytes"]), (&json!("not \u{1b}[31mJSON\nat \u{fffd} all"), &json!(22)));
+}
+
+#[tokio::test]
+async fn an_unknown_event_is_said_to_be_unknown() {
+    let folder = Folder::new();
+    let known = Kept::in_folder(&folder).await.receive(1, &body(1)).await;
+    let unknown = "00000000-0000-7000-8000-000000000001";
+    let shown = folder.run(&format!("gateway events show {unknown}"));
+    assert_eq!((shown.code, &*shown.stdout), (4, ""), "{shown}");
+    let replayed = folder.run(&format!("gateway events replay {known} {unknown}"));
+    assert_eq!((replayed.code, &*replayed.stdout), (4, "1 event is forwarded once more\n"));
+    assert!(replayed.stderr.contains(&format!("no such event: {unknown}\n")), "{replayed}");
+}
+
+#[test]
+fn looking_makes_no_store_and_opens_no_servers() {
+    let folder = Folder::new();
+    for command in ["list", "replay --dead", "show 00000000-0000-7000-8000-000000000001"] {
+        let refused = folder.run(&format!("gateway events {command}"));
+        assert_eq!(refused.code, 4, "{refused}");
+        assert!(refused.stderr.contains("no gateway has kept anything in .terra-auth/gateway.db yet"), "{refused}");
+        assert!(!folder.path(".terra-auth").exists());
+    }
+    let _server = folder.dev("");
+    folder.write("gateway.toml", "store = 'sqlite://.terra-auth/terra-auth.db'");
+    let refused = folder.run("gateway events list");
+    assert_eq!(refused.code, 2, "{refused}");
+    assert!(refused.stderr.contains("another terra-auth uses this store"), "{refused}");
+    folder.write("gateway.toml", "store = 'sqlite::memory:'");
+    assert_eq!(folder.run("gateway events list").code, 4);
+}
