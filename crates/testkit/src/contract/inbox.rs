@@ -3,7 +3,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use terra_auth_core::{
     delivery::AttemptOutcome,
-    inbox::{EventFilter, ForwardState, Inbox, Receipt, Received},
+    inbox::{Difference, EventFilter, ForwardState, Inbox, Receipt, Received},
     known_connection::{ConnectionState, KnownConnection},
     store::Store,
 };
@@ -86,7 +86,7 @@ fn terra_user(n: u8) -> TerraUser {
     TerraUser {
         user_id: user_id(n),
         provider: "FITBIT".parse().unwrap(),
-        created_at: None,
+        created_at: Some(Rows::at(1) + SignedDuration::from_micros(123)), // the wire tells more than a store keeps
         last_webhook_update: None,
         scopes: Some("a,b".to_owned()),
         reference_id: Some("alice".to_owned()),
@@ -322,12 +322,16 @@ pub async fn what_the_upstream_has_is_adopted(store: Store) {
     world.tell(9, about("deauth", 3)).await;
     let mut corrected = TerraUser { scopes: Some("c".to_owned()), ..terra_user(1) };
     let users = [corrected.clone(), terra_user(2), terra_user(3), terra_user(4)];
+    let differences = world.inbox.differences(&users, Rows::at(5)).await.unwrap();
+    let expected = [Some(Difference::Changed), Some(Difference::Missing), None, Some(Difference::Missing)];
+    assert_eq!(differences, expected);
     assert_eq!(world.inbox.adopt(&users, Rows::at(5)).await.unwrap(), 3);
     let known: Vec<_> = world.connections("alice").await.iter().map(|known| (known.user_id, known.state)).collect();
     let expected = [(1, ConnectionState::Failing), (2, ConnectionState::Active), (4, ConnectionState::Active)];
     assert_eq!(known, expected.map(|(n, state)| (user_id(n), state)));
     let first = world.inbox.connection(&reference("alice"), user_id(1)).await.unwrap().unwrap();
     assert_eq!((first.scopes.as_deref(), first.changed_at), (Some("c"), Rows::at(5)));
+    assert_eq!(world.inbox.differences(&users, Rows::at(8)).await.unwrap(), [None; 4]);
     assert_eq!(world.inbox.adopt(&users, Rows::at(8)).await.unwrap(), 0);
     assert_eq!(world.inbox.connection(&reference("alice"), user_id(1)).await.unwrap(), Some(first));
     corrected = TerraUser { active: Some(false), ..terra_user(4) };
