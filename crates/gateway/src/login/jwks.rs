@@ -61,7 +61,8 @@ impl Jwks {
     }
 
     async fn keys(&self) -> Result<Arc<KeySet>, LoginError> {
-        if let Some(keys) = self.0.state().keys(self.0.clock.now()) {
+        let keys = self.0.state().keys(self.0.clock.now()); // `if let` would hold the state, which `fetch_behind` needs
+        if let Some(keys) = keys {
             self.fetch_behind();
             return Ok(keys);
         }
