@@ -5,6 +5,7 @@ hands on what Terra reports. See README.md.
 """
 
 import json
+import logging
 import os
 import secrets
 from collections import deque
@@ -19,6 +20,7 @@ GATEWAY = os.environ.get("GATEWAY_URL", "http://127.0.0.1:8790")
 FORWARD_SECRET_FILE = Path(".terra-auth/forward-secret")  # the gateway makes it when it starts first
 
 app = Flask(__name__)
+app.logger.setLevel(logging.INFO)
 app.secret_key = os.environ.get("FLASK_SECRET_KEY") or secrets.token_hex()
 app.config.update(SESSION_COOKIE_HTTPONLY=True, SESSION_COOKIE_SAMESITE="Lax", MAX_CONTENT_LENGTH=16 * 2**20)
 login_manager = LoginManager(app)
@@ -95,7 +97,8 @@ def terra_event():
 
 def handle(event):
     user = event.get("user") or event.get("new_user") or {}
-    app.logger.warning("terra says: %s of %s", event.get("type"), user.get("reference_id"))
+    reference_id = event.get("reference_id") or user.get("reference_id")
+    app.logger.info("terra says: %s of %s", event.get("type"), reference_id)
 
 
 def forward_secret():

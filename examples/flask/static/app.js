@@ -3,6 +3,7 @@ const { gateway } = document.documentElement.dataset;
 const { createTerra } = await import(`${gateway}/terra.js`);
 const terra = createTerra();
 const STATES = { active: "Connected", failing: "Having trouble", revoked: "Access withdrawn" };
+const ON_A_PHONE = ["APPLE", "SAMSUNG", "HEALTH_CONNECT"]; // the app there connects them, with a mobile token
 const page = (id) => document.getElementById(id);
 let integrations = [];
 let connecting = new AbortController();
@@ -22,15 +23,17 @@ function Connections({ connections }) {
 function Connection({ user_id, provider, state, connected_at }) {
   const { name, logo_url } = integrations.find(({ resource }) => resource === provider) ?? { name: provider };
   const since = connected_at ? `since ${new Date(connected_at).toLocaleDateString()}` : "";
-  return h("li", { className: "card row" },
+  return h("li", { className: "card row connection" },
     Logo({ name, logo_url }),
     h("span", { className: "what" }, h("strong", {}, name), h("small", {}, since)),
-    h("span", { className: `state ${state}` }, STATES[state] ?? state),
-    h("button", { className: "quiet", onclick: () => disconnect(user_id, name) }, "Disconnect ", Hidden(name)));
+    h("span", { className: "row end" },
+      h("span", { className: `state ${state}` }, STATES[state] ?? state),
+      h("button", { className: "quiet", onclick: () => disconnect(user_id, name) }, "Disconnect ", Hidden(name))));
 }
 
 function Integrations() {
-  return h("ul", { className: "grid" }, ...integrations.map(({ name, resource, logo_url }) =>
+  const here = integrations.filter(({ resource }) => !ON_A_PHONE.includes(resource));
+  return h("ul", { className: "grid" }, ...here.map(({ name, resource, logo_url }) =>
     h("li", {}, h("button", { className: "card tile", onclick: () => connect(resource, name) },
       Logo({ name, logo_url }), Hidden("Connect "), name))));
 }

@@ -31,6 +31,8 @@ export interface Integration {
   resource: string;
   /** Absolute, on the gateway; null if there is no picture. */
   logo_url: string | null;
+  /** Which data it has; left out if nobody says. */
+  types?: Record<string, boolean>;
 }
 
 /** For the mobile SDK. It connects once. */
