@@ -64,6 +64,8 @@ pub struct ProviderAnswer {
     pub code: Result<SecretString, String>,
     /// Who says so (RFC 9207).
     pub iss: Option<String>,
+    /// What was granted, where the provider tells it here.
+    pub scope: Option<String>,
     /// The cookie that binds the login to a browser.
     pub cookie: Option<String>,
 }
@@ -185,7 +187,15 @@ impl Auth {
         if self.now() >= flow.expires_at {
             return Err(ReturnError::Expired(Box::new(open)));
         }
-        let outcome = match self.redeem(&flow, answer.code).await {
+        let reference_id = open.session.request.reference_id.clone();
+        let exchange = |code| CodeExchange {
+            code,
+            code_verifier: BASE64.encode(flow.code_verifier).into(),
+            redirect_uri: self.redirect_uri(&flow.provider),
+            scope: answer.scope,
+            reference_id,
+        };
+        let outcome = match self.redeem(&flow.provider, answer.code.map(exchange)).await {
             Ok(grant) => self.complete(&open, &flow, grant).await?,
             Err(failure) => Err(failure),
         };
@@ -196,19 +206,23 @@ impl Auth {
         Ok(Arrival { open, provider: flow.provider, outcome })
     }
 
-    async fn redeem(&self, flow: &Flow, code: Result<SecretString, String>) -> Result<Grant, ConnectFailure> {
-        let code = code.map_err(|error| ConnectFailure::from_oauth(&error))?;
-        let code_verifier = BASE64.encode(flow.code_verifier).into();
-        let exchange = CodeExchange { code, code_verifier, redirect_uri: self.redirect_uri(&flow.provider) };
-        let grant = self.providers.exchange(&flow.provider, &exchange).await;
+    async fn redeem(
+        &self,
+        provider: &Provider,
+        exchange: Result<CodeExchange, String>,
+    ) -> Result<Grant, ConnectFailure> {
+        let exchange = exchange.map_err(|error| ConnectFailure::from_oauth(&error))?;
+        let grant = self.providers.exchange(provider, &exchange).await;
         let usable = |grant: Grant| if is_account(&grant.account) { Ok(grant) } else { Err(ProviderError::Unreadable) };
         grant.and_then(usable).map_err(|error| {
-            tracing::warn!(provider = %flow.provider, error = %Causes(&error), "a login could not be finished at {}", flow.provider);
+            tracing::warn!(%provider, error = %Causes(&error), "a login could not be finished at {provider}");
             match error {
                 ProviderError::Refused { code } => ConnectFailure::from_oauth(&code),
-                ProviderError::Unknown | ProviderError::Unreachable(_) | ProviderError::Unreadable => {
-                    ConnectFailure::ProviderDown
-                }
+                ProviderError::Unknown
+                | ProviderError::ShutDown(_)
+                | ProviderError::InsecureCallback
+                | ProviderError::Unreachable(_)
+                | ProviderError::Unreadable => ConnectFailure::ProviderDown,
             }
         })
     }

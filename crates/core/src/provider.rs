@@ -1,10 +1,10 @@
-//! The port to the providers: what they offer, and the three calls of a connection's life.
+//! The port to the providers: what they offer, and the four calls of a connection's life.
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
-use terra_auth_types::{Provider, wire};
+use terra_auth_types::{Provider, ReferenceId, wire};
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -50,6 +50,10 @@ pub struct CodeExchange {
     pub code_verifier: SecretString,
     /// The same as in the authorization request.
     pub redirect_uri: Url,
+    /// The redirect's `scope`: some providers tell only there what was granted.
+    pub scope: Option<String>,
+    /// The app's own name for the end user, for providers that register it.
+    pub reference_id: Option<ReferenceId>,
 }
 
 /// Access to one account at a provider.
@@ -61,6 +65,8 @@ pub struct Grant {
     pub scopes: Vec<String>,
     /// What was asked for and not granted.
     pub declined_scopes: Vec<String>,
+    /// What was not granted, and without which the connection is of no use.
+    pub missing_scopes: Vec<String>,
     /// What is kept of it, sealed.
     pub tokens: Tokens,
 }
@@ -102,6 +108,12 @@ pub enum ProviderError {
     /// There is no such provider here, or it is connected on the device.
     #[error("unknown provider")]
     Unknown,
+    /// Nobody can log in there any more, and why.
+    #[error("the provider has shut down: {0}")]
+    ShutDown(String),
+    /// It sends end users back over `https` only, and the server is not there.
+    #[error("the provider wants an https callback")]
+    InsecureCallback,
     /// It refused, with this OAuth error code.
     #[error("the provider refused: {code}")]
     Refused {
@@ -114,6 +126,77 @@ pub enum ProviderError {
     /// It answered something that is no answer.
     #[error("the provider's answer cannot be read")]
     Unreadable,
+}
+
+/// How a provider treats refresh tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RefreshPolicy {
+    /// What a refresh does to the refresh token.
+    pub rotation: Rotation,
+    /// How long before the access token's expiry a refresh falls due, at most half of its life; jitter comes on top.
+    pub ahead: SignedDuration,
+    /// Refreshes of one provider and environment that may be under way at once.
+    pub at_once: u32,
+    /// Refreshes of one provider and environment that may begin in a minute; `None` is as many as fit.
+    pub per_minute: Option<u32>,
+}
+
+/// What a refresh does to the refresh token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rotation {
+    /// It stays as it is.
+    Kept,
+    /// It is spent: a second use is refused.
+    SingleUse {
+        /// For how long after its use the same request is answered again, with the same or another new pair.
+        grace: Option<SignedDuration>,
+        /// Whether a second use (after the grace) ends the whole grant.
+        reuse_ends_grant: bool,
+    },
+}
+
+/// What a refresh brought.
+#[derive(Clone, Debug)]
+pub struct Refreshed {
+    /// Whole: an answer without a refresh token keeps the old one (RFC 6749 §6).
+    pub tokens: Tokens,
+    /// What is granted from now on, if the answer says so.
+    pub scopes: Option<Vec<String>>,
+}
+
+/// Why a refresh brought nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum RefreshError {
+    /// The provider surely did nothing: try again.
+    #[error("the provider was not reached")]
+    Untouched(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// No whole answer came: it may have done the work or not.
+    #[error("the provider's answer was lost")]
+    Lost(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// It did nothing, and wants to be left alone for a while.
+    #[error("the provider wants fewer requests")]
+    Throttled {
+        /// For how long, if it says so.
+        retry_after: Option<SignedDuration>,
+    },
+    /// It refuses the app, not the user: no grant is to blame.
+    #[error("the provider refuses the app: {code}")]
+    AppRefused {
+        /// RFC 6749 §5.2, such as `invalid_client`, or the provider's own.
+        code: String,
+    },
+    /// It refuses this refresh token: it is not, or no longer, good.
+    #[error("the provider refuses the grant: {code}")]
+    GrantRefused {
+        /// `invalid_grant`, the provider's own, or `no_refresh_token` where there was none to send.
+        code: String,
+    },
+    /// It answered something that is no answer: it may have done the work or not.
+    #[error("the provider's answer cannot be read")]
+    Unreadable,
+    /// There is no such provider here, or its tokens are not refreshed.
+    #[error("unknown provider")]
+    Unknown,
 }
 
 /// All providers.
@@ -135,6 +218,12 @@ pub trait Providers: Send + Sync + 'static {
     /// The `iss` that the provider's redirects must carry (RFC 9207); `None` where it sends none.
     fn issuer(&self, provider: &Provider) -> Option<&str>;
 
-    /// Revokes a grant. One that is gone already counts as revoked.
-    async fn revoke(&self, provider: &Provider, tokens: &Tokens) -> Result<(), ProviderError>;
+    /// How its tokens are refreshed; `None` where they are not.
+    fn refresh_policy(&self, provider: &Provider) -> Option<RefreshPolicy>;
+
+    /// Spends the refresh token for new tokens. It is sent once: whether to try again is the caller's decision.
+    async fn refresh(&self, provider: &Provider, tokens: &Tokens) -> Result<Refreshed, RefreshError>;
+
+    /// Revokes a grant to `account`, which some providers want to be told. One that is gone already counts as revoked.
+    async fn revoke(&self, provider: &Provider, account: Option<&str>, tokens: &Tokens) -> Result<(), ProviderError>;
 }

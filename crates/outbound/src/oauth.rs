@@ -68,7 +68,7 @@ pub(crate) async fn exchange(
     let tokens = read_tokens(&answer, now)?;
     let (scopes, declined_scopes) = read_scopes(login, &answer);
     let account = account(caller, &login.identity, &answer, &tokens).await?;
-    Ok(Grant { account, scopes, declined_scopes, tokens })
+    Ok(Grant { account, scopes, declined_scopes, missing_scopes: Vec::new(), tokens })
 }
 
 /// Adds the client's credentials to a call, or to the form it will carry.

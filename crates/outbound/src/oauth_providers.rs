@@ -5,7 +5,10 @@ use std::{collections::HashMap, sync::Arc};
 use async_trait::async_trait;
 use terra_auth_core::{
     clock::Clock,
-    provider::{AuthorizationRequest, CodeExchange, Grant, ProviderError, ProviderInfo, Providers, Tokens},
+    provider::{
+        AuthorizationRequest, CodeExchange, Grant, ProviderError, ProviderInfo, Providers, RefreshError, RefreshPolicy,
+        Refreshed, Tokens,
+    },
 };
 use terra_auth_types::Provider;
 use url::Url;
@@ -92,8 +95,17 @@ impl Providers for OAuthProviders {
         self.apps.get(provider)?.login.issuer.as_deref()
     }
 
+    /// No recipe says how, so far.
+    fn refresh_policy(&self, _: &Provider) -> Option<RefreshPolicy> {
+        None
+    }
+
+    async fn refresh(&self, _: &Provider, _: &Tokens) -> Result<Refreshed, RefreshError> {
+        Err(RefreshError::Unknown)
+    }
+
     /// A provider that offers no revocation is told nothing: there is nobody to ask.
-    async fn revoke(&self, provider: &Provider, tokens: &Tokens) -> Result<(), ProviderError> {
+    async fn revoke(&self, provider: &Provider, _: Option<&str>, tokens: &Tokens) -> Result<(), ProviderError> {
         let App { login, client } = self.app(provider)?;
         match &login.revoke {
             Some(recipe) => revoke::revoke(&self.caller, recipe, client, tokens).await,

@@ -7,7 +7,10 @@ use terra_auth_core::{
     Auth, Parts,
     clock::{SystemClock, SystemEntropy},
     directory::Directory,
-    provider::{AuthorizationRequest, CodeExchange, Connects, Grant, ProviderError, ProviderInfo, Providers, Tokens},
+    provider::{
+        AuthorizationRequest, CodeExchange, Connects, Grant, ProviderError, ProviderInfo, Providers, RefreshError,
+        RefreshPolicy, Refreshed, Tokens,
+    },
     seal::{KeyRing, MasterKey},
     store::Store,
 };
@@ -87,7 +90,15 @@ impl Providers for Catalogue {
         None
     }
 
-    async fn revoke(&self, _: &Provider, _: &Tokens) -> Result<(), ProviderError> {
+    fn refresh_policy(&self, _: &Provider) -> Option<RefreshPolicy> {
+        None
+    }
+
+    async fn refresh(&self, _: &Provider, _: &Tokens) -> Result<Refreshed, RefreshError> {
+        Err(RefreshError::Unknown)
+    }
+
+    async fn revoke(&self, _: &Provider, _: Option<&str>, _: &Tokens) -> Result<(), ProviderError> {
         Err(ProviderError::Unknown)
     }
 }

@@ -103,7 +103,13 @@ pub(crate) fn providers(recipes: Recipes, client_secret: &str) -> OAuthProviders
 }
 
 pub(crate) fn code_exchange(code: &str) -> CodeExchange {
-    CodeExchange { code: code.into(), code_verifier: VERIFIER.into(), redirect_uri: CALLBACK.parse().unwrap() }
+    CodeExchange {
+        code: code.into(),
+        code_verifier: VERIFIER.into(),
+        redirect_uri: CALLBACK.parse().unwrap(),
+        scope: None,
+        reference_id: None,
+    }
 }
 
 pub(crate) fn provider(face: &Face) -> Provider {

@@ -57,7 +57,7 @@ impl Parrot {
 
     async fn revoke(&self, revoke: &str) -> Result<(), ProviderError> {
         let providers = self.providers(&format!("{PLAIN}\nrevoke = {revoke}")).await;
-        providers.revoke(&"ACME".parse().unwrap(), &tokens()).await
+        providers.revoke(&"ACME".parse().unwrap(), None, &tokens()).await
     }
 
     fn heard(&self) -> Option<Heard> {
@@ -220,7 +220,7 @@ async fn errors_tell_no_url_and_no_secret() {
     drop(listener);
     let login = format!("{PLAIN}\nrevoke = {{ url = \"{{here}}revoke\", sent = {{ query = \"token\" }} }}");
     let providers = providers(recipes(&login, &nobody), "test-key-not-a-secret");
-    let error = providers.revoke(&"ACME".parse().unwrap(), &tokens()).await.unwrap_err();
+    let error = providers.revoke(&"ACME".parse().unwrap(), None, &tokens()).await.unwrap_err();
     let told = format!("{} {error:?}", Causes(&error));
 
     assert!(told.starts_with("the provider cannot be reached: the call failed: "), "{told}");
@@ -280,7 +280,7 @@ async fn only_the_listed_answers_end_a_revocation() {
 async fn a_provider_that_offers_no_revocation_is_not_asked() {
     let parrot = Parrot::new(500, "");
     let providers = parrot.providers(PLAIN).await;
-    assert!(providers.revoke(&"ACME".parse().unwrap(), &tokens()).await.is_ok());
+    assert!(providers.revoke(&"ACME".parse().unwrap(), None, &tokens()).await.is_ok());
     assert_eq!(parrot.heard(), None);
 }
 

@@ -29,6 +29,7 @@ pub(crate) struct ReturnParams {
     code: Option<String>,
     error: Option<String>,
     iss: Option<String>,
+    scope: Option<String>,
 }
 
 /// Where a provider sends the end user back. Nothing in this redirect is trusted but what was sealed here.
@@ -47,6 +48,7 @@ pub(crate) async fn return_from_provider(
     let answer = ProviderAnswer {
         code: code.map(Into::into).ok_or_else(|| params.error.unwrap_or_else(|| "provider_error".to_owned())),
         iss: params.iss,
+        scope: params.scope,
         cookie: flow_cookie::read(&headers, &flow),
     };
     let forget = flow_cookie::forget(&auth, &flow);
