@@ -37,7 +37,9 @@ pub(super) async fn caller(
         (HeaderName::from_static(name), HeaderValue::from_bytes(value.as_bytes()).unwrap())
     };
     let mut all = HeaderMap::new();
-    headers.iter().map(read).for_each(|(name, value)| drop(all.append(name, value)));
+    for (name, value) in headers.iter().map(read) {
+        all.append(name, value);
+    }
     login.caller(&Presented { headers: &all, peer: None }).await
 }
 
