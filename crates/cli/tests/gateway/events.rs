@@ -17,13 +17,13 @@ use terra_auth_testkit::FixedClock;
 use crate::support::{Site, folder::Folder, serve, until};
 
 /// What a gateway keeps, as if it had run.
-struct Kept {
+pub(crate) struct Kept {
     inbox: Inbox,
     clock: Arc<FixedClock>,
 }
 
 impl Kept {
-    async fn in_folder(folder: &Folder) -> Self {
+    pub(crate) async fn in_folder(folder: &Folder) -> Self {
         std::fs::create_dir_all(folder.path(".terra-auth")).unwrap();
         let address = format!("sqlite://{}", folder.path(".terra-auth/gateway.db").display());
         let (store, clock) = (open_shared(&address.into()).await.unwrap(), Arc::new(FixedClock::default()));
@@ -37,7 +37,7 @@ impl Kept {
             trace_id: Some(format!("trace-{number}")),
             reference: Some("reference-1".to_owned()),
             digest: [number; 32],
-            ordered_at: None,
+            ordering: None,
             body: body.to_vec(),
             forward: true,
         };

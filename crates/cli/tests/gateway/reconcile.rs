@@ -1,10 +1,21 @@
 //! What the gateway knows is compared with what the API has, and mended.
 
+use std::time::Duration;
+
+use axum::{Json, Router, routing::get};
 use http::Method;
 use serde_json::{Value, json};
 use terra_auth::UserId;
+use tokio::time::sleep;
 
-use crate::support::{Site, folder::Answer, until};
+use crate::{
+    events::Kept,
+    support::{
+        Site,
+        folder::{Answer, Folder},
+        serve, until,
+    },
+};
 
 const LIST: &str = "/api/terra/connections";
 
@@ -109,3 +120,23 @@ fn nothing_is_compared_where_no_gateway_ever_ran() {
     assert!(refused.stderr.contains("no gateway has kept anything in elsewhere/gateway.db yet"), "{refused}");
     assert!(!site.folder.path("elsewhere").exists());
 }
+
+#[tokio::test]
+async fn a_slow_run_says_how_far_it_is() {
+    let slowly = async || {
+        sleep(Duration::from_millis(2200)).await;
+        Json(json!({ "next": null, "max_page": 1, "results": [{ "user_id": USER, "provider": "FITBIT" }] }))
+    };
+    let url = serve(Router::new().route("/v2/subscriptions", get(slowly)));
+    let folder = Folder::new();
+    Kept::in_folder(&folder).await;
+    let keys = "TERRA_DEV_ID=acme-testing-0000000000\nTERRA_API_KEY=test-key-not-a-secret\n";
+    folder.write(".env.terra.testing", &format!("{keys}TERRA_API_URL={url}/v2\n"));
+
+    let told = folder.run("reconcile");
+    assert_eq!(told.code, 10, "{told}");
+    assert!(told.stderr.starts_with("1 users compared …\n"), "{told}");
+    assert!(!folder.run("reconcile --output json").stderr.contains("compared"));
+}
+
+const USER: &str = "00000000-0000-4000-8000-000000000001";
