@@ -1,0 +1,39 @@
+//! Load by `wrk`: one thread, 64 connections that ask again as soon as they are answered.
+
+use std::{net::SocketAddr, path::Path, process::Command};
+
+use serde::Deserialize;
+
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/gateway/load.lua");
+
+/// What came of some load.
+#[derive(Clone, Copy)]
+pub(crate) struct Outcome {
+    /// Answers per second.
+    pub(crate) rate: f64,
+    pub(crate) p50_ms: f64,
+    pub(crate) p99_ms: f64,
+}
+
+/// What the script says.
+#[derive(Deserialize)]
+struct Said {
+    answers: f64,
+    took_us: f64,
+    failures: u32,
+    p50_us: f64,
+    p99_us: f64,
+}
+
+/// Posts to `path` for some seconds, with one of the headers in the file `headers` each time.
+pub(crate) fn load(address: SocketAddr, path: &str, headers: &Path, seconds: u32) -> Outcome {
+    let mut command = Command::new("wrk");
+    command.args(["--threads", "1", "--connections", "64", "--script", SCRIPT, "--duration"]);
+    command.arg(format!("{seconds}s")).arg(format!("http://{address}{path}")).arg("--").arg(headers);
+    let output = command.output().expect("wrk is installed");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let said = text.lines().last().and_then(|line| serde_json::from_str(line).ok());
+    let said: Said = said.unwrap_or_else(|| panic!("{text}{}", String::from_utf8_lossy(&output.stderr)));
+    assert_eq!(said.failures, 0, "{text}");
+    Outcome { rate: said.answers / (said.took_us / 1e6), p50_ms: said.p50_us / 1000.0, p99_ms: said.p99_us / 1000.0 }
+}
