@@ -82,7 +82,7 @@ impl Jwt {
             return Err(LoginError::Refused("the token asks for an extension"));
         }
         let key = self.key(header.kid.as_deref(), header.alg).await?;
-        let claims = key.verify(token, header.alg).ok_or(LoginError::Refused("the token's signature is wrong"))?;
+        let claims = key.verify(token, header.alg)?;
         let reference_id = self.expected.user(&claims, self.clock.now())?;
         Ok(Identity { reference_id, ambient: false })
     }

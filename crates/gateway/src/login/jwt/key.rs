@@ -1,9 +1,11 @@
 use jsonwebtoken::{
     Algorithm, DecodingKey, Validation, decode,
+    errors::ErrorKind,
     jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyOperations, PublicKeyUse},
 };
 
 use super::claims::Claims;
+use crate::login::LoginError;
 
 /// Verifies signatures of its own kind.
 pub(crate) struct Key {
@@ -78,12 +80,17 @@ impl Key {
     }
 
     /// What a token says, if it was signed with this key; nothing that it says is checked yet.
-    pub(super) fn verify(&self, token: &str, algorithm: Algorithm) -> Option<Claims> {
+    pub(super) fn verify(&self, token: &str, algorithm: Algorithm) -> Result<Claims, LoginError> {
         let mut signature_only = Validation::new(algorithm);
         signature_only.required_spec_claims.clear();
         signature_only.validate_exp = false;
         signature_only.validate_aud = false;
-        decode(token, &self.material, &signature_only).ok().map(|verified| verified.claims)
+        decode(token, &self.material, &signature_only).map(|verified| verified.claims).map_err(|error| {
+            LoginError::Refused(match error.kind() {
+                ErrorKind::Json(_) => "the token's claims mean nothing here",
+                _ => "the token's signature is wrong",
+            })
+        })
     }
 }
 

@@ -75,7 +75,7 @@ async fn claims_count_on_either_side_of_their_edges() {
     for (claims, expected) in [
         (with("exp", NOW_S - 29), "alice"),
         (with("exp", NOW_S - 30), "not logged in: the token is expired"),
-        (with("exp", f64::from(i32::MAX) * 1e300), "alice"),
+        (with("exp", 1e300), "alice"),
         (with("exp", u64::MAX), "alice"),
         (with("nbf", NOW_S + 30), "alice"),
         (with("nbf", NOW_S + 31), "not logged in: the token does not count yet"),
