@@ -24,3 +24,20 @@ fn headers(content_type: &'static str) -> Headers {
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::{http::header::CONTENT_TYPE, response::IntoResponse as _};
+
+    #[tokio::test]
+    async fn the_module_may_run_and_its_types_may_be_read() {
+        let (module, types) = (super::module().await.into_response(), super::types().await.into_response());
+        for (response, content_type) in
+            [(module, "text/javascript; charset=utf-8"), (types, "text/plain; charset=utf-8")]
+        {
+            assert_eq!(response.headers()[CONTENT_TYPE], content_type);
+            assert_eq!(response.headers()["x-content-type-options"], "nosniff");
+            assert_eq!(response.headers()["cache-control"], "public, max-age=300");
+        }
+    }
+}
