@@ -1,0 +1,8 @@
+//! The gateway as its operator runs it: the real binary between an app and our own server as the upstream.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod events;
+mod examples;
+mod reconcile;
+mod run;
+mod support;
