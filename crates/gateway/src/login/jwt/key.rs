@@ -1,8 +1,13 @@
+use std::sync::Arc;
+
 use jsonwebtoken::{
     Algorithm, DecodingKey, Validation, decode,
     errors::ErrorKind,
     jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyOperations, PublicKeyUse},
 };
+
+use quick_cache::sync::Cache;
+use sha2::{Digest as _, Sha256};
 
 use super::claims::Claims;
 use crate::login::LoginError;
@@ -14,7 +19,13 @@ pub(crate) struct Key {
     /// The one algorithm it is for, if it says so.
     only: Option<Algorithm>,
     material: DecodingKey,
+    /// What tokens say that were verified with this key, by the tokens' SHA-256: the same bytes need no second
+    /// verification, only their claims must be checked again. Gone with the key.
+    verified: Cache<[u8; 32], Arc<Claims>>,
 }
+
+/// How many tokens' claims are kept for a key.
+const MOST_VERIFIED: usize = 10_000;
 
 /// What a key is made of, which decides the algorithms it can be used with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,9 +38,13 @@ pub(super) enum Kind {
 }
 
 impl Key {
+    fn new(id: Option<String>, kind: Kind, only: Option<Algorithm>, material: DecodingKey) -> Self {
+        Self { id, kind, only, material, verified: Cache::new(MOST_VERIFIED) }
+    }
+
     /// A secret that the issuer and we share, as it is written.
     pub(super) fn secret(bytes: &[u8]) -> Self {
-        Self { id: None, kind: Kind::Secret, only: None, material: DecodingKey::from_secret(bytes) }
+        Self::new(None, Kind::Secret, None, DecodingKey::from_secret(bytes))
     }
 
     /// Reads a public key; `None` for anything else, private keys and certificates among them.
@@ -45,7 +60,7 @@ impl Key {
             (Algorithm::EdDSA, 32) => Kind::Ed25519,
             _ => return None,
         };
-        Some(Self { id: None, kind, only: None, material })
+        Some(Self::new(None, kind, None, material))
     }
 
     /// A published key; `None` if it is not for signatures, or of a kind that is not known. A secret that somebody publishes
@@ -57,7 +72,7 @@ impl Key {
         let only = common.key_algorithm.map(Algorithm::try_from).transpose().ok()?;
         let kind = Kind::of_jwk(&jwk.algorithm).filter(|_| signs)?;
         let material = DecodingKey::from_jwk(jwk).ok()?;
-        Some(Self { id: common.key_id.clone(), kind, only, material })
+        Some(Self::new(common.key_id.clone(), kind, only, material))
     }
 
     pub(super) fn kind(&self) -> Kind {
@@ -80,7 +95,17 @@ impl Key {
     }
 
     /// What a token says, if it was signed with this key; nothing that it says is checked yet.
-    pub(super) fn verify(&self, token: &str, algorithm: Algorithm) -> Result<Claims, LoginError> {
+    pub(super) fn verify(&self, token: &str, algorithm: Algorithm) -> Result<Arc<Claims>, LoginError> {
+        let digest = Sha256::digest(token).into();
+        if let Some(claims) = self.verified.get(&digest) {
+            return Ok(claims);
+        }
+        let claims = Arc::new(self.verify_signature(token, algorithm)?);
+        self.verified.insert(digest, Arc::clone(&claims));
+        Ok(claims)
+    }
+
+    fn verify_signature(&self, token: &str, algorithm: Algorithm) -> Result<Claims, LoginError> {
         let mut signature_only = Validation::new(algorithm);
         signature_only.required_spec_claims.clear();
         signature_only.validate_exp = false;

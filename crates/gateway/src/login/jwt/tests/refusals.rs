@@ -123,7 +123,7 @@ async fn a_token_has_8_kib_at_most() {
     let signer = Signer::ed25519("1");
     let jwt = trusting(&[&signer]).await;
     let padded = |len: usize| signer.token(&with("pad", "a".repeat(len)));
-    let longest = (0..8192).rev().find(|len| padded(*len).len() <= 8192).unwrap();
+    let longest = (5_800..6_200).rev().find(|len| padded(*len).len() <= 8192).unwrap();
     assert_eq!(answer(&jwt, &padded(longest)).await, "alice");
     all_refused(&jwt, &[("one more", padded(longest + 1))], "the token is too long").await;
 }

@@ -78,8 +78,8 @@ fn algorithms_of_secrets_and_of_public_keys_are_never_mixed() {
 #[test]
 fn a_file_without_a_public_key_is_refused() {
     const FILE: &str = "login.jwt.public_key_file";
-    let rsa = Signer::rsa("1").pem();
-    for pem in ["", "no key", &rsa[..100], &rsa.replace("PUBLIC", "PRIVATE"), &rsa.replace("PUBLIC KEY", "CERTIFICATE")]
+    let key = Signer::p256("1").pem();
+    for pem in ["", "no key", &key[..100], &key.replace("PUBLIC", "PRIVATE"), &key.replace("PUBLIC KEY", "CERTIFICATE")]
     {
         let file = pem_file(pem);
         let settings = JwtSettings { public_key_file: Some(file.path().to_owned()), ..settings() };
