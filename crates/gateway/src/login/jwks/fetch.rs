@@ -50,7 +50,7 @@ pub(super) async fn fetch(http: &Http, place: &Place) -> Result<KeySet, FetchErr
     KeySet::read(&body)
 }
 
-/// Source: OpenID Connect Discovery 1.0, sections 4 and 7.2 (the name must be the one that was asked).
+/// Source: `OpenID` Connect Discovery 1.0, sections 4 and 7.2 (the name must be the one that was asked).
 async fn discover(http: &Http, issuer: &Issuer) -> Result<Url, FetchError> {
     let description: Description = serde_json::from_slice(&get(http, &issuer.discovery_url()).await?)?;
     if !issuer.is(&description.issuer) {

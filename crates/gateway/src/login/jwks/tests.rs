@@ -98,16 +98,16 @@ async fn a_new_key_counts_at_once() {
 
 #[tokio::test]
 async fn a_flood_of_unknown_keys_causes_one_fetch_in_30_seconds() {
-    let (signer, forger) = (Signer::ed25519("1"), Signer::ed25519("2"));
+    let (signer, stranger) = (Signer::ed25519("1"), Signer::ed25519("2"));
     let world = World::new(Answer::keys(&[&signer])).await;
     assert_eq!(world.told(&signer).await, "alice");
-    let forged = |name: usize| {
+    let named = |name: usize| {
         let header = json!({ "alg": "EdDSA", "kid": format!("unknown-{name}") });
-        forger.token_with(&header, &claims("https://login.example"))
+        stranger.token_with(&header, &claims("https://login.example"))
     };
     for (seconds, asked) in [(1, 2), (29, 2), (1, 3)] {
         world.pass(seconds);
-        let tokens: Vec<_> = (0..100).map(forged).collect();
+        let tokens: Vec<_> = (0..100).map(named).collect();
         let all = join_all(tokens.iter().map(|token| world.told_of(token))).await;
         assert_eq!((all, world.issuer.asked()), (vec![UNKNOWN.to_owned(); 100], asked));
     }

@@ -18,7 +18,7 @@ impl Issuer {
 
     /// Where the issuer describes itself.
     ///
-    /// Source: OpenID Connect Discovery 1.0, section 4.
+    /// Source: `OpenID` Connect Discovery 1.0, section 4.
     pub(crate) fn discovery_url(&self) -> Url {
         let mut url = self.0.clone();
         url.set_path(&format!("{}/.well-known/openid-configuration", self.0.path().trim_end_matches('/')));

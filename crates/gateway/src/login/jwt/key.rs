@@ -123,8 +123,12 @@ impl Kind {
     pub(super) fn of(algorithm: Algorithm) -> Option<Self> {
         match algorithm {
             Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512 => Some(Self::Secret),
-            Algorithm::RS256 | Algorithm::RS384 | Algorithm::RS512 => Some(Self::Rsa),
-            Algorithm::PS256 | Algorithm::PS384 | Algorithm::PS512 => Some(Self::Rsa),
+            Algorithm::RS256
+            | Algorithm::RS384
+            | Algorithm::RS512
+            | Algorithm::PS256
+            | Algorithm::PS384
+            | Algorithm::PS512 => Some(Self::Rsa),
             Algorithm::ES256 => Some(Self::P256),
             Algorithm::ES384 => Some(Self::P384),
             Algorithm::EdDSA => Some(Self::Ed25519),
