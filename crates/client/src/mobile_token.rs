@@ -16,14 +16,16 @@ impl Client {
     ///
     /// Source: "Mobile tokens" in `docs/compatibility.md`.
     pub async fn generate_mobile_token(&self, reference_id: Option<&ReferenceId>) -> Result<MobileToken, Error> {
-        let urls = ["auth/tokens", "auth/generateAuthToken"].map(|name| self.inner.endpoints.api(name));
-        let calls = urls.map(Call::post).map(|call| match reference_id {
-            Some(reference_id) => call.query("reference_id", reference_id.as_str()),
-            None => call,
-        });
+        let call = |name: &&str| {
+            let call = Call::post(self.inner.endpoints.api(name));
+            match reference_id {
+                Some(reference_id) => call.query("reference_id", reference_id.as_str()),
+                None => call,
+            }
+        };
         let asked_at = self.now();
-        let answer: wire::AuthToken = self.inner.transport.read_first(&self.inner.mobile_token_path, &calls).await?;
-        let wire::AuthToken { token, expires_in, .. } = answer;
+        let (names, known) = (["auth/tokens", "auth/generateAuthToken"], &self.inner.mobile_token_path);
+        let wire::AuthToken { token, expires_in, .. } = self.inner.transport.read_first(known, &names, call).await?;
         Ok(MobileToken { token, expires_in, expires_at: deadline(asked_at, expires_in) })
     }
 }

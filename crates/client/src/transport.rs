@@ -72,19 +72,20 @@ impl Transport {
         self.parse(call, &answer)
     }
 
-    /// The answer to the first of `calls` whose path the server has. `known` remembers which, and starts there.
-    pub(crate) async fn read_first<T: DeserializeOwned>(
+    /// The answer to the first of a call's `paths` that the server has. `known` remembers which, and starts there.
+    pub(crate) async fn read_first<T: DeserializeOwned, P>(
         &self,
         known: &AtomicUsize,
-        calls: &[Call],
+        paths: &[P],
+        call: impl Fn(&P) -> Call,
     ) -> Result<T, Error> {
         let missing = |answer: &Result<T, Error>| matches!(answer, Err(Error::NotFound(_) | Error::Gone { .. }));
         let mut index = known.load(Relaxed);
-        let mut answer = self.read(&calls[index]).await;
-        for _ in 1..calls.len() {
+        let mut answer = self.read(&call(&paths[index])).await;
+        for _ in 1..paths.len() {
             if missing(&answer) {
-                index = (index + 1) % calls.len();
-                answer = self.read(&calls[index]).await;
+                index = (index + 1) % paths.len();
+                answer = self.read(&call(&paths[index])).await;
             }
         }
         if !missing(&answer) {

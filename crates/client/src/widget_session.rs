@@ -22,8 +22,9 @@ impl Client {
     pub async fn generate_widget_session(&self, request: &WidgetSessionRequest) -> Result<WidgetSession, Error> {
         request.check()?;
         let asked_at = self.now();
-        let calls = self.widget_urls().map(|url| Call::post(url).json(&request.params));
-        let session: wire::WidgetSession = self.inner.transport.read_first(&self.inner.widget_path, &calls).await?;
+        let call = |url: &Url| Call::post(url.clone()).json(&request.params);
+        let (urls, known) = (self.widget_urls(), &self.inner.widget_path);
+        let session: wire::WidgetSession = self.inner.transport.read_first(known, &urls, call).await?;
         let wire::WidgetSession { session_id, url, expires_in, warnings, .. } = session;
         Ok(WidgetSession { session_id, url, expires_at: deadline(asked_at, expires_in), warnings })
     }

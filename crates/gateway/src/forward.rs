@@ -9,7 +9,7 @@ use terra_auth_core::{causes::Causes, delivery::AttemptOutcome, inbox::ReceivedE
 use terra_auth_outbound::{Bounds, HttpAnswer, HttpError};
 use tokio::{task::JoinSet, time::sleep};
 
-use crate::{gateway::Gateway, live::Forwarding};
+use crate::{gateway::Gateway, live::Forwarding, metrics};
 
 /// As long as Terra gives a receiver.
 const BOUNDS: Bounds = Bounds { timeout: Duration::from_secs(8), size_bytes: 64 << 10 };
@@ -72,6 +72,7 @@ impl Gateway {
             Ok(()) => (AttemptOutcome::Done, None),
             Err(problem) => (AttemptOutcome::after_failure(event.attempts, self.clock().now()), Some(problem)),
         };
+        metrics::forward(&outcome);
         if let Some(problem) = &problem {
             let dead = outcome == AttemptOutcome::GaveUp;
             tracing::warn!(event.id = %event.event_id, event.kind = event.kind, attempt = event.attempts, dead,
@@ -122,5 +123,8 @@ fn headers(forwarding: &Forwarding, event: &ReceivedEvent, now: Timestamp) -> He
     set(SIGNATURE_HEADER_NEW, &signature);
     set("x-terra-trace-id", &trace_id);
     set("terra-reference", event.reference.as_deref().unwrap_or(&trace_id));
+    if let Some(ordering) = &event.ordering {
+        set("x-terra-ordering-timestamp", ordering);
+    }
     headers
 }

@@ -17,7 +17,7 @@ use crate::{
 
 macro_rules! columns {
     () => {
-        "event_id, trace_id, reference, kind, user_id, received_at_ms, state, attempts, next_attempt_at_ms, problem, body"
+        "event_id, trace_id, reference, ordering, kind, user_id, received_at_ms, state, attempts, next_attempt_at_ms, problem, body"
     };
 }
 
@@ -49,7 +49,7 @@ macro_rules! replay {
 statements! {
     ADD_RECEIVED_EVENT: Sql::plain(concat!(
         "INSERT INTO received_event (", columns!(), ", digest)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING",
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING",
     ));
     CLAIM_FORWARDS: Sql::locking(
         "WITH due AS MATERIALIZED (
@@ -85,6 +85,7 @@ impl<D: Database> ReceivedEvents for Queries<D> {
             event.event_id.value(),
             event.trace_id.value(),
             event.reference.value(),
+            event.ordering.value(),
             event.kind.value(),
             event.user_id.value(),
             event.received_at.value(),
@@ -170,6 +171,7 @@ impl Record for ReceivedEvent {
             event_id: row.take()?,
             trace_id: row.take()?,
             reference: row.take()?,
+            ordering: row.take()?,
             kind: row.take()?,
             user_id: row.take()?,
             received_at: row.take()?,

@@ -109,9 +109,9 @@ async fn inbox(events: &[(usize, Value)]) -> Inbox {
 fn webhook(trace_id: String, signed: usize, place: usize, body: &Value) -> Received {
     let mut digest = [0; 32];
     digest[..8].copy_from_slice(&signed.to_be_bytes());
-    let ordered_at = Some(Rows::at(i64::try_from(place).unwrap()));
+    let ordering = Some(Rows::at(i64::try_from(place).unwrap()).to_string());
     let body = body.to_string().into_bytes();
-    Received { trace_id: Some(trace_id), reference: None, digest, ordered_at, body, forward: false }
+    Received { trace_id: Some(trace_id), reference: None, digest, ordering, body, forward: false }
 }
 
 async fn table(inbox: &Inbox) -> Vec<KnownConnection> {

@@ -16,8 +16,8 @@ pub struct Received {
     pub reference: Option<String>,
     /// SHA-256 of what was signed. It recognises a delivery whose trace id, which is not signed, was exchanged.
     pub digest: [u8; 32],
-    /// `X-Terra-Ordering-Timestamp`: when the event happened.
-    pub ordered_at: Option<Timestamp>,
+    /// `X-Terra-Ordering-Timestamp`, as it came: when the event happened.
+    pub ordering: Option<String>,
     /// The body, byte for byte.
     pub body: Vec<u8>,
     /// Whether there is an app to forward it to.
@@ -60,11 +60,13 @@ impl Inbox {
         let now = self.now();
         let ahead = now.saturating_add(MAX_AHEAD).unwrap_or(Timestamp::MAX);
         let (kind, told, user_id) = read(&received.body);
-        let at = received.ordered_at.map_or(now, |at| whole_ms(at.min(ahead)));
+        let ordered_at = received.ordering.as_deref().and_then(ordering_timestamp);
+        let at = ordered_at.map_or(now, |at| whole_ms(at.min(ahead)));
         let event = ReceivedEvent {
             event_id: EventId(self.0.entropy.id_at(now)),
             trace_id: received.trace_id,
             reference: received.reference,
+            ordering: received.ordering,
             kind,
             user_id,
             body: received.body,
@@ -142,5 +144,28 @@ impl Unit for Receive {
             consequence.apply(tx).await?;
         }
         Ok(Receipt::Recorded(self.new.event.event_id))
+    }
+}
+
+/// RFC 3339, or seconds or milliseconds since 1970: nobody has published which.
+fn ordering_timestamp(text: &str) -> Option<Timestamp> {
+    const MOST_SECONDS: i64 = 100_000_000_000; // the year 5138; as milliseconds, 1973
+    match text.parse::<i64>() {
+        Ok(number) if number.abs() < MOST_SECONDS => Timestamp::from_second(number).ok(),
+        Ok(number) => Timestamp::from_millisecond(number).ok(),
+        Err(_) => text.parse().ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ordering_timestamp;
+
+    #[test]
+    fn an_ordering_timestamp_is_read_in_each_likely_form() {
+        for text in ["1893456000", "1893456000000", "2030-01-01T00:00:00Z", "2030-01-01T00:00:00.000+00:00"] {
+            assert_eq!(ordering_timestamp(text).unwrap().as_second(), 1_893_456_000, "{text}");
+        }
+        assert_eq!(ordering_timestamp("yesterday"), None);
     }
 }

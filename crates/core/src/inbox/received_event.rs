@@ -14,6 +14,8 @@ pub struct ReceivedEvent {
     pub trace_id: Option<String>,
     /// The sender's `terra-reference`, for people.
     pub reference: Option<String>,
+    /// The sender's `X-Terra-Ordering-Timestamp`, as it came.
+    pub ordering: Option<String>,
     /// The event's `type`; empty if the body has none.
     pub kind: String,
     /// The upstream's name for the connection it is about.

@@ -7,7 +7,6 @@ use axum::{
     http::{HeaderMap, StatusCode},
 };
 use http_body_util::LengthLimitError;
-use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use terra_auth::webhook::{SIGNATURE_HEADER, SIGNATURE_HEADER_NEW, VerifyError};
 use terra_auth_core::inbox::{Receipt, Received};
@@ -17,7 +16,7 @@ use tokio::{
     time::{Duration, timeout},
 };
 
-use crate::{error::Refusal, gateway::Gateway};
+use crate::{error::Refusal, gateway::Gateway, metrics};
 
 /// The largest body. Terra sends big answers in chunks of about 10 MB.
 pub(crate) const MAX_BODY_BYTES: usize = 16 << 20;
@@ -37,8 +36,12 @@ pub(crate) async fn receive(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<wire::Done>, Refusal> {
+    take(&gateway, &headers, body).await.inspect_err(|refusal| metrics::event_refused(refusal.reason()))
+}
+
+async fn take(gateway: &Gateway, headers: &HeaderMap, body: Body) -> Result<Json<wire::Done>, Refusal> {
     let live = gateway.live();
-    let _room = room(&gateway, &headers)?;
+    let _room = room(gateway, headers)?;
     let body = whole(body).await?;
     let Some(verifier) = &live.verifier else {
         let detail = "no signing secret is set; put TERRA_SIGNING_SECRET into the credential file";
@@ -48,17 +51,24 @@ pub(crate) async fn receive(
     let signature = signature.ok_or_else(|| unverified("there is no signature header"))?;
     let now = gateway.clock().now().as_second();
     let signed_at = verifier.verify(signature, &body, now).map_err(|error| refused(&error))?;
+    let kind = metrics::event_type(&body);
     let received = Received {
-        trace_id: kept(&headers, "x-terra-trace-id"),
-        reference: kept(&headers, "terra-reference"),
+        trace_id: kept(headers, "x-terra-trace-id"),
+        reference: kept(headers, "terra-reference"),
         digest: digest(signed_at, &body),
-        ordered_at: kept(&headers, "x-terra-ordering-timestamp").and_then(|text| ordering_timestamp(&text)),
+        ordering: kept(headers, "x-terra-ordering-timestamp"),
         body: body.into(),
         forward: live.forwarding.is_some(),
     };
     match gateway.inbox().receive(received).await? {
-        Receipt::Recorded(event_id) => tracing::debug!(event.id = %event_id, "recorded an event"),
-        Receipt::Duplicate => tracing::debug!("this event was recorded before"),
+        Receipt::Recorded(event_id) => {
+            metrics::event(kind, "recorded");
+            tracing::debug!(event.id = %event_id, "recorded an event");
+        }
+        Receipt::Duplicate => {
+            metrics::event(kind, "duplicate");
+            tracing::debug!("this event was recorded before");
+        }
     }
     Ok(Json(wire::Done::SUCCESS))
 }
@@ -115,27 +125,4 @@ fn digest(signed_at: i64, body: &[u8]) -> [u8; 32] {
     hash.update(signed_at.to_be_bytes());
     hash.update(body);
     hash.finalize().into()
-}
-
-/// RFC 3339, or seconds or milliseconds since 1970: nobody has published which.
-fn ordering_timestamp(text: &str) -> Option<Timestamp> {
-    const MOST_SECONDS: i64 = 100_000_000_000; // the year 5138; as milliseconds, 1973
-    match text.parse::<i64>() {
-        Ok(number) if number.abs() < MOST_SECONDS => Timestamp::from_second(number).ok(),
-        Ok(number) => Timestamp::from_millisecond(number).ok(),
-        Err(_) => text.parse().ok(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::ordering_timestamp;
-
-    #[test]
-    fn an_ordering_timestamp_is_read_in_each_likely_form() {
-        for text in ["1893456000", "1893456000000", "2030-01-01T00:00:00Z", "2030-01-01T00:00:00.000+00:00"] {
-            assert_eq!(ordering_timestamp(text).unwrap().as_second(), 1_893_456_000, "{text}");
-        }
-        assert_eq!(ordering_timestamp("yesterday"), None);
-    }
 }

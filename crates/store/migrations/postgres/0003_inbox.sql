@@ -5,6 +5,7 @@ CREATE TABLE received_event (
     event_id BYTEA NOT NULL PRIMARY KEY,
     trace_id TEXT COLLATE "C" UNIQUE,
     reference TEXT COLLATE "C",
+    ordering TEXT COLLATE "C",
     kind TEXT COLLATE "C" NOT NULL,
     user_id BYTEA,
     received_at_ms BIGINT NOT NULL,

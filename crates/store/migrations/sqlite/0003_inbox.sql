@@ -5,6 +5,7 @@ CREATE TABLE received_event (
     event_id BLOB NOT NULL PRIMARY KEY,
     trace_id TEXT UNIQUE,
     reference TEXT,
+    ordering TEXT,
     kind TEXT NOT NULL,
     user_id BLOB,
     received_at_ms INTEGER NOT NULL,

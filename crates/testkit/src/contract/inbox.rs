@@ -33,7 +33,7 @@ impl World {
             trace_id: new.event.trace_id,
             reference: Some("shared by many".to_owned()),
             digest: new.digest,
-            ordered_at: None,
+            ordering: None,
             body: body.into(),
             forward: true,
         }
@@ -41,7 +41,7 @@ impl World {
 
     /// Receives an event that happened some milliseconds after the start.
     async fn tell(&self, ms: i64, body: impl Into<Vec<u8>>) -> EventId {
-        let received = Received { ordered_at: Some(Rows::at(ms)), ..self.webhook(body) };
+        let received = Received { ordering: Some(Rows::at(ms).to_string()), ..self.webhook(body) };
         recorded(self.inbox.receive(received).await.unwrap())
     }
 
@@ -307,7 +307,7 @@ pub async fn a_connection_that_we_removed_is_gone(store: Store) {
 /// The sender's clock may be wrong by years.
 pub async fn an_event_from_the_future_does_not_silence_later_ones(store: Store) {
     let world = World::new(store);
-    let future = Received { ordered_at: Some(Timestamp::MAX), ..world.webhook(about("auth", 1)) };
+    let future = Received { ordering: Some(Timestamp::MAX.to_string()), ..world.webhook(about("auth", 1)) };
     world.inbox.receive(future).await.unwrap();
     world.clock.advance(SignedDuration::from_mins(5));
     world.inbox.receive(world.webhook(about("deauth", 1))).await.unwrap();
@@ -382,7 +382,7 @@ pub async fn events_about_one_connection_may_come_at_once(store: Store) {
             (5, about("connection_error", new)),
             (6, about("deauth", new)),
         ]
-        .map(|(ms, body)| Received { ordered_at: Some(Rows::at(start + ms)), ..world.webhook(body) })
+        .map(|(ms, body)| Received { ordering: Some(Rows::at(start + ms).to_string()), ..world.webhook(body) })
         .into();
         let told = at_once(events.len(), |n| {
             let (inbox, event) = (world.inbox.clone(), events[n].clone());

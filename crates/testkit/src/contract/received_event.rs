@@ -44,6 +44,7 @@ pub async fn an_event_is_read_as_it_was_recorded(store: Store) {
     let NewEvent { event: plain, digest } = rows.received_event(Rows::NOW);
     let full = ReceivedEvent {
         reference: Some("größe".to_owned()),
+        ordering: Some("2030-01-01T00:00:00Z".to_owned()),
         user_id: Some(rows.user_id()),
         body: vec![0, 0xff, b'{', 0xc3],
         state: ForwardState::Kept,

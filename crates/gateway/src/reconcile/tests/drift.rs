@@ -107,7 +107,7 @@ async fn a_connection_that_changed_after_the_run_began_is_left_alone() {
             trace_id: Some(format!("trace-{number}")),
             reference: None,
             digest: [u8::try_from(number).unwrap(); 32],
-            ordered_at: Some(world.clock.now() + SignedDuration::from_secs(1)),
+            ordering: Some((world.clock.now() + SignedDuration::from_secs(1)).to_string()),
             body: body.into_bytes(),
             forward: false,
         };
@@ -125,9 +125,10 @@ async fn a_connection_that_changed_after_the_run_began_is_left_alone() {
 async fn a_revoked_connection_is_not_looked_for() {
     let world = World::agreeing_on(&users(1..=1)).await;
     let body = json!({ "type": "access_revoked", "status": "success", "user": user(1) }).to_string();
-    let (trace_id, ordered_at) = (Some("trace".to_owned()), Some(world.clock.now() - SignedDuration::from_secs(60)));
+    let (trace_id, ordering) =
+        (Some("trace".to_owned()), Some((world.clock.now() - SignedDuration::from_secs(60)).to_string()));
     let received =
-        Received { trace_id, reference: None, digest: [0; 32], ordered_at, body: body.into_bytes(), forward: false };
+        Received { trace_id, reference: None, digest: [0; 32], ordering, body: body.into_bytes(), forward: false };
     world.inbox.receive(received).await.unwrap();
     world.upstream.lists(&[]);
     assert!(world.repair().await.is_none());
