@@ -193,6 +193,7 @@ impl Rows {
             event_id: EventId(self.entropy().id_at(at)),
             trace_id: Some(self.entropy().id().to_string()),
             reference: None,
+            ordering: None,
             kind: "activity".to_owned(),
             user_id: None,
             body: br#"{"type": "activity"}"#.to_vec(),
