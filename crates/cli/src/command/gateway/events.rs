@@ -51,6 +51,7 @@ struct Facts {
     problem: Option<String>,
     trace_id: Option<String>,
     reference: Option<String>,
+    ordering: Option<String>,
     size_bytes: usize,
 }
 
@@ -68,6 +69,7 @@ impl From<&ReceivedEvent> for Facts {
             problem: event.problem.clone(),
             trace_id: event.trace_id.clone(),
             reference: event.reference.clone(),
+            ordering: event.ordering.clone(),
             size_bytes: event.body.len(),
         }
     }

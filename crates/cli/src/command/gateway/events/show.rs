@@ -84,6 +84,7 @@ impl Whole {
             ("problem", or_none(facts.problem.clone())),
             ("trace id", or_none(facts.trace_id.clone())),
             ("reference", or_none(facts.reference.clone())),
+            ("ordering", or_none(facts.ordering.clone())),
             ("size", format!("{} bytes", facts.size_bytes)),
         ];
         let body = self.body.as_str().map_or_else(|| format!("{:#}", self.body), str::to_owned);
