@@ -1,8 +1,11 @@
+use tracing::Subscriber;
 use tracing_subscriber::{
-    EnvFilter, Layer as _, filter::LevelFilter, filter::Targets, layer::SubscriberExt as _,
+    EnvFilter, Layer, filter::LevelFilter, filter::Targets, layer::SubscriberExt as _, registry::LookupSpan,
     util::SubscriberInitExt as _,
 };
 
+#[cfg(feature = "otel")]
+use crate::telemetry::Traces;
 use crate::ui::Output;
 
 /// Writes what the client does to standard error, from now on.
@@ -20,6 +23,20 @@ pub(crate) fn start(output: Output) {
 ///
 /// `RUST_LOG` says otherwise, as in `RUST_LOG=terra_auth_core=trace`.
 pub(crate) fn serve(output: Output) {
+    // With `--verbose` it has begun already.
+    let _ = tracing_subscriber::registry().with(server_lines(output)).try_init();
+}
+
+/// The same, and sends traces away if the process environment says where to. What is left goes when the guard is dropped.
+#[cfg(feature = "otel")]
+pub(crate) fn serve_traced(output: Output) -> anyhow::Result<Option<Traces>> {
+    let traces = Traces::start("terra-auth-gateway")?;
+    let layer = traces.as_ref().map(Traces::layer);
+    let _ = tracing_subscriber::registry().with(server_lines(output)).with(layer).try_init();
+    Ok(traces)
+}
+
+fn server_lines<S: Subscriber + for<'a> LookupSpan<'a>>(output: Output) -> impl Layer<S> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| {
         EnvFilter::new(
             "warn,terra_auth_core=info,terra_auth_gateway=info,terra_auth_listen=info,terra_auth_outbound=info,\
@@ -31,6 +48,5 @@ pub(crate) fn serve(output: Output) {
         Output::Plain => lines.boxed(),
         Output::Json => lines.json().boxed(),
     };
-    // With `--verbose` it has begun already.
-    let _ = tracing_subscriber::registry().with(lines.with_filter(filter)).try_init();
+    lines.with_filter(filter)
 }

@@ -16,7 +16,7 @@ use terra_auth_listen::Peer;
 use terra_auth_types::ReferenceId;
 use tokio::time::timeout;
 
-use crate::{csrf, error::Refusal, gateway::Gateway, limit::Standing, live::Live, login::Presented};
+use crate::{csrf, error::Refusal, gateway::Gateway, limit::Standing, live::Live, login::Presented, metrics};
 
 /// The end user who is logged in to the app, and the configuration that let him in.
 #[derive(Clone)]
@@ -57,6 +57,7 @@ async fn admit(gateway: &Gateway, request: &request::Parts) -> Result<(Caller, S
             .map_err(|error| Refusal::from(error).into_response())?;
     }
     let standing = live.limits.admit(&identity.reference_id).map_err(|too_many| {
+        metrics::rate_limited();
         let mut refused = Refusal::from(&too_many).into_response();
         too_many.standing.write(refused.headers_mut());
         refused

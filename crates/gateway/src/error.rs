@@ -51,6 +51,11 @@ impl Refusal {
         Self { code: Some(code), ..self }
     }
 
+    /// Why, in one of a few names.
+    pub(crate) fn reason(&self) -> &'static str {
+        self.code.or_else(|| self.status.canonical_reason()).unwrap_or("other")
+    }
+
     /// When to try again, in seconds.
     pub(crate) fn retry_after(self, seconds: u32) -> Self {
         Self { retry_after_s: Some(seconds), ..self }

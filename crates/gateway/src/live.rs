@@ -4,6 +4,7 @@ use http::HeaderValue;
 use terra_auth::{Client, SigningSecret, webhook::Verifier};
 use terra_auth_core::clock::Clock;
 use terra_auth_outbound::{AddressPolicy, Http};
+use tokio::time::Instant;
 use url::Url;
 
 use crate::{
@@ -13,6 +14,7 @@ use crate::{
     gateway::{Config, Parts},
     limit::Limits,
     login::{Identity, Jwt, Login, Presented, TrustedHeader, WhoAmI},
+    metrics,
     settings::{LoginSettings, ReconcileSettings, Settings, WidgetSettings},
     setup::SetupError,
 };
@@ -89,7 +91,20 @@ impl Live {
         &self,
         work: impl Future<Output = Result<T, terra_auth::Error>>,
     ) -> Result<T, UpstreamError> {
-        self.breaker.call(work).await
+        let began = Instant::now();
+        let result = self.breaker.call(work).await;
+        metrics::upstream_call(&result, began.elapsed());
+        result
+    }
+
+    /// Whether somebody could be let in now, as far as is known.
+    pub(crate) async fn login_is_reachable(&self) -> bool {
+        for login in &self.logins {
+            if login.reachable().await.is_err() {
+                return false;
+            }
+        }
+        true
     }
 }
 

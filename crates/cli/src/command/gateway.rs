@@ -10,6 +10,7 @@ pub(crate) use options::Places;
 mod check;
 mod events;
 mod inbox;
+mod operations;
 mod options;
 mod reload;
 mod run;

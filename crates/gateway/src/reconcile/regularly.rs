@@ -4,7 +4,7 @@ use terra_auth_core::causes::Causes;
 use tokio::time::sleep;
 
 use super::{Drift, ReconcileError, ReconcileOptions, reconcile};
-use crate::gateway::Gateway;
+use crate::{gateway::Gateway, metrics};
 
 const EVERY_S: u32 = 3600;
 
@@ -48,6 +48,7 @@ fn report(run: Result<Drift, ReconcileError>) {
         Ok(drift) => drift,
         Err(error) => return tracing::warn!(error = %Causes(&error), "could not compare with the upstream"),
     };
+    metrics::drift(&drift);
     let Drift { upstream, missing, changed, gone, unknown, not_asked, repaired, .. } = &drift;
     let (missing, changed, gone) = (missing.count, changed.count, gone.count);
     if drift.is_none() {

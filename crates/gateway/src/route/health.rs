@@ -6,6 +6,7 @@ use axum::{
     routing::get,
 };
 use serde_json::json;
+use terra_auth_core::inbox::ForwardCounts;
 
 use crate::gateway::Gateway;
 
@@ -26,14 +27,24 @@ async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// Whether what the gateway needs is there, and what is not. Only the store decides: without it nothing is taken in, while
-/// an upstream that fails is the same for every gateway.
+/// Whether what the gateway needs is there, and what is not, as far as is known.
+///
+/// Only the store decides the status: without it no event is taken and nobody's connections are known. The upstream and the
+/// login are shared by all gateways, so taking one of them out of service would help nobody, and events must go on coming
+/// in meanwhile. For the same reason a backlog does not count: it is what the store is for.
 async fn readyz(State(gateway): State<Gateway>) -> Response {
-    let store = gateway.inbox().counts().await;
-    let upstream = if gateway.live().breaker.is_open() { "failing" } else { "ok" };
-    let (status, store) = match store {
-        Ok(_) => (StatusCode::OK, "ok"),
-        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "failing"),
-    };
-    (status, Json(json!({ "ready": status == StatusCode::OK, "store": store, "upstream": upstream }))).into_response()
+    let live = gateway.live();
+    let ok = |is_ok| if is_ok { "ok" } else { "failing" };
+    let counts = gateway.inbox().counts().await;
+    let ready = counts.is_ok();
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let forwarding = counts.ok().map(|ForwardCounts { waiting, dead }| json!({ "waiting": waiting, "dead": dead }));
+    let body = json!({
+        "ready": ready,
+        "store": ok(ready),
+        "upstream": ok(!live.breaker.is_open()),
+        "login": ok(live.login_is_reachable().await),
+        "forwarding": forwarding,
+    });
+    (status, Json(body)).into_response()
 }

@@ -62,7 +62,7 @@ pub(crate) struct Places {
     /// The settings [default: gateway.toml, if it is there]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Holds the SQLite file and the secret that signs what is forwarded, where they are not elsewhere [default: $TERRA_AUTH_DATA_DIR, else .terra-auth]
+    /// Holds the SQLite file and the secret that signs what is forwarded, where they are not elsewhere [default: `$TERRA_AUTH_DATA_DIR`, else .terra-auth]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
 }

@@ -2,12 +2,14 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use axum::Router;
+use metrics_exporter_prometheus::PrometheusHandle;
 use terra_auth_gateway::Gateway;
 use terra_auth_listen::{Certificates, Limits, serve, serve_tls};
 use terra_auth_store::open_shared;
 use tokio::{net::TcpListener, time::Duration};
 
 use super::{
+    operations,
     options::Options,
     reload::Reloader,
     sources::{Missing, Sources},
@@ -21,6 +23,9 @@ const GRACE: Duration = Duration::from_secs(12);
 
 /// Answers until the process is asked to end, then lets what is in flight finish; asked twice, it ends at once.
 pub(super) fn run(options: Options, app: &App) -> anyhow::Result<()> {
+    #[cfg(feature = "otel")]
+    let _traces = logging::serve_traced(app.ui.output)?;
+    #[cfg(not(feature = "otel"))]
     logging::serve(app.ui.output);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("could not start")?;
     runtime.block_on(async {
@@ -36,8 +41,9 @@ struct Prepared {
     gateway: Gateway,
     listener: TcpListener,
     certificates: Option<Arc<Certificates>>,
-    operations: Option<TcpListener>,
+    operations: Option<(TcpListener, PrometheusHandle)>,
     reloader: Reloader,
+    shutdown: Shutdown,
 }
 
 impl Prepared {
@@ -48,32 +54,37 @@ impl Prepared {
         // Taken first, so that a port in use leaves nothing behind.
         let listener = listen(settings.listen.context("there is no address to listen on")?).await?;
         let operations = match settings.operations_listen {
-            Some(address) => Some(listen(address).await?),
+            Some(address) => Some((listen(address).await?, operations::record()?)),
             None => None,
         };
         options.places.make_dir_of(&sources.store)?;
         let store = open_shared(&sources.store).await.context("could not open the store")?;
         let gateway = sources.gateway(store)?;
         let certificates = sources.certificates.clone();
-        let addresses = Addresses::of(&listener, operations.as_ref(), certificates.is_some())?;
+        let operations_listener = operations.as_ref().map(|(listener, _)| listener);
+        let addresses = Addresses::of(&listener, operations_listener, certificates.is_some())?;
         for warning in Summary::of(&sources, &options).warnings {
             app.ui.warn(&warning)?;
         }
         let welcome = Welcome { addresses, sources: &sources, places: &options.places, makes_secret };
-        app.ui.line(|| welcome.to_string(), &welcome.json())?;
+        let (plain, json) = (welcome.to_string(), welcome.json());
         let reloader = Reloader::new(options, app.environment, gateway.clone(), sources)?;
-        Ok(Self { gateway, listener, certificates, operations, reloader })
+        let shutdown = Shutdown::listen(GRACE);
+        // Only now is it safe to send signals.
+        app.ui.line(|| plain, &json)?;
+        Ok(Self { gateway, listener, certificates, operations, reloader, shutdown })
     }
 
     async fn serve(self) {
-        let Self { gateway, listener, certificates, operations, reloader } = self;
-        let shutdown = Shutdown::listen(GRACE);
+        let Self { gateway, listener, certificates, operations, reloader, shutdown } = self;
         let answer = answer(listener, gateway.router(), certificates, &shutdown);
-        let operate = async {
-            if let Some(listener) = operations {
-                serve(listener, gateway.operations(), limits(), shutdown.asked()).await;
+        let operate = Box::pin(async {
+            if let Some((listener, handle)) = operations {
+                let router = operations::router(&gateway, handle.clone());
+                let answer = serve(listener, router, limits(), shutdown.asked());
+                tokio::join!(answer, operations::keep_up(handle, shutdown.asked()));
             }
-        };
+        });
         let late = "some events were not forwarded in time; they are forwarded after the next start";
         let forward = shutdown.with_patience(Box::pin(gateway.forward(shutdown.asked())), late);
         let reload = tokio::spawn(reloader.run(shutdown.asked()));

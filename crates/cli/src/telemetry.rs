@@ -1,0 +1,78 @@
+//! Traces for a collector of OpenTelemetry, if the process environment names one: `OTEL_EXPORTER_OTLP_ENDPOINT` and its kin.
+
+use anyhow::Context as _;
+use opentelemetry::{
+    Context,
+    trace::{SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId, TraceState, TracerProvider as _},
+};
+use opentelemetry_otlp::SpanExporter;
+use opentelemetry_sdk::{
+    Resource,
+    trace::{SdkTracerProvider, Tracer},
+};
+use terra_auth_gateway::{Place, set_tracer};
+use tracing::{Span, Subscriber, level_filters::LevelFilter};
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+use tracing_subscriber::{Layer, filter::Targets, registry::LookupSpan};
+use uuid::Uuid;
+
+const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
+const SERVICE_NAME: &str = "OTEL_SERVICE_NAME";
+
+/// Sends spans away, and those that are left when it is dropped. That waits for the collector, so not while requests run.
+pub(crate) struct Traces(SdkTracerProvider);
+
+impl Traces {
+    /// `None` if nobody wants them.
+    ///
+    /// The exporter has a thread and a blocking client of its own: an async one would have no runtime there.
+    pub(crate) fn start(service: &'static str) -> anyhow::Result<Option<Self>> {
+        let is_set = |name: &&str| std::env::var(name).is_ok_and(|value| !value.is_empty());
+        if !ENDPOINTS.iter().any(is_set) {
+            return Ok(None);
+        }
+        let exporter = SpanExporter::builder().with_http().build().context("could not export traces")?;
+        let mut resource = Resource::builder();
+        if !is_set(&SERVICE_NAME) {
+            resource = resource.with_service_name(service);
+        }
+        let provider =
+            SdkTracerProvider::builder().with_resource(resource.build()).with_batch_exporter(exporter).build();
+        set_tracer(place);
+        Ok(Some(Self(provider)))
+    }
+
+    /// Takes the spans of requests.
+    pub(crate) fn layer<S: Subscriber + for<'a> LookupSpan<'a>>(&self) -> impl Layer<S> + use<S> {
+        let tracer: Tracer = self.0.tracer("terra-auth");
+        let requests = Targets::new().with_target("terra_auth_gateway", LevelFilter::INFO);
+        tracing_opentelemetry::layer()
+            .with_tracer(tracer)
+            .with_location(false)
+            .with_threads(false)
+            .with_filter(requests)
+    }
+}
+
+impl Drop for Traces {
+    fn drop(&mut self) {
+        if let Err(error) = self.0.shutdown() {
+            tracing::warn!(%error, "the last traces are lost");
+        }
+    }
+}
+
+/// Puts a request's span into its caller's trace, and says which span it is.
+fn place(span: &Span, caller: Option<Place>) -> Option<Place> {
+    if let Some(caller) = caller {
+        let (trace_id, span_id) =
+            (TraceId::from_bytes(caller.trace_id.into_bytes()), SpanId::from_bytes(caller.span_id));
+        let caller = SpanContext::new(trace_id, span_id, TraceFlags::SAMPLED, true, TraceState::NONE);
+        // Without the layer there is no place either, which is told below.
+        let _ = span.set_parent(Context::new().with_remote_span_context(caller));
+    }
+    let context = span.context();
+    let (span, none) = (context.span().span_context().clone(), SpanContext::NONE);
+    (span != none)
+        .then(|| Place { trace_id: Uuid::from_bytes(span.trace_id().to_bytes()), span_id: span.span_id().to_bytes() })
+}

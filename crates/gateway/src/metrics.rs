@@ -1,0 +1,193 @@
+//! What is counted and measured, all of it in one place. Without a recorder (see the crate `metrics`) it goes nowhere.
+//!
+//! Labels hold names of ours only, never what a caller sent, so there is a bound on how many series there are.
+
+use std::{borrow::Cow, time::Duration};
+
+use axum::{
+    extract::{MatchedPath, Request},
+    http::StatusCode,
+    middleware::Next,
+    response::Response,
+};
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use serde::Deserialize;
+use terra_auth::Error;
+use terra_auth_core::{delivery::AttemptOutcome, inbox::ForwardCounts, store::StoreError};
+use tokio::time::Instant;
+
+use crate::{breaker::UpstreamError, gateway::Gateway, reconcile::Drift};
+
+const REQUESTS: &str = "terra_gateway_requests_total";
+const REQUEST_DURATION: &str = "terra_gateway_request_duration_seconds";
+const RATE_LIMITED: &str = "terra_gateway_rate_limited_total";
+const UPSTREAM_CALLS: &str = "terra_gateway_upstream_calls_total";
+const UPSTREAM_DURATION: &str = "terra_gateway_upstream_call_duration_seconds";
+const BREAKER_OPEN: &str = "terra_gateway_breaker_open";
+const EVENTS: &str = "terra_gateway_events_total";
+const EVENTS_REFUSED: &str = "terra_gateway_events_refused_total";
+const FORWARDS: &str = "terra_gateway_forwards_total";
+const EVENTS_WAITING: &str = "terra_gateway_events_waiting";
+const EVENTS_DEAD: &str = "terra_gateway_events_dead";
+const DRIFT: &str = "terra_gateway_drift";
+
+/// The names that end in this are histograms of seconds.
+pub const DURATION_SUFFIX: &str = "_duration_seconds";
+
+/// Tells the recorder what each metric means.
+pub fn describe_metrics() {
+    describe_counter!(REQUESTS, Unit::Count, "Requests, by route and class of status");
+    describe_histogram!(REQUEST_DURATION, Unit::Seconds, "From a request's head to its answer's, by route");
+    describe_counter!(RATE_LIMITED, Unit::Count, "Requests refused because a user, or all together, asked too often");
+    describe_counter!(UPSTREAM_CALLS, Unit::Count, "Calls to Terra's API for a user: ok, refused, failed, not_made");
+    describe_histogram!(UPSTREAM_DURATION, Unit::Seconds, "How long those calls took that were made");
+    describe_gauge!(BREAKER_OPEN, Unit::Count, "1 while Terra's API is left alone because it keeps failing, else 0");
+    describe_counter!(EVENTS, Unit::Count, "Verified events, by type and whether they were recorded or duplicate");
+    describe_counter!(EVENTS_REFUSED, Unit::Count, "Events that were not taken, by reason");
+    describe_counter!(FORWARDS, Unit::Count, "Attempts to forward an event to the app: done, failed, given_up");
+    describe_gauge!(EVENTS_WAITING, Unit::Count, "Events on their way to the app");
+    describe_gauge!(EVENTS_DEAD, Unit::Count, "Events that were given up and wait for `gateway events replay`");
+    describe_gauge!(
+        DRIFT,
+        Unit::Count,
+        "What the latest comparison with Terra's API found: missing, changed, gone, unknown"
+    );
+}
+
+/// Counts and times each request. A path that is no route has the route `other`.
+pub(crate) async fn requests(request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let began = Instant::now();
+    let response = next.run(request).await;
+    // Our own routes, so there are few.
+    let route = route.as_ref().map_or("other", MatchedPath::as_str);
+    counter!(REQUESTS, "route" => route.to_owned(), "status" => class(response.status())).increment(1);
+    histogram!(REQUEST_DURATION, "route" => route.to_owned()).record(began.elapsed());
+    response
+}
+
+pub(crate) fn rate_limited() {
+    counter!(RATE_LIMITED).increment(1);
+}
+
+pub(crate) fn upstream_call<T>(result: &Result<T, UpstreamError>, took: Duration) {
+    let outcome = match result {
+        Ok(_) => "ok",
+        Err(UpstreamError::Paused { .. }) => "not_made",
+        Err(UpstreamError::Failed(Error::Server(_) | Error::Network { .. } | Error::UnreadableAnswer { .. })) => {
+            "failed"
+        }
+        Err(UpstreamError::Failed(_)) => "refused",
+    };
+    counter!(UPSTREAM_CALLS, "outcome" => outcome).increment(1);
+    if outcome != "not_made" {
+        histogram!(UPSTREAM_DURATION).record(took);
+    }
+}
+
+/// Counts a verified event; for `kind` see [`event_type`].
+pub(crate) fn event(kind: &'static str, result: &'static str) {
+    counter!(EVENTS, "type" => kind, "result" => result).increment(1);
+}
+
+pub(crate) fn event_refused(reason: &'static str) {
+    counter!(EVENTS_REFUSED, "reason" => reason).increment(1);
+}
+
+pub(crate) fn forward(outcome: &AttemptOutcome) {
+    let outcome = match outcome {
+        AttemptOutcome::Done => "done",
+        AttemptOutcome::RetryAt(_) => "failed",
+        AttemptOutcome::GaveUp => "given_up",
+    };
+    counter!(FORWARDS, "outcome" => outcome).increment(1);
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a float, and 2^53 connections are enough")]
+pub(crate) fn drift(drift: &Drift) {
+    let unknown = drift.unknown + drift.not_asked;
+    let counts = [("missing", drift.missing.count), ("changed", drift.changed.count), ("gone", drift.gone.count)];
+    for (kind, count) in counts.into_iter().chain([("unknown", unknown)]) {
+        gauge!(DRIFT, "kind" => kind).set(count as f64);
+    }
+}
+
+impl Gateway {
+    /// Tells the recorder how things stand, for whoever is about to read it.
+    ///
+    /// # Errors
+    ///
+    /// The store failed; what comes from elsewhere is told all the same.
+    #[expect(clippy::cast_precision_loss, reason = "a gauge is a float, and 2^53 events are enough")]
+    pub async fn measure(&self) -> Result<(), StoreError> {
+        gauge!(BREAKER_OPEN).set(f64::from(u8::from(self.live().breaker.is_open())));
+        let ForwardCounts { waiting, dead } = self.inbox().counts().await?;
+        gauge!(EVENTS_WAITING).set(waiting as f64);
+        gauge!(EVENTS_DEAD).set(dead as f64);
+        Ok(())
+    }
+}
+
+/// The event types that are told apart.
+const TYPES: [&str; 20] = [
+    "access_revoked",
+    "activity",
+    "athlete",
+    "auth",
+    "auth_cancelled",
+    "body",
+    "connection_error",
+    "daily",
+    "deauth",
+    "healthcheck",
+    "large_request_processing",
+    "large_request_sending",
+    "menstruation",
+    "nutrition",
+    "permission_change",
+    "planned_workout",
+    "processing",
+    "rate_limit_hit",
+    "sleep",
+    "user_reauth",
+];
+
+/// The type of an event as far as it is known, else `other`.
+pub(crate) fn event_type(body: &[u8]) -> &'static str {
+    #[derive(Deserialize)]
+    struct Typed<'a> {
+        #[serde(borrow)]
+        r#type: Cow<'a, str>,
+    }
+    let named = serde_json::from_slice::<Typed<'_>>(body);
+    named.ok().and_then(|event| TYPES.into_iter().find(|known| *known == event.r#type)).unwrap_or("other")
+}
+
+fn class(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        100..200 => "1xx",
+        200..300 => "2xx",
+        300..400 => "3xx",
+        400..500 => "4xx",
+        _ => "5xx",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::event_type;
+
+    #[test]
+    fn only_event_types_become_labels() {
+        for (body, label) in [
+            (r#"{"user": {"type": "x"}, "type": "auth"}"#, "auth"),
+            (r#"{"type": "a\u0075th"}"#, "auth"),
+            (r#"{"type": "invented by a sender"}"#, "other"),
+            (r#"{"type": 7}"#, "other"),
+            ("{}", "other"),
+            ("no JSON", "other"),
+        ] {
+            assert_eq!(event_type(body.as_bytes()), label, "{body}");
+        }
+    }
+}
