@@ -1,48 +1,90 @@
 //! What a provider's answer means.
 
-use reqwest::{Response, StatusCode};
+use reqwest::{Response, StatusCode, header::RETRY_AFTER};
 use serde_json::Value;
 use terra_auth_core::provider::ProviderError;
 
-use crate::caller::{CallError, read_body};
+use crate::{
+    caller::{CallError, read_body},
+    recipe::answer_shape::{AnswerShape, Code},
+};
 
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
-/// The provider is there and does not work.
+/// Why there is no answer to use.
 #[derive(Debug, thiserror::Error)]
-#[error("it answered {0}")]
-struct Busy(StatusCode);
+pub(crate) enum NoAnswer {
+    /// It wants to be left alone; `retry_after` is the header as it came.
+    #[error("it wants fewer requests")]
+    Throttled { retry_after: Option<String> },
+    /// It is there and does not work.
+    #[error("it answered {0}")]
+    Busy(StatusCode),
+    /// An OAuth error, or the recipe's name for one.
+    #[error("it refused: {code}")]
+    Refused { code: String, blame: Blame },
+    #[error("it cannot be read")]
+    Unreadable,
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
 
-/// Reads a JSON answer of at most 64 KiB. A refusal becomes its OAuth error code, whatever its status: some providers
-/// refuse with 200.
-pub(crate) async fn read_json(response: Response) -> Result<Value, ProviderError> {
+/// What a refusal is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Blame {
+    /// The code or the refresh token.
+    Grant,
+    /// The app, whoever the user is.
+    App,
+    /// Nothing that we know.
+    Nobody,
+}
+
+/// Reads a JSON answer of at most 64 KiB. A refusal is one whatever its status: some providers refuse with 200.
+pub(crate) async fn read_json(response: Response, shape: &AnswerShape) -> Result<Value, NoAnswer> {
     let status = response.status();
-    if is_busy(status) {
-        return Err(busy(status));
+    if status == StatusCode::TOO_MANY_REQUESTS {
+        return Err(NoAnswer::Throttled { retry_after: retry_after(&response) });
     }
+    if status.is_server_error() {
+        return Err(NoAnswer::Busy(status));
+    }
+    let waits = retry_after(&response);
     let body = read_body(response, MAX_ANSWER_BYTES).await?;
-    let answer: Value = serde_json::from_slice(&body).map_err(|_| ProviderError::Unreadable)?;
-    match error_code(&answer) {
-        Some(code) => Err(ProviderError::Refused { code: code.to_owned() }),
-        None if status.is_success() => Ok(answer),
-        None => Err(ProviderError::Unreadable),
+    let answer: Value = serde_json::from_slice(&body).map_err(|_| NoAnswer::Unreadable)?;
+    match shape.refusal(&answer) {
+        Some(code) => Err(meaning(code, shape, waits)),
+        None if status.is_success() => shape.unwrapped(answer).ok_or(NoAnswer::Unreadable),
+        None => Err(NoAnswer::Unreadable),
     }
 }
 
-/// Worth another try.
-fn is_busy(status: StatusCode) -> bool {
-    status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS
+fn retry_after(response: &Response) -> Option<String> {
+    response.headers().get(RETRY_AFTER)?.to_str().ok().map(str::to_owned)
 }
 
-fn busy(status: StatusCode) -> ProviderError {
-    ProviderError::Unreachable(Some(Box::new(Busy(status))))
+fn meaning(code: Code, shape: &AnswerShape, retry_after: Option<String>) -> NoAnswer {
+    let codes = &shape.codes;
+    let blame = match code.0.as_str() {
+        _ if codes.throttled.contains(&code) => return NoAnswer::Throttled { retry_after },
+        _ if codes.invalid_grant.contains(&code) => Blame::Grant,
+        _ if codes.invalid_client.contains(&code) => Blame::App,
+        "invalid_grant" => Blame::Grant,
+        "invalid_client" | "unauthorized_client" | "unsupported_grant_type" => Blame::App,
+        _ => Blame::Nobody,
+    };
+    NoAnswer::Refused { code: code.0, blame }
 }
 
-/// RFC 6749 §5.2, as far as it is fit for a log.
-fn error_code(answer: &Value) -> Option<&str> {
-    let code = answer.get("error")?.as_str()?;
-    let fits = (1..=64).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_graphic());
-    fits.then_some(code)
+impl From<NoAnswer> for ProviderError {
+    fn from(error: NoAnswer) -> Self {
+        match error {
+            NoAnswer::Refused { code, .. } => Self::Refused { code },
+            NoAnswer::Call(error) => error.into(),
+            NoAnswer::Unreadable => Self::Unreadable,
+            NoAnswer::Throttled { .. } | NoAnswer::Busy(_) => Self::Unreachable(Some(Box::new(error))),
+        }
+    }
 }
 
 impl From<CallError> for ProviderError {

@@ -3,8 +3,12 @@
 use std::{error::Error, sync::Arc, time::Duration};
 
 use reqwest::{RequestBuilder, Response, redirect::Policy};
+use url::Url;
 
-use crate::guard::{AddressPolicy, Forbidden, GuardedResolver};
+use crate::{
+    guard::{AddressPolicy, Forbidden, GuardedResolver},
+    recipe::login::Method,
+};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest call.
@@ -54,6 +58,15 @@ impl Caller {
     /// For building requests; they go out through [`Caller::send`].
     pub(crate) fn client(&self) -> &reqwest::Client {
         &self.client
+    }
+
+    /// A request as a recipe names it.
+    pub(crate) fn call(&self, method: Method, url: Url) -> RequestBuilder {
+        match method {
+            Method::Post => self.client.post(url),
+            Method::Get => self.client.get(url),
+            Method::Delete => self.client.delete(url),
+        }
     }
 
     /// Sends a request; the answer's body is still to come.

@@ -1,6 +1,6 @@
 //! The fields of a recipe that can be wrong in their own way.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -22,6 +22,8 @@ pub(crate) enum FieldError {
     FieldPath,
     #[error("`{0}` is set by the server itself")]
     Reserved(String),
+    #[error("a place is `{{account}}`, `{{reference_id}}` or `{{client_id}}`, and not in the host's name")]
+    Placeholder,
 }
 
 impl TryFrom<String> for Endpoint {
@@ -39,7 +41,7 @@ impl TryFrom<String> for Endpoint {
     }
 }
 
-/// Names a value inside a JSON answer: `athlete.id`.
+/// Names a value inside a JSON answer: `athlete.id`, or `errors.0.code` with the first of a list.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct FieldPath(String);
@@ -51,7 +53,11 @@ impl FieldPath {
 
     /// The value, if it is there and not null.
     pub(crate) fn find<'a>(&self, answer: &'a Value) -> Option<&'a Value> {
-        self.0.split('.').try_fold(answer, |value, name| value.get(name)).filter(|value| !value.is_null())
+        let step = |value: &'a Value, name: &str| match value {
+            Value::Array(list) => list.get(name.parse::<usize>().ok()?),
+            value => value.get(name),
+        };
+        self.0.split('.').try_fold(answer, step).filter(|value| !value.is_null())
     }
 }
 
@@ -68,7 +74,17 @@ impl TryFrom<String> for FieldPath {
 #[serde(try_from = "BTreeMap<String, String>")]
 pub(crate) struct ExtraParams(pub(crate) BTreeMap<String, String>);
 
-const RESERVED: [&str; 8] = [
+impl ExtraParams {
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str().into()))
+    }
+}
+
+const RESERVED: [&str; 12] = [
+    "grant_type",
+    "code",
+    "code_verifier",
+    "refresh_token",
     "response_type",
     "client_id",
     "client_secret",
@@ -98,12 +114,13 @@ mod tests {
 
     #[test]
     fn a_field_is_found_however_deep_it_lies() {
-        let answer = json!({"user_id": 7, "athlete": {"id": "a", "team": null}});
+        let answer = json!({"user_id": 7, "athlete": {"id": "a", "team": null}, "errors": [{"code": "x"}]});
         let find = |path: &str| FieldPath::of(path).find(&answer).cloned();
 
         assert_eq!(find("user_id"), Some(json!(7)));
         assert_eq!(find("athlete.id"), Some(json!("a")));
-        for missing in ["athlete.team", "athlete.name", "user_id.x", "x"] {
+        assert_eq!(find("errors.0.code"), Some(json!("x")));
+        for missing in ["errors.1.code", "errors.code", "athlete.team", "athlete.name", "user_id.x", "x"] {
             assert_eq!(find(missing), None, "{missing}");
         }
     }

@@ -4,6 +4,7 @@
 //! All calls go through one guarded HTTP client: the address that was checked is the address that is connected to, no
 //! redirect is followed, and every answer has a limit in time and size.
 
+mod account;
 mod answer;
 mod caller;
 mod courier;
@@ -16,13 +17,16 @@ mod observer;
 mod postman;
 mod recipe;
 mod recipes;
+mod refresh;
 mod revoke;
+mod template;
 
 pub use caller::SetupError;
 pub use courier::{Courier, Handled};
 pub use guard::{AddressPolicy, Forbidden};
 pub use http::{Bounds, Http, HttpAnswer, HttpError};
 pub use oauth::ClientCredentials;
-pub use oauth_providers::{OAuthProviders, ProvidersError};
+pub use oauth_providers::OAuthProviders;
 pub use observer::{Attempt, Ending, Failure, Log, Observer};
+pub use recipe::{Recipe, Shutdown};
 pub use recipes::{RecipeError, Recipes};

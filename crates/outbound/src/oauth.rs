@@ -7,12 +7,17 @@ use reqwest::{RequestBuilder, header::ACCEPT};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use terra_auth_core::provider::{AuthorizationRequest, CodeExchange, Grant, ProviderError, Tokens};
+use toml::Spanned;
 use url::{Url, form_urlencoded::byte_serialize};
 
 use crate::{
+    account,
     answer::read_json,
     caller::Caller,
-    recipe::{ClientAuth, Identity, Login},
+    recipe::{
+        login::{ClientAuth, Login},
+        scopes::GrantedScopes,
+    },
 };
 
 /// What a provider knows the operator's app by.
@@ -36,7 +41,7 @@ pub(crate) fn authorization_url(login: &Login, client: &ClientCredentials, reque
         .append_pair("redirect_uri", request.redirect_uri.as_str())
         .append_pair("state", &request.state);
     if !login.scopes.is_empty() {
-        pairs.append_pair("scope", &login.scopes.join(login.scope_separator.encode_utf8(&mut [0; 4])));
+        pairs.append_pair(&login.scope_parameter, &login.write_scopes(&login.scopes));
     }
     if login.pkce {
         pairs.append_pair("code_challenge", &request.code_challenge).append_pair("code_challenge_method", "S256");
@@ -62,13 +67,21 @@ pub(crate) async fn exchange(
     if login.pkce {
         form.push(("code_verifier", exchange.code_verifier.expose_secret().into()));
     }
+    form.extend(login.token_params.pairs());
     let call = caller.client().post(login.token_url.0.clone()).header(ACCEPT, "application/json");
     let call = authenticated(call, Some(login.client_auth), client, &mut form).form(&form);
-    let answer = read_json(caller.send(call).await?).await?;
-    let tokens = read_tokens(&answer, now)?;
-    let (scopes, declined_scopes) = read_scopes(login, &answer);
-    let account = account(caller, &login.identity, &answer, &tokens).await?;
-    Ok(Grant { account, scopes, declined_scopes, missing_scopes: Vec::new(), tokens })
+    let answer = read_json(caller.send(call).await?, &login.answer).await?;
+    let tokens = read_tokens(login, &answer, now).ok_or(ProviderError::Unreadable)?;
+    let account = account::of(caller, login, &answer, &tokens, exchange).await?;
+    let scopes = match &login.granted_scopes {
+        GrantedScopes::Redirect => exchange.scope.as_deref().map(|text| login.read_scopes(text)),
+        GrantedScopes::Field(_) | GrantedScopes::Untold => read_scopes(login, &answer),
+    };
+    let grant = grant(login, scopes, account, tokens);
+    if let Some(told) = login.after_consent.as_ref().filter(|_| grant.missing_scopes.is_empty()) {
+        account::tell(caller, told, client, &grant, exchange).await?;
+    }
+    Ok(grant)
 }
 
 /// Adds the client's credentials to a call, or to the form it will carry.
@@ -94,15 +107,15 @@ fn encoded(text: &str) -> String {
     byte_serialize(text.as_bytes()).collect()
 }
 
-fn read_tokens(answer: &Value, now: Timestamp) -> Result<Tokens, ProviderError> {
+/// `None` without an access token.
+pub(crate) fn read_tokens(login: &Login, answer: &Value, now: Timestamp) -> Option<Tokens> {
     let secret = |name: &str| answer.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
-    Ok(Tokens {
-        access_token: secret("access_token").ok_or(ProviderError::Unreadable)?.into(),
+    let ttl_s = answer.get("expires_in").and_then(seconds).or_else(|| login.access_ttl_s.map(i64::from));
+    let expiry = |seconds| now.saturating_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX);
+    Some(Tokens {
+        access_token: secret("access_token")?.into(),
         refresh_token: secret("refresh_token").map(SecretString::from),
-        expires_at: answer
-            .get("expires_in")
-            .and_then(seconds)
-            .map(|seconds| now.saturating_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)),
+        expires_at: ttl_s.map(expiry),
     })
 }
 
@@ -112,35 +125,19 @@ fn seconds(value: &Value) -> Option<i64> {
     (seconds >= 0).then_some(seconds)
 }
 
-/// What was granted, and what was asked for beyond that.
-fn read_scopes(login: &Login, answer: &Value) -> (Vec<String>, Vec<String>) {
-    let Some(text) = login.granted_scopes.find(answer).and_then(Value::as_str) else {
-        return (login.scopes.clone(), Vec::new());
-    };
-    let names = text.split([login.scope_separator, ' ']).filter(|name| !name.is_empty());
-    let granted: Vec<_> = names.map(str::to_owned).collect();
-    let declined = login.scopes.iter().filter(|scope| !granted.contains(scope)).cloned().collect();
-    (granted, declined)
+/// The scopes of a token answer, if it tells them.
+pub(crate) fn read_scopes(login: &Login, answer: &Value) -> Option<Vec<String>> {
+    match &login.granted_scopes {
+        GrantedScopes::Field(field) => field.find(answer)?.as_str().map(|text| login.read_scopes(text)),
+        GrantedScopes::Redirect | GrantedScopes::Untold => None,
+    }
 }
 
-async fn account(
-    caller: &Caller,
-    identity: &Identity,
-    token_answer: &Value,
-    tokens: &Tokens,
-) -> Result<String, ProviderError> {
-    let asked;
-    let answer = match &identity.url {
-        Some(url) => {
-            let call = caller.client().get(url.0.clone()).bearer_auth(tokens.access_token.expose_secret());
-            asked = read_json(caller.send(call.header(ACCEPT, "application/json")).await?).await?;
-            &asked
-        }
-        None => token_answer,
-    };
-    match identity.field.find(answer) {
-        Some(Value::String(text)) if !text.is_empty() => Ok(text.clone()),
-        Some(Value::Number(number)) => Ok(number.to_string()),
-        _ => Err(ProviderError::Unreadable),
-    }
+/// Where nobody says what was granted, everything was (RFC 6749 §5.1).
+fn grant(login: &Login, scopes: Option<Vec<String>>, account: String, tokens: Tokens) -> Grant {
+    let scopes = scopes.unwrap_or_else(|| login.scopes.clone());
+    let refused = |scope: &&String| !scopes.contains(scope);
+    let declined_scopes = login.scopes.iter().filter(refused).cloned().collect();
+    let missing_scopes = login.required_scopes.iter().map(Spanned::get_ref).filter(refused).cloned().collect();
+    Grant { account, scopes, declined_scopes, missing_scopes, tokens }
 }

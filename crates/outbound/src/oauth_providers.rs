@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use terra_auth_core::{
     clock::Clock,
     provider::{
-        AuthorizationRequest, CodeExchange, Grant, ProviderError, ProviderInfo, Providers, RefreshError, RefreshPolicy,
-        Refreshed, Tokens,
+        AuthorizationRequest, CodeExchange, Connects, Grant, ProviderError, ProviderInfo, Providers, RefreshError,
+        RefreshPolicy, Refreshed, Tokens,
     },
 };
 use terra_auth_types::Provider;
@@ -17,9 +17,9 @@ use crate::{
     caller::{Caller, SetupError},
     guard::AddressPolicy,
     oauth::{self, ClientCredentials},
-    recipe::{Login, Recipe},
+    recipe::{Recipe, login::Login},
     recipes::Recipes,
-    revoke,
+    refresh, revoke,
 };
 
 /// All providers of a server, called over HTTP.
@@ -32,40 +32,36 @@ pub struct OAuthProviders {
 
 /// The operator's app at one provider.
 struct App {
+    recipe: Recipe,
     login: Login,
     client: ClientCredentials,
-}
-
-/// Why the providers cannot be called.
-#[derive(Debug, thiserror::Error)]
-pub enum ProvidersError {
-    /// There is a recipe for a login, and no app to log in to.
-    #[error("there are no client credentials for {0}")]
-    MissingCredentials(Provider),
-    /// There is no HTTP client.
-    #[error(transparent)]
-    Setup(#[from] SetupError),
 }
 
 impl OAuthProviders {
     /// Puts recipes and credentials together; `credentials` is asked once for each provider with a login.
     ///
+    /// What is listed can be connected: a login needs credentials, and a provider that has not shut down.
+    ///
     /// # Errors
     ///
-    /// See [`ProvidersError`].
+    /// There is no HTTP client.
     pub fn new(
         recipes: Recipes,
         credentials: impl Fn(&Provider) -> Option<ClientCredentials>,
         policy: AddressPolicy,
         clock: Arc<dyn Clock>,
-    ) -> Result<Self, ProvidersError> {
-        let list: Vec<_> = recipes.0.iter().map(Recipe::info).collect();
-        let mut apps = HashMap::new();
-        for (info, recipe) in list.iter().zip(recipes.0) {
-            let Some(login) = recipe.login else { continue };
-            let provider = info.provider.clone();
-            let client = credentials(&provider).ok_or_else(|| ProvidersError::MissingCredentials(provider.clone()))?;
-            apps.insert(provider, App { login, client });
+    ) -> Result<Self, SetupError> {
+        let (mut list, mut apps) = (Vec::new(), HashMap::new());
+        for recipe in recipes.0 {
+            let info = recipe.info();
+            let client = recipe.login.as_ref().and_then(|_| credentials(&info.provider));
+            let can_log_in = client.is_some() && recipe.is_shut_down(clock.now()).is_none();
+            if can_log_in || info.connects == Connects::OnDevice {
+                list.push(info.clone());
+            }
+            if let (Some(login), Some(client)) = (recipe.login.clone(), client) {
+                apps.insert(info.provider, App { recipe, login, client });
+            }
         }
         Ok(Self { list, apps, caller: Caller::new(policy)?, clock })
     }
@@ -82,12 +78,18 @@ impl Providers for OAuthProviders {
     }
 
     fn authorization_url(&self, provider: &Provider, request: &AuthorizationRequest) -> Result<Url, ProviderError> {
-        let App { login, client } = self.app(provider)?;
+        let App { recipe, login, client } = self.app(provider)?;
+        if let Some(shutdown) = recipe.is_shut_down(self.clock.now()) {
+            return Err(ProviderError::ShutDown(shutdown.why.clone()));
+        }
+        if login.https_only_callback && request.redirect_uri.scheme() != "https" {
+            return Err(ProviderError::InsecureCallback);
+        }
         Ok(oauth::authorization_url(login, client, request))
     }
 
     async fn exchange(&self, provider: &Provider, exchange: &CodeExchange) -> Result<Grant, ProviderError> {
-        let App { login, client } = self.app(provider)?;
+        let App { login, client, .. } = self.app(provider)?;
         oauth::exchange(&self.caller, login, client, exchange, self.clock.now()).await
     }
 
@@ -95,20 +97,20 @@ impl Providers for OAuthProviders {
         self.apps.get(provider)?.login.issuer.as_deref()
     }
 
-    /// No recipe says how, so far.
-    fn refresh_policy(&self, _: &Provider) -> Option<RefreshPolicy> {
-        None
+    fn refresh_policy(&self, provider: &Provider) -> Option<RefreshPolicy> {
+        self.apps.get(provider)?.login.refresh.as_ref().map(|refresh| refresh.policy)
     }
 
-    async fn refresh(&self, _: &Provider, _: &Tokens) -> Result<Refreshed, RefreshError> {
-        Err(RefreshError::Unknown)
+    async fn refresh(&self, provider: &Provider, tokens: &Tokens) -> Result<Refreshed, RefreshError> {
+        let App { login, client, .. } = self.apps.get(provider).ok_or(RefreshError::Unknown)?;
+        refresh::refresh(&self.caller, login, client, tokens, self.clock.now()).await
     }
 
     /// A provider that offers no revocation is told nothing: there is nobody to ask.
-    async fn revoke(&self, provider: &Provider, _: Option<&str>, tokens: &Tokens) -> Result<(), ProviderError> {
-        let App { login, client } = self.app(provider)?;
+    async fn revoke(&self, provider: &Provider, account: Option<&str>, tokens: &Tokens) -> Result<(), ProviderError> {
+        let App { login, client, .. } = self.app(provider)?;
         match &login.revoke {
-            Some(recipe) => revoke::revoke(&self.caller, recipe, client, tokens).await,
+            Some(recipe) => revoke::revoke(&self.caller, recipe, client, account, tokens).await,
             None => Ok(()),
         }
     }

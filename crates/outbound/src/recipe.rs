@@ -1,136 +1,101 @@
 //! One provider as data.
 
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde::Deserialize;
 use terra_auth_core::provider::{Connects, ProviderInfo};
 use terra_auth_types::{Provider, wire::DataTypes};
 
-use crate::field::{Endpoint, ExtraParams, FieldPath};
+pub(crate) mod after_consent;
+pub(crate) mod answer_shape;
+pub(crate) mod identity;
+pub(crate) mod login;
+pub(crate) mod refresh;
+pub(crate) mod revoke;
+pub(crate) mod scopes;
+
+use login::Login;
 
 /// One provider. Without a login it is connected on the device, through the mobile SDK.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Recipe {
-    /// The name in requests.
+pub struct Recipe {
     pub(crate) provider: Provider,
-    /// The name for people.
     name: String,
-    /// The kinds of data it has.
     #[serde(deserialize_with = "data_types")]
     types: DataTypes,
+    shutdown: Option<Shutdown>,
+    #[serde(default)]
+    sources: Vec<String>,
+    #[serde(default)]
+    unverified: Vec<String>,
     pub(crate) login: Option<Login>,
+    #[serde(skip)]
+    text: String,
+    #[serde(skip)]
+    file: String,
 }
 
-/// OAuth 2.0 with an authorization code, and where the provider goes its own way.
-#[derive(Clone, Debug, Deserialize)]
+/// The end of a provider.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Login {
-    /// Where the browser goes.
-    pub(crate) authorize_url: Endpoint,
-    /// More parameters for the authorize URL.
-    #[serde(default)]
-    pub(crate) authorize_params: ExtraParams,
-    /// Where codes become tokens.
-    pub(crate) token_url: Endpoint,
-    pub(crate) client_auth: ClientAuth,
-    /// Whether the provider takes PKCE (RFC 7636) with S256.
-    #[serde(default = "yes")]
-    pub(crate) pkce: bool,
-    /// What to ask for; nothing leaves the parameter out.
-    #[serde(default)]
-    pub(crate) scopes: Vec<String>,
-    #[serde(default = "space")]
-    pub(crate) scope_separator: char,
-    /// Where the token answer tells what was granted; an answer without it granted everything (RFC 6749 §5.1).
-    #[serde(default = "scope_field")]
-    pub(crate) granted_scopes: FieldPath,
-    pub(crate) identity: Identity,
-    /// What `iss` says in redirects (RFC 9207), if the provider sends it.
-    pub(crate) issuer: Option<String>,
-    /// How a grant is revoked, if the provider offers it.
-    pub(crate) revoke: Option<Revoke>,
-}
-
-/// How the app proves who it is (RFC 6749 §2.3.1).
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum ClientAuth {
-    /// HTTP Basic.
-    Basic,
-    /// `client_id` and `client_secret` among the parameters.
-    Body,
-}
-
-/// Where the provider tells whose account it is: in the token answer, or at a URL that takes the access token.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Identity {
-    pub(crate) url: Option<Endpoint>,
-    pub(crate) field: FieldPath,
-}
-
-/// How a grant is revoked. The defaults are those of RFC 7009.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Revoke {
-    pub(crate) url: Endpoint,
-    #[serde(default)]
-    pub(crate) method: Method,
-    /// None where the token alone is enough.
-    pub(crate) client_auth: Option<ClientAuth>,
-    #[serde(default)]
-    pub(crate) token: WhichToken,
-    #[serde(default)]
-    pub(crate) sent: Sent,
-    #[serde(default = "only_200")]
-    pub(crate) success: Vec<u16>,
-    /// Statuses that say that the grant is gone already.
-    #[serde(default)]
-    pub(crate) gone: Vec<u16>,
-    /// Error codes that say the same, such as `invalid_token`.
-    #[serde(default)]
-    pub(crate) gone_errors: Vec<String>,
-}
-
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub(crate) enum Method {
-    #[default]
-    Post,
-    Get,
-    Delete,
-}
-
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum WhichToken {
-    /// The refresh token where there is one: it is what keeps a grant alive.
-    #[default]
-    Refresh,
-    Access,
-}
-
-/// How the token travels in a revoke call.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Sent {
-    /// In the body, under this name.
-    Form(String),
-    /// In the URL, under this name.
-    Query(String),
-    /// As `Authorization: Bearer`.
-    Bearer,
-}
-
-impl Default for Sent {
-    fn default() -> Self {
-        Self::Form("token".to_owned())
-    }
+pub struct Shutdown {
+    /// The first day (UTC) on which nobody can log in any more.
+    pub on: Date,
+    /// For the operator.
+    pub why: String,
 }
 
 impl Recipe {
-    pub(crate) fn info(&self) -> ProviderInfo {
+    /// Remembers where it was written, and how. Remarks at the end of `text` are about the next recipe.
+    pub(crate) fn written(self, file: &str, text: &str) -> Self {
+        let lines: Vec<_> = text.lines().collect();
+        let is_own = |line: &&str| !(line.trim().is_empty() || line.starts_with('#'));
+        let end = lines.iter().rposition(is_own).map_or(0, |last| last + 1);
+        Self { text: lines[..end].join("\n"), file: file.to_owned(), ..self }
+    }
+
+    /// What the catalogue shows.
+    #[must_use]
+    pub fn info(&self) -> ProviderInfo {
         let connects = if self.login.is_some() { Connects::ByLogin } else { Connects::OnDevice };
         ProviderInfo { provider: self.provider.clone(), name: self.name.clone(), connects, types: self.types }
+    }
+
+    /// Where its facts were read.
+    #[must_use]
+    pub fn sources(&self) -> &[String] {
+        &self.sources
+    }
+
+    /// What nobody has confirmed, or was not found and left out.
+    #[must_use]
+    pub fn unverified(&self) -> &[String] {
+        &self.unverified
+    }
+
+    /// The recipe as it was written, comments and all.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The file that it comes from.
+    #[must_use]
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// Its announced end, past or to come.
+    #[must_use]
+    pub fn shutdown(&self) -> Option<&Shutdown> {
+        self.shutdown.as_ref()
+    }
+
+    /// Its end, if that has come.
+    #[must_use]
+    pub fn is_shut_down(&self, now: Timestamp) -> Option<&Shutdown> {
+        let today = now.to_zoned(TimeZone::UTC).date();
+        self.shutdown.as_ref().filter(|shutdown| shutdown.on <= today)
     }
 }
 
@@ -157,20 +122,4 @@ enum Kind {
     Daily,
     Sleep,
     Menstruation,
-}
-
-const fn yes() -> bool {
-    true
-}
-
-const fn space() -> char {
-    ' '
-}
-
-fn scope_field() -> FieldPath {
-    FieldPath::of("scope")
-}
-
-fn only_200() -> Vec<u16> {
-    vec![200]
 }

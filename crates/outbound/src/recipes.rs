@@ -6,7 +6,7 @@ use serde::Deserialize;
 use toml::Spanned;
 use url::Url;
 
-use crate::recipe::Recipe;
+use crate::recipe::{Recipe, login::Login};
 
 /// The providers of a server, in the order in which the widget shows them.
 #[derive(Clone, Debug)]
@@ -35,7 +35,9 @@ struct File {
 impl Recipes {
     /// Reads recipes: one `[[provider]]` table each. `file_name` is for the error.
     ///
-    /// A provider without a `login` is connected on the device. All that a recipe can say, and what holds if it does not:
+    /// A provider without a `login` is connected on the device. An `identity` without a `url` is a field of the token
+    /// answer, and `{ jwt_claim = "sub" }` one of the access token; where there is none, the reference id stands for it.
+    /// All that a recipe can say, and what holds if it does not:
     ///
     /// ```
     /// # let text = r#"
@@ -43,21 +45,55 @@ impl Recipes {
     /// provider = "ACME"                                   # its name in requests
     /// name = "Acme Health"                                # its name for people
     /// types = ["activity", "body", "daily", "menstruation", "nutrition", "sleep"]
+    /// shutdown = { on = "2031-01-01", why = "sold" }      # none; from that day (UTC) nobody can log in
+    /// sources = ["https://acme.example/docs"]             # none: where the facts were read
+    /// unverified = ["how long a refresh token lives"]     # none: what is not confirmed, or was not found
     ///
     /// [provider.login]
     /// authorize_url = "https://acme.example/authorize"
     /// authorize_params = { access_type = "offline" }      # none
     /// token_url = "https://acme.example/token"
+    /// token_params = { action = "requesttoken" }          # none: more parameters for the exchange of a code
     /// client_auth = "basic"                               # or "body"
     /// pkce = true                                         # true; false for a provider that refuses it
+    /// https_only_callback = true                          # false
     /// scopes = ["activity", "sleep"]                      # none: the parameter is left out
+    /// required_scopes = ["sleep"]                         # none: without these a connection is of no use
+    /// scope_parameter = "scope"                           # "scope"
     /// scope_separator = ","                               # a space
-    /// granted_scopes = "scope"                            # "scope": a field of the token answer
-    /// identity = { url = "https://acme.example/me", field = "athlete.id" } # without url: in the token answer
+    /// granted_scopes = "scope"                            # "scope", of the token answer; { redirect = "scope" }; "none"
+    /// access_ttl_s = 3600                                 # none: where the answer has no `expires_in`
+    /// identity = { url = "https://acme.example/me", field = "athlete.id" } # none
     /// issuer = "https://acme.example"                     # none: `iss` is not checked
     ///
+    /// [provider.login.answer]                             # none: token answers are as RFC 6749 says
+    /// inside = "body"                                     # none: the answer proper is in this field
+    /// status = "status"                                   # "error": the field with the code of a refusal, in a 200 too
+    /// ok = [0]                                            # none: codes that are no refusal
+    /// codes = { throttled = [601], invalid_grant = ["gone"], invalid_client = [] } # none
+    ///
+    /// [provider.login.after_consent]                      # none: a call with the access token, before the connection is made
+    /// url = "https://acme.example/users/{account}"        # places: {account}, {reference_id}, {client_id}
+    /// method = "POST"                                     # "POST"; or "GET", "DELETE"
+    /// body = { json = { member-id = "{reference_id}" } }  # none; or { form = { … } }
+    /// success = [200, 409]                                # [200]
+    ///
+    /// [provider.login.refresh]                            # none: tokens are not refreshed
+    /// rotation = "single_use"                             # or "kept"
+    /// grace_s = 120                                       # none: how long a spent refresh token is still answered
+    /// reuse_ends_grant = true                             # false: a second use ends the whole grant
+    /// ahead_s = 600                                       # 600: how long before the expiry
+    /// at_once = 4                                         # 4
+    /// per_minute = 100                                    # none: as many as fit
+    /// url = "https://acme.example/refresh"                # token_url
+    /// params = { action = "requesttoken" }                # none
+    /// scopes = ["offline"]                                # none: what to ask for again
+    /// client_auth = "body"                                # as above
+    /// request = "query"                                   # "form"
+    /// untouched = [503]                                   # none: statuses that say that nothing was done
+    ///
     /// [provider.login.revoke]                             # none: nobody to tell
-    /// url = "https://acme.example/revoke"
+    /// url = "https://acme.example/revoke"                 # places: {account}, {client_id}
     /// method = "POST"                                     # "POST"; or "GET", "DELETE"
     /// client_auth = "basic"                               # none: the token alone is enough
     /// token = "refresh"                                   # "refresh", and "access" where there is none
@@ -81,8 +117,16 @@ impl Recipes {
             if !names.insert(&recipe.get_ref().provider) {
                 return Err(at(recipe.span().start, "this provider has a recipe already"));
             }
+            if let Some(scope) = recipe.get_ref().login.as_ref().and_then(Login::unasked_scope) {
+                return Err(at(scope.span().start, "a required scope must be among the scopes"));
+            }
         }
-        Ok(Self(file.provider.into_iter().map(Spanned::into_inner).collect()))
+        let ends: Vec<_> = file.provider.iter().skip(1).map(|next| next.span().start).chain([text.len()]).collect();
+        let as_written = |(recipe, end): (Spanned<Recipe>, usize)| {
+            let start = recipe.span().start;
+            recipe.into_inner().written(file_name, text.get(start..end).unwrap_or_default())
+        };
+        Ok(Self(file.provider.into_iter().zip(ends).map(as_written).collect()))
     }
 
     /// The faces of the sandbox server at `base`, and the on-device sources.
@@ -147,6 +191,18 @@ identity = { field = "user_id" }
                 "unknown field `client_secret`",
             ),
             ("client_auth", "authorize_params = { state = \"x\" }\nclient_auth", 10, "`state` is set by the server"),
+            ("client_auth", "token_params = { code = \"x\" }\nclient_auth", 10, "`code` is set by the server"),
+            ("client_auth", "required_scopes = [\"a\"]\nclient_auth", 10, "must be among the scopes"),
+            ("client_auth", "granted_scopes = { redirect = \"x\" }\nclient_auth", 10, "unknown variant `x`"),
+            ("client_auth", "granted_scopes = 7\nclient_auth", 10, "a field's name"),
+            ("client_auth", "answer = { ok = [[0]] }\nclient_auth", 10, "a code is a number or a short text"),
+            ("client_auth", "refresh = { rotation = \"kept\", grace_s = 1 }\nclient_auth", 10, "need rotation"),
+            ("client_auth", "refresh = { rotation = \"kept\", at_once = 0 }\nclient_auth", 10, "nonzero"),
+            ("client_auth", "refresh = { ahead_s = 1 }\nclient_auth", 10, "missing field `rotation`"),
+            ("client_auth", "revoke = { url = \"https://{account}/\" }\nclient_auth", 10, "not in the host's name"),
+            ("client_auth", "after_consent = { url = \"https://a/{x}\" }\nclient_auth", 10, "a place is `{account}`"),
+            ("{ field = \"user_id\" }", "{ field = \"id\", jwt_claim = \"sub\" }", 11, "an identity is a `field`"),
+            ("types = [\"sleep\"]", "types = []\nshutdown = { on = \"soon\", why = \"\" }", 6, "failed to parse"),
         ] {
             let error = refusal(&GOOD.replace(good, bad));
             assert_eq!((error.file.as_str(), error.line), ("own.toml", line), "{error}");

@@ -4,10 +4,14 @@ use secrecy::{ExposeSecret, SecretString};
 use terra_auth_core::provider::{ProviderError, Tokens};
 
 use crate::{
-    answer::read_json,
+    answer::{NoAnswer, read_json},
     caller::Caller,
     oauth::{ClientCredentials, Form, authenticated},
-    recipe::{Method, Revoke, Sent, WhichToken},
+    recipe::{
+        answer_shape::AnswerShape,
+        revoke::{Revoke, Sent, WhichToken},
+    },
+    template::Values,
 };
 
 /// Revokes a grant. Done when the provider says so, or says that there is nothing to revoke any more.
@@ -15,14 +19,11 @@ pub(crate) async fn revoke(
     caller: &Caller,
     recipe: &Revoke,
     client: &ClientCredentials,
+    account: Option<&str>,
     tokens: &Tokens,
 ) -> Result<(), ProviderError> {
-    let url = recipe.url.0.clone();
-    let call = match recipe.method {
-        Method::Post => caller.client().post(url),
-        Method::Get => caller.client().get(url),
-        Method::Delete => caller.client().delete(url),
-    };
+    let values = Values { account, client_id: Some(&client.client_id), ..Values::default() };
+    let call = caller.call(recipe.method, recipe.url.fill(values).ok_or(ProviderError::Unreadable)?);
     let token = chosen(recipe.token, tokens).expose_secret();
     let mut form = Form::new();
     let call = match &recipe.sent {
@@ -40,10 +41,10 @@ pub(crate) async fn revoke(
     if recipe.success.contains(&status) || recipe.gone.contains(&status) {
         return Ok(());
     }
-    match read_json(response).await {
-        Err(ProviderError::Refused { code }) if recipe.gone_errors.contains(&code) => Ok(()),
+    match read_json(response, &AnswerShape::default()).await {
+        Err(NoAnswer::Refused { code, .. }) if recipe.gone_errors.contains(&code) => Ok(()),
         Ok(_) => Err(ProviderError::Unreadable),
-        Err(error) => Err(error),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -1,101 +1,25 @@
 //! What an operator's own recipe can say, against a provider that answers as it is told.
 #![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use axum::{
     Router,
-    body::Bytes,
-    extract::State,
-    http::{HeaderMap, Method, StatusCode, Uri, header},
+    http::{Method, header},
 };
 use secrecy::ExposeSecret;
 use terra_auth_core::{
     causes::Causes,
-    provider::{AuthorizationRequest, Grant, ProviderError, Providers, Tokens},
+    provider::{AuthorizationRequest, ProviderError, Providers},
 };
-use terra_auth_outbound::{AddressPolicy, OAuthProviders, ProvidersError, Recipes};
+use terra_auth_outbound::{AddressPolicy, ClientCredentials, OAuthProviders, Recipes};
 use url::Url;
 
 use crate::{
     http,
     login::{CALLBACK, CHALLENGE, Still, VERIFIER, code_exchange, param, providers},
+    parrot::{Heard, PLAIN, Parrot, recipes, repeat, tokens},
 };
-
-/// A provider that answers everything the same and remembers the last call.
-#[derive(Clone)]
-struct Parrot {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: String,
-    heard: Arc<Mutex<Option<Heard>>>,
-}
-
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Heard {
-    method: Method,
-    path: String,
-    authorization: Option<String>,
-    body: String,
-}
-
-impl Parrot {
-    fn new(status: u16, body: &str) -> Self {
-        let status = StatusCode::from_u16(status).unwrap();
-        Self { status, headers: HeaderMap::new(), body: body.to_owned(), heard: Arc::default() }
-    }
-
-    /// The provider ACME as `login` describes it, with the parrot at `{here}`.
-    async fn providers(&self, login: &str) -> OAuthProviders {
-        let here = http::serve(Router::new().fallback(repeat).with_state(self.clone())).await;
-        providers(recipes(login, &here), "test-key-not-a-secret")
-    }
-
-    async fn exchange(&self, login: &str) -> Result<Grant, ProviderError> {
-        self.providers(login).await.exchange(&"ACME".parse().unwrap(), &code_exchange("a code")).await
-    }
-
-    async fn revoke(&self, revoke: &str) -> Result<(), ProviderError> {
-        let providers = self.providers(&format!("{PLAIN}\nrevoke = {revoke}")).await;
-        providers.revoke(&"ACME".parse().unwrap(), None, &tokens()).await
-    }
-
-    fn heard(&self) -> Option<Heard> {
-        self.heard.lock().unwrap().take()
-    }
-}
-
-async fn repeat(
-    State(parrot): State<Parrot>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> (StatusCode, HeaderMap, String) {
-    let heard = Heard {
-        method,
-        path: uri.to_string(),
-        authorization: headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap().to_owned()),
-        body: String::from_utf8(body.to_vec()).unwrap(),
-    };
-    *parrot.heard.lock().unwrap() = Some(heard);
-    (parrot.status, parrot.headers, parrot.body)
-}
-
-const PLAIN: &str = r#"
-authorize_url = "{here}authorize?tenant=acme"
-token_url = "{here}token"
-client_auth = "body"
-identity = { field = "user_id" }"#;
-
-fn recipes(login: &str, here: &Url) -> Recipes {
-    let text = format!("[[provider]]\nprovider = \"ACME\"\nname = \"Acme\"\ntypes = []\n[provider.login]\n{login}");
-    Recipes::from_toml(&text.replace("{here}", here.as_str()), "own.toml").unwrap()
-}
-
-fn tokens() -> Tokens {
-    Tokens { access_token: "access-1".into(), refresh_token: Some("refresh-1".into()), expires_at: None }
-}
 
 fn authorization_url(login: &str) -> Url {
     let request = AuthorizationRequest {
@@ -211,7 +135,7 @@ async fn a_redirect_is_not_followed() {
     parrot.headers.insert(header::LOCATION, there.as_str().parse().unwrap());
 
     assert!(matches!(parrot.exchange(PLAIN).await, Err(ProviderError::Unreadable)));
-    assert_eq!(elsewhere.heard(), None);
+    assert_eq!(elsewhere.heard(), None, "nobody was called");
 }
 
 #[tokio::test]
@@ -289,7 +213,7 @@ async fn a_provider_at_a_private_address_is_not_called_unless_the_operator_allow
     let parrot = Parrot::new(200, "");
     let here = http::serve(Router::new().fallback(repeat).with_state(parrot.clone())).await;
     let recipes = recipes(PLAIN, &here.as_str().replace("http:", "https:").parse().unwrap());
-    let credentials = terra_auth_outbound::ClientCredentials { client_id: String::new(), client_secret: "".into() };
+    let credentials = ClientCredentials { client_id: String::new(), client_secret: "".into() };
     let providers =
         OAuthProviders::new(recipes, |_| Some(credentials.clone()), AddressPolicy::Public, Arc::new(Still)).unwrap();
     let error = providers.exchange(&"ACME".parse().unwrap(), &code_exchange("any")).await.unwrap_err();
@@ -301,9 +225,24 @@ async fn a_provider_at_a_private_address_is_not_called_unless_the_operator_allow
     assert_eq!(parrot.heard(), None);
 }
 
-#[test]
-fn a_login_needs_credentials() {
-    let recipes = recipes(PLAIN, &"https://acme.example/".parse().unwrap());
-    let refusal = OAuthProviders::new(recipes, |_| None, AddressPolicy::Public, Arc::new(Still)).err().unwrap();
-    assert!(matches!(&refusal, ProvidersError::MissingCredentials(provider) if provider.as_str() == "ACME"));
+#[tokio::test]
+async fn only_what_can_be_connected_is_listed() {
+    let ended = format!("{PLAIN}\n[[provider]]\nprovider = \"OVER\"\nname = \"Over\"\ntypes = []\n");
+    for (name, shutdown, has_app, is_listed) in [
+        ("with an app", "", true, true),
+        ("without an app", "", false, false),
+        ("on its last day", "shutdown = { on = \"2030-01-02\", why = \"it ended\" }\n", true, true),
+        ("on the day after", "shutdown = { on = \"2030-01-01\", why = \"it ended\" }\n", true, false),
+    ] {
+        let text = format!(
+            "[[provider]]\nprovider = \"ACME\"\nname = \"Acme\"\ntypes = []\n{shutdown}[provider.login]\n{ended}"
+        );
+        let recipes = Recipes::from_toml(&text.replace("{here}", "https://acme.example/"), "own.toml").unwrap();
+        let client = ClientCredentials { client_id: "demo".to_owned(), client_secret: "".into() };
+        let providers =
+            OAuthProviders::new(recipes, |_| has_app.then(|| client.clone()), AddressPolicy::Public, Arc::new(Still))
+                .unwrap();
+        let listed: Vec<_> = providers.list().iter().map(|info| info.name.as_str()).collect();
+        assert_eq!(listed, if is_listed { vec!["Acme", "Over"] } else { vec!["Over"] }, "{name}");
+    }
 }

@@ -1,0 +1,29 @@
+//! What a provider wants to be told before it hands out data.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::login::Method;
+use crate::template::{Template, UrlTemplate};
+
+/// A call with the access token, made once the end user has agreed; the connection is made only if it succeeds.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AfterConsent {
+    pub(crate) url: UrlTemplate,
+    #[serde(default)]
+    pub(crate) method: Method,
+    /// The body, in one of two forms.
+    pub(crate) body: Option<Body>,
+    #[serde(default = "super::revoke::only_200")]
+    pub(crate) success: Vec<u16>,
+}
+
+/// Names and values.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Body {
+    Form(BTreeMap<String, Template>),
+    Json(BTreeMap<String, Template>),
+}

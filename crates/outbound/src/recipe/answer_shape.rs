@@ -1,0 +1,85 @@
+//! How a provider's answers differ from what RFC 6749 says.
+
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use crate::field::FieldPath;
+
+/// How a provider's answers differ from what RFC 6749 says.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AnswerShape {
+    /// The answer proper is in this field.
+    inside: Option<FieldPath>,
+    /// This field tells how it went, whatever the HTTP status.
+    #[serde(default)]
+    status: StatusField,
+    /// Its values that are no refusal.
+    #[serde(default)]
+    ok: Vec<Code>,
+    /// What its other values mean, or those of `error`.
+    #[serde(default)]
+    pub(crate) codes: Codes,
+}
+
+/// Without a field of its own it is `error`, which is there only when something is wrong (RFC 6749 §5.2).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(transparent)]
+struct StatusField(FieldPath);
+
+/// The provider's own names for what everybody has a name for.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Codes {
+    #[serde(default)]
+    pub(crate) throttled: Vec<Code>,
+    #[serde(default)]
+    pub(crate) invalid_grant: Vec<Code>,
+    #[serde(default)]
+    pub(crate) invalid_client: Vec<Code>,
+}
+
+/// A number or a text, which are the same: `0` and `"0"`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Code(pub(crate) String);
+
+impl Default for StatusField {
+    fn default() -> Self {
+        Self(FieldPath::of("error"))
+    }
+}
+
+impl AnswerShape {
+    /// The code of a refusal, as far as it is fit for a log.
+    pub(crate) fn refusal(&self, answer: &Value) -> Option<Code> {
+        let code = Code::of(self.status.0.find(answer)?)?;
+        (!self.ok.contains(&code)).then_some(code)
+    }
+
+    /// The answer proper.
+    pub(crate) fn unwrapped(&self, answer: Value) -> Option<Value> {
+        match &self.inside {
+            Some(field) => field.find(&answer).cloned(),
+            None => Some(answer),
+        }
+    }
+}
+
+impl Code {
+    fn of(value: &Value) -> Option<Self> {
+        let text = match value {
+            Value::String(text) => text.clone(),
+            Value::Number(number) => number.to_string(),
+            _ => return None,
+        };
+        let fits = (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+        fits.then_some(Self(text))
+    }
+}
+
+impl<'de> Deserialize<'de> for Code {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        Self::of(&value).ok_or_else(|| serde::de::Error::custom("a code is a number or a short text without spaces"))
+    }
+}

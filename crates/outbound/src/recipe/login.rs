@@ -1,0 +1,109 @@
+//! How end users log in at a provider.
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::{
+    after_consent::AfterConsent, answer_shape::AnswerShape, identity::Identity, refresh::Refresh, revoke::Revoke,
+    scopes::GrantedScopes,
+};
+use crate::field::{Endpoint, ExtraParams};
+
+/// OAuth 2.0 with an authorization code, and where the provider goes its own way.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Login {
+    /// Where the browser goes.
+    pub(crate) authorize_url: Endpoint,
+    /// More parameters for the authorize URL.
+    #[serde(default)]
+    pub(crate) authorize_params: ExtraParams,
+    /// Where codes become tokens.
+    pub(crate) token_url: Endpoint,
+    /// More parameters for the exchange of a code.
+    #[serde(default)]
+    pub(crate) token_params: ExtraParams,
+    pub(crate) client_auth: ClientAuth,
+    /// Whether the provider takes PKCE (RFC 7636) with S256.
+    #[serde(default = "yes")]
+    pub(crate) pkce: bool,
+    /// Whether the provider sends end users back over `https` only.
+    #[serde(default)]
+    pub(crate) https_only_callback: bool,
+    /// What to ask for; nothing leaves the parameter out.
+    #[serde(default)]
+    pub(crate) scopes: Vec<String>,
+    /// Those without which a connection is of no use.
+    #[serde(default)]
+    pub(crate) required_scopes: Vec<Spanned<String>>,
+    #[serde(default = "scope_parameter")]
+    pub(crate) scope_parameter: String,
+    #[serde(default = "space")]
+    pub(crate) scope_separator: char,
+    #[serde(default)]
+    pub(crate) granted_scopes: GrantedScopes,
+    /// How token answers differ from RFC 6749.
+    #[serde(default)]
+    pub(crate) answer: AnswerShape,
+    /// How long an access token works, where the answer does not say.
+    pub(crate) access_ttl_s: Option<u32>,
+    /// `None` where the provider tells nobody whose account it is.
+    pub(crate) identity: Option<Identity>,
+    /// What `iss` says in redirects (RFC 9207), if the provider sends it.
+    pub(crate) issuer: Option<String>,
+    /// What the provider wants to be told once the end user has agreed.
+    pub(crate) after_consent: Option<AfterConsent>,
+    /// How tokens are refreshed, if they are.
+    pub(crate) refresh: Option<Refresh>,
+    /// How a grant is revoked, if the provider offers it.
+    pub(crate) revoke: Option<Revoke>,
+}
+
+/// How the app proves who it is (RFC 6749 §2.3.1).
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ClientAuth {
+    /// HTTP Basic.
+    Basic,
+    /// `client_id` and `client_secret` among the parameters.
+    Body,
+}
+
+/// How a call is made.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub(crate) enum Method {
+    #[default]
+    Post,
+    Get,
+    Delete,
+}
+
+impl Login {
+    /// A required scope that is not asked for, and where the recipe says so.
+    pub(crate) fn unasked_scope(&self) -> Option<&Spanned<String>> {
+        self.required_scopes.iter().find(|scope| !self.scopes.contains(scope.get_ref()))
+    }
+
+    /// Scopes as the provider writes them.
+    pub(crate) fn write_scopes(&self, scopes: &[String]) -> String {
+        scopes.join(self.scope_separator.encode_utf8(&mut [0; 4]))
+    }
+
+    /// Reads scopes that the provider wrote.
+    pub(crate) fn read_scopes(&self, text: &str) -> Vec<String> {
+        text.split([self.scope_separator, ' ']).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+    }
+}
+
+const fn yes() -> bool {
+    true
+}
+
+const fn space() -> char {
+    ' '
+}
+
+fn scope_parameter() -> String {
+    "scope".to_owned()
+}

@@ -1,0 +1,114 @@
+//! How a provider's tokens are refreshed.
+
+use std::num::NonZeroU32;
+
+use jiff::SignedDuration;
+use serde::Deserialize;
+use terra_auth_core::provider::{RefreshPolicy, Rotation};
+
+use super::login::ClientAuth;
+use crate::field::{Endpoint, ExtraParams};
+
+/// How tokens are refreshed (RFC 6749 §6), and what that does to the refresh token.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "Written")]
+pub(crate) struct Refresh {
+    pub(crate) policy: RefreshPolicy,
+    /// `None` is where codes become tokens.
+    pub(crate) url: Option<Endpoint>,
+    pub(crate) params: ExtraParams,
+    /// What to ask for again.
+    pub(crate) scopes: Vec<String>,
+    /// `None` is as in the exchange of a code.
+    pub(crate) client_auth: Option<ClientAuth>,
+    pub(crate) request: RequestStyle,
+    /// Statuses that say that nothing was done.
+    pub(crate) untouched: Vec<u16>,
+}
+
+/// Where the parameters are.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RequestStyle {
+    /// In the body.
+    #[default]
+    Form,
+    /// In the URL.
+    Query,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    rotation: RotationKind,
+    grace_s: Option<NonZeroU32>,
+    #[serde(default)]
+    reuse_ends_grant: bool,
+    #[serde(default = "ten_minutes")]
+    ahead_s: u32,
+    #[serde(default = "four")]
+    at_once: NonZeroU32,
+    per_minute: Option<NonZeroU32>,
+    url: Option<Endpoint>,
+    #[serde(default)]
+    params: ExtraParams,
+    #[serde(default)]
+    scopes: Vec<String>,
+    client_auth: Option<ClientAuth>,
+    #[serde(default)]
+    request: RequestStyle,
+    #[serde(default)]
+    untouched: Vec<u16>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum RotationKind {
+    Kept,
+    SingleUse,
+}
+
+/// A token that is kept cannot be used twice.
+#[derive(Debug, thiserror::Error)]
+#[error("`grace_s` and `reuse_ends_grant` need rotation = \"single_use\"")]
+struct NothingIsSpent;
+
+impl TryFrom<Written> for Refresh {
+    type Error = NothingIsSpent;
+
+    fn try_from(written: Written) -> Result<Self, NothingIsSpent> {
+        Ok(Self {
+            policy: RefreshPolicy {
+                rotation: written.rotation()?,
+                ahead: SignedDuration::from_secs(written.ahead_s.into()),
+                at_once: written.at_once.get(),
+                per_minute: written.per_minute.map(NonZeroU32::get),
+            },
+            url: written.url,
+            params: written.params,
+            scopes: written.scopes,
+            client_auth: written.client_auth,
+            request: written.request,
+            untouched: written.untouched,
+        })
+    }
+}
+
+impl Written {
+    fn rotation(&self) -> Result<Rotation, NothingIsSpent> {
+        let grace = self.grace_s.map(|seconds| SignedDuration::from_secs(seconds.get().into()));
+        match (self.rotation, grace, self.reuse_ends_grant) {
+            (RotationKind::Kept, None, false) => Ok(Rotation::Kept),
+            (RotationKind::Kept, ..) => Err(NothingIsSpent),
+            (RotationKind::SingleUse, grace, reuse_ends_grant) => Ok(Rotation::SingleUse { grace, reuse_ends_grant }),
+        }
+    }
+}
+
+const fn ten_minutes() -> u32 {
+    600
+}
+
+const fn four() -> NonZeroU32 {
+    const { NonZeroU32::new(4).unwrap() }
+}

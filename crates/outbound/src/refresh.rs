@@ -1,0 +1,108 @@
+//! Spending a refresh token for new tokens: RFC 6749 §6, as recipes bend it.
+
+use jiff::{SignedDuration, Timestamp, fmt::rfc2822};
+use reqwest::{StatusCode, header::ACCEPT};
+use secrecy::ExposeSecret;
+use terra_auth_core::provider::{RefreshError, Refreshed, Tokens};
+
+use crate::{
+    answer::{Blame, NoAnswer, read_json},
+    caller::{CallError, Caller},
+    oauth::{ClientCredentials, Form, authenticated, read_scopes, read_tokens},
+    recipe::{
+        login::Login,
+        refresh::{Refresh, RequestStyle},
+    },
+};
+
+/// The longest that a provider may make us wait.
+const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(24);
+
+/// Spends the refresh token, once. `now` dates the new tokens' expiry.
+pub(crate) async fn refresh(
+    caller: &Caller,
+    login: &Login,
+    client: &ClientCredentials,
+    tokens: &Tokens,
+    now: Timestamp,
+) -> Result<Refreshed, RefreshError> {
+    let recipe = login.refresh.as_ref().ok_or(RefreshError::Unknown)?;
+    let none_to_send = || RefreshError::GrantRefused { code: "no_refresh_token".to_owned() };
+    let old = tokens.refresh_token.as_ref().ok_or_else(none_to_send)?;
+    let mut form: Form<'_> =
+        vec![("grant_type", "refresh_token".into()), ("refresh_token", old.expose_secret().into())];
+    if !recipe.scopes.is_empty() {
+        form.push((&login.scope_parameter, login.write_scopes(&recipe.scopes).into()));
+    }
+    form.extend(recipe.params.pairs());
+    let url = recipe.url.as_ref().unwrap_or(&login.token_url);
+    let call = caller.client().post(url.0.clone()).header(ACCEPT, "application/json");
+    let call = authenticated(call, recipe.client_auth.or(Some(login.client_auth)), client, &mut form);
+    let call = match recipe.request {
+        RequestStyle::Form => call.form(&form),
+        RequestStyle::Query => call.query(&form),
+    };
+    let response = caller.send(call).await.map_err(unsent_or_lost)?;
+    let answer = read_json(response, &login.answer).await.map_err(|error| what_it_means(error, recipe, now))?;
+    let new = read_tokens(login, &answer, now).ok_or(RefreshError::Unreadable)?;
+    let refresh_token = new.refresh_token.or_else(|| Some(old.clone()));
+    Ok(Refreshed { tokens: Tokens { refresh_token, ..new }, scopes: read_scopes(login, &answer) })
+}
+
+/// A request that found no connection was not sent; after that nobody knows how far it came.
+fn unsent_or_lost(error: CallError) -> RefreshError {
+    match &error {
+        CallError::Forbidden(_) => RefreshError::Untouched(Box::new(error)),
+        CallError::Failed(cause) if cause.is_connect() || cause.is_builder() => {
+            RefreshError::Untouched(Box::new(error))
+        }
+        CallError::Failed(_) => RefreshError::Lost(Box::new(error)),
+        CallError::TooLarge => RefreshError::Unreadable,
+    }
+}
+
+fn what_it_means(error: NoAnswer, recipe: &Refresh, now: Timestamp) -> RefreshError {
+    let did_nothing = |status: &StatusCode| recipe.untouched.contains(&status.as_u16());
+    match error {
+        NoAnswer::Throttled { retry_after } => {
+            RefreshError::Throttled { retry_after: retry_after.and_then(|text| pause(&text, now)) }
+        }
+        NoAnswer::Refused { code, blame: Blame::Grant } => RefreshError::GrantRefused { code },
+        NoAnswer::Refused { code, blame: Blame::App } => RefreshError::AppRefused { code },
+        NoAnswer::Busy(status) if did_nothing(&status) => RefreshError::Untouched(Box::new(error)),
+        NoAnswer::Refused { blame: Blame::Nobody, .. } | NoAnswer::Busy(_) => RefreshError::Lost(Box::new(error)),
+        NoAnswer::Call(CallError::TooLarge) | NoAnswer::Unreadable => RefreshError::Unreadable,
+        NoAnswer::Call(error) => RefreshError::Lost(Box::new(error)),
+    }
+}
+
+/// `Retry-After`: seconds, or a date (RFC 9110 §10.2.3).
+fn pause(text: &str, now: Timestamp) -> Option<SignedDuration> {
+    let seconds = || text.parse().ok().map(|seconds: u32| SignedDuration::from_secs(seconds.into()));
+    let until = || rfc2822::parse(text).ok().map(|date| date.timestamp().duration_since(now));
+    let pause = seconds().or_else(until)?;
+    Some(pause.clamp(SignedDuration::ZERO, LONGEST_PAUSE))
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::pause;
+
+    #[test]
+    fn a_pause_is_read_in_seconds_or_as_a_date_and_has_an_end() {
+        let now = "2030-01-01T00:00:00Z".parse().unwrap();
+        for (text, seconds) in [
+            ("0", Some(0)),
+            ("120", Some(120)),
+            ("4000000000", Some(86_400)),
+            ("Tue, 01 Jan 2030 00:01:00 GMT", Some(60)),
+            ("Mon, 31 Dec 2029 23:59:00 GMT", Some(0)),
+            ("-1", None),
+            ("soon", None),
+        ] {
+            assert_eq!(pause(text, now), seconds.map(SignedDuration::from_secs), "{text}");
+        }
+    }
+}
