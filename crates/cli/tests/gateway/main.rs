@@ -3,6 +3,8 @@
 
 mod events;
 mod examples;
+mod operations;
 mod reconcile;
+mod reload;
 mod run;
 mod support;

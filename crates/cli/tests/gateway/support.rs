@@ -25,6 +25,7 @@ pub(crate) mod http;
 #[path = "../e2e/support/server.rs"]
 #[expect(dead_code, reason = "the other tests need more of it")]
 pub(crate) mod server;
+pub(crate) mod tls;
 
 /// Longer than anything takes that works, on a busy machine too.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);

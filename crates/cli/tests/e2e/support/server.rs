@@ -65,10 +65,14 @@ impl Server {
         self.stderr.text()
     }
 
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
     /// Asks it to end, and waits.
     pub(crate) fn end(mut self, signal: Signal) -> Ended {
         let asked = Instant::now();
-        kill_process(self.pid(), signal).unwrap();
+        self.signal(signal);
         let status: ExitStatus = until("the server ends", || self.child.try_wait().unwrap());
         Ended { code: status.code(), took: asked.elapsed() }
     }
@@ -77,10 +81,6 @@ impl Server {
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-    }
-
-    fn pid(&self) -> Pid {
-        Pid::from_child(&self.child)
     }
 }
 

@@ -1,0 +1,94 @@
+//! What the operator's machines are told.
+
+use std::time::{Duration, Instant};
+
+use http::Method;
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::support::{PATIENCE, Site, http::send, server::Server};
+
+const TOKEN: &str = "/api/terra/mobile-token";
+
+#[tokio::test]
+async fn metrics_tell_what_happened_and_nothing_of_whom() {
+    let site = Site::new();
+    let gateway = site.gateway("--operations-listen 127.0.0.1:0 --forward-to http://127.0.0.1:9/hooks");
+    assert_eq!(site.ask("alice", Method::POST, TOKEN).await.status, 200);
+    assert_eq!(site.ask("alice", Method::GET, "/no/such/path").await.status, 404);
+    site.ask("alice", Method::DELETE, "/api/terra/connections/not-an-id").await;
+    let forged = site.ask("alice", Method::POST, "/webhooks/terra").await;
+    assert_eq!(forged.status, 401, "{}", forged.text);
+    site.folder.connect("FITBIT", "alice");
+
+    let told = metrics_with(&gateway, "terra_gateway_forwards_total").await;
+    for line in [
+        r#"terra_gateway_requests_total{route="/api/terra/mobile-token",status="2xx"} 1"#,
+        r#"terra_gateway_requests_total{route="other",status="4xx"} 1"#,
+        r#"terra_gateway_requests_total{route="/api/terra/connections/{user_id}",status="4xx"} 1"#,
+        r#"terra_gateway_request_duration_seconds_bucket{route="/api/terra/mobile-token",le="10"} 1"#,
+        r#"terra_gateway_upstream_calls_total{outcome="ok"} 1"#,
+        r#"terra_gateway_events_refused_total{reason="not_verified"} 1"#,
+        r#"terra_gateway_events_total{type="auth",result="recorded"} 1"#,
+        r#"terra_gateway_forwards_total{outcome="failed"} 1"#,
+        "terra_gateway_events_waiting 1",
+        "terra_gateway_events_dead 0",
+        "terra_gateway_breaker_open 0",
+        "# HELP terra_gateway_request_duration_seconds From a request's head to its answer's, by route",
+    ] {
+        assert!(told.lines().any(|said| said == line), "no {line} in:\n{told}");
+    }
+    for name in ["alice", "not-an-id", "no/such"] {
+        assert!(!told.contains(name), "{name}:\n{told}");
+    }
+}
+
+#[tokio::test]
+async fn a_probe_is_told_what_fails_and_the_users_listener_has_no_metrics() {
+    let site = Site::new();
+    let gateway = site.gateway("--operations-listen 127.0.0.1:0");
+    let ready = json!({
+        "ready": true, "store": "ok", "upstream": "ok", "login": "ok", "forwarding": { "waiting": 0, "dead": 0 },
+    });
+    let users = format!("http://{}/", site.address);
+    for origin in [operations(&gateway), users.clone()] {
+        assert_eq!(get(&format!("{origin}healthz")).await, (200, "ok\n".to_owned()));
+        let (status, text) = get(&format!("{origin}readyz")).await;
+        assert_eq!((status, serde_json::from_str(&text).unwrap()), (200, ready.clone()));
+    }
+    assert_eq!(get(&format!("{users}metrics")).await.0, 404);
+
+    site.upstream.signal(Signal::KILL);
+    for _ in 0..6 {
+        assert!(site.ask("alice", Method::POST, TOKEN).await.status.is_server_error());
+    }
+    let (status, text) = get(&format!("{}readyz", operations(&gateway))).await;
+    assert_eq!((status, &serde_json::from_str::<Value>(&text).unwrap()["upstream"]), (200, &json!("failing")));
+    let told = get(&format!("{}metrics", operations(&gateway))).await.1;
+    assert!(told.contains("\nterra_gateway_breaker_open 1\n"), "{told}");
+    assert!(told.contains("\nterra_gateway_upstream_calls_total{outcome=\"not_made\"} "), "{told}");
+}
+
+async fn get(url: &str) -> (u16, String) {
+    let answer = send(Method::GET, url, &[], String::new()).await.unwrap();
+    (answer.status.as_u16(), answer.text)
+}
+
+fn operations(gateway: &Server) -> String {
+    gateway.ready["operations_url"].as_str().unwrap().to_owned()
+}
+
+/// The metrics, once there is one of this name.
+async fn metrics_with(gateway: &Server, name: &str) -> String {
+    let url = format!("{}metrics", operations(gateway));
+    let began = Instant::now();
+    loop {
+        let (status, text) = get(&url).await;
+        assert_eq!(status, 200, "{text}");
+        if text.contains(&format!("\n{name}")) {
+            return text;
+        }
+        assert!(began.elapsed() < PATIENCE, "no {name} in:\n{text}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}

@@ -1,0 +1,67 @@
+//! Connections over TLS that stay open, and the certificates that they trust.
+
+use std::{net::SocketAddr, path::Path, sync::Arc};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio_rustls::{
+    TlsConnector,
+    rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs, pki_types::ServerName},
+};
+
+/// A certificate for `localhost`, and its key.
+pub(crate) struct Pair(rcgen::CertifiedKey<rcgen::KeyPair>);
+
+impl Pair {
+    pub(crate) fn new() -> Self {
+        Self(rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap())
+    }
+
+    /// Writes `cert.pem` and `key.pem`.
+    pub(crate) fn write(&self, folder: &Path) {
+        std::fs::write(folder.join("cert.pem"), self.0.cert.pem()).unwrap();
+        std::fs::write(folder.join("key.pem"), self.0.signing_key.serialize_pem()).unwrap();
+    }
+}
+
+/// A connection that stays open.
+pub(crate) struct KeptOpen(SendRequest<Full<Bytes>>);
+
+impl KeptOpen {
+    /// Connects, if the server shows this very certificate.
+    pub(crate) async fn connect(address: SocketAddr, trusted: &Pair) -> Result<Self, std::io::Error> {
+        let mut roots = RootCertStore::empty();
+        roots.add(trusted.0.cert.der().clone()).unwrap();
+        let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
+        let config = config.with_safe_default_protocol_versions().unwrap().with_root_certificates(roots);
+        let connector = TlsConnector::from(Arc::new(config.with_no_client_auth()));
+        let name = ServerName::try_from("localhost").unwrap();
+        let stream = connector.connect(name, TcpStream::connect(address).await?).await?;
+        let (sender, connection) = handshake(TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection);
+        Ok(Self(sender))
+    }
+
+    /// Asks once more over the same connection.
+    pub(crate) async fn ask(
+        &mut self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &'static str,
+    ) -> Result<(StatusCode, HeaderMap), hyper::Error> {
+        let mut request = Request::builder().method(method).uri(path).header("host", "localhost");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.0.ready().await?;
+        let answer = self.0.send_request(request.body(Full::from(body)).unwrap()).await?;
+        let (parts, body) = answer.into_parts();
+        body.collect().await?;
+        Ok((parts.status, parts.headers))
+    }
+}
