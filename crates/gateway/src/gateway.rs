@@ -56,7 +56,7 @@ impl Gateway {
     /// [`SetupError`] names the setting to mend.
     pub fn new(config: &Config, parts: Parts) -> Result<Self, SetupError> {
         let inbox = Inbox::new(parts.store.clone(), Arc::clone(&parts.clock), Arc::clone(&parts.entropy));
-        let live = RwLock::new(Arc::new(Live::new(config, &parts)?));
+        let live = RwLock::new(Arc::new(Live::new(config, &parts, None)?));
         Ok(Self(Arc::new(Inner { parts, inbox, webhook_room: webhook::all_room(), live })))
     }
 
@@ -66,7 +66,7 @@ impl Gateway {
     ///
     /// [`SetupError`]; everything stays as it was.
     pub fn reload(&self, config: &Config) -> Result<(), SetupError> {
-        let live = Arc::new(Live::new(config, &self.0.parts)?);
+        let live = Arc::new(Live::new(config, &self.0.parts, Some(&self.live()))?);
         *self.0.live.write().unwrap_or_else(PoisonError::into_inner) = live;
         Ok(())
     }

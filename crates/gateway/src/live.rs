@@ -1,7 +1,7 @@
 use std::{sync::Arc, time::Duration};
 
 use http::HeaderValue;
-use terra_auth::{Client, SigningSecret, webhook::Verifier};
+use terra_auth::{Client, DevId, SigningSecret, webhook::Verifier};
 use terra_auth_core::clock::Clock;
 use terra_auth_outbound::{AddressPolicy, Http};
 use tokio::time::Instant;
@@ -15,7 +15,7 @@ use crate::{
     limit::Limits,
     login::{Identity, Jwt, Login, Presented, TrustedHeader, WhoAmI},
     metrics,
-    settings::{LoginSettings, ReconcileSettings, Settings, WidgetSettings},
+    settings::{LoginSettings, Settings},
     setup::SetupError,
 };
 
@@ -23,18 +23,22 @@ use crate::{
 pub(crate) struct Live {
     pub(crate) client: Client,
     pub(crate) breaker: Breaker,
-    pub(crate) limits: Limits,
-    pub(crate) catalogue: Catalogue,
-    pub(crate) widget: WidgetSettings,
-    pub(crate) reconcile: ReconcileSettings,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) catalogue: Arc<Catalogue>,
+    pub(crate) settings: Settings,
     /// Origins whose pages may call.
     pub(crate) allowed_origins: Vec<HeaderValue>,
     /// `None` without a signing secret.
     pub(crate) verifier: Option<Verifier>,
     pub(crate) forwarding: Option<Forwarding>,
     pub(crate) http: Http,
-    logins: Vec<Arc<dyn Login>>,
+    /// An embedding app's own.
+    own_logins: Vec<Arc<dyn Login>>,
+    logins: Logins,
+    upstream: (DevId, Url),
 }
+
+type Logins = Arc<[Box<dyn Login>]>;
 
 /// Where events go from here.
 pub(crate) struct Forwarding {
@@ -46,8 +50,13 @@ const TIMEOUT_S: u32 = 10;
 const TOLERANCE_S: u32 = 300;
 
 impl Live {
-    pub(crate) fn new(config: &Config, parts: &Parts) -> Result<Self, SetupError> {
+    /// What is the same as `before` goes on as it is: the issuer's keys, who may still ask for how much, what the upstream
+    /// did last.
+    pub(crate) fn new(config: &Config, parts: &Parts, before: Option<&Self>) -> Result<Self, SetupError> {
         let Config { settings, credentials, .. } = config;
+        if settings.login == LoginSettings::default() && config.logins.is_empty() {
+            return Err(SetupError::NoLogin);
+        }
         let clock = &parts.clock;
         let seconds = settings.upstream.timeout_s.map_or(TIMEOUT_S, Into::into);
         let system = Arc::clone(clock);
@@ -61,16 +70,32 @@ impl Live {
         let tolerance = settings.webhooks.tolerance_s.map_or(TOLERANCE_S, Into::into);
         let verifier = Verifier::new(credentials.signing_secrets().map(SigningSecret::expose))
             .with_tolerance(Duration::from_secs(tolerance.into()));
+        let upstream = (credentials.dev_id.clone(), credentials.api_url.clone());
+        let same = |is_so: &dyn Fn(&Self) -> bool| before.filter(|before| is_so(before));
+        let same_upstream = same(&|before| before.upstream == upstream);
         Ok(Self {
-            breaker: Breaker::new(&settings.upstream, Arc::clone(clock)),
-            limits: Limits::new(&settings.limits, Arc::clone(clock)),
-            catalogue: Catalogue::new(client.clone(), credentials, Arc::clone(clock))?,
-            widget: settings.widget.clone(),
-            reconcile: settings.reconcile.clone(),
+            breaker: match same_upstream.filter(|before| before.settings.upstream == settings.upstream) {
+                Some(before) => before.breaker.clone(),
+                None => Breaker::new(&settings.upstream, Arc::clone(clock)),
+            },
+            limits: match same(&|before| before.settings.limits == settings.limits) {
+                Some(before) => Arc::clone(&before.limits),
+                None => Arc::new(Limits::new(&settings.limits, Arc::clone(clock))),
+            },
+            catalogue: match same_upstream {
+                Some(before) => Arc::clone(&before.catalogue),
+                None => Arc::new(Catalogue::new(client.clone(), credentials, Arc::clone(clock))?),
+            },
+            settings: settings.clone(),
             allowed_origins: allowed_origins(settings)?,
             verifier: credentials.signing_secret.is_some().then_some(verifier),
             forwarding: forwarding(config)?,
-            logins: logins(config, &http, clock)?,
+            own_logins: config.logins.clone(),
+            logins: match same(&|before| before.settings.login == settings.login && has_no_own_key(config)) {
+                Some(before) => Arc::clone(&before.logins),
+                None => logins(config, &http, clock)?,
+            },
+            upstream,
             client,
             http,
         })
@@ -78,12 +103,17 @@ impl Live {
 
     /// Who sent the request.
     pub(crate) async fn identify(&self, request: &Presented<'_>) -> Result<Identity, Refusal> {
-        for login in &self.logins {
+        for login in self.logins() {
             if let Some(identity) = login.caller(request).await? {
                 return Ok(identity);
             }
         }
         Err(Refusal::not_logged_in("nobody is logged in"))
+    }
+
+    fn logins(&self) -> impl Iterator<Item = &dyn Login> {
+        let own = self.own_logins.iter().map(|login| &**login);
+        own.chain(self.logins.iter().map(|login| &**login))
     }
 
     /// Calls the upstream, unless it has failed so often that asking is of no use.
@@ -99,7 +129,7 @@ impl Live {
 
     /// Whether somebody could be let in now, as far as is known.
     pub(crate) async fn login_is_reachable(&self) -> bool {
-        for login in &self.logins {
+        for login in self.logins() {
             if login.reachable().await.is_err() {
                 return false;
             }
@@ -108,19 +138,25 @@ impl Live {
     }
 }
 
-fn logins(config: &Config, http: &Http, clock: &Arc<dyn Clock>) -> Result<Vec<Arc<dyn Login>>, SetupError> {
+fn logins(config: &Config, http: &Http, clock: &Arc<dyn Clock>) -> Result<Logins, SetupError> {
     let LoginSettings { jwt, who_am_i, trusted_header } = &config.settings.login;
-    let mut logins = config.logins.clone();
+    let mut logins: Vec<Box<dyn Login>> = Vec::new();
     if let Some(settings) = trusted_header {
-        logins.push(Arc::new(TrustedHeader::new(settings)?));
+        logins.push(Box::new(TrustedHeader::new(settings)?));
     }
     if let Some(settings) = jwt {
-        logins.push(Arc::new(Jwt::new(settings, config.jwt_secret.as_ref(), http, Arc::clone(clock))?));
+        logins.push(Box::new(Jwt::new(settings, config.jwt_secret.as_ref(), http, Arc::clone(clock))?));
     }
     if let Some(settings) = who_am_i {
-        logins.push(Arc::new(WhoAmI::new(settings, http, Arc::clone(clock))?));
+        logins.push(Box::new(WhoAmI::new(settings, http, Arc::clone(clock))?));
     }
-    if logins.is_empty() { Err(SetupError::NoLogin) } else { Ok(logins) }
+    Ok(logins.into())
+}
+
+/// A key in a file, or a secret, may be another one now.
+fn has_no_own_key(config: &Config) -> bool {
+    let has_file = config.settings.login.jwt.as_ref().is_some_and(|jwt| jwt.public_key_file.is_some());
+    !has_file && config.jwt_secret.is_none()
 }
 
 fn allowed_origins(settings: &Settings) -> Result<Vec<HeaderValue>, SetupError> {

@@ -105,7 +105,8 @@ impl From<CallError> for HttpError {
         match error {
             CallError::Forbidden(forbidden) => Self::Forbidden(forbidden),
             CallError::Failed(error) if error.is_timeout() => Self::Timeout,
-            error => Self::Failed(Box::new(error)),
+            CallError::Failed(error) => Self::Failed(Box::new(error)),
+            CallError::TooLarge => Self::Failed(Box::new(error)),
         }
     }
 }

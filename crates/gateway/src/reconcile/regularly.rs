@@ -20,7 +20,7 @@ impl Gateway {
             loop {
                 sleep(pause).await;
                 report(self.reconcile().await);
-                let every_s = self.live().reconcile.every_s.map_or(EVERY_S, NonZeroU32::get);
+                let every_s = self.live().settings.reconcile.every_s.map_or(EVERY_S, NonZeroU32::get);
                 pause = self.about(Duration::from_secs(every_s.into()));
             }
         };
@@ -32,7 +32,7 @@ impl Gateway {
 
     async fn reconcile(&self) -> Result<Drift, ReconcileError> {
         let live = self.live();
-        let options = ReconcileOptions { repair: live.reconcile.repair, force: false, progress: &|_| () };
+        let options = ReconcileOptions { repair: live.settings.reconcile.repair, force: false, progress: &|_| () };
         reconcile(&live.client, self.inbox(), self.clock(), options).await
     }
 

@@ -45,3 +45,15 @@ async fn without_any_login_there_is_no_gateway() {
     config.logins.clear();
     assert!(world.gateway.reload(&config).unwrap_err().to_string().contains("login"));
 }
+
+#[tokio::test]
+async fn a_reload_forgets_nothing_that_did_not_change() {
+    let world = World::with("[limits]\nuser_per_minute = 2\n").await;
+    let list = async || world.call("alice", "GET", "/api/terra/connections", serde_json::Value::Null).await.status;
+    assert_eq!((list().await.as_u16(), list().await.as_u16(), list().await.as_u16()), (200, 200, 429));
+
+    let settings = "[limits]\nuser_per_minute = 2\n[cors]\nallowed_origins = [\"https://app.example\"]\n";
+    world.gateway.reload(&config(settings, world.credentials())).unwrap();
+
+    assert_eq!(list().await.as_u16(), 429, "a reload is no way to a new budget");
+}
