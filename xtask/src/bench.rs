@@ -4,7 +4,7 @@ use crate::steps::Steps;
 
 /// Each measures its own baseline in the same run and prints the ratio. They lie in the `benches` of the crates whose
 /// promises they check.
-const BENCHES: [&str; 4] = ["mint", "session", "start", "verify"];
+const BENCHES: [&str; 6] = ["gateway", "mint", "session", "start", "verify", "webhooks"];
 
 /// Runs the benches of these names; without names, all.
 pub(crate) fn bench(names: &[&str]) -> anyhow::Result<()> {
@@ -18,6 +18,10 @@ pub(crate) fn bench(names: &[&str]) -> anyhow::Result<()> {
 /// For the whole workspace, so that Cargo chooses the same features for all and builds everything once. One bench opens
 /// ten thousand connections.
 fn run(name: &str) -> anyhow::Result<()> {
+    let mut steps = Steps::default();
+    if name == "gateway" {
+        steps.run("what the gateway is measured beside", "tests/bench/setup.sh")?;
+    }
     let line = format!("ulimit -n $(ulimit -H -n) && cargo bench --workspace --bench {name}");
-    Steps::default().run(name, &line)
+    steps.run(name, &line)
 }
