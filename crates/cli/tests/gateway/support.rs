@@ -96,7 +96,8 @@ pub(crate) fn serve(router: Router) -> String {
     url
 }
 
-fn app() -> String {
+/// An app that knows its users by a cookie; returns its address.
+pub(crate) fn app() -> String {
     serve(Router::new().route("/me", get(who_am_i)))
 }
 
