@@ -6,6 +6,7 @@
 
 mod account;
 mod answer;
+mod builtin;
 mod caller;
 mod courier;
 mod field;

@@ -6,7 +6,10 @@ use serde::Deserialize;
 use toml::Spanned;
 use url::Url;
 
-use crate::recipe::{Recipe, login::Login};
+use crate::{
+    builtin::BUILTIN,
+    recipe::{Recipe, login::Login},
+};
 
 /// The providers of a server, in the order in which the widget shows them.
 #[derive(Clone, Debug)]
@@ -127,6 +130,33 @@ impl Recipes {
             recipe.into_inner().written(file_name, text.get(start..end).unwrap_or_default())
         };
         Ok(Self(file.provider.into_iter().zip(ends).map(as_written).collect()))
+    }
+
+    /// The recipes that come with the program. A fact that was not found is left out, and the recipe says so.
+    ///
+    /// # Errors
+    ///
+    /// [`RecipeError`] if the program was built with a bad recipe.
+    pub fn builtin() -> Result<Self, RecipeError> {
+        let read = |(file, text)| Ok(Self::from_toml(text, &format!("built-in {file}"))?.0);
+        Ok(Self(BUILTIN.into_iter().map(read).collect::<Result<Vec<_>, _>>()?.concat()))
+    }
+
+    /// These, and those of `over`: a recipe for the same provider takes the place of ours.
+    #[must_use]
+    pub fn with(mut self, over: Self) -> Self {
+        for recipe in over.0 {
+            match self.0.iter_mut().find(|ours| ours.provider == recipe.provider) {
+                Some(ours) => *ours = recipe,
+                None => self.0.push(recipe),
+            }
+        }
+        self
+    }
+
+    /// Each recipe, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &Recipe> {
+        self.0.iter()
     }
 
     /// The faces of the sandbox server at `base`, and the on-device sources.

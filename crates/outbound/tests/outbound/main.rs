@@ -1,5 +1,6 @@
 //! Every call, made over real HTTP: to the sandbox provider and to receivers on loopback.
 
+mod builtin;
 mod courier;
 mod delivery;
 mod http;

@@ -61,6 +61,11 @@ impl Parrot {
         providers.refresh(&"ACME".parse().unwrap(), &tokens()).await
     }
 
+    /// All calls since the last time, in order.
+    pub(crate) fn all_heard(&self) -> Vec<Heard> {
+        std::mem::take(&mut self.heard.lock().unwrap())
+    }
+
     /// The last call.
     pub(crate) fn heard(&self) -> Option<Heard> {
         self.heard.lock().unwrap().pop()
