@@ -106,8 +106,10 @@ impl Node {
         let serve = terra_auth_listen::serve(self.listener, self.router, limits, shutdown.asked());
         let late = "some deliveries did not end in time; they are made again later";
         let deliver = shutdown.with_patience(self.courier.run(shutdown.asked()), late);
+        let late = "some refreshes did not end in time; whoever comes next recovers them";
+        let refresh = shutdown.with_patience(self.auth.refresh_as_due(shutdown.asked()), late);
         let follow = self.auth.watch(shutdown.asked());
-        shutdown.of(async { tokio::join!(serve, deliver, follow) }).await;
+        shutdown.of(async { tokio::join!(serve, deliver, refresh, follow) }).await;
     }
 }
 

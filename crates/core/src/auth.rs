@@ -9,13 +9,19 @@ use crate::{
     clock::{Clock, Entropy},
     directory::Directory,
     provider::Providers,
+    refresh::{Refreshes, Rules},
     seal::KeyRing,
     store::Store,
 };
 
 /// The authentication plane: every operation is a method of it.
 #[derive(Clone)]
-pub struct Auth(Arc<Parts>);
+pub struct Auth(Arc<Plane>);
+
+struct Plane {
+    parts: Parts,
+    refreshes: Refreshes,
+}
 
 /// What the operations work with.
 pub struct Parts {
@@ -41,7 +47,7 @@ impl std::ops::Deref for Auth {
     type Target = Parts;
 
     fn deref(&self) -> &Parts {
-        &self.0
+        &self.0.parts
     }
 }
 
@@ -49,7 +55,18 @@ impl Auth {
     /// Wires the plane together. Nobody is known until [`Auth::reload`].
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(parts))
+        Self::with_rules(parts, Rules::default())
+    }
+
+    /// The same, refreshing by other rules: only for those who show that each of the rules is needed.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_rules(parts: Parts, rules: Rules) -> Self {
+        Self(Arc::new(Plane { parts, refreshes: Refreshes::new(rules) }))
+    }
+
+    pub(crate) fn refreshes(&self) -> &Refreshes {
+        &self.0.refreshes
     }
 
     /// The present instant, in whole milliseconds, as the stores keep it.

@@ -69,6 +69,24 @@ pub(crate) fn reauth_event(new: &Connection, old: &Connection) -> Event {
     })
 }
 
+/// The provider says that the grant is gone.
+pub(crate) fn revoked_event(connection: &Connection) -> Event {
+    Event::AccessRevoked(wire::AccessRevoked {
+        user: connection.to_wire(),
+        status: Status::Warning,
+        message: "The provider no longer grants access".to_owned(),
+    })
+}
+
+/// The connection does not work, and why.
+pub(crate) fn error_event(connection: &Connection, message: &str) -> Event {
+    Event::ConnectionError(wire::ConnectionError {
+        user: connection.to_wire(),
+        status: Status::Warning,
+        message: message.to_owned(),
+    })
+}
+
 pub(crate) fn deauth_event(connection: &Connection) -> Event {
     Event::Deauth(wire::Deauth {
         user: connection.to_wire(),

@@ -47,6 +47,9 @@ pub trait Revocations: Send {
     /// Adds a revocation.
     async fn add_revocation(&mut self, revocation: &Revocation) -> Result<(), StoreError>;
 
+    /// Begins a revocation anew with newer tokens; answers whether there is one.
+    async fn renew_revocation(&mut self, user_id: UserId, grant: &Sealed, now: Timestamp) -> Result<bool, StoreError>;
+
     /// Takes up to `limit` revocations that are due, hides them until `lease_until` and counts the attempt.
     async fn claim_revocations(
         &mut self,

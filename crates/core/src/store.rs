@@ -7,8 +7,8 @@ use jiff::Timestamp;
 
 use crate::{
     admin::AdminTokens, api_key::ApiKeys, audit::Audits, connection::Connections, delivery::Deliveries,
-    developer::Developers, inbox::ReceivedEvents, known_connection::KnownConnections, mobile_token::MobileTokens,
-    revocation::Revocations, widget_session::WidgetSessions,
+    developer::Developers, grant::Grants, inbox::ReceivedEvents, known_connection::KnownConnections,
+    mobile_token::MobileTokens, revocation::Revocations, widget_session::WidgetSessions,
 };
 
 /// The database failed. What it was asked for is not known to have happened.
@@ -32,6 +32,7 @@ pub trait Tx:
     + AdminTokens
     + Audits
     + Connections
+    + Grants
     + WidgetSessions
     + MobileTokens
     + Deliveries
@@ -49,6 +50,7 @@ impl<T> Tx for T where
         + AdminTokens
         + Audits
         + Connections
+        + Grants
         + WidgetSessions
         + MobileTokens
         + Deliveries

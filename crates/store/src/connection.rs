@@ -22,7 +22,8 @@ macro_rules! columns {
 
 statements! {
     ADD_CONNECTION: Sql::plain(concat!(
-        "INSERT INTO connection (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        "INSERT INTO connection (", columns!(), ", refresh_at_ms)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
     ));
     TAKE_CONNECTION: Sql::plain(concat!(
         "DELETE FROM connection WHERE dev_id = $1 AND user_id = $2 RETURNING ", columns!(),
@@ -68,6 +69,7 @@ impl<D: Database> Queries<D> {
 #[async_trait]
 impl<D: Database> Connections for Queries<D> {
     async fn add_connection(&mut self, connection: &Connection) -> Result<(), StoreError> {
+        let to_look_at = connection.grant.as_ref().map(|_| connection.created_at);
         let values = [
             connection.user_id.value(),
             connection.dev_id.value(),
@@ -79,6 +81,7 @@ impl<D: Database> Connections for Queries<D> {
             connection.created_at.value(),
             connection.last_webhook_update.value(),
             connection.grant.value(),
+            to_look_at.value(),
         ];
         self.execute(ADD_CONNECTION, &values).await?;
         self.count(connection, 1).await

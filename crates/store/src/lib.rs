@@ -9,6 +9,7 @@ mod connection;
 mod delivery;
 mod developer;
 mod engine;
+mod grant;
 mod housekeeping;
 mod known_connection;
 mod migrate;

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use terra_auth_core::{
     delivery::AttemptOutcome,
     revocation::{Revocation, Revocations},
+    seal::Sealed,
     store::StoreError,
 };
 use terra_auth_types::UserId;
@@ -25,6 +26,10 @@ statements! {
     ADD_REVOCATION: Sql::plain(concat!(
         "INSERT INTO revocation (", columns!(), ", state) VALUES ($1, $2, $3, $4, $5, $6, $7, 'waiting')",
     ));
+    RENEW_REVOCATION: Sql::plain(
+        "UPDATE revocation SET sealed_grant = $1, attempts = 0, next_attempt_at_ms = $2, state = 'waiting'
+        WHERE user_id = $3",
+    );
     CLAIM_REVOCATIONS: Sql::locking(
         "WITH due AS MATERIALIZED (
             SELECT user_id FROM revocation WHERE state = 'waiting' AND next_attempt_at_ms <= $1
@@ -59,6 +64,10 @@ impl<D: Database> Revocations for Queries<D> {
         ];
         self.execute(ADD_REVOCATION, &values).await?;
         Ok(())
+    }
+
+    async fn renew_revocation(&mut self, user_id: UserId, grant: &Sealed, now: Timestamp) -> Result<bool, StoreError> {
+        self.changes(RENEW_REVOCATION, &[grant.value(), now.value(), user_id.value()]).await
     }
 
     async fn claim_revocations(

@@ -8,7 +8,7 @@ use terra_auth_testkit::Postgres as TestServer;
 use crate::{
     admin_token, api_key, audit, connection, delivery, developer,
     engine::{Database, Sql},
-    housekeeping, known_connection, mobile_token,
+    grant, housekeeping, known_connection, mobile_token,
     postgres::{Postgres, Transaction as PostgresTransaction},
     received_event, revocation,
     sqlite::{Transaction as SqliteTransaction, open_in_memory},
@@ -23,6 +23,7 @@ fn all() -> impl Iterator<Item = &'static (&'static str, Sql)> {
         connection::STATEMENTS,
         delivery::STATEMENTS,
         developer::STATEMENTS,
+        grant::STATEMENTS,
         housekeeping::STATEMENTS,
         known_connection::STATEMENTS,
         mobile_token::STATEMENTS,

@@ -5,7 +5,7 @@ use std::{any::type_name, borrow::Cow, fmt};
 use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
 use terra_auth_core::{
-    developer::Standing, digest::KeyDigest, inbox::ForwardState, known_connection::ConnectionState,
+    developer::Standing, digest::KeyDigest, grant::GrantState, inbox::ForwardState, known_connection::ConnectionState,
     mobile_token::TokenId, seal::Sealed, store::StoreError, widget_session::SessionState,
 };
 use terra_auth_types::{
@@ -213,6 +213,7 @@ text! {
     DevId: |text: &str| text.parse().ok();
     Environment: |text: &str| text.parse().ok();
     ForwardState: ForwardState::from_name;
+    GrantState: GrantState::from_name;
     Provider: |text: &str| text.parse().ok();
     ReferenceId: |text: &str| text.parse().ok();
     Role: Role::from_name;

@@ -6,6 +6,7 @@ mod audit;
 mod connection;
 mod delivery;
 mod developer;
+mod grant;
 mod housekeeping;
 mod inbox;
 mod known_connection;
@@ -20,8 +21,8 @@ use std::future::Future;
 use terra_auth_core::{developer::Developer, store::Store};
 
 pub use self::{
-    admin_token::*, api_key::*, audit::*, connection::*, delivery::*, developer::*, housekeeping::*, inbox::*,
-    known_connection::*, mobile_token::*, received_event::*, revocation::*, unit::*, widget_session::*,
+    admin_token::*, api_key::*, audit::*, connection::*, delivery::*, developer::*, grant::*, housekeeping::*,
+    inbox::*, known_connection::*, mobile_token::*, received_event::*, revocation::*, unit::*, widget_session::*,
 };
 use crate::{Rows, Verbs as _};
 
@@ -78,6 +79,21 @@ macro_rules! store_contract {
                 connections_are_counted_as_they_come_and_go
                 a_touched_connection_remembers_when_and_a_gone_one_stays_gone
                 a_cap_holds_against_many_at_once
+                a_grant_is_due_for_a_look_when_its_connection_is_made
+                only_connections_with_tokens_have_a_grant
+                a_claimed_grant_is_hidden_and_others_are_not
+                no_two_claims_hold_the_same_grant
+                the_next_refresh_is_known
+                of_many_who_lease_a_grant_one_succeeds
+                a_lease_ends_by_itself
+                kept_tokens_make_a_grant_fine
+                older_tokens_never_replace_newer_ones
+                a_verdict_on_older_tokens_is_not_recorded
+                whoever_lost_a_lease_settles_nothing
+                late_tokens_leave_the_lease_of_another_alone
+                late_tokens_outdo_a_verdict
+                nobody_refreshes_the_grants_of_another_environment
+                a_revocation_begins_anew_with_newer_tokens
                 a_session_is_read_as_it_was_added
                 a_session_moves_until_it_is_used
                 of_many_who_use_a_session_one_succeeds
@@ -190,6 +206,7 @@ mod tests {
             include_str!("contract/connection.rs"),
             include_str!("contract/delivery.rs"),
             include_str!("contract/developer.rs"),
+            include_str!("contract/grant.rs"),
             include_str!("contract/housekeeping.rs"),
             include_str!("contract/inbox.rs"),
             include_str!("contract/known_connection.rs"),

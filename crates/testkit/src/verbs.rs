@@ -7,10 +7,12 @@ use terra_auth_core::{
     connection::Connection,
     delivery::{AttemptOutcome, Delivery},
     developer::Developer,
+    grant::{KeptGrant, Lease, NewTokens, Settled},
     inbox::{EventFilter, ForwardCounts, NewEvent, ReceivedEvent},
     known_connection::{KnownConnection, LoginFailure},
     mobile_token::TokenId,
     revocation::Revocation,
+    seal::Sealed,
     store::{Expired, Forgotten, Store, StoreError, Tx, Unit},
     widget_session::{SessionState, WidgetSession},
 };
@@ -94,6 +96,16 @@ verbs! {
     run touch_connection(dev_id: DevId, user_id: UserId, now: Timestamp) -> ()
         = |tx| tx.touch_connection(dev_id, *user_id, *now);
 
+    read kept_grant(dev_id: DevId, user_id: UserId) -> Option<KeptGrant> = |tx| tx.kept_grant(dev_id, *user_id);
+    run claim_grants(provider: Provider, now: Timestamp, hidden_until: Timestamp, limit: u32) -> Vec<KeptGrant>
+        = |tx| tx.claim_grants(provider, *now, *hidden_until, *limit);
+    read next_refresh_at(provider: Provider) -> Option<Timestamp> = |tx| tx.next_refresh_at(provider);
+    run schedule_refresh(seen: KeptGrant, expires_at: Option<Timestamp>, refresh_at: Option<Timestamp>) -> bool
+        = |tx| tx.schedule_refresh(seen, *expires_at, *refresh_at);
+    run lease_grant(seen: KeptGrant, lease: Lease) -> bool = |tx| tx.lease_grant(seen, lease);
+    run keep_tokens(leased: KeptGrant, new: NewTokens) -> bool = |tx| tx.keep_tokens(leased, new);
+    run settle_grant(leased: KeptGrant, settled: Settled) -> bool = |tx| tx.settle_grant(leased, settled);
+
     run add_widget_session(session: WidgetSession) -> () = |tx| tx.add_widget_session(session);
     read widget_session(session_id: SessionId) -> Option<WidgetSession> = |tx| tx.widget_session(*session_id);
     run move_widget_session(session_id: SessionId, to: SessionState) -> bool
@@ -114,6 +126,8 @@ verbs! {
     read deliveries(dev_id: DevId, limit: u32) -> Vec<Delivery> = |tx| tx.deliveries(dev_id, *limit);
 
     run add_revocation(revocation: Revocation) -> () = |tx| tx.add_revocation(revocation);
+    run renew_revocation(user_id: UserId, grant: Sealed, now: Timestamp) -> bool
+        = |tx| tx.renew_revocation(*user_id, grant, *now);
     run claim_revocations(now: Timestamp, lease_until: Timestamp, limit: u32) -> Vec<Revocation>
         = |tx| tx.claim_revocations(*now, *lease_until, *limit);
     run settle_revocation(user_id: UserId, outcome: AttemptOutcome) -> ()

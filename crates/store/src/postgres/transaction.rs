@@ -64,6 +64,7 @@ impl Migrated for Transaction<'_> {
         include_str!("../../migrations/postgres/0001_first.sql"),
         include_str!("../../migrations/postgres/0002_admin.sql"),
         include_str!("../../migrations/postgres/0003_inbox.sql"),
+        include_str!("../../migrations/postgres/0004_refresh.sql"),
     ];
 
     async fn script(&mut self, text: &str) -> Result<(), StoreError> {

@@ -1,0 +1,178 @@
+//! A connection's tokens as they are kept: sealed, and with the state of their refreshing.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use terra_auth_types::{DevId, Provider, UserId};
+
+use crate::{
+    auth::Auth,
+    provider::Tokens,
+    seal::{Place, SealBroken, Sealed},
+    store::StoreError,
+};
+
+/// The tokens of one connection, and how their refreshing stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptGrant {
+    /// Whose tokens these are.
+    pub user_id: UserId,
+    /// The environment of the connection.
+    pub dev_id: DevId,
+    /// Who gave them.
+    pub provider: Provider,
+    /// The tokens.
+    pub sealed: Sealed,
+    /// Granted permissions, comma-separated.
+    pub scopes: Option<String>,
+    /// The lease under which the tokens came; 0 for those of the login. Newer tokens have a greater one.
+    pub version: u64,
+    /// When the access token ends; `None` also where nobody has looked yet.
+    pub expires_at: Option<Timestamp>,
+    /// When to refresh, or to look for the first time; `None` is never.
+    pub refresh_at: Option<Timestamp>,
+    /// Counts the leases, and their ends.
+    pub lease: u64,
+    /// Until when somebody holds the lease.
+    pub lease_until: Option<Timestamp>,
+    /// Since when a refresh of these tokens is under way, or has ended without anybody knowing how.
+    pub in_flight_since: Option<Timestamp>,
+    /// Refreshes that failed since the last one that did not.
+    pub failures: u32,
+    /// When the app was last told that the connection does not work.
+    pub error_told_at: Option<Timestamp>,
+    /// Whether the tokens can be refreshed.
+    pub state: GrantState,
+}
+
+/// Whether a connection's tokens can be refreshed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GrantState {
+    /// As far as anybody knows.
+    Fine,
+    /// The last refresh failed; it will be tried again.
+    Failing,
+    /// The provider refuses them, and maybe only because an answer of its was lost: the end user must connect again.
+    NeedsConsent,
+    /// The provider says that the grant is gone.
+    Revoked,
+}
+
+impl GrantState {
+    /// The name in the store.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Fine => "fine",
+            Self::Failing => "failing",
+            Self::NeedsConsent => "needs_consent",
+            Self::Revoked => "revoked",
+        }
+    }
+
+    /// Reads the name in the store.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Fine, Self::Failing, Self::NeedsConsent, Self::Revoked].into_iter().find(|state| state.as_str() == name)
+    }
+
+    /// Whether only the end user can make them work again.
+    #[must_use]
+    pub const fn is_over(self) -> bool {
+        matches!(self, Self::NeedsConsent | Self::Revoked)
+    }
+}
+
+/// What a lease says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// When it is taken: one that ends at this instant, or earlier, is over.
+    pub now: Timestamp,
+    /// Until when it holds.
+    pub until: Timestamp,
+    /// Written before the provider is called: since when an answer may be lost.
+    pub in_flight_since: Option<Timestamp>,
+}
+
+/// What a refresh brought, to be kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewTokens {
+    /// The tokens.
+    pub sealed: Sealed,
+    /// Granted permissions, comma-separated; `None` leaves them as they are.
+    pub scopes: Option<String>,
+    /// When the access token ends.
+    pub expires_at: Option<Timestamp>,
+    /// When to refresh them.
+    pub refresh_at: Option<Timestamp>,
+}
+
+/// What is known after a refresh that brought nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// Whether they can be refreshed.
+    pub state: GrantState,
+    /// Whether the connection still works; `None` leaves what was said before.
+    pub active: Option<bool>,
+    /// When to try again.
+    pub refresh_at: Option<Timestamp>,
+    /// As [`KeptGrant::in_flight_since`].
+    pub in_flight_since: Option<Timestamp>,
+    /// As [`KeptGrant::failures`].
+    pub failures: u32,
+    /// As [`KeptGrant::error_told_at`].
+    pub error_told_at: Option<Timestamp>,
+}
+
+/// The verbs for kept grants. None of them sees a connection without tokens.
+#[async_trait]
+pub trait Grants: Send {
+    /// The grant of one connection.
+    async fn kept_grant(&mut self, dev_id: &DevId, user_id: UserId) -> Result<Option<KeptGrant>, StoreError>;
+
+    /// Takes up to `limit` grants of a provider that are due, longest due first, and hides them from other claims until
+    /// `hidden_until`.
+    async fn claim_grants(
+        &mut self,
+        provider: &Provider,
+        now: Timestamp,
+        hidden_until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<KeptGrant>, StoreError>;
+
+    /// When the next grant of a provider falls due; `None` when none ever does.
+    async fn next_refresh_at(&mut self, provider: &Provider) -> Result<Option<Timestamp>, StoreError>;
+
+    /// Says when tokens end and when to refresh them; answers whether they are as they were `seen`.
+    async fn schedule_refresh(
+        &mut self,
+        seen: &KeptGrant,
+        expires_at: Option<Timestamp>,
+        refresh_at: Option<Timestamp>,
+    ) -> Result<bool, StoreError>;
+
+    /// Takes the next lease; answers whether the grant is as it was `seen` and nobody holds it.
+    async fn lease_grant(&mut self, seen: &KeptGrant, lease: &Lease) -> Result<bool, StoreError>;
+
+    /// Keeps what was refreshed under a lease, which is over with that; answers whether it was newer than what was
+    /// there. The grant counts as fine, whatever was said about the tokens before.
+    async fn keep_tokens(&mut self, leased: &KeptGrant, new: &NewTokens) -> Result<bool, StoreError>;
+
+    /// Ends a lease that brought nothing; answers whether it was still held and the tokens are the same.
+    async fn settle_grant(&mut self, leased: &KeptGrant, settled: &Settled) -> Result<bool, StoreError>;
+}
+
+impl Auth {
+    /// Opens kept tokens.
+    pub(crate) fn open_grant(&self, grant: &KeptGrant) -> Result<Tokens, SealBroken> {
+        let row = grant.user_id.to_string();
+        let place = Place { dev_id: grant.dev_id.as_str(), row: &row, column: "grant" };
+        Tokens::from_json(&self.keys.open(place, &grant.sealed)?).ok_or(SealBroken)
+    }
+
+    /// Seals tokens for the place of a grant.
+    pub(crate) fn seal_grant(&self, grant: &KeptGrant, tokens: &Tokens) -> Sealed {
+        let row = grant.user_id.to_string();
+        let place = Place { dev_id: grant.dev_id.as_str(), row: &row, column: "grant" };
+        self.keys.seal(self.entropy.as_ref(), place, &tokens.to_json())
+    }
+}

@@ -1,0 +1,200 @@
+//! What a refresh leaves behind: new tokens, or what is known after it failed.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use terra_auth_types::DeliveryId;
+
+use super::{
+    AccessToken, AccessTokenError, Refreshing, Rules,
+    attempt::Leased,
+    check,
+    gate::Gate,
+    handed_out,
+    plan::{FAR, Told, due_at},
+};
+use crate::{
+    auth::Auth,
+    causes::Causes,
+    delivery::Delivery,
+    event::{error_event, revoked_event},
+    grant::{GrantState, KeptGrant, NewTokens, Settled},
+    provider::{RefreshError, Refreshed},
+    store::{StoreError, Tx, Unit},
+};
+
+/// How often new tokens are tried to be kept: for a minute and a half.
+const TRIES: u32 = 24;
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+impl Auth {
+    /// Makes durable how a call ended; only then anybody hears of it.
+    pub(super) async fn record(
+        &self,
+        leased: Leased,
+        outcome: Result<Refreshed, RefreshError>,
+        gate: &Gate,
+    ) -> Refreshing {
+        match outcome {
+            Ok(refreshed) => {
+                gate.succeeded();
+                self.keep(leased, refreshed).await
+            }
+            Err(error) => self.settle(&leased, &error, gate).await,
+        }
+    }
+
+    async fn keep(&self, leased: Leased, refreshed: Refreshed) -> Refreshing {
+        let mut tokens = refreshed.tokens;
+        tokens.expires_at = tokens.expires_at.map(|end| end.min(FAR));
+        let new = NewTokens {
+            sealed: self.seal_grant(&leased.grant, &tokens),
+            scopes: refreshed.scopes.map(|scopes| scopes.join(",")),
+            expires_at: tokens.expires_at,
+            refresh_at: due_at(&tokens, self.now(), leased.policy.ahead, self.draw()),
+        };
+        let scopes = new.scopes.clone().or_else(|| leased.grant.scopes.clone());
+        let unit = KeepTokens { leased: leased.grant, new, now: self.now(), rules: self.refreshes().rules };
+        match self.keep_surely(&unit).await? {
+            Kept::Ours => {
+                if unit.leased.state != GrantState::Fine {
+                    tracing::info!(user.id = %unit.leased.user_id, provider = %unit.leased.provider,
+                        "connection {} works again", unit.leased.user_id);
+                }
+                let (access_token, expires_at) = (tokens.access_token, tokens.expires_at);
+                Ok(AccessToken { access_token, expires_at, scopes })
+            }
+            Kept::Theirs(newer) => {
+                check(&newer)?;
+                let tokens = self.open_grant(&newer)?;
+                Ok(handed_out(&newer, tokens))
+            }
+            Kept::Gone => {
+                self.outbox.notify_one();
+                Err(AccessTokenError::UserNotFound)
+            }
+        }
+    }
+
+    /// A failed store is asked again and again: these tokens may be the only ones that count.
+    async fn keep_surely(&self, unit: &KeepTokens) -> Result<Kept, StoreError> {
+        let mut tries = 1;
+        loop {
+            let error = match self.store.run(unit.clone()).await {
+                Ok(kept) => return Ok(kept),
+                Err(error) => error,
+            };
+            tracing::error!(user.id = %unit.leased.user_id, error = %Causes(&error), "could not keep refreshed tokens");
+            if tries == TRIES {
+                return Err(error);
+            }
+            tokio::time::sleep((FIRST_PAUSE * 2_u32.pow(tries.min(10))).min(LONGEST_PAUSE)).await;
+            tries += 1;
+        }
+    }
+
+    async fn settle(&self, leased: &Leased, error: &RefreshError, gate: &Gate) -> Refreshing {
+        let (grant, now) = (&leased.grant, self.now());
+        tracing::warn!(user.id = %grant.user_id, provider = %grant.provider, error = %Causes(error),
+            "could not refresh the tokens of {} at {}", grant.user_id, grant.provider);
+        let closed_until = gate.failed(error, now);
+        let (settled, told) = leased.failed(self, closed_until).settle(error);
+        let answer = match settled.state {
+            GrantState::Revoked => AccessTokenError::Revoked,
+            GrantState::NeedsConsent => AccessTokenError::NeedsConsent,
+            GrantState::Fine | GrantState::Failing => {
+                AccessTokenError::Unavailable { retry_at: settled.refresh_at.unwrap_or(now) }
+            }
+        };
+        let delivery_id = self.delivery_id();
+        let rules = self.refreshes().rules;
+        let still_so = self.store.run(Settle { leased: grant.clone(), settled, told, delivery_id, now, rules }).await?;
+        self.outbox.notify_one();
+        if still_so {
+            return Err(answer);
+        }
+        let newer = self.kept_grant(&grant.dev_id, grant.user_id).await?.ok_or(AccessTokenError::UserNotFound)?;
+        if newer.version == grant.version {
+            return Err(answer);
+        }
+        let tokens = self.open_grant(&newer)?;
+        Ok(handed_out(&newer, tokens))
+    }
+}
+
+/// Whose tokens are in the store now.
+enum Kept {
+    Ours,
+    Theirs(Box<KeptGrant>),
+    Gone,
+}
+
+#[derive(Clone)]
+struct KeepTokens {
+    leased: KeptGrant,
+    new: NewTokens,
+    now: Timestamp,
+    rules: Rules,
+}
+
+#[async_trait]
+impl Unit for KeepTokens {
+    type Done = Kept;
+    type Refusal = StoreError;
+
+    async fn run(&self, tx: &mut dyn Tx) -> Result<Kept, StoreError> {
+        let there = tx.kept_grant(&self.leased.dev_id, self.leased.user_id).await?;
+        let mut leased = self.leased.clone();
+        if let Some(there) = there.as_ref().filter(|_| !self.rules.fence) {
+            leased.lease = leased.lease.max(there.lease);
+        }
+        if tx.keep_tokens(&leased, &self.new).await? {
+            return Ok(Kept::Ours);
+        }
+        if let Some(newer) = there {
+            return Ok(Kept::Theirs(Box::new(newer)));
+        }
+        // The connection ended meanwhile. If its grant is to be revoked, then with tokens that still count.
+        tx.renew_revocation(leased.user_id, &self.new.sealed, self.now).await?;
+        Ok(Kept::Gone)
+    }
+}
+
+struct Settle {
+    leased: KeptGrant,
+    settled: Settled,
+    told: Option<Told>,
+    delivery_id: DeliveryId,
+    now: Timestamp,
+    rules: Rules,
+}
+
+#[async_trait]
+impl Unit for Settle {
+    type Done = bool;
+    type Refusal = StoreError;
+
+    async fn run(&self, tx: &mut dyn Tx) -> Result<bool, StoreError> {
+        let mut leased = self.leased.clone();
+        if !self.rules.fence
+            && let Some(there) = tx.kept_grant(&leased.dev_id, leased.user_id).await?
+        {
+            (leased.version, leased.lease) = (there.version, there.lease);
+        }
+        if !tx.settle_grant(&leased, &self.settled).await? {
+            return Ok(false);
+        }
+        let (Some(told), Some(connection)) = (self.told, tx.connection(&leased.dev_id, leased.user_id).await?) else {
+            return Ok(true);
+        };
+        let event = match told {
+            Told::Revoked => revoked_event(&connection),
+            Told::NeedsConsent => error_event(&connection, "The end user must connect again"),
+            Told::Failing => error_event(&connection, "The provider cannot be reached for this connection"),
+        };
+        tx.add_delivery(&Delivery::new(self.delivery_id, &leased.dev_id, &event, self.now)).await?;
+        Ok(true)
+    }
+}

@@ -1,0 +1,113 @@
+//! Access tokens that are handed out.
+
+use std::time::Duration;
+
+use secrecy::ExposeSecret as _;
+use terra_auth_core::{
+    provider::Tokens,
+    refresh::{AccessToken, AccessTokenError},
+    revocation::Revocation,
+};
+use terra_auth_testkit::Verbs as _;
+
+use crate::{
+    engine::Prompt,
+    script::{ONCE, Script, in_seconds, pair, pass, start},
+    world::{World, open, tokens},
+};
+
+fn text(token: Result<AccessToken, AccessTokenError>) -> String {
+    token.unwrap().access_token.expose_secret().to_owned()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_access_token_that_lives_is_handed_out_as_it_is() {
+    let (world, node, script) = start(ONCE, []).await;
+    pass(3600 - 61).await;
+    assert_eq!(text(world.access_token(&node).await), "access-0");
+    assert!(script.spent().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_access_token_is_refreshed_within_its_last_minute() {
+    let (world, node, script) = start(ONCE, [pair(1, 7200)]).await;
+    pass(3600 - 60).await;
+    let token = world.access_token(&node).await.unwrap();
+    assert_eq!((token.access_token.expose_secret(), token.expires_at), ("access-1", Some(in_seconds(7200))));
+    assert_eq!(script.spent(), ["refresh-0"]);
+
+    let kept = world.kept().await.unwrap();
+    let tokens = open(&kept);
+    assert_eq!(tokens.refresh_token.unwrap().expose_secret(), "refresh-1");
+    assert_eq!((kept.expires_at, kept.in_flight_since, kept.lease_until), (Some(in_seconds(7200)), None, None));
+    assert!((in_seconds(6000)..=in_seconds(6600)).contains(&kept.refresh_at.unwrap()), "ahead of its end");
+}
+
+#[tokio::test(start_paused = true)]
+async fn granted_scopes_follow_the_provider() {
+    let (mut refreshed, scopes) = (pair(1, 7200).unwrap(), vec!["read".to_owned(), "sleep".to_owned()]);
+    refreshed.scopes = Some(scopes);
+    let (world, node, _) = start(ONCE, [Ok(refreshed)]).await;
+    pass(3600).await;
+    assert_eq!(world.access_token(&node).await.unwrap().scopes.as_deref(), Some("read,sleep"));
+    assert_eq!(world.kept().await.unwrap().scopes.as_deref(), Some("read,sleep"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_who_ask_at_once_share_one_refresh() {
+    let (world, node, script) = start(ONCE, [pair(1, 7200)]).await;
+    let other = script.node(world.store.clone());
+    pass(3600).await;
+    let world = &world;
+    let ask = |node| async move { text(world.access_token(node).await) };
+    let (a, b, c, d) = tokio::join!(ask(&node), ask(&node), ask(&other), ask(&other));
+    assert_eq!([a, b, c, d], ["access-1"; 4].map(str::to_owned));
+    assert_eq!(script.spent(), ["refresh-0"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refresh_goes_on_when_its_caller_hangs_up() {
+    let (world, node, script) = start(ONCE, [pair(1, 7200)]).await;
+    pass(3600).await;
+    let impatient = tokio::time::timeout(Duration::from_millis(500), world.access_token(&node)).await;
+    assert!(impatient.is_err());
+    pass(1).await;
+    assert_eq!(text(world.access_token(&node).await), "access-1");
+    assert_eq!(script.spent(), ["refresh-0"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_is_found_in_another_environment() {
+    let (world, node, _) = start(ONCE, []).await;
+    let elsewhere = node.access_token(&"other".parse().unwrap(), world.connection.user_id).await;
+    assert!(matches!(elsewhere, Err(AccessTokenError::UserNotFound)), "{elsewhere:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_ends_meanwhile_is_revoked_by_its_newest_tokens() {
+    let (world, node, _) = start(ONCE, [pair(1, 7200)]).await;
+    pass(3600).await;
+    let end = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let taken = world.store.take_connection(&world.developer.dev_id, &world.connection.user_id).await.unwrap();
+        let owed = Revocation::of(&taken.unwrap(), in_seconds(3600)).unwrap();
+        world.store.add_revocation(&owed).await.unwrap();
+        owed
+    };
+    let (token, owed) = tokio::join!(world.access_token(&node), end);
+    assert!(matches!(token, Err(AccessTokenError::UserNotFound)), "{token:?}");
+    let claimed = world.store.claim_revocations(&in_seconds(4000), &in_seconds(4001), &9).await.unwrap();
+    assert_ne!(claimed[0].grant, owed.grant, "sealed anew");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_without_a_successor_is_handed_out_to_its_end() {
+    let (store, script) = (Prompt::new().store(), Script::new(ONCE, []));
+    let only = Tokens { refresh_token: None, ..tokens("access-0", "", in_seconds(3600)) };
+    let (world, node) = (World::with(store.clone(), &only).await, script.node(store));
+    pass(3599).await;
+    assert_eq!(text(world.access_token(&node).await), "access-0");
+    pass(1).await;
+    assert!(matches!(world.access_token(&node).await, Err(AccessTokenError::NeedsConsent)));
+    assert!(script.spent().is_empty());
+}

@@ -1,0 +1,88 @@
+//! What a provider allows, and an app that it refuses.
+
+use jiff::SignedDuration;
+use terra_auth_core::{
+    grant::GrantState,
+    provider::{RefreshError, RefreshPolicy},
+    refresh::{AccessTokenError, RefusedApp},
+};
+
+use crate::{
+    script::{ONCE, app_refused, in_seconds, pair, pass, start},
+    world::provider,
+};
+
+#[tokio::test(start_paused = true)]
+async fn an_app_that_is_refused_is_one_alarm_and_no_users_fault() {
+    let (world, node, script) = start(ONCE, [app_refused(), app_refused(), pair(1, 9000)]).await;
+    pass(3600).await;
+    for _ in 0..3 {
+        assert!(matches!(world.access_token(&node).await, Err(AccessTokenError::Unavailable { .. })));
+    }
+    let alarm = RefusedApp {
+        dev_id: world.developer.dev_id.clone(),
+        provider: provider(),
+        code: "invalid_client".to_owned(),
+        since: in_seconds(3601),
+    };
+    assert_eq!(node.refused_apps(), std::slice::from_ref(&alarm));
+    assert_eq!(script.spent().len(), 1, "the others were not tried");
+    pass(31).await;
+    assert!(world.access_token(&node).await.is_err());
+    pass(31).await;
+    assert!(world.access_token(&node).await.is_err(), "the second pause is longer");
+    assert_eq!((node.refused_apps(), script.spent().len()), (vec![alarm], 2));
+    assert_eq!((world.kept().await.unwrap().state, world.is_active().await), (GrantState::Fine, true));
+    assert_eq!(world.events().await, [].into());
+
+    pass(31).await;
+    assert!(world.access_token(&node).await.is_ok());
+    assert_eq!(node.refused_apps(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_throttled_provider_is_left_alone_for_as_long_as_it_wants() {
+    let throttled = RefreshError::Throttled { retry_after: Some(SignedDuration::from_secs(120)) };
+    let (world, node, script) = start(ONCE, [Err(throttled), pair(1, 9000)]).await;
+    pass(3600).await;
+    let busy = world.access_token(&node).await;
+    assert!(matches!(busy, Err(AccessTokenError::Unavailable { .. })), "{busy:?}");
+    pass(119).await;
+    assert!(world.access_token(&node).await.is_err());
+    assert_eq!(script.spent().len(), 1);
+    pass(1).await;
+    assert!(world.access_token(&node).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_refreshes_begin_in_a_minute_than_the_provider_allows() {
+    let policy = RefreshPolicy { per_minute: Some(1), ..ONCE };
+    let (world, node, script) = start(policy, [pair(1, 3610), pair(2, 9000)]).await;
+    pass(3600).await;
+    assert!(world.access_token(&node).await.is_ok());
+    assert!(world.access_token(&node).await.is_ok(), "it lives for some more seconds");
+    pass(30).await;
+    assert!(matches!(world.access_token(&node).await, Err(AccessTokenError::Unavailable { .. })));
+    assert_eq!(script.spent().len(), 1);
+    pass(30).await;
+    assert!(world.access_token(&node).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_falls_due_is_refreshed_by_one_of_many() {
+    let (world, node, script) = start(ONCE, [pair(1, 7200)]).await;
+    let other = script.node(world.store.clone());
+    assert_eq!(node.refresh_due().await.unwrap(), 1, "looked at for the first time");
+    let kept = world.kept().await.unwrap();
+    assert_eq!(kept.expires_at, Some(in_seconds(3600)));
+    pass(3600 - 600 - 1).await;
+    let (end, ending) = tokio::sync::watch::channel(());
+    let until = |mut ending: tokio::sync::watch::Receiver<()>| async move { drop(ending.changed().await) };
+    let stop = async {
+        pass(120).await;
+        drop(end);
+    };
+    tokio::join!(node.refresh_as_due(until(ending.clone())), other.refresh_as_due(until(ending)), stop);
+    assert_eq!(script.spent(), ["refresh-0"]);
+    assert_eq!(world.kept().await.unwrap().expires_at, Some(in_seconds(7200)));
+}

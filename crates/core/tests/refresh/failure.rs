@@ -1,0 +1,111 @@
+//! Refreshes that bring nothing, and what the app hears of them.
+
+use jiff::SignedDuration;
+use secrecy::ExposeSecret as _;
+use terra_auth_core::{
+    grant::GrantState,
+    provider::{RefreshPolicy, Rotation},
+    refresh::AccessTokenError,
+};
+
+use crate::script::{ONCE, in_seconds, lost, pair, pass, refused, start, unreachable};
+
+fn once(grace: Option<i64>, reuse_ends_grant: bool) -> RefreshPolicy {
+    let rotation = Rotation::SingleUse { grace: grace.map(SignedDuration::from_secs), reuse_ends_grant };
+    RefreshPolicy { rotation, ..ONCE }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_grant_that_the_provider_refuses_is_revoked_and_told_once() {
+    let (world, node, script) = start(ONCE, [refused()]).await;
+    pass(3600).await;
+    for _ in 0..2 {
+        let gone = world.access_token(&node).await;
+        assert!(matches!(gone, Err(AccessTokenError::Revoked)), "{gone:?}");
+    }
+    assert_eq!(world.kept().await.unwrap().state, GrantState::Revoked);
+    assert!(!world.is_active().await);
+    assert_eq!(world.events().await, [("access_revoked".to_owned(), 1)].into());
+    assert_eq!(script.spent().len(), 1, "there is nothing more to try");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_after_a_lost_answer_asks_for_consent_and_revokes_nothing() {
+    let (world, node, _) = start(once(None, false), [lost(), refused()]).await;
+    pass(3600).await;
+    let missing = world.access_token(&node).await;
+    assert!(matches!(missing, Err(AccessTokenError::Unavailable { .. })), "{missing:?}");
+    pass(60).await;
+    let refused = world.access_token(&node).await;
+    assert!(matches!(refused, Err(AccessTokenError::NeedsConsent)), "{refused:?}");
+    assert!(!world.is_active().await);
+    assert_eq!(world.events().await, [("connection_error".to_owned(), 2)].into());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_answer_is_asked_for_again_within_the_grace() {
+    let (world, node, script) = start(once(Some(120), true), [lost(), pair(1, 7200)]).await;
+    pass(3600 - 30).await;
+    assert_eq!(world.access_token(&node).await.unwrap().access_token.expose_secret(), "access-0", "it still lives");
+    pass(3).await;
+    assert_eq!(world.access_token(&node).await.unwrap().access_token.expose_secret(), "access-1");
+    assert_eq!(script.spent(), ["refresh-0", "refresh-0"], "the very same request");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_still_works_is_used_up_before_a_try_that_might_end_it() {
+    let (world, node, script) = start(once(None, true), [lost(), refused()]).await;
+    pass(3600 - 60).await;
+    for _ in 0..3 {
+        assert_eq!(world.access_token(&node).await.unwrap().access_token.expose_secret(), "access-0");
+        pass(19).await;
+    }
+    assert_eq!(script.spent().len(), 1);
+    pass(60).await;
+    let end = world.access_token(&node).await;
+    assert!(matches!(end, Err(AccessTokenError::NeedsConsent)), "{end:?}");
+    assert_eq!(script.spent().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unreachable_provider_is_told_once_a_day_and_never_when_it_comes_back() {
+    let day = 24 * 3600;
+    let answers = [unreachable(), unreachable(), unreachable(), unreachable(), pair(1, 3 * i64::from(day))];
+    let (world, node, _) = start(ONCE, answers).await;
+    pass(3600 - 30).await;
+    assert!(world.access_token(&node).await.is_ok(), "it still lives");
+    assert!(world.is_active().await);
+    assert_eq!(world.events().await, [].into());
+    for (wait, told) in [(60, 1), (3600, 1), (day, 2)] {
+        pass(wait.try_into().unwrap()).await;
+        let down = world.access_token(&node).await;
+        assert!(matches!(down, Err(AccessTokenError::Unavailable { .. })), "{down:?}");
+        assert!(!world.is_active().await);
+        assert_eq!(world.events().await, [("connection_error".to_owned(), told)].into());
+    }
+    pass(3600).await;
+    assert!(world.access_token(&node).await.is_ok());
+    assert!(world.is_active().await);
+    assert_eq!(world.kept().await.unwrap().state, GrantState::Fine);
+    assert_eq!(world.events().await, [("connection_error".to_owned(), 2)].into());
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_asks_again_before_it_is_time() {
+    let (world, node, script) = start(ONCE, [unreachable(), pair(1, 7200)]).await;
+    pass(3600).await;
+    let Err(AccessTokenError::Unavailable { retry_at }) = world.access_token(&node).await else { panic!() };
+    assert!(retry_at > in_seconds(3600 + 20));
+    assert!(world.access_token(&node).await.is_err());
+    assert_eq!(script.spent().len(), 1);
+    pass(60).await;
+    assert!(world.access_token(&node).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_takes_too_long_is_lost() {
+    let (world, node, _) = start(ONCE, []).await;
+    pass(3600).await;
+    assert!(matches!(world.access_token(&node).await, Err(AccessTokenError::Unavailable { .. })));
+    assert_eq!(world.kept().await.unwrap().in_flight_since, Some(in_seconds(3600)));
+}

@@ -1,0 +1,122 @@
+//! Nodes on one store, under a clock that the tests move.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use jiff::{SignedDuration, Timestamp};
+use terra_auth_core::{
+    Auth, Parts,
+    clock::{Clock, Entropy},
+    connection::Connection,
+    developer::Developer,
+    directory::Directory,
+    grant::KeptGrant,
+    provider::{Providers, Tokens},
+    refresh::{AccessToken, AccessTokenError, Rules},
+    seal::{KeyRing, MasterKey, Place},
+    store::Store,
+};
+use terra_auth_testkit::{CountingEntropy, FixedClock, Rows, Verbs as _};
+use terra_auth_types::Provider;
+use tokio::{sync::Notify, time::Instant};
+
+/// Follows the time of the runtime, which a test can stop and move.
+pub(crate) struct Watch {
+    began: Instant,
+    /// How much this clock is ahead of the others.
+    pub(crate) ahead: SignedDuration,
+}
+
+impl Watch {
+    pub(crate) fn exact() -> Self {
+        Self { began: Instant::now(), ahead: SignedDuration::ZERO }
+    }
+}
+
+impl Clock for Watch {
+    fn now(&self) -> Timestamp {
+        FixedClock::START + SignedDuration::try_from(self.began.elapsed()).unwrap() + self.ahead
+    }
+}
+
+/// What a node is made of, beside its store and its providers.
+pub(crate) struct Node {
+    pub(crate) clock: Watch,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) rules: Rules,
+}
+
+pub(crate) fn keys() -> KeyRing {
+    KeyRing::new(&MasterKey([7; 32].into()))
+}
+
+pub(crate) fn node(store: Store, providers: Arc<dyn Providers>, node: Node) -> Auth {
+    let parts = Parts {
+        store,
+        clock: Arc::new(node.clock),
+        entropy: node.entropy,
+        keys: keys(),
+        directory: Directory::default(),
+        providers,
+        widget_url: "https://widget.example".parse().unwrap(),
+        outbox: Notify::new(),
+    };
+    Auth::with_rules(parts, node.rules)
+}
+
+pub(crate) fn provider() -> Provider {
+    "FITBIT".parse().unwrap()
+}
+
+pub(crate) fn tokens(access: &str, refresh: &str, expires_at: Timestamp) -> Tokens {
+    Tokens { access_token: access.into(), refresh_token: Some(refresh.into()), expires_at: Some(expires_at) }
+}
+
+pub(crate) fn open(kept: &KeptGrant) -> Tokens {
+    let row = kept.user_id.to_string();
+    let place = Place { dev_id: kept.dev_id.as_str(), row: &row, column: "grant" };
+    Tokens::from_json(&keys().open(place, &kept.sealed).unwrap()).unwrap()
+}
+
+/// One connection in one environment.
+pub(crate) struct World {
+    pub(crate) store: Store,
+    pub(crate) developer: Developer,
+    pub(crate) connection: Connection,
+}
+
+impl World {
+    /// A connection whose tokens came with its login.
+    pub(crate) async fn with(store: Store, tokens: &Tokens) -> Self {
+        let rows = Rows::default();
+        let developer = rows.developer("acme");
+        store.add_developer(&developer).await.unwrap();
+        let mut connection = rows.connection(&developer);
+        let row = connection.user_id.to_string();
+        let place = Place { dev_id: developer.dev_id.as_str(), row: &row, column: "grant" };
+        connection.grant = Some(keys().seal(&CountingEntropy::default(), place, &tokens.to_json()));
+        store.add_connection(&connection).await.unwrap();
+        Self { store, developer, connection }
+    }
+
+    pub(crate) async fn access_token(&self, node: &Auth) -> Result<AccessToken, AccessTokenError> {
+        node.access_token(&self.developer.dev_id, self.connection.user_id).await
+    }
+
+    pub(crate) async fn kept(&self) -> Option<KeptGrant> {
+        self.store.kept_grant(&self.developer.dev_id, &self.connection.user_id).await.unwrap()
+    }
+
+    pub(crate) async fn is_active(&self) -> bool {
+        let found = self.store.connection(&self.developer.dev_id, &self.connection.user_id).await.unwrap();
+        found.unwrap().active
+    }
+
+    /// How many events of each kind wait for the app.
+    pub(crate) async fn events(&self) -> BTreeMap<String, usize> {
+        let mut events = BTreeMap::new();
+        for delivery in self.store.deliveries(&self.developer.dev_id, &100).await.unwrap() {
+            *events.entry(delivery.kind).or_default() += 1;
+        }
+        events
+    }
+}

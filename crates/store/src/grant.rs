@@ -1,0 +1,163 @@
+//! The tokens of connections, and the leases under which they are refreshed.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use terra_auth_core::{
+    grant::{Grants, KeptGrant, Lease, NewTokens, Settled},
+    store::StoreError,
+};
+use terra_auth_types::{DevId, Provider, UserId};
+
+use crate::{
+    engine::{Database, Lock, Queries, Sql, statements},
+    value::{Parameter as _, Record, Row},
+};
+
+macro_rules! columns {
+    () => {
+        "user_id, dev_id, provider, sealed_grant, scopes, token_version, expires_at_ms, refresh_at_ms, lease,
+        lease_until_ms, in_flight_since_ms, refresh_failures, error_told_at_ms, grant_state"
+    };
+}
+
+statements! {
+    KEPT_GRANT: Sql::plain(concat!(
+        "SELECT ", columns!(), " FROM connection WHERE dev_id = $1 AND user_id = $2 AND sealed_grant IS NOT NULL",
+    ));
+    CLAIM_GRANTS: Sql::locking(
+        "WITH due AS MATERIALIZED (
+            SELECT dev_id, user_id FROM connection WHERE provider = $1 AND refresh_at_ms <= $2
+            ORDER BY refresh_at_ms, user_id LIMIT $3",
+        Lock::ForUpdateSkipLocked,
+        concat!(
+            ") UPDATE connection SET refresh_at_ms = $4
+            WHERE (dev_id, user_id) IN (SELECT dev_id, user_id FROM due) RETURNING ", columns!(),
+        ),
+    );
+    NEXT_REFRESH_AT: Sql::plain(
+        "SELECT MIN(refresh_at_ms) FROM connection WHERE provider = $1 AND refresh_at_ms IS NOT NULL",
+    );
+    SCHEDULE_REFRESH: Sql::plain(
+        "UPDATE connection SET expires_at_ms = $1, refresh_at_ms = $2
+        WHERE dev_id = $3 AND user_id = $4 AND token_version = $5 AND lease = $6",
+    );
+    LEASE_GRANT: Sql::plain(
+        "UPDATE connection SET lease = lease + 1, lease_until_ms = $1, in_flight_since_ms = $2
+        WHERE dev_id = $3 AND user_id = $4 AND token_version = $5 AND lease = $6
+            AND (lease_until_ms IS NULL OR lease_until_ms <= $7)",
+    );
+    // Who comes late, while somebody else is at it, leaves the other one's lease and mark as they are.
+    KEEP_TOKENS: Sql::plain(
+        "UPDATE connection SET sealed_grant = $1, scopes = COALESCE($2, scopes), token_version = $3, expires_at_ms = $4,
+            refresh_at_ms = $5, refresh_failures = 0, error_told_at_ms = NULL, grant_state = 'fine', active = 1,
+            in_flight_since_ms = CASE WHEN lease = $3 OR lease_until_ms IS NULL THEN NULL ELSE in_flight_since_ms END,
+            lease_until_ms = CASE WHEN lease = $3 THEN NULL ELSE lease_until_ms END
+        WHERE dev_id = $6 AND user_id = $7 AND token_version <= $3",
+    );
+    SETTLE_GRANT: Sql::plain(
+        "UPDATE connection SET grant_state = $1, active = COALESCE($2, active), refresh_at_ms = $3, in_flight_since_ms = $4,
+            refresh_failures = $5, error_told_at_ms = $6, lease = lease + 1, lease_until_ms = NULL
+        WHERE dev_id = $7 AND user_id = $8 AND token_version = $9 AND lease = $10",
+    );
+}
+
+#[async_trait]
+impl<D: Database> Grants for Queries<D> {
+    async fn kept_grant(&mut self, dev_id: &DevId, user_id: UserId) -> Result<Option<KeptGrant>, StoreError> {
+        self.first(KEPT_GRANT, &[dev_id.value(), user_id.value()]).await
+    }
+
+    async fn claim_grants(
+        &mut self,
+        provider: &Provider,
+        now: Timestamp,
+        hidden_until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<KeptGrant>, StoreError> {
+        self.all(CLAIM_GRANTS, &[provider.value(), now.value(), limit.value(), hidden_until.value()]).await
+    }
+
+    async fn next_refresh_at(&mut self, provider: &Provider) -> Result<Option<Timestamp>, StoreError> {
+        Ok(self.first(NEXT_REFRESH_AT, &[provider.value()]).await?.flatten())
+    }
+
+    async fn schedule_refresh(
+        &mut self,
+        seen: &KeptGrant,
+        expires_at: Option<Timestamp>,
+        refresh_at: Option<Timestamp>,
+    ) -> Result<bool, StoreError> {
+        let values = [
+            expires_at.value(),
+            refresh_at.value(),
+            seen.dev_id.value(),
+            seen.user_id.value(),
+            seen.version.value(),
+            seen.lease.value(),
+        ];
+        self.changes(SCHEDULE_REFRESH, &values).await
+    }
+
+    async fn lease_grant(&mut self, seen: &KeptGrant, lease: &Lease) -> Result<bool, StoreError> {
+        let values = [
+            lease.until.value(),
+            lease.in_flight_since.value(),
+            seen.dev_id.value(),
+            seen.user_id.value(),
+            seen.version.value(),
+            seen.lease.value(),
+            lease.now.value(),
+        ];
+        self.changes(LEASE_GRANT, &values).await
+    }
+
+    async fn keep_tokens(&mut self, leased: &KeptGrant, new: &NewTokens) -> Result<bool, StoreError> {
+        let values = [
+            new.sealed.value(),
+            new.scopes.value(),
+            leased.lease.value(),
+            new.expires_at.value(),
+            new.refresh_at.value(),
+            leased.dev_id.value(),
+            leased.user_id.value(),
+        ];
+        self.changes(KEEP_TOKENS, &values).await
+    }
+
+    async fn settle_grant(&mut self, leased: &KeptGrant, settled: &Settled) -> Result<bool, StoreError> {
+        let values = [
+            settled.state.value(),
+            settled.active.value(),
+            settled.refresh_at.value(),
+            settled.in_flight_since.value(),
+            settled.failures.value(),
+            settled.error_told_at.value(),
+            leased.dev_id.value(),
+            leased.user_id.value(),
+            leased.version.value(),
+            leased.lease.value(),
+        ];
+        self.changes(SETTLE_GRANT, &values).await
+    }
+}
+
+impl Record for KeptGrant {
+    fn read(row: &mut Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            user_id: row.take()?,
+            dev_id: row.take()?,
+            provider: row.take()?,
+            sealed: row.take()?,
+            scopes: row.take()?,
+            version: row.take()?,
+            expires_at: row.take()?,
+            refresh_at: row.take()?,
+            lease: row.take()?,
+            lease_until: row.take()?,
+            in_flight_since: row.take()?,
+            failures: row.take()?,
+            error_told_at: row.take()?,
+            state: row.take()?,
+        })
+    }
+}

@@ -1,0 +1,264 @@
+use terra_auth_core::{
+    connection::Connection,
+    delivery::AttemptOutcome,
+    grant::{GrantState, KeptGrant, Lease, NewTokens, Settled},
+    seal::Sealed,
+    store::Store,
+};
+
+use super::{at_once, developer};
+use crate::{Rows, Verbs as _};
+
+async fn connected(store: &Store, connection: Connection) -> KeptGrant {
+    store.add_connection(&connection).await.unwrap();
+    again(store, &connection).await
+}
+
+async fn fresh(store: &Store) -> KeptGrant {
+    let developer = developer(store, "acme").await;
+    connected(store, Rows::default().connection(&developer)).await
+}
+
+async fn again(store: &Store, connection: &Connection) -> KeptGrant {
+    store.kept_grant(&connection.dev_id, &connection.user_id).await.unwrap().unwrap()
+}
+
+async fn now_kept(store: &Store, grant: &KeptGrant) -> KeptGrant {
+    store.kept_grant(&grant.dev_id, &grant.user_id).await.unwrap().unwrap()
+}
+
+fn lease(now_ms: i64) -> Lease {
+    let now = Rows::at(now_ms);
+    Lease { now, until: Rows::at(now_ms + 100), in_flight_since: Some(now) }
+}
+
+async fn leased(store: &Store, seen: &KeptGrant, lease: Lease) -> KeptGrant {
+    assert!(store.lease_grant(seen, &lease).await.unwrap());
+    now_kept(store, seen).await
+}
+
+fn tokens(mark: u8) -> NewTokens {
+    NewTokens {
+        sealed: Sealed(vec![mark]),
+        scopes: None,
+        expires_at: Some(Rows::at(2000)),
+        refresh_at: Some(Rows::at(1000)),
+    }
+}
+
+fn verdict() -> Settled {
+    Settled {
+        state: GrantState::Revoked,
+        active: Some(false),
+        refresh_at: None,
+        in_flight_since: None,
+        failures: 3,
+        error_told_at: Some(Rows::at(7)),
+    }
+}
+
+/// It is not known yet when it ends.
+pub async fn a_grant_is_due_for_a_look_when_its_connection_is_made(store: Store) {
+    let grant = fresh(&store).await;
+    assert_eq!((grant.expires_at, grant.refresh_at), (None, Some(Rows::NOW)));
+    assert_eq!((grant.version, grant.lease, grant.lease_until, grant.in_flight_since), (0, 0, None, None));
+    assert_eq!((grant.failures, grant.error_told_at, grant.state), (0, None, GrantState::Fine));
+    assert!(store.schedule_refresh(&grant, &Some(Rows::at(9)), &Some(Rows::at(5))).await.unwrap());
+    let scheduled = KeptGrant { expires_at: Some(Rows::at(9)), refresh_at: Some(Rows::at(5)), ..grant.clone() };
+    assert_eq!(now_kept(&store, &grant).await, scheduled);
+    leased(&store, &scheduled, lease(0)).await;
+    assert!(!store.schedule_refresh(&grant, &None, &None).await.unwrap(), "somebody is at it");
+}
+
+/// An on-device source has none.
+pub async fn only_connections_with_tokens_have_a_grant(store: Store) {
+    let developer = developer(&store, "acme").await;
+    let on_device = Connection { grant: None, ..Rows::default().connection(&developer) };
+    store.add_connection(&on_device).await.unwrap();
+    assert_eq!(store.kept_grant(&on_device.dev_id, &on_device.user_id).await.unwrap(), None);
+    assert_eq!(store.claim_grants(&on_device.provider, &Rows::at(9), &Rows::at(10), &9).await.unwrap(), []);
+    assert_eq!(store.next_refresh_at(&on_device.provider).await.unwrap(), None);
+}
+
+/// Of other providers, or not due yet.
+pub async fn a_claimed_grant_is_hidden_and_others_are_not(store: Store) {
+    let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
+    let due = connected(&store, rows.connection(&developer)).await;
+    let later = Connection { created_at: Rows::at(10), ..rows.connection(&developer) };
+    let later = connected(&store, later).await;
+    let elsewhere = Connection { provider: "GARMIN".parse().unwrap(), ..rows.connection(&developer) };
+    let elsewhere = connected(&store, elsewhere).await;
+    let claim = |now_ms, limit| {
+        let (store, provider) = (store.clone(), due.provider.clone());
+        async move { store.claim_grants(&provider, &Rows::at(now_ms), &Rows::at(50), &limit).await.unwrap() }
+    };
+    assert_eq!(claim(9, 0).await, []);
+    let claimed = KeptGrant { refresh_at: Some(Rows::at(50)), ..due.clone() };
+    assert_eq!(claim(9, 9).await, std::slice::from_ref(&claimed));
+    assert_eq!(claim(10, 9).await, [KeptGrant { refresh_at: Some(Rows::at(50)), ..later }]);
+    assert_eq!(claim(49, 9).await, []);
+    assert_eq!(claim(50, 1).await, [claimed]);
+    assert_eq!(now_kept(&store, &elsewhere).await, elsewhere);
+}
+
+/// Each is claimed by one, and none is forgotten.
+pub async fn no_two_claims_hold_the_same_grant(store: Store) {
+    let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
+    let mut added = Vec::new();
+    for _ in 0..60 {
+        added.push(connected(&store, rows.connection(&developer)).await.user_id);
+    }
+    let provider = rows.connection(&developer).provider;
+    let claim = || {
+        let (store, provider) = (store.clone(), provider.clone());
+        async move { store.claim_grants(&provider, &Rows::NOW, &Rows::at(1000), &7).await.unwrap() }
+    };
+    let mut claimed: Vec<_> = at_once(20, |_| claim()).await.into_iter().flatten().collect();
+    while claimed.len() < added.len() {
+        let rest = claim().await; // one who meets a held row leaves it out
+        assert!(!rest.is_empty(), "only {} were claimed", claimed.len());
+        claimed.extend(rest);
+    }
+    let mut claimed: Vec<_> = claimed.into_iter().map(|grant| grant.user_id).collect();
+    claimed.sort();
+    assert_eq!(claimed, added);
+}
+
+/// Of the provider that is asked for.
+pub async fn the_next_refresh_is_known(store: Store) {
+    let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
+    for ms in [20, 10] {
+        connected(&store, Connection { created_at: Rows::at(ms), ..rows.connection(&developer) }).await;
+    }
+    assert_eq!(store.next_refresh_at(&"FITBIT".parse().unwrap()).await.unwrap(), Some(Rows::at(10)));
+    assert_eq!(store.next_refresh_at(&"GARMIN".parse().unwrap()).await.unwrap(), None);
+}
+
+/// The others see that it is held.
+pub async fn of_many_who_lease_a_grant_one_succeeds(store: Store) {
+    let seen = fresh(&store).await;
+    let taken = at_once(20, |_| {
+        let (store, seen) = (store.clone(), seen.clone());
+        async move { store.lease_grant(&seen, &lease(0)).await.unwrap() }
+    });
+    assert_eq!(taken.await.into_iter().filter(|taken| *taken).count(), 1);
+    let held = now_kept(&store, &seen).await;
+    assert_eq!((held.lease, held.lease_until, held.in_flight_since), (1, Some(Rows::at(100)), Some(Rows::NOW)));
+    assert!(!store.lease_grant(&held, &lease(99)).await.unwrap());
+}
+
+/// At the very millisecond, and not for somebody who has not seen it.
+pub async fn a_lease_ends_by_itself(store: Store) {
+    let seen = fresh(&store).await;
+    let held = leased(&store, &seen, lease(0)).await;
+    assert!(!store.lease_grant(&seen, &lease(100)).await.unwrap(), "not as it was seen");
+    let again = leased(&store, &held, lease(100)).await;
+    assert_eq!((again.lease, again.lease_until), (2, Some(Rows::at(200))));
+}
+
+/// Whatever was said about the ones before.
+pub async fn kept_tokens_make_a_grant_fine(store: Store) {
+    let seen = fresh(&store).await;
+    let held = leased(&store, &seen, lease(0)).await;
+    let failing = Settled { state: GrantState::Failing, ..verdict() };
+    assert!(store.settle_grant(&held, &failing).await.unwrap());
+    let settled = now_kept(&store, &seen).await;
+    assert_eq!((settled.state, settled.failures, settled.error_told_at), (GrantState::Failing, 3, Some(Rows::at(7))));
+    assert_eq!((settled.refresh_at, settled.lease, settled.lease_until), (None, 2, None));
+    assert!(!store.connection(&seen.dev_id, &seen.user_id).await.unwrap().unwrap().active);
+
+    let held = leased(&store, &settled, lease(0)).await;
+    let new = NewTokens { scopes: Some("read".to_owned()), ..tokens(1) };
+    assert!(store.keep_tokens(&held, &new).await.unwrap());
+    assert!(store.keep_tokens(&held, &new).await.unwrap(), "said twice");
+    let kept = KeptGrant {
+        sealed: Sealed(vec![1]),
+        scopes: Some("read".to_owned()),
+        version: 3,
+        expires_at: Some(Rows::at(2000)),
+        refresh_at: Some(Rows::at(1000)),
+        lease: 3,
+        ..seen.clone()
+    };
+    assert_eq!(now_kept(&store, &seen).await, kept);
+    assert!(store.connection(&seen.dev_id, &seen.user_id).await.unwrap().unwrap().active);
+}
+
+/// The lease under which they came tells the age.
+pub async fn older_tokens_never_replace_newer_ones(store: Store) {
+    let seen = fresh(&store).await;
+    let slow = leased(&store, &seen, lease(0)).await;
+    let quick = leased(&store, &slow, lease(100)).await;
+    assert!(store.keep_tokens(&quick, &tokens(2)).await.unwrap());
+    assert!(!store.keep_tokens(&slow, &tokens(1)).await.unwrap());
+    assert_eq!(now_kept(&store, &seen).await.sealed, Sealed(vec![2]));
+}
+
+/// The provider has not refused the ones that are there now.
+pub async fn a_verdict_on_older_tokens_is_not_recorded(store: Store) {
+    let seen = fresh(&store).await;
+    let slow = leased(&store, &seen, lease(0)).await;
+    let quick = leased(&store, &slow, lease(100)).await;
+    assert!(store.keep_tokens(&slow, &tokens(1)).await.unwrap());
+    assert!(!store.settle_grant(&quick, &verdict()).await.unwrap());
+    assert_eq!(now_kept(&store, &seen).await.state, GrantState::Fine);
+}
+
+/// Somebody else is at it.
+pub async fn whoever_lost_a_lease_settles_nothing(store: Store) {
+    let seen = fresh(&store).await;
+    let slow = leased(&store, &seen, lease(0)).await;
+    let quick = leased(&store, &slow, lease(100)).await;
+    assert!(!store.settle_grant(&slow, &verdict()).await.unwrap());
+    assert_eq!(now_kept(&store, &seen).await, quick);
+}
+
+/// The other one's answer is newer still.
+pub async fn late_tokens_leave_the_lease_of_another_alone(store: Store) {
+    let seen = fresh(&store).await;
+    let slow = leased(&store, &seen, lease(0)).await;
+    let quick = leased(&store, &slow, lease(100)).await;
+    assert!(store.keep_tokens(&slow, &tokens(1)).await.unwrap());
+    let held = now_kept(&store, &seen).await;
+    assert_eq!((held.lease_until, held.in_flight_since), (quick.lease_until, quick.in_flight_since));
+    assert!(store.keep_tokens(&quick, &tokens(2)).await.unwrap());
+    assert_eq!(now_kept(&store, &seen).await.sealed, Sealed(vec![2]));
+}
+
+/// They are what the provider gave, so they work.
+pub async fn late_tokens_outdo_a_verdict(store: Store) {
+    let seen = fresh(&store).await;
+    let slow = leased(&store, &seen, lease(0)).await;
+    let quick = leased(&store, &slow, lease(100)).await;
+    let refused = Settled { state: GrantState::NeedsConsent, in_flight_since: Some(Rows::NOW), ..verdict() };
+    assert!(store.settle_grant(&quick, &refused).await.unwrap());
+    assert!(store.keep_tokens(&slow, &tokens(1)).await.unwrap());
+    let kept = now_kept(&store, &seen).await;
+    assert_eq!((kept.state, kept.in_flight_since, kept.failures), (GrantState::Fine, None, 0));
+    assert!(store.connection(&seen.dev_id, &seen.user_id).await.unwrap().unwrap().active);
+}
+
+/// Not even if everything else is the same.
+pub async fn nobody_refreshes_the_grants_of_another_environment(store: Store) {
+    let grant = fresh(&store).await;
+    let other = KeptGrant { dev_id: developer(&store, "other").await.dev_id, ..grant.clone() };
+    assert_eq!(store.kept_grant(&other.dev_id, &other.user_id).await.unwrap(), None);
+    assert!(!store.schedule_refresh(&other, &None, &None).await.unwrap());
+    assert!(!store.lease_grant(&other, &lease(0)).await.unwrap());
+    assert!(!store.keep_tokens(&other, &tokens(1)).await.unwrap());
+    assert!(!store.settle_grant(&other, &verdict()).await.unwrap());
+    assert_eq!(now_kept(&store, &grant).await, grant);
+}
+
+/// Even if it had ended.
+pub async fn a_revocation_begins_anew_with_newer_tokens(store: Store) {
+    let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
+    let owed = rows.revocation(&developer);
+    let newer = Sealed(vec![1]);
+    assert!(!store.renew_revocation(&owed.user_id, &newer, &Rows::NOW).await.unwrap());
+    store.add_revocation(&owed).await.unwrap();
+    store.settle_revocation(&owed.user_id, &AttemptOutcome::Done).await.unwrap();
+    assert!(store.renew_revocation(&owed.user_id, &newer, &Rows::at(5)).await.unwrap());
+    let claimed = store.claim_revocations(&Rows::at(5), &Rows::at(9), &9).await.unwrap();
+    assert_eq!(claimed.iter().map(|owed| (&owed.grant, owed.attempts)).collect::<Vec<_>>(), [(&newer, 1)]);
+}
