@@ -16,8 +16,8 @@ pub struct Settings {
     pub operations_listen: Option<SocketAddr>,
     /// Ends TLS here instead of at a proxy.
     pub tls: Option<TlsSettings>,
-    /// Where events and connections are kept; `sqlite://.terra-auth/gateway.db` unless told otherwise. An address with a
-    /// password belongs into `TERRA_AUTH_GATEWAY_STORE`.
+    /// Where events and connections are kept; a SQLite file of the environment's own unless told otherwise,
+    /// `sqlite://.terra-auth/gateway-<environment>.db`. An address with a password belongs into `TERRA_AUTH_GATEWAY_STORE`.
     pub store: Option<String>,
     /// Ways to tell who is logged in.
     pub login: LoginSettings,

@@ -43,7 +43,7 @@ impl Args {
         let progress = |so_far| meter.hear(so_far);
         let options = ReconcileOptions { repair, force, progress: &progress };
         let drift = app::wait(async {
-            let inbox = places.inbox().await?;
+            let inbox = places.inbox(app.environment).await?;
             reconcile(&client, &inbox, &SystemClock, options).await.map_err(failed)
         })??;
         app.ui.result(|| plain(&drift), &drift)?;

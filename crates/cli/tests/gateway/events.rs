@@ -25,7 +25,7 @@ pub(crate) struct Kept {
 impl Kept {
     pub(crate) async fn in_folder(folder: &Folder) -> Self {
         std::fs::create_dir_all(folder.path(".terra-auth")).unwrap();
-        let address = format!("sqlite://{}", folder.path(".terra-auth/gateway.db").display());
+        let address = format!("sqlite://{}", folder.path(".terra-auth/gateway-testing.db").display());
         let (store, clock) = (open_shared(&address.into()).await.unwrap(), Arc::new(FixedClock::default()));
         Self { inbox: Inbox::new(store, clock.clone(), Arc::new(SystemEntropy)), clock }
     }
@@ -168,13 +168,23 @@ async fn an_unknown_event_is_said_to_be_unknown() {
     assert!(replayed.stderr.contains(&format!("no such event: {unknown}\n")), "{replayed}");
 }
 
+#[tokio::test]
+async fn environments_do_not_see_each_others_events() {
+    let folder = Folder::new();
+    Kept::in_folder(&folder).await.receive(1, &body(1)).await;
+    assert_eq!(ids(&folder.json("gateway events list")).len(), 1);
+    let refused = folder.run("gateway events list --env staging");
+    assert_eq!(refused.code, 4, "{refused}");
+    assert!(refused.stderr.contains(".terra-auth/gateway-staging.db"), "{refused}");
+}
+
 #[test]
 fn looking_makes_no_store_and_opens_no_servers() {
     let folder = Folder::new();
     for command in ["list", "replay --dead", "show 00000000-0000-7000-8000-000000000001"] {
         let refused = folder.run(&format!("gateway events {command}"));
         assert_eq!(refused.code, 4, "{refused}");
-        assert!(refused.stderr.contains("no gateway has kept anything in .terra-auth/gateway.db yet"), "{refused}");
+        assert!(refused.stderr.contains("no gateway has kept anything in .terra-auth/gateway-testing.db yet"), "{refused}");
         assert!(!folder.path(".terra-auth").exists());
     }
     let _server = folder.dev("");

@@ -117,7 +117,7 @@ fn nothing_is_compared_where_no_gateway_ever_ran() {
     let site = Site::new();
     let refused = site.folder.run("reconcile --repair --data-dir elsewhere");
     assert_eq!(refused.code, 4, "{refused}");
-    assert!(refused.stderr.contains("no gateway has kept anything in elsewhere/gateway.db yet"), "{refused}");
+    assert!(refused.stderr.contains("no gateway has kept anything in elsewhere/gateway-testing.db yet"), "{refused}");
     assert!(!site.folder.path("elsewhere").exists());
 }
 

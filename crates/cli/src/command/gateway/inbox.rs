@@ -4,6 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use anyhow::Context as _;
 use secrecy::{ExposeSecret as _, SecretString};
+use terra_auth::Environment;
 use terra_auth_core::{
     clock::{SystemClock, SystemEntropy},
     inbox::Inbox,
@@ -14,9 +15,9 @@ use super::options::Places;
 use crate::failure::{Advice, Kind};
 
 impl Places {
-    /// Opens what a gateway keeps, which may run meanwhile. Where none ever ran, nothing is made.
-    pub(crate) async fn inbox(&self) -> anyhow::Result<Inbox> {
-        let address = self.store(&self.read()?.settings);
+    /// Opens what the gateway of an environment keeps, which may run meanwhile. Where none ever ran, nothing is made.
+    pub(crate) async fn inbox(&self, environment: Environment) -> anyhow::Result<Inbox> {
+        let address = self.store(&self.read()?.settings, environment);
         must_be_there(&address)?;
         let store = match open_shared(&address).await {
             Err(error @ OpenError::Sqlite(SqliteError::InUse(_))) => {
@@ -40,7 +41,7 @@ fn must_be_there(address: &SecretString) -> anyhow::Result<()> {
         _ if path.exists() => return Ok(()),
         _ => {
             let message = format!("no gateway has kept anything in {} yet", path.display());
-            (message, "start one with `terra-auth gateway`, or name its place with --config or --data-dir")
+            (message, "start one with `terra-auth gateway`, or name its place with --env, --config or --data-dir")
         }
     };
     Err(Advice::new(Kind::NotFound, message, next).into())

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Context as _;
 use secrecy::{ExposeSecret as _, SecretString};
-use terra_auth::SigningSecret;
+use terra_auth::{Environment, SigningSecret};
 use terra_auth_gateway::{Settings, settings::WhoAmISettings};
 use toml::Table;
 use url::Url;
@@ -62,7 +62,7 @@ pub(crate) struct Places {
     /// The settings [default: gateway.toml, if it is there]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Holds the SQLite file and the secret that signs what is forwarded, where they are not elsewhere [default: `$TERRA_AUTH_DATA_DIR`, else .terra-auth]
+    /// Holds a SQLite file for each environment and the secret that signs what is forwarded, where they are not elsewhere [default: `$TERRA_AUTH_DATA_DIR`, else .terra-auth]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
 }
@@ -114,9 +114,10 @@ impl Places {
         Ok(SettingsFile { settings, path: Some(file.to_owned()), table: text.parse().unwrap_or_default() })
     }
 
-    /// The store's address: the variable's, else the file's, else a SQLite file in the data directory.
-    pub(crate) fn store(&self, settings: &Settings) -> SecretString {
-        let default = || format!("sqlite://{}", self.data_dir().join("gateway.db").display());
+    /// The store's address: the variable's, else the file's, else a SQLite file in the data directory, one for each
+    /// environment: what is known of one must not be compared with another.
+    pub(crate) fn store(&self, settings: &Settings, environment: Environment) -> SecretString {
+        let default = || format!("sqlite://{}", self.data_dir().join(format!("gateway-{environment}.db")).display());
         variable(STORE).unwrap_or_else(|| settings.store.clone().unwrap_or_else(default).into())
     }
 

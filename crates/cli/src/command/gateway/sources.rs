@@ -38,7 +38,7 @@ impl Sources {
         let tls = settings.tls.as_ref();
         let certificates = tls.map(|tls| Certificates::read(&tls.certificate, &tls.key)).transpose();
         let certificates = certificates.map_err(|error| unusable(&error.into()))?;
-        let store = options.places.store(&settings);
+        let store = options.places.store(&settings, environment);
         let forward_secret = settings.webhooks.forward_to.as_ref().map(|_| forward_secret(options, missing));
         let jwt_secret = variable(JWT_SECRET);
         let forward_secret = forward_secret.transpose()?;

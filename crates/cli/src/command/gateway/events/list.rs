@@ -54,7 +54,7 @@ impl List {
         let Self { state, kind, user_id, before, limit, places } = self;
         let filter = EventFilter { before, state, kind, user_id, limit: limit + 1 };
         let listed = app::wait(async {
-            let inbox = places.inbox().await?;
+            let inbox = places.inbox(app.environment).await?;
             list(&inbox, filter).await.context("could not read the events")
         });
         let mut facts = listed??;

@@ -34,7 +34,7 @@ impl Replay {
     pub(super) fn run(self, app: &App) -> anyhow::Result<()> {
         let Self { event_id: event_ids, dead, limit, places } = self;
         let replayed = app::wait(async {
-            let inbox = places.inbox().await?;
+            let inbox = places.inbox(app.environment).await?;
             let replayed = async {
                 if dead { Ok((inbox.replay_dead(limit).await?, vec![])) } else { replay(&inbox, &event_ids).await }
             };

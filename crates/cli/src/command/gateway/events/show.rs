@@ -35,7 +35,7 @@ impl Show {
     pub(super) fn run(self, app: &App) -> anyhow::Result<()> {
         let Self { event_id, raw, places } = self;
         let found = app::wait(async {
-            let inbox = places.inbox().await?;
+            let inbox = places.inbox(app.environment).await?;
             inbox.event(event_id).await.context("could not read the event")
         });
         let event = found??.ok_or_else(|| unknown(&[event_id]))?;
