@@ -1,8 +1,11 @@
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use terra_auth_types::EventId;
 
 use super::{EventFilter, ForwardCounts, Inbox, ReceivedEvent, text, unit};
-use crate::{delivery::AttemptOutcome, outbox::LEASE, store::StoreError};
+use crate::{delivery::AttemptOutcome, store::StoreError};
+
+/// How long an attempt may take before another gateway may try: more than twice the longest, and room for clocks that differ.
+const LEASE: SignedDuration = SignedDuration::from_secs(30);
 
 /// How many events one answer holds at most.
 pub const MAX_EVENTS: u32 = 200;
