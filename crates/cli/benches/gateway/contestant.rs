@@ -14,6 +14,7 @@ const PYTHON_PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/ben
 const TOKEN_PATH: &str = "/api/terra/mobile-token";
 /// How many users are logged in.
 const USERS: usize = 64;
+const STRANGERS: usize = if cfg!(debug_assertions) { 200 } else { 40_000 };
 
 pub(crate) struct Contestant {
     pub(crate) name: &'static str,
@@ -95,6 +96,14 @@ impl Contestant {
 
     pub(crate) fn load(&self, seconds: u32) -> Outcome {
         wrk::load(self.address, TOKEN_PATH, &self.headers, seconds)
+    }
+
+    /// The same, but nearly no token was ever seen before: far more users than claims are kept for.
+    pub(crate) fn load_by_strangers(&self, world: &World, seconds: u32) -> Outcome {
+        let file = world.folder.join("strangers.headers");
+        let headers: Vec<_> = (0..STRANGERS).map(|user| token(world, &format!("stranger_{user}"))).collect();
+        fs::write(&file, headers.join("\n")).unwrap();
+        wrk::load(self.address, TOKEN_PATH, &file, seconds)
     }
 }
 

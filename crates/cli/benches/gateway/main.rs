@@ -31,6 +31,8 @@ fn main() {
     for (index, contestant) in contestants.iter().enumerate() {
         show(contestant.name, &rounds, |round| round[index]);
     }
+    let strangers = contestants[0].load_by_strangers(&world, ROUND_S);
+    report(&format!("gateway, tokens it sees for the first time: {:.0} tokens/s", strangers.rate));
     report(&format!("medians of {ROUNDS} rounds of {ROUND_S} s, 64 connections"));
     compare("Flask", &rounds, |round| round[1], 20.0, Some(0.1));
     compare("the better Express", &rounds, |round| best(round[2], round[3]), 8.0, Some(0.1));
