@@ -32,7 +32,10 @@ pub(crate) fn serve(output: Output) {
 pub(crate) fn serve_traced(output: Output) -> anyhow::Result<Option<Traces>> {
     let traces = Traces::start("terra-auth-gateway")?;
     let layer = traces.as_ref().map(Traces::layer);
-    let _ = tracing_subscriber::registry().with(server_lines(output)).with(layer).try_init();
+    let begun = tracing_subscriber::registry().with(server_lines(output)).with(layer).try_init();
+    if begun.is_err() && traces.is_some() {
+        tracing::warn!("--verbose shows what is done instead of sending traces away");
+    }
     Ok(traces)
 }
 

@@ -80,7 +80,7 @@ fn whole(text: &str) -> String {
         Some(setting) if !setting.is_empty() && !setting.starts_with(' ') => setting,
         _ => line,
     });
-    lines.map(|line| format!("{line}\n")).collect()
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// The names that a section may have, as the refusal of another one lists them.

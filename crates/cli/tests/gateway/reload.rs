@@ -101,8 +101,8 @@ fn write_all(site: &Site, pair: &Pair, n: usize) {
     site.folder.write("gateway.toml", &settings);
     let keys = site.folder.read(".env.terra.testing");
     let others = keys.lines().filter(|line| !line.starts_with("TERRA_SIGNING_SECRET="));
-    let keys = others.map(|line| format!("{line}\n")).collect::<String>();
-    site.folder.write(".env.terra.testing", &format!("{keys}TERRA_SIGNING_SECRET={}\n", secret(n)));
+    let keys = others.collect::<Vec<_>>().join("\n");
+    site.folder.write(".env.terra.testing", &format!("{keys}\nTERRA_SIGNING_SECRET={}\n", secret(n)));
     pair.write(site.folder.path("gateway.toml").parent().unwrap());
 }
 
