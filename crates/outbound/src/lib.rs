@@ -8,6 +8,7 @@ mod account;
 mod answer;
 mod builtin;
 mod caller;
+mod check;
 mod courier;
 mod field;
 mod guard;
@@ -23,6 +24,7 @@ mod revoke;
 mod template;
 
 pub use caller::SetupError;
+pub use check::AppCheck;
 pub use courier::{Courier, Handled};
 pub use guard::{AddressPolicy, Forbidden};
 pub use http::{Bounds, Http, HttpAnswer, HttpError};

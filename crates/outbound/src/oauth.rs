@@ -12,7 +12,7 @@ use url::{Url, form_urlencoded::byte_serialize};
 
 use crate::{
     account,
-    answer::read_json,
+    answer::{NoAnswer, read_json},
     caller::Caller,
     recipe::{
         login::{ClientAuth, Login},
@@ -59,18 +59,7 @@ pub(crate) async fn exchange(
     exchange: &CodeExchange,
     now: Timestamp,
 ) -> Result<Grant, ProviderError> {
-    let mut form: Form<'_> = vec![
-        ("grant_type", "authorization_code".into()),
-        ("code", exchange.code.expose_secret().into()),
-        ("redirect_uri", exchange.redirect_uri.as_str().into()),
-    ];
-    if login.pkce {
-        form.push(("code_verifier", exchange.code_verifier.expose_secret().into()));
-    }
-    form.extend(login.token_params.pairs());
-    let call = caller.client().post(login.token_url.0.clone()).header(ACCEPT, "application/json");
-    let call = authenticated(call, Some(login.client_auth), client, &mut form).form(&form);
-    let answer = read_json(caller.send(call).await?, &login.answer).await?;
+    let answer = redeem(caller, login, client, exchange).await?;
     let tokens = read_tokens(login, &answer, now).ok_or(ProviderError::Unreadable)?;
     let account = account::of(caller, login, &answer, &tokens, exchange).await?;
     let scopes = match &login.granted_scopes {
@@ -82,6 +71,27 @@ pub(crate) async fn exchange(
         account::tell(caller, told, client, &grant, exchange).await?;
     }
     Ok(grant)
+}
+
+/// Exchanges a code; the answer is still to be read.
+pub(crate) async fn redeem(
+    caller: &Caller,
+    login: &Login,
+    client: &ClientCredentials,
+    exchange: &CodeExchange,
+) -> Result<Value, NoAnswer> {
+    let mut form: Form<'_> = vec![
+        ("grant_type", "authorization_code".into()),
+        ("code", exchange.code.expose_secret().into()),
+        ("redirect_uri", exchange.redirect_uri.as_str().into()),
+    ];
+    if login.pkce {
+        form.push(("code_verifier", exchange.code_verifier.expose_secret().into()));
+    }
+    form.extend(login.token_params.pairs());
+    let call = caller.client().post(login.token_url.0.clone()).header(ACCEPT, "application/json");
+    let call = authenticated(call, Some(login.client_auth), client, &mut form).form(&form);
+    read_json(caller.send(call).await?, &login.answer).await
 }
 
 /// Adds the client's credentials to a call, or to the form it will carry.

@@ -15,6 +15,7 @@ use url::Url;
 
 use crate::{
     caller::{Caller, SetupError},
+    check::{self, AppCheck},
     guard::AddressPolicy,
     oauth::{self, ClientCredentials},
     recipe::{Recipe, login::Login},
@@ -64,6 +65,16 @@ impl OAuthProviders {
             }
         }
         Ok(Self { list, apps, caller: Caller::new(policy)?, clock })
+    }
+
+    /// Whether a provider knows the app, as far as that can be told without an end user. One harmless request.
+    ///
+    /// # Errors
+    ///
+    /// [`ProviderError::Unknown`].
+    pub async fn check(&self, provider: &Provider, redirect_uri: Url) -> Result<AppCheck, ProviderError> {
+        let App { login, client, .. } = self.app(provider)?;
+        Ok(check::check(&self.caller, login, client, redirect_uri).await)
     }
 
     fn app(&self, provider: &Provider) -> Result<&App, ProviderError> {

@@ -1,6 +1,7 @@
 //! Every call, made over real HTTP: to the sandbox provider and to receivers on loopback.
 
 mod builtin;
+mod check;
 mod courier;
 mod delivery;
 mod http;

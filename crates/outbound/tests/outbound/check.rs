@@ -1,0 +1,59 @@
+//! Whether a provider knows the app.
+#![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
+
+use terra_auth_core::causes::Causes;
+use terra_auth_outbound::AppCheck;
+use terra_auth_sandbox::Face;
+
+use crate::{
+    http,
+    login::{CALLBACK, Login, provider, providers},
+    parrot::{PLAIN, Parrot, recipes},
+};
+
+fn verdict(check: &AppCheck) -> &'static str {
+    match check {
+        AppCheck::Known => "known",
+        AppCheck::Refused { .. } => "refused",
+        AppCheck::Unclear(_) => "unclear",
+        AppCheck::Unreachable(_) => "unreachable",
+    }
+}
+
+#[tokio::test]
+async fn what_a_provider_says_to_a_code_it_never_gave_tells_whether_it_knows_the_app() {
+    for (status, body, expected) in [
+        (400, r#"{"error": "invalid_grant"}"#, "known"),
+        (401, r#"{"error": "invalid_client"}"#, "refused"),
+        (400, r#"{"error": "unauthorized_client"}"#, "refused"),
+        (400, r#"{"error": "invalid_request"}"#, "unclear"),
+        (200, r#"{"access_token": "access-1", "user_id": "u"}"#, "unclear"),
+        (500, "", "unclear"),
+        (429, "", "unclear"),
+        (404, "<html>", "unclear"),
+    ] {
+        let parrot = Parrot::new(status, body);
+        let providers = parrot.providers(PLAIN).await;
+        let check = providers.check(&"ACME".parse().unwrap(), CALLBACK.parse().unwrap()).await.unwrap();
+        assert_eq!(verdict(&check), expected, "{status} {body}");
+        assert_eq!(parrot.all_heard().len(), 1, "one request");
+    }
+}
+
+#[tokio::test]
+async fn a_provider_that_is_not_there_is_unreachable() {
+    let (listener, nobody) = http::listen().await;
+    drop(listener);
+    let providers = providers(recipes(PLAIN, &nobody), "test-key-not-a-secret");
+    let check = providers.check(&"ACME".parse().unwrap(), CALLBACK.parse().unwrap()).await.unwrap();
+    assert_eq!(verdict(&check), "unreachable");
+    assert!(!Causes(&check).to_string().contains("not-a-secret"));
+    assert!(providers.check(&"OTHER".parse().unwrap(), CALLBACK.parse().unwrap()).await.is_err());
+}
+
+#[tokio::test]
+async fn the_sandbox_knows_its_app() {
+    let login = Login::start().await;
+    let check = login.providers.check(&provider(&Face::FITBIT), CALLBACK.parse().unwrap()).await.unwrap();
+    assert_eq!(verdict(&check), "known");
+}
