@@ -17,7 +17,7 @@ use http::{
 };
 use jiff::{SignedDuration, Timestamp};
 use terra_auth_core::clock::Clock;
-use terra_auth_outbound::{Bounds, Http};
+use terra_auth_outbound::{AddressPolicy, Bounds, Http};
 use tokio::{sync::Semaphore, time::timeout};
 use url::Url;
 
@@ -61,6 +61,8 @@ pub(crate) struct WhoAmI {
 impl WhoAmI {
     pub(crate) fn new(settings: &WhoAmISettings, http: &Http, clock: Arc<dyn Clock>) -> Result<Self, SetupError> {
         let timeout_s = settings.timeout_s.map_or(TIMEOUT_S, Into::into);
+        let callable = AddressPolicy::AllowPrivate.check(&settings.url);
+        callable.map_err(|error| SetupError::invalid("login.who_am_i.url", error.to_string()))?;
         Ok(Self {
             http: http.clone(),
             clock,

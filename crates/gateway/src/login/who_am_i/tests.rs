@@ -88,6 +88,7 @@ fn settings_that_cannot_work_are_refused() {
     let pass_on = |names: &[&str]| Some(names.iter().map(|name| (*name).to_owned()).collect());
     let both = (Some("id".to_owned()), Some("x-user".to_owned()));
     for (settings, expected) in [
+        (WhoAmISettings { url: "ftp://127.0.0.1/".parse().unwrap(), ..settings() }, "login.who_am_i.url"),
         (WhoAmISettings { pass_on: pass_on(&[]), ..settings() }, "login.who_am_i.pass_on"),
         (WhoAmISettings { pass_on: pass_on(&["cookie", "host"]), ..settings() }, "login.who_am_i.pass_on"),
         (WhoAmISettings { pass_on: pass_on(&["no header"]), ..settings() }, "login.who_am_i.pass_on"),
