@@ -184,7 +184,7 @@ fn looking_makes_no_store_and_opens_no_servers() {
     for command in ["list", "replay --dead", "show 00000000-0000-7000-8000-000000000001"] {
         let refused = folder.run(&format!("gateway events {command}"));
         assert_eq!(refused.code, 4, "{refused}");
-        assert!(refused.stderr.contains("no gateway has kept anything in .terra-auth/gateway-testing.db yet"), "{refused}");
+        assert!(refused.stderr.contains("anything in .terra-auth/gateway-testing.db yet"), "{refused}");
         assert!(!folder.path(".terra-auth").exists());
     }
     let _server = folder.dev("");

@@ -1,12 +1,16 @@
 //! The gateway as its operator runs it: the real binary between an app and our own server as the upstream.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod crash;
 mod deploy;
 mod events;
 mod examples;
 mod operations;
+mod postgres;
 mod reconcile;
 mod reload;
 mod run;
+mod secrecy;
+mod signals;
 mod support;
 mod telemetry;

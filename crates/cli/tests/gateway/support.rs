@@ -26,6 +26,7 @@ pub(crate) mod http;
 #[expect(dead_code, reason = "the other tests need more of it")]
 pub(crate) mod server;
 pub(crate) mod tls;
+pub(crate) mod webhook;
 
 /// Longer than anything takes that works, on a busy machine too.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -73,13 +74,18 @@ pub(crate) fn free_address() -> SocketAddr {
 }
 
 /// Asks until there is an answer, for as long as [`PATIENCE`] lasts.
-pub(crate) fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn until<T>(what: &str, ask: impl FnMut() -> Option<T>) -> T {
+    until_in(PATIENCE, what, ask)
+}
+
+/// The same for as long as `patience` lasts.
+pub(crate) fn until_in<T>(patience: Duration, what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let began = Instant::now();
     loop {
         if let Some(answer) = ask() {
             return answer;
         }
-        assert!(began.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
+        assert!(began.elapsed() < patience, "{what}: not within {patience:?}");
         thread::sleep(Duration::from_millis(20));
     }
 }
