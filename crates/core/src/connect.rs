@@ -3,28 +3,28 @@
 use async_trait::async_trait;
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
-use jiff::Timestamp;
 use secrecy::SecretString;
 use subtle::ConstantTimeEq as _;
-use terra_auth_types::{DeliveryId, Provider, UserId};
+use terra_auth_types::{Provider, UserId};
 use url::Url;
-use uuid::Uuid;
 
 use crate::{
     auth::Auth,
     causes::Causes,
-    connection::Connection,
     developer::Developer,
     digest::sha256,
-    event::{auth_event, cancelled_event, replace_connections},
     flow::Flow,
-    open_session::{FailSession, OpenSession, WayBack},
+    open_session::{OpenSession, WayBack},
     provider::{AuthorizationRequest, CodeExchange, Connects, Grant, ProviderError},
-    redirect,
-    seal::Place,
     store::{StoreError, Tx, Unit},
     widget_session::{SESSION_TTL, SessionState, WidgetSession},
 };
+
+mod complete;
+mod failure;
+
+pub use failure::ConnectFailure;
+use failure::Unused;
 
 /// Why nobody was sent to a provider.
 #[derive(Debug, thiserror::Error)]
@@ -112,23 +112,6 @@ pub struct Connected {
     pub way_back: WayBack,
 }
 
-/// No connection was made, and why.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ConnectFailure {
-    /// The end user said no.
-    #[error("access_denied")]
-    Denied,
-    /// The provider refused, with this OAuth error code.
-    #[error("{0}")]
-    Refused(String),
-    /// The provider could not be reached.
-    #[error("provider_unavailable")]
-    ProviderDown,
-    /// The environment has as many users as it may have.
-    #[error("user_limit_reached")]
-    UserLimit,
-}
-
 impl Auth {
     /// Begins a login at a provider.
     ///
@@ -197,112 +180,24 @@ impl Auth {
         };
         let outcome = match self.redeem(&flow.provider, answer.code.map(exchange)).await {
             Ok(grant) => self.complete(&open, &flow, grant).await?,
-            Err(failure) => Err(failure),
+            Err(unused) => Err(unused),
         };
-        if let Err(failure) = &outcome {
-            self.fail(&open, &flow, failure).await?;
-        }
+        let outcome = match outcome {
+            Ok(connected) => Ok(connected),
+            Err(unused) => Err(self.fail(&open, &flow, unused).await?),
+        };
         self.outbox.notify_one();
         Ok(Arrival { open, provider: flow.provider, outcome })
     }
 
-    async fn redeem(
-        &self,
-        provider: &Provider,
-        exchange: Result<CodeExchange, String>,
-    ) -> Result<Grant, ConnectFailure> {
-        let exchange = exchange.map_err(|error| ConnectFailure::from_oauth(&error))?;
-        let grant = self.providers.exchange(provider, &exchange).await;
-        let usable = |grant: Grant| if is_account(&grant.account) { Ok(grant) } else { Err(ProviderError::Unreadable) };
-        grant.and_then(usable).map_err(|error| {
-            tracing::warn!(%provider, error = %Causes(&error), "a login could not be finished at {provider}");
-            match error {
-                ProviderError::Refused { code } => ConnectFailure::from_oauth(&code),
-                ProviderError::Unknown
-                | ProviderError::ShutDown(_)
-                | ProviderError::InsecureCallback
-                | ProviderError::Unreachable(_)
-                | ProviderError::Unreadable => ConnectFailure::ProviderDown,
+    async fn redeem(&self, provider: &Provider, exchange: Result<CodeExchange, String>) -> Result<Grant, Unused> {
+        let exchange = exchange.map_err(|code| Unused::from(ConnectFailure::from_oauth(&code)))?;
+        match self.providers.exchange(provider, &exchange).await {
+            Ok(grant) => Unused::unless_usable(grant),
+            Err(error) => {
+                tracing::warn!(%provider, error = %Causes(&error), "a login could not be finished at {provider}");
+                Err(error.into())
             }
-        })
-    }
-
-    async fn complete(
-        &self,
-        open: &OpenSession,
-        flow: &Flow,
-        grant: Grant,
-    ) -> Result<Result<Connected, ConnectFailure>, ReturnError> {
-        let session = &open.session;
-        let user_id = session.user_id.unwrap_or_else(|| UserId(self.entropy.id()));
-        let row = user_id.to_string();
-        let place = Place { dev_id: session.dev_id.as_str(), row: &row, column: "grant" };
-        let connection = Connection {
-            user_id,
-            dev_id: session.dev_id.clone(),
-            provider: flow.provider.clone(),
-            account: grant.account,
-            reference_id: session.request.reference_id.clone(),
-            scopes: Some(grant.scopes.join(",")),
-            active: true,
-            created_at: self.now(),
-            last_webhook_update: None,
-            grant: Some(self.keys.seal(self.entropy.as_ref(), place, &grant.tokens.to_json())),
-        };
-        let unit = CompleteConnection {
-            connection,
-            session: session.clone(),
-            flow_id: flow.id,
-            delivery_ids: [self.delivery_id(), self.delivery_id()],
-            now: self.now(),
-        };
-        match self.store.run(unit).await {
-            Ok(()) => {
-                let way_back = self.way_back_connected(session, user_id, &flow.provider);
-                Ok(Ok(Connected { user_id, declined_scopes: grant.declined_scopes, way_back }))
-            }
-            Err(CompleteError::UserLimit) => Ok(Err(ConnectFailure::UserLimit)),
-            Err(CompleteError::Used) => Err(ReturnError::Used(Box::new(open.clone()))),
-            Err(CompleteError::Store(error)) => Err(error.into()),
-        }
-    }
-
-    fn way_back_connected(&self, session: &WidgetSession, user_id: UserId, provider: &Provider) -> WayBack {
-        let request = &session.request;
-        let own_page = self.widget_page(&["session", "demo", "success"]);
-        let stays = request.bypass_feedback == Some(false) || request.multi_auth;
-        let target =
-            if stays { request.success_url.as_ref() } else { request.success_url.as_ref().or(Some(&own_page)) };
-        let url = target.map(|url| redirect::with_success(url, user_id, request.reference_id.as_ref(), provider));
-        WayBack { at_once: !stays, url }
-    }
-
-    async fn fail(&self, open: &OpenSession, flow: &Flow, failure: &ConnectFailure) -> Result<(), StoreError> {
-        let unit = FailSession {
-            session: open.session.clone(),
-            to: SessionState::Failed,
-            event: cancelled_event(open, Some(flow.id), &failure.to_string()),
-            delivery_id: self.delivery_id(),
-            now: self.now(),
-        };
-        self.store.run(unit).await
-    }
-}
-
-/// Whether an account's id can be kept and found again.
-fn is_account(id: &str) -> bool {
-    (1..=512).contains(&id.len()) && !id.chars().any(char::is_control)
-}
-
-impl ConnectFailure {
-    fn from_oauth(code: &str) -> Self {
-        match code {
-            "access_denied" => Self::Denied,
-            "temporarily_unavailable" | "server_error" => Self::ProviderDown,
-            known if known.len() <= 64 && known.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_') => {
-                Self::Refused(known.to_owned())
-            }
-            _ => Self::Refused("provider_error".to_owned()),
         }
     }
 }
@@ -343,46 +238,5 @@ pub(crate) async fn is_full(tx: &mut dyn Tx, developer: &Developer) -> Result<bo
     match developer.user_limit {
         Some(limit) => Ok(tx.count_connections(&developer.dev_id).await? >= u64::from(limit)),
         None => Ok(false),
-    }
-}
-
-struct CompleteConnection {
-    connection: Connection,
-    session: WidgetSession,
-    flow_id: Uuid,
-    delivery_ids: [DeliveryId; 2],
-    now: Timestamp,
-}
-
-#[derive(Debug, thiserror::Error)]
-enum CompleteError {
-    #[error("user limit reached")]
-    UserLimit,
-    #[error("session used")]
-    Used,
-    #[error("could not complete the connection")]
-    Store(#[from] StoreError),
-}
-
-#[async_trait]
-impl Unit for CompleteConnection {
-    type Done = ();
-    type Refusal = CompleteError;
-
-    async fn run(&self, tx: &mut dyn Tx) -> Result<(), CompleteError> {
-        let new = &self.connection;
-        let developer = tx.hold_developer(&new.dev_id).await?.ok_or(StoreError::Closed)?;
-        let to = if self.session.request.multi_auth { SessionState::Open } else { SessionState::Connected };
-        if !tx.move_widget_session(self.session.session_id, to).await? {
-            return Err(CompleteError::Used);
-        }
-        let reference_id = new.reference_id.as_ref();
-        let earlier = tx.connections_of_account(&new.dev_id, &new.provider, &new.account, reference_id).await?;
-        if earlier.is_empty() && is_full(tx, &developer).await? {
-            return Err(CompleteError::UserLimit);
-        }
-        let event = auth_event(new, Some(self.flow_id), Some(self.session.session_id));
-        replace_connections(tx, new, &earlier, &event, self.delivery_ids, self.now).await?;
-        Ok(())
     }
 }

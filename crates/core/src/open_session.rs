@@ -10,6 +10,7 @@ use url::Url;
 
 use crate::{
     auth::Auth,
+    connect::ConnectFailure,
     connection::{Connection, DeauthenticateUserError},
     delivery::Delivery,
     developer::Developer,
@@ -74,6 +75,16 @@ impl OpenSession {
         let url = request.failure_url.as_ref();
         let url = url.map(|url| redirect::with_failure(url, request.reference_id.as_ref(), provider, reason));
         WayBack { at_once: request.bypass_feedback != Some(false) && url.is_some(), url }
+    }
+
+    /// Where a failed login leads; `missing_scopes` says which, where that is the reason.
+    #[must_use]
+    pub fn way_back_failed(&self, provider: &Provider, failure: &ConnectFailure) -> WayBack {
+        let WayBack { at_once, mut url } = self.way_back(Some(provider), &failure.to_string());
+        if let (Some(url), ConnectFailure::MissingScopes(scopes)) = (&mut url, failure) {
+            url.query_pairs_mut().append_pair("missing_scopes", &scopes.join(","));
+        }
+        WayBack { at_once, url }
     }
 }
 

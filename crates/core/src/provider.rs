@@ -120,6 +120,20 @@ pub enum ProviderError {
         /// RFC 6749 §5.2, such as `invalid_grant`.
         code: String,
     },
+    /// It refuses the app, whoever the end user is.
+    #[error("the provider refuses the app: {code}")]
+    AppRefused {
+        /// RFC 6749 §5.2, such as `invalid_client`, or the provider's own.
+        code: String,
+    },
+    /// It gave tokens, and then did not do what is needed besides: they are to be revoked.
+    #[error("the login could not be completed")]
+    Incomplete {
+        /// What it gave.
+        tokens: Box<Tokens>,
+        /// What went wrong then.
+        source: Box<ProviderError>,
+    },
     /// It could not be reached, was too slow, or was busy; worth another try.
     #[error("the provider cannot be reached")]
     Unreachable(#[source] Option<Box<dyn std::error::Error + Send + Sync>>),

@@ -79,7 +79,8 @@ fn meaning(code: Code, shape: &AnswerShape, retry_after: Option<String>) -> NoAn
 impl From<NoAnswer> for ProviderError {
     fn from(error: NoAnswer) -> Self {
         match error {
-            NoAnswer::Refused { code, .. } => Self::Refused { code },
+            NoAnswer::Refused { code, blame: Blame::App } => Self::AppRefused { code },
+            NoAnswer::Refused { code, blame: Blame::Grant | Blame::Nobody } => Self::Refused { code },
             NoAnswer::Call(error) => error.into(),
             NoAnswer::Unreadable => Self::Unreadable,
             NoAnswer::Throttled { .. } | NoAnswer::Busy(_) => Self::Unreachable(Some(Box::new(error))),

@@ -61,10 +61,23 @@ pub(crate) async fn exchange(
 ) -> Result<Grant, ProviderError> {
     let answer = redeem(caller, login, client, exchange).await?;
     let tokens = read_tokens(login, &answer, now).ok_or(ProviderError::Unreadable)?;
-    let account = account::of(caller, login, &answer, &tokens, exchange).await?;
+    let granted = complete(caller, login, client, exchange, &answer, tokens.clone()).await;
+    granted.map_err(|error| ProviderError::Incomplete { tokens: Box::new(tokens), source: Box::new(error) })
+}
+
+/// All that comes after the tokens.
+async fn complete(
+    caller: &Caller,
+    login: &Login,
+    client: &ClientCredentials,
+    exchange: &CodeExchange,
+    answer: &Value,
+    tokens: Tokens,
+) -> Result<Grant, ProviderError> {
+    let account = account::of(caller, login, answer, &tokens, exchange).await?;
     let scopes = match &login.granted_scopes {
         GrantedScopes::Redirect => exchange.scope.as_deref().map(|text| login.read_scopes(text)),
-        GrantedScopes::Field(_) | GrantedScopes::Untold => read_scopes(login, &answer),
+        GrantedScopes::Field(_) | GrantedScopes::Untold => read_scopes(login, answer),
     };
     let grant = grant(login, scopes, account, tokens);
     if let Some(told) = login.after_consent.as_ref().filter(|_| grant.missing_scopes.is_empty()) {

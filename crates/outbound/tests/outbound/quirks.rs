@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
 use axum::http::Method;
+use secrecy::ExposeSecret as _;
 use terra_auth_core::provider::{AuthorizationRequest, CodeExchange, Grant, ProviderError, Providers as _};
 
 use crate::{
@@ -82,9 +83,11 @@ async fn an_account_may_be_named_in_the_access_token() {
     let login = |claim: &str| without_identity() + &format!("\nidentity = {{ jwt_claim = \"{claim}\" }}");
 
     assert_eq!(parrot.exchange(&login("sub")).await.unwrap().account, "user-7");
-    assert!(matches!(parrot.exchange(&login("n")).await, Err(ProviderError::Unreadable)));
+    assert!(matches!(parrot.exchange(&login("n")).await, Err(ProviderError::Incomplete { .. })));
     let opaque = Parrot::new(200, r#"{"access_token": "access-1"}"#);
-    assert!(matches!(opaque.exchange(&login("sub")).await, Err(ProviderError::Unreadable)));
+    let error = opaque.exchange(&login("sub")).await.unwrap_err();
+    let ProviderError::Incomplete { tokens, .. } = error else { panic!("{error:?}") };
+    assert_eq!(tokens.access_token.expose_secret(), "access-1", "to be revoked");
 }
 
 #[tokio::test]
@@ -132,7 +135,7 @@ async fn a_provider_is_told_of_a_new_user_as_the_recipe_says() {
 #[tokio::test]
 async fn a_connection_needs_the_provider_to_take_the_new_user() {
     let login = format!("{PLAIN}\nafter_consent = {{ url = \"{{here}}users\", success = [409] }}");
-    assert!(matches!(Parrot::new(200, GOOD).exchange(&login).await, Err(ProviderError::Unreadable)));
+    assert!(matches!(Parrot::new(200, GOOD).exchange(&login).await, Err(ProviderError::Incomplete { .. })));
     let listed = login.replace("409", "200, 409");
     assert!(Parrot::new(200, GOOD).exchange(&listed).await.is_ok());
 }

@@ -107,8 +107,6 @@ async fn what_is_no_answer_is_unreadable() {
     for (status, body) in [
         (200, r#"{"user_id": "u"}"#),
         (200, r#"{"access_token": "", "user_id": "u"}"#),
-        (200, r#"{"access_token": "access-1"}"#),
-        (200, r#"{"access_token": "access-1", "user_id": ""}"#),
         (200, "[]"),
         (200, too_long.as_str()),
         (404, r#"{"message": "no"}"#),
@@ -120,10 +118,18 @@ async fn what_is_no_answer_is_unreadable() {
 }
 
 #[tokio::test]
+async fn tokens_of_nobody_come_with_the_error() {
+    for body in [r#"{"access_token": "access-1"}"#, r#"{"access_token": "access-1", "user_id": ""}"#] {
+        let error = Parrot::new(200, body).exchange(PLAIN).await.unwrap_err();
+        assert!(matches!(error, ProviderError::Incomplete { .. }), "{body} {error:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_refusal_is_told_by_its_code_whatever_its_status() {
     for status in [200, 400, 401] {
         let error = Parrot::new(status, r#"{"error": "invalid_client"}"#).exchange(PLAIN).await.unwrap_err();
-        assert_eq!(error.to_string(), "the provider refused: invalid_client", "{status}");
+        assert_eq!(error.to_string(), "the provider refuses the app: invalid_client", "{status}");
     }
 }
 

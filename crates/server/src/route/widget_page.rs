@@ -10,7 +10,8 @@ use axum::{
 use serde::Deserialize;
 use terra_auth_core::{
     Auth,
-    connect::ConnectError,
+    causes::Causes,
+    connect::{ConnectError, ConnectFailure},
     connection::DeauthenticateUserError,
     open_session::{Offer, WayBack},
     provider::Connects,
@@ -23,7 +24,7 @@ use crate::{
     route::{
         flow_cookie, icon,
         visit::{Visit, accept_language, see, show},
-        widget_return::return_from_provider,
+        widget_return::{failed_page, return_from_provider},
     },
     widget::{self, Exit, Failure, Frame, Language, Link, Notice, ProviderChoice},
 };
@@ -137,7 +138,10 @@ async fn depart(auth: &Auth, visit: &Visit, provider: &Provider) -> Response {
             visit.failed(StatusCode::FORBIDDEN, Failure::CapReached, None, back("user_limit_reached").as_ref())
         }
         Err(ConnectError::Used) => visit.ended(Failure::AlreadyUsed, "session_used"),
-        Err(ConnectError::Provider(error)) => visit.internal(&error),
+        Err(ConnectError::Provider(error)) => {
+            tracing::error!(%provider, error = %Causes(&error), "nobody can log in at {provider}");
+            failed_page(auth, visit, provider, &ConnectFailure::from(&error))
+        }
         Err(ConnectError::Store(error)) => visit.internal(&error),
     }
 }

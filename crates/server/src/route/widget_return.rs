@@ -92,20 +92,37 @@ fn connected_page(auth: &Auth, visit: &Visit, provider: &Provider, connected: &C
     }
 }
 
-fn failed_page(auth: &Auth, visit: &Visit, provider: &Provider, failure: &ConnectFailure) -> Response {
-    let name = name_of(auth, provider);
-    let way_back = visit.open.way_back(Some(provider), &failure.to_string());
+/// A login that failed, before the end user went to the provider or after.
+pub(crate) fn failed_page(auth: &Auth, visit: &Visit, provider: &Provider, failure: &ConnectFailure) -> Response {
+    let way_back = visit.open.way_back_failed(provider, failure);
     if let WayBack { at_once: true, url: Some(url) } = &way_back {
         return see(url.as_str(), HeaderMap::new());
     }
-    let can_retry = visit.open.standing(auth.clock.now()) == Standing::Open;
+    let can_retry = visit.open.standing(auth.clock.now()) == Standing::Open && may_help(failure);
     let retry = can_retry.then(|| visit.link(""));
-    let (status, failure) = match failure {
-        ConnectFailure::Denied => (StatusCode::OK, Failure::Denied { provider: name }),
-        ConnectFailure::UserLimit => (StatusCode::FORBIDDEN, Failure::CapReached),
-        ConnectFailure::ProviderDown | ConnectFailure::Refused(_) => {
-            (StatusCode::BAD_GATEWAY, Failure::ProviderDown { provider: name })
-        }
-    };
+    let (status, failure) = shown(failure, name_of(auth, provider));
     visit.failed(status, failure, retry, way_back.url.as_ref())
+}
+
+/// Whether the same end user may fare better another time.
+fn may_help(failure: &ConnectFailure) -> bool {
+    use ConnectFailure::{AppRefused, HttpsRequired, ShutDown};
+    !matches!(failure, AppRefused | HttpsRequired | ShutDown)
+}
+
+fn shown(failure: &ConnectFailure, provider: String) -> (StatusCode, Failure) {
+    match failure {
+        ConnectFailure::Denied => (StatusCode::OK, Failure::Denied { provider }),
+        ConnectFailure::MissingScopes(scopes) => {
+            (StatusCode::OK, Failure::LeftOut { provider, scopes: scopes.clone() })
+        }
+        ConnectFailure::UserLimit => (StatusCode::FORBIDDEN, Failure::CapReached),
+        ConnectFailure::ShutDown => (StatusCode::GONE, Failure::NoProvider),
+        ConnectFailure::AppRefused | ConnectFailure::HttpsRequired => {
+            (StatusCode::BAD_GATEWAY, Failure::Internal { trace: None })
+        }
+        ConnectFailure::ProviderDown | ConnectFailure::Refused(_) => {
+            (StatusCode::BAD_GATEWAY, Failure::ProviderDown { provider })
+        }
+    }
 }

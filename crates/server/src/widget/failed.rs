@@ -28,6 +28,13 @@ pub enum Failure {
         /// Who asked.
         provider: String,
     },
+    /// The end user said no to something that the app cannot do without.
+    LeftOut {
+        /// Who asked.
+        provider: String,
+        /// What was left out, as the provider names it.
+        scopes: Vec<String>,
+    },
     /// The session's time is over.
     Expired,
     /// The session has led to a connection before.
@@ -74,10 +81,18 @@ impl Failed {
     fn text(&self, part: &str) -> String {
         let key = format!("{}{part}", self.failure.key());
         match &self.failure {
-            Failure::Denied { provider } | Failure::ProviderDown { provider } | Failure::PhoneOnly { provider, .. } => {
-                self.frame.t_with(&key, "provider", provider.as_str())
-            }
+            Failure::Denied { provider }
+            | Failure::LeftOut { provider, .. }
+            | Failure::ProviderDown { provider }
+            | Failure::PhoneOnly { provider, .. } => self.frame.t_with(&key, "provider", provider.as_str()),
             _ => self.frame.t(&key),
+        }
+    }
+
+    fn left_out(&self) -> &[String] {
+        match &self.failure {
+            Failure::LeftOut { scopes, .. } => scopes,
+            _ => &[],
         }
     }
 
@@ -109,6 +124,7 @@ impl Failure {
         match self {
             Self::Cancelled => "failed-cancelled",
             Self::Denied { .. } => "failed-denied",
+            Self::LeftOut { .. } => "failed-left-out",
             Self::Expired => "failed-expired",
             Self::AlreadyUsed => "failed-already-used",
             Self::UnknownSession => "failed-unknown-session",
@@ -124,7 +140,7 @@ impl Failure {
     /// The drawing above the text: a symbol of `widget/symbol.html`.
     const fn symbol(&self) -> &'static str {
         match self {
-            Self::Cancelled | Self::Denied { .. } => "stop",
+            Self::Cancelled | Self::Denied { .. } | Self::LeftOut { .. } => "stop",
             Self::Expired => "clock",
             Self::PhoneOnly { .. } => "phone",
             Self::AlreadyUsed | Self::UnknownSession | Self::WrongBrowser => "link",

@@ -83,7 +83,10 @@ pub(super) fn disconnect(frame: &Frame) -> Disconnect {
 }
 
 pub(super) fn failed(frame: &Frame, failure: Failure) -> Failed {
-    let may_help = matches!(failure, Failure::Denied { .. } | Failure::ProviderDown { .. } | Failure::Internal { .. });
+    let may_help = matches!(
+        failure,
+        Failure::Denied { .. } | Failure::LeftOut { .. } | Failure::ProviderDown { .. } | Failure::Internal { .. }
+    );
     Failed {
         frame: frame.clone(),
         failure,
@@ -92,12 +95,13 @@ pub(super) fn failed(frame: &Frame, failure: Failure) -> Failed {
     }
 }
 
-pub(super) fn failures() -> [(&'static str, Failure); 11] {
+pub(super) fn failures() -> [(&'static str, Failure); 12] {
     let provider = || "Fitbit".to_owned();
     let app = Link::external(&"acme://health".parse().expect("a URL"));
     [
         ("cancelled", Failure::Cancelled),
         ("denied", Failure::Denied { provider: provider() }),
+        ("left-out", Failure::LeftOut { provider: provider(), scopes: vec!["sleep".into(), "heartrate".into()] }),
         ("expired", Failure::Expired),
         ("already-used", Failure::AlreadyUsed),
         ("unknown-session", Failure::UnknownSession),

@@ -6,6 +6,7 @@ mod admin;
 mod api_key;
 mod audit;
 mod browser;
+mod connect;
 mod docs;
 mod environment;
 mod every_route;

@@ -86,7 +86,12 @@ impl TestApp {
     }
 
     pub(crate) async fn start_with(environment: Environment) -> Self {
-        Self::start_at(WIDGET.parse().unwrap(), environment).await
+        Self::start_at(WIDGET.parse().unwrap(), environment, "").await
+    }
+
+    /// With recipes that take the place of the sandbox's own; `{base}` is where the sandbox is.
+    pub(crate) async fn start_with_recipes(toml: &str) -> Self {
+        Self::start_at(WIDGET.parse().unwrap(), Environment::Testing, toml).await
     }
 
     /// On a real port, for clients that are no part of this process. To a browser, `localhost` is another site than the
@@ -94,18 +99,18 @@ impl TestApp {
     pub(crate) async fn serve() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://localhost:{}/", listener.local_addr().unwrap().port()).parse().unwrap();
-        let app = Self::start_at(url, Environment::Testing).await;
+        let app = Self::start_at(url, Environment::Testing, "").await;
         let never = std::future::pending();
         tokio::spawn(terra_auth_listen::serve(listener, app.router.clone(), Limits::default(), never));
         app
     }
 
-    async fn start_at(widget_url: Url, environment: Environment) -> Self {
+    async fn start_at(widget_url: Url, environment: Environment, recipes: &str) -> Self {
         let clock = Arc::new(FixedClock::default());
         let entropy = Arc::new(CountingEntropy::default());
         let (listener, base) = free_port().await;
         let client = ClientCredentials { client_id: "tests".to_owned(), client_secret: "not-a-secret".into() };
-        let recipes = Recipes::sandbox(&base).unwrap();
+        let recipes = Recipes::sandbox(&base).unwrap().with(more_recipes(recipes, &base));
         let of = |_: &_| Some(client.clone());
         let providers = OAuthProviders::new(recipes, of, AddressPolicy::AllowPrivate, clock.clone()).unwrap();
         let (store, database) = fresh_store().await;
@@ -288,6 +293,11 @@ pub(crate) fn query(url: &Url, name: &str) -> Option<String> {
 
 pub(crate) fn path_of(url: &Url) -> String {
     url[url::Position::BeforePath..].to_owned()
+}
+
+fn more_recipes(toml: &str, base: &Url) -> Recipes {
+    let text = if toml.is_empty() { "provider = []" } else { toml };
+    Recipes::from_toml(&text.replace("{base}", base.as_str()), "tests").unwrap()
 }
 
 /// SQLite in memory, or, with `TERRA_AUTH_TEST_STORE=postgres`, a new database of a private PostgreSQL.

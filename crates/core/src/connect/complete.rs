@@ -1,0 +1,127 @@
+//! The end of a login that went well: the connection, in the place of an earlier one.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use terra_auth_types::{DeliveryId, Provider, UserId};
+use uuid::Uuid;
+
+use super::{
+    Connected, ReturnError,
+    failure::{ConnectFailure, Given, Unused},
+    is_full,
+};
+use crate::{
+    auth::Auth,
+    connection::Connection,
+    event::{auth_event, replace_connections},
+    flow::Flow,
+    open_session::{OpenSession, WayBack},
+    provider::Grant,
+    redirect,
+    seal::Place,
+    store::{StoreError, Tx, Unit},
+    widget_session::{SessionState, WidgetSession},
+};
+
+impl Auth {
+    pub(super) async fn complete(
+        &self,
+        open: &OpenSession,
+        flow: &Flow,
+        grant: Grant,
+    ) -> Result<Result<Connected, Unused>, ReturnError> {
+        let session = &open.session;
+        let user_id = session.user_id.unwrap_or_else(|| UserId(self.entropy.id()));
+        let unit = CompleteConnection {
+            connection: self.connection(session, flow, user_id, &grant),
+            session: session.clone(),
+            flow_id: flow.id,
+            delivery_ids: [self.delivery_id(), self.delivery_id()],
+            now: self.now(),
+        };
+        match self.store.run(unit).await {
+            Ok(()) => {
+                let way_back = self.way_back_connected(session, user_id, &flow.provider);
+                Ok(Ok(Connected { user_id, declined_scopes: grant.declined_scopes, way_back }))
+            }
+            Err(CompleteError::UserLimit) => {
+                Ok(Err(Unused::new(ConnectFailure::UserLimit, grant.account, grant.tokens)))
+            }
+            Err(CompleteError::Used) => {
+                let given = Given { account: Some(grant.account), tokens: grant.tokens };
+                self.store.run(self.give_back(open, flow, given)).await?;
+                self.outbox.notify_one();
+                Err(ReturnError::Used(Box::new(open.clone())))
+            }
+            Err(CompleteError::Store(error)) => Err(error.into()),
+        }
+    }
+
+    fn connection(&self, session: &WidgetSession, flow: &Flow, user_id: UserId, grant: &Grant) -> Connection {
+        let row = user_id.to_string();
+        let place = Place { dev_id: session.dev_id.as_str(), row: &row, column: "grant" };
+        Connection {
+            user_id,
+            dev_id: session.dev_id.clone(),
+            provider: flow.provider.clone(),
+            account: grant.account.clone(),
+            reference_id: session.request.reference_id.clone(),
+            scopes: Some(grant.scopes.join(",")),
+            active: true,
+            created_at: self.now(),
+            last_webhook_update: None,
+            grant: Some(self.keys.seal(self.entropy.as_ref(), place, &grant.tokens.to_json())),
+        }
+    }
+
+    fn way_back_connected(&self, session: &WidgetSession, user_id: UserId, provider: &Provider) -> WayBack {
+        let request = &session.request;
+        let own_page = self.widget_page(&["session", "demo", "success"]);
+        let stays = request.bypass_feedback == Some(false) || request.multi_auth;
+        let target =
+            if stays { request.success_url.as_ref() } else { request.success_url.as_ref().or(Some(&own_page)) };
+        let url = target.map(|url| redirect::with_success(url, user_id, request.reference_id.as_ref(), provider));
+        WayBack { at_once: !stays, url }
+    }
+}
+
+struct CompleteConnection {
+    connection: Connection,
+    session: WidgetSession,
+    flow_id: Uuid,
+    delivery_ids: [DeliveryId; 2],
+    now: Timestamp,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum CompleteError {
+    #[error("user limit reached")]
+    UserLimit,
+    #[error("session used")]
+    Used,
+    #[error("could not complete the connection")]
+    Store(#[from] StoreError),
+}
+
+#[async_trait]
+impl Unit for CompleteConnection {
+    type Done = ();
+    type Refusal = CompleteError;
+
+    async fn run(&self, tx: &mut dyn Tx) -> Result<(), CompleteError> {
+        let new = &self.connection;
+        let developer = tx.hold_developer(&new.dev_id).await?.ok_or(StoreError::Closed)?;
+        let to = if self.session.request.multi_auth { SessionState::Open } else { SessionState::Connected };
+        if !tx.move_widget_session(self.session.session_id, to).await? {
+            return Err(CompleteError::Used);
+        }
+        let reference_id = new.reference_id.as_ref();
+        let earlier = tx.connections_of_account(&new.dev_id, &new.provider, &new.account, reference_id).await?;
+        if earlier.is_empty() && is_full(tx, &developer).await? {
+            return Err(CompleteError::UserLimit);
+        }
+        let event = auth_event(new, Some(self.flow_id), Some(self.session.session_id));
+        replace_connections(tx, new, &earlier, &event, self.delivery_ids, self.now).await?;
+        Ok(())
+    }
+}

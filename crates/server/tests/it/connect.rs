@@ -1,0 +1,132 @@
+//! Logins that fail, and what becomes of what the provider gave.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use terra_auth_sandbox::{Face, Fault};
+
+use crate::support::{Answer, Decision, TestApp, query};
+
+/// Fitbit, with a scope that nobody can do without.
+fn fitbit(more: &str) -> String {
+    format!(
+        r#"[[provider]]
+        provider = "FITBIT"
+        name = "Fitbit"
+        types = ["sleep"]
+        [provider.login]
+        authorize_url = "{{base}}/fitbit/authorize"
+        token_url = "{{base}}/fitbit/token"
+        client_auth = "basic"
+        scopes = ["activity", "sleep"]
+        required_scopes = ["sleep"]
+        issuer = "{{base}}/fitbit"
+        revoke = {{ url = "{{base}}/fitbit/revoke", client_auth = "basic" }}
+        {more}"#
+    )
+}
+
+const IN_ANSWER: &str = r#"identity = { field = "user_id" }"#;
+
+fn session() -> Value {
+    json!({
+        "providers": "FITBIT", "reference_id": "alice", "auth_failure_redirect_url": "acme://failed",
+    })
+}
+
+/// A whole login; answers with where it ended.
+async fn login(app: &TestApp, body: Value, decision: Decision) -> Answer {
+    let session = app.session(body).await;
+    let (back, cookies) = app.at_provider(&session, "demo", decision).await;
+    app.page(&back, &cookies).await
+}
+
+async fn users(app: &TestApp) -> usize {
+    app.get("/v2/subscriptions").await.json()["users"].as_array().unwrap().len()
+}
+
+async fn waiting_revocations(app: &TestApp) -> u64 {
+    app.auth.waiting().await.unwrap().1
+}
+
+#[tokio::test]
+async fn a_login_without_a_required_scope_fails_and_says_which() {
+    let app = TestApp::start_with_recipes(&fitbit(IN_ANSWER)).await;
+    let end = login(&app, session(), Decision::Without("sleep")).await;
+
+    assert_eq!(
+        end.location().as_str(),
+        "acme://failed?reference_id=alice&resource=FITBIT&reason=missing_scopes&missing_scopes=sleep"
+    );
+    assert_eq!(app.events().await[0]["reason"], "missing_scopes");
+    assert_eq!((users(&app).await, waiting_revocations(&app).await), (0, 1));
+    let end = login(&app, session(), Decision::Without("activity")).await;
+    assert!(query(&end.location(), "user_id").is_some(), "what is not required may be left out");
+}
+
+#[tokio::test]
+async fn whoever_left_out_a_required_scope_is_shown_it_and_may_try_again() {
+    let app = TestApp::start_with_recipes(&fitbit(IN_ANSWER)).await;
+    let session = app.session(json!({"providers": "FITBIT"})).await;
+    let (back, cookies) = app.at_provider(&session, "demo", Decision::Without("sleep")).await;
+    let page = app.page(&back, &cookies).await;
+
+    assert_eq!(page.status, 200);
+    assert!(page.text.contains("<li>sleep</li>") && page.text.contains(&session), "{}", page.text);
+    let (back, cookies) = app.at_provider(&session, "demo", Decision::Approve).await;
+    assert_eq!(app.page(&back, &cookies).await.status, 303);
+    assert_eq!(users(&app).await, 1);
+}
+
+#[tokio::test]
+async fn a_failed_login_does_not_end_the_connection_that_was_there_before() {
+    let app = TestApp::start_with_recipes(&fitbit(IN_ANSWER)).await;
+    app.connected_user("FITBIT", "alice").await;
+    login(&app, session(), Decision::Without("sleep")).await;
+    assert_eq!((users(&app).await, waiting_revocations(&app).await), (1, 0));
+}
+
+#[tokio::test]
+async fn tokens_of_an_account_that_nobody_names_are_given_back() {
+    let asked = r#"identity = { url = "{base}/nowhere", field = "sub" }"#;
+    let app = TestApp::start_with_recipes(&fitbit(asked)).await;
+    let end = login(&app, session(), Decision::Approve).await;
+
+    assert_eq!(query(&end.location(), "reason").as_deref(), Some("provider_unavailable"));
+    assert_eq!((users(&app).await, waiting_revocations(&app).await), (0, 1));
+}
+
+#[tokio::test]
+async fn a_provider_that_wants_https_is_not_gone_to_from_http() {
+    let app = TestApp::start_with_recipes(&fitbit("https_only_callback = true")).await;
+    let page = app.session(session()).await;
+    let end = app.page(&page, &[]).await;
+    assert_eq!(end.location().as_str(), "acme://failed?reference_id=alice&resource=FITBIT&reason=https_required");
+}
+
+#[tokio::test]
+async fn the_cap_gives_back_what_was_granted_too_late() {
+    let app = TestApp::start().await;
+    app.change(serde_json::from_value(json!({"user_limit": 1})).unwrap()).await;
+    let late = app.session(json!({"providers": "OURA", "reference_id": "carol"})).await;
+    let (back, cookies) = app.at_provider(&late, "c", Decision::Approve).await;
+    app.connected_account("FITBIT", "alice", "a").await;
+
+    assert_eq!(app.page(&back, &cookies).await.status, 403);
+    assert_eq!((users(&app).await, waiting_revocations(&app).await), (1, 1));
+}
+
+#[tokio::test]
+async fn of_two_logins_at_once_in_one_session_the_slower_is_given_back() {
+    let app = TestApp::start().await;
+    let session = app.session(json!({"providers": "FITBIT"})).await;
+    let one = app.at_provider(&session, "a", Decision::Approve).await;
+    let other = app.at_provider(&session, "b", Decision::Approve).await;
+    app.sandbox.set_fault(&Face::FITBIT, Some(Fault::Slow(Duration::from_millis(200))));
+    let (one, other) = tokio::join!(app.page(&one.0, &one.1), app.page(&other.0, &other.1));
+
+    let mut ends = [one.status.as_u16(), other.status.as_u16()];
+    ends.sort_unstable();
+    assert_eq!(ends, [303, 410]);
+    assert_eq!((users(&app).await, waiting_revocations(&app).await), (1, 1));
+}
