@@ -17,6 +17,7 @@ mod generate_mobile_token;
 mod generate_widget_session;
 mod keys;
 mod list_integrations;
+mod providers;
 mod reconcile;
 mod sandbox;
 mod serve;
@@ -46,6 +47,8 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Sandbox(sandbox::Command),
     #[command(subcommand)]
+    Providers(providers::Command),
+    #[command(subcommand)]
     Keys(keys::Command),
     #[command(subcommand)]
     Environments(environments::Command),
@@ -74,6 +77,7 @@ impl Command {
             Self::Gateway(args) => args.run(app),
             Self::Reconcile(args) => args.run(app),
             Self::Sandbox(command) => command.run(app),
+            Self::Providers(command) => command.run(app),
             Self::Keys(command) => command.run(app),
             Self::Environments(command) => command.run(app),
             Self::Admin(command) => command.run(app),

@@ -1,22 +1,17 @@
-use std::{
-    collections::BTreeMap,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use anyhow::Context as _;
 use secrecy::SecretString;
-use serde::Deserialize;
 use serde_json::json;
 use terra_auth::Environment;
 use terra_auth_core::seal::MasterKey;
-use terra_auth_outbound::{AddressPolicy, ClientCredentials, Log, Recipes};
+use terra_auth_outbound::{AddressPolicy, Log};
 use tokio::{net::TcpListener, time::Duration};
 use url::Url;
 
+use super::providers::{apps, layers};
 use crate::{
-    app::App,
+    app::{self, App},
     failure::{Advice, Kind},
     logging,
     node::{Node, NodeConfig, ProviderSource, listen, master_key_in, parse_master_key},
@@ -32,13 +27,14 @@ const ADMIN_TOKEN: &str = "TERRA_AUTH_ADMIN_TOKEN";
 
 /// Run the authentication server for real apps
 ///
-/// Serves the API and the widget at `--public-url`, for which a proxy in front of it ends TLS. Providers come from a file
-/// of recipes and a file with the client id and secret of your app at each; `--sandbox` offers the practice provider
-/// instead.
+/// Serves the API and the widget at `--public-url`, for which a proxy in front of it ends TLS. End users can connect the
+/// providers at which you have an app: `--provider-apps` names a file with the client id and secret of each. Recipes of
+/// well-known providers are built in; `terra-auth providers` shows and adds to them. `--sandbox` offers the practice
+/// provider instead.
 #[derive(clap::Args)]
 #[command(after_help = examples![
-    "terra-auth serve --public-url https://auth.acme.example --providers providers.toml --provider-apps apps.toml",
-    "TERRA_AUTH_STORE=postgres://terra@db/terra TERRA_AUTH_MASTER_KEY=$(cat key) terra-auth serve --public-url https://auth.acme.example --providers providers.toml --provider-apps apps.toml",
+    "terra-auth serve --public-url https://auth.acme.example --provider-apps apps.toml",
+    "TERRA_AUTH_STORE=postgres://terra@db/terra TERRA_AUTH_MASTER_KEY=$(cat key) terra-auth serve --public-url https://auth.acme.example --provider-apps apps.toml",
     "terra-auth serve --sandbox --create-environment staging",
 ])]
 pub(crate) struct Args {
@@ -56,14 +52,14 @@ pub(crate) struct Args {
     /// Holds the SQLite file and, unless `TERRA_AUTH_MASTER_KEY` is set, the master key
     #[arg(long, value_name = "DIR", env = "TERRA_AUTH_DATA_DIR", default_value = ".terra-auth")]
     data_dir: PathBuf,
-    /// Recipes of the providers, as TOML
-    #[arg(long, value_name = "FILE", required_unless_present = "sandbox", requires = "provider_apps")]
+    /// Recipes of your own, as TOML; each takes the place of a built-in one for the same provider
+    #[arg(long, value_name = "FILE")]
     providers: Option<PathBuf>,
-    /// Your app at each provider, as TOML: [FITBIT] with `client_id` and `client_secret`
+    /// Your app at each provider, as TOML: [OURA] with `client_id` and `client_secret`
     #[arg(long, value_name = "FILE")]
     provider_apps: Option<PathBuf>,
     /// Offer the practice provider, where anybody may sign in
-    #[arg(long, conflicts_with = "providers")]
+    #[arg(long, conflicts_with_all = ["providers", "provider_apps"])]
     sandbox: bool,
     /// Make this environment if there is none yet, and write its credentials to .env.terra.<NAME>; may be repeated
     #[arg(long, value_name = "NAME")]
@@ -122,10 +118,7 @@ impl Args {
             self.make_data_dir()?;
             format!("sqlite://{}", self.data_dir.join("terra-auth.db").display()).into()
         };
-        let providers = match (&self.providers, &self.provider_apps) {
-            (Some(recipes), Some(apps)) => read_providers(recipes, apps)?,
-            _ => ProviderSource::Sandbox,
-        };
+        let providers = if self.sandbox { ProviderSource::Sandbox } else { self.providers()? };
         let addresses = if self.allow_private_addresses { AddressPolicy::AllowPrivate } else { AddressPolicy::Public };
         let public_url = self.public_url.clone();
         Ok(NodeConfig {
@@ -138,6 +131,22 @@ impl Args {
             observer: Arc::new(Log),
             grace: GRACE,
         })
+    }
+
+    fn providers(&self) -> anyhow::Result<ProviderSource> {
+        let recipes = layers::read(&self.data_dir, self.providers.as_deref())?;
+        let apps = self.provider_apps.as_deref().map(apps::read).transpose()?.unwrap_or_default();
+        for name in apps.keys() {
+            let recipe = recipes.iter().find(|recipe| recipe.info().provider.as_str() == name).ok_or_else(|| {
+                let next =
+                    "see the names with `terra-auth providers list`, or add a recipe with `terra-auth providers add`";
+                Advice::new(Kind::Misused, format!("there is an app for {name}, and no recipe"), next)
+            })?;
+            if let Some(end) = recipe.is_shut_down(app::now()) {
+                tracing::warn!(provider = %name, "{name} is not offered: {}", end.why);
+            }
+        }
+        Ok(ProviderSource::Recipes(recipes, apps.into_iter().collect()))
     }
 
     fn make_data_dir(&self) -> anyhow::Result<()> {
@@ -172,26 +181,4 @@ fn check_public_url(url: &Url) -> anyhow::Result<()> {
     } else {
         Err(Advice::new(Kind::Misused, message, "write it like https://auth.acme.example").into())
     }
-}
-
-/// Your app at one provider.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ProviderApp {
-    client_id: String,
-    client_secret: SecretString,
-}
-
-fn read_providers(recipes: &Path, apps: &Path) -> anyhow::Result<ProviderSource> {
-    let read =
-        |file: &Path| std::fs::read_to_string(file).with_context(|| format!("could not read {}", file.display()));
-    let recipes = Recipes::from_toml(&read(recipes)?, &recipes.display().to_string())?;
-    // The parser's own message would show the line, and with it a secret.
-    let malformed =
-        |_| anyhow::anyhow!("{}: every table needs client_id and client_secret, and no more", apps.display());
-    let apps: BTreeMap<String, ProviderApp> = toml::from_str(&read(apps)?).map_err(malformed)?;
-    let credentials = apps
-        .into_iter()
-        .map(|(name, app)| (name, ClientCredentials { client_id: app.client_id, client_secret: app.client_secret }));
-    Ok(ProviderSource::Recipes(recipes, credentials.collect()))
 }

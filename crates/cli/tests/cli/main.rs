@@ -3,6 +3,7 @@
 
 mod calls;
 mod help;
+mod providers;
 mod refusals;
 mod setup_environment;
 mod support;

@@ -8,6 +8,7 @@ mod dev;
 mod first_admin;
 mod official;
 mod payloads;
+mod providers;
 mod retries;
 mod secrets;
 mod support;

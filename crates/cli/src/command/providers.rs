@@ -1,0 +1,54 @@
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use terra_auth_outbound::Recipes;
+
+use crate::app::App;
+
+mod add;
+pub(super) mod apps;
+pub(super) mod layers;
+mod lint;
+mod list;
+mod show;
+
+/// See and extend what `terra-auth serve` knows about providers
+///
+/// A recipe says where a provider's login is and how its tokens behave. The built-in ones are followed by those in the
+/// data directory's `providers.d`, and these by a file of your own; a later recipe takes the place of an earlier one for
+/// the same provider. None of this talks to anybody.
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    List(list::Args),
+    Show(show::Args),
+    Lint(lint::Args),
+    Add(add::Args),
+}
+
+impl Command {
+    pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
+        match self {
+            Self::List(args) => args.run(app),
+            Self::Show(args) => args.run(app),
+            Self::Lint(args) => args.run(app),
+            Self::Add(args) => args.run(app),
+        }
+    }
+}
+
+/// Where recipes come from besides the program itself.
+#[derive(clap::Args)]
+struct Places {
+    /// The server's data directory, with its `providers.d`
+    #[arg(long, value_name = "DIR", env = "TERRA_AUTH_DATA_DIR", default_value = ".terra-auth")]
+    data_dir: PathBuf,
+    /// Recipes of your own, as `serve --providers` takes them
+    #[arg(long, value_name = "FILE")]
+    providers: Option<PathBuf>,
+}
+
+impl Places {
+    fn recipes(&self) -> anyhow::Result<Recipes> {
+        layers::read(&self.data_dir, self.providers.as_deref())
+    }
+}

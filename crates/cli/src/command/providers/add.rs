@@ -1,0 +1,46 @@
+use std::{fs, path::PathBuf};
+
+use anyhow::Context as _;
+use serde_json::json;
+use terra_auth_outbound::Recipe;
+
+use super::layers;
+use crate::{app::App, private_file};
+
+/// Add recipes to a server's data directory, where it finds them at its next start
+///
+/// A recipe for a provider that was added before takes its place. Nothing is added if any recipe in the file is bad.
+#[derive(clap::Args)]
+#[command(after_help = examples![
+    "terra-auth providers add own.toml",
+    "terra-auth providers add own.toml --data-dir /var/lib/terra-auth",
+])]
+pub(crate) struct Args {
+    /// Recipes, as TOML
+    file: PathBuf,
+    /// The server's data directory
+    #[arg(long, value_name = "DIR", env = "TERRA_AUTH_DATA_DIR", default_value = ".terra-auth")]
+    data_dir: PathBuf,
+}
+
+impl Args {
+    pub(super) fn run(self, app: &App) -> anyhow::Result<()> {
+        let recipes = layers::read_file(&self.file)?;
+        let folder = layers::folder(&self.data_dir);
+        private_file::create_dir(&self.data_dir)
+            .and_then(|()| fs::create_dir_all(&folder))
+            .with_context(|| format!("could not make {}", folder.display()))?;
+        let added: Vec<_> = recipes.iter().map(|recipe| self.add(recipe)).collect::<Result<_, _>>()?;
+        app.ui.note("a server finds them at its next start")?;
+        let shown = |file: &PathBuf| file.display().to_string();
+        let files: Vec<_> = added.iter().map(shown).collect();
+        app.ui.result(|| files.join("\n"), &json!({ "added": files }))
+    }
+
+    fn add(&self, recipe: &Recipe) -> anyhow::Result<PathBuf> {
+        let file = layers::folder(&self.data_dir).join(format!("{}.toml", recipe.info().provider.slug()));
+        private_file::replace(&file, &format!("{}\n", recipe.text()))
+            .with_context(|| format!("could not write {}", file.display()))?;
+        Ok(file)
+    }
+}

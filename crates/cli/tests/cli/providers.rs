@@ -1,0 +1,100 @@
+//! `terra-auth providers`: what there is, what it says, and what may be added.
+
+use insta::assert_snapshot;
+use serde_json::Value;
+
+use crate::support::Folder;
+
+const ACME: &str = r#"# ours
+[[provider]]
+provider = "ACME"
+name = "Acme Health"
+types = ["sleep"]
+sources = ["https://acme.example/docs"]
+
+[provider.login]
+authorize_url = "https://acme.example/authorize"
+token_url = "https://acme.example/token"
+client_auth = "basic"
+identity = { field = "user_id" }
+
+# a bridge
+[[provider]]
+provider = "BRIDGE"
+name = "Bridge"
+types = []
+"#;
+
+#[test]
+fn a_list_says_how_each_is_connected_and_what_has_ended() {
+    let folder = Folder::new();
+    folder.write("apps.toml", "[OURA]\nclient_id = \"demo\"\nclient_secret = \"test-key-not-a-secret\"\n");
+    let list = folder.run("providers list --provider-apps apps.toml --output json");
+    let list: Value = serde_json::from_str(&list.stdout).unwrap();
+    let found = |name: &str| list["providers"].as_array().unwrap().iter().find(|row| row["provider"] == name).unwrap();
+    assert_snapshot!(found("OURA"), @r#"{"connects":"by login","has_app":true,"has_shut_down":false,"name":"Oura","provider":"OURA","recipe":"built-in oura.toml","shutdown":null}"#);
+    assert_eq!((&found("APPLE")["connects"], &found("APPLE")["has_app"]), (&"on device".into(), &Value::Null));
+    assert_eq!((&found("FITBIT")["has_app"], &found("FITBIT")["shutdown"]), (&false.into(), &"2026-10-01".into()));
+
+    let plain = folder.run("providers list").stdout;
+    assert!(plain.lines().any(|line| line.starts_with("OURA ") && line.contains("by login   –")), "{plain}");
+    assert!(plain.lines().any(|line| line.starts_with("FITBIT ") && line.contains("2026-10-01")), "{plain}");
+}
+
+#[test]
+fn a_recipe_is_shown_as_it_was_written_and_is_one_itself() {
+    let folder = Folder::new();
+    let shown = folder.run("providers show withings");
+    assert_eq!((shown.code, &*shown.stderr), (0, "from built-in withings.toml\n"));
+    assert!(shown.stdout.starts_with("[[provider]]\nprovider = \"WITHINGS\""), "{shown}");
+    for said in ["sources = [", "unverified = [", "action = \"requesttoken\""] {
+        assert!(shown.stdout.contains(said), "{said}");
+    }
+    folder.write("own.toml", &shown.stdout);
+    assert_snapshot!(folder.run("providers lint own.toml"), @"
+    exit 0
+    fine: WITHINGS
+    ");
+    assert_snapshot!(folder.run("providers show NOSUCH"), @"
+    exit 4
+    --- stderr
+    error: there is no recipe for NOSUCH
+    next: see which there are with `terra-auth providers list`
+    ");
+}
+
+#[test]
+fn a_bad_recipe_is_refused_with_the_line_and_the_reason() {
+    let folder = Folder::new();
+    folder.write("own.toml", &ACME.replace("\"basic\"", "\"digest\""));
+    let commands = ["providers lint own.toml", "providers add own.toml", "providers list --providers own.toml"];
+    let answers: Vec<_> = commands.iter().map(|arguments| folder.run(arguments).to_string()).collect();
+    assert_snapshot!(answers[0], @"
+    exit 2
+    --- stderr
+    error: own.toml:11:15: unknown variant `digest`, expected `basic` or `body`
+    next: mend it there; `terra-auth providers show OURA` shows one that works
+    ");
+    assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+    assert!(!folder.has(".terra-auth"), "nothing was added");
+}
+
+#[test]
+fn an_added_recipe_is_found_and_replaced_and_stays_behind_the_file_of_the_day() {
+    let folder = Folder::new();
+    folder.write("own.toml", ACME);
+    assert_snapshot!(folder.run("providers add own.toml"), @"
+    exit 0
+    .terra-auth/providers.d/acme.toml
+    .terra-auth/providers.d/bridge.toml
+    --- stderr
+    a server finds them at its next start
+    ");
+    let shown = folder.run("providers show acme").stdout;
+    assert!(shown.starts_with("[[provider]]\nprovider = \"ACME\"") && !shown.contains("a bridge"), "{shown}");
+
+    folder.write("newer.toml", &ACME.replace("Acme Health", "Acme Vitals"));
+    assert_eq!(folder.run("providers add newer.toml").code, 0);
+    assert!(folder.run("providers show ACME").stdout.contains("Acme Vitals"));
+    assert!(folder.run("providers show ACME --providers own.toml").stdout.contains("Acme Health"));
+}

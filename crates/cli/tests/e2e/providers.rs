@@ -1,0 +1,43 @@
+//! What a server offers: the providers with a recipe and an app, built in or added, and what is on the device.
+
+use crate::support::{folder::Folder, server::Server};
+
+const ACME: &str = r#"[[provider]]
+provider = "ACME"
+name = "Acme Health"
+types = ["sleep"]
+
+[provider.login]
+authorize_url = "https://acme.example/authorize"
+token_url = "https://acme.example/token"
+client_auth = "basic"
+identity = { field = "user_id" }
+"#;
+
+#[tokio::test]
+async fn a_server_offers_what_has_a_recipe_and_an_app() {
+    let folder = Folder::new();
+    folder.write("own.toml", ACME);
+    assert!(folder.command("providers add own.toml").output().unwrap().status.success());
+    let app = |name: &str| format!("[{name}]\nclient_id = \"demo\"\nclient_secret = \"test-key-not-a-secret\"\n");
+    folder.write("apps.toml", &["oura", "ACME", "FITBIT"].map(app).concat());
+    let server = Server::start(
+        &mut folder
+            .command("serve --listen 127.0.0.1:0 --provider-apps apps.toml --create-environment testing --output json"),
+    );
+    let offered = folder.client().list_integrations().await.unwrap();
+    let names: Vec<_> = offered.iter().map(|integration| integration.name.as_str()).collect();
+    assert_eq!(names, ["Oura", "Apple Health", "Samsung Health", "Health Connect", "Acme Health"]);
+    let log = server.stderr();
+    assert!(log.contains("FITBIT is not offered") && log.contains("Google Health"), "{log}");
+}
+
+#[test]
+fn an_app_without_a_recipe_is_a_mistake() {
+    let folder = Folder::new();
+    folder.write("apps.toml", "[NOSUCH]\nclient_id = \"demo\"\nclient_secret = \"test-key-not-a-secret\"\n");
+    let ended = folder.command("serve --listen 127.0.0.1:0 --provider-apps apps.toml").output().unwrap();
+    let told = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(2));
+    assert!(told.contains("there is an app for NOSUCH, and no recipe"), "{told}");
+}
