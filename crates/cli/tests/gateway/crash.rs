@@ -33,7 +33,7 @@ const WORKERS: u128 = 6;
 const APP_TAKES: Duration = Duration::from_millis(40);
 
 /// A forward that was under way when the gateway died is made again when its lease ends, after 30 s.
-const FORWARDED: Duration = Duration::from_secs(60);
+const FORWARDED: Duration = Duration::from_mins(1);
 
 /// What Terra was told, and of what it heard nothing back.
 #[derive(Default)]

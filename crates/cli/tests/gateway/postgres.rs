@@ -1,9 +1,10 @@
 //! Two gateways over one PostgreSQL database are one gateway: whichever is asked, and when one of them dies.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, thread, time::Duration};
 
 use futures_util::future::{join, join_all};
 use http::Method;
+use jiff::SignedDuration;
 use serde_json::Value;
 use terra_auth::UserId;
 use terra_auth_testkit::{Database, Postgres};
@@ -14,7 +15,7 @@ use crate::support::{
     http::send,
     server::Server,
     until, until_in,
-    webhook::{App, FORWARD_SECRET, Webhook},
+    webhook::{App, FORWARD_SECRET, Webhook, now},
 };
 
 /// Two gateways beside an app.
@@ -42,7 +43,11 @@ impl Pair {
             let arguments = format!("gateway --output json --listen {address}");
             Server::start(site.folder.command(&arguments).env("TERRA_AUTH_FORWARD_SECRET", FORWARD_SECRET))
         };
-        let (first, second) = (start(site.address), start(free_address()));
+        let (first, second) = thread::scope(|scope| {
+            let first = scope.spawn(|| start(site.address)); // each finds an empty database, perhaps
+            let second = start(free_address());
+            (first.join().unwrap(), second)
+        });
         let secret = site.folder.key("TERRA_SIGNING_SECRET");
         Self { site, app, first, second, secret, _database: database }
     }
@@ -74,6 +79,24 @@ async fn an_event_that_both_receive_is_recorded_once_and_forwarded_by_one() {
     for server in [&pair.first, &pair.second] {
         assert_eq!(connections(server, "alice").await.len(), 60);
     }
+}
+
+#[tokio::test]
+async fn of_news_that_both_receive_at_once_the_latest_counts() {
+    let pair = Pair::start(Duration::ZERO);
+    let connected_at = now() - SignedDuration::from_mins(1);
+    let news = (0..60).map(async |number| {
+        let user = UserId(Uuid::from_u128(number));
+        let auth = Webhook::new(format!("auth-{number}"), "auth", user, "alice").at(connected_at);
+        let deauth = Webhook::new(format!("deauth-{number}"), "deauth", user, "alice");
+        let deauth = deauth.at(connected_at + SignedDuration::from_secs(1));
+        let (first, second) = (pair.first.origin(), pair.second.origin());
+        let answers = join(auth.send(&first, &pair.secret), deauth.send(&second, &pair.secret)).await;
+        assert_eq!((answers.0.unwrap().as_u16(), answers.1.unwrap().as_u16()), (200, 200));
+    });
+    join_all(news).await;
+    assert_eq!(pair.listed("").len(), 120);
+    assert_eq!(connections(&pair.first, "alice").await, [""; 0]);
 }
 
 #[tokio::test]
@@ -112,7 +135,7 @@ async fn when_one_dies_the_other_goes_on_with_its_work() {
         assert_eq!(webhook("activity", number).send(&second.origin(), &secret).await.unwrap(), 200);
     }
     // What the first one was forwarding is forwarded again when its lease ends, after 30 s.
-    until_in(Duration::from_secs(60), "all are forwarded", || {
+    until_in(Duration::from_mins(1), "all are forwarded", || {
         let done = site.folder.json("gateway events list --limit 1000 --state done");
         (done.as_array().unwrap().len() == 150).then_some(())
     });

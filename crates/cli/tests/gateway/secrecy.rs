@@ -109,7 +109,8 @@ async fn send_events(world: &World, gateway: &Server, number: u16) {
     assert_eq!(event("sleep").send(&origin, "another-secret-not-a-secret").await.unwrap(), 401);
     let shapeless = [r#"{"type":"auth","user":"health-data-not-a-secret"}"#, "health-data-not-a-secret"];
     for (index, body) in shapeless.into_iter().enumerate() {
-        let webhook = Webhook { trace_id: format!("shapeless-{number}-{index}"), body: body.to_owned() };
+        let webhook =
+            Webhook { trace_id: format!("shapeless-{number}-{index}"), body: body.to_owned(), ..event("auth") };
         assert_eq!(webhook.send(&origin, SIGNING_SECRET).await.unwrap(), 200);
     }
     let url = format!("{origin}/webhooks/terra");

@@ -36,6 +36,8 @@ pub(crate) fn now() -> Timestamp {
 pub(crate) struct Webhook {
     pub(crate) trace_id: String,
     pub(crate) body: String,
+    /// When it happened, if the sender says so.
+    pub(crate) happened_at: Option<Timestamp>,
 }
 
 impl Webhook {
@@ -46,7 +48,11 @@ impl Webhook {
             json!({ "type": kind, "status": "success", "user": user, "trace": trace_id, "rest": rest }).to_string()
         };
         let rest = BODY_BYTES - event("").len();
-        Self { body: event(&"x".repeat(rest)), trace_id }
+        Self { body: event(&"x".repeat(rest)), trace_id, happened_at: None }
+    }
+
+    pub(crate) fn at(self, happened_at: Timestamp) -> Self {
+        Self { happened_at: Some(happened_at), ..self }
     }
 
     pub(crate) fn signature(&self, secret: &str) -> String {
@@ -56,7 +62,10 @@ impl Webhook {
     /// Sends it over a connection of its own; the gateway may be gone.
     pub(crate) async fn send(&self, origin: &str, secret: &str) -> Result<StatusCode, Failure> {
         let signature = self.signature(secret);
+        let happened_at = self.happened_at.map(|at| at.to_string());
+        let ordering = happened_at.as_deref().map(|at| ("x-terra-ordering-timestamp", at));
         let headers = [(SIGNATURE_HEADER_NEW, &*signature), ("x-terra-trace-id", &*self.trace_id)];
+        let headers: Vec<_> = headers.into_iter().chain(ordering).collect();
         let reply = send(Method::POST, &format!("{origin}/webhooks/terra"), &headers, self.body.clone()).await?;
         Ok(reply.status)
     }
