@@ -15,6 +15,8 @@ pub struct Revocation {
     pub dev_id: DevId,
     /// Where to revoke.
     pub provider: Provider,
+    /// The provider's own id for the account, which some want to be told.
+    pub account: Option<String>,
     /// The provider's tokens, sealed for the connection's row.
     pub grant: Sealed,
     /// When the connection ended.
@@ -33,6 +35,7 @@ impl Revocation {
             user_id: connection.user_id,
             dev_id: connection.dev_id.clone(),
             provider: connection.provider.clone(),
+            account: Some(connection.account.clone()),
             grant,
             created_at: now,
             attempts: 0,

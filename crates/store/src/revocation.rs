@@ -18,13 +18,13 @@ use crate::{
 
 macro_rules! columns {
     () => {
-        "user_id, dev_id, provider, sealed_grant, created_at_ms, attempts, next_attempt_at_ms"
+        "user_id, dev_id, provider, account, sealed_grant, created_at_ms, attempts, next_attempt_at_ms"
     };
 }
 
 statements! {
     ADD_REVOCATION: Sql::plain(concat!(
-        "INSERT INTO revocation (", columns!(), ", state) VALUES ($1, $2, $3, $4, $5, $6, $7, 'waiting')",
+        "INSERT INTO revocation (", columns!(), ", state) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'waiting')",
     ));
     RENEW_REVOCATION: Sql::plain(
         "UPDATE revocation SET sealed_grant = $1, attempts = 0, next_attempt_at_ms = $2, state = 'waiting'
@@ -57,6 +57,7 @@ impl<D: Database> Revocations for Queries<D> {
             revocation.user_id.value(),
             revocation.dev_id.value(),
             revocation.provider.value(),
+            revocation.account.value(),
             revocation.grant.value(),
             revocation.created_at.value(),
             revocation.attempts.value(),
@@ -105,6 +106,7 @@ impl Record for Revocation {
             user_id: row.take()?,
             dev_id: row.take()?,
             provider: row.take()?,
+            account: row.take()?,
             grant: row.take()?,
             created_at: row.take()?,
             attempts: row.take()?,

@@ -155,6 +155,7 @@ impl Auth {
             user_id,
             dev_id: session.dev_id.clone(),
             provider: flow.provider.clone(),
+            account: given.account.clone(),
             grant: self.keys.seal(self.entropy.as_ref(), place, &given.tokens.to_json()),
             created_at: self.now(),
             attempts: 0,

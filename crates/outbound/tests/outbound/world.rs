@@ -101,6 +101,7 @@ impl World {
         let revocation = Revocation {
             user_id,
             provider: login::provider(face),
+            account: None,
             grant: self.auth.keys.seal(self.entropy(), place, &tokens.to_json()),
             created_at: self.clock.now(),
             attempts: 0,

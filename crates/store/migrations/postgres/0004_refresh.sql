@@ -13,3 +13,6 @@ ALTER TABLE connection ADD COLUMN error_told_at_ms BIGINT;
 ALTER TABLE connection ADD COLUMN grant_state TEXT COLLATE "C" NOT NULL DEFAULT 'fine';
 UPDATE connection SET refresh_at_ms = created_at_ms WHERE sealed_grant IS NOT NULL;
 CREATE INDEX connection_refresh ON connection (provider, refresh_at_ms, user_id) WHERE refresh_at_ms IS NOT NULL;
+
+-- Some providers want to be told whose grant it is.
+ALTER TABLE revocation ADD COLUMN account TEXT COLLATE "C";
