@@ -154,7 +154,7 @@ pub trait Grants: Send {
     async fn lease_grant(&mut self, seen: &KeptGrant, lease: &Lease) -> Result<bool, StoreError>;
 
     /// Keeps what was refreshed under a lease, which is over with that; answers whether it was newer than what was
-    /// there. The grant counts as fine, whatever was said about the tokens before.
+    /// there. The grant counts as fine then, unless it was called revoked: that is the end of it.
     async fn keep_tokens(&mut self, leased: &KeptGrant, new: &NewTokens) -> Result<bool, StoreError>;
 
     /// Ends a lease that brought nothing; answers whether it was still held and the tokens are the same.

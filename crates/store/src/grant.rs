@@ -46,13 +46,14 @@ statements! {
         WHERE dev_id = $3 AND user_id = $4 AND token_version = $5 AND lease = $6
             AND (lease_until_ms IS NULL OR lease_until_ms <= $7)",
     );
-    // Who comes late, while somebody else is at it, leaves the other one's lease and mark as they are.
+    // Who comes late, after somebody else's lease, leaves that lease and the mark as they are: the other one may have
+    // spent something, too.
     KEEP_TOKENS: Sql::plain(
         "UPDATE connection SET sealed_grant = $1, scopes = COALESCE($2, scopes), token_version = $3, expires_at_ms = $4,
             refresh_at_ms = $5, refresh_failures = 0, error_told_at_ms = NULL, grant_state = 'fine', active = 1,
-            in_flight_since_ms = CASE WHEN lease = $3 OR lease_until_ms IS NULL THEN NULL ELSE in_flight_since_ms END,
+            in_flight_since_ms = CASE WHEN lease = $3 THEN NULL ELSE in_flight_since_ms END,
             lease_until_ms = CASE WHEN lease = $3 THEN NULL ELSE lease_until_ms END
-        WHERE dev_id = $6 AND user_id = $7 AND token_version <= $3",
+        WHERE dev_id = $6 AND user_id = $7 AND token_version <= $3 AND grant_state <> 'revoked'",
     );
     SETTLE_GRANT: Sql::plain(
         "UPDATE connection SET grant_state = $1, active = COALESCE($2, active), refresh_at_ms = $3, in_flight_since_ms = $4,

@@ -91,7 +91,8 @@ macro_rules! store_contract {
                 a_verdict_on_older_tokens_is_not_recorded
                 whoever_lost_a_lease_settles_nothing
                 late_tokens_leave_the_lease_of_another_alone
-                late_tokens_outdo_a_verdict
+                late_tokens_outdo_a_doubt
+                late_tokens_do_not_undo_a_revocation
                 nobody_refreshes_the_grants_of_another_environment
                 a_revocation_begins_anew_with_newer_tokens
                 a_session_is_read_as_it_was_added

@@ -5,5 +5,7 @@ mod access;
 mod budget;
 mod engine;
 mod failure;
+mod many;
 mod script;
+mod simulation;
 mod world;

@@ -20,8 +20,9 @@ use terra_auth_types::Provider;
 use tokio::{sync::Notify, time::Instant};
 
 /// Follows the time of the runtime, which a test can stop and move.
+#[derive(Clone, Copy)]
 pub(crate) struct Watch {
-    began: Instant,
+    pub(crate) began: Instant,
     /// How much this clock is ahead of the others.
     pub(crate) ahead: SignedDuration,
 }

@@ -225,17 +225,27 @@ pub async fn late_tokens_leave_the_lease_of_another_alone(store: Store) {
     assert_eq!(now_kept(&store, &seen).await.sealed, Sealed(vec![2]));
 }
 
-/// They are what the provider gave, so they work.
-pub async fn late_tokens_outdo_a_verdict(store: Store) {
+/// They are what the provider gave; but what was asked for meanwhile may have spent them.
+pub async fn late_tokens_outdo_a_doubt(store: Store) {
     let seen = fresh(&store).await;
     let slow = leased(&store, &seen, lease(0)).await;
     let quick = leased(&store, &slow, lease(100)).await;
-    let refused = Settled { state: GrantState::NeedsConsent, in_flight_since: Some(Rows::NOW), ..verdict() };
-    assert!(store.settle_grant(&quick, &refused).await.unwrap());
+    let doubt = Settled { state: GrantState::NeedsConsent, in_flight_since: Some(Rows::NOW), ..verdict() };
+    assert!(store.settle_grant(&quick, &doubt).await.unwrap());
     assert!(store.keep_tokens(&slow, &tokens(1)).await.unwrap());
     let kept = now_kept(&store, &seen).await;
-    assert_eq!((kept.state, kept.in_flight_since, kept.failures), (GrantState::Fine, None, 0));
+    assert_eq!((kept.state, kept.in_flight_since, kept.failures), (GrantState::Fine, Some(Rows::NOW), 0));
     assert!(store.connection(&seen.dev_id, &seen.user_id).await.unwrap().unwrap().active);
+}
+
+/// It is told once.
+pub async fn late_tokens_do_not_undo_a_revocation(store: Store) {
+    let seen = fresh(&store).await;
+    let slow = leased(&store, &seen, lease(0)).await;
+    let quick = leased(&store, &slow, lease(100)).await;
+    assert!(store.settle_grant(&quick, &verdict()).await.unwrap());
+    assert!(!store.keep_tokens(&slow, &tokens(1)).await.unwrap());
+    assert_eq!(now_kept(&store, &seen).await.state, GrantState::Revoked);
 }
 
 /// Not even if everything else is the same.

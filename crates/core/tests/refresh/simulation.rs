@@ -1,0 +1,191 @@
+//! Nodes that crash, pause and disagree about the time refresh one grant at providers of every kind, from a seed.
+//!
+//! A run that fails prints its seed; `TERRA_AUTH_SEED=17 cargo test -p terra-auth-core --test refresh simulation` runs it
+//! again, and `TERRA_AUTH_SEEDS=100000` runs more of them.
+
+mod account;
+mod chaos;
+mod dice;
+
+use std::{
+    num::NonZero,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use jiff::SignedDuration;
+use secrecy::ExposeSecret as _;
+use terra_auth_core::{Auth, clock::Clock as _, refresh::Rules, store::Store};
+use tokio::{runtime, task::JoinSet, time::sleep};
+
+use self::{
+    account::{Account, LIFE, MODELS},
+    chaos::{Life, Line, ShakyStore, Trouble},
+};
+use crate::{
+    engine::Prompt,
+    world::{Node, Watch, World, node, tokens},
+};
+
+const STORM: Duration = Duration::from_mins(4);
+const CALM: Duration = Duration::from_mins(6);
+
+/// What all nodes share.
+#[derive(Clone)]
+struct Run {
+    trouble: Arc<Trouble>,
+    account: Arc<Account>,
+    engine: Prompt,
+    world: Arc<World>,
+    rules: Rules,
+    clock: Watch,
+}
+
+impl Run {
+    async fn new(seed: u64, rules: Rules) -> Self {
+        let model = MODELS[usize::try_from(seed).unwrap() % MODELS.len()];
+        let (engine, clock) = (Prompt::new(), Watch::exact());
+        let end = clock.now() + SignedDuration::try_from(LIFE).unwrap();
+        let world = Arc::new(World::with(engine.store(), &tokens("0", "0", end)).await);
+        Self {
+            trouble: Arc::new(Trouble::new(seed)),
+            account: Arc::new(Account::new(model)),
+            engine,
+            world,
+            rules,
+            clock,
+        }
+    }
+
+    /// A storm, and a calm in which everything must mend that can.
+    async fn play(self) -> Result<Vec<(u64, Duration)>, String> {
+        let nodes = 2 + u64::from(self.trouble.dice.one_in(4));
+        let mut supervisors: JoinSet<()> = (0..nodes).map(|_| self.clone().supervise()).collect();
+        if self.trouble.dice.one_in(6) {
+            sleep(self.trouble.dice.moment(200_000)).await;
+            self.account.revoke();
+        }
+        sleep(STORM).await;
+        self.trouble.calm();
+        sleep(CALM).await;
+        supervisors.abort_all();
+        while supervisors.join_next().await.is_some() {}
+        let events = self.world.events().await;
+        let revoked = events.get("access_revoked").copied().unwrap_or_default();
+        if revoked > 1 {
+            return Err(format!("the app was told {revoked} times that the grant is gone"));
+        }
+        let calls = self.account.end(&self.world.kept().await.unwrap())?;
+        Ok(calls.into_iter().map(|(token, at)| (token, at - self.clock.began)).collect())
+    }
+
+    /// Starts a process again and again.
+    async fn supervise(self) {
+        loop {
+            let life = Life::new(&self.trouble);
+            let node = self.start(&life);
+            let mut work = JoinSet::new();
+            work.spawn(self.clone().ask(node.clone()));
+            work.spawn(async move { node.refresh_as_due(std::future::pending()).await });
+            life.over().await;
+            work.shutdown().await;
+            sleep(self.trouble.dice.moment(60_000)).await;
+        }
+    }
+
+    /// A process whose clock is wrong by 4 s at most.
+    fn start(&self, life: &Arc<Life>) -> Auth {
+        let skew = self.trouble.dice.below(8001).cast_signed() - 4000;
+        let clock = Watch { ahead: SignedDuration::from_millis(skew), ..self.clock };
+        let store = ShakyStore {
+            engine: self.engine.clone(),
+            life: Arc::clone(life),
+            account: Arc::clone(&self.account),
+            world: Arc::clone(&self.world),
+        };
+        let providers = Line::new(Arc::clone(life), Arc::clone(&self.account), clock);
+        let parts = Node { clock, entropy: self.trouble.dice.clone(), rules: self.rules };
+        node(Store::new(store), Arc::new(providers), parts)
+    }
+
+    /// Somebody who wants an access token now and then.
+    async fn ask(self, node: Auth) {
+        loop {
+            sleep(self.trouble.dice.moment(self.trouble.patience_ms())).await;
+            if let Ok(token) = self.world.access_token(&node).await {
+                self.account.handed_out(token.access_token.expose_secret().parse().unwrap());
+            }
+        }
+    }
+}
+
+/// Runs a seed; the calls that were made and when, or what must never happen and did.
+fn run(seed: u64, rules: Rules) -> Result<Vec<(u64, Duration)>, String> {
+    let runtime = runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(async { Run::new(seed, rules).await.play().await })
+}
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap())
+}
+
+/// Runs all seeds of a test until one fails.
+fn failure(seeds: u64, rules: Rules) -> Option<(u64, String)> {
+    let range = number("TERRA_AUTH_SEED").map_or(0..number("TERRA_AUTH_SEEDS").unwrap_or(seeds), |seed| seed..seed + 1);
+    let next = AtomicU64::new(range.start);
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
+    let found = Mutex::new(None);
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some(seed) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|seed| range.contains(seed)) {
+                    if let Err(what) = run(seed, rules) {
+                        next.store(range.end, Ordering::Relaxed);
+                        *found.lock().unwrap() = Some((seed, what));
+                    }
+                }
+            });
+        }
+    });
+    found.into_inner().unwrap()
+}
+
+#[test]
+fn no_grant_is_burnt_spent_twice_or_falsely_called_revoked() {
+    if let Some((seed, what)) = failure(2000, Rules::default()) {
+        panic!("{what} (TERRA_AUTH_SEED={seed})");
+    }
+}
+
+#[test]
+fn a_seed_gives_the_same_run_each_time() {
+    let mut calls = 0;
+    for seed in 0..10 {
+        let first = run(seed, Rules::default()).unwrap();
+        assert_eq!(first, run(seed, Rules::default()).unwrap(), "seed {seed}");
+        calls += first.len();
+    }
+    assert!(calls > 50, "{calls}");
+}
+
+#[test]
+fn without_the_lease_two_spend_one_token() {
+    let (_, what) = failure(2000, Rules { lease: false, ..Rules::default() }).unwrap();
+    assert!(what.ends_with("was sent by two at once"), "{what}");
+}
+
+#[test]
+fn without_the_fence_the_old_replaces_the_new() {
+    let (_, what) = failure(2000, Rules { fence: false, ..Rules::default() }).unwrap();
+    assert!(what.contains("replaced the newer"), "{what}");
+}
+
+#[test]
+fn without_the_mark_a_crash_looks_like_a_revocation() {
+    let (_, what) = failure(2000, Rules { write_ahead: false, ..Rules::default() }).unwrap();
+    assert_eq!(what, "called revoked what nobody revoked");
+}
