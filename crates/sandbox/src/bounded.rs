@@ -6,7 +6,7 @@ use std::{
 };
 
 /// How many entries a map remembers.
-pub(crate) const CAPACITY: usize = 10_000;
+pub(crate) const CAPACITY: usize = 250_000;
 
 /// Remembers the last [`CAPACITY`] insertions; an older one is evicted. A key is inserted once in its life.
 #[derive(Debug)]

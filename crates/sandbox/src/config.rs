@@ -19,10 +19,20 @@ pub struct SandboxConfig {
     pub client_secret: SecretString,
     /// Where an answer may be sent. A request must repeat one of them, character for character as [`Url`] writes it.
     pub redirect_uris: Vec<Url>,
-    /// How long an access token lives; whole seconds are told to the client as `expires_in`.
+    /// How long an access token lives, unless a face has [`Lifetimes`] of its own; whole seconds are told to the client as
+    /// `expires_in`.
     pub access_token_ttl: Duration,
     /// How long an authorization code may wait to be exchanged.
     pub code_ttl: Duration,
+}
+
+/// How long the tokens live that a face issues.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lifetimes {
+    /// Whole seconds are told to the client as `expires_in`.
+    pub access_token: Duration,
+    /// From its issue on; `None` is for ever. The client is not told.
+    pub refresh_token: Option<Duration>,
 }
 
 /// Tells the time.

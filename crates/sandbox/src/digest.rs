@@ -9,9 +9,13 @@ pub(crate) struct Digest([u8; 32]);
 
 impl Digest {
     pub(crate) fn of(text: &str) -> Self {
-        let mut bytes = [0; 32];
-        bytes.copy_from_slice(digest::digest(&digest::SHA256, text.as_bytes()).as_ref());
-        Self(bytes)
+        Self::of_bytes(text.as_bytes())
+    }
+
+    pub(crate) fn of_bytes(bytes: &[u8]) -> Self {
+        let mut digest = [0; 32];
+        digest.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
+        Self(digest)
     }
 
     /// Takes the same time for any `text` of one length.

@@ -1,25 +1,57 @@
 //! The providers a sandbox can look like.
 
+mod rules;
 mod table;
+
+use std::time::Duration;
+
+pub use rules::{Envelope, GrantedScopes, Identity, Revocation, Rotation, SecondUse};
 
 use crate::digest::Digest;
 
-/// One provider's look: what it is called, what it can grant and how it writes that down.
+/// One provider: how it looks, what it can grant, and what its tokens are like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Face {
     /// Names the face in paths, lower case: `fitbit`. Its upper case is the provider's name in the API.
     pub slug: &'static str,
     /// As a person reads it: `Fitbit`.
     pub display_name: &'static str,
+    /// `#rrggbb`, dark enough for white text (4.5 : 1).
+    pub accent: &'static str,
     /// Everything it can grant; a request without a scope asks for all of it.
     pub scopes: &'static [Scope],
     /// Stands between two scopes in a request and in an answer.
     pub scope_separator: char,
+    /// Where the client learns what was granted.
+    pub granted_scopes: GrantedScopes,
     /// Where the client learns whose account it is.
     pub identity: Identity,
-    /// `#rrggbb`, dark enough for white text (4.5 : 1).
-    pub accent: &'static str,
+    /// What a refresh does to the refresh token.
+    pub rotation: Rotation,
+    /// How long a refresh token lives; `None` is for ever. [`Sandbox::set_lifetimes`](crate::Sandbox::set_lifetimes) changes it.
+    pub refresh_token_ttl: Option<Duration>,
+    /// Who was not granted this scope gets no refresh token, and a refresh that does not repeat it brings none: with a
+    /// single-use token that was the last refresh.
+    pub offline_scope: Option<&'static str>,
+    /// Refreshes have an endpoint of their own, and their parameters are in the URL.
+    pub refresh_apart: bool,
+    /// What each token call must say besides.
+    pub token_params: &'static [(&'static str, &'static str)],
+    /// What is around an answer to the app's server.
+    pub envelope: Envelope,
+    /// How the app ends a grant.
+    pub revocation: Revocation,
+    /// There is no data before the app registers the account, with a `POST` of its `member-id` to the users endpoint.
+    pub registration: bool,
+    /// Data calls need [`SUBSCRIPTION_KEY`] in [`SUBSCRIPTION_KEY_HEADER`], too.
+    pub subscription_key: bool,
 }
+
+/// What an app that is subscribed sends with each data call, where a face wants it.
+pub const SUBSCRIPTION_KEY: &str = "test-key-not-a-secret";
+
+/// The header for [`SUBSCRIPTION_KEY`].
+pub const SUBSCRIPTION_KEY_HEADER: &str = "ocp-apim-subscription-key";
 
 /// A permission that a person can give.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,19 +62,21 @@ pub struct Scope {
     pub description: &'static str,
 }
 
-/// Where the client learns whose account it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Identity {
-    /// `user_id` in the answer to an authorization code.
-    TokenAnswer,
-    /// `sub` at the userinfo endpoint, asked with the access token.
-    Userinfo,
-}
-
 /// All of them, in the order of their slugs.
 #[must_use]
 pub fn faces() -> &'static [Face] {
-    &[Face::FITBIT, Face::GARMIN, Face::GOOGLE, Face::OURA, Face::POLAR, Face::STRAVA, Face::WHOOP, Face::WITHINGS]
+    &[
+        Face::COROS,
+        Face::FITBIT,
+        Face::GARMIN,
+        Face::GOOGLE,
+        Face::OURA,
+        Face::POLAR,
+        Face::STRAVA,
+        Face::SUUNTO,
+        Face::WHOOP,
+        Face::WITHINGS,
+    ]
 }
 
 impl Face {

@@ -1,23 +1,30 @@
 //! The ways a face can misbehave.
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
 use axum::{
+    body::{Body, Bytes, to_bytes},
     extract::{Request, State},
     http::{StatusCode, header},
     middleware::Next,
     response::{Html, IntoResponse, Response},
 };
+use futures_util::stream;
 
-use crate::{face::Face, page::OnFace, sandbox::Sandbox};
+use crate::{
+    channel::{refuse_client, refuse_for_now},
+    face::Face,
+    page::OnFace,
+    sandbox::{MAX_BODY_BYTES, Sandbox},
+};
 
 /// The longest a call is held up, whatever was asked for.
 const MAX_DELAY: Duration = Duration::from_mins(1);
 
-/// What goes wrong with the calls that an app's server makes: token, revoke and userinfo.
+/// What goes wrong with the calls that an app's server makes, to whatever endpoint but introspection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// 429 with `Retry-After`; nothing was done.
+    /// 429 with `Retry-After`, or the face's own code for it; nothing was done.
     TooManyRequests {
         /// What `Retry-After` says.
         retry_after_seconds: u32,
@@ -32,6 +39,14 @@ pub enum Fault {
     BrokenJson,
     /// Token answers come without a refresh token; the one that the client used stays good.
     NoRefreshToken,
+    /// The connection is cut; nothing was done.
+    LostRequest,
+    /// The call is obeyed, and then the connection is cut: the client cannot tell it from [`Fault::LostRequest`].
+    LostAnswer,
+    /// The call is obeyed twice, as by a proxy that repeats it, and the client sees the second answer.
+    Twice,
+    /// The client's credentials are refused, whatever they are; nothing was done.
+    InvalidClient,
 }
 
 impl Fault {
@@ -48,6 +63,8 @@ impl Fault {
         ("html", "A web page instead of JSON", Some(Self::Html)),
         ("broken-json", "JSON that is cut off", Some(Self::BrokenJson)),
         ("no-refresh-token", "No refresh token", Some(Self::NoRefreshToken)),
+        ("lost-answer", "Answers that get lost", Some(Self::LostAnswer)),
+        ("invalid-client", "The app is refused (invalid_client)", Some(Self::InvalidClient)),
     ];
 }
 
@@ -55,23 +72,47 @@ impl Fault {
 pub(crate) async fn misbehave(
     State(sandbox): State<Sandbox>,
     OnFace(face): OnFace,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
-    match sandbox.fault(face) {
-        Some(Fault::TooManyRequests { retry_after_seconds }) => {
-            let retry_after = [(header::RETRY_AFTER, retry_after_seconds.to_string())];
-            (StatusCode::TOO_MANY_REQUESTS, retry_after, "too many requests").into_response()
-        }
+    let fault = sandbox.next_fault(face);
+    request.extensions_mut().insert(Met(fault));
+    match fault {
+        Some(Fault::TooManyRequests { retry_after_seconds }) => refuse_for_now(face, retry_after_seconds),
         Some(Fault::ServerError) => (StatusCode::INTERNAL_SERVER_ERROR, "internal server error").into_response(),
         Some(Fault::Html) => gateway_page(face).into_response(),
+        Some(Fault::InvalidClient) => refuse_client(face),
+        Some(Fault::LostRequest) => cut_connection(),
         Some(Fault::Slow(delay)) => {
             tokio::time::sleep(delay.min(MAX_DELAY)).await;
             next.run(request).await
         }
         Some(Fault::BrokenJson) => cut_off(&next.run(request).await),
+        Some(Fault::LostAnswer) => {
+            next.run(request).await;
+            cut_connection()
+        }
+        Some(Fault::Twice) => twice(request, next).await,
         Some(Fault::NoRefreshToken) | None => next.run(request).await,
     }
+}
+
+/// What a request met on its way to its handler.
+#[derive(Clone, Copy)]
+pub(crate) struct Met(pub(crate) Option<Fault>);
+
+async fn twice(request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, MAX_BODY_BYTES).await else { return StatusCode::PAYLOAD_TOO_LARGE.into_response() };
+    let copy = || Request::from_parts(parts.clone(), Body::from(body.clone()));
+    next.clone().run(copy()).await;
+    next.run(copy()).await
+}
+
+/// An answer whose body breaks off at once, upon which the server closes the connection.
+fn cut_connection() -> Response {
+    let cut = stream::once(async { Err::<Bytes, _>(io::Error::from(io::ErrorKind::ConnectionAborted)) });
+    Response::new(Body::from_stream(cut))
 }
 
 fn gateway_page(face: &Face) -> Html<String> {

@@ -1,6 +1,7 @@
 //! What the sandbox remembers. Secrets are kept as digests, and every map forgets its oldest entry when it is full.
 
 mod entry;
+mod token;
 
 use std::time::Duration;
 
@@ -8,6 +9,8 @@ use jiff::Timestamp;
 
 pub use entry::{Account, Grant};
 pub(crate) use entry::{Code, Pending, PresentedCode};
+use token::{AccessToken, RefreshToken};
+pub(crate) use token::{Known, Pair, Presented, Refresh};
 
 use crate::{bounded::Bounded, digest::Digest, face::Face};
 use entry::is_within;
@@ -17,18 +20,6 @@ const PENDING_TTL: Duration = Duration::from_mins(15);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct GrantId(u64);
-
-#[derive(Debug)]
-struct AccessToken {
-    grant: GrantId,
-    added_at: Timestamp,
-}
-
-#[derive(Debug)]
-struct RefreshToken {
-    grant: GrantId,
-    spent: bool,
-}
 
 /// Why a code or a refresh token opens nothing.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,10 +32,12 @@ pub(crate) enum GrantError {
     OtherRedirectUri,
     #[error("the code_verifier does not fit the code_challenge")]
     WrongVerifier,
-    #[error("the refresh token is unknown or revoked")]
+    #[error("the refresh token is unknown, revoked or has expired")]
     UnknownRefreshToken,
-    #[error("the refresh token was used before, its grant is revoked")]
+    #[error("the refresh token was used before")]
     SpentRefreshToken,
+    #[error("the refresh token was used before, its grant is revoked")]
+    ReusedRefreshToken,
 }
 
 #[derive(Debug)]
@@ -54,6 +47,8 @@ pub(crate) struct Ledger {
     access_tokens: Bounded<Digest, AccessToken>,
     refresh_tokens: Bounded<Digest, RefreshToken>,
     grants: Bounded<GrantId, Grant>,
+    /// Accounts by face, and whether the app has them registered now.
+    registered: Bounded<Digest, bool>,
     next_grant: u64,
 }
 
@@ -65,6 +60,7 @@ impl Ledger {
             access_tokens: Bounded::new(),
             refresh_tokens: Bounded::new(),
             grants: Bounded::new(),
+            registered: Bounded::new(),
             next_grant: 0,
         }
     }
@@ -103,77 +99,45 @@ impl Ledger {
         }
         code.check(presented, code_ttl, now)?;
         let id = GrantId(self.next_grant);
-        self.next_grant += 1;
         code.spent_for = Some(id);
-        self.grants.add(id, code.grant());
-        Ok(id)
+        let grant = code.grant();
+        Ok(self.add_grant(grant))
     }
 
-    /// Finds the grant of an unspent refresh token. One that was spent revokes its grant (RFC 9700, section 4.14.2).
-    pub(crate) fn refresh(&mut self, face: &Face, token: &str) -> Result<GrantId, GrantError> {
-        let known = self.refresh_tokens.get(&Digest::of(token)).ok_or(GrantError::UnknownRefreshToken)?;
-        let (id, spent) = (known.grant, known.spent);
-        let live = self.grants.get(&id).is_some_and(|grant| grant.face == face && !grant.revoked);
-        match (live, spent) {
-            (false, _) => Err(GrantError::UnknownRefreshToken),
-            (true, true) => {
-                self.revoke(id);
-                Err(GrantError::SpentRefreshToken)
-            }
-            (true, false) => Ok(id),
-        }
-    }
-
-    pub(crate) fn count_refresh(&mut self, id: GrantId) {
-        if let Some(grant) = self.grants.get_mut(&id) {
-            grant.refreshes += 1;
-        }
-    }
-
-    pub(crate) fn spend_refresh_token(&mut self, token: &str) {
-        if let Some(token) = self.refresh_tokens.get_mut(&Digest::of(token)) {
-            token.spent = true;
-        }
-    }
-
-    pub(crate) fn add_access_token(&mut self, token: &str, grant: GrantId, added_at: Timestamp) {
-        self.access_tokens.add(Digest::of(token), AccessToken { grant, added_at });
-    }
-
-    pub(crate) fn add_refresh_token(&mut self, token: &str, grant: GrantId) {
-        self.refresh_tokens.add(Digest::of(token), RefreshToken { grant, spent: false });
+    pub(crate) fn add_grant(&mut self, grant: Grant) -> GrantId {
+        let id = GrantId(self.next_grant);
+        self.next_grant += 1;
+        self.grants.add(id, grant);
+        id
     }
 
     pub(crate) fn grant(&self, id: GrantId) -> Option<&Grant> {
         self.grants.get(&id)
     }
 
-    /// The live grant behind an access token of this face.
-    pub(crate) fn grant_of_access_token(
-        &self,
-        face: &Face,
-        token: &str,
-        ttl: Duration,
-        now: Timestamp,
-    ) -> Option<&Grant> {
-        let token = self.access_tokens.get(&Digest::of(token)).filter(|token| is_within(ttl, token.added_at, now))?;
-        self.grants.get(&token.grant).filter(|grant| grant.face == face && !grant.revoked)
-    }
-
-    /// Revokes the grant behind an access or a refresh token, spent and expired ones too; an unknown token changes nothing.
-    pub(crate) fn revoke_token(&mut self, face: &Face, token: &str) {
-        let digest = Digest::of(token);
-        let by_access = self.access_tokens.get(&digest).map(|token| token.grant);
-        let by_refresh = self.refresh_tokens.get(&digest).map(|token| token.grant);
-        let id = by_access.or(by_refresh);
-        if let Some(grant) = id.and_then(|id| self.grants.get_mut(&id)).filter(|grant| grant.face == face) {
-            grant.revoked = true;
-        }
-    }
-
     pub(crate) fn revoke_account(&mut self, face: &Face, account_id: &str) {
         let of_account = |grant: &&mut Grant| grant.face == face && grant.account.id == account_id;
         self.grants.values_mut().filter(of_account).for_each(|grant| grant.revoked = true);
+    }
+
+    /// `false` if the account was registered already.
+    pub(crate) fn register(&mut self, face: &Face, account_id: &str) -> bool {
+        let key = registration(face, account_id);
+        if let Some(registered) = self.registered.get_mut(&key) {
+            return !std::mem::replace(registered, true);
+        }
+        self.registered.add(key, true);
+        true
+    }
+
+    pub(crate) fn deregister(&mut self, face: &Face, account_id: &str) {
+        if let Some(registered) = self.registered.get_mut(&registration(face, account_id)) {
+            *registered = false;
+        }
+    }
+
+    pub(crate) fn is_registered(&self, face: &Face, account_id: &str) -> bool {
+        self.registered.get(&registration(face, account_id)) == Some(&true)
     }
 
     /// Oldest first.
@@ -186,4 +150,8 @@ impl Ledger {
             grant.revoked = true;
         }
     }
+}
+
+fn registration(face: &Face, account_id: &str) -> Digest {
+    Digest::of(&format!("{}/{account_id}", face.slug))
 }

@@ -1,8 +1,10 @@
 //! A provider that obeys: a real OAuth 2.0 authorization server, for dev mode and for tests.
 //!
 //! It wears the [faces] of well-known providers, each under its own paths, and speaks plain HTTP like any of them:
-//! authorization code with PKCE (RFC 6749, RFC 7636), refresh tokens that rotate, revocation (RFC 7009) and the `iss`
-//! answer parameter (RFC 9207). Whoever holds the [`Sandbox`] handle can also make it misbehave and look inside.
+//! authorization code with PKCE (RFC 6749, RFC 7636), refresh, revocation (RFC 7009), introspection (RFC 7662) and the
+//! `iss` answer parameter (RFC 9207). Where a provider goes its own way, so does its [`Face`]: with what a refresh does to
+//! the refresh token, with its answers, its revocation, and what it wants before it hands out data.
+//! Whoever holds the [`Sandbox`] handle can also make it misbehave and look inside.
 //! Time and randomness are handed in, so a test can be repeated.
 
 mod bounded;
@@ -16,8 +18,11 @@ mod page;
 mod params;
 mod sandbox;
 
-pub use config::{Clock, Entropy, SandboxConfig};
-pub use face::{Face, Identity, Scope, faces};
+pub use config::{Clock, Entropy, Lifetimes, SandboxConfig};
+pub use face::{
+    Envelope, Face, GrantedScopes, Identity, Revocation, Rotation, SUBSCRIPTION_KEY, SUBSCRIPTION_KEY_HEADER, Scope,
+    SecondUse, faces,
+};
 pub use fault::Fault;
 pub use ledger::{Account, Grant};
-pub use sandbox::{Endpoint, Sandbox};
+pub use sandbox::{Endpoint, OpenedTokens, Sandbox};

@@ -9,7 +9,7 @@ mod stylesheet;
 use askama::Template;
 use axum::{
     Router,
-    extract::{FromRequestParts, Path},
+    extract::{FromRequestParts, RawPathParams},
     http::{StatusCode, header, request::Parts},
     response::{Html, IntoResponse, Response},
     routing::{get, post},
@@ -41,8 +41,10 @@ impl FromRequestParts<Sandbox> for OnFace {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, sandbox: &Sandbox) -> Result<Self, Response> {
-        let slug = Path::<String>::from_request_parts(parts, sandbox).await;
-        let face = slug.ok().and_then(|Path(slug)| Face::of_slug(&slug));
+        let path = RawPathParams::from_request_parts(parts, sandbox).await;
+        let face = path
+            .ok()
+            .and_then(|path| path.iter().find(|(name, _)| *name == "face").and_then(|(_, slug)| Face::of_slug(slug)));
         face.map(Self).ok_or_else(|| show_error(sandbox, StatusCode::NOT_FOUND, "There is no such provider here."))
     }
 }

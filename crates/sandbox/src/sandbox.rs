@@ -1,7 +1,7 @@
 //! The handle: what a caller can do with a running sandbox.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -10,12 +10,12 @@ use std::{
 use axum::{Router, extract::DefaultBodyLimit};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jiff::Timestamp;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use crate::{
     channel,
-    config::{Clock, Entropy, SandboxConfig},
+    config::{Clock, Entropy, Lifetimes, SandboxConfig},
     digest::Digest,
     face::Face,
     fault::Fault,
@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// The largest body that is read.
-const MAX_BODY_BYTES: usize = 64 * 1024;
+pub(crate) const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// An authorization server with many faces. A clone is the same sandbox.
 #[derive(Clone)]
@@ -40,7 +40,17 @@ struct Inner {
     clock: Clock,
     entropy: Entropy,
     ledger: Mutex<Ledger>,
-    faults: Mutex<HashMap<&'static str, Fault>>,
+    faults: Mutex<HashMap<&'static str, Faults>>,
+    lifetimes: Mutex<HashMap<&'static str, Lifetimes>>,
+}
+
+/// What goes wrong at a face.
+#[derive(Default)]
+struct Faults {
+    /// With the next calls, one each.
+    next: VecDeque<Option<Fault>>,
+    /// With all others.
+    standing: Option<Fault>,
 }
 
 /// The one client that every face knows.
@@ -56,10 +66,27 @@ pub enum Endpoint {
     Authorize,
     /// Where codes and refresh tokens become access tokens.
     Token,
-    /// Where a token is revoked.
+    /// Where refresh tokens become access tokens: the token endpoint, unless a face has another.
+    Refresh,
+    /// Where a token is revoked. [`Revocation`](crate::Revocation) says how, and which face does it at [`Endpoint::Users`].
     Revoke,
     /// Where an access token tells whose account it opens.
     Userinfo,
+    /// Where accounts are registered.
+    Users,
+    /// What an access token is for.
+    Data,
+    /// Where the client learns whether a token lives (RFC 7662). No fault touches it.
+    Introspect,
+}
+
+/// Tokens of a grant that was opened without a browser.
+#[derive(Clone, Debug)]
+pub struct OpenedTokens {
+    /// For the data calls.
+    pub access_token: SecretString,
+    /// `None` where the face issues none.
+    pub refresh_token: Option<SecretString>,
 }
 
 impl Sandbox {
@@ -78,6 +105,7 @@ impl Sandbox {
             entropy,
             ledger: Mutex::new(Ledger::new()),
             faults: Mutex::default(),
+            lifetimes: Mutex::default(),
         }))
     }
 
@@ -92,9 +120,13 @@ impl Sandbox {
     pub fn endpoint(&self, face: &Face, endpoint: Endpoint) -> Url {
         let name = match endpoint {
             Endpoint::Authorize => "authorize",
-            Endpoint::Token => "token",
+            Endpoint::Refresh if face.refresh_apart => "refresh-token",
+            Endpoint::Token | Endpoint::Refresh => "token",
             Endpoint::Revoke => "revoke",
             Endpoint::Userinfo => "userinfo",
+            Endpoint::Users => "users",
+            Endpoint::Data => "data",
+            Endpoint::Introspect => "introspect",
         };
         self.url(&format!("{}/{name}", face.slug))
     }
@@ -107,17 +139,45 @@ impl Sandbox {
 
     /// From now on this goes wrong at the face, or nothing.
     pub fn set_fault(&self, face: &Face, fault: Option<Fault>) {
-        let mut faults = lock(&self.0.faults);
-        match fault {
-            Some(fault) => faults.insert(face.slug, fault),
-            None => faults.remove(face.slug),
-        };
+        lock(&self.0.faults).entry(face.slug).or_default().standing = fault;
     }
 
-    /// What goes wrong at the face now.
+    /// What goes wrong at the face now, once the next calls are over.
     #[must_use]
     pub fn fault(&self, face: &Face) -> Option<Fault> {
-        lock(&self.0.faults).get(face.slug).copied()
+        lock(&self.0.faults).get(face.slug)?.standing
+    }
+
+    /// The next calls that reach the face meet these, one each, in this order; then what [`Sandbox::set_fault`] set holds
+    /// again. What was planned before is forgotten.
+    pub fn set_next_faults(&self, face: &Face, faults: impl IntoIterator<Item = Option<Fault>>) {
+        lock(&self.0.faults).entry(face.slug).or_default().next = faults.into_iter().collect();
+    }
+
+    /// What a call meets that comes in now.
+    pub(crate) fn next_fault(&self, face: &Face) -> Option<Fault> {
+        let mut faults = lock(&self.0.faults);
+        let faults = faults.get_mut(face.slug)?;
+        faults.next.pop_front().unwrap_or(faults.standing)
+    }
+
+    /// Tokens that the face issues from now on live this long.
+    pub fn set_lifetimes(&self, face: &Face, lifetimes: Lifetimes) {
+        lock(&self.0.lifetimes).insert(face.slug, lifetimes);
+    }
+
+    /// How long the tokens live that the face issues now.
+    #[must_use]
+    pub fn lifetimes(&self, face: &Face) -> Lifetimes {
+        let default = Lifetimes { access_token: self.0.access_token_ttl, refresh_token: face.refresh_token_ttl };
+        lock(&self.0.lifetimes).get(face.slug).copied().unwrap_or(default)
+    }
+
+    /// Opens a grant to everything that the face has, as if the account's owner had gone through its pages, and the app
+    /// had exchanged the code. `name` is what would be typed on the sign-in page.
+    #[must_use]
+    pub fn open_grant(&self, face: &'static Face, name: &str) -> OpenedTokens {
+        channel::open(self, face, name)
     }
 
     /// Revokes all that an account gave, behind the app's back, as its owner could in the provider's own settings.
@@ -163,10 +223,6 @@ impl Sandbox {
 
     pub(crate) fn redirect_uris(&self) -> &[Url] {
         &self.0.redirect_uris
-    }
-
-    pub(crate) fn access_token_ttl(&self) -> Duration {
-        self.0.access_token_ttl
     }
 
     pub(crate) fn code_ttl(&self) -> Duration {

@@ -92,6 +92,13 @@ impl Login {
         self.providers.exchange(&provider(face), &code_exchange(code)).await
     }
 
+    /// Exchanges all that a redirect brings.
+    pub(crate) async fn arrive(&self, face: &Face, redirect: &Url) -> Result<Grant, ProviderError> {
+        let scope = param(redirect, "scope");
+        let exchange = CodeExchange { scope, ..code_exchange(&param(redirect, "code").unwrap()) };
+        self.providers.exchange(&provider(face), &exchange).await
+    }
+
     pub(crate) async fn grant(&self, face: &Face) -> Grant {
         self.exchange(face, &self.code(face).await).await.unwrap()
     }

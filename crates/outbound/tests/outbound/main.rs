@@ -4,6 +4,7 @@ mod builtin;
 mod check;
 mod courier;
 mod delivery;
+mod faces;
 mod http;
 mod login;
 mod parrot;

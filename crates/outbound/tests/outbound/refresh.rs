@@ -212,11 +212,11 @@ async fn a_policy_is_what_the_recipe_says() {
 #[tokio::test]
 async fn the_sandbox_refreshes_and_lets_no_token_be_used_twice() {
     let login = Login::start().await;
-    let fitbit = provider(&Face::FITBIT);
-    let first = login.grant(&Face::FITBIT).await.tokens;
-    let second = login.providers.refresh(&fitbit, &first).await.unwrap().tokens;
+    let oura = provider(&Face::OURA);
+    let first = login.grant(&Face::OURA).await.tokens;
+    let second = login.providers.refresh(&oura, &first).await.unwrap().tokens;
     assert_ne!(first.access_token.expose_secret(), second.access_token.expose_secret());
 
-    let again = login.providers.refresh(&fitbit, &first).await.unwrap_err();
+    let again = login.providers.refresh(&oura, &first).await.unwrap_err();
     assert_eq!(again.to_string(), "the provider refuses the grant: invalid_grant");
 }

@@ -1,13 +1,16 @@
-//! Errors as RFC 6749, section 5.2, writes them.
+//! Errors as RFC 6749, section 5.2, writes them, in the envelope of the face.
 
 use axum::{
     Json,
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use serde::Serialize;
 
-use crate::{ledger::GrantError, params::Repeated};
+use crate::{
+    face::{Envelope, Face},
+    ledger::GrantError,
+    params::Repeated,
+};
 
 /// Answers must not be kept by anyone on their way (RFC 6749, section 5.1).
 pub(super) const NO_STORE: [(header::HeaderName, &str); 2] =
@@ -26,16 +29,12 @@ pub(super) enum ChannelError {
     InvalidClient,
     #[error(transparent)]
     InvalidGrant(#[from] GrantError),
-    #[error("grant_type must be authorization_code or refresh_token")]
+    #[error("the grant_type is not one for this address")]
     UnsupportedGrantType,
     #[error("the scope goes beyond what was granted")]
     InvalidScope,
-}
-
-#[derive(Serialize)]
-struct Body {
-    error: &'static str,
-    error_description: String,
+    #[error("the token is unknown, revoked or has expired")]
+    InvalidToken,
 }
 
 impl ChannelError {
@@ -46,19 +45,37 @@ impl ChannelError {
             Self::InvalidGrant(_) => "invalid_grant",
             Self::UnsupportedGrantType => "unsupported_grant_type",
             Self::InvalidScope => "invalid_scope",
+            Self::InvalidToken => "invalid_token",
+        }
+    }
+
+    /// The answer of this face.
+    pub(super) fn answer(&self, face: &Face) -> Response {
+        let refuse = |status| {
+            let (status, body) = face.envelope.refusal(status, self.code(), &self.to_string());
+            (status, NO_STORE, Json(body)).into_response()
+        };
+        match self {
+            Self::InvalidClient => {
+                let challenge = [(header::WWW_AUTHENTICATE, r#"Basic realm="sandbox""#)];
+                (challenge, refuse(StatusCode::UNAUTHORIZED)).into_response()
+            }
+            _ => refuse(StatusCode::BAD_REQUEST),
         }
     }
 }
 
-impl IntoResponse for ChannelError {
-    fn into_response(self) -> Response {
-        let body = Json(Body { error: self.code(), error_description: self.to_string() });
-        match self {
-            Self::InvalidClient => {
-                let challenge = [(header::WWW_AUTHENTICATE, r#"Basic realm="sandbox""#)];
-                (StatusCode::UNAUTHORIZED, NO_STORE, challenge, body).into_response()
-            }
-            _ => (StatusCode::BAD_REQUEST, NO_STORE, body).into_response(),
-        }
+/// Refuses the client, whoever it is.
+pub(crate) fn refuse_client(face: &Face) -> Response {
+    ChannelError::InvalidClient.answer(face)
+}
+
+/// Asks for patience.
+pub(crate) fn refuse_for_now(face: &Face, retry_after_seconds: u32) -> Response {
+    let retry_after = [(header::RETRY_AFTER, retry_after_seconds.to_string())];
+    let refusal = face.envelope.refusal(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "too many requests");
+    match face.envelope {
+        Envelope::Plain => (refusal.0, retry_after, "too many requests").into_response(),
+        Envelope::StatusAndBody | Envelope::Result => (refusal.0, retry_after, Json(refusal.1)).into_response(),
     }
 }

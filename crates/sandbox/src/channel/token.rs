@@ -1,111 +1,138 @@
 //! `POST /{face}/token`: codes and refresh tokens become access tokens.
 
 use axum::{
-    Json,
-    extract::{RawForm, State},
-    http::HeaderMap,
+    Extension,
+    extract::{RawForm, RawQuery, State},
+    http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
-use serde::Serialize;
+use secrecy::ExposeSecret;
 
 use super::{
     client::authenticate,
-    error::{ChannelError, NO_STORE},
+    error::ChannelError,
+    issue::{is_refreshable, issue, names, send, write},
 };
 use crate::{
-    face::{Face, Identity, Scope},
-    fault::Fault,
-    ledger::{GrantError, GrantId, Ledger, PresentedCode},
+    digest::Digest,
+    face::{Face, Rotation, Scope},
+    fault::{Fault, Met},
+    ledger::{GrantError, Presented, PresentedCode, Refresh},
     page::OnFace,
     params::Params,
     sandbox::Sandbox,
 };
 
-/// Not `Debug`: it holds tokens.
-#[derive(Serialize)]
-struct TokenAnswer {
-    access_token: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    refresh_token: Option<String>,
-    token_type: &'static str,
-    expires_in: u64,
-    scope: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user_id: Option<String>,
-}
-
 pub(super) async fn token(
     State(sandbox): State<Sandbox>,
     OnFace(face): OnFace,
+    Extension(met): Extension<Met>,
     headers: HeaderMap,
     RawForm(body): RawForm,
-) -> Result<Response, ChannelError> {
-    let params = Params::parse(&body);
-    authenticate(&sandbox, &headers, &params)?;
-    let answer = match params.one("grant_type")? {
-        Some("authorization_code") => exchange_code(&sandbox, face, &params)?,
-        Some("refresh_token") => refresh(&sandbox, face, &params)?,
-        Some(_) => return Err(ChannelError::UnsupportedGrantType),
-        None => return Err(ChannelError::Missing("grant_type")),
-    };
-    Ok((NO_STORE, Json(answer)).into_response())
-}
-
-fn exchange_code(sandbox: &Sandbox, face: &'static Face, params: &Params) -> Result<TokenAnswer, ChannelError> {
-    let presented = PresentedCode {
-        code: required(params, "code")?,
-        redirect_uri: required(params, "redirect_uri")?,
-        verifier: required(params, "code_verifier")?,
-    };
-    let mut ledger = sandbox.ledger();
-    let grant = ledger.spend_code(face, &presented, sandbox.code_ttl(), sandbox.now())?;
-    let rotate = sandbox.fault(face) != Some(Fault::NoRefreshToken);
-    issue(sandbox, &mut ledger, grant, rotate, None)
-}
-
-fn refresh(sandbox: &Sandbox, face: &'static Face, params: &Params) -> Result<TokenAnswer, ChannelError> {
-    let token = required(params, "refresh_token")?;
-    let asked =
-        params.one("scope")?.map(|text| face.parse_scopes(text).ok_or(ChannelError::InvalidScope)).transpose()?;
-    let mut ledger = sandbox.ledger();
-    let id = ledger.refresh(face, token)?;
-    let granted = ledger.grant(id).map_or_else(Vec::new, |grant| grant.scopes.clone());
-    if asked.iter().flatten().any(|scope| !granted.contains(scope)) {
-        return Err(ChannelError::InvalidScope);
-    }
-    let rotate = sandbox.fault(face) != Some(Fault::NoRefreshToken);
-    if rotate {
-        ledger.spend_refresh_token(token);
-    }
-    ledger.count_refresh(id);
-    issue(sandbox, &mut ledger, id, rotate, asked.as_deref())
-}
-
-/// Draws new tokens for a grant; `scopes` narrows what they open.
-fn issue(
-    sandbox: &Sandbox,
-    ledger: &mut Ledger,
-    id: GrantId,
-    with_refresh_token: bool,
-    scopes: Option<&[&'static Scope]>,
-) -> Result<TokenAnswer, ChannelError> {
-    let access_token = sandbox.draw_secret();
-    ledger.add_access_token(&access_token, id, sandbox.now());
-    let refresh_token = with_refresh_token.then(|| sandbox.draw_secret());
-    if let Some(token) = &refresh_token {
-        ledger.add_refresh_token(token, id);
-    }
-    let grant = ledger.grant(id).ok_or(GrantError::UnknownRefreshToken)?;
-    Ok(TokenAnswer {
-        access_token,
-        refresh_token,
-        token_type: "Bearer",
-        expires_in: sandbox.access_token_ttl().as_secs(),
-        scope: grant.face.write_scopes(scopes.unwrap_or(&grant.scopes)),
-        user_id: (grant.face.identity == Identity::TokenAnswer).then(|| grant.account.id.clone()),
+) -> Response {
+    let call = Call { sandbox: &sandbox, face, met, request: &body, params: Params::parse(&body) };
+    call.answer(&headers, |grant_type| match grant_type {
+        "authorization_code" => call.exchange_code(),
+        "refresh_token" if !face.refresh_apart => call.refresh(),
+        _ => Err(ChannelError::UnsupportedGrantType),
     })
 }
 
-fn required<'a>(params: &'a Params, name: &'static str) -> Result<&'a str, ChannelError> {
-    params.one(name)?.ok_or(ChannelError::Missing(name))
+/// `POST /{face}/refresh-token`, where a face has one: the parameters are in the URL.
+pub(super) async fn refresh_apart(
+    State(sandbox): State<Sandbox>,
+    OnFace(face): OnFace,
+    Extension(met): Extension<Met>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    if !face.refresh_apart {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    let query = query.unwrap_or_default();
+    let call =
+        Call { sandbox: &sandbox, face, met, request: query.as_bytes(), params: Params::parse(query.as_bytes()) };
+    call.answer(&headers, |grant_type| match grant_type {
+        "refresh_token" => call.refresh(),
+        _ => Err(ChannelError::UnsupportedGrantType),
+    })
+}
+
+/// A token call.
+struct Call<'a> {
+    sandbox: &'a Sandbox,
+    face: &'static Face,
+    met: Met,
+    request: &'a [u8],
+    params: Params,
+}
+
+impl Call<'_> {
+    fn answer(&self, headers: &HeaderMap, body: impl FnOnce(&str) -> Result<String, ChannelError>) -> Response {
+        let checked = || {
+            authenticate(self.sandbox, headers, &self.params)?;
+            for (name, value) in self.face.token_params {
+                (self.required(name)? == *value).then_some(()).ok_or(ChannelError::Missing(name))?;
+            }
+            body(self.required("grant_type")?)
+        };
+        checked().map_or_else(|error| error.answer(self.face), send)
+    }
+
+    fn exchange_code(&self) -> Result<String, ChannelError> {
+        let presented = PresentedCode {
+            code: self.required("code")?,
+            redirect_uri: self.required("redirect_uri")?,
+            verifier: self.required("code_verifier")?,
+        };
+        let mut ledger = self.sandbox.ledger();
+        let id = ledger.spend_code(self.face, &presented, self.sandbox.code_ttl(), self.sandbox.now())?;
+        let grant = ledger.grant(id).ok_or(GrantError::UnknownCode)?.clone();
+        let with_refresh_token = !self.keeps_refresh_token() && is_refreshable(&grant);
+        let pair = issue(self.sandbox, &mut ledger, id, &grant, with_refresh_token);
+        Ok(write(&grant, &pair, pair.refresh_token.as_deref(), &grant.scopes))
+    }
+
+    fn refresh(&self) -> Result<String, ChannelError> {
+        let token = self.required("refresh_token")?;
+        let asked = self.asked_scopes()?;
+        let mut ledger = self.sandbox.ledger();
+        let refresh = Refresh { token, request: Digest::of_bytes(self.request), now: self.sandbox.now() };
+        let id = match ledger.present(self.face, refresh)? {
+            Presented::Again(answer) => return Ok(answer.expose_secret().to_owned()),
+            Presented::Fresh(id) => id,
+        };
+        let grant = ledger.grant(id).ok_or(GrantError::UnknownRefreshToken)?.clone();
+        if asked.iter().flatten().any(|scope| !grant.scopes.contains(scope)) {
+            return Err(ChannelError::InvalidScope);
+        }
+        ledger.count_refresh(id);
+        let is_spent = matches!(self.face.rotation, Rotation::SingleUse(_)) && !self.keeps_refresh_token();
+        let pair = issue(self.sandbox, &mut ledger, id, &grant, is_spent && self.stays_connected(asked.as_deref()));
+        let is_repeated = self.face.rotation == Rotation::Kept { repeated: true } && !self.keeps_refresh_token();
+        let told = pair.refresh_token.as_deref().or(is_repeated.then_some(token));
+        let narrowed = asked.filter(|_| self.face.offline_scope.is_none());
+        let answer = write(&grant, &pair, told, narrowed.as_deref().unwrap_or(&grant.scopes));
+        if is_spent {
+            ledger.spend(self.face, refresh, &pair, &answer);
+        }
+        Ok(answer)
+    }
+
+    fn asked_scopes(&self) -> Result<Option<Vec<&'static Scope>>, ChannelError> {
+        let text = self.params.one("scope")?;
+        text.map(|text| self.face.parse_scopes(text).ok_or(ChannelError::InvalidScope)).transpose()
+    }
+
+    fn stays_connected(&self, asked: Option<&[&Scope]>) -> bool {
+        self.face.offline_scope.is_none_or(|offline| asked.is_some_and(|asked| names(asked, offline)))
+    }
+
+    fn keeps_refresh_token(&self) -> bool {
+        matches!(self.met, Met(Some(Fault::NoRefreshToken)))
+    }
+
+    fn required(&self, name: &'static str) -> Result<&str, ChannelError> {
+        self.params.one(name)?.ok_or(ChannelError::Missing(name))
+    }
 }

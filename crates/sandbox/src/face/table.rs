@@ -1,12 +1,52 @@
 //! What the providers grant and how they write it.
 
-use super::{Face, Identity, Scope};
+use std::time::Duration;
+
+use super::{Envelope, Face, GrantedScopes, Identity, Revocation, Rotation, Scope, SecondUse};
+
+const DAY: Duration = Duration::from_hours(24);
+
+/// A provider as the RFCs want it; a face says where it differs.
+const PLAIN: Face = Face {
+    slug: "",
+    display_name: "",
+    accent: "",
+    scopes: &[],
+    scope_separator: ' ',
+    granted_scopes: GrantedScopes::TokenAnswer,
+    identity: Identity::Userinfo,
+    rotation: Rotation::SingleUse(SecondUse::EndsGrant),
+    refresh_token_ttl: None,
+    offline_scope: None,
+    refresh_apart: false,
+    token_params: &[],
+    envelope: Envelope::Plain,
+    revocation: Revocation::Form,
+    registration: false,
+    subscription_key: false,
+};
 
 impl Face {
-    /// Fitbit: fifteen scopes with a space between them.
+    /// COROS: no scopes, refreshes apart, and a result code in each answer.
+    pub const COROS: Self = Self {
+        slug: "coros",
+        display_name: "COROS",
+        accent: "#a3123f",
+        scopes: &[scope("workouts", "Workouts"), scope("daily", "Daily summaries and sleep")],
+        granted_scopes: GrantedScopes::Untold,
+        identity: Identity::TokenAnswer("openId"),
+        rotation: Rotation::Kept { repeated: true },
+        refresh_apart: true,
+        envelope: Envelope::Result,
+        revocation: Revocation::Query,
+        ..PLAIN
+    };
+
+    /// Fitbit: fifteen scopes with a space between them. A spent refresh token gets the same answer for two minutes.
     pub const FITBIT: Self = Self {
         slug: "fitbit",
         display_name: "Fitbit",
+        accent: "#006a75",
         scopes: &[
             scope("activity", "Activities, steps and exercise"),
             scope("cardio_fitness", "Cardio fitness score"),
@@ -24,30 +64,34 @@ impl Face {
             scope("temperature", "Skin and body temperature"),
             scope("weight", "Weight and body fat"),
         ],
-        scope_separator: ' ',
-        identity: Identity::TokenAnswer,
-        accent: "#006a75",
+        identity: Identity::TokenAnswer("user_id"),
+        rotation: Rotation::SingleUse(SecondUse::SameAnswer(Duration::from_mins(2))),
+        ..PLAIN
     };
 
-    /// Garmin: the permissions a person toggles on its page, here as scopes.
+    /// Garmin: no scopes, only permissions that a person toggles on its page. A refresh token lives 90 days.
     pub const GARMIN: Self = Self {
         slug: "garmin",
         display_name: "Garmin",
+        accent: "#1f5fa8",
         scopes: &[
             scope("ACTIVITY_EXPORT", "Activities"),
             scope("HEALTH_EXPORT", "Daily health statistics"),
             scope("HISTORICAL_DATA_EXPORT", "Data from before today"),
             scope("WORKOUT_IMPORT", "Send workouts to your device"),
         ],
-        scope_separator: ' ',
-        identity: Identity::Userinfo,
-        accent: "#1f5fa8",
+        granted_scopes: GrantedScopes::Untold,
+        rotation: Rotation::Kept { repeated: true },
+        refresh_token_ttl: Some(DAY.saturating_mul(90)),
+        revocation: Revocation::DeleteBearer,
+        ..PLAIN
     };
 
-    /// Google: scopes are addresses.
+    /// Google: scopes are addresses. The refresh token comes once, and stays.
     pub const GOOGLE: Self = Self {
         slug: "google",
         display_name: "Google Health",
+        accent: "#1a5fd0",
         scopes: &[
             scope("openid", "Who you are"),
             scope("email", "Your e-mail address"),
@@ -60,15 +104,16 @@ impl Face {
             scope("https://www.googleapis.com/auth/googlehealth.profile.readonly", "Your health profile"),
             scope("https://www.googleapis.com/auth/googlehealth.sleep.readonly", "Sleep"),
         ],
-        scope_separator: ' ',
-        identity: Identity::Userinfo,
-        accent: "#1a5fd0",
+        rotation: Rotation::Kept { repeated: false },
+        revocation: Revocation::TokenAlone,
+        ..PLAIN
     };
 
-    /// Oura: whose account it is, is told at the userinfo endpoint.
+    /// Oura: by the book. A refresh token that comes twice ends the whole grant.
     pub const OURA: Self = Self {
         slug: "oura",
         display_name: "Oura",
+        accent: "#4a4668",
         scopes: &[
             scope("personal", "Age, height and weight"),
             scope("email", "Your e-mail address"),
@@ -84,25 +129,27 @@ impl Face {
             scope("stress", "Stress"),
             scope("heart_health", "Heart health"),
         ],
-        scope_separator: ' ',
-        identity: Identity::Userinfo,
-        accent: "#4a4668",
+        ..PLAIN
     };
 
-    /// Polar: one scope for everything.
+    /// Polar: one scope for everything, and no data before the account is registered.
     pub const POLAR: Self = Self {
         slug: "polar",
         display_name: "Polar",
-        scopes: &[scope("accesslink.read_all", "Training, activity, sleep and physical information")],
-        scope_separator: ' ',
-        identity: Identity::TokenAnswer,
         accent: "#b3132b",
+        scopes: &[scope("accesslink.read_all", "Training, activity, sleep and physical information")],
+        identity: Identity::TokenAnswer("x_user_id"),
+        rotation: Rotation::Kept { repeated: false },
+        revocation: Revocation::DeleteUser,
+        registration: true,
+        ..PLAIN
     };
 
-    /// Strava: a comma between the scopes.
+    /// Strava: a comma between the scopes, and the redirect says which were granted.
     pub const STRAVA: Self = Self {
         slug: "strava",
         display_name: "Strava",
+        accent: "#b83a00",
         scopes: &[
             scope("read", "Public profile and routes"),
             scope("read_all", "Private routes and segments"),
@@ -111,14 +158,32 @@ impl Face {
             scope("activity:read_all", "All activities, with privacy zones"),
         ],
         scope_separator: ',',
-        identity: Identity::TokenAnswer,
-        accent: "#b83a00",
+        granted_scopes: GrantedScopes::Redirect,
+        identity: Identity::TokenAnswer("athlete.id"),
+        rotation: Rotation::SingleUse(SecondUse::Refused),
+        revocation: Revocation::Basic,
+        ..PLAIN
     };
 
-    /// WHOOP: `offline` is a scope among the others.
+    /// Suunto: no scopes. The access token is a JWT that says whose it is, and data calls want a subscription key.
+    pub const SUUNTO: Self = Self {
+        slug: "suunto",
+        display_name: "Suunto",
+        accent: "#2c5d73",
+        scopes: &[scope("workouts", "Workouts"), scope("activity", "Daily activity and sleep")],
+        granted_scopes: GrantedScopes::Untold,
+        identity: Identity::Claim("sub"),
+        rotation: Rotation::SingleUse(SecondUse::Refused),
+        revocation: Revocation::GetBearer,
+        subscription_key: true,
+        ..PLAIN
+    };
+
+    /// WHOOP: `offline` is a scope among the others, and each refresh must ask for it again.
     pub const WHOOP: Self = Self {
         slug: "whoop",
         display_name: "WHOOP",
+        accent: "#47586f",
         scopes: &[
             scope("offline", "Stay connected while you are away"),
             scope("read:recovery", "Recovery"),
@@ -128,15 +193,17 @@ impl Face {
             scope("read:profile", "Your profile"),
             scope("read:body_measurement", "Height, weight and maximum heart rate"),
         ],
-        scope_separator: ' ',
-        identity: Identity::Userinfo,
-        accent: "#47586f",
+        rotation: Rotation::SingleUse(SecondUse::Refused),
+        offline_scope: Some("offline"),
+        revocation: Revocation::DeleteBearer,
+        ..PLAIN
     };
 
-    /// Withings: a comma between the scopes. Its wrapped answers are not imitated.
+    /// Withings: wrapped answers, a comma between the scopes. A spent refresh token works until what it brought is used.
     pub const WITHINGS: Self = Self {
         slug: "withings",
         display_name: "Withings",
+        accent: "#0b6b57",
         scopes: &[
             scope("user.info", "Your profile"),
             scope("user.metrics", "Weight, blood pressure and other measurements"),
@@ -144,8 +211,12 @@ impl Face {
             scope("user.sleepevents", "When you go to bed and get up"),
         ],
         scope_separator: ',',
-        identity: Identity::TokenAnswer,
-        accent: "#0b6b57",
+        identity: Identity::TokenAnswer("userid"),
+        rotation: Rotation::SingleUse(SecondUse::AnotherPair(Duration::from_hours(8))),
+        refresh_token_ttl: Some(DAY.saturating_mul(365)),
+        token_params: &[("action", "requesttoken")],
+        envelope: Envelope::StatusAndBody,
+        ..PLAIN
     };
 }
 

@@ -8,7 +8,7 @@ use axum::{
 
 use super::{OnFace, ReturnAddress, login::show_login, show_error};
 use crate::{
-    face::{Face, Scope},
+    face::{Face, GrantedScopes, Scope},
     ledger::Pending,
     params::{Params, Repeated},
     sandbox::Sandbox,
@@ -102,7 +102,7 @@ fn read_request(face: &Face, params: &Params) -> Result<(Vec<&'static Scope>, St
     if params.one("code_challenge_method")? != Some("S256") {
         return Err(AuthorizeError::NoChallenge);
     }
-    let scopes = match params.one("scope")? {
+    let scopes = match params.one("scope")?.filter(|_| face.granted_scopes != GrantedScopes::Untold) {
         Some(text) => face.parse_scopes(text).ok_or(AuthorizeError::InvalidScope)?,
         None => face.scopes.iter().collect(),
     };

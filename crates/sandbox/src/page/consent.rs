@@ -9,7 +9,7 @@ use axum::{
 
 use super::{Frame, OnFace, login::show_expired, show, show_error};
 use crate::{
-    face::{Face, Scope},
+    face::{Face, GrantedScopes, Scope},
     fault::Fault,
     ledger::{Account, Code, Pending},
     params::Params,
@@ -84,9 +84,10 @@ fn make_trouble(sandbox: &Sandbox, face: &Face, account: &Account, params: &Para
 }
 
 fn approve(sandbox: &Sandbox, pending: Pending, account: Account, scopes: Vec<&'static Scope>) -> Redirect {
-    let code = sandbox.draw_secret();
+    let (code, face) = (sandbox.draw_secret(), pending.face);
+    let told = (face.granted_scopes == GrantedScopes::Redirect).then(|| face.write_scopes(&scopes));
     let issued = Code {
-        face: pending.face,
+        face,
         redirect_uri: pending.return_address.redirect_uri.clone(),
         challenge: pending.challenge,
         account,
@@ -95,5 +96,6 @@ fn approve(sandbox: &Sandbox, pending: Pending, account: Account, scopes: Vec<&'
         spent_for: None,
     };
     sandbox.ledger().add_code(&code, issued);
-    pending.return_address.send(&[("code", &code)])
+    let scope = told.as_deref().map(|scopes| ("scope", scopes));
+    pending.return_address.send(&[("code", code.as_str())].into_iter().chain(scope).collect::<Vec<_>>())
 }

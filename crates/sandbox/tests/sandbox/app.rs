@@ -1,5 +1,5 @@
 //! A browser and an app's server in one, with a clock that stands still and entropy that counts.
-#![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a helper that fails is a test that fails")]
 
 use std::sync::{
     Arc,
@@ -12,7 +12,7 @@ use axum::{Router, body::Body};
 use http_body_util::BodyExt;
 use jiff::Timestamp;
 use serde_json::Value;
-use terra_auth_sandbox::{Face, Sandbox, SandboxConfig};
+use terra_auth_sandbox::{Face, SUBSCRIPTION_KEY, SUBSCRIPTION_KEY_HEADER, Sandbox, SandboxConfig};
 use tower::ServiceExt;
 use url::{Url, form_urlencoded};
 
@@ -64,10 +64,15 @@ impl App {
     }
 
     pub(crate) async fn call(&self, request: Request<Body>) -> Answer {
+        self.try_call(request).await.expect("the connection was cut")
+    }
+
+    /// `None` if the connection is cut.
+    async fn try_call(&self, request: Request<Body>) -> Option<Answer> {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
-        Answer { status: parts.status, headers: parts.headers, text: String::from_utf8(body.to_vec()).unwrap() }
+        let body = body.collect().await.ok()?.to_bytes();
+        Some(Answer { status: parts.status, headers: parts.headers, text: String::from_utf8(body.to_vec()).unwrap() })
     }
 
     pub(crate) async fn get(&self, path: &str, authorization: Option<&str>) -> Answer {
@@ -79,12 +84,16 @@ impl App {
     }
 
     pub(crate) async fn post(&self, path: &str, form: &Pairs<'_>, authorization: Option<&str>) -> Answer {
-        let mut request = Request::builder().method(Method::POST).uri(format!("/sandbox/{path}"));
-        request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
-        if let Some(value) = authorization {
-            request = request.header(header::AUTHORIZATION, value);
+        self.call(post(path, form, authorization)).await
+    }
+
+    /// A call of any kind without a body, and with these headers.
+    pub(crate) async fn bare(&self, method: Method, path: &str, headers: &Pairs<'_>) -> Answer {
+        let mut request = Request::builder().method(method).uri(format!("/sandbox/{path}"));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
         }
-        self.call(request.body(Body::from(encode(form))).unwrap()).await
+        self.call(request.body(Body::empty()).unwrap()).await
     }
 
     pub(crate) async fn authorize(&self, face: &Face, request: &Pairs<'_>) -> Answer {
@@ -119,10 +128,18 @@ impl App {
         param(&self.decide(face, "approve", scopes).await, "code").unwrap()
     }
 
-    /// A token call with the client's id and secret in the body.
+    /// A token call as the face wants it, with the client's id and secret in the body.
     pub(crate) async fn token(&self, face: &Face, form: &Pairs<'_>) -> Answer {
+        self.try_token(face, form).await.expect("the connection was cut")
+    }
+
+    pub(crate) async fn try_token(&self, face: &Face, form: &Pairs<'_>) -> Option<Answer> {
         let client = [("client_id", CLIENT_ID), ("client_secret", CLIENT_SECRET)];
-        self.post(&format!("{}/token", face.slug), &[form, &client].concat(), None).await
+        let form = [form, face.token_params, &client].concat();
+        if face.refresh_apart && form.contains(&("grant_type", "refresh_token")) {
+            return self.try_call(post(&format!("{}/refresh-token?{}", face.slug, encode(&form)), &[], None)).await;
+        }
+        self.try_call(post(&format!("{}/token", face.slug), &form, None)).await
     }
 
     pub(crate) async fn exchange(&self, face: &Face, code: &str) -> Answer {
@@ -130,14 +147,32 @@ impl App {
     }
 
     pub(crate) async fn refresh(&self, face: &Face, token: &str) -> Answer {
-        self.token(face, &[("grant_type", "refresh_token"), ("refresh_token", token)]).await
+        self.token(face, &good_refresh(token)).await
     }
 
     /// A token answer for everything that a face can grant.
     pub(crate) async fn connect(&self, face: &Face) -> Value {
         let scopes: Vec<_> = face.scopes.iter().map(|scope| scope.name).collect();
         let code = self.code(face, &scopes).await;
-        self.exchange(face, &code).await.json()
+        self.exchange(face, &code).await.tokens()
+    }
+
+    /// A data call: 200 for a live access token.
+    pub(crate) async fn data(&self, face: &Face, token: &str) -> u16 {
+        let bearer = format!("Bearer {token}");
+        let headers = [("authorization", bearer.as_str()), (SUBSCRIPTION_KEY_HEADER, SUBSCRIPTION_KEY)];
+        self.bare(Method::GET, &format!("{}/data", face.slug), &headers).await.status.as_u16()
+    }
+
+    /// What introspection says.
+    pub(crate) async fn look(&self, face: &Face, token: &str) -> Value {
+        let form = [("token", token), ("client_id", CLIENT_ID), ("client_secret", CLIENT_SECRET)];
+        self.post(&format!("{}/introspect", face.slug), &form, None).await.json()
+    }
+
+    /// Whether introspection says that a token lives.
+    pub(crate) async fn lives(&self, face: &Face, token: &str) -> bool {
+        self.look(face, token).await["active"] == true
     }
 
     pub(crate) async fn userinfo(&self, face: &Face, token: &str) -> Answer {
@@ -148,6 +183,12 @@ impl App {
 impl Answer {
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
+    }
+
+    /// The fields of a token answer, out of their envelope.
+    pub(crate) fn tokens(&self) -> Value {
+        let answer = self.json();
+        answer.get("body").cloned().unwrap_or(answer)
     }
 
     /// The `error` of a refusal, with its status.
@@ -185,6 +226,10 @@ pub(crate) fn good_exchange(code: &str) -> Vec<(&str, &str)> {
     vec![("grant_type", "authorization_code"), ("code", code), ("redirect_uri", CALLBACK), ("code_verifier", VERIFIER)]
 }
 
+pub(crate) fn good_refresh(token: &str) -> Vec<(&str, &str)> {
+    vec![("grant_type", "refresh_token"), ("refresh_token", token)]
+}
+
 /// The pairs with one replaced, or left out if it is empty.
 pub(crate) fn with<'a>(pairs: &Pairs<'a>, name: &'a str, value: &'a str) -> Vec<(&'a str, &'a str)> {
     let mut pairs: Vec<_> = pairs.iter().copied().filter(|(key, _)| *key != name).collect();
@@ -198,6 +243,15 @@ pub(crate) fn param(url: &Url, name: &str) -> Option<String> {
 
 pub(crate) fn text(json: &Value, field: &str) -> String {
     json[field].as_str().unwrap_or_else(|| panic!("no {field} in {json}")).to_owned()
+}
+
+fn post(path: &str, form: &Pairs<'_>, authorization: Option<&str>) -> Request<Body> {
+    let mut request = Request::post(format!("/sandbox/{path}"));
+    request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+    if let Some(value) = authorization {
+        request = request.header(header::AUTHORIZATION, value);
+    }
+    request.body(Body::from(encode(form))).unwrap()
 }
 
 fn encode(pairs: &Pairs<'_>) -> String {

@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use serde_json::Value;
 use terra_auth_sandbox::{Face, Fault};
 
-use crate::app::{App, text};
+use crate::app::{App, good_refresh, text};
 
 const FACE: &Face = &Face::FITBIT;
 
@@ -64,14 +64,14 @@ async fn a_web_page_in_place_of_json_spends_nothing() {
 #[tokio::test]
 async fn an_answer_that_is_cut_off_has_spent_the_refresh_token() {
     let app = App::start();
-    let token = text(&app.connect(FACE).await, "refresh_token");
-    app.sandbox.set_fault(FACE, Some(Fault::BrokenJson));
-    let answer = app.refresh(FACE, &token).await;
+    let token = text(&app.connect(&Face::STRAVA).await, "refresh_token");
+    app.sandbox.set_fault(&Face::STRAVA, Some(Fault::BrokenJson));
+    let answer = app.refresh(&Face::STRAVA, &token).await;
     assert_eq!((answer.status, answer.header("content-type")), (StatusCode::OK, "application/json"));
     assert!(serde_json::from_str::<Value>(&answer.text).is_err());
 
-    app.sandbox.set_fault(FACE, None);
-    assert_eq!(app.refresh(FACE, &token).await.refusal(), (400, "invalid_grant".to_owned()));
+    app.sandbox.set_fault(&Face::STRAVA, None);
+    assert_eq!(app.refresh(&Face::STRAVA, &token).await.refusal(), (400, "invalid_grant".to_owned()));
 }
 
 #[tokio::test]
@@ -84,4 +84,86 @@ async fn without_a_new_refresh_token_the_old_one_stays_good() {
         assert_eq!((answer.status, answer.json().get("refresh_token")), (StatusCode::OK, None));
     }
     assert_eq!(app.connect(FACE).await.get("refresh_token"), None);
+}
+
+#[tokio::test]
+async fn a_lost_request_did_nothing_and_a_lost_answer_did_it_all() {
+    let face = &Face::STRAVA;
+    for (fault, refreshes, again) in [(Fault::LostRequest, 0, 200), (Fault::LostAnswer, 1, 400)] {
+        let app = App::start();
+        let token = text(&app.connect(face).await, "refresh_token");
+        app.sandbox.set_fault(face, Some(fault));
+        assert!(app.try_token(face, &good_refresh(&token)).await.is_none(), "{fault:?}");
+        assert_eq!(app.sandbox.grants(face)[0].refreshes, refreshes, "{fault:?}");
+
+        app.sandbox.set_fault(face, None);
+        assert_eq!(app.refresh(face, &token).await.status.as_u16(), again, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_is_obeyed_twice_is_answered_for_the_second_time() {
+    for (face, status, revoked) in [
+        (&Face::FITBIT, 200, false),
+        (&Face::WITHINGS, 200, false),
+        (&Face::GOOGLE, 200, false),
+        (&Face::STRAVA, 400, false),
+        (&Face::OURA, 400, true),
+    ] {
+        let app = App::start();
+        let token = text(&app.connect(face).await, "refresh_token");
+        app.sandbox.set_next_faults(face, [Some(Fault::Twice)]);
+        let answer = app.refresh(face, &token).await;
+
+        assert_eq!(answer.status.as_u16(), status, "{}", face.slug);
+        assert_eq!(app.sandbox.grants(face)[0].revoked, revoked, "{}", face.slug);
+        if status == 200 {
+            let token = text(&answer.tokens(), "access_token");
+            assert!(app.lives(face, &token).await, "{}", face.slug);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_client_can_be_refused_whatever_it_proves() {
+    let app = App::start();
+    for (face, refusal) in [
+        (&Face::FITBIT, (401, r#""error":"invalid_client""#)),
+        (&Face::WITHINGS, (200, r#""status":102"#)),
+        (&Face::COROS, (200, r#""result":"0102""#)),
+    ] {
+        let token = text(&app.connect(face).await, "refresh_token");
+        app.sandbox.set_fault(face, Some(Fault::InvalidClient));
+        let answer = app.refresh(face, &token).await;
+        assert!(answer.status.as_u16() == refusal.0 && answer.text.contains(refusal.1), "{}", answer.text);
+        assert_eq!(app.sandbox.grants(face)[0].refreshes, 0);
+    }
+}
+
+#[tokio::test]
+async fn faults_can_be_planned_call_by_call() {
+    let app = App::start();
+    let token = text(&app.connect(&Face::GOOGLE).await, "refresh_token");
+    app.sandbox.set_fault(&Face::GOOGLE, Some(Fault::ServerError));
+    let busy = Fault::TooManyRequests { retry_after_seconds: 7 };
+    app.sandbox.set_next_faults(&Face::GOOGLE, [Some(busy), None]);
+
+    for status in [429, 200, 500, 500] {
+        assert_eq!(app.refresh(&Face::GOOGLE, &token).await.status.as_u16(), status);
+    }
+    app.sandbox.set_next_faults(&Face::GOOGLE, [None, None, None]);
+    app.sandbox.set_next_faults(&Face::GOOGLE, [None]);
+    assert_eq!(app.refresh(&Face::GOOGLE, &token).await.status.as_u16(), 200);
+    assert_eq!(app.refresh(&Face::GOOGLE, &token).await.status.as_u16(), 500, "the first plan is forgotten");
+}
+
+#[tokio::test]
+async fn an_envelope_asks_for_patience_too() {
+    let app = App::start();
+    for (face, code) in [(&Face::WITHINGS, r#""status":601"#), (&Face::COROS, r#""result":"0601""#)] {
+        app.sandbox.set_fault(face, Some(Fault::TooManyRequests { retry_after_seconds: 7 }));
+        let answer = app.refresh(face, "any").await;
+        assert_eq!((answer.status, answer.header("retry-after")), (StatusCode::OK, "7"));
+        assert!(answer.text.contains(code), "{}", answer.text);
+    }
 }

@@ -49,13 +49,19 @@ async fn the_stylesheet_knows_every_accent_and_the_pages_know_the_stylesheet() {
 #[test]
 fn endpoints_lie_under_the_base_url() {
     let sandbox = App::start().sandbox;
-    let urls = [Endpoint::Authorize, Endpoint::Token, Endpoint::Revoke, Endpoint::Userinfo]
-        .map(|endpoint| sandbox.endpoint(&Face::OURA, endpoint).to_string());
-
-    assert_eq!(urls[0], "http://sandbox.example/sandbox/oura/authorize");
-    assert_eq!(urls[1], "http://sandbox.example/sandbox/oura/token");
-    assert_eq!(urls[2], "http://sandbox.example/sandbox/oura/revoke");
-    assert_eq!(urls[3], "http://sandbox.example/sandbox/oura/userinfo");
+    for (endpoint, oura, coros) in [
+        (Endpoint::Authorize, "oura/authorize", "coros/authorize"),
+        (Endpoint::Token, "oura/token", "coros/token"),
+        (Endpoint::Refresh, "oura/token", "coros/refresh-token"),
+        (Endpoint::Revoke, "oura/revoke", "coros/revoke"),
+        (Endpoint::Userinfo, "oura/userinfo", "coros/userinfo"),
+        (Endpoint::Users, "oura/users", "coros/users"),
+        (Endpoint::Data, "oura/data", "coros/data"),
+        (Endpoint::Introspect, "oura/introspect", "coros/introspect"),
+    ] {
+        let urls = [&Face::OURA, &Face::COROS].map(|face| sandbox.endpoint(face, endpoint).to_string());
+        assert_eq!(urls, [oura, coros].map(|path| format!("http://sandbox.example/sandbox/{path}")));
+    }
 }
 
 #[test]

@@ -1,4 +1,5 @@
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
+use base64::{Engine, prelude::BASE64_STANDARD};
 use terra_auth_sandbox::Face;
 
 use crate::app::{App, CLIENT_ID, CLIENT_SECRET, text};
@@ -69,6 +70,103 @@ async fn an_owner_can_revoke_behind_the_back_of_the_app() {
     assert_eq!(live(), 0);
     let refreshed = app.refresh(FACE, &text(&tokens, "refresh_token")).await;
     assert_eq!(refreshed.refusal(), (400, "invalid_grant".to_owned()));
+}
+
+#[tokio::test]
+async fn basic_may_be_the_only_proof() {
+    let (app, face) = (App::start(), &Face::STRAVA);
+    let token = text(&app.connect(face).await, "refresh_token");
+    assert_eq!(revoke(&app, face, &token).await, StatusCode::UNAUTHORIZED);
+    let basic = format!("Basic {}", BASE64_STANDARD.encode(format!("{CLIENT_ID}:{CLIENT_SECRET}")));
+    assert_eq!(app.post("strava/revoke", &[("token", &token)], Some(&basic)).await.status, StatusCode::OK);
+    assert!(app.sandbox.grants(face)[0].revoked);
+}
+
+#[tokio::test]
+async fn the_token_alone_may_be_enough_once() {
+    let (app, face) = (App::start(), &Face::GOOGLE);
+    let token = text(&app.connect(face).await, "refresh_token");
+    assert_eq!(app.post("google/revoke", &[("token", &token)], None).await.status, StatusCode::OK);
+    assert!(app.sandbox.grants(face)[0].revoked);
+    let again = app.post("google/revoke", &[("token", &token)], None).await;
+    assert_eq!(again.refusal(), (400, "invalid_token".to_owned()));
+}
+
+#[tokio::test]
+async fn the_token_may_be_in_the_url() {
+    let (app, face) = (App::start(), &Face::COROS);
+    let token = text(&app.connect(face).await, "access_token");
+    for result in ["0000", "0106"] {
+        let answer = app.post(&format!("coros/revoke?token={token}"), &[], None).await;
+        assert_eq!((answer.status, text(&answer.json(), "result")), (StatusCode::OK, result.to_owned()));
+    }
+    assert!(app.sandbox.grants(face)[0].revoked);
+}
+
+#[tokio::test]
+async fn a_live_access_token_may_revoke_itself() {
+    let client = format!("suunto/revoke?client_id={CLIENT_ID}");
+    for (face, method, path, status) in [
+        (&Face::GARMIN, Method::DELETE, "garmin/revoke", 204),
+        (&Face::WHOOP, Method::DELETE, "whoop/revoke", 204),
+        (&Face::SUUNTO, Method::GET, client.as_str(), 200),
+    ] {
+        let app = App::start();
+        let token = format!("Bearer {}", text(&app.connect(face).await, "access_token"));
+        for (authorization, status) in [("Bearer guessed", 401), (&token, status), (&token, 401)] {
+            let answer = app.bare(method.clone(), path, &[("authorization", authorization)]).await;
+            assert_eq!(answer.status.as_u16(), status, "{}", face.slug);
+        }
+        assert!(app.sandbox.grants(face)[0].revoked, "{}", face.slug);
+
+        let expired = format!("Bearer {}", text(&app.connect(face).await, "access_token"));
+        app.pass(8 * 3600);
+        let late = app.bare(method, path, &[("authorization", &expired)]).await;
+        assert_eq!(late.status, StatusCode::UNAUTHORIZED, "{}", face.slug);
+        assert!(!app.sandbox.grants(face)[1].revoked, "{}", face.slug);
+    }
+}
+
+#[tokio::test]
+async fn a_revocation_may_have_to_name_the_app() {
+    let app = App::start();
+    let bearer = format!("Bearer {}", text(&app.connect(&Face::SUUNTO).await, "access_token"));
+    for path in ["suunto/revoke", "suunto/revoke?client_id=somebody-else"] {
+        let answer = app.bare(Method::GET, path, &[("authorization", &bearer)]).await;
+        assert_eq!(answer.refusal(), (401, "invalid_client".to_owned()));
+    }
+    assert!(!app.sandbox.grants(&Face::SUUNTO)[0].revoked);
+}
+
+#[tokio::test]
+async fn a_deregistration_names_the_account_and_ends_all_its_grants() {
+    let (app, face) = (App::start(), &Face::POLAR);
+    let bearer = format!("Bearer {}", text(&app.connect(face).await, "access_token"));
+    app.connect(face).await;
+    let delete = async |account: &str| {
+        let path = format!("polar/users/{account}");
+        app.bare(Method::DELETE, &path, &[("authorization", &bearer)]).await.status.as_u16()
+    };
+    assert_eq!(delete(&face.account_id("alice")).await, 403);
+    assert!(app.sandbox.grants(face).iter().all(|grant| !grant.revoked));
+    assert_eq!(delete(&face.account_id("demo")).await, 204);
+    assert!(app.sandbox.grants(face).iter().all(|grant| grant.revoked));
+    assert_eq!(delete(&face.account_id("demo")).await, 401);
+}
+
+#[tokio::test]
+async fn a_revocation_is_asked_for_in_the_way_of_the_face_or_not_at_all() {
+    let app = App::start();
+    for (face, method) in [
+        (&Face::FITBIT, Method::DELETE),
+        (&Face::GOOGLE, Method::GET),
+        (&Face::GARMIN, Method::POST),
+        (&Face::SUUNTO, Method::DELETE),
+        (&Face::POLAR, Method::POST),
+    ] {
+        let answer = app.bare(method, &format!("{}/revoke", face.slug), &[]).await;
+        assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{}", face.slug);
+    }
 }
 
 async fn revoke(app: &App, face: &Face, token: &str) -> StatusCode {

@@ -102,20 +102,6 @@ async fn a_refresh_token_is_replaced_when_it_is_used() {
 }
 
 #[tokio::test]
-async fn a_refresh_token_that_comes_twice_revokes_the_whole_family() {
-    let app = App::start();
-    let first = app.connect(FACE).await;
-    let second = app.refresh(FACE, &text(&first, "refresh_token")).await.json();
-    let reused = app.refresh(FACE, &text(&first, "refresh_token")).await;
-
-    assert_eq!(reused.refusal(), (400, "invalid_grant".to_owned()));
-    let newest = app.refresh(FACE, &text(&second, "refresh_token")).await;
-    assert_eq!(newest.refusal(), (400, "invalid_grant".to_owned()));
-    let userinfo = app.userinfo(FACE, &text(&second, "access_token")).await;
-    assert_eq!(userinfo.status, StatusCode::UNAUTHORIZED);
-}
-
-#[tokio::test]
 async fn a_refresh_token_is_worthless_at_another_face_and_stays_good_at_its_own() {
     let app = App::start();
     let token = text(&app.connect(FACE).await, "refresh_token");
