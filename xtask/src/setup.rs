@@ -48,6 +48,7 @@ pub(crate) fn setup(steps: &mut Steps) -> anyhow::Result<()> {
     }
     steps.run("official clients", "tests/official/setup.sh")?;
     steps.run("browser walk", "tests/browser/setup.sh")?;
+    steps.run("third-party OAuth server", "tests/oauth/setup.sh")?;
     steps.run("examples", "tests/examples/setup.sh")?;
     steps.run("dotenv libraries", "tests/dotenv/setup.sh")?;
     if !succeeds("cargo deny --version") {

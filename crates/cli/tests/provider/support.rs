@@ -1,0 +1,141 @@
+//! A third-party provider, our server in front of it, and an app that hears of it; folder, servers, plain HTTP and receiver
+//! are those of the other end-to-end tests.
+
+use std::{
+    net::{SocketAddr, TcpListener},
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+use terra_auth::{AdminToken, Client, WidgetSessionRequest, admin::AdminClient, wire::admin::ChangeEnvironment};
+use tokio::time::sleep;
+
+use self::{
+    folder::Folder,
+    oauth_server::OAuthServer,
+    person::Page,
+    receiver::{Received, Receiver},
+    server::Server,
+};
+
+pub(crate) mod disk;
+#[path = "../e2e/support/folder.rs"]
+#[expect(dead_code, reason = "the other tests need more of it")]
+pub(crate) mod folder;
+#[path = "../e2e/support/http.rs"]
+#[expect(dead_code, reason = "the other tests need more of it")]
+pub(crate) mod http;
+pub(crate) mod oauth_server;
+pub(crate) mod person;
+#[path = "../e2e/support/receiver.rs"]
+#[expect(dead_code, reason = "the other tests need more of it")]
+pub(crate) mod receiver;
+#[path = "../e2e/support/server.rs"]
+#[expect(dead_code, reason = "the other tests need more of it")]
+pub(crate) mod server;
+
+/// Longer than anything takes that works, on a busy machine too.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+
+/// How the recipe says that a refresh token is good for one use, and what a second use does.
+pub(crate) const ROTATES: &str = r#"rotation = "single_use", reuse_ends_grant = true"#;
+
+/// An operator's folder with one node that runs, which has the provider's recipe and tells an app what happens.
+pub(crate) struct Site {
+    pub(crate) folder: Folder,
+    pub(crate) provider: OAuthServer,
+    pub(crate) app: Receiver,
+    pub(crate) client: Client,
+    admin_token: String,
+}
+
+impl Site {
+    /// `refresh` is how the recipe says that the provider treats refresh tokens.
+    pub(crate) async fn new(refresh: &str) -> (Self, Server) {
+        let (folder, address, app) = (Folder::new(), free_address(), Receiver::start());
+        let provider = OAuthServer::start(&format!("http://{address}/auth/acme/oauth2"));
+        folder.write("providers.toml", &provider.recipe(refresh));
+        folder.write("apps.toml", "[ACME]\nclient_id = \"acme\"\nclient_secret = \"test-key-not-a-secret\"\n");
+        let node = start(&folder, address);
+        let (client, admin_token) = (folder.client(), admin_token(&node));
+        let site = Self { folder, provider, app, client, admin_token };
+        site.tell_the_app(&node).await;
+        (site, node)
+    }
+
+    async fn tell_the_app(&self, node: &Server) {
+        let token = AdminToken::from(self.admin_token.as_str());
+        let admin = AdminClient::new(&node.origin().parse().unwrap(), &token).unwrap();
+        let destination = Some(Some(self.app.url.parse().unwrap()));
+        let change = ChangeEnvironment { destination, ..ChangeEnvironment::default() };
+        admin.change_environment(self.client.dev_id(), &change).await.unwrap();
+    }
+
+    /// Sends somebody through the widget to the provider and back to the app.
+    pub(crate) async fn visit(&self, name: &str, agrees: bool) -> Vec<Page> {
+        let request = WidgetSessionRequest::new()
+            .reference_id(&name.parse().unwrap())
+            .providers(["ACME".parse().unwrap()])
+            .auth_success_redirect_url("https://app.example/connected")
+            .auth_failure_redirect_url("https://app.example/failed");
+        let session = self.client.generate_widget_session(&request).await.unwrap();
+        person::visit(session.url.as_str(), name, agrees)
+    }
+
+    /// The events of a kind that the app has got.
+    pub(crate) fn events(&self, kind: &str) -> Vec<Value> {
+        let bodies = self.app.received().iter().map(Received::json).collect::<Vec<_>>();
+        bodies.into_iter().filter(|body| body["type"] == kind).collect()
+    }
+}
+
+fn start(folder: &Folder, address: SocketAddr) -> Server {
+    Server::start(&mut folder.command(&format!(
+        "serve --listen {address} --providers providers.toml --provider-apps apps.toml --allow-private-addresses \
+         --create-environment testing --output json"
+    )))
+}
+
+/// The first admin's token, which a new server shows once.
+fn admin_token(node: &Server) -> String {
+    until("the admin's token is shown", || {
+        let shown = node.stderr();
+        let mut words = shown.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        words.find(|word| word.starts_with("ta_admin_")).map(str::to_owned)
+    })
+}
+
+/// A port that nobody listens on, as an address that can be told to others first.
+fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+/// Asks until there is an answer, for as long as [`PATIENCE`] lasts.
+pub(crate) fn until<T>(what: &str, ask: impl FnMut() -> Option<T>) -> T {
+    until_in(PATIENCE, what, ask)
+}
+
+/// The same with another patience.
+pub(crate) fn until_in<T>(patience: Duration, what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(began.elapsed() < patience, "{what}: not within {patience:?}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// The same where to ask takes a while.
+pub(crate) async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(began.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
+        sleep(Duration::from_millis(20)).await;
+    }
+}

@@ -1,0 +1,20 @@
+//! What is kept, byte by byte.
+
+use std::{fs, path::Path};
+
+/// Something that is kept as it is, so that a search that finds nothing would be noticed.
+const PLAIN: &str = "offline_access";
+
+/// None of these tokens is in any file of a folder.
+pub(crate) fn assert_sealed_in_folder(folder: &Path, tokens: &[String]) {
+    let files = fs::read_dir(folder).unwrap().map(|entry| fs::read(entry.unwrap().path()).unwrap());
+    assert_sealed(&files.collect::<Vec<_>>().concat(), tokens);
+}
+
+fn assert_sealed(bytes: &[u8], tokens: &[String]) {
+    let is_there = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+    assert!(is_there(PLAIN));
+    for token in tokens {
+        assert!(token.len() > 16 && !is_there(token), "{token} is there");
+    }
+}
