@@ -14,6 +14,7 @@ use terra_auth_types::{
 use crate::{
     admin::{Act, Admin},
     auth::Auth,
+    seal::KeyRing,
     store::{StoreError, Tx, Unit},
 };
 
@@ -63,14 +64,14 @@ pub trait Audits: Send {
 }
 
 impl AuditRecord {
-    fn mark_of(&self, auth: &Auth, before: &[u8; 32]) -> [u8; 32] {
+    pub(crate) fn mark_of(&self, keys: &KeyRing, before: &[u8; 32]) -> [u8; 32] {
         let (seq, at) = (self.seq.to_be_bytes(), self.at.as_millisecond().to_be_bytes());
         let origin = self.origin.as_deref().unwrap_or_default();
         let dev_id = self.dev_id.as_ref().map_or("", DevId::as_str);
         let texts = [&self.actor, origin, &self.action, dev_id, &self.target].map(str::as_bytes);
         let allowed: &[u8] = if self.allowed { b"allowed" } else { b"denied" };
         let head: [&[u8]; 4] = [b"audit record", before, &seq, &at];
-        auth.keys.mark(&[&head[..], &texts[..], &[allowed]].concat())
+        keys.mark(&[&head[..], &texts[..], &[allowed]].concat())
     }
 
     fn to_wire(&self) -> AuditEntry {
@@ -115,7 +116,7 @@ impl Draft {
     async fn append(&self, tx: &mut dyn Tx) -> Result<(), StoreError> {
         let head = tx.hold_audit_head().await?;
         let mut record = AuditRecord { seq: head.seq + 1, ..self.record.clone() };
-        record.mark = record.mark_of(&self.auth, &head.mark);
+        record.mark = record.mark_of(&self.auth.keys, &head.mark);
         tx.append_audit_record(&record).await
     }
 }
@@ -182,7 +183,7 @@ impl Auth {
                 break;
             }
             for record in records {
-                let expected = record.mark_of(self, &last.mark);
+                let expected = record.mark_of(&self.keys, &last.mark);
                 if record.seq != last.seq + 1 || record.mark != expected {
                     return Ok(AuditVerdict { intact: false, entries: last.seq, broken_at: Some(last.seq + 1) });
                 }

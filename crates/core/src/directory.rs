@@ -21,6 +21,7 @@ use crate::{
     causes::Causes,
     developer::{Developer, Standing},
     digest::KeyDigest,
+    seal::DataKey,
     store::{StoreError, Tx, Unit},
     stranger::Strangers,
 };
@@ -168,7 +169,11 @@ impl Auth {
     ///
     /// The store failed; what was known stays in force.
     pub async fn reload(&self) -> Result<(), StoreError> {
-        self.directory.replace(self.store.read(ReadDirectory).await?);
+        let (snapshot, data_keys) = self.store.read(ReadDirectory).await?;
+        if let Err(error) = self.keys.adopt(&data_keys) {
+            tracing::error!(error = %error, "cannot use a new data key: give this node the new master key too");
+        }
+        self.directory.replace(snapshot);
         Ok(())
     }
 
@@ -215,22 +220,23 @@ struct ReadDirectory;
 
 #[async_trait]
 impl Unit for ReadDirectory {
-    type Done = Snapshot;
+    type Done = (Snapshot, Vec<DataKey>);
     type Refusal = StoreError;
 
-    async fn run(&self, tx: &mut dyn Tx) -> Result<Snapshot, StoreError> {
+    async fn run(&self, tx: &mut dyn Tx) -> Result<Self::Done, StoreError> {
         // Read first: what is committed meanwhile is read again, and nothing is missed.
         let revision = tx.revision().await?;
         let developers = tx.developers().await?.into_iter();
         let there = developers.filter(|developer| developer.standing != Standing::Deleting);
         let keys = tx.api_keys().await?.into_iter();
         let admins = tx.admin_tokens().await?.into_iter();
-        Ok(Snapshot {
+        let snapshot = Snapshot {
             revision,
             developers: there.map(|developer| (developer.dev_id.clone(), Arc::new(developer))).collect(),
             keys: keys.map(|key| (key.digest, Key::new(key))).collect(),
             admins: admins.map(|token| (token.digest, token)).collect(),
-        })
+        };
+        Ok((snapshot, tx.data_keys().await?))
     }
 }
 

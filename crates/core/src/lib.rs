@@ -33,6 +33,7 @@ pub mod seal;
 pub mod signing_secret;
 pub mod store;
 mod stranger;
+pub mod vault;
 pub mod widget_session;
 
 pub use auth::{Auth, Parts};

@@ -1,20 +1,51 @@
 //! What must be sent again is sealed; what only comes back is marked.
 
+mod data_key;
+mod found;
+mod master_key;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError, RwLock},
+};
+
 use aws_lc_rs::{
     aead::{AES_256_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
-    hkdf::{HKDF_SHA256, Salt},
     hmac,
 };
 use zeroize::Zeroizing;
 
+pub(crate) use self::data_key::KeyMaterial;
+pub use self::{
+    data_key::{DataKey, DataKeys, Purpose},
+    found::OpenVaultError,
+    master_key::{MasterKey, MasterKeyId, MasterKeys, UnwrapError},
+};
 use crate::clock::Entropy;
 
-/// The one key that all others come from: 32 random bytes, held outside the store.
-pub struct MasterKey(pub Zeroizing<[u8; 32]>);
-
-/// A sealed value, as it lies in the store: key version (1 byte), nonce (12), ciphertext and tag.
+/// A sealed value, as it lies in the store: version 2 (1 byte), data key (4), nonce (12), ciphertext and tag. Version 1,
+/// from before there were data keys, names none: it is the first one.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Sealed(pub Vec<u8>);
+
+impl Sealed {
+    /// The number of the data key that it was sealed with, as far as it says so.
+    #[must_use]
+    pub fn data_key(&self) -> Option<u32> {
+        self.split().map(|(number, _)| number)
+    }
+
+    /// The data key, and what follows it.
+    fn split(&self) -> Option<(u32, &[u8])> {
+        match self.0.split_first()? {
+            (&VERSION_WITHOUT_KEY, rest) => Some((found::FIRST, rest)),
+            (&VERSION, rest) => rest.split_first_chunk().map(|(number, rest)| (u32::from_be_bytes(*number), rest)),
+            _ => None,
+        }
+    }
+}
 
 impl std::fmt::Debug for Sealed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -45,28 +76,87 @@ impl Place<'_> {
     }
 }
 
-/// Seals, opens and marks, with keys derived from one master key.
+/// Seals, opens and marks, with the data keys of a store.
 pub struct KeyRing {
-    vault: LessSafeKey,
+    masters: MasterKeys,
+    vault: RwLock<Arc<VaultKeys>>,
     marks: hmac::Key,
 }
 
-const KEY_VERSION: u8 = 1;
+/// The keys that seal and open.
+#[derive(Clone)]
+struct VaultKeys {
+    /// The one that seals.
+    current: u32,
+    keys: BTreeMap<u32, Arc<LessSafeKey>>,
+}
+
+const VERSION_WITHOUT_KEY: u8 = 1;
+const VERSION: u8 = 2;
 
 impl KeyRing {
-    /// Derives the keys.
-    ///
-    /// # Panics
-    ///
-    /// Never: lengths are constants.
+    /// A ring of keys derived from the master key, without a store: what was used before there were data keys.
     #[must_use]
-    #[expect(clippy::expect_used, reason = "lengths are constants")]
     pub fn new(master: &MasterKey) -> Self {
-        let vault = UnboundKey::new(&AES_256_GCM_SIV, &derive(master, b"terra-auth vault v1")[..]);
-        Self {
-            vault: LessSafeKey::new(vault.expect("a key of 32 bytes fits")),
-            marks: hmac::Key::new(hmac::HMAC_SHA256, &derive(master, b"terra-auth marks v1")[..]),
+        let [vault, marks] = Self::derived(master);
+        let vault = VaultKeys { current: found::FIRST, keys: [(found::FIRST, vault_key(&vault))].into() };
+        Self::with(MasterKeys::new(master.clone(), Vec::new()), vault, &marks)
+    }
+
+    fn derived(master: &MasterKey) -> [KeyMaterial; 2] {
+        [master.derive(b"terra-auth vault v1"), master.derive(b"terra-auth marks v1")]
+    }
+
+    fn with(masters: MasterKeys, vault: VaultKeys, marks: &KeyMaterial) -> Self {
+        let marks = hmac::Key::new(hmac::HMAC_SHA256, &marks[..]);
+        Self { masters, vault: RwLock::new(Arc::new(vault)), marks }
+    }
+
+    /// A ring of the keys in a store.
+    fn of(masters: MasterKeys, keys: &[DataKey]) -> Result<Self, OpenVaultError> {
+        let marks = keys.iter().find(|key| key.purpose == Purpose::Marks);
+        let marks = masters.unwrap(marks.ok_or(OpenVaultError::Missing(Purpose::Marks))?)?;
+        let ring = Self::with(masters, VaultKeys { current: 0, keys: BTreeMap::new() }, &marks);
+        ring.adopt(keys)?;
+        if ring.current() == 0 { Err(OpenVaultError::Missing(Purpose::Vault)) } else { Ok(ring) }
+    }
+
+    /// Takes over the vault keys that are new in a store, and seals with the newest that is active.
+    ///
+    /// # Errors
+    ///
+    /// Some cannot be unwrapped, by a master key that this process does not have; all others are in force.
+    pub(crate) fn adopt(&self, keys: &[DataKey]) -> Result<(), UnwrapError> {
+        let mut ring = VaultKeys::clone(&self.vault());
+        let mut outcome = Ok(());
+        for key in keys.iter().filter(|key| key.purpose == Purpose::Vault) {
+            let known = ring.keys.get(&key.number).cloned();
+            match known.map_or_else(|| self.masters.unwrap(key).map(|material| vault_key(&material)), Ok) {
+                Ok(opened) => {
+                    ring.keys.insert(key.number, opened);
+                    ring.current = ring.current.max(if key.activated_at.is_some() { key.number } else { 0 });
+                }
+                Err(error) => outcome = Err(error),
+            }
         }
+        *self.vault.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ring);
+        outcome
+    }
+
+    fn vault(&self) -> Arc<VaultKeys> {
+        Arc::clone(&self.vault.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The number of the data key that seals.
+    #[must_use]
+    pub fn current(&self) -> u32 {
+        self.vault().current
+    }
+
+    /// The master keys.
+    #[must_use]
+    pub const fn masters(&self) -> &MasterKeys {
+        &self.masters
     }
 
     /// Seals a value for its place.
@@ -77,12 +167,14 @@ impl KeyRing {
     #[must_use]
     #[expect(clippy::expect_used, reason = "only a value of many gigabytes fails")]
     pub fn seal(&self, entropy: &dyn Entropy, place: Place<'_>, value: &[u8]) -> Sealed {
+        let vault = self.vault();
         let nonce: [u8; NONCE_LEN] = entropy.bytes();
-        let mut sealed = Vec::with_capacity(1 + NONCE_LEN + value.len() + AES_256_GCM_SIV.tag_len());
-        sealed.push(KEY_VERSION);
+        let mut sealed = Vec::with_capacity(5 + NONCE_LEN + value.len() + AES_256_GCM_SIV.tag_len());
+        sealed.push(VERSION);
+        sealed.extend_from_slice(&vault.current.to_be_bytes());
         sealed.extend_from_slice(&nonce);
         let mut text = value.to_vec();
-        self.vault
+        vault.keys[&vault.current]
             .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), place.aad(), &mut text)
             .expect("the value can be sealed");
         sealed.append(&mut text);
@@ -95,14 +187,13 @@ impl KeyRing {
     ///
     /// [`SealBroken`], whatever the reason.
     pub fn open(&self, place: Place<'_>, sealed: &Sealed) -> Result<Zeroizing<Vec<u8>>, SealBroken> {
-        let (version, rest) = sealed.0.split_first().ok_or(SealBroken)?;
+        let (number, rest) = sealed.split().ok_or(SealBroken)?;
         let (nonce, text) = rest.split_at_checked(NONCE_LEN).ok_or(SealBroken)?;
-        if *version != KEY_VERSION {
-            return Err(SealBroken);
-        }
+        let vault = self.vault();
+        let key = vault.keys.get(&number).ok_or(SealBroken)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| SealBroken)?;
         let mut text = Zeroizing::new(text.to_vec());
-        let length = self.vault.open_in_place(nonce, place.aad(), &mut text).map_err(|_| SealBroken)?.len();
+        let length = key.open_in_place(nonce, place.aad(), &mut text).map_err(|_| SealBroken)?.len();
         text.truncate(length);
         Ok(text)
     }
@@ -120,59 +211,11 @@ impl KeyRing {
     }
 }
 
-#[expect(clippy::expect_used, reason = "lengths are constants")]
-fn derive(master: &MasterKey, purpose: &'static [u8]) -> Zeroizing<[u8; 32]> {
-    let mut key = Zeroizing::new([0; 32]);
-    Salt::new(HKDF_SHA256, b"terra-auth")
-        .extract(&master.0[..])
-        .expand(&[purpose], HKDF_SHA256)
-        .and_then(|okm| okm.fill(&mut key[..]))
-        .expect("32 bytes can be derived");
-    key
+fn vault_key(material: &KeyMaterial) -> Arc<LessSafeKey> {
+    Arc::new(aead(material))
 }
 
-#[cfg(test)]
-mod tests {
-    use zeroize::Zeroizing;
-
-    use super::{KeyRing, MasterKey, Place, SealBroken};
-    use crate::clock::{Entropy, SystemEntropy};
-
-    const PLACE: Place<'static> = Place { dev_id: "acme-testing", row: "1", column: "grant" };
-
-    fn ring(byte: u8) -> KeyRing {
-        KeyRing::new(&MasterKey(Zeroizing::new([byte; 32])))
-    }
-
-    fn entropy() -> &'static dyn Entropy {
-        &SystemEntropy
-    }
-
-    #[test]
-    fn a_value_opens_in_its_place_only() {
-        let sealed = ring(1).seal(entropy(), PLACE, b"value");
-        assert_eq!(ring(1).open(PLACE, &sealed).unwrap().as_slice(), b"value");
-        for place in [
-            Place { dev_id: "other", ..PLACE },
-            Place { row: "2", ..PLACE },
-            Place { column: "secret", ..PLACE },
-            Place { dev_id: "acme-testing1", row: "", ..PLACE },
-        ] {
-            assert_eq!(ring(1).open(place, &sealed), Err(SealBroken), "{place:?}");
-        }
-        assert_eq!(ring(2).open(PLACE, &sealed), Err(SealBroken));
-    }
-
-    #[test]
-    fn a_changed_or_shortened_value_does_not_open() {
-        let sealed = ring(1).seal(entropy(), PLACE, b"value");
-        for at in 0..sealed.0.len() {
-            let mut changed = sealed.clone();
-            changed.0[at] ^= 1;
-            assert_eq!(ring(1).open(PLACE, &changed), Err(SealBroken), "byte {at}");
-            let mut shorter = sealed.clone();
-            shorter.0.truncate(at);
-            assert_eq!(ring(1).open(PLACE, &shorter), Err(SealBroken), "length {at}");
-        }
-    }
+#[expect(clippy::expect_used, reason = "lengths are constants")]
+fn aead(material: &KeyMaterial) -> LessSafeKey {
+    LessSafeKey::new(UnboundKey::new(&AES_256_GCM_SIV, &material[..]).expect("a key of 32 bytes fits"))
 }

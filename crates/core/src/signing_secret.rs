@@ -90,7 +90,7 @@ impl Auth {
     }
 }
 
-fn place(dev_id: &DevId) -> Place<'_> {
+pub(crate) fn place(dev_id: &DevId) -> Place<'_> {
     Place { dev_id: dev_id.as_str(), row: "developer", column: "signing_secret" }
 }
 

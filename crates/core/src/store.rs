@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use crate::{
     admin::AdminTokens, api_key::ApiKeys, audit::Audits, connection::Connections, delivery::Deliveries,
     developer::Developers, grant::Grants, inbox::ReceivedEvents, known_connection::KnownConnections,
-    mobile_token::MobileTokens, revocation::Revocations, widget_session::WidgetSessions,
+    mobile_token::MobileTokens, revocation::Revocations, seal::DataKeys, vault::SealedValues,
+    widget_session::WidgetSessions,
 };
 
 /// The database failed. What it was asked for is not known to have happened.
@@ -39,6 +40,8 @@ pub trait Tx:
     + Revocations
     + ReceivedEvents
     + KnownConnections
+    + DataKeys
+    + SealedValues
     + Housekeeping
     + Send
 {
@@ -57,6 +60,8 @@ impl<T> Tx for T where
         + Revocations
         + ReceivedEvents
         + KnownConnections
+        + DataKeys
+        + SealedValues
         + Housekeeping
         + Send
 {

@@ -6,6 +6,7 @@ mod admin_token;
 mod api_key;
 mod audit;
 mod connection;
+mod data_key;
 mod delivery;
 mod developer;
 mod engine;
@@ -22,6 +23,7 @@ mod sqlite;
 #[cfg(test)]
 mod statements;
 mod value;
+mod vault;
 mod widget_session;
 
 pub use migrate::MigrateError;

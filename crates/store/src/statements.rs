@@ -6,13 +6,13 @@ use secrecy::SecretString;
 use terra_auth_testkit::Postgres as TestServer;
 
 use crate::{
-    admin_token, api_key, audit, connection, delivery, developer,
+    admin_token, api_key, audit, connection, data_key, delivery, developer,
     engine::{Database, Sql},
     grant, housekeeping, known_connection, mobile_token,
     postgres::{Postgres, Transaction as PostgresTransaction},
     received_event, revocation,
     sqlite::{Transaction as SqliteTransaction, open_in_memory},
-    widget_session,
+    vault, widget_session,
 };
 
 fn all() -> impl Iterator<Item = &'static (&'static str, Sql)> {
@@ -21,6 +21,7 @@ fn all() -> impl Iterator<Item = &'static (&'static str, Sql)> {
         api_key::STATEMENTS,
         audit::STATEMENTS,
         connection::STATEMENTS,
+        data_key::STATEMENTS,
         delivery::STATEMENTS,
         developer::STATEMENTS,
         grant::STATEMENTS,
@@ -29,6 +30,7 @@ fn all() -> impl Iterator<Item = &'static (&'static str, Sql)> {
         mobile_token::STATEMENTS,
         received_event::STATEMENTS,
         revocation::STATEMENTS,
+        vault::STATEMENTS,
         widget_session::STATEMENTS,
     ];
     files.into_iter().flatten()
@@ -98,6 +100,7 @@ fn no_statement_walks_through_a_table_that_grows() {
                     || [
                         "ADMIN_TOKENS",
                         "API_KEYS",
+                        "DATA_KEYS",
                         "DEAD_FORWARDS",
                         "DEVELOPERS",
                         "REMOVE_DEVELOPER",

@@ -5,8 +5,15 @@ use std::{any::type_name, borrow::Cow, fmt};
 use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
 use terra_auth_core::{
-    developer::Standing, digest::KeyDigest, grant::GrantState, inbox::ForwardState, known_connection::ConnectionState,
-    mobile_token::TokenId, seal::Sealed, store::StoreError, widget_session::SessionState,
+    developer::Standing,
+    digest::KeyDigest,
+    grant::GrantState,
+    inbox::ForwardState,
+    known_connection::ConnectionState,
+    mobile_token::TokenId,
+    seal::{MasterKeyId, Purpose, Sealed},
+    store::StoreError,
+    widget_session::SessionState,
 };
 use terra_auth_types::{
     ConnectionId, DeliveryId, DevId, Environment, EventId, KeyId, Provider, ReferenceId, SessionId, UserId,
@@ -214,6 +221,7 @@ text! {
     Environment: |text: &str| text.parse().ok();
     ForwardState: ForwardState::from_name;
     GrantState: GrantState::from_name;
+    Purpose: Purpose::from_name;
     Provider: |text: &str| text.parse().ok();
     ReferenceId: |text: &str| text.parse().ok();
     Role: Role::from_name;
@@ -281,6 +289,7 @@ bytes! {
     EventId(Uuid::from_bytes);
     KeyDigest(std::convert::identity);
     KeyId(Uuid::from_bytes);
+    MasterKeyId(std::convert::identity);
     Sealed(std::convert::identity);
     SessionId(Uuid::from_bytes);
     TokenId(std::convert::identity);

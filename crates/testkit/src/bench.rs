@@ -52,6 +52,12 @@ pub fn median(mut values: Vec<f64>) -> f64 {
 /// A plane over a store, with the machine's clock and entropy, and with two providers that nobody can reach.
 #[must_use]
 pub fn auth(store: Store) -> Auth {
+    auth_with(store, KeyRing::new(&MasterKey([7; 32].into())))
+}
+
+/// The same with keys of its own.
+#[must_use]
+pub fn auth_with(store: Store, keys: KeyRing) -> Auth {
     let info = |name: &str| ProviderInfo {
         provider: name.parse().unwrap(),
         name: name.to_owned(),
@@ -62,7 +68,7 @@ pub fn auth(store: Store) -> Auth {
         store,
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
-        keys: KeyRing::new(&MasterKey([7; 32].into())),
+        keys,
         directory: Directory::default(),
         providers: Arc::new(Catalogue(vec![info("FITBIT"), info("GARMIN")])),
         widget_url: "http://localhost:8787".parse().unwrap(),

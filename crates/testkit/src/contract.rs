@@ -14,6 +14,7 @@ mod mobile_token;
 mod received_event;
 mod revocation;
 mod unit;
+mod vault;
 mod widget_session;
 
 use std::future::Future;
@@ -22,7 +23,8 @@ use terra_auth_core::{developer::Developer, store::Store};
 
 pub use self::{
     admin_token::*, api_key::*, audit::*, connection::*, delivery::*, developer::*, grant::*, housekeeping::*,
-    inbox::*, known_connection::*, mobile_token::*, received_event::*, revocation::*, unit::*, widget_session::*,
+    inbox::*, known_connection::*, mobile_token::*, received_event::*, revocation::*, unit::*, vault::*,
+    widget_session::*,
 };
 use crate::{Rows, Verbs as _};
 
@@ -150,6 +152,12 @@ macro_rules! store_contract {
                 what_the_upstream_does_not_have_is_gone
                 an_inbox_forgets_what_is_over
                 events_about_one_connection_may_come_at_once
+                data_keys_are_read_as_they_were_added
+                the_number_of_a_data_key_is_taken_once
+                a_data_key_is_wrapped_anew
+                every_sealed_value_is_found_once
+                a_sealed_value_is_replaced_if_it_is_still_the_same
+                of_many_who_replace_a_sealed_value_one_succeeds
                 a_refusal_rolls_back_everything
                 a_panic_rolls_back_and_hurts_nobody_else
                 a_failed_statement_fails_its_unit_and_no_other
@@ -215,6 +223,7 @@ mod tests {
             include_str!("contract/received_event.rs"),
             include_str!("contract/revocation.rs"),
             include_str!("contract/unit.rs"),
+            include_str!("contract/vault.rs"),
             include_str!("contract/widget_session.rs"),
         ];
         let tests: Vec<_> = sources.iter().flat_map(|source| source.split("\npub async fn ").skip(1)).collect();

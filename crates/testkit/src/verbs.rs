@@ -12,8 +12,9 @@ use terra_auth_core::{
     known_connection::{KnownConnection, LoginFailure},
     mobile_token::TokenId,
     revocation::Revocation,
-    seal::Sealed,
+    seal::{DataKey, Sealed},
     store::{Expired, Forgotten, Store, StoreError, Tx, Unit},
+    vault::{SealedColumn, SealedValue},
     widget_session::{SessionState, WidgetSession},
 };
 use terra_auth_types::{DeliveryId, DevId, EventId, KeyId, Provider, ReferenceId, SessionId, UserId};
@@ -159,6 +160,13 @@ verbs! {
     run put_login_failure(reference_id: ReferenceId, failure: LoginFailure) -> ()
         = |tx| tx.put_login_failure(reference_id, failure);
     read login_failure(reference_id: ReferenceId) -> Option<LoginFailure> = |tx| tx.login_failure(reference_id);
+
+    read data_keys() -> Vec<DataKey> = |tx| tx.data_keys();
+    run add_data_key(key: DataKey) -> bool = |tx| tx.add_data_key(key);
+    run update_data_key(key: DataKey) -> bool = |tx| tx.update_data_key(key);
+    read sealed_values(column: SealedColumn, after: Option<SealedValue>, limit: u32) -> Vec<SealedValue>
+        = |tx| tx.sealed_values(*column, after.as_ref(), *limit);
+    run reseal(column: SealedColumn, old: SealedValue, new: Sealed) -> bool = |tx| tx.reseal(*column, old, new);
 
     run forget_expired(expired: Expired) -> u64 = |tx| tx.forget_expired(expired);
     run forget_received(forgotten: Forgotten) -> u64 = |tx| tx.forget_received(forgotten);

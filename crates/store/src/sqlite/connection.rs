@@ -79,6 +79,7 @@ impl Migrated for Transaction<'_> {
         include_str!("../../migrations/sqlite/0002_admin.sql"),
         include_str!("../../migrations/sqlite/0003_inbox.sql"),
         include_str!("../../migrations/sqlite/0004_refresh.sql"),
+        include_str!("../../migrations/sqlite/0005_vault.sql"),
     ];
 
     async fn script(&mut self, text: &str) -> Result<(), StoreError> {

@@ -1,0 +1,8 @@
+//! The keys of a store, from its first start through every rotation.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+mod dying;
+mod first_start;
+mod rotation;
+mod world;
+mod writers;

@@ -1,0 +1,94 @@
+//! A store with something sealed in every column, and nodes on it.
+
+use terra_auth_core::{
+    Auth,
+    admin::Admin,
+    clock::{Clock as _, SystemClock, SystemEntropy},
+    connection::Connection,
+    developer::NewDeveloper,
+    provider::Tokens,
+    revocation::Revocation,
+    seal::{KeyRing, MasterKey, MasterKeys, OpenVaultError, Place},
+    store::Store,
+    vault::{ColumnCount, SealedColumn},
+};
+use terra_auth_store::{Postgres, Sqlite};
+use terra_auth_testkit::{Database, Postgres as TestServer, Rows, Verbs as _, bench};
+use terra_auth_types::{DevId, Environment, wire::admin::RotateSigningSecret};
+
+/// What every access token has in it, and nothing else.
+pub(crate) const TOKEN: &str = "access-token-not-a-secret";
+
+pub(crate) fn master(byte: u8) -> MasterKey {
+    MasterKey([byte; 32].into())
+}
+
+/// The first is the current one.
+pub(crate) fn masters(bytes: &[u8]) -> MasterKeys {
+    MasterKeys::new(master(bytes[0]), bytes[1..].iter().map(|byte| master(*byte)).collect())
+}
+
+pub(crate) fn admin() -> Admin {
+    Admin::local("test")
+}
+
+pub(crate) fn in_memory() -> Store {
+    Store::new(Sqlite::in_memory().unwrap())
+}
+
+/// The database is gone when it is dropped.
+pub(crate) async fn postgres() -> (Store, Database) {
+    let database = TestServer::start().database();
+    (Store::new(Postgres::connect(&database.url().into()).await.unwrap()), database)
+}
+
+pub(crate) async fn start(store: &Store, keys: &[u8]) -> Result<Auth, OpenVaultError> {
+    let keys = KeyRing::open_in(store, masters(keys), &SystemEntropy, SystemClock.now()).await?;
+    let auth = bench::auth_with(store.clone(), keys);
+    auth.reload().await?;
+    Ok(auth)
+}
+
+pub(crate) fn tokens(number: usize) -> Tokens {
+    Tokens { access_token: format!("{TOKEN}-{number}").into(), refresh_token: None, expires_at: None }
+}
+
+pub(crate) fn seal(auth: &Auth, connection: &Connection, number: usize) -> Connection {
+    let row = connection.user_id.to_string();
+    let place = Place { dev_id: connection.dev_id.as_str(), row: &row, column: "grant" };
+    let grant = Some(auth.keys.seal(auth.entropy.as_ref(), place, &tokens(number).to_json()));
+    Connection { grant, ..connection.clone() }
+}
+
+/// The number that was sealed last.
+pub(crate) fn opened(auth: &Auth, connection: &Connection) -> String {
+    let row = connection.user_id.to_string();
+    let place = Place { dev_id: connection.dev_id.as_str(), row: &row, column: "grant" };
+    let opened = auth.keys.open(place, connection.grant.as_ref().unwrap()).unwrap();
+    String::from_utf8(opened.to_vec()).unwrap()
+}
+
+/// An environment with a retiring secret, connections, and as many that are still to be revoked.
+pub(crate) async fn fill(auth: &Auth, connections: usize) -> (DevId, Vec<Connection>) {
+    let new = NewDeveloper { environment: Environment::Testing, name: "Acme".to_owned(), destination: None };
+    let dev_id = auth.create_developer(&admin(), new).await.unwrap().dev_id;
+    auth.rotate_signing_secret(&admin(), &dev_id, RotateSigningSecret::default()).await.unwrap();
+    let developer = auth.directory.developer(&dev_id).unwrap();
+    let (rows, mut added) = (Rows::default(), Vec::new());
+    for number in 0..connections {
+        let connection = seal(auth, &rows.connection(&developer), number);
+        auth.store.add_connection(&connection).await.unwrap();
+        let owed = seal(auth, &rows.connection(&developer), number);
+        auth.store.add_revocation(&Revocation::of(&owed, Rows::NOW).unwrap()).await.unwrap();
+        added.push(connection);
+    }
+    (dev_id, added)
+}
+
+/// Everything opens; answers how much there is, and how much of it an older key has sealed.
+pub(crate) async fn whole(auth: &Auth) -> (u64, u64) {
+    let counts = auth.verify_vault(|column, value| panic!("{column:?} {value:?}")).await.unwrap();
+    assert_eq!(counts.iter().map(|count| count.column).collect::<Vec<_>>(), SealedColumn::ALL);
+    let sum = |of: fn(&ColumnCount) -> u64| counts.iter().map(of).sum();
+    (sum(|count| count.values), sum(|count| count.older))
+}

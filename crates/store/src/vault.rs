@@ -1,0 +1,117 @@
+//! Every sealed value, whatever it is.
+
+use async_trait::async_trait;
+use terra_auth_core::{
+    seal::Sealed,
+    store::StoreError,
+    vault::{SealedColumn, SealedValue, SealedValues},
+};
+use terra_auth_types::{DevId, UserId};
+use uuid::Uuid;
+
+use crate::{
+    engine::{Database, Queries, Sql, failed, statements},
+    value::{Parameter as _, Record, Row, Value},
+};
+
+statements! {
+    GRANTS: Sql::plain(
+        "SELECT dev_id, user_id, sealed_grant FROM connection
+        WHERE (dev_id, user_id) > ($1, $2) AND sealed_grant IS NOT NULL ORDER BY dev_id, user_id LIMIT $3",
+    );
+    OWED_GRANTS: Sql::plain(
+        "SELECT dev_id, user_id, sealed_grant FROM revocation
+        WHERE user_id > $1 AND sealed_grant IS NOT NULL ORDER BY user_id LIMIT $2",
+    );
+    SIGNING_SECRETS: Sql::plain(
+        "SELECT dev_id, signing_secret FROM developer WHERE dev_id > $1 ORDER BY dev_id LIMIT $2",
+    );
+    RETIRING_SECRETS: Sql::plain(
+        "SELECT dev_id, retiring_secret FROM developer
+        WHERE dev_id > $1 AND retiring_secret IS NOT NULL ORDER BY dev_id LIMIT $2",
+    );
+    RESEAL_GRANT: Sql::plain(
+        "UPDATE connection SET sealed_grant = $1 WHERE dev_id = $2 AND user_id = $3 AND sealed_grant = $4",
+    );
+    RESEAL_OWED_GRANT: Sql::plain(
+        "UPDATE revocation SET sealed_grant = $1 WHERE user_id = $2 AND sealed_grant = $3",
+    );
+    RESEAL_SIGNING_SECRET: Sql::plain(
+        "UPDATE developer SET signing_secret = $1 WHERE dev_id = $2 AND signing_secret = $3",
+    );
+    RESEAL_RETIRING_SECRET: Sql::plain(
+        "UPDATE developer SET retiring_secret = $1 WHERE dev_id = $2 AND retiring_secret = $3",
+    );
+}
+
+#[async_trait]
+impl<D: Database> SealedValues for Queries<D> {
+    async fn sealed_values(
+        &mut self,
+        column: SealedColumn,
+        after: Option<&SealedValue>,
+        limit: u32,
+    ) -> Result<Vec<SealedValue>, StoreError> {
+        // Nothing is before the empty text, and before no bytes.
+        let dev_id = after.map_or("", |value| value.dev_id.as_str());
+        let user_id = || after.map(user_id).transpose();
+        match column {
+            SealedColumn::Grant => {
+                let user_id = user_id()?;
+                let user_id = user_id.as_ref().map_or(Value::Bytes(&[]), |id| id.value());
+                let found: Vec<OfUser> = self.all(GRANTS, &[dev_id.value(), user_id, limit.value()]).await?;
+                Ok(found.into_iter().map(|OfUser(value)| value).collect())
+            }
+            SealedColumn::OwedGrant => {
+                let user_id = user_id()?;
+                let user_id = user_id.as_ref().map_or(Value::Bytes(&[]), |id| id.value());
+                let found: Vec<OfUser> = self.all(OWED_GRANTS, &[user_id, limit.value()]).await?;
+                Ok(found.into_iter().map(|OfUser(value)| value).collect())
+            }
+            SealedColumn::SigningSecret => self.of_developers(SIGNING_SECRETS, dev_id, limit).await,
+            SealedColumn::RetiringSecret => self.of_developers(RETIRING_SECRETS, dev_id, limit).await,
+        }
+    }
+
+    async fn reseal(&mut self, column: SealedColumn, old: &SealedValue, new: &Sealed) -> Result<bool, StoreError> {
+        let (dev_id, sealed) = (old.dev_id.value(), old.sealed.value());
+        match column {
+            SealedColumn::Grant => {
+                self.changes(RESEAL_GRANT, &[new.value(), dev_id, user_id(old)?.value(), sealed]).await
+            }
+            SealedColumn::OwedGrant => {
+                self.changes(RESEAL_OWED_GRANT, &[new.value(), user_id(old)?.value(), sealed]).await
+            }
+            SealedColumn::SigningSecret => self.changes(RESEAL_SIGNING_SECRET, &[new.value(), dev_id, sealed]).await,
+            SealedColumn::RetiringSecret => self.changes(RESEAL_RETIRING_SECRET, &[new.value(), dev_id, sealed]).await,
+        }
+    }
+}
+
+impl<D: Database> Queries<D> {
+    async fn of_developers(&mut self, sql: Sql, after: &str, limit: u32) -> Result<Vec<SealedValue>, StoreError> {
+        let found: Vec<OfDeveloper> = self.all(sql, &[after.value(), limit.value()]).await?;
+        Ok(found.into_iter().map(|OfDeveloper(value)| value).collect())
+    }
+}
+
+fn user_id(value: &SealedValue) -> Result<UserId, StoreError> {
+    value.row.parse::<Uuid>().map(UserId).map_err(failed)
+}
+
+struct OfUser(SealedValue);
+
+impl Record for OfUser {
+    fn read(row: &mut Row) -> Result<Self, StoreError> {
+        let (dev_id, user_id): (DevId, UserId) = (row.take()?, row.take()?);
+        Ok(Self(SealedValue { dev_id, row: user_id.to_string(), sealed: row.take()? }))
+    }
+}
+
+struct OfDeveloper(SealedValue);
+
+impl Record for OfDeveloper {
+    fn read(row: &mut Row) -> Result<Self, StoreError> {
+        Ok(Self(SealedValue { dev_id: row.take()?, row: "developer".to_owned(), sealed: row.take()? }))
+    }
+}
