@@ -21,6 +21,7 @@ pub mod flow;
 pub mod grant;
 pub mod inbox;
 pub mod known_connection;
+pub mod lend;
 pub mod mobile_token;
 pub mod open_session;
 pub mod outbox;

@@ -9,8 +9,8 @@ use axum::{
 };
 use terra_auth_core::{
     admin::AdminError, causes::Causes, connection::DeauthenticateUserError, connection::UserInfoError,
-    directory::NotAuthenticated, sdk_user::AuthenticateSdkUserError, store::StoreError,
-    widget_session::GenerateWidgetSessionError,
+    directory::NotAuthenticated, lend::LendAccessTokenError, refresh::AccessTokenError,
+    sdk_user::AuthenticateSdkUserError, store::StoreError, widget_session::GenerateWidgetSessionError,
 };
 use terra_auth_types::wire::{Problem, Status, WidgetError};
 
@@ -192,6 +192,30 @@ impl From<AdminError> for ApiError {
             AdminError::Refused(_) => Self::conflict(error).with_code("refused"),
             AdminError::Seal(_) => Self::internal(error),
             AdminError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<LendAccessTokenError> for ApiError {
+    fn from(error: LendAccessTokenError) -> Self {
+        match error {
+            LendAccessTokenError::Admin(error) => error.into(),
+            LendAccessTokenError::AccessToken(error) => error.into(),
+        }
+    }
+}
+
+impl From<AccessTokenError> for ApiError {
+    fn from(error: AccessTokenError) -> Self {
+        match error {
+            AccessTokenError::UserNotFound => Self::not_found(error).with_code("user_not_found"),
+            AccessTokenError::Revoked => Self::conflict(error).with_code("revoked"),
+            AccessTokenError::NeedsConsent => Self::conflict(error).with_code("needs_consent"),
+            AccessTokenError::Unavailable { .. } => {
+                let unavailable = Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string());
+                Self { retry_after_s: Some(30), ..unavailable }.with_code("provider_unavailable")
+            }
+            AccessTokenError::Seal(_) | AccessTokenError::Store(_) => Self::internal(error),
         }
     }
 }

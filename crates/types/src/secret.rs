@@ -67,6 +67,11 @@ secret!(
     AdminToken
 );
 
+secret!(
+    /// A provider's token for one account, on its way from one system to another.
+    ProviderToken
+);
+
 /// Answers carry these to their rightful holder.
 macro_rules! sent {
     ($name:ident) => {
@@ -79,6 +84,7 @@ macro_rules! sent {
 }
 sent!(MobileToken);
 sent!(StreamingToken);
+sent!(ProviderToken);
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,6 @@
 //! Administration over HTTP, below the prefix of the published admin API; the calls are ours.
 
+mod access_token;
 mod api_key;
 mod audit;
 mod environment;
@@ -25,6 +26,7 @@ pub(crate) fn routes() -> OpenApiRouter<Auth> {
         .routes(routes!(api_key::rotate_api_key))
         .routes(routes!(api_key::revoke_api_key))
         .routes(routes!(environment::rotate_signing_secret))
+        .routes(routes!(access_token::lend_access_token))
         .routes(routes!(token::list_admin_tokens, token::create_admin_token))
         .routes(routes!(token::revoke_admin_token))
         .routes(routes!(audit::audit_page))

@@ -6,7 +6,7 @@ use http::Request;
 use crate::support::TestApp;
 
 /// What this server answers, written down from `docs/compatibility.md`: the published contract, and what is ours.
-const OPERATIONS: [(&str, &str); 32] = [
+const OPERATIONS: [(&str, &str); 33] = [
     ("delete", "/api/v3/admin/environments/{dev_id}"),
     ("delete", "/api/v3/admin/environments/{dev_id}/keys/{key_id}"),
     ("delete", "/api/v3/admin/tokens/{token_id}"),
@@ -22,6 +22,7 @@ const OPERATIONS: [(&str, &str); 32] = [
     ("post", "/api/v3/admin/environments/{dev_id}/keys"),
     ("post", "/api/v3/admin/environments/{dev_id}/keys/{key_id}/rotate"),
     ("post", "/api/v3/admin/environments/{dev_id}/signing-secret/rotate"),
+    ("post", "/api/v3/admin/environments/{dev_id}/connections/{user_id}/access-token"),
     ("post", "/api/v3/admin/tokens"),
     ("get", "/v2/webhooks/destination"),
     ("put", "/v2/webhooks/destination"),

@@ -11,6 +11,10 @@ use crate::{
     wire::lenient,
 };
 
+mod lent;
+
+pub use lent::LentAccessToken;
+
 /// An environment, as operators see it. Instants are RFC 3339.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -1,0 +1,51 @@
+//! Access tokens that are lent to the operator's own workers.
+
+use jiff::SignedDuration;
+use serde_json::Value;
+use terra_auth_sandbox::Face;
+use terra_auth_types::wire::admin::Role;
+
+use crate::support::{Answer, TestApp};
+
+async fn lend(app: &TestApp, token: &str, user_id: &str) -> Answer {
+    let path = format!("/environments/{}/connections/{user_id}/access-token", app.keys.dev_id);
+    app.admin(token, "POST", &path, Value::Null).await
+}
+
+fn access_token(answer: &Answer) -> String {
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(answer.header("cache-control"), "no-store");
+    answer.json()["access_token"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_lent_token_lives_is_refreshed_when_it_must_be_and_is_written_down() {
+    let app = TestApp::start().await;
+    let (user_id, operator) = (app.connected_user("FITBIT", "alice").await, app.token(Role::Operator).await);
+    let first = lend(&app, &operator, &user_id).await;
+    assert_eq!(access_token(&first), access_token(&lend(&app, &operator, &user_id).await));
+    assert!(first.json()["expires_at"].is_string() && first.json()["scopes"].is_string(), "{first:?}");
+
+    app.clock.advance(SignedDuration::from_hours(8));
+    assert_ne!(access_token(&lend(&app, &operator, &user_id).await), access_token(&first));
+    let lent = app.auth.audit_page(0, 500).await.unwrap().entries;
+    let lent: Vec<_> = lent.iter().filter(|line| line.action == "connection.lend_access_token").collect();
+    assert_eq!(lent.len(), 3);
+    assert!(lent.iter().all(|line| line.allowed && line.target == user_id));
+}
+
+#[tokio::test]
+async fn nothing_is_lent_of_a_grant_that_was_revoked_at_the_provider() {
+    let app = TestApp::start().await;
+    let (user_id, operator) = (app.connected_user("FITBIT", "alice").await, app.token(Role::Operator).await);
+    app.sandbox.revoke_account(&Face::FITBIT, "demo");
+    app.clock.advance(SignedDuration::from_hours(8));
+    for _ in 0..2 {
+        let (status, code, _) = lend(&app, &operator, &user_id).await.refusal();
+        assert_eq!((status, code.as_str()), (409, "revoked"));
+    }
+    let kinds: Vec<_> = app.events().await.iter().map(|event| event["type"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(kinds, ["auth", "access_revoked"]);
+    let user = app.get(&format!("/v2/userInfo?user_id={user_id}")).await;
+    assert_eq!(user.json()["user"]["active"], false, "{user:?}");
+}
