@@ -11,6 +11,7 @@ mod bounded;
 mod channel;
 mod config;
 mod digest;
+mod endpoint;
 mod face;
 mod fault;
 mod ledger;
@@ -19,10 +20,11 @@ mod params;
 mod sandbox;
 
 pub use config::{Clock, Entropy, Lifetimes, SandboxConfig};
+pub use endpoint::Endpoint;
 pub use face::{
     Envelope, Face, GrantedScopes, Identity, Revocation, Rotation, SUBSCRIPTION_KEY, SUBSCRIPTION_KEY_HEADER, Scope,
     SecondUse, faces,
 };
 pub use fault::Fault;
 pub use ledger::{Account, Grant};
-pub use sandbox::{Endpoint, OpenedTokens, Sandbox};
+pub use sandbox::{OpenedTokens, Sandbox};

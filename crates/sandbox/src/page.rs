@@ -42,10 +42,10 @@ impl FromRequestParts<Sandbox> for OnFace {
 
     async fn from_request_parts(parts: &mut Parts, sandbox: &Sandbox) -> Result<Self, Response> {
         let path = RawPathParams::from_request_parts(parts, sandbox).await;
-        let face = path
-            .ok()
-            .and_then(|path| path.iter().find(|(name, _)| *name == "face").and_then(|(_, slug)| Face::of_slug(slug)));
-        face.map(Self).ok_or_else(|| show_error(sandbox, StatusCode::NOT_FOUND, "There is no such provider here."))
+        let slug = path.iter().flatten().find(|(name, _)| *name == "face").map(|(_, slug)| slug);
+        slug.and_then(Face::of_slug)
+            .map(Self)
+            .ok_or_else(|| show_error(sandbox, StatusCode::NOT_FOUND, "There is no such provider here."))
     }
 }
 

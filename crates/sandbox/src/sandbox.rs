@@ -17,6 +17,7 @@ use crate::{
     channel,
     config::{Clock, Entropy, Lifetimes, SandboxConfig},
     digest::Digest,
+    endpoint::Endpoint,
     face::Face,
     fault::Fault,
     ledger::{Grant, Ledger},
@@ -59,27 +60,6 @@ pub(crate) struct Client {
     pub(crate) secret: Digest,
 }
 
-/// An address that a client needs to know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Endpoint {
-    /// Where the browser begins.
-    Authorize,
-    /// Where codes and refresh tokens become access tokens.
-    Token,
-    /// Where refresh tokens become access tokens: the token endpoint, unless a face has another.
-    Refresh,
-    /// Where a token is revoked. [`Revocation`](crate::Revocation) says how, and which face does it at [`Endpoint::Users`].
-    Revoke,
-    /// Where an access token tells whose account it opens.
-    Userinfo,
-    /// Where accounts are registered.
-    Users,
-    /// What an access token is for.
-    Data,
-    /// Where the client learns whether a token lives (RFC 7662). No fault touches it.
-    Introspect,
-}
-
 /// Tokens of a grant that was opened without a browser.
 #[derive(Clone, Debug)]
 pub struct OpenedTokens {
@@ -118,17 +98,7 @@ impl Sandbox {
     /// The public address of an endpoint of a face.
     #[must_use]
     pub fn endpoint(&self, face: &Face, endpoint: Endpoint) -> Url {
-        let name = match endpoint {
-            Endpoint::Authorize => "authorize",
-            Endpoint::Refresh if face.refresh_apart => "refresh-token",
-            Endpoint::Token | Endpoint::Refresh => "token",
-            Endpoint::Revoke => "revoke",
-            Endpoint::Userinfo => "userinfo",
-            Endpoint::Users => "users",
-            Endpoint::Data => "data",
-            Endpoint::Introspect => "introspect",
-        };
-        self.url(&format!("{}/{name}", face.slug))
+        self.url(&format!("{}/{}", face.slug, endpoint.name(face)))
     }
 
     /// The issuer of a face: what `iss` says in its answers (RFC 9207).
