@@ -7,6 +7,7 @@ use crate::app::App;
 
 mod add;
 pub(super) mod apps;
+mod check;
 pub(super) mod layers;
 mod lint;
 mod list;
@@ -16,13 +17,14 @@ mod show;
 ///
 /// A recipe says where a provider's login is and how its tokens behave. The built-in ones are followed by those in the
 /// data directory's `providers.d`, and these by a file of your own; a later recipe takes the place of an earlier one for
-/// the same provider. None of this talks to anybody.
+/// the same provider.
 #[derive(Subcommand)]
 pub(crate) enum Command {
     List(list::Args),
     Show(show::Args),
     Lint(lint::Args),
     Add(add::Args),
+    Check(check::Args),
 }
 
 impl Command {
@@ -32,6 +34,7 @@ impl Command {
             Self::Show(args) => args.run(app),
             Self::Lint(args) => args.run(app),
             Self::Add(args) => args.run(app),
+            Self::Check(args) => args.run(app),
         }
     }
 }

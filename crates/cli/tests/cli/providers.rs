@@ -1,9 +1,10 @@
 //! `terra-auth providers`: what there is, what it says, and what may be added.
 
+use axum::{Json, Router, http::StatusCode};
 use insta::assert_snapshot;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::support::Folder;
+use crate::support::{Folder, serve};
 
 const ACME: &str = r#"# ours
 [[provider]]
@@ -97,4 +98,41 @@ fn an_added_recipe_is_found_and_replaced_and_stays_behind_the_file_of_the_day() 
     assert_eq!(folder.run("providers add newer.toml").code, 0);
     assert!(folder.run("providers show ACME").stdout.contains("Acme Vitals"));
     assert!(folder.run("providers show ACME --providers own.toml").stdout.contains("Acme Health"));
+}
+
+/// A provider that knows the app `known` only.
+fn token_endpoint() -> String {
+    let answer = |body: String| async move {
+        let code = if body.contains("client_id=known") { "invalid_grant" } else { "invalid_client" };
+        (StatusCode::BAD_REQUEST, Json(json!({ "error": code })))
+    };
+    serve(Router::new().fallback(answer))
+}
+
+#[test]
+fn a_provider_is_asked_whether_it_knows_the_app() {
+    let folder = Folder::new();
+    let url = token_endpoint();
+    let acme = ACME.replace("\"basic\"", "\"body\"").replace("https://acme.example/token", &url);
+    folder.write("own.toml", &format!("{acme}\n{}", acme.replace("ACME", "OTHER").replace("BRIDGE", "BRIDGE2")));
+    let app =
+        |name: &str, id: &str| format!("[{name}]\nclient_id = \"{id}\"\nclient_secret = \"test-key-not-a-secret\"\n");
+    folder.write("apps.toml", &(app("ACME", "known") + &app("OTHER", "nobody")));
+    let check = "providers check --providers own.toml --provider-apps apps.toml --public-url https://auth.acme.example";
+    assert_snapshot!(folder.run(&format!("{check} --allow-private-addresses acme")), @"
+    exit 0
+    PROVIDER  APP    WHY
+    ACME      known  the provider knows the app
+    ");
+    assert_snapshot!(folder.run(&format!("{check} --allow-private-addresses")), @"
+    exit 3
+    PROVIDER  APP      WHY
+    ACME      known    the provider knows the app
+    OTHER     refused  the provider refuses the app: invalid_client
+    --- stderr
+    error: refused: OTHER
+    next: compare client id and secret with the provider's page for developers
+    ");
+    assert_eq!(folder.run(check).code, 5, "a private address is not called");
+    assert_eq!(folder.run(&format!("{check} NOSUCH")).code, 4);
 }

@@ -113,6 +113,11 @@ impl fmt::Display for Answer {
 
 /// Starts an API that knows one environment and one user; returns its URL.
 pub(crate) fn api() -> String {
+    serve(Router::new().fallback(answer))
+}
+
+/// Serves on a thread of its own; answers with the URL.
+pub(crate) fn serve(router: Router) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let url = format!("http://{}/v2", listener.local_addr().unwrap());
@@ -120,7 +125,7 @@ pub(crate) fn api() -> String {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-            axum::serve(listener, Router::new().fallback(answer)).await
+            axum::serve(listener, router).await
         })
     });
     url
