@@ -4,7 +4,7 @@ use crate::support::{ROTATES, Site, disk::assert_sealed_in_folder, eventually};
 
 #[tokio::test]
 async fn a_user_connects_in_a_browser_and_after_the_deauthentication_its_tokens_are_dead() {
-    let (site, _node) = Site::new(ROTATES).await;
+    let (site, _node) = Site::new(ROTATES, None).await;
     let pages = site.visit("alice", true).await;
     let headings: Vec<_> = pages.iter().map(|page| page.heading.as_str()).collect();
     assert_eq!(headings, ["Sign-in", "Authorize", "The app"]);
@@ -30,7 +30,7 @@ async fn a_user_connects_in_a_browser_and_after_the_deauthentication_its_tokens_
 
 #[tokio::test]
 async fn a_user_who_says_no_is_told_to_the_app_as_such() {
-    let (site, _node) = Site::new(ROTATES).await;
+    let (site, _node) = Site::new(ROTATES, None).await;
     let pages = site.visit("bob", false).await;
     let end = pages.last().unwrap();
     let told = ["reason", "resource", "reference_id"].map(|name| end.parameter(name).unwrap());

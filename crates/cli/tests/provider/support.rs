@@ -8,12 +8,14 @@ use std::{
 };
 
 use serde_json::Value;
-use terra_auth::{AdminToken, Client, WidgetSessionRequest, admin::AdminClient, wire::admin::ChangeEnvironment};
+use terra_auth::{
+    AdminToken, Client, UserId, WidgetSessionRequest, admin::AdminClient, wire::admin::ChangeEnvironment,
+};
 use tokio::time::sleep;
 
 use self::{
     folder::Folder,
-    oauth_server::OAuthServer,
+    oauth_server::{Exchange, OAuthServer},
     person::Page,
     receiver::{Received, Receiver},
     server::Server,
@@ -41,31 +43,40 @@ pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 /// How the recipe says that a refresh token is good for one use, and what a second use does.
 pub(crate) const ROTATES: &str = r#"rotation = "single_use", reuse_ends_grant = true"#;
 
+const MASTER_KEY: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
 /// An operator's folder with one node that runs, which has the provider's recipe and tells an app what happens.
 pub(crate) struct Site {
     pub(crate) folder: Folder,
     pub(crate) provider: OAuthServer,
     pub(crate) app: Receiver,
     pub(crate) client: Client,
-    admin_token: String,
+    address: SocketAddr,
+    /// `None` is SQLite in the folder.
+    store: Option<String>,
 }
 
 impl Site {
     /// `refresh` is how the recipe says that the provider treats refresh tokens.
-    pub(crate) async fn new(refresh: &str) -> (Self, Server) {
+    pub(crate) async fn new(refresh: &str, store: Option<String>) -> (Self, Server) {
         let (folder, address, app) = (Folder::new(), free_address(), Receiver::start());
         let provider = OAuthServer::start(&format!("http://{address}/auth/acme/oauth2"));
         folder.write("providers.toml", &provider.recipe(refresh));
         folder.write("apps.toml", "[ACME]\nclient_id = \"acme\"\nclient_secret = \"test-key-not-a-secret\"\n");
-        let node = start(&folder, address);
-        let (client, admin_token) = (folder.client(), admin_token(&node));
-        let site = Self { folder, provider, app, client, admin_token };
+        let node = start(&folder, address, address, store.as_deref(), "--create-environment testing");
+        let client = folder.client();
+        let site = Self { folder, provider, app, client, address, store };
         site.tell_the_app(&node).await;
         (site, node)
     }
 
+    /// Another node of the same server.
+    pub(crate) fn another_node(&self) -> Server {
+        start(&self.folder, free_address(), self.address, self.store.as_deref(), "")
+    }
+
     async fn tell_the_app(&self, node: &Server) {
-        let token = AdminToken::from(self.admin_token.as_str());
+        let token = AdminToken::from(admin_token(node).as_str());
         let admin = AdminClient::new(&node.origin().parse().unwrap(), &token).unwrap();
         let destination = Some(Some(self.app.url.parse().unwrap()));
         let change = ChangeEnvironment { destination, ..ChangeEnvironment::default() };
@@ -83,6 +94,22 @@ impl Site {
         person::visit(session.url.as_str(), name, agrees)
     }
 
+    /// Somebody connects; which connection it is.
+    pub(crate) async fn connect(&self, name: &str) -> UserId {
+        let pages = self.visit(name, true).await;
+        pages.last().unwrap().parameter("user_id").unwrap().parse().unwrap()
+    }
+
+    /// Every refresh that has reached the provider and ended there.
+    pub(crate) async fn refreshes(&self) -> Vec<Exchange> {
+        self.provider.exchanges().await.into_iter().filter(Exchange::is_refresh).collect()
+    }
+
+    /// Whether a connection counts as working.
+    pub(crate) async fn is_active(&self, user: UserId) -> bool {
+        self.client.user_info(user).await.unwrap().user.user.active == Some(true)
+    }
+
     /// The events of a kind that the app has got.
     pub(crate) fn events(&self, kind: &str) -> Vec<Value> {
         let bodies = self.app.received().iter().map(Received::json).collect::<Vec<_>>();
@@ -90,11 +117,15 @@ impl Site {
     }
 }
 
-fn start(folder: &Folder, address: SocketAddr) -> Server {
-    Server::start(&mut folder.command(&format!(
-        "serve --listen {address} --providers providers.toml --provider-apps apps.toml --allow-private-addresses \
-         --create-environment testing --output json"
-    )))
+fn start(folder: &Folder, address: SocketAddr, public: SocketAddr, store: Option<&str>, more: &str) -> Server {
+    let mut command = folder.command(&format!(
+        "serve --listen {address} --public-url http://{public} --providers providers.toml --provider-apps apps.toml \
+         --allow-private-addresses --output json {more}"
+    ));
+    if let Some(store) = store {
+        command.env("TERRA_AUTH_STORE", store).env("TERRA_AUTH_MASTER_KEY", MASTER_KEY);
+    }
+    Server::start(&mut command)
 }
 
 /// The first admin's token, which a new server shows once.

@@ -1,6 +1,6 @@
 //! What is kept, byte by byte.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, process::Command};
 
 /// Something that is kept as it is, so that a search that finds nothing would be noticed.
 const PLAIN: &str = "offline_access";
@@ -9,6 +9,13 @@ const PLAIN: &str = "offline_access";
 pub(crate) fn assert_sealed_in_folder(folder: &Path, tokens: &[String]) {
     let files = fs::read_dir(folder).unwrap().map(|entry| fs::read(entry.unwrap().path()).unwrap());
     assert_sealed(&files.collect::<Vec<_>>().concat(), tokens);
+}
+
+/// None of these tokens is in a dump of a PostgreSQL database.
+pub(crate) fn assert_sealed_in_dump(url: &str, tokens: &[String]) {
+    let dump = Command::new("pg_dump").arg(url).output().unwrap();
+    assert!(dump.status.success(), "{}", String::from_utf8_lossy(&dump.stderr));
+    assert_sealed(&dump.stdout, tokens);
 }
 
 fn assert_sealed(bytes: &[u8], tokens: &[String]) {

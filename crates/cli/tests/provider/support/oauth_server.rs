@@ -24,10 +24,19 @@ pub(crate) struct OAuthServer {
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Exchange {
     #[serde(default)]
+    grant_type: String,
+    /// The refresh token that was sent.
+    pub(crate) sent: Option<String>,
+    #[serde(default)]
     answer: Value,
 }
 
 impl Exchange {
+    /// Whether it was a refresh, as far as the call has been read.
+    pub(crate) fn is_refresh(&self) -> bool {
+        self.grant_type == "refresh_token"
+    }
+
     pub(crate) fn access_token(&self) -> String {
         self.answer["access_token"].as_str().unwrap_or_else(|| panic!("no tokens: {self:?}")).to_owned()
     }
@@ -82,6 +91,12 @@ revoke = {{ url = "{url}/token/revocation", client_auth = "basic" }}
         serde_json::from_str(&reply.text).unwrap()
     }
 
+    /// Changes how it behaves from now on; `provider.mjs` says what can be set.
+    pub(crate) async fn set(&self, settings: Value) {
+        let reply = send(Method::POST, &self.url("/test/settings"), &[], settings.to_string()).await.unwrap();
+        assert_eq!(reply.status, StatusCode::OK, "{}", reply.text);
+    }
+
     /// Whether it says that a token works (RFC 7662).
     pub(crate) async fn is_active(&self, token: &str) -> bool {
         let answer: Value = serde_json::from_str(&self.ask("/token/introspection", token).await.text).unwrap();
@@ -95,6 +110,11 @@ revoke = {{ url = "{url}/token/revocation", client_auth = "basic" }}
             *active = self.is_active(token).await;
         }
         active
+    }
+
+    /// Ends a grant behind everybody's back (RFC 7009).
+    pub(crate) async fn revoke(&self, refresh_token: &str) {
+        self.ask("/token/revocation", refresh_token).await;
     }
 
     async fn ask(&self, path: &str, token: &str) -> Reply {
