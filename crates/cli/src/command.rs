@@ -7,6 +7,7 @@ use crate::app::App;
 mod admin;
 mod audit;
 mod completions;
+mod connections;
 mod deauthenticate_user;
 mod dev;
 mod doctor;
@@ -17,6 +18,7 @@ mod generate_mobile_token;
 mod generate_widget_session;
 mod keys;
 mod list_integrations;
+mod migrate;
 mod providers;
 mod reconcile;
 mod sandbox;
@@ -53,6 +55,10 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Environments(environments::Command),
     #[command(subcommand)]
+    Connections(connections::Command),
+    #[command(subcommand)]
+    Migrate(migrate::Command),
+    #[command(subcommand)]
     Admin(admin::Command),
     #[command(subcommand)]
     Audit(audit::Command),
@@ -80,6 +86,8 @@ impl Command {
             Self::Providers(command) => command.run(app),
             Self::Keys(command) => command.run(app),
             Self::Environments(command) => command.run(app),
+            Self::Connections(command) => command.run(app),
+            Self::Migrate(command) => command.run(app),
             Self::Admin(command) => command.run(app),
             Self::Audit(command) => command.run(app),
             Self::Completions(args) => args.run(),

@@ -34,8 +34,10 @@ pub use error::AdminError;
 
 mod api_key;
 mod audit;
+mod connection;
 mod environment;
 mod error;
+mod migration;
 mod token;
 
 /// An operator's way to a server. Cloning is cheap and shares the connections.

@@ -1,5 +1,8 @@
 //! One end user at one provider; the wire calls it a user.
 
+mod export;
+mod import;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use terra_auth_types::{
@@ -89,6 +92,14 @@ pub trait Connections: Send {
 
     /// `limit` connections from `offset`, by id.
     async fn connections(&mut self, dev_id: &DevId, offset: u64, limit: u32) -> Result<Vec<Connection>, StoreError>;
+
+    /// `limit` connections after one, or from the first, by id.
+    async fn connections_after(
+        &mut self,
+        dev_id: &DevId,
+        after: Option<UserId>,
+        limit: u32,
+    ) -> Result<Vec<Connection>, StoreError>;
 
     /// How many there are.
     async fn count_connections(&mut self, dev_id: &DevId) -> Result<u64, StoreError>;

@@ -9,7 +9,7 @@ use crate::{connection::Connection, delivery::AttemptOutcome, seal::Sealed, stor
 /// One revoke call that is owed to a provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Revocation {
-    /// The connection that ended; ids are never used twice.
+    /// The connection that ended. Only an import uses an id again.
     pub user_id: UserId,
     /// Whose connection it was.
     pub dev_id: DevId,
@@ -47,7 +47,7 @@ impl Revocation {
 /// The verbs for revocations; they work like those for deliveries.
 #[async_trait]
 pub trait Revocations: Send {
-    /// Adds a revocation.
+    /// Adds a revocation, in the place of an earlier one of the same id.
     async fn add_revocation(&mut self, revocation: &Revocation) -> Result<(), StoreError>;
 
     /// Begins a revocation anew with newer tokens; answers whether there is one.

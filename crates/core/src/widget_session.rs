@@ -1,5 +1,7 @@
 //! A widget session: one end user's way from the app to a provider and back.
 
+mod migration;
+
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};

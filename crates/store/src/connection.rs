@@ -7,6 +7,7 @@ use terra_auth_core::{
     store::StoreError,
 };
 use terra_auth_types::{DevId, Provider, ReferenceId, UserId};
+use uuid::Uuid;
 
 use crate::{
     engine::{Database, Queries, Sql, statements},
@@ -42,6 +43,9 @@ statements! {
         "SELECT ", columns!(), " FROM connection WHERE dev_id = $1 AND user_id IN (
             SELECT user_id FROM connection WHERE dev_id = $1 ORDER BY user_id LIMIT $2 OFFSET $3)
         ORDER BY user_id",
+    ));
+    CONNECTIONS_AFTER: Sql::plain(concat!(
+        "SELECT ", columns!(), " FROM connection WHERE dev_id = $1 AND user_id > $2 ORDER BY user_id LIMIT $3",
     ));
     COUNT: Sql::plain(
         "INSERT INTO connection_count (dev_id, part, connections) VALUES ($1, $2, $3)
@@ -121,6 +125,16 @@ impl<D: Database> Connections for Queries<D> {
 
     async fn connections(&mut self, dev_id: &DevId, offset: u64, limit: u32) -> Result<Vec<Connection>, StoreError> {
         self.all(CONNECTIONS, &[dev_id.value(), limit.value(), offset.value()]).await
+    }
+
+    async fn connections_after(
+        &mut self,
+        dev_id: &DevId,
+        after: Option<UserId>,
+        limit: u32,
+    ) -> Result<Vec<Connection>, StoreError> {
+        let after = after.unwrap_or(UserId(Uuid::nil()));
+        self.all(CONNECTIONS_AFTER, &[dev_id.value(), after.value(), limit.value()]).await
     }
 
     async fn count_connections(&mut self, dev_id: &DevId) -> Result<u64, StoreError> {

@@ -24,7 +24,10 @@ macro_rules! columns {
 
 statements! {
     ADD_REVOCATION: Sql::plain(concat!(
-        "INSERT INTO revocation (", columns!(), ", state) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'waiting')",
+        "INSERT INTO revocation (", columns!(), ", state) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'waiting')
+        ON CONFLICT (user_id) DO UPDATE SET dev_id = excluded.dev_id, provider = excluded.provider,
+            account = excluded.account, sealed_grant = excluded.sealed_grant, created_at_ms = excluded.created_at_ms,
+            attempts = excluded.attempts, next_attempt_at_ms = excluded.next_attempt_at_ms, state = excluded.state",
     ));
     RENEW_REVOCATION: Sql::plain(
         "UPDATE revocation SET sealed_grant = $1, attempts = 0, next_attempt_at_ms = $2, state = 'waiting'

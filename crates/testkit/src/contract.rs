@@ -78,6 +78,7 @@ macro_rules! store_contract {
                 the_connections_of_an_end_user_come_oldest_first_and_bounded
                 the_connections_of_an_account_are_told_apart_by_provider_and_reference_id
                 connections_come_page_by_page
+                connections_come_after_one_another
                 connections_are_counted_as_they_come_and_go
                 a_touched_connection_remembers_when_and_a_gone_one_stays_gone
                 a_cap_holds_against_many_at_once
@@ -114,6 +115,7 @@ macro_rules! store_contract {
                 the_newest_deliveries_of_a_developer_come_first
                 a_revocation_is_claimed_retried_and_ended
                 no_two_claims_hold_the_same_revocation
+                a_revocation_of_the_same_id_gives_way
                 what_nobody_can_ask_for_is_forgotten
                 what_still_waits_is_not_forgotten
                 housekeeping_takes_small_bites

@@ -93,6 +93,8 @@ verbs! {
     ) -> Vec<Connection> = |tx| tx.connections_of_account(dev_id, provider, account, reference_id.as_ref());
     read connections(dev_id: DevId, offset: u64, limit: u32) -> Vec<Connection>
         = |tx| tx.connections(dev_id, *offset, *limit);
+    read connections_after(dev_id: DevId, after: Option<UserId>, limit: u32) -> Vec<Connection>
+        = |tx| tx.connections_after(dev_id, *after, *limit);
     read count_connections(dev_id: DevId) -> u64 = |tx| tx.count_connections(dev_id);
     run touch_connection(dev_id: DevId, user_id: UserId, now: Timestamp) -> ()
         = |tx| tx.touch_connection(dev_id, *user_id, *now);

@@ -12,7 +12,7 @@ use crate::{
 };
 
 use place::Place;
-use whose::Whose;
+pub(crate) use whose::Whose;
 
 mod create;
 mod hosted;

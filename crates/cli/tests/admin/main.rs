@@ -3,9 +3,11 @@
 
 mod access;
 mod audit;
+mod connections;
 mod environments;
 mod hosted;
 mod keys;
+mod migrate;
 mod nodes;
 mod promote;
 mod script;

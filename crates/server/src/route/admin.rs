@@ -3,7 +3,9 @@
 mod access_token;
 mod api_key;
 mod audit;
+mod connection;
 mod environment;
+mod migration;
 mod token;
 
 use axum::{
@@ -22,6 +24,9 @@ pub(crate) fn routes() -> OpenApiRouter<Auth> {
         .routes(routes!(environment::list_environments, environment::create_environment))
         .routes(routes!(environment::environment, environment::change_environment, environment::delete_environment))
         .routes(routes!(environment::environment_contents))
+        .routes(routes!(connection::export_connections))
+        .routes(routes!(connection::import_connections))
+        .routes(routes!(migration::invite_to_migrate))
         .routes(routes!(api_key::list_api_keys, api_key::create_api_key))
         .routes(routes!(api_key::rotate_api_key))
         .routes(routes!(api_key::revoke_api_key))

@@ -16,14 +16,17 @@ fn calls() -> Vec<(&'static str, &'static str, Value, Role)> {
     vec![
         ("GET", "/environments", Value::Null, ReadOnly),
         ("GET", "/environments/{dev_id}", Value::Null, ReadOnly),
+        ("GET", "/environments/{dev_id}/connections", Value::Null, ReadOnly),
         ("GET", "/environments/{dev_id}/contents", Value::Null, ReadOnly),
         ("GET", "/environments/{dev_id}/keys", Value::Null, ReadOnly),
         ("GET", "/audit", Value::Null, ReadOnly),
         ("GET", "/audit/verify", Value::Null, ReadOnly),
         ("PATCH", "/environments/{dev_id}", json!({"name": "Renamed"}), Operator),
+        ("POST", "/environments/{dev_id}/connections/import", json!({"connections": []}), Operator),
         ("POST", "/environments/{dev_id}/keys", json!({"name": "another"}), Operator),
         ("POST", "/environments/{dev_id}/keys/{key_id}/rotate", Value::Null, Operator),
         ("DELETE", "/environments/{dev_id}/keys/{key_id}", Value::Null, Operator),
+        ("POST", "/environments/{dev_id}/migration/invitations", invitation(), Operator),
         ("POST", "/environments/{dev_id}/signing-secret/rotate", json!({}), Operator),
         ("POST", "/environments/{dev_id}/connections/{user_id}/access-token", Value::Null, Operator),
         ("POST", "/environments", json!({"environment": "staging", "name": "Acme"}), Owner),
@@ -32,6 +35,10 @@ fn calls() -> Vec<(&'static str, &'static str, Value, Role)> {
         ("POST", "/tokens", json!({"name": "Alex", "role": "read-only"}), Owner),
         ("DELETE", "/tokens/{token_id}", Value::Null, Owner),
     ]
+}
+
+fn invitation() -> Value {
+    json!({"from": "FITBIT", "to": "GOOGLE", "reference_ids": []})
 }
 
 async fn call(app: &TestApp, token: &str, (method, path, body, _): &(&str, &str, Value, Role)) -> Answer {

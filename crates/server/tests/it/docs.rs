@@ -6,7 +6,7 @@ use http::Request;
 use crate::support::TestApp;
 
 /// What this server answers, written down from `docs/compatibility.md`: the published contract, and what is ours.
-const OPERATIONS: [(&str, &str); 33] = [
+const OPERATIONS: [(&str, &str); 36] = [
     ("delete", "/api/v3/admin/environments/{dev_id}"),
     ("delete", "/api/v3/admin/environments/{dev_id}/keys/{key_id}"),
     ("delete", "/api/v3/admin/tokens/{token_id}"),
@@ -14,13 +14,16 @@ const OPERATIONS: [(&str, &str); 33] = [
     ("get", "/api/v3/admin/audit/verify"),
     ("get", "/api/v3/admin/environments"),
     ("get", "/api/v3/admin/environments/{dev_id}"),
+    ("get", "/api/v3/admin/environments/{dev_id}/connections"),
     ("get", "/api/v3/admin/environments/{dev_id}/contents"),
     ("get", "/api/v3/admin/environments/{dev_id}/keys"),
     ("get", "/api/v3/admin/tokens"),
     ("patch", "/api/v3/admin/environments/{dev_id}"),
     ("post", "/api/v3/admin/environments"),
+    ("post", "/api/v3/admin/environments/{dev_id}/connections/import"),
     ("post", "/api/v3/admin/environments/{dev_id}/keys"),
     ("post", "/api/v3/admin/environments/{dev_id}/keys/{key_id}/rotate"),
+    ("post", "/api/v3/admin/environments/{dev_id}/migration/invitations"),
     ("post", "/api/v3/admin/environments/{dev_id}/signing-secret/rotate"),
     ("post", "/api/v3/admin/environments/{dev_id}/connections/{user_id}/access-token"),
     ("post", "/api/v3/admin/tokens"),

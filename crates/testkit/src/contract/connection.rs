@@ -143,6 +143,24 @@ pub async fn connections_come_page_by_page(store: Store) {
     }
 }
 
+/// By id, from the first or from any, and from one that has gone meanwhile.
+pub async fn connections_come_after_one_another(store: Store) {
+    let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
+    let mut all: Vec<_> = (0..4).map(|_| rows.connection(&developer)).collect();
+    added(&store, &all.iter().rev().collect::<Vec<_>>()).await;
+    all.sort_by_key(|connection| connection.user_id);
+    let gone = all.remove(1);
+    store.take_connection(&gone.dev_id, &gone.user_id).await.unwrap();
+    for (after, limit, expected) in [
+        (None, 2, &all[..2]),
+        (Some(all[0].user_id), 9, &all[1..]),
+        (Some(gone.user_id), 1, &all[1..2]),
+        (Some(all[2].user_id), 9, &[]),
+    ] {
+        assert_eq!(store.connections_after(&developer.dev_id, &after, &limit).await.unwrap(), expected, "{after:?}");
+    }
+}
+
 /// One by one, and many at once.
 pub async fn connections_are_counted_as_they_come_and_go(store: Store) {
     let developer = developer(&store, "acme").await;

@@ -27,6 +27,18 @@ pub async fn a_revocation_is_claimed_retried_and_ended(store: Store) {
     }
 }
 
+/// An id comes again only when an import brings it, and then the newer tokens are those to revoke.
+pub async fn a_revocation_of_the_same_id_gives_way(store: Store) {
+    let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
+    let earlier = rows.revocation(&developer);
+    store.add_revocation(&earlier).await.unwrap();
+    store.settle_revocation(&earlier.user_id, &AttemptOutcome::Done).await.unwrap();
+    let later = Revocation { user_id: earlier.user_id, next_attempt_at: Rows::at(5), ..rows.revocation(&developer) };
+    store.add_revocation(&later).await.unwrap();
+    let claimed = Revocation { attempts: 1, next_attempt_at: Rows::at(9), ..later };
+    assert_eq!(store.claim_revocations(&Rows::at(5), &Rows::at(9), &9).await.unwrap(), [claimed]);
+}
+
 /// Otherwise a provider would be asked twice at once.
 pub async fn no_two_claims_hold_the_same_revocation(store: Store) {
     let (rows, developer) = (Rows::default(), developer(&store, "acme").await);

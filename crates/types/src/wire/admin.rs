@@ -11,6 +11,14 @@ use crate::{
     wire::lenient,
 };
 
+mod migration;
+mod portable;
+
+pub use migration::{InviteToMigrate, MigrationInvitation, MigrationInvitations};
+pub use portable::{
+    ExportParams, ImportConnections, ImportedConnections, PortableConnection, PortableConnections, RefusedConnection,
+};
+
 mod lent;
 
 pub use lent::LentAccessToken;

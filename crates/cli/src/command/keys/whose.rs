@@ -11,7 +11,7 @@ use crate::{
 
 /// The flags that say whose keys they are.
 #[derive(clap::Args)]
-pub(super) struct Whose {
+pub(crate) struct Whose {
     /// The environment, if it is not the one that the credential file of --env is for
     #[arg(long, value_name = "ID")]
     dev_id: Option<DevId>,
@@ -20,8 +20,8 @@ pub(super) struct Whose {
 }
 
 /// An environment, the server that has it, and what the credential file holds of it.
-pub(super) struct Owner {
-    pub(super) dev_id: DevId,
+pub(crate) struct Owner {
+    pub(crate) dev_id: DevId,
     /// `None` if the file is another environment's, or was not needed.
     pub(super) credentials: Option<Credentials>,
     /// Whether Terra itself runs the server that the keys are for.
@@ -32,7 +32,7 @@ pub(super) struct Owner {
 
 impl Whose {
     /// Asks nobody yet.
-    pub(super) fn find(self, app: &App) -> anyhow::Result<Owner> {
+    pub(crate) fn find(self, app: &App) -> anyhow::Result<Owner> {
         let Self { dev_id, access } = self;
         if let (Some(dev_id), Some(server)) = (&dev_id, &access.server) {
             let (dev_id, server) = (dev_id.clone(), server.clone());
@@ -47,7 +47,7 @@ impl Whose {
 }
 
 impl Owner {
-    pub(super) fn admin(&self, app: &App) -> anyhow::Result<AdminClient> {
+    pub(crate) fn admin(&self, app: &App) -> anyhow::Result<AdminClient> {
         self.access.open_at(app, &self.server)
     }
 

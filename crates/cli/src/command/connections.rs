@@ -1,0 +1,32 @@
+//! `terra-auth connections`: in from another system, and out to one.
+
+use clap::Subcommand;
+
+use crate::app::App;
+
+pub(crate) mod csv;
+mod export;
+mod import;
+mod progress;
+mod row;
+mod rows;
+
+/// Take over existing connections from another system, and take yours along when you leave
+#[derive(Subcommand)]
+#[command(after_help = examples![
+    "terra-auth connections import grants.csv --dry-run",
+    "terra-auth connections export --out connections.ndjson",
+])]
+pub(crate) enum Command {
+    Import(import::Args),
+    Export(export::Args),
+}
+
+impl Command {
+    pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
+        match self {
+            Self::Import(args) => args.run(app),
+            Self::Export(args) => args.run(app),
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! One connection of a file, read field by field, so that what is said about a bad one shows nothing of it.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+use terra_auth::{ProviderToken, wire::admin::PortableConnection};
+
+/// The names of the fields, in the order in which the help tells them.
+pub(super) const FIELDS: [&str; 10] = [
+    "provider",
+    "account",
+    "reference_id",
+    "scopes",
+    "access_token",
+    "refresh_token",
+    "expires_at",
+    "created_at",
+    "user_id",
+    "active",
+];
+
+/// Greater numbers are milliseconds, or no instants at all.
+const LAST_SECOND: i64 = 99_999_999_999;
+
+/// What is wrong with a row.
+pub(super) type Reason = String;
+
+/// Reads a row from its fields; an empty one counts as absent.
+pub(super) fn read(fields: Map<String, Value>) -> Result<PortableConnection, Reason> {
+    let mut fields = Fields(fields);
+    let row = PortableConnection {
+        provider: fields.parsed("provider", "1 to 64 letters, digits, _ or -")?.ok_or("provider: missing")?,
+        account: fields.text("account")?.ok_or("account: missing")?,
+        reference_id: fields.parsed("reference_id", "1 to 512 bytes of text")?,
+        scopes: fields.scopes()?,
+        access_token: Some(fields.token("access_token")?.ok_or("access_token: missing")?),
+        refresh_token: fields.token("refresh_token")?,
+        expires_at: fields.instant("expires_at")?,
+        created_at: fields.instant("created_at")?,
+        user_id: fields.parsed("user_id", "not a UUID")?,
+        active: fields.parsed("active", "true or false")?,
+    };
+    if fields.0.is_empty() { Ok(row) } else { Err(format!("a field that is none of {}", FIELDS.join(", "))) }
+}
+
+struct Fields(Map<String, Value>);
+
+impl Fields {
+    /// A text, or the decimal text of a number.
+    fn text(&mut self, name: &str) -> Result<Option<String>, Reason> {
+        match self.0.remove(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text).filter(|text| !text.is_empty())),
+            Some(Value::Number(number)) => Ok(Some(number.to_string())),
+            Some(Value::Bool(flag)) => Ok(Some(flag.to_string())),
+            Some(Value::Array(_) | Value::Object(_)) => Err(format!("{name}: not a text")),
+        }
+    }
+
+    fn parsed<T: std::str::FromStr>(&mut self, name: &str, wants: &str) -> Result<Option<T>, Reason> {
+        self.text(name)?.map(|text| text.parse().map_err(|_| format!("{name}: {wants}"))).transpose()
+    }
+
+    fn token(&mut self, name: &str) -> Result<Option<ProviderToken>, Reason> {
+        Ok(self.text(name)?.map(ProviderToken::from))
+    }
+
+    /// RFC 3339, or seconds since 1970.
+    fn instant(&mut self, name: &str) -> Result<Option<Timestamp>, Reason> {
+        let wrong = || format!("{name}: neither RFC 3339 nor seconds since 1970");
+        let Some(text) = self.text(name)? else { return Ok(None) };
+        let read = match text.parse::<i64>() {
+            Ok(seconds) if (0..=LAST_SECOND).contains(&seconds) => Timestamp::from_second(seconds).ok(),
+            Ok(_) => None,
+            Err(_) => text.parse().ok(),
+        };
+        read.map(Some).ok_or_else(wrong)
+    }
+
+    /// A list, or a text with commas or blanks between the scopes.
+    fn scopes(&mut self) -> Result<Option<String>, Reason> {
+        if let Some(Value::Array(list)) = self.0.get_mut("scopes") {
+            let list: Option<Vec<_>> = list.iter().map(Value::as_str).collect();
+            let joined = list.ok_or("scopes: not a text")?.join(",");
+            self.0.insert("scopes".to_owned(), joined.into());
+        }
+        let scopes = self.text("scopes")?;
+        let divided =
+            |text: String| text.split([',', ' ']).filter(|scope| !scope.is_empty()).collect::<Vec<_>>().join(",");
+        Ok(scopes.map(divided).filter(|scopes| !scopes.is_empty()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::read;
+
+    fn row(more: &Value) -> Result<Value, String> {
+        let mut fields = json!({"provider": "oura", "account": 7, "access_token": "access-not-a-secret"});
+        fields.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        read(fields.as_object().unwrap().clone()).map(|row| json!(row))
+    }
+
+    #[test]
+    fn a_row_is_read_in_several_spellings() {
+        let least = json!({"provider": "OURA", "account": "7", "access_token": "access-not-a-secret"});
+        assert_eq!(row(&json!({"scopes": "", "expires_at": null, "active": ""})), Ok(least));
+        for (name, value, expected) in [
+            ("scopes", json!("daily  heartrate,sleep"), json!("daily,heartrate,sleep")),
+            ("scopes", json!(["daily", "sleep"]), json!("daily,sleep")),
+            ("expires_at", json!("2030-01-01T08:00:00+01:00"), json!("2030-01-01T07:00:00Z")),
+            ("expires_at", json!("1893456000"), json!("2030-01-01T00:00:00Z")),
+            ("created_at", json!(1_893_456_000), json!("2030-01-01T00:00:00Z")),
+            ("active", json!("false"), json!(false)),
+        ] {
+            assert_eq!(row(&json!({name: value})).unwrap()[name], expected);
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_without_showing_it() {
+        for (name, wants) in [
+            ("provider", "provider: 1 to 64 letters, digits, _ or -"),
+            ("user_id", "user_id: not a UUID"),
+            ("expires_at", "expires_at: neither RFC 3339 nor seconds since 1970"),
+            ("active", "active: true or false"),
+            ("surprise", "a field that is none of provider, account, "),
+        ] {
+            let reason = row(&json!({name: "token, not-a-secret"})).unwrap_err();
+            assert!(reason.starts_with(wants) && !reason.contains("not-a-secret"), "{reason}");
+        }
+        assert_eq!(
+            row(&json!({"created_at": 1_893_456_000_000_i64})).unwrap_err().split(':').next(),
+            Some("created_at")
+        );
+        assert_eq!(row(&json!({"account": ""})), Err("account: missing".to_owned()));
+        assert_eq!(row(&json!({"access_token": {"a": 1}})), Err("access_token: not a text".to_owned()));
+    }
+}

@@ -1,0 +1,262 @@
+//! Existing grants, taken over from another system.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use terra_auth_types::{
+    DevId, ProviderToken, UserId,
+    wire::admin::{ImportConnections, ImportedConnections, PortableConnection, RefusedConnection, Role},
+};
+
+use super::Connection;
+use crate::{
+    admin::{Act, Admin, AdminError},
+    audit::{Draft, Remark},
+    auth::Auth,
+    delivery::Delivery,
+    developer::{Developer, Standing},
+    event::auth_event,
+    provider::{Connects, Tokens},
+    seal::Place,
+    store::{StoreError, Tx, Unit},
+};
+
+/// The most connections in one import.
+const MAX_CONNECTIONS: usize = 500;
+/// The longest token, in bytes.
+const MAX_TOKEN: usize = 16 << 10;
+
+const ACTION: &str = "connections.import";
+
+/// Why a connection was not taken over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+enum NotImported {
+    #[error("provider: unknown, or not enabled in this environment")]
+    UnknownProvider,
+    #[error("provider: connects on the device, so there is nothing to take over")]
+    OnDevice,
+    #[error("account: 1 to 512 bytes of text")]
+    Account,
+    #[error("scopes: at most 4096 bytes of text")]
+    Scopes,
+    #[error("access_token: missing")]
+    NoAccessToken,
+    #[error("{0}: 1 to 16384 visible ASCII characters")]
+    Token(&'static str),
+    #[error("created_at: in the future")]
+    CreatedInFuture,
+    #[error("user_id: another connection's, or all zeros")]
+    UserId,
+    #[error("the environment has as many users as it may have")]
+    UserLimit,
+}
+
+impl Auth {
+    /// Takes over connections with their grants, each by itself: one that is there already, with the same account,
+    /// provider and reference id, stays as it is, and one that does not fit is refused. All others are made in one unit
+    /// of work, so that what was answered is durable.
+    ///
+    /// # Errors
+    ///
+    /// See [`AdminError`]; nothing was changed.
+    pub async fn import_connections(
+        &self,
+        admin: &Admin,
+        dev_id: &DevId,
+        import: &ImportConnections,
+    ) -> Result<ImportedConnections, AdminError> {
+        self.permit(admin, Role::Operator, &Act { action: ACTION, dev_id: Some(dev_id), target: "" }).await?;
+        if import.connections.len() > MAX_CONNECTIONS {
+            return Err(AdminError::Invalid("connections: at most 500 at once"));
+        }
+        let developer = self.known(dev_id)?;
+        let rows = import.connections.iter().map(|row| self.take_over(&developer, row)).collect();
+        let unit = Import {
+            auth: self.clone(),
+            admin: admin.clone(),
+            dev_id: dev_id.clone(),
+            rows,
+            dry_run: import.dry_run,
+            counted: import.counted,
+            announce: import.announce,
+            now: self.now(),
+        };
+        match self.store.run(unit).await {
+            Ok(imported) => {
+                self.outbox.notify_one();
+                Ok(imported)
+            }
+            Err(Stopped::Rehearsed(imported)) => Ok(imported),
+            Err(Stopped::Admin(error)) => Err(error),
+        }
+    }
+
+    /// The connection that is to be kept.
+    fn take_over(&self, developer: &Developer, row: &PortableConnection) -> Result<Connection, NotImported> {
+        let info = self.offered(developer, row.provider.as_str()).ok_or(NotImported::UnknownProvider)?;
+        if info.connects == Connects::OnDevice {
+            return Err(NotImported::OnDevice);
+        }
+        check(row, self.now())?;
+        let user_id = row.user_id.unwrap_or_else(|| UserId(self.entropy.id()));
+        let row_id = user_id.to_string();
+        let place = Place { dev_id: developer.dev_id.as_str(), row: &row_id, column: "grant" };
+        let tokens = self.tokens(row)?.to_json();
+        Ok(Connection {
+            user_id,
+            dev_id: developer.dev_id.clone(),
+            provider: row.provider.clone(),
+            account: row.account.clone(),
+            reference_id: row.reference_id.clone(),
+            scopes: row.scopes.clone(),
+            active: row.active.unwrap_or(true),
+            created_at: in_ms(row.created_at.unwrap_or_else(|| self.now())),
+            last_webhook_update: None,
+            grant: Some(self.keys.seal(self.entropy.as_ref(), place, &tokens)),
+        })
+    }
+
+    fn tokens(&self, row: &PortableConnection) -> Result<Tokens, NotImported> {
+        let access_token = row.access_token.as_ref().ok_or(NotImported::NoAccessToken)?;
+        let refreshed = row.refresh_token.is_some() && self.providers.refresh_policy(&row.provider).is_some();
+        Ok(Tokens {
+            access_token: token("access_token", access_token)?.into(),
+            refresh_token: row
+                .refresh_token
+                .as_ref()
+                .map(|text| token("refresh_token", text))
+                .transpose()?
+                .map(Into::into),
+            // An end that nobody knows may be past.
+            expires_at: row.expires_at.or_else(|| refreshed.then(|| self.now())),
+        })
+    }
+}
+
+fn check(row: &PortableConnection, now: Timestamp) -> Result<(), NotImported> {
+    let is_text = |text: &str, longest| text.len() <= longest && !text.chars().any(char::is_control);
+    if row.account.is_empty() || !is_text(&row.account, 512) {
+        return Err(NotImported::Account);
+    }
+    if row.scopes.as_ref().is_some_and(|scopes| !is_text(scopes, 4096)) {
+        return Err(NotImported::Scopes);
+    }
+    if row.created_at.is_some_and(|created_at| created_at > now) {
+        return Err(NotImported::CreatedInFuture);
+    }
+    if row.user_id.is_some_and(|user_id| user_id.0.is_nil()) {
+        return Err(NotImported::UserId);
+    }
+    Ok(())
+}
+
+fn token<'a>(name: &'static str, token: &'a ProviderToken) -> Result<&'a str, NotImported> {
+    let text = token.expose();
+    let fits = (1..=MAX_TOKEN).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+    if fits { Ok(text) } else { Err(NotImported::Token(name)) }
+}
+
+fn in_ms(at: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at)
+}
+
+struct Import {
+    auth: Auth,
+    admin: Admin,
+    dev_id: DevId,
+    rows: Vec<Result<Connection, NotImported>>,
+    dry_run: bool,
+    counted: u64,
+    announce: bool,
+    now: Timestamp,
+}
+
+/// Why an import is rolled back.
+#[derive(Debug, thiserror::Error)]
+enum Stopped {
+    #[error("it was only tried")]
+    Rehearsed(ImportedConnections),
+    #[error("could not import")]
+    Admin(#[from] AdminError),
+}
+
+impl From<StoreError> for Stopped {
+    fn from(error: StoreError) -> Self {
+        Self::Admin(error.into())
+    }
+}
+
+#[async_trait]
+impl Unit for Import {
+    type Done = ImportedConnections;
+    type Refusal = Stopped;
+
+    async fn run(&self, tx: &mut dyn Tx) -> Result<ImportedConnections, Stopped> {
+        let mut room = self.room(tx).await?;
+        let mut done = ImportedConnections::default();
+        for (index, row) in (0..).zip(&self.rows) {
+            match self.place(tx, row, &mut room).await? {
+                Ok(Placed::New) => done.imported += 1,
+                Ok(Placed::Kept) => done.kept += 1,
+                Err(reason) => {
+                    let user_limit = reason == NotImported::UserLimit;
+                    done.refused.push(RefusedConnection { index, reason: reason.to_string(), user_limit });
+                }
+            }
+        }
+        if self.dry_run {
+            return Err(Stopped::Rehearsed(done));
+        }
+        self.write_down(tx, &done).await?;
+        Ok(done)
+    }
+}
+
+enum Placed {
+    New,
+    Kept,
+}
+
+impl Import {
+    /// How many more users there may be.
+    async fn room(&self, tx: &mut dyn Tx) -> Result<u64, Stopped> {
+        let found = tx.hold_developer(&self.dev_id).await?; // nobody connects meanwhile
+        let developer = found.filter(|developer| developer.standing != Standing::Deleting);
+        let Some(limit) = developer.ok_or(AdminError::UnknownEnvironment)?.user_limit else { return Ok(u64::MAX) };
+        let there = tx.count_connections(&self.dev_id).await? + self.counted;
+        Ok(u64::from(limit).saturating_sub(there))
+    }
+
+    async fn place(
+        &self,
+        tx: &mut dyn Tx,
+        row: &Result<Connection, NotImported>,
+        room: &mut u64,
+    ) -> Result<Result<Placed, NotImported>, StoreError> {
+        let new = match row {
+            Ok(connection) => connection,
+            Err(reason) => return Ok(Err(*reason)),
+        };
+        let reference_id = new.reference_id.as_ref();
+        if !tx.connections_of_account(&new.dev_id, &new.provider, &new.account, reference_id).await?.is_empty() {
+            return Ok(Ok(Placed::Kept));
+        }
+        if tx.connection(&new.dev_id, new.user_id).await?.is_some() {
+            return Ok(Err(NotImported::UserId));
+        }
+        let Some(rest) = room.checked_sub(1) else { return Ok(Err(NotImported::UserLimit)) };
+        *room = rest;
+        tx.add_connection(new).await?;
+        if self.announce {
+            let event = auth_event(new, None, None);
+            tx.add_delivery(&Delivery::new(self.auth.delivery_id(), &new.dev_id, &event, self.now)).await?;
+        }
+        Ok(Ok(Placed::New))
+    }
+
+    async fn write_down(&self, tx: &mut dyn Tx, done: &ImportedConnections) -> Result<(), StoreError> {
+        let ImportedConnections { imported, kept, refused } = done;
+        let target = format!("{imported} imported, {kept} kept, {} refused", refused.len());
+        let act = Act { action: ACTION, dev_id: Some(&self.dev_id), target: &target };
+        Remark(Draft::new(&self.auth, &self.admin, &act, true)).run(tx).await
+    }
+}

@@ -1,0 +1,123 @@
+//! End users who leave one provider for another: links to consent there, while the old connection lives on.
+
+use async_trait::async_trait;
+use jiff::SignedDuration;
+use terra_auth_types::{
+    DevId, Provider, ReferenceId,
+    wire::{
+        self,
+        admin::{InviteToMigrate, MigrationInvitation, MigrationInvitations, Role},
+    },
+};
+
+use super::{SessionRequest, WidgetSession};
+use crate::{
+    admin::{Act, Admin, AdminError},
+    audit::{Draft, Remark},
+    auth::Auth,
+    developer::Developer,
+    store::{Tx, Unit},
+};
+
+/// The most end users at once.
+const MAX_INVITED: usize = 500;
+/// A week: a mail is not always read at once.
+const VALID_HOURS: u32 = 7 * 24;
+/// The longest that a link may work, in hours.
+const LONGEST_HOURS: u32 = 14 * 24;
+
+const ACTION: &str = "migration.invite";
+
+impl Auth {
+    /// Makes a widget session for each end user who is connected to the one provider and not to the other. Unlike others
+    /// it works for days, because its link is sent by mail.
+    ///
+    /// # Errors
+    ///
+    /// See [`AdminError`]; nobody was invited.
+    pub async fn invite_to_migrate(
+        &self,
+        admin: &Admin,
+        dev_id: &DevId,
+        invite: &InviteToMigrate,
+    ) -> Result<MigrationInvitations, AdminError> {
+        self.permit(admin, Role::Operator, &Act { action: ACTION, dev_id: Some(dev_id), target: "" }).await?;
+        if invite.reference_ids.len() > MAX_INVITED {
+            return Err(AdminError::Invalid("reference_ids: at most 500 at once"));
+        }
+        let developer = self.known(dev_id)?;
+        let sessions = self.migration_sessions(&developer, invite)?;
+        let (from, to) = (invite.from.clone(), invite.to.clone());
+        let unit = Invite { auth: self.clone(), admin: admin.clone(), dev_id: dev_id.clone(), from, to, sessions };
+        self.store.run(unit).await
+    }
+
+    fn migration_sessions(
+        &self,
+        developer: &Developer,
+        invite: &InviteToMigrate,
+    ) -> Result<Vec<(WidgetSession, MigrationInvitation)>, AdminError> {
+        let hours = invite.valid_hours.unwrap_or(VALID_HOURS);
+        if !(1..=LONGEST_HOURS).contains(&hours) {
+            return Err(AdminError::Invalid("valid_hours: 1 to 336"));
+        }
+        let expires_at = self.now() + SignedDuration::from_hours(i64::from(hours));
+        let request = self.migration_request(developer, invite)?;
+        let of = |reference_id: &ReferenceId| {
+            let request = SessionRequest { reference_id: Some(reference_id.clone()), ..request.clone() };
+            let (session, url) = self.new_session(developer, request, None);
+            let invitation = MigrationInvitation { reference_id: reference_id.clone(), url, expires_at };
+            (WidgetSession { expires_at, ..session }, invitation)
+        };
+        Ok(invite.reference_ids.iter().map(of).collect())
+    }
+
+    fn migration_request(&self, developer: &Developer, invite: &InviteToMigrate) -> Result<SessionRequest, AdminError> {
+        let params = wire::WidgetSessionParams {
+            providers: Some(invite.to.to_string()),
+            auth_success_redirect_url: invite.success_url.as_ref().map(ToString::to_string),
+            auth_failure_redirect_url: invite.failure_url.as_ref().map(ToString::to_string),
+            ..Default::default()
+        };
+        let wants =
+            "to: a provider with a login that is enabled here; URLs: https, and on the allow-list if there is one";
+        let checked = self.check_session_request(developer, &params);
+        checked.map(|(request, _)| request).map_err(|_| AdminError::Invalid(wants))
+    }
+}
+
+struct Invite {
+    auth: Auth,
+    admin: Admin,
+    dev_id: DevId,
+    from: Provider,
+    to: Provider,
+    sessions: Vec<(WidgetSession, MigrationInvitation)>,
+}
+
+/// More connections of one end user than anybody has.
+const MAX_CONNECTIONS: u32 = 500;
+
+#[async_trait]
+impl Unit for Invite {
+    type Done = MigrationInvitations;
+    type Refusal = AdminError;
+
+    async fn run(&self, tx: &mut dyn Tx) -> Result<MigrationInvitations, AdminError> {
+        let mut done = MigrationInvitations { invitations: Vec::new(), skipped: Vec::new() };
+        for (session, invitation) in &self.sessions {
+            let found = tx.connections_of(&self.dev_id, &invitation.reference_id, MAX_CONNECTIONS).await?;
+            let has = |provider: &Provider| found.iter().any(|connection| connection.provider == *provider);
+            if has(&self.from) && !has(&self.to) {
+                tx.add_widget_session(session).await?;
+                done.invitations.push(invitation.clone());
+            } else {
+                done.skipped.push(invitation.reference_id.clone());
+            }
+        }
+        let target = format!("{} end users from {} to {}", done.invitations.len(), self.from, self.to);
+        let act = Act { action: ACTION, dev_id: Some(&self.dev_id), target: &target };
+        Remark(Draft::new(&self.auth, &self.admin, &act, true)).run(tx).await?;
+        Ok(done)
+    }
+}

@@ -1,0 +1,42 @@
+//! End users who leave one provider for another.
+
+use axum::{Json, extract::State, http::StatusCode};
+use terra_auth_core::Auth;
+use terra_auth_types::{
+    DevId,
+    wire::{
+        self,
+        admin::{InviteToMigrate, MigrationInvitations},
+    },
+};
+
+use crate::{
+    caller::Administrator,
+    error::ApiError,
+    params::{self, Path},
+};
+
+/// Make a link to consent at another provider for each of these end users. Needs the role operator.
+///
+/// A link works once and for days, as it is sent by mail. The connection to the old provider stays.
+#[utoipa::path(
+    post, path = "/environments/{dev_id}/migration/invitations", tag = "Administration",
+    params(("dev_id" = String, Path, description = "The environment")),
+    request_body = wire::admin::InviteToMigrate,
+    responses(
+        (status = 201, description = "The links, shown once", body = wire::admin::MigrationInvitations),
+        (status = 400, description = "A field is malformed, or there are too many", body = wire::Problem, content_type = "application/problem+json"),
+        (status = 401, description = "No admin token that counts", body = wire::Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The token's role is below operator", body = wire::Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such environment", body = wire::Problem, content_type = "application/problem+json"),
+    ),
+    security(("admin" = [])),
+)]
+pub(crate) async fn invite_to_migrate(
+    State(auth): State<Auth>,
+    Administrator(admin): Administrator,
+    Path(dev_id): Path<DevId>,
+    params::Json(invite): params::Json<InviteToMigrate>,
+) -> Result<(StatusCode, Json<MigrationInvitations>), ApiError> {
+    Ok((StatusCode::CREATED, Json(auth.invite_to_migrate(&admin, &dev_id, &invite).await?)))
+}
