@@ -24,7 +24,7 @@ mod status;
     "terra-auth migrate retire --from FITBIT --to GOOGLE --overlap-days 14",
 ])]
 pub(crate) enum Command {
-    Start(start::Args),
+    Start(Box<start::Args>),
     Status(status::Args),
     Retire(retire::Args),
 }

@@ -29,11 +29,11 @@ use crate::{
 
 /// Take over existing grants of another system from a file
 ///
-/// The file is CSV with a header, or one JSON object a line: provider, account, access_token, and, as far as they are known,
-/// refresh_token, expires_at, scopes, reference_id, created_at, and user_id to keep the ids of the other system. Instants are
-/// RFC 3339 or seconds since 1970. A row is kept as it is if its account is connected already under the same reference id;
-/// one that does not fit is named with its line and the reason, and all others are imported. Grants are refreshed from then
-/// on, so the other system must no longer do that.
+/// The file is CSV with a header, or one JSON object a line: `provider`, `account`, `access_token`, and, as far as they are
+/// known, `refresh_token`, `expires_at`, `scopes`, `reference_id`, `created_at`, and `user_id` to keep the ids of the other
+/// system. Instants are RFC 3339 or seconds since 1970. A row is kept as it is if its account is connected already under the
+/// same reference id; one that does not fit is named with its line and the reason, and all others are imported. Grants are
+/// refreshed from then on, so the other system must no longer do that.
 #[derive(clap::Args)]
 #[command(after_help = examples![
     "terra-auth connections import grants.csv --env production --dry-run",
