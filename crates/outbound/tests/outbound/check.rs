@@ -1,5 +1,4 @@
 //! Whether a provider knows the app.
-#![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
 use terra_auth_core::causes::Causes;
 use terra_auth_outbound::AppCheck;
