@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use ::http::Method;
 use serde_json::Value;
 use terra_auth::{
     AdminToken, Client, UserId, WidgetSessionRequest, admin::AdminClient, wire::admin::ChangeEnvironment,
@@ -15,6 +16,7 @@ use tokio::time::sleep;
 
 use self::{
     folder::Folder,
+    http::{Failure, Reply, send},
     oauth_server::{Exchange, OAuthServer},
     person::Page,
     receiver::{Received, Receiver},
@@ -45,6 +47,35 @@ pub(crate) const ROTATES: &str = r#"rotation = "single_use", reuse_ends_grant = 
 
 const MASTER_KEY: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
+/// A node of the server. It is killed when dropped.
+pub(crate) struct Node {
+    pub(crate) server: Server,
+    /// Where it listens, whatever its public URL says.
+    address: SocketAddr,
+}
+
+impl Node {
+    /// Asks for an access token of a connection, as an operator's worker does. The node may be gone.
+    pub(crate) async fn lend(&self, site: &Site, user: UserId) -> Result<Reply, Failure> {
+        let dev_id = site.client.dev_id();
+        let url = format!("http://{}/api/v3/admin/environments/{dev_id}/connections/{user}/access-token", self.address);
+        let bearer = format!("Bearer {}", site.admin_token);
+        send(Method::POST, &url, &[("authorization", &bearer)], String::new()).await
+    }
+
+    /// An access token of a connection, which there must be.
+    pub(crate) async fn lent(&self, site: &Site, user: UserId) -> String {
+        let reply = self.lend(site, user).await.unwrap();
+        token_in(&reply).unwrap_or_else(|| panic!("{}: {}", reply.status, reply.text))
+    }
+}
+
+/// The access token in an answer.
+pub(crate) fn token_in(reply: &Reply) -> Option<String> {
+    let answer: Value = serde_json::from_str(&reply.text).ok()?;
+    answer["access_token"].as_str().map(str::to_owned)
+}
+
 /// An operator's folder with one node that runs, which has the provider's recipe and tells an app what happens.
 pub(crate) struct Site {
     pub(crate) folder: Folder,
@@ -54,29 +85,35 @@ pub(crate) struct Site {
     address: SocketAddr,
     /// `None` is SQLite in the folder.
     store: Option<String>,
+    admin_token: String,
 }
 
 impl Site {
     /// `refresh` is how the recipe says that the provider treats refresh tokens.
-    pub(crate) async fn new(refresh: &str, store: Option<String>) -> (Self, Server) {
+    pub(crate) async fn new(refresh: &str, store: Option<String>) -> (Self, Node) {
         let (folder, address, app) = (Folder::new(), free_address(), Receiver::start());
         let provider = OAuthServer::start(&format!("http://{address}/auth/acme/oauth2"));
         folder.write("providers.toml", &provider.recipe(refresh));
         folder.write("apps.toml", "[ACME]\nclient_id = \"acme\"\nclient_secret = \"test-key-not-a-secret\"\n");
         let node = start(&folder, address, address, store.as_deref(), "--create-environment testing");
-        let client = folder.client();
-        let site = Self { folder, provider, app, client, address, store };
-        site.tell_the_app(&node).await;
+        let (client, admin_token) = (folder.client(), admin_token(&node.server));
+        let site = Self { folder, provider, app, client, address, store, admin_token };
+        site.tell_the_app(&node.server).await;
         (site, node)
     }
 
+    /// The node again, after it ended.
+    pub(crate) fn restart(&self) -> Node {
+        start(&self.folder, self.address, self.address, self.store.as_deref(), "")
+    }
+
     /// Another node of the same server.
-    pub(crate) fn another_node(&self) -> Server {
+    pub(crate) fn another_node(&self) -> Node {
         start(&self.folder, free_address(), self.address, self.store.as_deref(), "")
     }
 
     async fn tell_the_app(&self, node: &Server) {
-        let token = AdminToken::from(admin_token(node).as_str());
+        let token = AdminToken::from(self.admin_token.as_str());
         let admin = AdminClient::new(&node.origin().parse().unwrap(), &token).unwrap();
         let destination = Some(Some(self.app.url.parse().unwrap()));
         let change = ChangeEnvironment { destination, ..ChangeEnvironment::default() };
@@ -91,7 +128,7 @@ impl Site {
             .auth_success_redirect_url("https://app.example/connected")
             .auth_failure_redirect_url("https://app.example/failed");
         let session = self.client.generate_widget_session(&request).await.unwrap();
-        person::visit(session.url.as_str(), name, agrees)
+        person::visit(session.url.as_str(), name, agrees).await
     }
 
     /// Somebody connects; which connection it is.
@@ -117,7 +154,7 @@ impl Site {
     }
 }
 
-fn start(folder: &Folder, address: SocketAddr, public: SocketAddr, store: Option<&str>, more: &str) -> Server {
+fn start(folder: &Folder, address: SocketAddr, public: SocketAddr, store: Option<&str>, more: &str) -> Node {
     let mut command = folder.command(&format!(
         "serve --listen {address} --public-url http://{public} --providers providers.toml --provider-apps apps.toml \
          --allow-private-addresses --output json {more}"
@@ -125,7 +162,7 @@ fn start(folder: &Folder, address: SocketAddr, public: SocketAddr, store: Option
     if let Some(store) = store {
         command.env("TERRA_AUTH_STORE", store).env("TERRA_AUTH_MASTER_KEY", MASTER_KEY);
     }
-    Server::start(&mut command)
+    Node { server: Server::start(&mut command), address }
 }
 
 /// The first admin's token, which a new server shows once.

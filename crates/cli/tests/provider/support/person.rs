@@ -4,6 +4,7 @@ use std::process::{Command, Stdio};
 
 use serde::Deserialize;
 use serde_json::json;
+use tokio::task::spawn_blocking;
 use url::Url;
 
 use super::{folder::Answer, oauth_server::root};
@@ -23,9 +24,12 @@ impl Page {
 }
 
 /// Opens an address, signs in at the provider as `name`, agrees or not; the pages on the way.
-pub(crate) fn visit(url: &str, name: &str, agrees: bool) -> Vec<Page> {
+pub(crate) async fn visit(url: &str, name: &str, agrees: bool) -> Vec<Page> {
     let order = json!({ "url": url, "name": name, "agrees": agrees }).to_string();
-    let answer = Answer::of(Command::new("node").arg(root("tests/oauth/person.mjs")).arg(order).stdin(Stdio::null()));
+    let mut person = Command::new("node");
+    person.arg(root("tests/oauth/person.mjs")).arg(order).stdin(Stdio::null());
+    // People are slow, and connections that end meanwhile must be seen to end.
+    let answer = spawn_blocking(move || Answer::of(&mut person)).await.unwrap();
     assert_eq!(answer.code, 0, "tests/oauth/setup.sh may help: {answer}");
     serde_json::from_str(&answer.stdout).unwrap()
 }
