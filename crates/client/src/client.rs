@@ -6,10 +6,12 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use terra_auth_types::{DevId, Environment};
+use url::Url;
 
 use crate::{
     Clock, Credentials, Error, clock,
     endpoints::Endpoints,
+    mobile_token::MOBILE_TOKEN_NAMES,
     transport::{Keys, Limits, Transport},
 };
 
@@ -27,7 +29,8 @@ pub(crate) struct Inner {
     pub(crate) transport: Transport,
     /// Which of the widget call's paths answered last.
     pub(crate) widget_path: AtomicUsize,
-    /// Which of the mobile token call's names answered last.
+    /// Where the mobile token call may be, and which of the two answered last.
+    pub(crate) mobile_token_urls: [Url; 2],
     pub(crate) mobile_token_path: AtomicUsize,
 }
 
@@ -138,8 +141,16 @@ impl ClientBuilder {
         let addresses = [&credentials.api_url, &credentials.streaming_url];
         let transport = Transport::new(Keys::of(&credentials)?, addresses, &limits, clock.clone())?;
         let Credentials { environment, dev_id, .. } = credentials;
-        let (widget_path, mobile_token_path) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        let inner = Inner { environment, dev_id, clock, endpoints, transport, widget_path, mobile_token_path };
+        let inner = Inner {
+            environment,
+            dev_id,
+            clock,
+            mobile_token_urls: MOBILE_TOKEN_NAMES.map(|name| endpoints.api(name)),
+            endpoints,
+            transport,
+            widget_path: AtomicUsize::new(0),
+            mobile_token_path: AtomicUsize::new(0),
+        };
         Ok(Client { inner: Arc::new(inner) })
     }
 }

@@ -1,6 +1,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 use terra_auth_types::{self as types, ReferenceId, wire};
+use url::Url;
 
 use crate::{Client, Error, client::deadline, transport::Call};
 
@@ -16,19 +17,22 @@ impl Client {
     ///
     /// Source: "Mobile tokens" in `docs/compatibility.md`.
     pub async fn generate_mobile_token(&self, reference_id: Option<&ReferenceId>) -> Result<MobileToken, Error> {
-        let call = |name: &&str| {
-            let call = Call::post(self.inner.endpoints.api(name));
+        let call = |url: &Url| {
+            let call = Call::post(url.clone());
             match reference_id {
                 Some(reference_id) => call.query("reference_id", reference_id.as_str()),
                 None => call,
             }
         };
         let asked_at = self.now();
-        let (names, known) = (["auth/tokens", "auth/generateAuthToken"], &self.inner.mobile_token_path);
-        let wire::AuthToken { token, expires_in, .. } = self.inner.transport.read_first(known, &names, call).await?;
+        let (urls, known) = (&self.inner.mobile_token_urls, &self.inner.mobile_token_path);
+        let wire::AuthToken { token, expires_in, .. } = self.inner.transport.read_first(known, urls, call).await?;
         Ok(MobileToken { token, expires_in, expires_at: deadline(asked_at, expires_in) })
     }
 }
+
+/// What the call is named, the newer name first.
+pub(crate) const MOBILE_TOKEN_NAMES: [&str; 2] = ["auth/tokens", "auth/generateAuthToken"];
 
 /// A mobile token, to be handed to the app of the end user who is logged in.
 #[derive(Clone, Debug, Serialize)]

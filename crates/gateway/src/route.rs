@@ -18,7 +18,7 @@ use axum::{
 use http::HeaderValue;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use crate::{caller, gateway::Gateway, metrics, trace};
+use crate::{caller, gateway::Gateway, trace};
 
 impl Gateway {
     /// Everything that the app's users and Terra reach.
@@ -39,7 +39,6 @@ impl Gateway {
             .route("/webhooks/terra", post(webhook::receive))
             .merge(health::routes())
             .layer(middleware::from_fn_with_state(self.clone(), trace::trace))
-            .layer(middleware::from_fn(metrics::requests))
             .with_state(self.clone())
     }
 

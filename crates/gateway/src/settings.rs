@@ -175,22 +175,40 @@ pub struct ReconcileSettings {
     pub repair: bool,
 }
 
-/// The file is no settings file.
+/// The file is no settings file. The line itself is not shown: a password may stand there, though it should not.
 #[derive(Debug, thiserror::Error)]
-#[error("{origin}: {problem}")]
+#[error("{origin}:{line}: {problem}")]
 pub struct SettingsError {
     origin: String,
+    line: usize,
     problem: String,
 }
 
 impl Settings {
-    /// Reads a settings file; `origin` names it in errors, which show the line.
+    /// Reads a settings file; `origin` names it in errors.
     ///
     /// # Errors
     ///
     /// [`SettingsError`]
     pub fn from_toml(text: &str, origin: &str) -> Result<Self, SettingsError> {
-        toml::from_str(text)
-            .map_err(|error| SettingsError { origin: origin.to_owned(), problem: error.to_string().trim().to_owned() })
+        toml::from_str(text).map_err(|error| {
+            let before = text.get(..error.span().map_or(0, |span| span.start)).unwrap_or(text);
+            let line = before.matches('\n').count() + 1;
+            SettingsError { origin: origin.to_owned(), line, problem: error.message().trim().to_owned() }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Settings;
+
+    #[test]
+    fn a_bad_file_is_told_by_its_line_and_without_it() {
+        let told = |text: &str| Settings::from_toml(text, "gateway.toml").unwrap_err().to_string();
+        let unknown = told("[limits]\nuser_per_minute = 3\nusers = 4\n");
+        assert!(unknown.starts_with("gateway.toml:3: unknown field `users`"), "{unknown}");
+        let password = told("store = \"postgres://me:not-a-secret@db/x\n");
+        assert!(password.starts_with("gateway.toml:1: ") && !password.contains("not-a-secret"), "{password}");
     }
 }

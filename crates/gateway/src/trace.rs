@@ -2,40 +2,41 @@
 
 mod place;
 
+use std::pin::pin;
+
 use axum::{
-    extract::{Request, State},
+    extract::{MatchedPath, Request, State},
     http::{HeaderName, StatusCode, header},
     middleware::Next,
     response::Response,
 };
-use tracing::{Instrument as _, Span, field};
+use tokio::time::Instant;
+use tracing::Instrument as _;
 
 pub use place::{Place, Tracer, set_tracer};
 
-use crate::{error::Refusal, gateway::Gateway};
+use crate::{error::Refusal, gateway::Gateway, metrics};
 
 const TRACE_ID: HeaderName = HeaderName::from_static("x-terra-trace-id");
 
-/// Gives each request its trace id, and turns each failed answer without a body of its own into a problem.
+/// Gives each request its trace id, turns each failed answer without a body of its own into a problem, and counts it.
 pub(crate) async fn trace(State(gateway): State<Gateway>, request: Request, next: Next) -> Response {
-    let (method, uri) = (request.method().clone(), request.uri().clone());
-    let span = tracing::info_span!(
-        "request", otel.kind = "server", trace.id = field::Empty, %method, path = uri.path(), status = field::Empty
-    );
-    let place = Place::of(&span, Place::of_caller(request.headers()), gateway.entropy());
-    span.record("trace.id", field::display(place.trace_id.simple()));
+    let began = Instant::now();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let target = request.uri().path_and_query().cloned();
+    let (span, place) = Place::open(&request, gateway.entropy());
     let work = async {
-        let mut response = terra_auth::traced(place.traceparent(), next.run(request)).await;
-        if response.status().is_client_error() || response.status().is_server_error() {
-            let instance = uri.path_and_query().map_or("/", |instance| instance.as_str());
-            response = as_problem(response, instance);
+        let response = terra_auth::traced(place.traceparent(), next.run(request)).await;
+        if !response.status().is_client_error() && !response.status().is_server_error() {
+            return response;
         }
-        Span::current().record("status", response.status().as_u16());
-        tracing::debug!("answered");
-        response
+        as_problem(response, target.as_ref().map_or("/", |target| target.as_str()))
     };
-    let mut response = work.instrument(span).await;
+    let mut work = pin!(work.instrument(span));
+    let mut response = work.as_mut().await;
+    work.span().record("status", response.status().as_u16());
     response.headers_mut().insert(TRACE_ID, place.trace_id_header());
+    metrics::request(route.as_ref().map(MatchedPath::as_str), response.status(), began.elapsed());
     response
 }
 

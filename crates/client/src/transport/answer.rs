@@ -34,7 +34,9 @@ pub(super) fn says_error(body: &[u8]) -> bool {
     struct Verdict {
         status: Status,
     }
-    serde_json::from_slice::<Verdict>(body).is_ok_and(|verdict| verdict.status == Status::Error)
+    let word = b"\"error\"";
+    let may_say = body.windows(word.len()).any(|part| part == word); // most bodies do not, and need no second reading
+    may_say && serde_json::from_slice::<Verdict>(body).is_ok_and(|verdict| verdict.status == Status::Error)
 }
 
 /// Why a body is no such JSON. The values stay out: one may be a token.

@@ -1,8 +1,9 @@
 use std::sync::OnceLock;
 
+use axum::extract::Request;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use terra_auth_core::clock::Entropy;
-use tracing::Span;
+use tracing::{Span, field};
 use uuid::Uuid;
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -30,17 +31,29 @@ pub fn set_tracer(tracer: Tracer) {
 }
 
 impl Place {
-    /// The place of a request's span: what the tracer says, else one of our own in the caller's trace or a new one.
-    pub(super) fn of(span: &Span, caller: Option<Self>, entropy: &dyn Entropy) -> Self {
-        let traced = TRACER.get().and_then(|tracer| tracer(span, caller));
-        traced.unwrap_or_else(|| Self {
-            trace_id: caller.map_or_else(|| entropy.id(), |caller| caller.trace_id),
-            span_id: entropy.bytes(),
-        })
+    /// Opens the span of a request, in the caller's trace or a new one, where the tracer says, if there is one.
+    pub(super) fn open(request: &Request, entropy: &dyn Entropy) -> (Span, Self) {
+        let (method, path, caller) = (request.method(), request.uri().path(), Self::of_caller(request.headers()));
+        let Some(tracer) = TRACER.get() else {
+            let place = Self::below(caller, entropy);
+            // All at once: a span that is only there for the log is quickest so.
+            return (tracing::info_span!("request", trace.id = %place.trace_id.simple(), %method, path), place);
+        };
+        let span = tracing::info_span!(
+            "request", otel.kind = "server", trace.id = field::Empty, %method, path, status = field::Empty
+        );
+        let place = tracer(&span, caller).unwrap_or_else(|| Self::below(caller, entropy));
+        span.record("trace.id", field::display(place.trace_id.simple()));
+        (span, place)
+    }
+
+    fn below(caller: Option<Self>, entropy: &dyn Entropy) -> Self {
+        let trace_id = caller.map_or_else(|| entropy.id(), |caller| caller.trace_id);
+        Self { trace_id, span_id: entropy.bytes() }
     }
 
     /// The caller's place, if its `traceparent` is one.
-    pub(super) fn of_caller(headers: &HeaderMap) -> Option<Self> {
+    fn of_caller(headers: &HeaderMap) -> Option<Self> {
         headers.get(TRACEPARENT).and_then(|value| Self::parse(value.to_str().ok()?))
     }
 
