@@ -25,6 +25,7 @@ mod sandbox;
 mod serve;
 mod setup_environment;
 mod users;
+mod vault;
 mod verify_connection;
 mod verify_webhook;
 
@@ -44,6 +45,8 @@ pub(crate) enum Command {
     DeauthenticateUser(deauthenticate_user::Args),
     VerifyWebhook(verify_webhook::Args),
     Serve(serve::Args),
+    #[command(subcommand)]
+    Vault(vault::Command),
     Gateway(Box<gateway::Args>),
     Reconcile(reconcile::Args),
     #[command(subcommand)]
@@ -80,6 +83,7 @@ impl Command {
             Self::DeauthenticateUser(args) => args.run(app),
             Self::VerifyWebhook(args) => args.run(app),
             Self::Serve(args) => args.run(app),
+            Self::Vault(command) => command.run(app),
             Self::Gateway(args) => args.run(app),
             Self::Reconcile(args) => args.run(app),
             Self::Sandbox(command) => command.run(app),

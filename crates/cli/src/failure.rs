@@ -51,7 +51,7 @@ impl Kind {
             Self::NoCredentials => "no usable keys in the credential file or the process environment",
             Self::NotVerified => "the webhook's signature is wrong, too old or unreadable",
             Self::FoundWarnings => "doctor found warnings, and no errors; reconcile found drift",
-            Self::FoundErrors => "doctor found errors",
+            Self::FoundErrors => "doctor found errors; vault verify found values that do not open",
         }
     }
 

@@ -19,6 +19,7 @@ mod env_settings;
 mod event_log;
 mod failure;
 mod git;
+mod keeping;
 mod logging;
 mod node;
 mod private_file;

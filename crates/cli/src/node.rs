@@ -4,12 +4,13 @@ use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use anyhow::Context as _;
 use axum::Router;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use terra_auth_core::{
     Auth, Parts,
     clock::{Clock, Entropy, SystemClock, SystemEntropy},
     directory::Directory,
-    seal::{KeyRing, MasterKey},
+    seal::{KeyRing, MasterKeys, OpenVaultError},
+    store::Store,
 };
 use terra_auth_listen::Limits;
 use terra_auth_outbound::{AddressPolicy, ClientCredentials, Courier, OAuthProviders, Observer, Recipes};
@@ -30,7 +31,7 @@ pub(crate) struct NodeConfig {
     pub(crate) public_url: Option<Url>,
     /// `sqlite://path`, `sqlite::memory:` or `postgres://…`; may hold a password.
     pub(crate) store: SecretString,
-    pub(crate) master_key: MasterKey,
+    pub(crate) master_keys: MasterKeys,
     pub(crate) providers: ProviderSource,
     pub(crate) addresses: AddressPolicy,
     pub(crate) observer: Arc<dyn Observer>,
@@ -68,6 +69,7 @@ impl Node {
             None => format!("http://{}/", listener.local_addr()?).parse()?,
         };
         let store = terra_auth_store::open(&config.store).await.context("could not open the store")?;
+        let keys = open_keys(&store, config.master_keys).await?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let sandbox_secret = SecretString::from(random_hex());
         let providers = match &config.providers {
@@ -84,7 +86,7 @@ impl Node {
             store,
             clock,
             entropy: Arc::new(SystemEntropy),
-            keys: KeyRing::new(&config.master_key),
+            keys,
             directory: Directory::default(),
             providers: Arc::new(providers),
             widget_url: url.clone(),
@@ -111,6 +113,37 @@ impl Node {
         let follow = self.auth.watch(shutdown.asked());
         shutdown.of(async { tokio::join!(serve, deliver, refresh, follow) }).await;
     }
+}
+
+/// The rules over a store that is there, for what needs no network.
+pub(crate) async fn offline(store: &SecretString, master_keys: MasterKeys) -> anyhow::Result<Auth> {
+    let store = terra_auth_store::open(store).await.context("could not open the store")?;
+    let keys = open_keys(&store, master_keys).await?;
+    let (clock, url): (Arc<dyn Clock>, Url) = (Arc::new(SystemClock), "http://localhost/".parse()?);
+    let providers = Arc::new(sandbox_providers(&url, &random_hex().into(), Arc::clone(&clock))?);
+    let auth = Auth::new(Parts {
+        store,
+        clock,
+        entropy: Arc::new(SystemEntropy),
+        keys,
+        directory: Directory::default(),
+        providers,
+        widget_url: url,
+        outbox: Notify::new(),
+    });
+    auth.reload().await.context("could not read the environments")?;
+    Ok(auth)
+}
+
+async fn open_keys(store: &Store, master_keys: MasterKeys) -> anyhow::Result<KeyRing> {
+    let opened = KeyRing::open_in(store, master_keys, &SystemEntropy, SystemClock.now()).await;
+    opened.map_err(|error| match error {
+        OpenVaultError::Store(_) => error.into(),
+        OpenVaultError::Unwrap(_) | OpenVaultError::ForeignStore | OpenVaultError::Missing(_) => {
+            let next = "start with the master key that this store was made with; nothing was changed";
+            Advice::new(Kind::Failed, error.to_string(), next).into()
+        }
+    })
 }
 
 /// Takes the port.
@@ -147,11 +180,6 @@ pub(crate) fn random_hex() -> String {
     hex::encode(entropy.bytes::<32>())
 }
 
-/// Reads the master key from a file, and makes it where there is none yet.
-pub(crate) fn master_key_in(path: &Path) -> anyhow::Result<MasterKey> {
-    parse_master_key(&secret_in(path)?).with_context(|| format!("{} holds no master key", path.display()))
-}
-
 /// Reads a secret of our own from a file, and makes it where there is none yet: 64 hex digits, for its owner only.
 pub(crate) fn secret_in(path: &Path) -> anyhow::Result<SecretString> {
     if !path.exists() {
@@ -160,12 +188,4 @@ pub(crate) fn secret_in(path: &Path) -> anyhow::Result<SecretString> {
     }
     let text = std::fs::read_to_string(path).with_context(|| format!("could not read {}", path.display()))?;
     Ok(text.into())
-}
-
-/// Reads 64 hex digits.
-pub(crate) fn parse_master_key(text: &SecretString) -> anyhow::Result<MasterKey> {
-    let mut key = zeroize::Zeroizing::new([0; 32]);
-    hex::decode_to_slice(text.expose_secret().trim(), &mut key[..])
-        .map_err(|_| anyhow::anyhow!("a master key is 64 hex digits; make one with: openssl rand -hex 32"))?;
-    Ok(MasterKey(key))
 }

@@ -11,8 +11,9 @@ use crate::{
     app::App,
     event_log::EventLog,
     failure::{Advice, Kind},
+    keeping::{fleeting_keys, keys_beside},
     logging,
-    node::{Node, NodeConfig, ProviderSource, listen, master_key_in, parse_master_key, random_hex},
+    node::{Node, NodeConfig, ProviderSource, listen},
     private_file,
     provision::{Provisioned, ensure_admin_token, ensure_environment},
 };
@@ -87,19 +88,19 @@ impl Args {
     }
 
     fn config(&self, app: &App, listener: TcpListener) -> anyhow::Result<NodeConfig> {
-        let (store, master_key) = if self.in_memory {
-            ("sqlite::memory:".to_owned(), parse_master_key(&random_hex().into())?)
+        let (store, master_keys) = if self.in_memory {
+            ("sqlite::memory:".to_owned(), fleeting_keys()?)
         } else {
             private_file::create_dir(&self.data_dir)
                 .with_context(|| format!("could not make {}", self.data_dir.display()))?;
             let store = self.data_dir.join("terra-auth.db");
-            (format!("sqlite://{}", store.display()), master_key_in(&self.data_dir.join("master.key"))?)
+            (format!("sqlite://{}", store.display()), keys_beside(&store, &self.data_dir.join("master.key"))?)
         };
         Ok(NodeConfig {
             listener,
             public_url: None,
             store: store.into(),
-            master_key,
+            master_keys,
             providers: ProviderSource::Sandbox,
             addresses: AddressPolicy::AllowPrivate,
             observer: Arc::new(EventLog(app.ui.output)),

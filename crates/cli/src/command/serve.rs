@@ -1,10 +1,8 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use anyhow::Context as _;
-use secrecy::SecretString;
 use serde_json::json;
 use terra_auth::Environment;
-use terra_auth_core::seal::MasterKey;
 use terra_auth_outbound::{AddressPolicy, Log};
 use tokio::{net::TcpListener, time::Duration};
 use url::Url;
@@ -13,16 +11,15 @@ use super::providers::{apps, layers};
 use crate::{
     app::{self, App},
     failure::{Advice, Kind},
+    keeping::Keeping,
     logging,
-    node::{Node, NodeConfig, ProviderSource, listen, master_key_in, parse_master_key},
-    private_file,
+    node::{Node, NodeConfig, ProviderSource, listen},
     provision::ensure_environment,
 };
 
 /// The longest call to a provider or a receiver.
 const GRACE: Duration = Duration::from_secs(12);
 
-const MASTER_KEY: &str = "TERRA_AUTH_MASTER_KEY";
 const ADMIN_TOKEN: &str = "TERRA_AUTH_ADMIN_TOKEN";
 
 /// Run the authentication server for real apps
@@ -44,14 +41,8 @@ pub(crate) struct Args {
     /// Where browsers find the server; by default where it listens
     #[arg(long, value_name = "URL", env = "TERRA_AUTH_PUBLIC_URL")]
     public_url: Option<Url>,
-    /// Where everything is kept: `sqlite://path` or `postgres://…`; by default a file in the data directory
-    ///
-    /// A password belongs into `TERRA_AUTH_STORE`, not into an argument that every process can see.
-    #[arg(long, value_name = "URL", env = "TERRA_AUTH_STORE", hide_env_values = true)]
-    store: Option<SecretString>,
-    /// Holds the SQLite file and, unless `TERRA_AUTH_MASTER_KEY` is set, the master key
-    #[arg(long, value_name = "DIR", env = "TERRA_AUTH_DATA_DIR", default_value = ".terra-auth")]
-    data_dir: PathBuf,
+    #[command(flatten)]
+    keeping: Keeping,
     /// Recipes of your own, as TOML; each takes the place of a built-in one for the same provider
     #[arg(long, value_name = "FILE")]
     providers: Option<PathBuf>,
@@ -89,7 +80,7 @@ impl Args {
         }
         let here = std::env::current_dir()?;
         for environment in &self.create_environment {
-            let places = (here.as_path(), self.data_dir.as_path());
+            let places = (here.as_path(), self.keeping.data_dir.as_path());
             let made = ensure_environment(&node.auth, &node.url, *environment, None, places).await?;
             app.ui.note(&format!(
                 "{environment}: dev-id {}, keys in {}",
@@ -111,21 +102,16 @@ impl Args {
         if let Some(url) = &self.public_url {
             check_public_url(url)?;
         }
-        let master_key = self.master_key()?;
-        let store = if let Some(store) = &self.store {
-            store.clone()
-        } else {
-            self.make_data_dir()?;
-            format!("sqlite://{}", self.data_dir.join("terra-auth.db").display()).into()
-        };
+        let master_keys = self.keeping.master_keys()?;
+        self.keeping.make_data_dir()?;
         let providers = if self.sandbox { ProviderSource::Sandbox } else { self.providers()? };
         let addresses = if self.allow_private_addresses { AddressPolicy::AllowPrivate } else { AddressPolicy::Public };
         let public_url = self.public_url.clone();
         Ok(NodeConfig {
             listener,
             public_url,
-            store,
-            master_key,
+            store: self.keeping.store(),
+            master_keys,
             providers,
             addresses,
             observer: Arc::new(Log),
@@ -134,7 +120,7 @@ impl Args {
     }
 
     fn providers(&self) -> anyhow::Result<ProviderSource> {
-        let recipes = layers::read(&self.data_dir, self.providers.as_deref())?;
+        let recipes = layers::read(&self.keeping.data_dir, self.providers.as_deref())?;
         let apps = self.provider_apps.as_deref().map(apps::read).transpose()?.unwrap_or_default();
         for name in apps.keys() {
             let recipe = recipes.iter().find(|recipe| recipe.info().provider.as_str() == name).ok_or_else(|| {
@@ -147,27 +133,6 @@ impl Args {
             }
         }
         Ok(ProviderSource::Recipes(recipes, apps.into_iter().collect()))
-    }
-
-    fn make_data_dir(&self) -> anyhow::Result<()> {
-        private_file::create_dir(&self.data_dir).with_context(|| format!("could not make {}", self.data_dir.display()))
-    }
-
-    /// From the environment, else from a file beside SQLite's. Nodes that share a PostgreSQL must share the key too.
-    fn master_key(&self) -> anyhow::Result<MasterKey> {
-        match std::env::var(MASTER_KEY) {
-            Ok(text) => parse_master_key(&text.into()).with_context(|| format!("{MASTER_KEY} holds no master key")),
-            Err(_) if self.store.is_some() => Err(Advice::new(
-                Kind::Misused,
-                format!("{MASTER_KEY} is not set"),
-                "a store of your own choice needs a master key: make one with `openssl rand -hex 32` and keep it safe",
-            )
-            .into()),
-            Err(_) => {
-                self.make_data_dir()?;
-                master_key_in(&self.data_dir.join("master.key"))
-            }
-        }
     }
 }
 
