@@ -178,9 +178,9 @@ pub async fn a_forward_is_settled_by_whoever_claimed_it_last(store: Store) {
     let world = World::new(store);
     world.tell(0, about("auth", 1)).await;
     let late = world.inbox.claim_forwards(9).await.unwrap().remove(0);
-    let in_a_minute = Rows::NOW + SignedDuration::from_mins(1);
-    assert_eq!(world.inbox.next_forward_at().await.unwrap(), Some(in_a_minute));
-    world.clock.advance(SignedDuration::from_mins(1));
+    let in_half_a_minute = Rows::NOW + SignedDuration::from_secs(30);
+    assert_eq!(world.inbox.next_forward_at().await.unwrap(), Some(in_half_a_minute));
+    world.clock.advance(SignedDuration::from_secs(30));
     let second = world.inbox.claim_forwards(9).await.unwrap().remove(0);
     assert!(!world.inbox.settle_forward(&late, AttemptOutcome::Done, None).await.unwrap());
     let problem = Some(format!("HTTP\0 {}", "5".repeat(600)));
