@@ -25,9 +25,9 @@ async fn no_grant_is_lost_with_a_node_where_the_provider_answers_a_refresh_again
     for round in 0..ROUNDS {
         site.provider.set(json!({ "hold_work_ms": 300, "hold_answer_ms": 300 })).await;
         // The later the node dies, the more of the refreshes are done at the provider: none, then some.
-        let uses = join_all((0_u32..).zip(&users).map(|(turn, user)| use_later(&node, &site, *user, turn * 200)));
+        let all = join_all((0_u32..).zip(&users).map(|(turn, user)| use_later(&node, &site, *user, turn * 200)));
         let begun = site.provider.exchanges().await.len();
-        let (lent, ()) = tokio::join!(uses, kill_in_refresh(&node, &site, begun, round * 400));
+        let (lent, ()) = tokio::join!(all, kill_in_refresh(&node, &site, begun, round * 400));
         assert!(lent.contains(&None), "the node died while it refreshed");
         site.provider.set(json!({ "hold_work_ms": 0, "hold_answer_ms": 0 })).await;
         node = site.restart();
