@@ -109,9 +109,9 @@ impl Node {
         let late = "some deliveries did not end in time; they are made again later";
         let deliver = shutdown.with_patience(self.courier.run(shutdown.asked()), late);
         let late = "some refreshes did not end in time; whoever comes next recovers them";
-        let refresh = shutdown.with_patience(self.auth.refresh_as_due(shutdown.asked()), late);
+        let refresh = shutdown.with_patience(Box::pin(self.auth.refresh_as_due(shutdown.asked())), late);
         let follow = self.auth.watch(shutdown.asked());
-        shutdown.of(async { tokio::join!(serve, deliver, refresh, follow) }).await;
+        shutdown.of(Box::pin(async { tokio::join!(serve, deliver, refresh, follow) })).await;
     }
 }
 

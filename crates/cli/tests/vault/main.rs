@@ -128,9 +128,9 @@ fn a_data_key_and_then_the_master_key_are_replaced() {
     let folder = Folder::served();
     assert_eq!(folder.json(&["vault", "rotate"]), json!({ "data_key": 2, "resealed": 1 }));
     let status = folder.json(&["vault", "status"]);
-    let states: Vec<_> =
-        status["data_keys"].as_array().unwrap().iter().map(|key| key["state"].as_str().unwrap()).collect();
-    assert_eq!((states, &status["older_values"]), (vec!["current", "retired", "current"], &json!(0)));
+    let keys = status["data_keys"].as_array().unwrap();
+    let uses: Vec<_> = keys.iter().map(|key| key["state"].as_str().unwrap()).collect();
+    assert_eq!((uses, &status["older_values"]), (vec!["current", "retired", "current"], &json!(0)));
 
     let old = fs::read_to_string(folder.file("master.key")).unwrap();
     let new = "cd".repeat(32);
