@@ -37,7 +37,7 @@ async fn a_fresh_token_is_never_replaced_by_an_older_one(store: Store) {
         .map(|connection| tokio::spawn(refresh_on(auth.clone(), connection.clone(), Arc::clone(&ends))))
         .collect();
     for _ in 0..3 {
-        auth.rotate_data_key(&admin(), Duration::from_millis(20), |_| {}).await.unwrap();
+        auth.rotate_data_key(&admin(), Duration::from_millis(200), |_| {}).await.unwrap();
     }
     ends.store(true, Ordering::Relaxed);
     for (writer, connection) in writers.into_iter().zip(&connections) {
