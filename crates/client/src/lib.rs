@@ -82,9 +82,8 @@ pub use mobile_token::MobileToken;
 pub use redirect::InvalidRedirect;
 pub use terra_auth_types as types;
 pub use terra_auth_types::{
-    AdminToken, ApiKey, ClientSecret, DevId, Environment, InvalidId, InvalidProvider, KeyId, Provider, ProviderToken,
-    ReferenceId, Scope, Scopes, SessionId, SigningSecret, StreamingToken, UnknownEnvironment, UnknownScope, UserId,
-    time, wire,
+    AdminToken, ApiKey, DevId, Environment, InvalidId, InvalidProvider, KeyId, Provider, ProviderToken, ReferenceId,
+    Scope, Scopes, SessionId, SigningSecret, StreamingToken, UnknownEnvironment, UnknownScope, UserId, time, wire,
 };
 pub use terra_auth_webhook as webhook;
 pub use trace::traced;

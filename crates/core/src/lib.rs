@@ -26,7 +26,6 @@ pub mod mobile_token;
 pub mod open_session;
 pub mod outbox;
 pub mod provider;
-pub mod provider_app;
 pub mod redirect;
 pub mod refresh;
 pub mod revocation;
