@@ -2,11 +2,11 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    body::{Body, Bytes, to_bytes},
+    body::{Body, Bytes},
     extract::State,
     http::{HeaderMap, StatusCode},
 };
-use http_body_util::LengthLimitError;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use sha2::{Digest as _, Sha256};
 use terra_auth::webhook::{SIGNATURE_HEADER, SIGNATURE_HEADER_NEW, VerifyError};
 use terra_auth_core::inbox::{Receipt, Received};
@@ -22,7 +22,10 @@ use crate::{error::Refusal, gateway::Gateway, metrics};
 pub(crate) const MAX_BODY_BYTES: usize = 16 << 20;
 
 /// How much of all bodies is held at once.
-const MAX_HELD_KIB: u32 = 256 << 10;
+const MAX_HELD_KIB: usize = 256 << 10;
+
+/// In which steps room is taken.
+const STEP_KIB: u32 = 64;
 
 /// How long Terra may take to send a body; it gives up on an answer after about 8 s.
 const BODY_TIMEOUT: Duration = Duration::from_secs(20);
@@ -41,8 +44,9 @@ pub(crate) async fn receive(
 
 async fn take(gateway: &Gateway, headers: &HeaderMap, body: Body) -> Result<Json<wire::Done>, Refusal> {
     let live = gateway.live();
-    let _room = room(gateway, headers)?;
-    let body = whole(body).await?;
+    refuse_too_large(headers)?;
+    let late = |_| Refusal::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time");
+    let (body, _room) = timeout(BODY_TIMEOUT, whole(gateway, body)).await.map_err(late)??;
     let Some(verifier) = &live.verifier else {
         let detail = "no signing secret is set; put TERRA_SIGNING_SECRET into the credential file";
         return Err(Refusal::unavailable("no_signing_secret", detail));
@@ -73,29 +77,34 @@ async fn take(gateway: &Gateway, headers: &HeaderMap, body: Body) -> Result<Json
     Ok(Json(wire::Done::SUCCESS))
 }
 
-/// A place for the body, by the length it is said to have.
-fn room(gateway: &Gateway, headers: &HeaderMap) -> Result<OwnedSemaphorePermit, Refusal> {
+/// Before any of it is read.
+fn refuse_too_large(headers: &HeaderMap) -> Result<(), Refusal> {
     let length = headers.get("content-length").and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    let length = length.unwrap_or(MAX_BODY_BYTES);
-    if length > MAX_BODY_BYTES {
-        return Err(too_large());
-    }
-    let kib = u32::try_from(length / 1024 + 1).unwrap_or(MAX_HELD_KIB);
-    let full = |_| Refusal::unavailable("busy", "too many events come at once; try again in a moment");
-    Arc::clone(gateway.webhook_room()).try_acquire_many_owned(kib).map_err(full)
+    if length.is_some_and(|length| length > MAX_BODY_BYTES) { Err(too_large()) } else { Ok(()) }
 }
 
 /// Room for the bodies of events that are being taken.
 pub(crate) fn all_room() -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(MAX_HELD_KIB as usize))
+    Arc::new(Semaphore::new(MAX_HELD_KIB))
 }
 
-async fn whole(body: Body) -> Result<Bytes, Refusal> {
-    let late = |_| Refusal::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time");
-    timeout(BODY_TIMEOUT, to_bytes(body, MAX_BODY_BYTES)).await.map_err(late)?.map_err(|error| {
-        let too_long = std::error::Error::source(&error).is_some_and(<dyn std::error::Error>::is::<LengthLimitError>);
-        if too_long { too_large() } else { Refusal::bad_request("the body did not come whole") }
-    })
+/// The whole body, and the room that it takes. Room is taken as bytes come, not as they are announced: who only says that
+/// much will come keeps nobody else out.
+async fn whole(gateway: &Gateway, body: Body) -> Result<(Bytes, Vec<OwnedSemaphorePermit>), Refusal> {
+    let (mut body, mut whole, mut room) = (Limited::new(body, MAX_BODY_BYTES), Vec::new(), Vec::new());
+    while let Some(frame) = body.frame().await {
+        let Ok(part) = frame.map_err(|error| broken(&*error))?.into_data() else { continue };
+        whole.extend_from_slice(&part);
+        while room.len() * STEP_KIB as usize * 1024 < whole.len() {
+            let full = |_| Refusal::unavailable("busy", "too many events come at once; try again in a moment");
+            room.push(Arc::clone(gateway.webhook_room()).try_acquire_many_owned(STEP_KIB).map_err(full)?);
+        }
+    }
+    Ok((whole.into(), room))
+}
+
+fn broken(error: &(dyn std::error::Error + 'static)) -> Refusal {
+    if error.is::<LengthLimitError>() { too_large() } else { Refusal::bad_request("the body did not come whole") }
 }
 
 fn too_large() -> Refusal {

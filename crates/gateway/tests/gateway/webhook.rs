@@ -239,3 +239,19 @@ async fn without_a_signing_secret_terra_is_asked_to_come_again() {
     assert_eq!(answer.refusal().0, 503);
     assert!(answer.text.contains("TERRA_SIGNING_SECRET"), "{answer:?}");
 }
+
+#[tokio::test]
+async fn who_announces_much_and_sends_nothing_keeps_nobody_out() {
+    let world = World::start().await;
+    let mut idle = Vec::new();
+    for _ in 0..40 {
+        let mut stream = TcpStream::connect(("127.0.0.1", world.url.port().unwrap())).await.unwrap();
+        let head = format!("POST {PATH} HTTP/1.1\r\nhost: x\r\ncontent-length: 16777216\r\n\r\n{{");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        idle.push(stream);
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+
+    assert!(taken(&Post::new(&world, r#"{"type":"activity"}"#).send().await));
+    drop(idle);
+}
