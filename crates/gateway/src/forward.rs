@@ -22,6 +22,7 @@ const MAX_SLEEP: Duration = Duration::from_secs(1);
 const MIN_SLEEP: Duration = Duration::from_millis(20);
 const BACKOFF: Duration = Duration::from_secs(2);
 const TIDY_EVERY: Duration = Duration::from_mins(5);
+const TIDY_ROUNDS: u32 = 200;
 
 impl Gateway {
     /// Forwards events as they fall due, and forgets old ones, until `shutdown` is ready. Attempts that are under way are
@@ -99,12 +100,17 @@ impl Gateway {
         }
     }
 
-    /// A failure is for the next time.
+    /// Forgets in small bites, more in five minutes than come in. A failure is for the next time.
     async fn tidy(&self) {
-        match self.inbox().forget_expired().await {
-            Ok(0) => {}
-            Ok(rows) => tracing::debug!(rows, "forgot what is old"),
-            Err(error) => tracing::warn!(error = %Causes(&error), "could not forget what is old"),
+        for _ in 0..TIDY_ROUNDS {
+            match self.inbox().forget_expired().await {
+                Ok(0) => break,
+                Ok(rows) => tracing::debug!(rows, "forgot what is old"),
+                Err(error) => {
+                    tracing::warn!(error = %Causes(&error), "could not forget what is old");
+                    break;
+                }
+            }
         }
     }
 }

@@ -35,6 +35,8 @@ pub(crate) struct Live {
     /// An embedding app's own.
     own_logins: Vec<Arc<dyn Login>>,
     logins: Logins,
+    /// Whether a login rests on a key of our own, which may be another one, or none, after a reload.
+    own_key: bool,
     upstream: (DevId, Url),
 }
 
@@ -71,6 +73,7 @@ impl Live {
         let verifier = Verifier::new(credentials.signing_secrets().map(SigningSecret::expose))
             .with_tolerance(Duration::from_secs(tolerance.into()));
         let upstream = (credentials.dev_id.clone(), credentials.api_url.clone());
+        let own_key = has_own_key(config);
         let same = |is_so: &dyn Fn(&Self) -> bool| before.filter(|before| is_so(before));
         let same_upstream = same(&|before| before.upstream == upstream);
         Ok(Self {
@@ -91,10 +94,11 @@ impl Live {
             verifier: credentials.signing_secret.is_some().then_some(verifier),
             forwarding: forwarding(config)?,
             own_logins: config.logins.clone(),
-            logins: match same(&|before| before.settings.login == settings.login && has_no_own_key(config)) {
+            logins: match same(&|before| before.settings.login == settings.login && !before.own_key && !own_key) {
                 Some(before) => Arc::clone(&before.logins),
                 None => logins(config, &http, clock)?,
             },
+            own_key,
             upstream,
             client,
             http,
@@ -153,10 +157,9 @@ fn logins(config: &Config, http: &Http, clock: &Arc<dyn Clock>) -> Result<Logins
     Ok(logins.into())
 }
 
-/// A key in a file, or a secret, may be another one now.
-fn has_no_own_key(config: &Config) -> bool {
+fn has_own_key(config: &Config) -> bool {
     let has_file = config.settings.login.jwt.as_ref().is_some_and(|jwt| jwt.public_key_file.is_some());
-    !has_file && config.jwt_secret.is_none()
+    has_file || config.jwt_secret.is_some()
 }
 
 fn allowed_origins(settings: &Settings) -> Result<Vec<HeaderValue>, SetupError> {

@@ -57,3 +57,27 @@ async fn a_reload_forgets_nothing_that_did_not_change() {
 
     assert_eq!(list().await.as_u16(), 429, "a reload is no way to a new budget");
 }
+
+#[tokio::test]
+async fn a_secret_that_is_taken_away_signs_no_login_any_more() {
+    let world = World::start().await;
+    let settings = "[login.jwt]\nissuer = \"https://127.0.0.1:9/\"\naudience = [\"app\"]\n";
+    let mut with_secret = config(settings, world.credentials());
+    with_secret.jwt_secret = Some("a-secret-of-32-bytes-not-a-secret".into());
+    world.gateway.reload(&with_secret).unwrap();
+    let token = |request: http::request::Builder| {
+        let header = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::HS256);
+        let claims = serde_json::json!({
+            "iss": "https://127.0.0.1:9/", "aud": "app", "sub": "alice", "exp": world.now() + 600,
+        });
+        let key = jsonwebtoken::EncodingKey::from_secret(b"a-secret-of-32-bytes-not-a-secret");
+        let token = jsonwebtoken::encode(&header, &claims, &key).unwrap();
+        request.header("authorization", format!("Bearer {token}")).body(axum::body::Body::empty()).unwrap()
+    };
+    let list = async || world.send(token(http::Request::get("/api/terra/connections"))).await.status.as_u16();
+    assert_eq!(list().await, 200);
+
+    world.gateway.reload(&config(settings, world.credentials())).unwrap();
+
+    assert_ne!(list().await, 200);
+}
