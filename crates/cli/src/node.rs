@@ -156,7 +156,7 @@ pub(crate) async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
 }
 
 fn sandbox_providers(url: &Url, secret: &SecretString, clock: Arc<dyn Clock>) -> anyhow::Result<OAuthProviders> {
-    let credentials = ClientCredentials { client_id: SANDBOX_CLIENT_ID.to_owned(), client_secret: secret.clone() };
+    let credentials = ClientCredentials::new(SANDBOX_CLIENT_ID, secret.clone());
     let recipes = Recipes::sandbox(&url.join("sandbox")?)?;
     Ok(OAuthProviders::new(recipes, |_| Some(credentials.clone()), AddressPolicy::AllowPrivate, clock)?)
 }

@@ -38,6 +38,7 @@ mod connection;
 mod environment;
 mod error;
 mod migration;
+mod provider;
 mod token;
 
 /// An operator's way to a server. Cloning is cheap and shares the connections.

@@ -82,8 +82,9 @@ pub use mobile_token::MobileToken;
 pub use redirect::InvalidRedirect;
 pub use terra_auth_types as types;
 pub use terra_auth_types::{
-    AdminToken, ApiKey, DevId, Environment, InvalidId, InvalidProvider, KeyId, Provider, ProviderToken, ReferenceId,
-    Scope, Scopes, SessionId, SigningSecret, StreamingToken, UnknownEnvironment, UnknownScope, UserId, time, wire,
+    AdminToken, ApiKey, ClientSecret, DevId, Environment, InvalidId, InvalidProvider, KeyId, Provider, ProviderToken,
+    ReferenceId, Scope, Scopes, SessionId, SigningSecret, StreamingToken, UnknownEnvironment, UnknownScope, UserId,
+    time, wire,
 };
 pub use terra_auth_webhook as webhook;
 pub use trace::traced;

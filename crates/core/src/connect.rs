@@ -124,6 +124,7 @@ impl Auth {
         if !open.session.request.providers.contains(&provider) {
             return Err(ConnectError::NotOffered);
         }
+        let app = self.app_for_login(&open.developer.dev_id, &provider)?;
         let cookie_value = hex::encode(self.entropy.bytes::<16>());
         let flow = Flow {
             id: self.entropy.id(),
@@ -139,7 +140,7 @@ impl Auth {
             code_challenge: BASE64.encode(digest(&SHA256, BASE64.encode(flow.code_verifier).as_bytes())),
             redirect_uri: self.redirect_uri(&provider),
         };
-        let url = self.providers.authorization_url(&provider, &request)?;
+        let url = self.providers.authorization_url(&provider, app.as_ref(), &request)?;
         self.store.run(BeginLogin { session: open.session.clone(), provider }).await?;
         Ok(Departure { url, cookie_name: flow.cookie_name(), cookie_value: cookie_value.into() })
     }
@@ -178,7 +179,7 @@ impl Auth {
             scope: answer.scope,
             reference_id,
         };
-        let outcome = match self.redeem(&flow.provider, answer.code.map(exchange)).await {
+        let outcome = match self.redeem(&open, &flow.provider, answer.code.map(exchange)).await {
             Ok(grant) => self.complete(&open, &flow, grant).await?,
             Err(unused) => Err(unused),
         };
@@ -190,9 +191,14 @@ impl Auth {
         Ok(Arrival { open, provider: flow.provider, outcome })
     }
 
-    async fn redeem(&self, provider: &Provider, exchange: Result<CodeExchange, String>) -> Result<Grant, Unused> {
+    async fn redeem(
+        &self,
+        open: &OpenSession,
+        provider: &Provider,
+        exchange: Result<CodeExchange, String>,
+    ) -> Result<Grant, Unused> {
         let exchange = exchange.map_err(|code| Unused::from(ConnectFailure::from_oauth(&code)))?;
-        match self.providers.exchange(provider, &exchange).await {
+        match self.exchange_at(&open.developer.dev_id, provider, &exchange).await {
             Ok(grant) => Unused::unless_usable(grant),
             Err(error) => {
                 tracing::warn!(%provider, error = %Causes(&error), "a login could not be finished at {provider}");

@@ -1,10 +1,10 @@
 //! Who may call: checked in memory, so that a request's credentials cost no I/O.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     future::Future,
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicI64, Ordering},
     },
     time::Duration,
@@ -12,7 +12,7 @@ use std::{
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use terra_auth_types::{ApiKey, DevId, KeyId};
+use terra_auth_types::{ApiKey, DevId, KeyId, Provider};
 
 use crate::{
     admin::AdminTokenRecord,
@@ -21,6 +21,7 @@ use crate::{
     causes::Causes,
     developer::{Developer, Standing},
     digest::KeyDigest,
+    provider_app::ProviderApp,
     seal::DataKey,
     store::{StoreError, Tx, Unit},
     stranger::Strangers,
@@ -51,6 +52,7 @@ pub struct Identity {
 pub struct Directory {
     snapshot: RwLock<Arc<Snapshot>>,
     pub(crate) strangers: Strangers,
+    used_apps: Mutex<HashMap<(DevId, Provider), Timestamp>>,
 }
 
 #[derive(Default)]
@@ -59,6 +61,7 @@ struct Snapshot {
     developers: HashMap<DevId, Arc<Developer>>,
     keys: HashMap<KeyDigest, Key>,
     admins: HashMap<KeyDigest, AdminTokenRecord>,
+    apps: HashMap<(DevId, Provider), Arc<ProviderApp>>,
 }
 
 struct Key {
@@ -139,6 +142,26 @@ impl Directory {
         taken.collect()
     }
 
+    pub(crate) fn provider_app(&self, dev_id: &DevId, provider: &Provider) -> Option<Arc<ProviderApp>> {
+        self.snapshot().apps.get(&(dev_id.clone(), provider.clone())).cloned()
+    }
+
+    /// The providers at which some environment has an app of its own.
+    pub(crate) fn providers_with_app(&self) -> HashSet<Provider> {
+        self.snapshot().apps.keys().map(|(_, provider)| provider.clone()).collect()
+    }
+
+    pub(crate) fn app_used(&self, dev_id: &DevId, provider: &Provider, now: Timestamp) {
+        let mut used = self.used_apps.lock().unwrap_or_else(PoisonError::into_inner);
+        used.insert((dev_id.clone(), provider.clone()), now);
+    }
+
+    /// The apps whose last use is not in the store yet; they count as stored from now on.
+    pub(crate) fn take_used_apps(&self) -> Vec<(DevId, Provider, Timestamp)> {
+        let mut used = self.used_apps.lock().unwrap_or_else(PoisonError::into_inner);
+        used.drain().map(|((dev_id, provider), used_at)| (dev_id, provider, used_at)).collect()
+    }
+
     fn replace(&self, mut snapshot: Snapshot) {
         let mut current = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
         if snapshot.revision < current.revision {
@@ -205,7 +228,7 @@ impl Auth {
             };
             let looked = self.reload_if_changed().await;
             let due = ends || turn.is_multiple_of(RECORD_EVERY);
-            let recorded = if due { self.record_key_use().await } else { Ok(()) };
+            let recorded = if due { self.record_use().await } else { Ok(()) };
             if let Err(error) = looked.and(recorded) {
                 tracing::warn!(error = %Causes(&error), "could not look after the directory of keys");
             }
@@ -213,6 +236,13 @@ impl Auth {
                 return;
             }
         }
+    }
+}
+
+impl Auth {
+    async fn record_use(&self) -> Result<(), StoreError> {
+        self.record_key_use().await?;
+        self.record_app_use().await
     }
 }
 
@@ -230,11 +260,13 @@ impl Unit for ReadDirectory {
         let there = developers.filter(|developer| developer.standing != Standing::Deleting);
         let keys = tx.api_keys().await?.into_iter();
         let admins = tx.admin_tokens().await?.into_iter();
+        let apps = tx.provider_apps().await?.into_iter();
         let snapshot = Snapshot {
             revision,
             developers: there.map(|developer| (developer.dev_id.clone(), Arc::new(developer))).collect(),
             keys: keys.map(|key| (key.digest, Key::new(key))).collect(),
             admins: admins.map(|token| (token.digest, token)).collect(),
+            apps: apps.map(|app| ((app.dev_id.clone(), app.provider.clone()), Arc::new(app))).collect(),
         };
         Ok((snapshot, tx.data_keys().await?))
     }

@@ -26,6 +26,7 @@ pub mod mobile_token;
 pub mod open_session;
 pub mod outbox;
 pub mod provider;
+pub mod provider_app;
 pub mod redirect;
 pub mod refresh;
 pub mod revocation;

@@ -117,7 +117,7 @@ impl Auth {
         let place = Place { dev_id: revocation.dev_id.as_str(), row: &row, column: "grant" };
         let opened = self.keys.open(place, &revocation.grant).map_err(|_| ProviderError::Unreadable)?;
         let tokens = Tokens::from_json(&opened).ok_or(ProviderError::Unreadable)?;
-        self.providers.revoke(&revocation.provider, revocation.account.as_deref(), &tokens).await
+        self.revoke_at(&revocation.dev_id, &revocation.provider, revocation.account.as_deref(), &tokens).await
     }
 
     /// Forgets what nobody can ask for any more; answers how many rows went.

@@ -30,6 +30,24 @@ pub enum Connects {
     OnDevice,
 }
 
+/// What a provider knows the operator's app by.
+#[derive(Clone, Debug)]
+pub struct ClientCredentials {
+    /// Public.
+    pub client_id: String,
+    /// Proves that it is the app.
+    pub client_secret: SecretString,
+    /// Headers that go along with every call, such as a subscription key.
+    pub headers: Vec<(String, SecretString)>,
+}
+
+impl ClientCredentials {
+    /// Without headers of its own.
+    pub fn new(client_id: impl Into<String>, client_secret: impl Into<SecretString>) -> Self {
+        Self { client_id: client_id.into(), client_secret: client_secret.into(), headers: Vec::new() }
+    }
+}
+
 /// What one login asks a provider for.
 #[derive(Clone, Debug)]
 pub struct AuthorizationRequest {
@@ -213,21 +231,35 @@ pub enum RefreshError {
     Unknown,
 }
 
-/// All providers.
+/// All providers. Calls are made as an `app`; `None` is the server's own, if it has one.
 #[async_trait]
 pub trait Providers: Send + Sync + 'static {
     /// The catalogue, in the order in which the widget shows it.
     fn list(&self) -> &[ProviderInfo];
 
+    /// Whether the server has an app of its own there, for environments that have none.
+    fn has_app(&self, provider: &Provider) -> bool;
+
     /// Where to send the end user's browser for a login.
     ///
     /// # Errors
     ///
-    /// [`ProviderError::Unknown`].
-    fn authorization_url(&self, provider: &Provider, request: &AuthorizationRequest) -> Result<Url, ProviderError>;
+    /// [`ProviderError::Unknown`], also where there is no app; [`ProviderError::ShutDown`];
+    /// [`ProviderError::InsecureCallback`].
+    fn authorization_url(
+        &self,
+        provider: &Provider,
+        app: Option<&ClientCredentials>,
+        request: &AuthorizationRequest,
+    ) -> Result<Url, ProviderError>;
 
     /// Exchanges the code of a redirect for a grant.
-    async fn exchange(&self, provider: &Provider, exchange: &CodeExchange) -> Result<Grant, ProviderError>;
+    async fn exchange(
+        &self,
+        provider: &Provider,
+        app: Option<&ClientCredentials>,
+        exchange: &CodeExchange,
+    ) -> Result<Grant, ProviderError>;
 
     /// The `iss` that the provider's redirects must carry (RFC 9207); `None` where it sends none.
     fn issuer(&self, provider: &Provider) -> Option<&str>;
@@ -236,8 +268,19 @@ pub trait Providers: Send + Sync + 'static {
     fn refresh_policy(&self, provider: &Provider) -> Option<RefreshPolicy>;
 
     /// Spends the refresh token for new tokens. It is sent once: whether to try again is the caller's decision.
-    async fn refresh(&self, provider: &Provider, tokens: &Tokens) -> Result<Refreshed, RefreshError>;
+    async fn refresh(
+        &self,
+        provider: &Provider,
+        app: Option<&ClientCredentials>,
+        tokens: &Tokens,
+    ) -> Result<Refreshed, RefreshError>;
 
     /// Revokes a grant to `account`, which some providers want to be told. One that is gone already counts as revoked.
-    async fn revoke(&self, provider: &Provider, account: Option<&str>, tokens: &Tokens) -> Result<(), ProviderError>;
+    async fn revoke(
+        &self,
+        provider: &Provider,
+        app: Option<&ClientCredentials>,
+        account: Option<&str>,
+        tokens: &Tokens,
+    ) -> Result<(), ProviderError>;
 }

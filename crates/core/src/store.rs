@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use crate::{
     admin::AdminTokens, api_key::ApiKeys, audit::Audits, connection::Connections, delivery::Deliveries,
     developer::Developers, grant::Grants, inbox::ReceivedEvents, known_connection::KnownConnections,
-    mobile_token::MobileTokens, revocation::Revocations, seal::DataKeys, vault::SealedValues,
-    widget_session::WidgetSessions,
+    mobile_token::MobileTokens, provider_app::ProviderApps, revocation::Revocations, seal::DataKeys,
+    vault::SealedValues, widget_session::WidgetSessions,
 };
 
 /// The database failed. What it was asked for is not known to have happened.
@@ -40,6 +40,7 @@ pub trait Tx:
     + Revocations
     + ReceivedEvents
     + KnownConnections
+    + ProviderApps
     + DataKeys
     + SealedValues
     + Housekeeping
@@ -60,6 +61,7 @@ impl<T> Tx for T where
         + Revocations
         + ReceivedEvents
         + KnownConnections
+        + ProviderApps
         + DataKeys
         + SealedValues
         + Housekeeping

@@ -23,11 +23,22 @@ pub enum SealedColumn {
     SigningSecret,
     /// The one before it.
     RetiringSecret,
+    /// The newest secret of an operator's app at a provider.
+    AppSecret,
+    /// The one before it.
+    PreviousAppSecret,
 }
 
 impl SealedColumn {
     /// All of them. A value only ever moves to a column further down.
-    pub const ALL: [Self; 4] = [Self::Grant, Self::OwedGrant, Self::SigningSecret, Self::RetiringSecret];
+    pub const ALL: [Self; 6] = [
+        Self::Grant,
+        Self::OwedGrant,
+        Self::SigningSecret,
+        Self::RetiringSecret,
+        Self::AppSecret,
+        Self::PreviousAppSecret,
+    ];
 
     /// The table and the column, for people.
     #[must_use]
@@ -37,6 +48,8 @@ impl SealedColumn {
             Self::OwedGrant => "revocation.sealed_grant",
             Self::SigningSecret => "developer.signing_secret",
             Self::RetiringSecret => "developer.retiring_secret",
+            Self::AppSecret => "provider_app.sealed_secret",
+            Self::PreviousAppSecret => "provider_app.previous_secret",
         }
     }
 
@@ -45,6 +58,7 @@ impl SealedColumn {
         match self {
             Self::Grant | Self::OwedGrant => "grant",
             Self::SigningSecret | Self::RetiringSecret => "signing_secret",
+            Self::AppSecret | Self::PreviousAppSecret => "app secret",
         }
     }
 }

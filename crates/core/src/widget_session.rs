@@ -303,7 +303,8 @@ impl Auth {
         let asked: Vec<&str> = asked.collect();
         let (mut providers, mut warnings) = (Vec::new(), Vec::new());
         if asked.is_empty() || asked.iter().any(|name| name.eq_ignore_ascii_case("ALL")) {
-            let all = self.providers.list().iter().filter(|info| developer.enables(info) && can_show(info));
+            let all =
+                self.providers.list().iter().filter(|info| self.offers_provider(developer, info) && can_show(info));
             providers.extend(all.map(|info| info.provider.clone()));
         } else {
             for name in asked {
@@ -321,7 +322,7 @@ impl Auth {
     /// A provider that the environment offers, by its name in any case.
     pub(crate) fn offered(&self, developer: &Developer, name: &str) -> Option<&ProviderInfo> {
         let named = |info: &&ProviderInfo| info.provider.as_str().eq_ignore_ascii_case(name);
-        self.providers.list().iter().find(named).filter(|info| developer.enables(info))
+        self.providers.list().iter().find(named).filter(|info| self.offers_provider(developer, info))
     }
 }
 

@@ -7,13 +7,13 @@ use reqwest::header::ACCEPT;
 use secrecy::ExposeSecret;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
-use terra_auth_core::provider::{CodeExchange, Grant, ProviderError, Tokens};
+use terra_auth_core::provider::{ClientCredentials, CodeExchange, Grant, ProviderError, Tokens};
 use terra_auth_types::ReferenceId;
 
 use crate::{
     answer::read_json,
     caller::Caller,
-    oauth::ClientCredentials,
+    oauth::with_headers,
     recipe::{
         after_consent::{AfterConsent, Body},
         answer_shape::AnswerShape,
@@ -29,6 +29,7 @@ use crate::{
 pub(crate) async fn of(
     caller: &Caller,
     login: &Login,
+    client: &ClientCredentials,
     token_answer: &Value,
     tokens: &Tokens,
     exchange: &CodeExchange,
@@ -38,6 +39,7 @@ pub(crate) async fn of(
         Some(Identity::TokenAnswer(field)) => field.find(token_answer).cloned(),
         Some(Identity::Asked(url, field)) => {
             let call = caller.client().get(url.0.clone()).bearer_auth(access_token).header(ACCEPT, "application/json");
+            let call = with_headers(call, client);
             let answer = read_json(caller.send(call).await?, &AnswerShape::default()).await?;
             field.find(&answer).cloned()
         }
@@ -80,7 +82,7 @@ pub(crate) async fn tell(
     };
     let url = recipe.url.fill(values).ok_or(ProviderError::Unreadable)?;
     let call = caller.call(recipe.method, url).bearer_auth(grant.tokens.access_token.expose_secret());
-    let call = call.header(ACCEPT, "application/json");
+    let call = with_headers(call, client).header(ACCEPT, "application/json");
     let call = match &recipe.body {
         Some(Body::Form(fields)) => call.form(&filled(fields, values)?),
         Some(Body::Json(fields)) => call.json(&filled(fields, values)?),

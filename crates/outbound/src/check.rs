@@ -1,13 +1,13 @@
 //! Whether a provider knows an app, as far as that can be told without an end user.
 
 use secrecy::SecretString;
-use terra_auth_core::provider::CodeExchange;
+use terra_auth_core::provider::{ClientCredentials, CodeExchange};
 use url::Url;
 
 use crate::{
     answer::{Blame, NoAnswer},
     caller::Caller,
-    oauth::{self, ClientCredentials},
+    oauth,
     recipe::login::Login,
 };
 

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use reqwest::{RequestBuilder, header::ACCEPT};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
-use terra_auth_core::provider::{AuthorizationRequest, CodeExchange, Grant, ProviderError, Tokens};
+use terra_auth_core::provider::{AuthorizationRequest, ClientCredentials, CodeExchange, Grant, ProviderError, Tokens};
 use toml::Spanned;
 use url::{Url, form_urlencoded::byte_serialize};
 
@@ -19,15 +19,6 @@ use crate::{
         scopes::GrantedScopes,
     },
 };
-
-/// What a provider knows the operator's app by.
-#[derive(Clone, Debug)]
-pub struct ClientCredentials {
-    /// Public.
-    pub client_id: String,
-    /// Proves that it is the app.
-    pub client_secret: SecretString,
-}
 
 pub(crate) type Form<'a> = Vec<(&'a str, Cow<'a, str>)>;
 
@@ -74,7 +65,7 @@ async fn complete(
     answer: &Value,
     tokens: Tokens,
 ) -> Result<Grant, ProviderError> {
-    let account = account::of(caller, login, answer, &tokens, exchange).await?;
+    let account = account::of(caller, login, client, answer, &tokens, exchange).await?;
     let scopes = match &login.granted_scopes {
         GrantedScopes::Redirect => exchange.scope.as_deref().map(|text| login.read_scopes(text)),
         GrantedScopes::Field(_) | GrantedScopes::Untold => read_scopes(login, answer),
@@ -114,6 +105,7 @@ pub(crate) fn authenticated<'a>(
     client: &'a ClientCredentials,
     form: &mut Form<'a>,
 ) -> RequestBuilder {
+    let call = with_headers(call, client);
     let secret = client.client_secret.expose_secret();
     match how {
         // Both halves are form-encoded first, so that an id may hold a colon.
@@ -124,6 +116,11 @@ pub(crate) fn authenticated<'a>(
         }
         None => call,
     }
+}
+
+/// Adds the headers that go along with every call of the app.
+pub(crate) fn with_headers(call: RequestBuilder, client: &ClientCredentials) -> RequestBuilder {
+    client.headers.iter().fold(call, |call, (name, value)| call.header(name, value.expose_secret()))
 }
 
 fn encoded(text: &str) -> String {

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use terra_auth_core::{
     clock::Clock,
     provider::{
-        AuthorizationRequest, CodeExchange, Connects, Grant, ProviderError, ProviderInfo, Providers, RefreshError,
-        RefreshPolicy, Refreshed, Tokens,
+        AuthorizationRequest, ClientCredentials, CodeExchange, Grant, ProviderError, ProviderInfo, Providers,
+        RefreshError, RefreshPolicy, Refreshed, Tokens,
     },
 };
 use terra_auth_types::Provider;
@@ -17,7 +17,7 @@ use crate::{
     caller::{Caller, SetupError},
     check::{self, AppCheck},
     guard::AddressPolicy,
-    oauth::{self, ClientCredentials},
+    oauth,
     recipe::{Recipe, login::Login},
     recipes::Recipes,
     refresh, revoke,
@@ -26,22 +26,22 @@ use crate::{
 /// All providers of a server, called over HTTP.
 pub struct OAuthProviders {
     list: Vec<ProviderInfo>,
-    apps: HashMap<Provider, App>,
+    logins: HashMap<Provider, Known>,
+    apps: HashMap<Provider, ClientCredentials>,
     caller: Caller,
     clock: Arc<dyn Clock>,
 }
 
-/// The operator's app at one provider.
-struct App {
+/// A provider with a login.
+struct Known {
     recipe: Recipe,
     login: Login,
-    client: ClientCredentials,
 }
 
 impl OAuthProviders {
-    /// Puts recipes and credentials together; `credentials` is asked once for each provider with a login.
+    /// Puts recipes and the server's own apps together; `credentials` is asked once for each provider with a login.
     ///
-    /// What is listed can be connected: a login needs credentials, and a provider that has not shut down.
+    /// What has shut down is not listed.
     ///
     /// # Errors
     ///
@@ -52,33 +52,39 @@ impl OAuthProviders {
         policy: AddressPolicy,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, SetupError> {
-        let (mut list, mut apps) = (Vec::new(), HashMap::new());
+        let (mut list, mut logins, mut apps) = (Vec::new(), HashMap::new(), HashMap::new());
         for recipe in recipes.0 {
             let info = recipe.info();
-            let client = recipe.login.as_ref().and_then(|_| credentials(&info.provider));
-            let can_log_in = client.is_some() && recipe.is_shut_down(clock.now()).is_none();
-            if can_log_in || info.connects == Connects::OnDevice {
+            if recipe.is_shut_down(clock.now()).is_none() {
                 list.push(info.clone());
             }
-            if let (Some(login), Some(client)) = (recipe.login.clone(), client) {
-                apps.insert(info.provider, App { recipe, login, client });
+            if let Some(login) = recipe.login.clone() {
+                apps.extend(credentials(&info.provider).map(|client| (info.provider.clone(), client)));
+                logins.insert(info.provider, Known { recipe, login });
             }
         }
-        Ok(Self { list, apps, caller: Caller::new(policy)?, clock })
+        Ok(Self { list, logins, apps, caller: Caller::new(policy)?, clock })
     }
 
-    /// Whether a provider knows the app, as far as that can be told without an end user. One harmless request.
+    /// Whether a provider knows the server's own app, as far as that can be told without an end user. One harmless
+    /// request.
     ///
     /// # Errors
     ///
     /// [`ProviderError::Unknown`].
     pub async fn check(&self, provider: &Provider, redirect_uri: Url) -> Result<AppCheck, ProviderError> {
-        let App { login, client, .. } = self.app(provider)?;
-        Ok(check::check(&self.caller, login, client, redirect_uri).await)
+        let (known, client) = self.find(provider, None)?;
+        Ok(check::check(&self.caller, &known.login, client, redirect_uri).await)
     }
 
-    fn app(&self, provider: &Provider) -> Result<&App, ProviderError> {
-        self.apps.get(provider).ok_or(ProviderError::Unknown)
+    /// A login, and the app to make it as.
+    fn find<'a>(
+        &'a self,
+        provider: &Provider,
+        app: Option<&'a ClientCredentials>,
+    ) -> Result<(&'a Known, &'a ClientCredentials), ProviderError> {
+        let known = self.logins.get(provider);
+        known.zip(app.or_else(|| self.apps.get(provider))).ok_or(ProviderError::Unknown)
     }
 }
 
@@ -88,8 +94,17 @@ impl Providers for OAuthProviders {
         &self.list
     }
 
-    fn authorization_url(&self, provider: &Provider, request: &AuthorizationRequest) -> Result<Url, ProviderError> {
-        let App { recipe, login, client } = self.app(provider)?;
+    fn has_app(&self, provider: &Provider) -> bool {
+        self.apps.contains_key(provider)
+    }
+
+    fn authorization_url(
+        &self,
+        provider: &Provider,
+        app: Option<&ClientCredentials>,
+        request: &AuthorizationRequest,
+    ) -> Result<Url, ProviderError> {
+        let (Known { recipe, login }, client) = self.find(provider, app)?;
         if let Some(shutdown) = recipe.is_shut_down(self.clock.now()) {
             return Err(ProviderError::ShutDown(shutdown.why.clone()));
         }
@@ -99,28 +114,46 @@ impl Providers for OAuthProviders {
         Ok(oauth::authorization_url(login, client, request))
     }
 
-    async fn exchange(&self, provider: &Provider, exchange: &CodeExchange) -> Result<Grant, ProviderError> {
-        let App { login, client, .. } = self.app(provider)?;
-        oauth::exchange(&self.caller, login, client, exchange, self.clock.now()).await
+    async fn exchange(
+        &self,
+        provider: &Provider,
+        app: Option<&ClientCredentials>,
+        exchange: &CodeExchange,
+    ) -> Result<Grant, ProviderError> {
+        let (known, client) = self.find(provider, app)?;
+        oauth::exchange(&self.caller, &known.login, client, exchange, self.clock.now()).await
     }
 
     fn issuer(&self, provider: &Provider) -> Option<&str> {
-        self.apps.get(provider)?.login.issuer.as_deref()
+        self.logins.get(provider)?.login.issuer.as_deref()
     }
 
     fn refresh_policy(&self, provider: &Provider) -> Option<RefreshPolicy> {
-        self.apps.get(provider)?.login.refresh.as_ref().map(|refresh| refresh.policy)
+        self.logins.get(provider)?.login.refresh.as_ref().map(|refresh| refresh.policy)
     }
 
-    async fn refresh(&self, provider: &Provider, tokens: &Tokens) -> Result<Refreshed, RefreshError> {
-        let App { login, client, .. } = self.apps.get(provider).ok_or(RefreshError::Unknown)?;
-        refresh::refresh(&self.caller, login, client, tokens, self.clock.now()).await
+    async fn refresh(
+        &self,
+        provider: &Provider,
+        app: Option<&ClientCredentials>,
+        tokens: &Tokens,
+    ) -> Result<Refreshed, RefreshError> {
+        let known = self.logins.get(provider).ok_or(RefreshError::Unknown)?;
+        let no_app = || RefreshError::AppRefused { code: "no_app".to_owned() };
+        let client = app.or_else(|| self.apps.get(provider)).ok_or_else(no_app)?;
+        refresh::refresh(&self.caller, &known.login, client, tokens, self.clock.now()).await
     }
 
     /// A provider that offers no revocation is told nothing: there is nobody to ask.
-    async fn revoke(&self, provider: &Provider, account: Option<&str>, tokens: &Tokens) -> Result<(), ProviderError> {
-        let App { login, client, .. } = self.app(provider)?;
-        match &login.revoke {
+    async fn revoke(
+        &self,
+        provider: &Provider,
+        app: Option<&ClientCredentials>,
+        account: Option<&str>,
+        tokens: &Tokens,
+    ) -> Result<(), ProviderError> {
+        let (known, client) = self.find(provider, app)?;
+        match &known.login.revoke {
             Some(recipe) => revoke::revoke(&self.caller, recipe, client, account, tokens).await,
             None => Ok(()),
         }

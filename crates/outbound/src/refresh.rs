@@ -3,12 +3,12 @@
 use jiff::{SignedDuration, Timestamp, fmt::rfc2822};
 use reqwest::{StatusCode, header::ACCEPT};
 use secrecy::ExposeSecret;
-use terra_auth_core::provider::{RefreshError, Refreshed, Tokens};
+use terra_auth_core::provider::{ClientCredentials, RefreshError, Refreshed, Tokens};
 
 use crate::{
     answer::{Blame, NoAnswer, read_json},
     caller::{CallError, Caller},
-    oauth::{ClientCredentials, Form, authenticated, read_scopes, read_tokens},
+    oauth::{Form, authenticated, read_scopes, read_tokens},
     recipe::{
         login::Login,
         refresh::{Refresh, RequestStyle},

@@ -1,12 +1,12 @@
 //! Telling a provider that a grant is over: RFC 7009, as recipes bend it.
 
 use secrecy::{ExposeSecret, SecretString};
-use terra_auth_core::provider::{ProviderError, Tokens};
+use terra_auth_core::provider::{ClientCredentials, ProviderError, Tokens};
 
 use crate::{
     answer::{NoAnswer, read_json},
     caller::Caller,
-    oauth::{ClientCredentials, Form, authenticated},
+    oauth::{Form, authenticated},
     recipe::{
         answer_shape::AnswerShape,
         revoke::{Revoke, Sent, WhichToken},

@@ -17,6 +17,7 @@ mod migrate;
 mod mobile_token;
 mod open;
 mod postgres;
+mod provider_app;
 mod received_event;
 mod revocation;
 mod sqlite;

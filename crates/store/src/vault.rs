@@ -30,6 +30,14 @@ statements! {
         "SELECT dev_id, retiring_secret FROM developer
         WHERE dev_id > $1 AND retiring_secret IS NOT NULL ORDER BY dev_id LIMIT $2",
     );
+    APP_SECRETS: Sql::plain(
+        "SELECT dev_id, provider, sealed_secret FROM provider_app
+        WHERE (dev_id, provider) > ($1, $2) ORDER BY dev_id, provider LIMIT $3",
+    );
+    PREVIOUS_APP_SECRETS: Sql::plain(
+        "SELECT dev_id, provider, previous_secret FROM provider_app
+        WHERE (dev_id, provider) > ($1, $2) AND previous_secret IS NOT NULL ORDER BY dev_id, provider LIMIT $3",
+    );
     RESEAL_GRANT: Sql::plain(
         "UPDATE connection SET sealed_grant = $1 WHERE dev_id = $2 AND user_id = $3 AND sealed_grant = $4",
     );
@@ -41,6 +49,12 @@ statements! {
     );
     RESEAL_RETIRING_SECRET: Sql::plain(
         "UPDATE developer SET retiring_secret = $1 WHERE dev_id = $2 AND retiring_secret = $3",
+    );
+    RESEAL_APP_SECRET: Sql::plain(
+        "UPDATE provider_app SET sealed_secret = $1 WHERE dev_id = $2 AND provider = $3 AND sealed_secret = $4",
+    );
+    RESEAL_PREVIOUS_APP_SECRET: Sql::plain(
+        "UPDATE provider_app SET previous_secret = $1 WHERE dev_id = $2 AND provider = $3 AND previous_secret = $4",
     );
 }
 
@@ -70,6 +84,8 @@ impl<D: Database> SealedValues for Queries<D> {
             }
             SealedColumn::SigningSecret => self.of_developers(SIGNING_SECRETS, dev_id, limit).await,
             SealedColumn::RetiringSecret => self.of_developers(RETIRING_SECRETS, dev_id, limit).await,
+            SealedColumn::AppSecret => self.of_apps(APP_SECRETS, after, limit).await,
+            SealedColumn::PreviousAppSecret => self.of_apps(PREVIOUS_APP_SECRETS, after, limit).await,
         }
     }
 
@@ -84,6 +100,12 @@ impl<D: Database> SealedValues for Queries<D> {
             }
             SealedColumn::SigningSecret => self.changes(RESEAL_SIGNING_SECRET, &[new.value(), dev_id, sealed]).await,
             SealedColumn::RetiringSecret => self.changes(RESEAL_RETIRING_SECRET, &[new.value(), dev_id, sealed]).await,
+            SealedColumn::AppSecret => {
+                self.changes(RESEAL_APP_SECRET, &[new.value(), dev_id, old.row.as_str().value(), sealed]).await
+            }
+            SealedColumn::PreviousAppSecret => {
+                self.changes(RESEAL_PREVIOUS_APP_SECRET, &[new.value(), dev_id, old.row.as_str().value(), sealed]).await
+            }
         }
     }
 }
@@ -92,6 +114,19 @@ impl<D: Database> Queries<D> {
     async fn of_developers(&mut self, sql: Sql, after: &str, limit: u32) -> Result<Vec<SealedValue>, StoreError> {
         let found: Vec<OfDeveloper> = self.all(sql, &[after.value(), limit.value()]).await?;
         Ok(found.into_iter().map(|OfDeveloper(value)| value).collect())
+    }
+}
+
+impl<D: Database> Queries<D> {
+    async fn of_apps(
+        &mut self,
+        sql: Sql,
+        after: Option<&SealedValue>,
+        limit: u32,
+    ) -> Result<Vec<SealedValue>, StoreError> {
+        let (dev_id, provider) = after.map_or(("", ""), |value| (value.dev_id.as_str(), value.row.as_str()));
+        let found: Vec<OfApp> = self.all(sql, &[dev_id.value(), provider.value(), limit.value()]).await?;
+        Ok(found.into_iter().map(|OfApp(value)| value).collect())
     }
 }
 
@@ -113,5 +148,13 @@ struct OfDeveloper(SealedValue);
 impl Record for OfDeveloper {
     fn read(row: &mut Row) -> Result<Self, StoreError> {
         Ok(Self(SealedValue { dev_id: row.take()?, row: "developer".to_owned(), sealed: row.take()? }))
+    }
+}
+
+struct OfApp(SealedValue);
+
+impl Record for OfApp {
+    fn read(row: &mut Row) -> Result<Self, StoreError> {
+        Ok(Self(SealedValue { dev_id: row.take()?, row: row.take()?, sealed: row.take()? }))
     }
 }

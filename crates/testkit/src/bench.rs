@@ -8,8 +8,8 @@ use terra_auth_core::{
     clock::{SystemClock, SystemEntropy},
     directory::Directory,
     provider::{
-        AuthorizationRequest, CodeExchange, Connects, Grant, ProviderError, ProviderInfo, Providers, RefreshError,
-        RefreshPolicy, Refreshed, Tokens,
+        AuthorizationRequest, ClientCredentials, CodeExchange, Connects, Grant, ProviderError, ProviderInfo, Providers,
+        RefreshError, RefreshPolicy, Refreshed, Tokens,
     },
     seal::{KeyRing, MasterKey},
     store::Store,
@@ -84,11 +84,25 @@ impl Providers for Catalogue {
         &self.0
     }
 
-    fn authorization_url(&self, _: &Provider, _: &AuthorizationRequest) -> Result<Url, ProviderError> {
+    fn has_app(&self, _: &Provider) -> bool {
+        true
+    }
+
+    fn authorization_url(
+        &self,
+        _: &Provider,
+        _: Option<&ClientCredentials>,
+        _: &AuthorizationRequest,
+    ) -> Result<Url, ProviderError> {
         Err(ProviderError::Unknown)
     }
 
-    async fn exchange(&self, _: &Provider, _: &CodeExchange) -> Result<Grant, ProviderError> {
+    async fn exchange(
+        &self,
+        _: &Provider,
+        _: Option<&ClientCredentials>,
+        _: &CodeExchange,
+    ) -> Result<Grant, ProviderError> {
         Err(ProviderError::Unknown)
     }
 
@@ -100,11 +114,22 @@ impl Providers for Catalogue {
         None
     }
 
-    async fn refresh(&self, _: &Provider, _: &Tokens) -> Result<Refreshed, RefreshError> {
+    async fn refresh(
+        &self,
+        _: &Provider,
+        _: Option<&ClientCredentials>,
+        _: &Tokens,
+    ) -> Result<Refreshed, RefreshError> {
         Err(RefreshError::Unknown)
     }
 
-    async fn revoke(&self, _: &Provider, _: Option<&str>, _: &Tokens) -> Result<(), ProviderError> {
+    async fn revoke(
+        &self,
+        _: &Provider,
+        _: Option<&ClientCredentials>,
+        _: Option<&str>,
+        _: &Tokens,
+    ) -> Result<(), ProviderError> {
         Err(ProviderError::Unknown)
     }
 }

@@ -11,6 +11,7 @@ mod housekeeping;
 mod inbox;
 mod known_connection;
 mod mobile_token;
+mod provider_app;
 mod received_event;
 mod revocation;
 mod unit;
@@ -23,8 +24,8 @@ use terra_auth_core::{developer::Developer, store::Store};
 
 pub use self::{
     admin_token::*, api_key::*, audit::*, connection::*, delivery::*, developer::*, grant::*, housekeeping::*,
-    inbox::*, known_connection::*, mobile_token::*, received_event::*, revocation::*, unit::*, vault::*,
-    widget_session::*,
+    inbox::*, known_connection::*, mobile_token::*, provider_app::*, received_event::*, revocation::*, unit::*,
+    vault::*, widget_session::*,
 };
 use crate::{Rows, Verbs as _};
 
@@ -157,6 +158,11 @@ macro_rules! store_contract {
                 data_keys_are_read_as_they_were_added
                 the_number_of_a_data_key_is_taken_once
                 a_data_key_is_wrapped_anew
+                an_app_is_read_as_it_was_put
+                an_app_takes_the_place_of_the_one_before
+                apps_come_by_environment_and_provider_and_outlive_their_environment
+                an_app_is_removed_once
+                an_app_remembers_its_last_use
                 every_sealed_value_is_found_once
                 a_sealed_value_is_replaced_if_it_is_still_the_same
                 of_many_who_replace_a_sealed_value_one_succeeds
@@ -222,6 +228,7 @@ mod tests {
             include_str!("contract/inbox.rs"),
             include_str!("contract/known_connection.rs"),
             include_str!("contract/mobile_token.rs"),
+            include_str!("contract/provider_app.rs"),
             include_str!("contract/received_event.rs"),
             include_str!("contract/revocation.rs"),
             include_str!("contract/unit.rs"),

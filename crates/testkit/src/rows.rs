@@ -11,6 +11,7 @@ use terra_auth_core::{
     inbox::{ForwardState, NewEvent, ReceivedEvent},
     known_connection::{ConnectionState, KnownConnection},
     mobile_token::TokenId,
+    provider_app::{AppSecret, ProviderApp},
     revocation::Revocation,
     seal::Sealed,
     widget_session::{SessionRequest, SessionState, WidgetSession},
@@ -184,6 +185,27 @@ impl Rows {
     #[must_use]
     pub fn revocation(&self, developer: &Developer) -> Revocation {
         Revocation::of(&self.connection(developer), Self::NOW).unwrap()
+    }
+
+    /// An app that has one secret and no headers.
+    #[must_use]
+    pub fn provider_app(&self, dev_id: &str, provider: &str) -> ProviderApp {
+        ProviderApp {
+            dev_id: Self::dev_id(dev_id),
+            provider: provider.parse().unwrap(),
+            client_id: "acme".to_owned(),
+            secret: self.app_secret(),
+            previous: None,
+            created_at: Self::NOW,
+            changed_at: Self::NOW,
+            last_used_at: None,
+        }
+    }
+
+    /// A secret of an app.
+    #[must_use]
+    pub fn app_secret(&self) -> AppSecret {
+        AppSecret { sealed: self.sealed(), hint: "cret".to_owned(), headers: Vec::new() }
     }
 
     /// An event that came at an instant and is to be forwarded at once.

@@ -11,6 +11,7 @@ use terra_auth_core::{
     inbox::{EventFilter, ForwardCounts, NewEvent, ReceivedEvent},
     known_connection::{KnownConnection, LoginFailure},
     mobile_token::TokenId,
+    provider_app::ProviderApp,
     revocation::Revocation,
     seal::{DataKey, Sealed},
     store::{Expired, Forgotten, Store, StoreError, Tx, Unit},
@@ -71,6 +72,15 @@ verbs! {
     run end_api_key(dev_id: DevId, key_id: KeyId, expires_at: Timestamp) -> bool
         = |tx| tx.end_api_key(dev_id, *key_id, *expires_at);
     run touch_api_key(key_id: KeyId, used_at: Timestamp) -> () = |tx| tx.touch_api_key(*key_id, *used_at);
+
+    run put_provider_app(app: ProviderApp) -> () = |tx| tx.put_provider_app(app);
+    read provider_app(dev_id: DevId, provider: Provider) -> Option<ProviderApp>
+        = |tx| tx.provider_app(dev_id, provider);
+    read provider_apps() -> Vec<ProviderApp> = |tx| tx.provider_apps();
+    run remove_provider_app(dev_id: DevId, provider: Provider) -> bool
+        = |tx| tx.remove_provider_app(dev_id, provider);
+    run touch_provider_app(dev_id: DevId, provider: Provider, used_at: Timestamp) -> ()
+        = |tx| tx.touch_provider_app(dev_id, provider, *used_at);
 
     run add_admin_token(token: AdminTokenRecord) -> () = |tx| tx.add_admin_token(token);
     read admin_tokens() -> Vec<AdminTokenRecord> = |tx| tx.admin_tokens();

@@ -15,4 +15,4 @@ pub use environment::{Environment, UnknownEnvironment};
 pub use id::{ConnectionId, DeliveryId, DevId, EventId, InvalidId, KeyId, ReferenceId, SessionId, UserId};
 pub use provider::{InvalidProvider, Provider};
 pub use scope::{Scope, Scopes, UnknownScope};
-pub use secret::{AdminToken, ApiKey, MobileToken, ProviderToken, SigningSecret, StreamingToken};
+pub use secret::{AdminToken, ApiKey, ClientSecret, MobileToken, ProviderToken, SigningSecret, StreamingToken};

@@ -72,6 +72,11 @@ secret!(
     ProviderToken
 );
 
+secret!(
+    /// What an operator's app proves itself with at a provider, or another value that goes along with its calls.
+    ClientSecret
+);
+
 /// Answers carry these to their rightful holder.
 macro_rules! sent {
     ($name:ident) => {

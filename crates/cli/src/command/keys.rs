@@ -93,13 +93,13 @@ fn names(scopes: Scopes) -> String {
 
 /// How long what is replaced goes on working.
 #[derive(Args)]
-struct Overlap {
+pub(crate) struct Overlap {
     /// How long the old one goes on working, such as 90m or 48h [default: 24h]
     #[arg(long, value_name = "TIME", value_parser = seconds, conflicts_with = "now")]
-    overlap: Option<u32>,
+    pub(crate) overlap: Option<u32>,
     /// End the old one at once, because it leaked
     #[arg(long)]
-    now: bool,
+    pub(crate) now: bool,
 }
 
 fn seconds(text: &str) -> Result<u32, String> {

@@ -6,6 +6,7 @@ use terra_auth_outbound::Recipes;
 use crate::app::App;
 
 mod add;
+mod app;
 pub(super) mod apps;
 mod check;
 pub(super) mod layers;
@@ -25,6 +26,8 @@ pub(crate) enum Command {
     Lint(lint::Args),
     Add(add::Args),
     Check(check::Args),
+    #[command(subcommand)]
+    App(app::Command),
 }
 
 impl Command {
@@ -35,6 +38,7 @@ impl Command {
             Self::Lint(args) => args.run(app),
             Self::Add(args) => args.run(app),
             Self::Check(args) => args.run(app),
+            Self::App(command) => command.run(app),
         }
     }
 }

@@ -32,6 +32,11 @@ impl Call {
         Self::new(Method::PATCH, url)
     }
 
+    /// Puts something in the place of what there is, as unsafe as a change.
+    pub(crate) fn put(url: Url) -> Self {
+        Self::new(Method::PUT, url)
+    }
+
     /// Removes something. A repeat after a lost answer would say "not found", so it counts as unsafe too.
     pub(crate) fn delete(url: Url) -> Self {
         Self::new(Method::DELETE, url)

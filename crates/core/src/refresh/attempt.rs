@@ -89,7 +89,7 @@ impl Auth {
         if self.refreshes().rules.lease && self.now() > too_late {
             return Err(RefreshError::Untouched("the lease is about to end".into()));
         }
-        let call = self.providers.refresh(&leased.grant.provider, &leased.tokens);
+        let call = self.refresh_at(&leased.grant.dev_id, &leased.grant.provider, &leased.tokens);
         let answer = tokio::time::timeout(CALL.unsigned_abs(), call).await;
         answer.unwrap_or_else(|late| Err(RefreshError::Lost(Box::new(late))))
     }

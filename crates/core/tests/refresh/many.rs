@@ -16,8 +16,8 @@ use terra_auth_core::{
     clock::{Clock as _, SystemEntropy},
     connection::Connection,
     provider::{
-        AuthorizationRequest, CodeExchange, Grant, ProviderError, ProviderInfo, Providers, RefreshPolicy, Refreshed,
-        Tokens,
+        AuthorizationRequest, ClientCredentials, CodeExchange, Grant, ProviderError, ProviderInfo, Providers,
+        RefreshPolicy, Refreshed, Tokens,
     },
     refresh::Rules,
     seal::Place,
@@ -45,11 +45,25 @@ impl Providers for Counting {
         &self.list
     }
 
-    fn authorization_url(&self, _: &Provider, _: &AuthorizationRequest) -> Result<Url, ProviderError> {
+    fn has_app(&self, _: &Provider) -> bool {
+        true
+    }
+
+    fn authorization_url(
+        &self,
+        _: &Provider,
+        _: Option<&ClientCredentials>,
+        _: &AuthorizationRequest,
+    ) -> Result<Url, ProviderError> {
         Err(ProviderError::Unknown)
     }
 
-    async fn exchange(&self, _: &Provider, _: &CodeExchange) -> Result<Grant, ProviderError> {
+    async fn exchange(
+        &self,
+        _: &Provider,
+        _: Option<&ClientCredentials>,
+        _: &CodeExchange,
+    ) -> Result<Grant, ProviderError> {
         Err(ProviderError::Unknown)
     }
 
@@ -61,7 +75,7 @@ impl Providers for Counting {
         Some(RefreshPolicy { at_once: 64, ..ONCE })
     }
 
-    async fn refresh(&self, _: &Provider, before: &Tokens) -> Answer {
+    async fn refresh(&self, _: &Provider, _: Option<&ClientCredentials>, before: &Tokens) -> Answer {
         let spent = before.refresh_token.as_ref().map_or("", |token| token.expose_secret()).to_owned();
         *self.spent.lock().unwrap().entry(spent).or_default() += 1;
         tokio::time::sleep(Duration::from_millis(2)).await;
@@ -69,7 +83,13 @@ impl Providers for Counting {
         Ok(Refreshed { tokens: tokens("access", "refresh", end), scopes: None })
     }
 
-    async fn revoke(&self, _: &Provider, _: Option<&str>, _: &Tokens) -> Result<(), ProviderError> {
+    async fn revoke(
+        &self,
+        _: &Provider,
+        _: Option<&ClientCredentials>,
+        _: Option<&str>,
+        _: &Tokens,
+    ) -> Result<(), ProviderError> {
         Ok(())
     }
 }

@@ -12,8 +12,8 @@ use secrecy::ExposeSecret as _;
 use terra_auth_core::{
     Auth,
     provider::{
-        AuthorizationRequest, CodeExchange, Connects, Grant, ProviderError, ProviderInfo, Providers, RefreshError,
-        RefreshPolicy, Refreshed, Rotation, Tokens,
+        AuthorizationRequest, ClientCredentials, CodeExchange, Connects, Grant, ProviderError, ProviderInfo, Providers,
+        RefreshError, RefreshPolicy, Refreshed, Rotation, Tokens,
     },
     refresh::Rules,
     store::Store,
@@ -123,11 +123,25 @@ impl Providers for Script {
         &self.list
     }
 
-    fn authorization_url(&self, _: &Provider, _: &AuthorizationRequest) -> Result<Url, ProviderError> {
+    fn has_app(&self, _: &Provider) -> bool {
+        true
+    }
+
+    fn authorization_url(
+        &self,
+        _: &Provider,
+        _: Option<&ClientCredentials>,
+        _: &AuthorizationRequest,
+    ) -> Result<Url, ProviderError> {
         Err(ProviderError::Unknown)
     }
 
-    async fn exchange(&self, _: &Provider, _: &CodeExchange) -> Result<Grant, ProviderError> {
+    async fn exchange(
+        &self,
+        _: &Provider,
+        _: Option<&ClientCredentials>,
+        _: &CodeExchange,
+    ) -> Result<Grant, ProviderError> {
         Err(ProviderError::Unknown)
     }
 
@@ -139,7 +153,7 @@ impl Providers for Script {
         Some(self.policy)
     }
 
-    async fn refresh(&self, _: &Provider, tokens: &Tokens) -> Answer {
+    async fn refresh(&self, _: &Provider, _: Option<&ClientCredentials>, tokens: &Tokens) -> Answer {
         let spent = tokens.refresh_token.as_ref().map_or("", |token| token.expose_secret()).to_owned();
         self.spent.lock().unwrap().push(spent);
         pass(1).await;
@@ -150,7 +164,13 @@ impl Providers for Script {
         }
     }
 
-    async fn revoke(&self, _: &Provider, _: Option<&str>, _: &Tokens) -> Result<(), ProviderError> {
+    async fn revoke(
+        &self,
+        _: &Provider,
+        _: Option<&ClientCredentials>,
+        _: Option<&str>,
+        _: &Tokens,
+    ) -> Result<(), ProviderError> {
         Ok(())
     }
 }

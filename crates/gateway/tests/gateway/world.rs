@@ -182,7 +182,7 @@ fn credentials(keys: &IssuedCredentials, server: &Url) -> Credentials {
 }
 
 fn server_of(clock: &Arc<FixedClock>, url: &Url) -> Auth {
-    let client = ClientCredentials { client_id: "tests".to_owned(), client_secret: "not-a-secret".into() };
+    let client = ClientCredentials::new("tests", "not-a-secret");
     let recipes = Recipes::sandbox(&url.join("sandbox").unwrap()).unwrap();
     let of = |_: &_| Some(client.clone());
     let providers = OAuthProviders::new(recipes, of, AddressPolicy::AllowPrivate, clock.clone()).unwrap();

@@ -44,18 +44,18 @@ impl Life {
             code_challenge: CHALLENGE.to_owned(),
             redirect_uri: CALLBACK.parse().unwrap(),
         };
-        let url = providers.authorization_url(provider, &request).unwrap();
+        let url = providers.authorization_url(provider, None, &request).unwrap();
         life.line("login", &format!("GET {url}"));
         let scope = Some("offline,activity:read_all".to_owned());
         let reference_id = Some("user_1".parse().unwrap());
         let exchange = CodeExchange { scope, reference_id, ..code_exchange("any") };
-        let grant = providers.exchange(provider, &exchange).await;
+        let grant = providers.exchange(provider, None, &exchange).await;
         life.heard("exchange");
         let policy = providers.refresh_policy(provider);
-        let refreshed = providers.refresh(provider, &tokens()).await;
+        let refreshed = providers.refresh(provider, None, &tokens()).await;
         life.heard("refresh");
         let account = grant.as_ref().ok().map(|grant| grant.account.clone());
-        let revoked = providers.revoke(provider, account.as_deref(), &tokens()).await;
+        let revoked = providers.revoke(provider, None, account.as_deref(), &tokens()).await;
         life.heard("revoke");
 
         revoked.unwrap();

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::SignedDuration;
 use secrecy::ExposeSecret as _;
-use terra_auth_core::provider::{Providers as _, RefreshError, Rotation as Policy};
+use terra_auth_core::provider::{Providers as _, RefreshError, Refreshed, Rotation as Policy, Tokens};
 use terra_auth_sandbox::{
     Endpoint, Face, Fault, Rotation, SUBSCRIPTION_KEY, SUBSCRIPTION_KEY_HEADER, SecondUse, faces,
 };
@@ -18,6 +18,10 @@ async fn data(login: &Login, face: &Face, token: &str) -> u16 {
     call.send().await.unwrap().status().as_u16()
 }
 
+async fn refresh(login: &Login, face: &Face, tokens: &Tokens) -> Result<Refreshed, RefreshError> {
+    login.providers.refresh(&provider(face), None, tokens).await
+}
+
 #[tokio::test]
 async fn a_connection_can_be_used_and_refreshed_again_and_again_at_every_face() {
     let login = Login::start().await;
@@ -26,7 +30,7 @@ async fn a_connection_can_be_used_and_refreshed_again_and_again_at_every_face() 
         for refreshes in 0..3 {
             assert_eq!(login.sandbox.grants(face)[0].refreshes, refreshes, "{}", face.slug);
             assert_eq!(data(&login, face, tokens.access_token.expose_secret()).await, 200, "{}", face.slug);
-            let refreshed = login.providers.refresh(&provider(face), &tokens).await.unwrap();
+            let refreshed = refresh(&login, face, &tokens).await.unwrap();
             assert_ne!(refreshed.tokens.access_token.expose_secret(), tokens.access_token.expose_secret());
             tokens = refreshed.tokens;
         }
@@ -56,14 +60,14 @@ async fn a_recipe_says_what_its_face_does_to_refresh_tokens() {
 async fn a_refresh_whose_answer_got_lost_can_be_repeated_where_the_recipe_says_so() {
     let login = Login::start().await;
     for face in faces() {
-        let (name, tokens) = (provider(face), login.grant(face).await.tokens);
+        let tokens = login.grant(face).await.tokens;
         login.sandbox.set_next_faults(face, [Some(Fault::LostAnswer)]);
-        let lost = login.providers.refresh(&name, &tokens).await;
+        let lost = refresh(&login, face, &tokens).await;
         assert!(matches!(lost, Err(RefreshError::Lost(_))), "{}: {lost:?}", face.slug);
         assert_eq!(login.sandbox.grants(face)[0].refreshes, 1, "{}", face.slug);
 
-        let again = login.providers.refresh(&name, &tokens).await;
-        let policy = login.providers.refresh_policy(&name).unwrap().rotation;
+        let again = refresh(&login, face, &tokens).await;
+        let policy = login.providers.refresh_policy(&provider(face)).unwrap().rotation;
         match policy {
             Policy::Kept | Policy::SingleUse { grace: Some(_), .. } => {
                 let token = again.unwrap().tokens.access_token;
@@ -81,10 +85,10 @@ async fn a_refresh_whose_answer_got_lost_can_be_repeated_where_the_recipe_says_s
 async fn what_goes_wrong_at_a_face_is_told_apart() {
     let login = Login::start().await;
     for face in faces() {
-        let (name, tokens) = (provider(face), login.grant(face).await.tokens);
+        let tokens = login.grant(face).await.tokens;
         let meets = async |fault| {
             login.sandbox.set_next_faults(face, [Some(fault)]);
-            login.providers.refresh(&name, &tokens).await.unwrap_err()
+            refresh(&login, face, &tokens).await.unwrap_err()
         };
         let throttled = meets(Fault::TooManyRequests { retry_after_seconds: 7 }).await;
         assert!(
@@ -102,7 +106,7 @@ async fn what_goes_wrong_at_a_face_is_told_apart() {
         assert!(matches!(babble, RefreshError::Unreadable), "{}: {babble:?}", face.slug);
 
         login.sandbox.revoke_account(face, "demo");
-        let gone = login.providers.refresh(&name, &tokens).await.unwrap_err();
+        let gone = refresh(&login, face, &tokens).await.unwrap_err();
         assert!(matches!(gone, RefreshError::GrantRefused { .. }), "{}: {gone:?}", face.slug);
     }
 }
@@ -114,7 +118,7 @@ async fn of_refreshes_at_once_as_many_win_as_the_face_lets() {
         let tokens = login.grant(face).await.tokens;
         let refreshes = (0..8).map(|_| {
             let (login, tokens) = (Arc::clone(&login), tokens.clone());
-            tokio::spawn(async move { login.providers.refresh(&provider(face), &tokens).await.is_ok() })
+            tokio::spawn(async move { refresh(&login, face, &tokens).await.is_ok() })
         });
         let mut won = 0;
         for refresh in refreshes.collect::<Vec<_>>() {

@@ -73,7 +73,7 @@ impl Login {
             code_challenge: CHALLENGE.to_owned(),
             redirect_uri: CALLBACK.parse().unwrap(),
         };
-        let url = self.providers.authorization_url(&provider(face), &request).unwrap();
+        let url = self.providers.authorization_url(&provider(face), None, &request).unwrap();
         let page = text(self.browser.get(url.clone())).await;
         let form = [("handle", handle(&page)), ("account", "demo")];
         let page = text(self.browser.post(url.join("login").unwrap()).form(&form)).await;
@@ -89,14 +89,14 @@ impl Login {
     }
 
     pub(crate) async fn exchange(&self, face: &Face, code: &str) -> Result<Grant, ProviderError> {
-        self.providers.exchange(&provider(face), &code_exchange(code)).await
+        self.providers.exchange(&provider(face), None, &code_exchange(code)).await
     }
 
     /// Exchanges all that a redirect brings.
     pub(crate) async fn arrive(&self, face: &Face, redirect: &Url) -> Result<Grant, ProviderError> {
         let scope = param(redirect, "scope");
         let exchange = CodeExchange { scope, ..code_exchange(&param(redirect, "code").unwrap()) };
-        self.providers.exchange(&provider(face), &exchange).await
+        self.providers.exchange(&provider(face), None, &exchange).await
     }
 
     pub(crate) async fn grant(&self, face: &Face) -> Grant {
@@ -105,7 +105,7 @@ impl Login {
 }
 
 pub(crate) fn providers(recipes: Recipes, client_secret: &str) -> OAuthProviders {
-    let credentials = ClientCredentials { client_id: CLIENT_ID.to_owned(), client_secret: client_secret.into() };
+    let credentials = ClientCredentials::new(CLIENT_ID, client_secret);
     OAuthProviders::new(recipes, |_| Some(credentials.clone()), AddressPolicy::AllowPrivate, Arc::new(Still)).unwrap()
 }
 

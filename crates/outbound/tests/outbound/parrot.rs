@@ -48,17 +48,17 @@ impl Parrot {
     }
 
     pub(crate) async fn exchange(&self, login: &str) -> Result<Grant, ProviderError> {
-        self.providers(login).await.exchange(&"ACME".parse().unwrap(), &code_exchange("a code")).await
+        self.providers(login).await.exchange(&"ACME".parse().unwrap(), None, &code_exchange("a code")).await
     }
 
     pub(crate) async fn revoke(&self, revoke: &str) -> Result<(), ProviderError> {
         let providers = self.providers(&format!("{PLAIN}\nrevoke = {revoke}")).await;
-        providers.revoke(&"ACME".parse().unwrap(), Some("a/7"), &tokens()).await
+        providers.revoke(&"ACME".parse().unwrap(), None, Some("a/7"), &tokens()).await
     }
 
     pub(crate) async fn refresh(&self, refresh: &str) -> Result<Refreshed, RefreshError> {
         let providers = self.providers(&format!("{PLAIN}\n{refresh}")).await;
-        providers.refresh(&"ACME".parse().unwrap(), &tokens()).await
+        providers.refresh(&"ACME".parse().unwrap(), None, &tokens()).await
     }
 
     /// All calls since the last time, in order.

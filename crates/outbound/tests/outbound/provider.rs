@@ -23,7 +23,7 @@ async fn every_face_of_the_sandbox_can_be_connected_and_revoked() {
         assert_eq!((grant.scopes, grant.declined_scopes), (told, vec![]), "{}", face.slug);
         assert_eq!(grant.tokens.expires_at, Some(Timestamp::from_second(START + 8 * 3600).unwrap()));
 
-        login.providers.revoke(&provider(face), Some(&grant.account), &grant.tokens).await.unwrap();
+        login.providers.revoke(&provider(face), None, Some(&grant.account), &grant.tokens).await.unwrap();
         assert!(login.sandbox.grants(face)[0].revoked, "{}", face.slug);
     }
 }
@@ -53,7 +53,7 @@ async fn a_device_has_no_login() {
     let login = Login::start().await;
     for name in ["APPLE", "UNHEARD_OF"] {
         let provider = name.parse().unwrap();
-        let answer = login.providers.exchange(&provider, &crate::login::code_exchange("any")).await;
+        let answer = login.providers.exchange(&provider, None, &crate::login::code_exchange("any")).await;
         assert!(matches!(answer, Err(ProviderError::Unknown)), "{name}");
         assert_eq!(login.providers.issuer(&provider), None);
     }
@@ -105,13 +105,13 @@ async fn a_busy_provider_has_not_revoked_anything() {
     let (face, provider) = (&Face::FITBIT, provider(&Face::FITBIT));
     let grant = login.grant(face).await;
     login.sandbox.set_fault(face, Some(Fault::ServerError));
-    let busy = login.providers.revoke(&provider, Some("demo"), &grant.tokens).await;
+    let busy = login.providers.revoke(&provider, None, Some("demo"), &grant.tokens).await;
     assert!(matches!(busy, Err(ProviderError::Unreachable(Some(_)))));
     assert!(!login.sandbox.grants(face)[0].revoked);
 
     login.sandbox.set_fault(face, None);
-    assert!(login.providers.revoke(&provider, Some("demo"), &grant.tokens).await.is_ok());
-    assert!(login.providers.revoke(&provider, Some("demo"), &grant.tokens).await.is_ok(), "gone already");
+    assert!(login.providers.revoke(&provider, None, Some("demo"), &grant.tokens).await.is_ok());
+    assert!(login.providers.revoke(&provider, None, Some("demo"), &grant.tokens).await.is_ok(), "gone already");
 }
 
 #[tokio::test]
@@ -131,7 +131,7 @@ async fn a_provider_that_gives_no_refresh_token_is_connected_without_one() {
     login.sandbox.set_fault(&Face::POLAR, None);
     assert!(tokens.refresh_token.is_none());
 
-    login.providers.revoke(&provider(&Face::POLAR), Some(&account), &tokens).await.unwrap();
+    login.providers.revoke(&provider(&Face::POLAR), None, Some(&account), &tokens).await.unwrap();
     assert!(login.sandbox.grants(&Face::POLAR)[0].revoked, "revoked by its access token");
 }
 

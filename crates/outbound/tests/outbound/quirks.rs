@@ -13,7 +13,7 @@ use crate::{
 const GOOD: &str = r#"{"access_token": "access-1", "user_id": "u/1"}"#;
 
 async fn exchange(parrot: &Parrot, login: &str, exchange: CodeExchange) -> Result<Grant, ProviderError> {
-    parrot.providers(login).await.exchange(&"ACME".parse().unwrap(), &exchange).await
+    parrot.providers(login).await.exchange(&"ACME".parse().unwrap(), None, &exchange).await
 }
 
 fn without_identity() -> String {
@@ -59,7 +59,7 @@ async fn a_scope_parameter_may_have_another_name() {
         redirect_uri: CALLBACK.parse().unwrap(),
     };
     let providers = providers(recipes(&login, &"https://acme.example/".parse().unwrap()), "test-key-not-a-secret");
-    let url = providers.authorization_url(&"ACME".parse().unwrap(), &request).unwrap();
+    let url = providers.authorization_url(&"ACME".parse().unwrap(), None, &request).unwrap();
     assert_eq!((param(&url, "APIName").as_deref(), param(&url, "scope")), (Some("a"), None));
 }
 
@@ -167,7 +167,7 @@ async fn a_login_does_not_begin_where_it_cannot_end() {
     let here = "https://acme.example/".parse().unwrap();
     let https_only = recipes(&format!("{PLAIN}\nhttps_only_callback = true"), &here);
     let providers = providers(https_only, "test-key-not-a-secret");
-    let begin = |redirect_uri| providers.authorization_url(&"ACME".parse().unwrap(), &request(redirect_uri));
+    let begin = |redirect_uri| providers.authorization_url(&"ACME".parse().unwrap(), None, &request(redirect_uri));
     assert!(matches!(begin("http://127.0.0.1/auth"), Err(ProviderError::InsecureCallback)));
     assert!(begin(CALLBACK).is_ok());
 }

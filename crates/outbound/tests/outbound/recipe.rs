@@ -28,7 +28,7 @@ fn authorization_url(login: &str) -> Url {
         redirect_uri: CALLBACK.parse().unwrap(),
     };
     let recipes = recipes(login, &"https://acme.example/".parse().unwrap());
-    providers(recipes, "test-key-not-a-secret").authorization_url(&"ACME".parse().unwrap(), &request).unwrap()
+    providers(recipes, "test-key-not-a-secret").authorization_url(&"ACME".parse().unwrap(), None, &request).unwrap()
 }
 
 #[tokio::test]
@@ -150,7 +150,7 @@ async fn errors_tell_no_url_and_no_secret() {
     drop(listener);
     let login = format!("{PLAIN}\nrevoke = {{ url = \"{{here}}revoke\", sent = {{ query = \"token\" }} }}");
     let providers = providers(recipes(&login, &nobody), "test-key-not-a-secret");
-    let error = providers.revoke(&"ACME".parse().unwrap(), None, &tokens()).await.unwrap_err();
+    let error = providers.revoke(&"ACME".parse().unwrap(), None, None, &tokens()).await.unwrap_err();
     let told = format!("{} {error:?}", Causes(&error));
 
     assert!(told.starts_with("the provider cannot be reached: the call failed: "), "{told}");
@@ -210,7 +210,7 @@ async fn only_the_listed_answers_end_a_revocation() {
 async fn a_provider_that_offers_no_revocation_is_not_asked() {
     let parrot = Parrot::new(500, "");
     let providers = parrot.providers(PLAIN).await;
-    assert!(providers.revoke(&"ACME".parse().unwrap(), None, &tokens()).await.is_ok());
+    assert!(providers.revoke(&"ACME".parse().unwrap(), None, None, &tokens()).await.is_ok());
     assert_eq!(parrot.heard(), None);
 }
 
@@ -219,10 +219,10 @@ async fn a_provider_at_a_private_address_is_not_called_unless_the_operator_allow
     let parrot = Parrot::new(200, "");
     let here = http::serve(Router::new().fallback(repeat).with_state(parrot.clone())).await;
     let recipes = recipes(PLAIN, &here.as_str().replace("http:", "https:").parse().unwrap());
-    let credentials = ClientCredentials { client_id: String::new(), client_secret: "".into() };
+    let credentials = ClientCredentials::new("", "");
     let providers =
         OAuthProviders::new(recipes, |_| Some(credentials.clone()), AddressPolicy::Public, Arc::new(Still)).unwrap();
-    let error = providers.exchange(&"ACME".parse().unwrap(), &code_exchange("any")).await.unwrap_err();
+    let error = providers.exchange(&"ACME".parse().unwrap(), None, &code_exchange("any")).await.unwrap_err();
 
     assert_eq!(
         Causes(&error).to_string(),
@@ -232,11 +232,11 @@ async fn a_provider_at_a_private_address_is_not_called_unless_the_operator_allow
 }
 
 #[tokio::test]
-async fn only_what_can_be_connected_is_listed() {
+async fn what_has_shut_down_is_not_listed_and_what_has_an_app_is_known() {
     let ended = format!("{PLAIN}\n[[provider]]\nprovider = \"OVER\"\nname = \"Over\"\ntypes = []\n");
     for (name, shutdown, has_app, is_listed) in [
         ("with an app", "", true, true),
-        ("without an app", "", false, false),
+        ("without an app", "", false, true),
         ("on its last day", "shutdown = { on = \"2030-01-02\", why = \"it ended\" }\n", true, true),
         ("on the day after", "shutdown = { on = \"2030-01-01\", why = \"it ended\" }\n", true, false),
     ] {
@@ -244,11 +244,12 @@ async fn only_what_can_be_connected_is_listed() {
             "[[provider]]\nprovider = \"ACME\"\nname = \"Acme\"\ntypes = []\n{shutdown}[provider.login]\n{ended}"
         );
         let recipes = Recipes::from_toml(&text.replace("{here}", "https://acme.example/"), "own.toml").unwrap();
-        let client = ClientCredentials { client_id: "demo".to_owned(), client_secret: "".into() };
+        let client = ClientCredentials::new("demo", "");
         let providers =
             OAuthProviders::new(recipes, |_| has_app.then(|| client.clone()), AddressPolicy::Public, Arc::new(Still))
                 .unwrap();
         let listed: Vec<_> = providers.list().iter().map(|info| info.name.as_str()).collect();
         assert_eq!(listed, if is_listed { vec!["Acme", "Over"] } else { vec!["Over"] }, "{name}");
+        assert_eq!(providers.has_app(&"ACME".parse().unwrap()), has_app, "{name}");
     }
 }

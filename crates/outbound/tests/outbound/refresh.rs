@@ -135,7 +135,7 @@ async fn nothing_was_done_where_nobody_listens() {
     let (listener, nobody) = http::listen().await;
     drop(listener);
     let providers = providers(recipes(&format!("{PLAIN}\n{REFRESH}"), &nobody), "test-key-not-a-secret");
-    let error = providers.refresh(&"ACME".parse().unwrap(), &tokens()).await.unwrap_err();
+    let error = providers.refresh(&"ACME".parse().unwrap(), None, &tokens()).await.unwrap_err();
 
     assert_eq!(class(&error), "untouched");
     let told = format!("{} {error:?}", Causes(&error));
@@ -156,7 +156,7 @@ async fn breaks_off(answer: &'static [u8]) -> RefreshError {
     };
     let providers = providers(recipes(&format!("{PLAIN}\n{REFRESH}"), &here), "test-key-not-a-secret");
     let (name, tokens) = ("ACME".parse().unwrap(), tokens());
-    let (refreshed, ()) = tokio::join!(providers.refresh(&name, &tokens), provider);
+    let (refreshed, ()) = tokio::join!(providers.refresh(&name, None, &tokens), provider);
     refreshed.unwrap_err()
 }
 
@@ -173,9 +173,9 @@ async fn what_cannot_be_refreshed_is_not_asked_for() {
 
     let providers = parrot.providers(&format!("{PLAIN}\n{REFRESH}")).await;
     let without = Tokens { refresh_token: None, ..tokens() };
-    let error = providers.refresh(&"ACME".parse().unwrap(), &without).await.unwrap_err();
+    let error = providers.refresh(&"ACME".parse().unwrap(), None, &without).await.unwrap_err();
     assert_eq!(error.to_string(), "the provider refuses the grant: no_refresh_token");
-    assert!(matches!(providers.refresh(&"OTHER".parse().unwrap(), &tokens()).await, Err(RefreshError::Unknown)));
+    assert!(matches!(providers.refresh(&"OTHER".parse().unwrap(), None, &tokens()).await, Err(RefreshError::Unknown)));
     assert_eq!(parrot.heard(), None);
 }
 
@@ -214,9 +214,9 @@ async fn the_sandbox_refreshes_and_lets_no_token_be_used_twice() {
     let login = Login::start().await;
     let oura = provider(&Face::OURA);
     let first = login.grant(&Face::OURA).await.tokens;
-    let second = login.providers.refresh(&oura, &first).await.unwrap().tokens;
+    let second = login.providers.refresh(&oura, None, &first).await.unwrap().tokens;
     assert_ne!(first.access_token.expose_secret(), second.access_token.expose_secret());
 
-    let again = login.providers.refresh(&oura, &first).await.unwrap_err();
+    let again = login.providers.refresh(&oura, None, &first).await.unwrap_err();
     assert_eq!(again.to_string(), "the provider refuses the grant: invalid_grant");
 }

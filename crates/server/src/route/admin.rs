@@ -6,6 +6,7 @@ mod audit;
 mod connection;
 mod environment;
 mod migration;
+mod provider;
 mod token;
 
 use axum::{
@@ -24,6 +25,9 @@ pub(crate) fn routes() -> OpenApiRouter<Auth> {
         .routes(routes!(environment::list_environments, environment::create_environment))
         .routes(routes!(environment::environment, environment::change_environment, environment::delete_environment))
         .routes(routes!(environment::environment_contents))
+        .routes(routes!(provider::list_provider_apps))
+        .routes(routes!(provider::set_provider_app, provider::remove_provider_app))
+        .routes(routes!(provider::rotate_provider_app))
         .routes(routes!(connection::export_connections))
         .routes(routes!(connection::import_connections))
         .routes(routes!(migration::invite_to_migrate))

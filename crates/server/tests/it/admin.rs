@@ -27,6 +27,15 @@ fn calls() -> Vec<(&'static str, &'static str, Value, Role)> {
         ("POST", "/environments/{dev_id}/keys/{key_id}/rotate", Value::Null, Operator),
         ("DELETE", "/environments/{dev_id}/keys/{key_id}", Value::Null, Operator),
         ("POST", "/environments/{dev_id}/migration/invitations", invitation(), Operator),
+        ("GET", "/environments/{dev_id}/provider-apps", Value::Null, ReadOnly),
+        (
+            "PUT",
+            "/environments/{dev_id}/provider-apps/{provider}",
+            json!({"client_id": "x", "client_secret": "y"}),
+            Operator,
+        ),
+        ("POST", "/environments/{dev_id}/provider-apps/{provider}/rotate", json!({"client_secret": "y"}), Operator),
+        ("DELETE", "/environments/{dev_id}/provider-apps/{provider}", Value::Null, Operator),
         ("POST", "/environments/{dev_id}/signing-secret/rotate", json!({}), Operator),
         ("POST", "/environments/{dev_id}/connections/{user_id}/access-token", Value::Null, Operator),
         ("POST", "/environments", json!({"environment": "staging", "name": "Acme"}), Owner),
@@ -43,7 +52,11 @@ fn invitation() -> Value {
 
 async fn call(app: &TestApp, token: &str, (method, path, body, _): &(&str, &str, Value, Role)) -> Answer {
     let path = path.replace("{dev_id}", app.keys.dev_id.as_str());
-    let path = path.replace("{key_id}", NOBODY).replace("{token_id}", NOBODY).replace("{user_id}", NOBODY);
+    let path = path
+        .replace("{key_id}", NOBODY)
+        .replace("{token_id}", NOBODY)
+        .replace("{user_id}", NOBODY)
+        .replace("{provider}", "OURA");
     let answer = app.admin(token, method, &path, body.clone()).await;
     assert_eq!(answer.header("cache-control"), "no-store", "{method} {path}");
     answer

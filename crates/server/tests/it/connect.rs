@@ -105,6 +105,19 @@ async fn a_provider_that_wants_https_is_not_gone_to_from_http() {
 }
 
 #[tokio::test]
+async fn an_app_that_the_provider_refuses_is_nobody_elses_fault() {
+    let app = TestApp::start().await;
+    let session = app.session(json!({"providers": "FITBIT"})).await;
+    app.sandbox.set_fault(&Face::FITBIT, Some(Fault::InvalidClient));
+    let (back, cookies) = app.at_provider(&session, "demo", Decision::Approve).await;
+    let page = app.page(&back, &cookies).await;
+
+    assert_eq!(page.status, 502);
+    assert!(!page.text.contains(&session), "trying again does not help: {}", page.text);
+    assert_eq!(app.events().await[0]["reason"], "app_refused");
+}
+
+#[tokio::test]
 async fn the_cap_gives_back_what_was_granted_too_late() {
     let app = TestApp::start().await;
     app.change(serde_json::from_value(json!({"user_limit": 1})).unwrap()).await;

@@ -6,7 +6,7 @@ use http::Request;
 use crate::support::TestApp;
 
 /// What this server answers, written down from `docs/compatibility.md`: the published contract, and what is ours.
-const OPERATIONS: [(&str, &str); 36] = [
+const OPERATIONS: [(&str, &str); 40] = [
     ("delete", "/api/v3/admin/environments/{dev_id}"),
     ("delete", "/api/v3/admin/environments/{dev_id}/keys/{key_id}"),
     ("delete", "/api/v3/admin/tokens/{token_id}"),
@@ -16,6 +16,10 @@ const OPERATIONS: [(&str, &str); 36] = [
     ("get", "/api/v3/admin/environments/{dev_id}"),
     ("get", "/api/v3/admin/environments/{dev_id}/connections"),
     ("get", "/api/v3/admin/environments/{dev_id}/contents"),
+    ("get", "/api/v3/admin/environments/{dev_id}/provider-apps"),
+    ("put", "/api/v3/admin/environments/{dev_id}/provider-apps/{provider}"),
+    ("delete", "/api/v3/admin/environments/{dev_id}/provider-apps/{provider}"),
+    ("post", "/api/v3/admin/environments/{dev_id}/provider-apps/{provider}/rotate"),
     ("get", "/api/v3/admin/environments/{dev_id}/keys"),
     ("get", "/api/v3/admin/tokens"),
     ("patch", "/api/v3/admin/environments/{dev_id}"),

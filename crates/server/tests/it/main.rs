@@ -14,6 +14,7 @@ mod every_route;
 mod migration;
 mod mobile_token;
 mod portable;
+mod provider_app;
 mod scope;
 mod signing_secret;
 mod slow_client;

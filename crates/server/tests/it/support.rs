@@ -109,7 +109,7 @@ impl TestApp {
         let clock = Arc::new(FixedClock::default());
         let entropy = Arc::new(CountingEntropy::default());
         let (listener, base) = free_port().await;
-        let client = ClientCredentials { client_id: "tests".to_owned(), client_secret: "not-a-secret".into() };
+        let client = ClientCredentials::new("tests", "not-a-secret");
         let recipes = Recipes::sandbox(&base).unwrap().with(more_recipes(recipes, &base));
         let of = |_: &_| Some(client.clone());
         let providers = OAuthProviders::new(recipes, of, AddressPolicy::AllowPrivate, clock.clone()).unwrap();

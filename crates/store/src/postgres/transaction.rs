@@ -66,6 +66,7 @@ impl Migrated for Transaction<'_> {
         include_str!("../../migrations/postgres/0003_inbox.sql"),
         include_str!("../../migrations/postgres/0004_refresh.sql"),
         include_str!("../../migrations/postgres/0005_vault.sql"),
+        include_str!("../../migrations/postgres/0006_provider_app.sql"),
     ];
 
     async fn script(&mut self, text: &str) -> Result<(), StoreError> {

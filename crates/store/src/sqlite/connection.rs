@@ -80,6 +80,7 @@ impl Migrated for Transaction<'_> {
         include_str!("../../migrations/sqlite/0003_inbox.sql"),
         include_str!("../../migrations/sqlite/0004_refresh.sql"),
         include_str!("../../migrations/sqlite/0005_vault.sql"),
+        include_str!("../../migrations/sqlite/0006_provider_app.sql"),
     ];
 
     async fn script(&mut self, text: &str) -> Result<(), StoreError> {

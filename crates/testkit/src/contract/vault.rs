@@ -1,6 +1,7 @@
 use terra_auth_core::{
     connection::Connection,
     developer::{Developer, RetiringSecret},
+    provider_app::{PreviousSecret, ProviderApp},
     seal::{DataKey, MasterKeyId, Purpose, Sealed},
     store::Store,
     vault::{SealedColumn, SealedValue},
@@ -74,6 +75,11 @@ async fn filled(store: &Store) -> (Vec<Developer>, Vec<Connection>) {
             connections.push(connection);
         }
         store.add_connection(&Connection { grant: None, ..rows.connection(&developer) }).await.unwrap();
+        for provider in ["FITBIT", "OURA"] {
+            let secret = PreviousSecret { secret: rows.app_secret(), until: Rows::at(1) };
+            let app = ProviderApp { previous: Some(secret), ..rows.provider_app(dev_id, provider) };
+            store.put_provider_app(&app).await.unwrap();
+        }
         developers.push(developer);
     }
     connections.sort_by_key(|connection| (connection.dev_id.clone(), connection.user_id));
@@ -102,6 +108,11 @@ pub async fn every_sealed_value_is_found_once(store: Store) {
     });
     assert_eq!(all_of(&store, SealedColumn::Grant).await, grants.collect::<Vec<_>>());
     assert_eq!(all_of(&store, SealedColumn::OwedGrant).await.len(), 10);
+    for column in [SealedColumn::AppSecret, SealedColumn::PreviousAppSecret] {
+        let found = all_of(&store, column).await;
+        let places: Vec<_> = found.iter().map(|value| (value.dev_id.as_str(), value.row.as_str())).collect();
+        assert_eq!(places, [("acme", "FITBIT"), ("acme", "OURA"), ("other", "FITBIT"), ("other", "OURA")]);
+    }
     let of = |developer: &Developer, sealed: &Sealed| SealedValue {
         dev_id: developer.dev_id.clone(),
         row: "developer".to_owned(),

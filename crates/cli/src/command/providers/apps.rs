@@ -21,7 +21,6 @@ pub(in crate::command) fn read(file: &Path) -> anyhow::Result<BTreeMap<String, C
     let malformed =
         |_| anyhow::anyhow!("{}: every table needs client_id and client_secret, and no more", file.display());
     let apps: BTreeMap<String, ProviderApp> = toml::from_str(&text).map_err(malformed)?;
-    let credentials =
-        |app: ProviderApp| ClientCredentials { client_id: app.client_id, client_secret: app.client_secret };
+    let credentials = |app: ProviderApp| ClientCredentials::new(app.client_id, app.client_secret);
     Ok(apps.into_iter().map(|(name, app)| (name.to_ascii_uppercase(), credentials(app))).collect())
 }

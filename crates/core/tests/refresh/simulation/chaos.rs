@@ -14,8 +14,8 @@ use jiff::SignedDuration;
 use terra_auth_core::{
     clock::Clock as _,
     provider::{
-        AuthorizationRequest, CodeExchange, Grant, ProviderError, ProviderInfo, Providers, RefreshError, RefreshPolicy,
-        Refreshed, Tokens,
+        AuthorizationRequest, ClientCredentials, CodeExchange, Grant, ProviderError, ProviderInfo, Providers,
+        RefreshError, RefreshPolicy, Refreshed, Tokens,
     },
     store::{Engine, Job, StoreError},
 };
@@ -221,11 +221,25 @@ impl Providers for Line {
         &self.list
     }
 
-    fn authorization_url(&self, _: &Provider, _: &AuthorizationRequest) -> Result<Url, ProviderError> {
+    fn has_app(&self, _: &Provider) -> bool {
+        true
+    }
+
+    fn authorization_url(
+        &self,
+        _: &Provider,
+        _: Option<&ClientCredentials>,
+        _: &AuthorizationRequest,
+    ) -> Result<Url, ProviderError> {
         Err(ProviderError::Unknown)
     }
 
-    async fn exchange(&self, _: &Provider, _: &CodeExchange) -> Result<Grant, ProviderError> {
+    async fn exchange(
+        &self,
+        _: &Provider,
+        _: Option<&ClientCredentials>,
+        _: &CodeExchange,
+    ) -> Result<Grant, ProviderError> {
         Err(ProviderError::Unknown)
     }
 
@@ -237,7 +251,7 @@ impl Providers for Line {
         Some(self.policy)
     }
 
-    async fn refresh(&self, _: &Provider, before: &Tokens) -> Answer {
+    async fn refresh(&self, _: &Provider, _: Option<&ClientCredentials>, before: &Tokens) -> Answer {
         self.life.survive().await;
         let token = refresh_number(before);
         let mut call = Call { account: &self.account, life: &self.life, place: self.account.call(token), failed: true };
@@ -250,7 +264,13 @@ impl Providers for Line {
         Ok(Refreshed { tokens: tokens(&number.to_string(), &refresh.to_string(), end), scopes: None })
     }
 
-    async fn revoke(&self, _: &Provider, _: Option<&str>, _: &Tokens) -> Result<(), ProviderError> {
+    async fn revoke(
+        &self,
+        _: &Provider,
+        _: Option<&ClientCredentials>,
+        _: Option<&str>,
+        _: &Tokens,
+    ) -> Result<(), ProviderError> {
         Ok(())
     }
 }

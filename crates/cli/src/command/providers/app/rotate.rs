@@ -1,0 +1,39 @@
+use anyhow::Context as _;
+use terra_auth::wire::admin::RotateProviderApp;
+
+use super::{Secrets, Whose, rows};
+use crate::{
+    app::{self, App},
+    command::keys::Overlap,
+};
+
+/// Replace the secret of the environment's app
+///
+/// Until the overlap ends the old one is tried where the provider refuses the new one, so the order in which the two change
+/// here and at the provider does not matter.
+#[derive(clap::Args)]
+#[command(after_help = examples![
+    "terra-auth providers app rotate OURA --secret-file oura.secret",
+    "terra-auth providers app rotate OURA --secret-file oura.secret --now",
+])]
+pub(crate) struct Args {
+    #[command(flatten)]
+    secrets: Secrets,
+    #[command(flatten)]
+    overlap: Overlap,
+    #[command(flatten)]
+    whose: Whose,
+}
+
+impl Args {
+    pub(super) fn run(self, app: &App) -> anyhow::Result<()> {
+        let Self { secrets, overlap: Overlap { overlap: overlap_s, now }, whose } = self;
+        let owner = whose.find(app)?;
+        let admin = owner.admin(app)?;
+        let (client_secret, headers) = (secrets.client_secret()?, secrets.headers()?);
+        let how = RotateProviderApp { client_secret, headers, overlap_s, now };
+        let rotated = app::wait(admin.rotate_provider_app(&owner.dev_id, &secrets.provider, &how))?;
+        let rotated = rotated.context("could not replace the secret")?;
+        app.ui.result(|| rows(std::slice::from_ref(&rotated)), &rotated)
+    }
+}

@@ -1,0 +1,35 @@
+use anyhow::Context as _;
+use terra_auth::wire::admin::SetProviderApp;
+
+use super::{Secrets, Whose, rows};
+use crate::app::{self, App};
+
+/// Give the environment its own app at a provider
+///
+/// Grants belong to a client id: those made with another one can no longer be refreshed. For a new secret, use `rotate`.
+#[derive(clap::Args)]
+#[command(after_help = examples![
+    "terra-auth providers app set OURA --client-id acme --secret-file oura.secret",
+    "terra-auth providers app set SUUNTO --client-id acme --header-file Ocp-Apim-Subscription-Key=suunto.key",
+])]
+pub(crate) struct Args {
+    #[command(flatten)]
+    secrets: Secrets,
+    /// What the provider calls the app
+    #[arg(long, value_name = "ID")]
+    client_id: String,
+    #[command(flatten)]
+    whose: Whose,
+}
+
+impl Args {
+    pub(super) fn run(self, app: &App) -> anyhow::Result<()> {
+        let Self { secrets, client_id, whose } = self;
+        let owner = whose.find(app)?;
+        let admin = owner.admin(app)?;
+        let set = SetProviderApp { client_id, client_secret: secrets.client_secret()?, headers: secrets.headers()? };
+        let kept = app::wait(admin.set_provider_app(&owner.dev_id, &secrets.provider, &set))?;
+        let kept = kept.context("could not set the app")?;
+        app.ui.result(|| rows(std::slice::from_ref(&kept)), &kept)
+    }
+}

@@ -1,0 +1,269 @@
+//! Apps, as operators set, replace and remove them.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+use secrecy::SecretString;
+use terra_auth_types::{
+    ClientSecret, DevId, Provider,
+    wire::admin::{AdminProviderApp, Role, RotateProviderApp, SetProviderApp},
+};
+
+use super::{AppSecret, PreviousSecret, ProviderApp};
+use crate::{
+    admin::{Act, Admin, AdminError},
+    api_key::OVERLAP,
+    auth::Auth,
+    developer::Standing,
+    provider::Connects,
+    store::{StoreError, Tx, Unit},
+};
+
+const NO_APP: AdminError = AdminError::NotFound("this environment has no app of its own at that provider");
+
+/// Headers at most, and bytes of one.
+const MOST_HEADERS: usize = 8;
+const LONGEST: usize = 4096;
+
+impl ProviderApp {
+    fn to_wire(&self, now: Timestamp) -> AdminProviderApp {
+        let previous = self.previous.as_ref().filter(|previous| now < previous.until);
+        AdminProviderApp {
+            provider: self.provider.clone(),
+            client_id: self.client_id.clone(),
+            hint: self.secret.hint.clone(),
+            headers: self.secret.headers.clone(),
+            created_at: self.created_at,
+            changed_at: self.changed_at,
+            last_used_at: self.last_used_at,
+            previous_hint: previous.map(|previous| previous.secret.hint.clone()),
+            previous_until: previous.map(|previous| previous.until),
+        }
+    }
+}
+
+impl Auth {
+    /// The apps that an environment has of its own, by provider.
+    ///
+    /// # Errors
+    ///
+    /// See [`AdminError`].
+    pub async fn list_provider_apps(&self, dev_id: &DevId) -> Result<Vec<AdminProviderApp>, AdminError> {
+        self.known(dev_id)?;
+        self.record_app_use().await?;
+        let apps = self.store.read(ReadApps).await?;
+        let now = self.now();
+        Ok(apps.iter().filter(|app| app.dev_id == *dev_id).map(|app| app.to_wire(now)).collect())
+    }
+
+    /// Gives an environment its own app at a provider, or another one. Grants are an app's: those of an app with another
+    /// client id cannot be refreshed by this one.
+    ///
+    /// # Errors
+    ///
+    /// See [`AdminError`].
+    pub async fn set_provider_app(
+        &self,
+        admin: &Admin,
+        dev_id: &DevId,
+        provider: &Provider,
+        set: &SetProviderApp,
+    ) -> Result<AdminProviderApp, AdminError> {
+        let act = Act { action: "provider_app.set", dev_id: Some(dev_id), target: provider.as_str() };
+        self.permit(admin, Role::Operator, &act).await?;
+        self.known(dev_id)?;
+        self.has_login(provider)?;
+        check_text(&set.client_id, AdminError::Invalid("client_id: 1 to 4096 bytes of visible text"))?;
+        let secret = self.sealed(dev_id, provider, &set.client_secret, &set.headers)?;
+        let app = ProviderApp {
+            dev_id: dev_id.clone(),
+            provider: provider.clone(),
+            client_id: set.client_id.clone(),
+            secret,
+            previous: None,
+            created_at: self.now(),
+            changed_at: self.now(),
+            last_used_at: None,
+        };
+        let kept = self.administer(admin, &act, PutApp(app)).await?;
+        Ok(kept.to_wire(self.now()))
+    }
+
+    /// Replaces an app's secret. Until the overlap ends, the old one is tried where the provider refuses the new one.
+    ///
+    /// # Errors
+    ///
+    /// See [`AdminError`].
+    pub async fn rotate_provider_app(
+        &self,
+        admin: &Admin,
+        dev_id: &DevId,
+        provider: &Provider,
+        how: &RotateProviderApp,
+    ) -> Result<AdminProviderApp, AdminError> {
+        let act = Act { action: "provider_app.rotate", dev_id: Some(dev_id), target: provider.as_str() };
+        self.permit(admin, Role::Operator, &act).await?;
+        self.known(dev_id)?;
+        let overlap = how.overlap_s.map_or(OVERLAP, |seconds| SignedDuration::from_secs(seconds.into()));
+        let unit = RotateApp {
+            dev_id: dev_id.clone(),
+            provider: provider.clone(),
+            secret: self.sealed(dev_id, provider, &how.client_secret, &how.headers)?,
+            previous_until: (!how.now).then(|| self.now() + overlap),
+            now: self.now(),
+        };
+        let app = self.administer(admin, &act, unit).await?;
+        Ok(app.to_wire(self.now()))
+    }
+
+    /// Takes an environment's own app away; the server's own, if it has one, takes its place.
+    ///
+    /// # Errors
+    ///
+    /// See [`AdminError`].
+    pub async fn remove_provider_app(
+        &self,
+        admin: &Admin,
+        dev_id: &DevId,
+        provider: &Provider,
+    ) -> Result<(), AdminError> {
+        let act = Act { action: "provider_app.remove", dev_id: Some(dev_id), target: provider.as_str() };
+        self.permit(admin, Role::Operator, &act).await?;
+        self.known(dev_id)?;
+        self.administer(admin, &act, RemoveApp { dev_id: dev_id.clone(), provider: provider.clone() }).await
+    }
+
+    fn has_login(&self, provider: &Provider) -> Result<(), AdminError> {
+        let mut with_login = self.providers.list().iter().filter(|info| info.connects == Connects::ByLogin);
+        if with_login.any(|info| info.provider == *provider) {
+            return Ok(());
+        }
+        Err(AdminError::NotFound("this server has no login at that provider"))
+    }
+
+    fn sealed(
+        &self,
+        dev_id: &DevId,
+        provider: &Provider,
+        secret: &ClientSecret,
+        headers: &BTreeMap<String, ClientSecret>,
+    ) -> Result<AppSecret, AdminError> {
+        check_text(secret.expose(), AdminError::Invalid("client_secret: 1 to 4096 bytes of visible text"))?;
+        if headers.len() > MOST_HEADERS || !headers.keys().all(|name| may_be_header(name)) {
+            return Err(AdminError::Invalid("headers: at most 8, and none that a call has anyway"));
+        }
+        for value in headers.values() {
+            check_text(value.expose(), AdminError::Invalid("headers: a value is 1 to 4096 bytes of visible text"))?;
+        }
+        let headers: Vec<_> =
+            headers.iter().map(|(name, value)| (name.clone(), SecretString::from(value.expose()))).collect();
+        Ok(self.seal_app(dev_id, provider, &secret.expose().into(), &headers))
+    }
+}
+
+fn check_text(text: &str, otherwise: AdminError) -> Result<(), AdminError> {
+    let fits = (1..=LONGEST).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
+    if fits { Ok(()) } else { Err(otherwise) }
+}
+
+/// A header of the provider's own, such as a subscription key.
+fn may_be_header(name: &str) -> bool {
+    const TAKEN: [&str; 8] =
+        ["authorization", "accept", "host", "connection", "cookie", "user-agent", "transfer-encoding", "te"];
+    let name = name.to_ascii_lowercase();
+    let named = (1..=64).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    named && !TAKEN.contains(&name.as_str()) && !name.starts_with("content-") && !name.starts_with("proxy-")
+}
+
+struct ReadApps;
+
+#[async_trait]
+impl Unit for ReadApps {
+    type Done = Vec<ProviderApp>;
+    type Refusal = StoreError;
+
+    async fn run(&self, tx: &mut dyn Tx) -> Result<Self::Done, StoreError> {
+        tx.provider_apps().await
+    }
+}
+
+struct PutApp(ProviderApp);
+
+#[async_trait]
+impl Unit for PutApp {
+    type Done = ProviderApp;
+    type Refusal = AdminError;
+
+    async fn run(&self, tx: &mut dyn Tx) -> Result<ProviderApp, AdminError> {
+        let Self(new) = self;
+        hold(tx, &new.dev_id).await?;
+        let mut app = new.clone();
+        if let Some(old) = tx.provider_app(&new.dev_id, &new.provider).await? {
+            app.created_at = old.created_at;
+        }
+        tx.put_provider_app(&app).await?;
+        Ok(app)
+    }
+}
+
+struct RotateApp {
+    dev_id: DevId,
+    provider: Provider,
+    secret: AppSecret,
+    previous_until: Option<Timestamp>,
+    now: Timestamp,
+}
+
+#[async_trait]
+impl Unit for RotateApp {
+    type Done = ProviderApp;
+    type Refusal = AdminError;
+
+    async fn run(&self, tx: &mut dyn Tx) -> Result<ProviderApp, AdminError> {
+        hold(tx, &self.dev_id).await?;
+        let mut app = tx.provider_app(&self.dev_id, &self.provider).await?.ok_or(NO_APP)?;
+        let old = std::mem::replace(&mut app.secret, self.secret.clone());
+        app.previous = self.previous_until.map(|until| PreviousSecret { secret: old, until });
+        app.changed_at = self.now;
+        tx.put_provider_app(&app).await?;
+        Ok(app)
+    }
+}
+
+struct RemoveApp {
+    dev_id: DevId,
+    provider: Provider,
+}
+
+#[async_trait]
+impl Unit for RemoveApp {
+    type Done = ();
+    type Refusal = AdminError;
+
+    async fn run(&self, tx: &mut dyn Tx) -> Result<(), AdminError> {
+        hold(tx, &self.dev_id).await?;
+        if tx.remove_provider_app(&self.dev_id, &self.provider).await? { Ok(()) } else { Err(NO_APP) }
+    }
+}
+
+/// Whoever changes an environment's apps is alone with it.
+async fn hold(tx: &mut dyn Tx, dev_id: &DevId) -> Result<(), AdminError> {
+    let found = tx.hold_developer(dev_id).await?.filter(|developer| developer.standing != Standing::Deleting);
+    found.map(drop).ok_or(AdminError::UnknownEnvironment)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::may_be_header;
+
+    #[test]
+    fn a_header_of_the_providers_own_may_be_set_and_no_other() {
+        for name in ["Ocp-Apim-Subscription-Key", "x-api-key"] {
+            assert!(may_be_header(name), "{name}");
+        }
+        for name in ["", "Authorization", "content-type", "HOST", "a b", "a:b", "ä"] {
+            assert!(!may_be_header(name), "{name}");
+        }
+    }
+}

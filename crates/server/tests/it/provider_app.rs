@@ -1,0 +1,146 @@
+//! Apps of an environment's own at the providers.
+
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use terra_auth_types::wire::admin::Role;
+
+use crate::support::{Answer, Decision, TestApp, query};
+
+/// The sandbox knows this app, and no other.
+const RIGHT: &str = "not-a-secret";
+const WRONG: &str = "another-value-not-a-secret";
+
+fn apps(app: &TestApp) -> String {
+    format!("/environments/{}/provider-apps", app.keys.dev_id)
+}
+
+fn oura(app: &TestApp) -> String {
+    format!("{}/OURA", apps(app))
+}
+
+async fn set(app: &TestApp, token: &str, secret: &str) -> Answer {
+    app.admin(token, "PUT", &oura(app), json!({"client_id": "tests", "client_secret": secret})).await
+}
+
+/// Where a login at Oura ends: connected, or why not.
+async fn outcome(app: &TestApp) -> String {
+    let body = json!({"providers": "OURA", "reference_id": "alice", "auth_failure_redirect_url": "acme://failed"});
+    let session = app.session(body).await;
+    let (back, cookies) = app.at_provider(&session, "demo", Decision::Approve).await;
+    let end = app.page(&back, &cookies).await.location();
+    query(&end, "reason").unwrap_or_else(|| "connected".to_owned())
+}
+
+#[tokio::test]
+async fn an_environments_own_app_takes_the_place_of_the_servers() {
+    let app = TestApp::start().await;
+    let token = app.token(Role::Operator).await;
+    assert_eq!(outcome(&app).await, "connected");
+    assert_eq!(set(&app, &token, WRONG).await.status, 200);
+    assert_eq!(outcome(&app).await, "app_refused");
+    assert_eq!(app.admin(&token, "DELETE", &oura(&app), Value::Null).await.status, 204);
+    assert_eq!(outcome(&app).await, "connected");
+}
+
+#[tokio::test]
+async fn a_new_secret_that_the_provider_does_not_know_yet_falls_back_to_the_old_one() {
+    let app = TestApp::start().await;
+    let token = app.token(Role::Operator).await;
+    set(&app, &token, RIGHT).await;
+    let rotate = format!("{}/rotate", oura(&app));
+    let rotated = app.admin(&token, "POST", &rotate, json!({"client_secret": WRONG, "overlap_s": 3600})).await;
+
+    assert_eq!(rotated.json()["hint"], "cret");
+    assert_eq!(outcome(&app).await, "connected");
+    app.clock.advance(SignedDuration::from_secs(3600));
+    assert_eq!(outcome(&app).await, "app_refused", "the old one is forgotten");
+}
+
+#[tokio::test]
+async fn a_secret_that_leaked_is_forgotten_at_once() {
+    let app = TestApp::start().await;
+    let token = app.token(Role::Operator).await;
+    set(&app, &token, RIGHT).await;
+    let rotate = format!("{}/rotate", oura(&app));
+    app.admin(&token, "POST", &rotate, json!({"client_secret": WRONG, "now": true})).await;
+    assert_eq!(outcome(&app).await, "app_refused");
+}
+
+#[tokio::test]
+async fn apps_are_shown_without_their_secrets_and_with_their_last_use() {
+    let app = TestApp::start().await;
+    let token = app.token(Role::Operator).await;
+    let new = json!({
+        "client_id": "tests", "client_secret": "a-long-value-not-a-secret",
+        "headers": {"Ocp-Apim-Subscription-Key": "key-not-a-secret"},
+    });
+    let before = app.admin(&token, "PUT", &oura(&app), new).await;
+    outcome(&app).await;
+    let listed = app.admin(&token, "GET", &apps(&app), Value::Null).await;
+
+    assert_eq!((before.json()["last_used_at"].clone(), before.json()["hint"].clone()), (Value::Null, json!("cret")));
+    assert!(!before.text.contains("not-a-secret") && !listed.text.contains("not-a-secret"), "{}", listed.text);
+    assert_eq!(
+        listed.json()["apps"],
+        json!([{
+            "provider": "OURA", "client_id": "tests", "hint": "cret", "headers": ["Ocp-Apim-Subscription-Key"],
+            "created_at": "2030-01-01T00:00:00Z", "changed_at": "2030-01-01T00:00:00Z",
+            "last_used_at": "2030-01-01T00:00:00Z", "previous_hint": null, "previous_until": null,
+        }])
+    );
+}
+
+#[tokio::test]
+async fn setting_an_app_is_written_down_and_needs_an_operator() {
+    let app = TestApp::start().await;
+    let (operator, reader) = (app.token(Role::Operator).await, app.token(Role::ReadOnly).await);
+    let refused = set(&app, &reader, RIGHT).await;
+    set(&app, &operator, RIGHT).await;
+    let audit = app.admin(&operator, "GET", "/audit", Value::Null).await.json();
+    let lines: Vec<_> = audit["entries"].as_array().unwrap().iter().filter(|line| line["target"] == "OURA").collect();
+
+    assert_eq!(refused.status, 403);
+    let told: Vec<_> = lines.iter().map(|line| (line["action"].clone(), line["allowed"].clone())).collect();
+    assert_eq!(told, [(json!("provider_app.set"), json!(false)), (json!("provider_app.set"), json!(true))]);
+}
+
+#[tokio::test]
+async fn what_is_no_app_is_refused() {
+    let app = TestApp::start().await;
+    let token = app.token(Role::Operator).await;
+    let good = json!({"client_id": "tests", "client_secret": RIGHT});
+    let with = |name: &str, value: Value| {
+        let mut body = good.clone();
+        body[name] = value;
+        body
+    };
+    for body in [
+        with("client_id", json!("")),
+        with("client_secret", json!("two\nlines")),
+        with("headers", json!({"Authorization": "x"})),
+        with("headers", json!({"X-Key": ""})),
+        with("more", json!(1)),
+    ] {
+        assert_eq!(app.admin(&token, "PUT", &oura(&app), body.clone()).await.status, 400, "{body}");
+    }
+    for (method, path) in [
+        ("PUT", format!("{}/NOBODY", apps(&app))),
+        ("PUT", format!("{}/APPLE", apps(&app))),
+        ("PUT", "/environments/nobody/provider-apps/OURA".to_owned()),
+        ("DELETE", oura(&app)),
+    ] {
+        assert_eq!(app.admin(&token, method, &path, good.clone()).await.status, 404, "{method} {path}");
+    }
+    let rotate = format!("{}/rotate", oura(&app));
+    assert_eq!(app.admin(&token, "POST", &rotate, json!({"client_secret": RIGHT})).await.status, 404);
+}
+
+#[tokio::test]
+async fn an_app_is_one_environments_own() {
+    let app = TestApp::start().await;
+    let token = app.token(Role::Operator).await;
+    let other = app.another().await;
+    let path = format!("/environments/{}/provider-apps/OURA", other.dev_id);
+    app.admin(&token, "PUT", &path, json!({"client_id": "tests", "client_secret": WRONG})).await;
+    assert_eq!(outcome(&app).await, "connected");
+}
