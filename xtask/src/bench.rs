@@ -4,7 +4,7 @@ use crate::steps::Steps;
 
 /// Each measures its own baseline in the same run and prints the ratio. They lie in the `benches` of the crates whose
 /// promises they check.
-const BENCHES: [&str; 6] = ["gateway", "mint", "session", "start", "verify", "webhooks"];
+const BENCHES: [&str; 7] = ["gateway", "mint", "refresh", "session", "start", "verify", "webhooks"];
 
 /// Runs the benches of these names; without names, all.
 pub(crate) fn bench(names: &[&str]) -> anyhow::Result<()> {

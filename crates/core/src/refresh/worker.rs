@@ -113,11 +113,15 @@ impl Auth {
         Ok(wait.clamp(MIN_SLEEP, MAX_SLEEP))
     }
 
-    /// Refreshes a grant; one that nobody has looked at yet learns when it is due.
+    /// Refreshes a grant; one that nobody has looked at yet learns when it is due, if that is not by now.
     async fn refresh_claimed(self, grant: KeptGrant, policy: RefreshPolicy) {
         let scheduled = match self.open_grant(&grant) {
             Ok(tokens) if grant.expires_at.is_none() => {
-                let refresh_at = due_at(&tokens, self.now(), policy.ahead, self.draw());
+                let now = self.now();
+                let refresh_at = due_at(&tokens, now, policy.ahead, self.draw());
+                if refresh_at.is_some_and(|due| due <= now) {
+                    return drop(self.refreshed(grant).await);
+                }
                 self.store.run(Schedule { seen: grant, expires_at: tokens.expires_at, refresh_at }).await
             }
             Ok(_) => return drop(self.refreshed(grant).await), // whoever failed has said so in the log

@@ -5,7 +5,6 @@ mod access;
 mod budget;
 mod engine;
 mod failure;
-mod many;
 mod script;
 mod simulation;
 mod world;

@@ -1,5 +1,7 @@
 //! Whether the server is alive, and whether it can work.
 
+use std::collections::BTreeSet;
+
 use axum::{Json, Router, extract::State, routing::get};
 use serde_json::{Value, json};
 use terra_auth_core::Auth;
@@ -14,7 +16,10 @@ async fn alive() -> Json<Value> {
     Json(json!({"status": "ok"}))
 }
 
+/// Ready is who can work, even if a provider refuses the operator's app: no other node would be better off. Whoever
+/// watches is told which; whose app it is and why stands in the log, as anybody may ask here.
 async fn ready(State(auth): State<Auth>) -> Result<Json<Value>, ApiError> {
     auth.next_due().await?;
-    Ok(Json(json!({"status": "ok"})))
+    let refused_by: BTreeSet<_> = auth.refused_apps().into_iter().map(|app| app.provider).collect();
+    Ok(Json(json!({"status": "ok", "refused_by": refused_by})))
 }
