@@ -71,7 +71,7 @@ impl Recipes {
     ///
     /// [provider.login.answer]                             # none: token answers are as RFC 6749 says
     /// inside = "body"                                     # none: the answer proper is in this field
-    /// status = "status"                                   # "error": the field with the code of a refusal, in a 200 too
+    /// status = "status"                                   # "error": a refusal's code, in a 200 too; ["a", "b"]: "x/y"
     /// ok = [0]                                            # none: codes that are no refusal
     /// codes = { throttled = [601], invalid_grant = ["gone"], invalid_client = [] } # none
     ///
@@ -225,6 +225,9 @@ identity = { field = "user_id" }
             ("client_auth", "required_scopes = [\"a\"]\nclient_auth", 10, "must be among the scopes"),
             ("client_auth", "granted_scopes = { redirect = \"x\" }\nclient_auth", 10, "unknown variant `x`"),
             ("client_auth", "granted_scopes = 7\nclient_auth", 10, "a field's name"),
+            ("client_auth", "answer = { status = [] }\nclient_auth", 10, "one field at least"),
+            ("client_auth", "answer = { status = [\"a.\"] }\nclient_auth", 10, "a field is named like `user_id`"),
+            ("client_auth", "answer = { status = 7 }\nclient_auth", 10, "a field's name, or a list of some"),
             ("client_auth", "answer = { ok = [[0]] }\nclient_auth", 10, "a code is a number or a short text"),
             ("client_auth", "refresh = { rotation = \"kept\", grace_s = 1 }\nclient_auth", 10, "need rotation"),
             ("client_auth", "refresh = { rotation = \"kept\", at_once = 0 }\nclient_auth", 10, "nonzero"),

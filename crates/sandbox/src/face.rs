@@ -5,7 +5,7 @@ mod table;
 
 use std::time::Duration;
 
-pub use rules::{Envelope, GrantedScopes, Identity, Revocation, Rotation, SecondUse};
+pub use rules::{Envelope, GrantedScopes, Identity, Pkce, Revocation, Rotation, SecondUse};
 
 use crate::digest::Digest;
 
@@ -35,6 +35,10 @@ pub struct Face {
     pub offline_scope: Option<&'static str>,
     /// Refreshes have an endpoint of their own, and their parameters are in the URL.
     pub refresh_apart: bool,
+    /// Whether a login uses PKCE (RFC 7636).
+    pub pkce: Pkce,
+    /// So many live grants a person may have given to the app; a code for one more is refused.
+    pub most_grants: Option<usize>,
     /// What each token call must say besides.
     pub token_params: &'static [(&'static str, &'static str)],
     /// What is around an answer to the app's server.
@@ -67,6 +71,7 @@ pub struct Scope {
 pub fn faces() -> &'static [Face] {
     &[
         Face::COROS,
+        Face::DEXCOM,
         Face::FITBIT,
         Face::GARMIN,
         Face::GOOGLE,
@@ -74,6 +79,8 @@ pub fn faces() -> &'static [Face] {
         Face::POLAR,
         Face::STRAVA,
         Face::SUUNTO,
+        Face::ULTRAHUMAN,
+        Face::WAHOO,
         Face::WHOOP,
         Face::WITHINGS,
     ]

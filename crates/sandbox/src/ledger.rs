@@ -38,6 +38,22 @@ pub(crate) enum GrantError {
     SpentRefreshToken,
     #[error("the refresh token was used before, its grant is revoked")]
     ReusedRefreshToken,
+    #[error("the person has given the app as many grants as there may be")]
+    TooManyGrants,
+}
+
+impl GrantError {
+    /// Rather than a refresh token.
+    pub(crate) fn is_about_a_code(&self) -> bool {
+        match self {
+            Self::UnknownCode
+            | Self::SpentCode
+            | Self::OtherRedirectUri
+            | Self::WrongVerifier
+            | Self::TooManyGrants => true,
+            Self::UnknownRefreshToken | Self::SpentRefreshToken | Self::ReusedRefreshToken => false,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -98,6 +114,9 @@ impl Ledger {
             return Err(GrantError::SpentCode);
         }
         code.check(presented, code_ttl, now)?;
+        if is_full(&self.grants, face, &code.account) {
+            return Err(GrantError::TooManyGrants);
+        }
         let id = GrantId(self.next_grant);
         code.spent_for = Some(id);
         let grant = code.grant();
@@ -150,6 +169,12 @@ impl Ledger {
             grant.revoked = true;
         }
     }
+}
+
+/// Whether a person has given the app as many grants as the face lets live at a time.
+fn is_full(grants: &Bounded<GrantId, Grant>, face: &Face, account: &Account) -> bool {
+    let lives = |grant: &&Grant| grant.face == face && grant.account.id == account.id && !grant.revoked;
+    face.most_grants.is_some_and(|most| grants.values().filter(lives).count() >= most)
 }
 
 fn registration(face: &Face, account_id: &str) -> Digest {

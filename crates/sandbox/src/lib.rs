@@ -22,8 +22,8 @@ mod sandbox;
 pub use config::{Clock, Entropy, Lifetimes, SandboxConfig};
 pub use endpoint::Endpoint;
 pub use face::{
-    Envelope, Face, GrantedScopes, Identity, Revocation, Rotation, SUBSCRIPTION_KEY, SUBSCRIPTION_KEY_HEADER, Scope,
-    SecondUse, faces,
+    Envelope, Face, GrantedScopes, Identity, Pkce, Revocation, Rotation, SUBSCRIPTION_KEY, SUBSCRIPTION_KEY_HEADER,
+    Scope, SecondUse, faces,
 };
 pub use fault::Fault;
 pub use ledger::{Account, Grant};

@@ -9,7 +9,7 @@ pub(crate) struct Params(Vec<(String, String)>);
 /// The parameter is there more than once.
 #[derive(Debug, thiserror::Error)]
 #[error("the parameter {0} is there more than once")]
-pub(crate) struct Repeated(&'static str);
+pub(crate) struct Repeated(pub(crate) &'static str);
 
 impl Params {
     pub(crate) fn parse(encoded: &[u8]) -> Self {

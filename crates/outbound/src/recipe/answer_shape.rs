@@ -1,6 +1,6 @@
 //! How a provider's answers differ from what RFC 6749 says.
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::Value;
 
 use crate::field::FieldPath;
@@ -11,7 +11,7 @@ use crate::field::FieldPath;
 pub(crate) struct AnswerShape {
     /// The answer proper is in this field.
     inside: Option<FieldPath>,
-    /// This field tells how it went, whatever the HTTP status.
+    /// These fields tell how it went, whatever the HTTP status.
     #[serde(default)]
     status: StatusField,
     /// Its values that are no refusal.
@@ -22,10 +22,10 @@ pub(crate) struct AnswerShape {
     pub(crate) codes: Codes,
 }
 
-/// Without a field of its own it is `error`, which is there only when something is wrong (RFC 6749 §5.2).
-#[derive(Clone, Debug, Deserialize)]
-#[serde(transparent)]
-struct StatusField(FieldPath);
+/// Without fields of its own it is `error`, which is there only when something is wrong (RFC 6749 §5.2). The values of
+/// several make one code: `RefreshToken/invalid`.
+#[derive(Clone, Debug)]
+struct StatusField(Vec<FieldPath>);
 
 /// The provider's own names for what everybody has a name for.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -45,14 +45,41 @@ pub(crate) struct Code(pub(crate) String);
 
 impl Default for StatusField {
     fn default() -> Self {
-        Self(FieldPath::of("error"))
+        Self(vec![FieldPath::of("error")])
     }
+}
+
+impl StatusField {
+    /// `None` unless all of them are there.
+    fn find(&self, answer: &Value) -> Option<Code> {
+        let parts: Option<Vec<_>> = self.0.iter().map(|field| Some(Code::of(field.find(answer)?)?.0)).collect();
+        Code::fit(parts?.join("/"))
+    }
+}
+
+impl<'de> Deserialize<'de> for StatusField {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let fields = match OneOrMore::deserialize(deserializer)? {
+            OneOrMore::One(field) => vec![field],
+            OneOrMore::More(fields) => fields,
+        };
+        let paths =
+            fields.into_iter().map(FieldPath::try_from).collect::<Result<Vec<_>, _>>().map_err(D::Error::custom)?;
+        if paths.is_empty() { Err(D::Error::custom("a status is in one field at least")) } else { Ok(Self(paths)) }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "a field's name, or a list of some")]
+enum OneOrMore {
+    One(String),
+    More(Vec<String>),
 }
 
 impl AnswerShape {
     /// The code of a refusal, as far as it is fit for a log.
     pub(crate) fn refusal(&self, answer: &Value) -> Option<Code> {
-        let code = Code::of(self.status.0.find(answer)?)?;
+        let code = self.status.find(answer)?;
         (!self.ok.contains(&code)).then_some(code)
     }
 
@@ -67,11 +94,15 @@ impl AnswerShape {
 
 impl Code {
     fn of(value: &Value) -> Option<Self> {
-        let text = match value {
-            Value::String(text) => text.clone(),
-            Value::Number(number) => number.to_string(),
-            _ => return None,
-        };
+        match value {
+            Value::String(text) => Self::fit(text.clone()),
+            Value::Number(number) => Self::fit(number.to_string()),
+            _ => None,
+        }
+    }
+
+    /// `None` for what is not fit for a log.
+    fn fit(text: String) -> Option<Self> {
         let fits = (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
         fits.then_some(Self(text))
     }
@@ -80,6 +111,6 @@ impl Code {
 impl<'de> Deserialize<'de> for Code {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = Value::deserialize(deserializer)?;
-        Self::of(&value).ok_or_else(|| serde::de::Error::custom("a code is a number or a short text without spaces"))
+        Self::of(&value).ok_or_else(|| D::Error::custom("a code is a number or a short text without spaces"))
     }
 }

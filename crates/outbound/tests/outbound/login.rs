@@ -17,7 +17,7 @@ use terra_auth_core::{
     provider::{AuthorizationRequest, CodeExchange, Grant, ProviderError, Providers},
 };
 use terra_auth_outbound::{AddressPolicy, ClientCredentials, OAuthProviders, Recipes};
-use terra_auth_sandbox::{Face, Sandbox, SandboxConfig};
+use terra_auth_sandbox::{Endpoint, Face, Sandbox, SandboxConfig};
 use terra_auth_types::Provider;
 use url::Url;
 
@@ -49,6 +49,14 @@ pub(crate) struct Login {
 
 impl Login {
     pub(crate) async fn start() -> Self {
+        Self::start_with(|sandbox| {
+            Recipes::sandbox(&sandbox.endpoint(&Face::OURA, Endpoint::Token).join("..").unwrap()).unwrap()
+        })
+        .await
+    }
+
+    /// With other recipes for the faces.
+    pub(crate) async fn start_with(recipes: impl Fn(&Sandbox) -> Recipes) -> Self {
         let (listener, url) = http::listen().await;
         let config = SandboxConfig {
             base_url: url.join("sandbox").unwrap(),
@@ -59,11 +67,11 @@ impl Login {
             access_token_ttl: Duration::from_hours(8),
             code_ttl: Duration::from_mins(10),
         };
-        let recipes = Recipes::sandbox(&config.base_url).unwrap();
         let sandbox = Sandbox::new(config, Arc::new(|| Still.now()), entropy());
         http::answer(listener, Router::new().nest("/sandbox", sandbox.router()));
         let browser = reqwest::Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
-        Self { sandbox, providers: Arc::new(providers(recipes, "test key+not a secret")), browser }
+        let providers = Arc::new(providers(recipes(&sandbox), "test key+not a secret"));
+        Self { sandbox, providers, browser }
     }
 
     /// Logs in as "demo", gives these scopes, and answers where the browser was sent.

@@ -6,6 +6,7 @@ mod courier;
 mod delivery;
 mod faces;
 mod http;
+mod life;
 mod login;
 mod parrot;
 mod provider;

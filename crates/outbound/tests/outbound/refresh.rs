@@ -19,7 +19,7 @@ use crate::{
 
 const REFRESH: &str = "refresh = { rotation = \"single_use\" }";
 
-fn class(error: &RefreshError) -> &'static str {
+pub(crate) fn class(error: &RefreshError) -> &'static str {
     match error {
         RefreshError::Untouched(_) => "untouched",
         RefreshError::Lost(_) => "lost",
@@ -97,6 +97,24 @@ async fn each_answer_has_a_meaning() {
         let error = Parrot::new(status, body).refresh(&recipe).await.unwrap_err();
         assert_eq!(class(&error), meaning, "{status} {body}");
     }
+}
+
+#[tokio::test]
+async fn a_refusal_may_be_told_by_two_fields_and_only_by_both() {
+    let answer = "answer = { status = [\"errors.0.resource\", \"errors.0.code\"], codes = { \
+                  invalid_grant = [\"RefreshToken/invalid\"], invalid_client = [\"Application/invalid\"] } }";
+    for (error, meaning) in [
+        (r#"{"resource": "RefreshToken", "field": "refresh_token", "code": "invalid"}"#, "grant"),
+        (r#"{"resource": "Application", "field": "client_id", "code": "invalid"}"#, "app"),
+        (r#"{"resource": "Application", "field": "daily limit", "code": "exceeded"}"#, "lost"),
+        (r#"{"resource": "RefreshToken"}"#, "unreadable"),
+    ] {
+        let parrot = Parrot::new(400, &format!(r#"{{"message": "Bad Request", "errors": [{error}]}}"#));
+        let refused = parrot.refresh(&format!("{REFRESH}\n{answer}")).await.unwrap_err();
+        assert_eq!(class(&refused), meaning, "{error}");
+    }
+    let good = Parrot::new(200, r#"{"access_token": "access-2"}"#).refresh(&format!("{REFRESH}\n{answer}")).await;
+    assert_eq!(good.unwrap().tokens.access_token.expose_secret(), "access-2");
 }
 
 #[tokio::test]

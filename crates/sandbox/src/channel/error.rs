@@ -6,8 +6,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
+use super::envelope::Refusal;
 use crate::{
-    face::{Envelope, Face},
+    face::{Envelope, Face, Revocation},
     ledger::GrantError,
     params::Repeated,
 };
@@ -49,10 +50,24 @@ impl ChannelError {
         }
     }
 
+    fn about(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::InvalidClient => ("Application", "client_secret"),
+            Self::InvalidGrant(error) if error.is_about_a_code() => ("AuthorizationCode", "code"),
+            Self::InvalidGrant(_) => ("RefreshToken", "refresh_token"),
+            Self::InvalidScope => ("Authorize", "scope"),
+            Self::InvalidToken => ("AccessToken", "token"),
+            Self::Missing(field) | Self::Repeated(Repeated(field)) => ("Request", field),
+            Self::TwoClientSecrets | Self::UnsupportedGrantType => ("Request", "grant_type"),
+        }
+    }
+
     /// The answer of this face.
     pub(super) fn answer(&self, face: &Face) -> Response {
         let refuse = |status| {
-            let (status, body) = face.envelope.refusal(status, self.code(), &self.to_string());
+            let description = self.to_string();
+            let refusal = Refusal { status, error: self.code(), about: self.about(), description: &description };
+            let (status, body) = face.envelope.refusal(&refusal);
             (status, NO_STORE, Json(body)).into_response()
         };
         match self {
@@ -60,6 +75,7 @@ impl ChannelError {
                 let challenge = [(header::WWW_AUTHENTICATE, r#"Basic realm="sandbox""#)];
                 (challenge, refuse(StatusCode::UNAUTHORIZED)).into_response()
             }
+            Self::InvalidToken if matches!(face.revocation, Revocation::Query(_)) => refuse(StatusCode::UNAUTHORIZED),
             _ => refuse(StatusCode::BAD_REQUEST),
         }
     }
@@ -73,9 +89,19 @@ pub(crate) fn refuse_client(face: &Face) -> Response {
 /// Asks for patience.
 pub(crate) fn refuse_for_now(face: &Face, retry_after_seconds: u32) -> Response {
     let retry_after = [(header::RETRY_AFTER, retry_after_seconds.to_string())];
-    let refusal = face.envelope.refusal(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "too many requests");
+    let refusal = Refusal {
+        status: StatusCode::TOO_MANY_REQUESTS,
+        error: "too_many_requests",
+        about: ("Application", "rate limit"),
+        description: "too many requests",
+    };
     match face.envelope {
-        Envelope::Plain => (refusal.0, retry_after, "too many requests").into_response(),
-        Envelope::StatusAndBody | Envelope::Result => (refusal.0, retry_after, Json(refusal.1)).into_response(),
+        Envelope::Plain | Envelope::Errors | Envelope::Fault => {
+            (refusal.status, retry_after, refusal.description).into_response()
+        }
+        Envelope::StatusAndBody | Envelope::Result => {
+            let (status, body) = face.envelope.refusal(&refusal);
+            (status, retry_after, Json(body)).into_response()
+        }
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn issue(
             let expires_at = now.checked_add(lifetimes.access_token).unwrap_or(now);
             jwt(&json!({claim: grant.account.id, "exp": expires_at.as_second()}), &secret)
         }
-        Identity::TokenAnswer(_) | Identity::Userinfo => secret,
+        Identity::TokenAnswer(_) | Identity::Userinfo(_) => secret,
     };
     let pair = Pair {
         access_token,

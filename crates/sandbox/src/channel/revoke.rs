@@ -37,8 +37,8 @@ pub(super) async fn revoke(
         (Revocation::Basic, Method::POST) => {
             proven_by_basic(&headers).and_then(|()| by_client(&sandbox, face, &headers, &form))
         }
-        (Revocation::TokenAlone, Method::POST) => by_token(&sandbox, face, &form),
-        (Revocation::Query, Method::POST) => by_token(&sandbox, face, &query),
+        (Revocation::TokenAlone, Method::POST) => by_token(&sandbox, face, &form, "token"),
+        (Revocation::Query(name), Method::POST) => by_token(&sandbox, face, &query, name),
         (Revocation::DeleteBearer, Method::DELETE) => {
             return by_bearer(&sandbox, face, &headers, StatusCode::NO_CONTENT);
         }
@@ -71,8 +71,8 @@ fn by_client(sandbox: &Sandbox, face: &Face, headers: &HeaderMap, form: &Params)
     Ok(())
 }
 
-fn by_token(sandbox: &Sandbox, face: &Face, params: &Params) -> Result<(), ChannelError> {
-    let token = params.one("token")?.ok_or(ChannelError::Missing("token"))?;
+fn by_token(sandbox: &Sandbox, face: &Face, params: &Params, name: &'static str) -> Result<(), ChannelError> {
+    let token = params.one(name)?.ok_or(ChannelError::Missing(name))?;
     sandbox.ledger().revoke_token(face, token).then_some(()).ok_or(ChannelError::InvalidToken)
 }
 

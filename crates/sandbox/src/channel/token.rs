@@ -83,7 +83,7 @@ impl Call<'_> {
         let presented = PresentedCode {
             code: self.required("code")?,
             redirect_uri: self.required("redirect_uri")?,
-            verifier: self.required("code_verifier")?,
+            verifier: self.params.one("code_verifier")?,
         };
         let mut ledger = self.sandbox.ledger();
         let id = ledger.spend_code(self.face, &presented, self.sandbox.code_ttl(), self.sandbox.now())?;

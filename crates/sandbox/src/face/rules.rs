@@ -28,13 +28,22 @@ pub enum SecondUse {
     AnotherPair(Duration),
 }
 
+/// Whether a login uses PKCE (RFC 7636), with S256.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pkce {
+    /// As the app likes.
+    Optional,
+    /// It has to.
+    Required,
+}
+
 /// Where the client learns whose account it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Identity {
     /// In this field of each token answer: `user_id`, or `athlete.id` if it lies deeper.
     TokenAnswer(&'static str),
-    /// `sub` at the userinfo endpoint, asked with the access token.
-    Userinfo,
+    /// In this field at the userinfo endpoint, asked with the access token.
+    Userinfo(&'static str),
     /// In this claim of the access token, which is a JWT.
     Claim(&'static str),
 }
@@ -55,6 +64,12 @@ pub enum GrantedScopes {
 pub enum Envelope {
     /// Nothing: answers and refusals are those of RFC 6749.
     Plain,
+    /// Nothing, but a refusal is `{"errors": [{"errorType": "invalid_grant", "message": "…"}], "success": false}`.
+    Errors,
+    /// Nothing, but a refusal is `{"message": "Bad Request", "errors": [{"resource": "RefreshToken",
+    /// "field": "refresh_token", "code": "invalid"}]}`, or with `AuthorizationCode` or `Application` in its place; the
+    /// other words are the sandbox's own.
+    Fault,
     /// Always 200 with `{"status": 0, "body": {…}}`; other numbers refuse, see [`Envelope::code`].
     StatusAndBody,
     /// Always 200 with `"result": "0000"` among the fields; other results refuse, see [`Envelope::code`].
@@ -87,8 +102,8 @@ pub enum Revocation {
     Basic,
     /// `POST` with `token` alone: 200, and 400 `invalid_token` for a dead one.
     TokenAlone,
-    /// `POST` with `token` alone, in the URL: 200.
-    Query,
+    /// `POST` with a live token alone, in the URL under this name: 200, and 401 `invalid_token` for a dead one.
+    Query(&'static str),
     /// `DELETE` with a live access token: 204.
     DeleteBearer,
     /// `GET` with a live access token, and `client_id` in the URL: 200.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Envelope, Face, GrantedScopes, Identity, Revocation, Rotation, Scope, SecondUse};
+use super::{Envelope, Face, GrantedScopes, Identity, Pkce, Revocation, Rotation, Scope, SecondUse};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -14,11 +14,13 @@ const PLAIN: Face = Face {
     scopes: &[],
     scope_separator: ' ',
     granted_scopes: GrantedScopes::TokenAnswer,
-    identity: Identity::Userinfo,
+    identity: Identity::Userinfo("sub"),
     rotation: Rotation::SingleUse(SecondUse::EndsGrant),
     refresh_token_ttl: None,
     offline_scope: None,
     refresh_apart: false,
+    pkce: Pkce::Optional,
+    most_grants: None,
     token_params: &[],
     envelope: Envelope::Plain,
     revocation: Revocation::Form,
@@ -38,11 +40,22 @@ impl Face {
         rotation: Rotation::Kept { repeated: true },
         refresh_apart: true,
         envelope: Envelope::Result,
-        revocation: Revocation::Query,
+        revocation: Revocation::Query("token"),
         ..PLAIN
     };
 
-    /// Fitbit: fifteen scopes with a space between them. A spent refresh token gets the same answer for two minutes.
+    /// Dexcom: one scope, and a refresh token for one use.
+    pub const DEXCOM: Self = Self {
+        slug: "dexcom",
+        display_name: "Dexcom",
+        accent: "#3d7a1f",
+        scopes: &[scope("offline_access", "Glucose readings, also while you are away")],
+        rotation: Rotation::SingleUse(SecondUse::Refused),
+        ..PLAIN
+    };
+
+    /// Fitbit: fifteen scopes with a space between them. A spent refresh token gets the same answer for two
+    /// minutes, and errors come as a list.
     pub const FITBIT: Self = Self {
         slug: "fitbit",
         display_name: "Fitbit",
@@ -66,10 +79,11 @@ impl Face {
         ],
         identity: Identity::TokenAnswer("user_id"),
         rotation: Rotation::SingleUse(SecondUse::SameAnswer(Duration::from_mins(2))),
+        envelope: Envelope::Errors,
         ..PLAIN
     };
 
-    /// Garmin: no scopes, only permissions that a person toggles on its page. A refresh token lives 90 days.
+    /// Garmin: PKCE, and no scopes, only permissions that a person toggles on its page. A refresh token lives 90 days.
     pub const GARMIN: Self = Self {
         slug: "garmin",
         display_name: "Garmin",
@@ -81,7 +95,9 @@ impl Face {
             scope("WORKOUT_IMPORT", "Send workouts to your device"),
         ],
         granted_scopes: GrantedScopes::Untold,
+        identity: Identity::Userinfo("userId"),
         rotation: Rotation::Kept { repeated: true },
+        pkce: Pkce::Required,
         refresh_token_ttl: Some(DAY.saturating_mul(90)),
         revocation: Revocation::DeleteBearer,
         ..PLAIN
@@ -104,6 +120,7 @@ impl Face {
             scope("https://www.googleapis.com/auth/googlehealth.profile.readonly", "Your health profile"),
             scope("https://www.googleapis.com/auth/googlehealth.sleep.readonly", "Sleep"),
         ],
+        identity: Identity::Userinfo("healthUserId"),
         rotation: Rotation::Kept { repeated: false },
         revocation: Revocation::TokenAlone,
         ..PLAIN
@@ -129,6 +146,8 @@ impl Face {
             scope("stress", "Stress"),
             scope("heart_health", "Heart health"),
         ],
+        identity: Identity::Userinfo("id"),
+        revocation: Revocation::Query("access_token"),
         ..PLAIN
     };
 
@@ -145,7 +164,7 @@ impl Face {
         ..PLAIN
     };
 
-    /// Strava: a comma between the scopes, and the redirect says which were granted.
+    /// Strava: a comma between the scopes, and the redirect says which were granted. Errors name what they are about.
     pub const STRAVA: Self = Self {
         slug: "strava",
         display_name: "Strava",
@@ -161,6 +180,7 @@ impl Face {
         granted_scopes: GrantedScopes::Redirect,
         identity: Identity::TokenAnswer("athlete.id"),
         rotation: Rotation::SingleUse(SecondUse::Refused),
+        envelope: Envelope::Fault,
         revocation: Revocation::Basic,
         ..PLAIN
     };
@@ -179,6 +199,40 @@ impl Face {
         ..PLAIN
     };
 
+    /// Ultrahuman: a refresh keeps the refresh token and does not say it again, as RFC 6749 allows.
+    pub const ULTRAHUMAN: Self = Self {
+        slug: "ultrahuman",
+        display_name: "Ultrahuman",
+        accent: "#5a3a8c",
+        scopes: &[
+            scope("ring_data", "Sleep, activity and recovery from your ring"),
+            scope("cgm_data", "Glucose readings"),
+            scope("profile", "Your profile"),
+        ],
+        rotation: Rotation::Kept { repeated: false },
+        ..PLAIN
+    };
+
+    /// Wahoo: a refresh token for one use, and at most ten grants of a person to the app.
+    pub const WAHOO: Self = Self {
+        slug: "wahoo",
+        display_name: "Wahoo",
+        accent: "#0a6aa6",
+        scopes: &[
+            scope("user_read", "Your profile"),
+            scope("workouts_read", "Workouts"),
+            scope("workouts_write", "Add and change workouts"),
+            scope("routes_read", "Routes"),
+            scope("routes_write", "Add and change routes"),
+            scope("offline_data", "New workouts while you are away"),
+        ],
+        identity: Identity::Userinfo("id"),
+        rotation: Rotation::SingleUse(SecondUse::Refused),
+        most_grants: Some(10),
+        revocation: Revocation::DeleteBearer,
+        ..PLAIN
+    };
+
     /// WHOOP: `offline` is a scope among the others, and each refresh must ask for it again.
     pub const WHOOP: Self = Self {
         slug: "whoop",
@@ -193,6 +247,7 @@ impl Face {
             scope("read:profile", "Your profile"),
             scope("read:body_measurement", "Height, weight and maximum heart rate"),
         ],
+        identity: Identity::Userinfo("user_id"),
         rotation: Rotation::SingleUse(SecondUse::Refused),
         offline_scope: Some("offline"),
         revocation: Revocation::DeleteBearer,

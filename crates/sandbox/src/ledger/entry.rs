@@ -42,7 +42,7 @@ pub(crate) struct Pending {
     pub(crate) face: &'static Face,
     pub(crate) return_address: ReturnAddress,
     pub(crate) scopes: Vec<&'static Scope>,
-    pub(crate) challenge: String,
+    pub(crate) challenge: Option<String>,
     pub(crate) account: Option<Account>,
     pub(crate) added_at: Timestamp,
 }
@@ -52,7 +52,7 @@ pub(crate) struct Pending {
 pub(crate) struct Code {
     pub(crate) face: &'static Face,
     pub(crate) redirect_uri: Url,
-    pub(crate) challenge: String,
+    pub(crate) challenge: Option<String>,
     pub(crate) account: Account,
     pub(crate) scopes: Vec<&'static Scope>,
     pub(crate) added_at: Timestamp,
@@ -64,7 +64,7 @@ pub(crate) struct Code {
 pub(crate) struct PresentedCode<'a> {
     pub(crate) code: &'a str,
     pub(crate) redirect_uri: &'a str,
-    pub(crate) verifier: &'a str,
+    pub(crate) verifier: Option<&'a str>,
 }
 
 impl Code {
@@ -73,10 +73,18 @@ impl Code {
             Err(GrantError::UnknownCode)
         } else if self.redirect_uri.as_str() != presented.redirect_uri {
             Err(GrantError::OtherRedirectUri)
-        } else if !Digest::of(presented.verifier).is_written(&self.challenge) {
+        } else if !self.is_proven(presented.verifier) {
             Err(GrantError::WrongVerifier)
         } else {
             Ok(())
+        }
+    }
+
+    /// A verifier for a request that had no challenge is refused too (RFC 9700, section 4.8.2).
+    fn is_proven(&self, verifier: Option<&str>) -> bool {
+        match (&self.challenge, verifier) {
+            (Some(challenge), Some(verifier)) => Digest::of(verifier).is_written(challenge),
+            (challenge, verifier) => challenge.is_none() && verifier.is_none(),
         }
     }
 

@@ -8,7 +8,7 @@ use axum::{
 
 use super::{OnFace, ReturnAddress, login::show_login, show_error};
 use crate::{
-    face::{Face, GrantedScopes, Scope},
+    face::{Face, GrantedScopes, Pkce, Scope},
     ledger::Pending,
     params::{Params, Repeated},
     sandbox::Sandbox,
@@ -65,7 +65,7 @@ enum AuthorizeError {
     Repeated(#[from] Repeated),
     #[error("response_type must be code")]
     UnsupportedResponseType,
-    #[error("a PKCE code_challenge with code_challenge_method S256 is required")]
+    #[error("PKCE needs a code_challenge of 43 characters with code_challenge_method S256")]
     NoChallenge,
     #[error("a requested scope is unknown here")]
     InvalidScope,
@@ -94,19 +94,25 @@ fn return_address(sandbox: &Sandbox, face: &Face, params: &Params) -> Result<Ret
     })
 }
 
-fn read_request(face: &Face, params: &Params) -> Result<(Vec<&'static Scope>, String), AuthorizeError> {
+fn read_request(face: &Face, params: &Params) -> Result<(Vec<&'static Scope>, Option<String>), AuthorizeError> {
     if params.one("response_type")? != Some("code") {
         return Err(AuthorizeError::UnsupportedResponseType);
     }
-    let challenge = params.one("code_challenge")?.filter(|challenge| is_challenge(challenge));
-    if params.one("code_challenge_method")? != Some("S256") {
-        return Err(AuthorizeError::NoChallenge);
-    }
+    let challenge = read_challenge(face, params)?;
     let scopes = match params.one("scope")?.filter(|_| face.granted_scopes != GrantedScopes::Untold) {
         Some(text) => face.parse_scopes(text).ok_or(AuthorizeError::InvalidScope)?,
         None => face.scopes.iter().collect(),
     };
-    Ok((scopes, challenge.ok_or(AuthorizeError::NoChallenge)?.to_owned()))
+    Ok((scopes, challenge))
+}
+
+/// Who begins with PKCE has to do it right; who does without may, unless the face wants it.
+fn read_challenge(face: &Face, params: &Params) -> Result<Option<String>, AuthorizeError> {
+    match (params.one("code_challenge")?, params.one("code_challenge_method")?) {
+        (Some(challenge), Some("S256")) if is_challenge(challenge) => Ok(Some(challenge.to_owned())),
+        (None, None) if face.pkce == Pkce::Optional => Ok(None),
+        _ => Err(AuthorizeError::NoChallenge),
+    }
 }
 
 /// A SHA-256 digest in unpadded base64url has 43 characters.

@@ -124,6 +124,14 @@ impl App {
         self.post(&format!("{}/consent", face.slug), &form, None).await.location()
     }
 
+    /// Signs in as "demo" on this page, allows one scope and answers the code.
+    pub(crate) async fn approve(&self, face: &Face, login: &Answer, scope: &str) -> String {
+        let form = [("handle", &*login.handle()), ("account", "demo")];
+        let page = self.post(&format!("{}/login", face.slug), &form, None).await;
+        let form = [("handle", &*page.handle()), ("decision", "approve"), ("scope", scope)];
+        param(&self.post(&format!("{}/consent", face.slug), &form, None).await.location(), "code").unwrap()
+    }
+
     pub(crate) async fn code(&self, face: &Face, scopes: &[&str]) -> String {
         param(&self.decide(face, "approve", scopes).await, "code").unwrap()
     }
@@ -191,9 +199,11 @@ impl Answer {
         answer.get("body").cloned().unwrap_or(answer)
     }
 
-    /// The `error` of a refusal, with its status.
+    /// The code of a refusal, with its status: `error`, or `errorType` where errors are a list.
     pub(crate) fn refusal(&self) -> (u16, String) {
-        (self.status.as_u16(), text(&self.json(), "error"))
+        let json = self.json();
+        let error = json.pointer("/errors/0").map_or_else(|| text(&json, "error"), |error| text(error, "errorType"));
+        (self.status.as_u16(), error)
     }
 
     pub(crate) fn location(&self) -> Url {

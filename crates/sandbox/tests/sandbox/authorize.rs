@@ -1,5 +1,5 @@
 use axum::http::StatusCode;
-use terra_auth_sandbox::{Face, faces};
+use terra_auth_sandbox::{Face, Pkce, faces};
 
 use crate::app::{App, good_request, param, with};
 
@@ -37,6 +37,20 @@ async fn every_other_mistake_is_told_to_the_app() {
         assert_eq!(param(&answer, "error").as_deref(), Some(error), "{name}={value}");
         assert_eq!(param(&answer, "state").as_deref(), Some("a state & more"));
         assert_eq!(param(&answer, "iss").as_deref(), Some("http://sandbox.example/sandbox/fitbit"));
+    }
+}
+
+#[tokio::test]
+async fn pkce_is_up_to_the_app_unless_the_face_wants_it() {
+    let app = App::start();
+    let without = with(&with(&good_request(), "code_challenge", ""), "code_challenge_method", "");
+    for face in faces() {
+        let answer = app.authorize(face, &without).await;
+        if face.pkce == Pkce::Required {
+            assert_eq!(param(&answer.location(), "error").as_deref(), Some("invalid_request"));
+        } else {
+            assert_eq!(answer.status, StatusCode::OK, "{}", face.slug);
+        }
     }
 }
 

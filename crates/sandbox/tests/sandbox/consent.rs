@@ -1,5 +1,5 @@
 use axum::http::StatusCode;
-use terra_auth_sandbox::{Face, Fault, faces};
+use terra_auth_sandbox::{Face, Fault, Identity, faces};
 
 use crate::app::{App, param, text};
 
@@ -13,7 +13,8 @@ async fn every_face_grants_what_was_approved() {
         assert_eq!(answer["expires_in"], 8 * 3600, "{}", face.slug);
         assert_eq!(app.sandbox.grants(face)[0].scopes, face.scopes.iter().collect::<Vec<_>>(), "{}", face.slug);
         let userinfo = app.userinfo(face, &text(&answer, "access_token")).await.json();
-        assert_eq!(text(&userinfo, "sub"), face.account_id("demo"));
+        let field = if let Identity::Userinfo(field) = face.identity { field } else { "sub" };
+        assert_eq!(text(&userinfo, field), face.account_id("demo"));
     }
 }
 

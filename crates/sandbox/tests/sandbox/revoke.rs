@@ -30,7 +30,7 @@ async fn an_expired_or_foreign_token_is_answered_like_any_other() {
     let token = text(&app.connect(FACE).await, "access_token");
 
     assert_eq!(revoke(&app, FACE, "unknown").await, StatusCode::OK);
-    assert_eq!(revoke(&app, &Face::OURA, &token).await, StatusCode::OK);
+    assert_eq!(revoke(&app, &Face::ULTRAHUMAN, &token).await, StatusCode::OK);
     assert!(!app.sandbox.grants(FACE)[0].revoked);
     app.pass(8 * 3600);
     assert_eq!(revoke(&app, FACE, &token).await, StatusCode::OK);
@@ -101,6 +101,13 @@ async fn the_token_may_be_in_the_url() {
         assert_eq!((answer.status, text(&answer.json(), "result")), (StatusCode::OK, result.to_owned()));
     }
     assert!(app.sandbox.grants(face)[0].revoked);
+
+    let token = text(&app.connect(&Face::OURA).await, "access_token");
+    for status in [StatusCode::OK, StatusCode::UNAUTHORIZED] {
+        let answer = app.post(&format!("oura/revoke?access_token={token}"), &[], None).await;
+        assert_eq!(answer.status, status);
+    }
+    assert!(app.sandbox.grants(&Face::OURA)[0].revoked);
 }
 
 #[tokio::test]
@@ -109,6 +116,7 @@ async fn a_live_access_token_may_revoke_itself() {
     for (face, method, path, status) in [
         (&Face::GARMIN, Method::DELETE, "garmin/revoke", 204),
         (&Face::WHOOP, Method::DELETE, "whoop/revoke", 204),
+        (&Face::WAHOO, Method::DELETE, "wahoo/revoke", 204),
         (&Face::SUUNTO, Method::GET, client.as_str(), 200),
     ] {
         let app = App::start();

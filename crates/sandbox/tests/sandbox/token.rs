@@ -1,8 +1,8 @@
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use terra_auth_sandbox::Face;
 
-use crate::app::{App, CLIENT_ID, CLIENT_SECRET, good_exchange, text, with};
+use crate::app::{App, CLIENT_ID, CLIENT_SECRET, good_exchange, good_request, text, with};
 
 const FACE: &Face = &Face::FITBIT;
 
@@ -25,7 +25,7 @@ async fn a_code_opens_only_with_its_own_verifier_and_address() {
     let code = app.code(FACE, &["sleep"]).await;
     for (name, value, refusal) in [
         ("code_verifier", "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXl", "invalid_grant"),
-        ("code_verifier", "", "invalid_request"),
+        ("code_verifier", "", "invalid_grant"),
         ("redirect_uri", "https://app.example/other", "invalid_grant"),
         ("redirect_uri", "", "invalid_request"),
         ("code", "guessed", "invalid_grant"),
@@ -38,6 +38,37 @@ async fn a_code_opens_only_with_its_own_verifier_and_address() {
     }
     assert_eq!(app.exchange(&Face::OURA, &code).await.refusal(), (400, "invalid_grant".to_owned()));
     assert_eq!(app.exchange(FACE, &code).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_code_without_a_challenge_opens_without_a_verifier_only() {
+    let app = App::start();
+    let without = with(&with(&good_request(), "code_challenge", ""), "code_challenge_method", "");
+    let page = app.authorize(&Face::OURA, &without).await;
+    let code = app.approve(&Face::OURA, &page, "daily").await;
+
+    assert_eq!(app.exchange(&Face::OURA, &code).await.refusal(), (400, "invalid_grant".to_owned()));
+    let form = with(&good_exchange(&code), "code_verifier", "");
+    assert_eq!(app.token(&Face::OURA, &form).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_person_may_give_an_app_ten_grants_at_wahoo_and_more_once_one_is_revoked() {
+    let (app, face) = (App::start(), &Face::WAHOO);
+    let mut newest = app.connect(face).await;
+    for _ in 1..10 {
+        newest = app.connect(face).await;
+    }
+    app.refresh(face, &text(&newest, "refresh_token")).await;
+    let eleventh = app.code(face, &["user_read"]).await;
+    assert_eq!(app.exchange(face, &eleventh).await.refusal(), (400, "invalid_grant".to_owned()));
+
+    app.sandbox.revoke_account(face, "somebody else");
+    assert_eq!(app.exchange(face, &eleventh).await.refusal(), (400, "invalid_grant".to_owned()));
+    let bearer = format!("Bearer {}", text(&newest, "access_token"));
+    let revoked = app.bare(Method::DELETE, "wahoo/revoke", &[("authorization", &bearer)]).await;
+    assert_eq!(revoked.status, StatusCode::NO_CONTENT);
+    assert_eq!(app.exchange(face, &eleventh).await.status, StatusCode::OK, "the code is still good");
 }
 
 #[tokio::test]

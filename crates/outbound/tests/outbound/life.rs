@@ -1,0 +1,142 @@
+//! Each built-in recipe, word for word but for its addresses, at the face that plays its provider.
+#![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
+
+use secrecy::ExposeSecret as _;
+use terra_auth_core::provider::{CodeExchange, Connects, Providers as _, Tokens};
+use terra_auth_outbound::{Recipe, Recipes};
+use terra_auth_sandbox::{Endpoint, Face, Fault, Revocation, Sandbox, faces};
+use toml::{Table, Value};
+
+use crate::{
+    login::{Login, all_scopes, code_exchange, param, provider},
+    refresh::class,
+};
+
+/// What a recipe leaves out, as nobody knows it or it does not exist.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lack {
+    /// Whose account it is: the app's name for the end user stands for it.
+    Account,
+    /// How tokens are refreshed.
+    Refresh,
+    /// What a refusal is about: each is worth another try.
+    Refusals,
+    /// How the provider is told at the end.
+    Revoke,
+}
+
+use Lack::{Account, Refresh, Refusals, Revoke};
+
+const LIVES: [(&Face, &[Lack]); 13] = [
+    (&Face::COROS, &[Refusals]),
+    (&Face::DEXCOM, &[Account, Revoke]),
+    (&Face::FITBIT, &[]),
+    (&Face::GARMIN, &[]),
+    (&Face::GOOGLE, &[]),
+    (&Face::OURA, &[]),
+    (&Face::POLAR, &[Refresh]),
+    (&Face::STRAVA, &[]),
+    (&Face::SUUNTO, &[]),
+    (&Face::ULTRAHUMAN, &[Account]),
+    (&Face::WAHOO, &[]),
+    (&Face::WHOOP, &[]),
+    (&Face::WITHINGS, &[Refusals, Revoke]),
+];
+
+#[tokio::test]
+async fn each_built_in_recipe_leads_a_whole_life_at_the_face_of_its_provider() {
+    let login = Login::start_with(at_the_sandbox).await;
+    assert_eq!(LIVES.map(|(face, _)| face.slug).as_slice(), faces().iter().map(|face| face.slug).collect::<Vec<_>>());
+    for (face, lacks) in LIVES {
+        let knows = |lack| !lacks.contains(&lack);
+        let (account, tokens) = connect(&login, face).await;
+        let named = if knows(Account) { face.account_id("demo") } else { "reference:user_1".to_owned() };
+        assert_eq!(account, named, "{}", face.slug);
+
+        let tokens = if knows(Refresh) { refresh_twice(&login, face, tokens).await } else { tokens };
+        login.sandbox.set_next_faults(face, [Some(Fault::InvalidClient)]);
+        refresh_fails(&login, face, &tokens, means(lacks, "app")).await;
+        login.sandbox.set_next_faults(face, []);
+
+        login.providers.revoke(&provider(face), None, Some(&account), &tokens).await.unwrap();
+        assert_eq!(login.sandbox.grants(face)[0].revoked, knows(Revoke), "{}", face.slug);
+        login.sandbox.revoke_account(face, "demo");
+        refresh_fails(&login, face, &tokens, means(lacks, "grant")).await;
+    }
+}
+
+/// What a refusal means to a recipe.
+fn means(lacks: &[Lack], class: &'static str) -> &'static str {
+    match (lacks.contains(&Refresh), lacks.contains(&Refusals)) {
+        (true, _) => "unknown",
+        (false, true) => "lost",
+        (false, false) => class,
+    }
+}
+
+async fn refresh_fails(login: &Login, face: &Face, tokens: &Tokens, expected: &str) {
+    let error = login.providers.refresh(&provider(face), None, tokens).await.unwrap_err();
+    assert_eq!(class(&error), expected, "{}: {error:?}", face.slug);
+}
+
+async fn connect(login: &Login, face: &Face) -> (String, Tokens) {
+    let redirect = login.log_in(face, &all_scopes(face)).await;
+    let exchange = CodeExchange {
+        scope: param(&redirect, "scope"),
+        reference_id: Some("user_1".parse().unwrap()),
+        ..code_exchange(&param(&redirect, "code").unwrap())
+    };
+    let grant = login.providers.exchange(&provider(face), None, &exchange).await;
+    let grant = grant.unwrap_or_else(|error| panic!("{}: {error:?}", face.slug));
+    assert_eq!(grant.missing_scopes, Vec::<String>::new(), "{}", face.slug);
+    (grant.account, grant.tokens)
+}
+
+async fn refresh_twice(login: &Login, face: &Face, mut tokens: Tokens) -> Tokens {
+    for refreshes in 1..=2 {
+        let refreshed = login.providers.refresh(&provider(face), None, &tokens).await;
+        let new = refreshed.unwrap_or_else(|error| panic!("{}: {error:?}", face.slug)).tokens;
+        assert_ne!(new.access_token.expose_secret(), tokens.access_token.expose_secret(), "{}", face.slug);
+        assert_eq!(login.sandbox.grants(face)[0].refreshes, refreshes, "{}", face.slug);
+        tokens = new;
+    }
+    tokens
+}
+
+/// The built-in recipes with the addresses of the sandbox, and nothing else changed.
+fn at_the_sandbox(sandbox: &Sandbox) -> Recipes {
+    let builtin = Recipes::builtin().unwrap();
+    let by_login = builtin.iter().filter(|recipe| recipe.info().connects == Connects::ByLogin);
+    let text: Vec<_> = by_login.map(|recipe| moved(recipe, sandbox)).collect();
+    Recipes::from_toml(&text.join("\n"), "moved.toml").unwrap()
+}
+
+fn moved(recipe: &Recipe, sandbox: &Sandbox) -> String {
+    let face = Face::of_slug(&recipe.info().provider.slug()).unwrap();
+    let mut file: Table = recipe.text().parse().unwrap();
+    let provider = file["provider"][0].as_table_mut().unwrap();
+    provider.remove("shutdown"); // what has ended can still be played
+    for (path, endpoint) in [
+        (&["authorize_url"][..], Endpoint::Authorize),
+        (&["token_url"], Endpoint::Token),
+        (&["refresh", "url"], Endpoint::Refresh),
+        (&["identity", "url"], Endpoint::Userinfo),
+        (&["after_consent", "url"], Endpoint::Users),
+        (&["revoke", "url"], revoke_endpoint(face)),
+    ] {
+        let field = path.iter().try_fold(&mut provider["login"], |value, name| value.get_mut(name));
+        if let Some(Value::String(url)) = field {
+            *url = format!("{}{}", sandbox.endpoint(face, endpoint), place_in(url));
+        }
+    }
+    toml::to_string(&file).unwrap()
+}
+
+fn revoke_endpoint(face: &Face) -> Endpoint {
+    if face.revocation == Revocation::DeleteUser { Endpoint::Users } else { Endpoint::Revoke }
+}
+
+/// What follows the address where an account or an app is named in it.
+fn place_in(url: &str) -> &str {
+    ["/{account}", "?client_id="].iter().find_map(|place| Some(&url[url.find(place)?..])).unwrap_or_default()
+}
