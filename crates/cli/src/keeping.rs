@@ -87,9 +87,45 @@ impl Keeping {
             .into()),
             Err(_) => {
                 self.make_data_dir()?;
-                keys_beside(&self.default_file(), &self.data_dir.join("master.key"))
+                keys_beside(&self.default_file(), &self.key_file())
             }
         }
+    }
+
+    fn key_file(&self) -> PathBuf {
+        self.data_dir.join("master.key")
+    }
+
+    /// The master keys for a vault whose own is lost. Where the first start would make one, this is a new one, which is still
+    /// to be kept.
+    pub(crate) fn new_master_keys(&self) -> anyhow::Result<(MasterKeys, Option<Unkept>)> {
+        let elsewhere = self.master_key_command.is_some() || self.master_key_file.is_some() || self.store.is_some();
+        if elsewhere || std::env::var_os(MASTER_KEY).is_some() || self.key_file().exists() {
+            return Ok((self.master_keys()?, None));
+        }
+        let unkept = Unkept { key: crate::node::random_hex().into(), file: self.key_file() };
+        Ok((parse(&unkept.key, "the new master key")?, Some(unkept)))
+    }
+
+    /// The same keys, and after them all that lie where a server would look for them too.
+    pub(crate) fn with_all_at_hand(&self, chosen: &MasterKeys) -> MasterKeys {
+        let in_environment = std::env::var(MASTER_KEY).ok().and_then(|text| parse(&text.into(), MASTER_KEY).ok());
+        let found = [in_environment, keys_in(&self.key_file()).ok()].into_iter().flatten();
+        let found = found.flat_map(|keys| keys.all().cloned().collect::<Vec<_>>());
+        MasterKeys::new(chosen.current().clone(), chosen.all().skip(1).cloned().chain(found).collect())
+    }
+}
+
+/// A master key that nobody has yet.
+pub(crate) struct Unkept {
+    key: SecretString,
+    pub(crate) file: PathBuf,
+}
+
+impl Unkept {
+    pub(crate) fn keep(&self) -> anyhow::Result<()> {
+        let text = format!("{}\n", self.key.expose_secret());
+        private_file::replace(&self.file, &text).with_context(|| format!("could not write {}", self.file.display()))
     }
 }
 

@@ -110,7 +110,10 @@ impl Node {
         let deliver = shutdown.with_patience(self.courier.run(shutdown.asked()), late);
         let late = "some refreshes did not end in time; whoever comes next recovers them";
         let refresh = shutdown.with_patience(Box::pin(self.auth.refresh_as_due(shutdown.asked())), late);
-        let follow = self.auth.watch(shutdown.asked());
+        let follow = async {
+            self.auth.watch(shutdown.asked()).await;
+            shutdown.ask(); // or nobody could open what goes on being sealed after a reset of the vault
+        };
         shutdown.of(Box::pin(async { tokio::join!(serve, deliver, refresh, follow) })).await;
     }
 }
@@ -119,9 +122,16 @@ impl Node {
 pub(crate) async fn offline(store: &SecretString, master_keys: MasterKeys) -> anyhow::Result<Auth> {
     let store = terra_auth_store::open(store).await.context("could not open the store")?;
     let keys = open_keys(&store, master_keys).await?;
+    let auth = alone(store, keys)?;
+    auth.reload().await.context("could not read the environments")?;
+    Ok(auth)
+}
+
+/// The same with keys that the store need not have yet. Nothing of it is known before it is read.
+pub(crate) fn alone(store: Store, keys: KeyRing) -> anyhow::Result<Auth> {
     let (clock, url): (Arc<dyn Clock>, Url) = (Arc::new(SystemClock), "http://localhost/".parse()?);
     let providers = Arc::new(sandbox_providers(&url, &random_hex().into(), Arc::clone(&clock))?);
-    let auth = Auth::new(Parts {
+    Ok(Auth::new(Parts {
         store,
         clock,
         entropy: Arc::new(SystemEntropy),
@@ -130,9 +140,7 @@ pub(crate) async fn offline(store: &SecretString, master_keys: MasterKeys) -> an
         providers,
         widget_url: url,
         outbox: Notify::new(),
-    });
-    auth.reload().await.context("could not read the environments")?;
-    Ok(auth)
+    }))
 }
 
 async fn open_keys(store: &Store, master_keys: MasterKeys) -> anyhow::Result<KeyRing> {
@@ -140,8 +148,12 @@ async fn open_keys(store: &Store, master_keys: MasterKeys) -> anyhow::Result<Key
     opened.map_err(|error| match error {
         OpenVaultError::Store(_) => error.into(),
         OpenVaultError::Unwrap(_) | OpenVaultError::ForeignStore | OpenVaultError::Missing(_) => {
-            let next = "start with the master key that this store was made with; nothing was changed";
+            let next = "start with the master key that this store was made with; nothing was changed. If it is lost for ever, \
+                        see `terra-auth vault reset`";
             Advice::new(Kind::Failed, error.to_string(), next).into()
+        }
+        OpenVaultError::ResetUnderWay => {
+            Advice::new(Kind::Failed, error.to_string(), "end it with `terra-auth vault reset`").into()
         }
     })
 }

@@ -10,6 +10,7 @@ use tokio::{
 pub(crate) struct Shutdown {
     /// How often Ctrl-C or a supervisor has asked.
     asked: watch::Receiver<u8>,
+    count: watch::Sender<u8>,
     grace: Duration,
 }
 
@@ -17,8 +18,13 @@ impl Shutdown {
     /// Listens to the signals from now on; `grace` is how long what is in flight may go on.
     pub(crate) fn listen(grace: Duration) -> Self {
         let (count, asked) = watch::channel(0);
-        tokio::spawn(count_signals(count));
-        Self { asked, grace }
+        tokio::spawn(count_signals(count.clone()));
+        Self { asked, count, grace }
+    }
+
+    /// Asks the server to end, unless somebody has.
+    pub(crate) fn ask(&self) {
+        self.count.send_modify(|times| *times = (*times).max(1));
     }
 
     /// Resolves when the server is asked to end.

@@ -3,12 +3,16 @@
 //! A line's mark is an HMAC over the line and the mark before it, under a key that is not in the store. So whoever can
 //! change the store cannot change, remove or reorder lines without it showing. Only the newest lines could be cut off
 //! together with the head that names them, by somebody who kept an older head.
+//!
+//! A reset of the vault loses that key. Its line is the first that the new key marks, and holds a digest of all lines before.
+
+mod chain;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use terra_auth_types::{
     DevId,
-    wire::admin::{AuditEntry, AuditPage, AuditVerdict},
+    wire::admin::{AuditEntry, AuditPage},
 };
 
 use crate::{
@@ -65,13 +69,18 @@ pub trait Audits: Send {
 
 impl AuditRecord {
     pub(crate) fn mark_of(&self, keys: &KeyRing, before: &[u8; 32]) -> [u8; 32] {
+        self.with_parts(before, |parts| keys.mark(parts))
+    }
+
+    /// All that it says, after what came before.
+    fn with_parts<T>(&self, before: &[u8; 32], work: impl FnOnce(&[&[u8]]) -> T) -> T {
         let (seq, at) = (self.seq.to_be_bytes(), self.at.as_millisecond().to_be_bytes());
         let origin = self.origin.as_deref().unwrap_or_default();
         let dev_id = self.dev_id.as_ref().map_or("", DevId::as_str);
         let texts = [&self.actor, origin, &self.action, dev_id, &self.target].map(str::as_bytes);
         let allowed: &[u8] = if self.allowed { b"allowed" } else { b"denied" };
         let head: [&[u8]; 4] = [b"audit record", before, &seq, &at];
-        keys.mark(&[&head[..], &texts[..], &[allowed]].concat())
+        work(&[&head[..], &texts[..], &[allowed]].concat())
     }
 
     fn to_wire(&self) -> AuditEntry {
@@ -167,32 +176,6 @@ impl Auth {
         let more = records.len() == limit as usize;
         let next = records.last().filter(|_| more).map(|record| record.seq);
         Ok(AuditPage { entries: records.iter().map(AuditRecord::to_wire).collect(), next })
-    }
-
-    /// Looks at every line: whether it is there, unchanged and in order, and whether the last one is the head.
-    ///
-    /// # Errors
-    ///
-    /// The store failed.
-    pub async fn verify_audit(&self) -> Result<AuditVerdict, StoreError> {
-        let head = self.store.run(ReadHead).await?;
-        let mut last = AuditHead { seq: 0, mark: [0; 32] };
-        while last.seq < head.seq {
-            let records = self.store.read(ReadAudit { after: last.seq, limit: PAGE }).await?;
-            if records.is_empty() {
-                break;
-            }
-            for record in records {
-                let expected = record.mark_of(&self.keys, &last.mark);
-                if record.seq != last.seq + 1 || record.mark != expected {
-                    return Ok(AuditVerdict { intact: false, entries: last.seq, broken_at: Some(last.seq + 1) });
-                }
-                last = AuditHead { seq: record.seq, mark: record.mark };
-            }
-        }
-        // Lines that were added meanwhile are beyond the head that was read.
-        let intact = last.seq > head.seq || last == head;
-        Ok(AuditVerdict { intact, entries: last.seq, broken_at: (!intact).then_some(last.seq + 1) })
     }
 }
 

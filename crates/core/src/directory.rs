@@ -194,7 +194,7 @@ impl Auth {
     pub async fn reload(&self) -> Result<(), StoreError> {
         let (snapshot, data_keys) = self.store.read(ReadDirectory).await?;
         if let Err(error) = self.keys.adopt(&data_keys) {
-            tracing::error!(error = %error, "cannot use a new data key: give this node the new master key too");
+            tracing::error!(error = %error, "cannot use the data keys of the store: start this node with the new master key");
         }
         self.directory.replace(snapshot);
         Ok(())
@@ -218,7 +218,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(400);
 const RECORD_EVERY: u32 = 150;
 
 impl Auth {
-    /// Follows the changes of other nodes and writes down which keys are used, until `shutdown`.
+    /// Follows the changes of other nodes and writes down which keys are used, until `shutdown`; or until the vault is
+    /// reset, as nobody can ever open what this node seals then.
     pub async fn watch(&self, shutdown: impl Future<Output = ()>) {
         let mut shutdown = std::pin::pin!(shutdown);
         for turn in 1_u32.. {
@@ -232,7 +233,7 @@ impl Auth {
             if let Err(error) = looked.and(recorded) {
                 tracing::warn!(error = %Causes(&error), "could not look after the directory of keys");
             }
-            if ends {
+            if ends || self.keys.are_lost() {
                 return;
             }
         }

@@ -2,6 +2,7 @@
 
 mod data_key;
 mod found;
+mod lost;
 mod master_key;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ pub(crate) use self::data_key::KeyMaterial;
 pub use self::{
     data_key::{DataKey, DataKeys, Purpose},
     found::OpenVaultError,
+    lost::{KeysInStead, LostKeysError},
     master_key::{MasterKey, MasterKeyId, MasterKeys, UnwrapError},
 };
 use crate::clock::Entropy;
@@ -80,7 +82,13 @@ impl Place<'_> {
 pub struct KeyRing {
     masters: MasterKeys,
     vault: RwLock<Arc<VaultKeys>>,
-    marks: hmac::Key,
+    marks: Marks,
+}
+
+/// The key that marks.
+struct Marks {
+    number: u32,
+    key: hmac::Key,
 }
 
 /// The keys that seal and open.
@@ -88,6 +96,8 @@ pub struct KeyRing {
 struct VaultKeys {
     /// The one that seals.
     current: u32,
+    /// Whether one of them was lost since.
+    lost: bool,
     keys: BTreeMap<u32, Arc<LessSafeKey>>,
 }
 
@@ -99,24 +109,25 @@ impl KeyRing {
     #[must_use]
     pub fn new(master: &MasterKey) -> Self {
         let [vault, marks] = Self::derived(master);
-        let vault = VaultKeys { current: found::FIRST, keys: [(found::FIRST, vault_key(&vault))].into() };
-        Self::with(MasterKeys::new(master.clone(), Vec::new()), vault, &marks)
+        let vault = VaultKeys { current: found::FIRST, lost: false, keys: [(found::FIRST, vault_key(&vault))].into() };
+        Self::with(MasterKeys::new(master.clone(), Vec::new()), vault, found::FIRST, &marks)
     }
 
     fn derived(master: &MasterKey) -> [KeyMaterial; 2] {
         [master.derive(b"terra-auth vault v1"), master.derive(b"terra-auth marks v1")]
     }
 
-    fn with(masters: MasterKeys, vault: VaultKeys, marks: &KeyMaterial) -> Self {
-        let marks = hmac::Key::new(hmac::HMAC_SHA256, &marks[..]);
+    fn with(masters: MasterKeys, vault: VaultKeys, number: u32, marks: &KeyMaterial) -> Self {
+        let marks = Marks { number, key: hmac::Key::new(hmac::HMAC_SHA256, &marks[..]) };
         Self { masters, vault: RwLock::new(Arc::new(vault)), marks }
     }
 
     /// A ring of the keys in a store.
     fn of(masters: MasterKeys, keys: &[DataKey]) -> Result<Self, OpenVaultError> {
-        let marks = keys.iter().find(|key| key.purpose == Purpose::Marks);
-        let marks = masters.unwrap(marks.ok_or(OpenVaultError::Missing(Purpose::Marks))?)?;
-        let ring = Self::with(masters, VaultKeys { current: 0, keys: BTreeMap::new() }, &marks);
+        let marks = keys.iter().rfind(|key| key.purpose == Purpose::Marks && !key.is_lost());
+        let marks = marks.ok_or(OpenVaultError::Missing(Purpose::Marks))?;
+        let (number, marks) = (marks.number, masters.unwrap(marks)?);
+        let ring = Self::with(masters, VaultKeys { current: 0, lost: false, keys: BTreeMap::new() }, number, &marks);
         ring.adopt(keys)?;
         if ring.current() == 0 { Err(OpenVaultError::Missing(Purpose::Vault)) } else { Ok(ring) }
     }
@@ -125,12 +136,19 @@ impl KeyRing {
     ///
     /// # Errors
     ///
-    /// Some cannot be unwrapped, by a master key that this process does not have; all others are in force.
+    /// Some cannot be unwrapped, by a master key that this process does not have; all others are in force. Or the one that
+    /// seals here was lost: the vault was reset.
     pub(crate) fn adopt(&self, keys: &[DataKey]) -> Result<(), UnwrapError> {
         let mut ring = VaultKeys::clone(&self.vault());
         let mut outcome = Ok(());
         for key in keys.iter().filter(|key| key.purpose == Purpose::Vault) {
             let known = ring.keys.get(&key.number).cloned();
+            if key.is_lost() {
+                if known.is_some() {
+                    (ring.lost, outcome) = (true, Err(UnwrapError::Reset));
+                }
+                continue;
+            }
             match known.map_or_else(|| self.masters.unwrap(key).map(|material| vault_key(&material)), Ok) {
                 Ok(opened) => {
                     ring.keys.insert(key.number, opened);
@@ -145,6 +163,11 @@ impl KeyRing {
 
     fn vault(&self) -> Arc<VaultKeys> {
         Arc::clone(&self.vault.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether a reset has lost a key that is in use here.
+    pub(crate) fn are_lost(&self) -> bool {
+        self.vault().lost
     }
 
     /// The number of the data key that seals.
@@ -198,9 +221,14 @@ impl KeyRing {
         Ok(text)
     }
 
+    /// Whether an earlier key has marked what came before the last reset of the vault.
+    pub(crate) const fn marks_anew(&self) -> bool {
+        self.marks.number != found::FIRST
+    }
+
     /// HMAC-SHA-256 over all parts, each with its length.
     pub(crate) fn mark(&self, parts: &[&[u8]]) -> [u8; 32] {
-        let mut mac = hmac::Context::with_key(&self.marks);
+        let mut mac = hmac::Context::with_key(&self.marks.key);
         for part in parts {
             mac.update(&part.len().to_be_bytes());
             mac.update(part);

@@ -1,11 +1,16 @@
 //! Everything that lies sealed in the store: looked at as a whole.
 
+mod reset;
 mod rotate;
 
 use async_trait::async_trait;
 use terra_auth_types::DevId;
 
-pub use self::rotate::{NODES_HEAR_WITHIN, Progress, RotateError, Rotated};
+pub(crate) use self::reset::RESET;
+pub use self::{
+    reset::{Forgotten, Reset, ResetVaultError},
+    rotate::{NODES_HEAR_WITHIN, Progress, RotateError, Rotated},
+};
 use crate::{
     auth::Auth,
     seal::{DataKey, Place, Sealed},
@@ -93,6 +98,11 @@ pub trait SealedValues: Send {
 
     /// Puts `new` in the place of a value that is still the one given; answers whether it was.
     async fn reseal(&mut self, column: SealedColumn, old: &SealedValue, new: &Sealed) -> Result<bool, StoreError>;
+
+    /// Takes a value away that is still the one given; answers whether it was. Nothing is left of a secret that another one
+    /// has replaced; a connection waits for its end user to connect again; a revocation is given up. What must not be
+    /// missing stays: it can only be replaced.
+    async fn forget_sealed(&mut self, column: SealedColumn, value: &SealedValue) -> Result<bool, StoreError>;
 }
 
 /// Values that are read at once.
@@ -178,7 +188,7 @@ impl Unit for ReadPage {
     }
 }
 
-struct ReadDataKeys;
+pub(crate) struct ReadDataKeys;
 
 #[async_trait]
 impl Unit for ReadDataKeys {

@@ -56,6 +56,23 @@ statements! {
     RESEAL_PREVIOUS_APP_SECRET: Sql::plain(
         "UPDATE provider_app SET previous_secret = $1 WHERE dev_id = $2 AND provider = $3 AND previous_secret = $4",
     );
+    FORGET_GRANT: Sql::plain(
+        "UPDATE connection SET sealed_grant = NULL, active = 0, grant_state = 'needs_consent', expires_at_ms = NULL,
+            refresh_at_ms = NULL, in_flight_since_ms = NULL, lease = lease + 1, lease_until_ms = NULL
+        WHERE dev_id = $1 AND user_id = $2 AND sealed_grant = $3",
+    );
+    FORGET_OWED_GRANT: Sql::plain(
+        "UPDATE revocation SET sealed_grant = NULL, state = 'gave_up' WHERE user_id = $1 AND sealed_grant = $2",
+    );
+    FORGET_RETIRING_SECRET: Sql::plain(
+        "UPDATE developer SET retiring_secret = NULL, retiring_until_ms = NULL, sign_with = NULL
+        WHERE dev_id = $1 AND retiring_secret = $2",
+    );
+    FORGET_PREVIOUS_APP_SECRET: Sql::plain(
+        "UPDATE provider_app SET previous_secret = NULL, previous_hint = NULL, previous_headers = NULL,
+            previous_until_ms = NULL
+        WHERE dev_id = $1 AND provider = $2 AND previous_secret = $3",
+    );
 }
 
 #[async_trait]
@@ -108,6 +125,19 @@ impl<D: Database> SealedValues for Queries<D> {
             }
         }
     }
+
+    async fn forget_sealed(&mut self, column: SealedColumn, value: &SealedValue) -> Result<bool, StoreError> {
+        let (dev_id, sealed) = (value.dev_id.value(), value.sealed.value());
+        match column {
+            SealedColumn::Grant => self.changes(FORGET_GRANT, &[dev_id, user_id(value)?.value(), sealed]).await,
+            SealedColumn::OwedGrant => self.changes(FORGET_OWED_GRANT, &[user_id(value)?.value(), sealed]).await,
+            SealedColumn::RetiringSecret => self.changes(FORGET_RETIRING_SECRET, &[dev_id, sealed]).await,
+            SealedColumn::PreviousAppSecret => {
+                self.changes(FORGET_PREVIOUS_APP_SECRET, &[dev_id, value.row.as_str().value(), sealed]).await
+            }
+            SealedColumn::SigningSecret | SealedColumn::AppSecret => Ok(false),
+        }
+    }
 }
 
 impl<D: Database> Queries<D> {
@@ -156,5 +186,38 @@ struct OfApp(SealedValue);
 impl Record for OfApp {
     fn read(row: &mut Row) -> Result<Self, StoreError> {
         Ok(Self(SealedValue { dev_id: row.take()?, row: row.take()?, sealed: row.take()? }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use terra_auth_core::vault::SealedColumn;
+
+    use crate::sqlite::open_in_memory;
+
+    /// Digests, marks, keys that are wrapped, and what others have sent. Ids are known by their names.
+    const NOT_SEALED: [&str; 9] = [
+        "admin_token.digest",
+        "api_key.digest",
+        "audit_head.mark",
+        "audit_record.mark",
+        "data_key.wrapped",
+        "data_key.wrapped_by",
+        "received_event.body",
+        "received_event.digest",
+        "widget_session.secret_digest",
+    ];
+
+    #[test]
+    fn every_column_of_bytes_is_looked_at_by_the_vault_or_known_to_hold_nothing_secret() {
+        let connection = open_in_memory().unwrap();
+        let columns = "SELECT t.name || '.' || c.name FROM sqlite_schema t, pragma_table_info(t.name) c
+            WHERE t.type = 'table' AND c.type = 'BLOB' AND c.name NOT GLOB '*_id'";
+        let mut columns = connection.prepare(columns).unwrap();
+        let found: BTreeSet<String> = columns.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+        let known = SealedColumn::ALL.map(SealedColumn::as_str).into_iter().chain(NOT_SEALED);
+        assert_eq!(found, known.map(str::to_owned).collect());
     }
 }

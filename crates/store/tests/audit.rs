@@ -23,7 +23,10 @@ async fn verdict_after(script: &str) -> AuditVerdict {
         before.create_admin_token(&Admin::local("tests"), &new).await.unwrap();
     }
     before.record_unknown_admin(Some("192.0.2.1".to_owned()), "GET /tokens").await.unwrap();
-    assert_eq!(before.verify_audit().await.unwrap(), AuditVerdict { intact: true, entries: 5, broken_at: None });
+    assert_eq!(
+        before.verify_audit().await.unwrap(),
+        AuditVerdict { intact: true, entries: 5, broken_at: None, reset_at: None }
+    );
     drop(before);
     rusqlite::Connection::open(&path).unwrap().execute_batch(script).unwrap();
     auth(&path).await.verify_audit().await.unwrap()
@@ -31,7 +34,7 @@ async fn verdict_after(script: &str) -> AuditVerdict {
 
 #[tokio::test]
 async fn a_log_that_nobody_touched_is_intact() {
-    assert_eq!(verdict_after("").await, AuditVerdict { intact: true, entries: 5, broken_at: None });
+    assert_eq!(verdict_after("").await, AuditVerdict { intact: true, entries: 5, broken_at: None, reset_at: None });
 }
 
 #[tokio::test]
@@ -48,7 +51,7 @@ async fn no_part_of_a_line_changes_unseen() {
         "actor = actor || action, action = ''",
     ] {
         let verdict = verdict_after(&format!("UPDATE audit_record SET {change} WHERE seq = 3")).await;
-        assert_eq!(verdict, AuditVerdict { intact: false, entries: 2, broken_at: Some(3) }, "{change}");
+        assert_eq!(verdict, AuditVerdict { intact: false, entries: 2, broken_at: Some(3), reset_at: None }, "{change}");
     }
 }
 

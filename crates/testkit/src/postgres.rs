@@ -106,6 +106,21 @@ impl Database {
         url.set_path(&self.name);
         url.into()
     }
+
+    /// Everything that is in it, as a script.
+    ///
+    /// # Panics
+    ///
+    /// It cannot be read.
+    #[must_use]
+    pub fn dump(&self) -> String {
+        let output = Command::new(self.server.bin.join("pg_dump")).arg(self.url()).output().expect(MISSING);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).expect("the dump is text");
+        // Newer versions put a random word on two lines.
+        let lines = text.lines().filter(|line| !line.starts_with("\\restrict") && !line.starts_with("\\unrestrict"));
+        lines.collect::<Vec<_>>().join("\n")
+    }
 }
 
 impl Drop for Database {

@@ -183,3 +183,4 @@ verbs! {
     run forget_expired(expired: Expired) -> u64 = |tx| tx.forget_expired(expired);
     run forget_received(forgotten: Forgotten) -> u64 = |tx| tx.forget_received(forgotten);
 }
+    run forget_sealed(column: SealedColumn, value: SealedValue) -> bool = |tx| tx.forget_sealed(*column, value);

@@ -143,12 +143,20 @@ impl Verify {
     fn run(self, app: &App) -> anyhow::Result<()> {
         let admin = self.access.open(app)?;
         let verdict = app::wait(admin.verify_audit())?.context("could not verify the audit log")?;
-        let AuditVerdict { intact, entries, broken_at } = verdict;
+        let AuditVerdict { intact, entries, broken_at, reset_at } = verdict;
         if intact {
-            return app.ui.result(|| format!("Intact: {entries} entries, each in its place"), &verdict);
+            let since = reset_at.map_or_else(String::new, |reset| {
+                format!(
+                    "; those before entry {reset} are as they were when the vault was reset, and not proven otherwise"
+                )
+            });
+            return app.ui.result(|| format!("Intact: {entries} entries, each in its place{since}"), &verdict);
         }
-        let first = broken_at.unwrap_or(entries + 1);
-        let message = format!("the audit log is broken: entry {first} is missing, changed or out of order");
+        let first = match (broken_at, reset_at) {
+            (Some(1), Some(reset)) => format!("an entry before entry {reset}, at which the vault was reset,"),
+            (broken_at, _) => format!("entry {}", broken_at.unwrap_or(entries + 1)),
+        };
+        let message = format!("the audit log is broken: {first} is missing, changed or out of order");
         Err(Advice::new(Kind::Failed, message, "compare it with an earlier export, and keep a copy of the store")
             .into())
     }

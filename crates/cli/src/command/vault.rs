@@ -20,6 +20,8 @@ use crate::{
     ui::{Ui, table},
 };
 
+mod reset;
+
 /// See, check and replace the keys that a server's secrets are sealed with
 ///
 /// These commands open the store themselves, with the server's own settings and master key. Servers on the same PostgreSQL may
@@ -30,11 +32,13 @@ use crate::{
     "terra-auth vault verify",
     "terra-auth vault rotate",
     "terra-auth vault rotate --master",
+    "terra-auth vault reset",
 ])]
 pub(crate) enum Command {
     Status(Status),
     Verify(Verify),
     Rotate(Rotate),
+    Reset(reset::Args),
 }
 
 /// Show the keys, and how many values are left for a rotation
@@ -78,16 +82,20 @@ impl Command {
                 Self::Status(args) => args.run(app.ui).await,
                 Self::Verify(args) => args.run(app.ui).await,
                 Self::Rotate(args) => args.run(app.ui).await,
+                Self::Reset(args) => args.run(app.ui).await,
             }
         })?
     }
 }
 
+fn must_be_there(keeping: &Keeping) -> anyhow::Result<()> {
+    let next = "choose it with --data-dir or TERRA_AUTH_STORE";
+    let absent = || Advice::new(Kind::NotFound, "there is no store here", next).into();
+    if keeping.is_there() { Ok(()) } else { Err(absent()) }
+}
+
 async fn open(keeping: &Keeping) -> anyhow::Result<Auth> {
-    if !keeping.is_there() {
-        let next = "choose it with --data-dir or TERRA_AUTH_STORE";
-        return Err(Advice::new(Kind::NotFound, "there is no store here", next).into());
-    }
+    must_be_there(keeping)?;
     node::offline(&keeping.store(), keeping.master_keys()?).await
 }
 
@@ -129,6 +137,7 @@ impl Status {
 
 fn state(key: &DataKey, auth: &Auth) -> &'static str {
     match (key.activated_at, key.retired_at) {
+        _ if key.is_lost() => "lost",
         (None, _) => "announced",
         (_, Some(_)) => "retired",
         _ if key.purpose.as_str() == "marks" || key.number == auth.keys.current() => "current",

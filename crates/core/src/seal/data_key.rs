@@ -17,7 +17,7 @@ pub(crate) type KeyMaterial = Zeroizing<[u8; 32]>;
 pub enum Purpose {
     /// Seals what must be sent again. A newer key replaces an older one.
     Vault,
-    /// Marks tokens and the lines of the audit log. There is one for the whole life of a store.
+    /// Marks tokens and the lines of the audit log. There is one for the whole life of a store, or until a reset.
     Marks,
 }
 
@@ -53,7 +53,7 @@ pub struct DataKey {
     pub number: u32,
     /// The master key that wraps it.
     pub wrapped_by: MasterKeyId,
-    /// The key, sealed for its purpose and number under that master key.
+    /// The key, sealed for its purpose and number under that master key; empty once it was lost.
     pub wrapped: Vec<u8>,
     /// When it was drawn.
     pub created_at: Timestamp,
@@ -61,6 +61,14 @@ pub struct DataKey {
     pub activated_at: Option<Timestamp>,
     /// Since when nothing in the store is sealed with it. It goes on opening what was on its way, and backups.
     pub retired_at: Option<Timestamp>,
+}
+
+impl DataKey {
+    /// Whether it was forgotten in a reset, as nobody has its master key. It retires when all that it sealed is forgotten.
+    #[must_use]
+    pub const fn is_lost(&self) -> bool {
+        self.wrapped.is_empty()
+    }
 }
 
 /// The verbs for data keys. None of them is ever removed.

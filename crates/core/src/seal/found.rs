@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use super::{
     KeyRing,
     data_key::{DataKey, KeyMaterial, Purpose},
+    lost,
     master_key::{MasterKey, MasterKeyId, MasterKeys, UnwrapError},
 };
 use crate::{
@@ -25,6 +26,9 @@ pub enum OpenVaultError {
     /// The store is from before data keys, and what it has was not made with the master key.
     #[error("the master key is not the one of this store: it opens nothing of what is there")]
     ForeignStore,
+    /// The vault was being reset, and not to the end.
+    #[error("a reset of this store's vault was cut off")]
+    ResetUnderWay,
     /// A data key that every store has is not there.
     #[error("the store has no {0} key that can be used")]
     Missing(Purpose),
@@ -55,7 +59,7 @@ impl KeyRing {
         } else {
             there.keys
         };
-        Self::of(masters, &keys)
+        if keys.iter().any(lost::is_under_way) { Err(OpenVaultError::ResetUnderWay) } else { Self::of(masters, &keys) }
     }
 }
 

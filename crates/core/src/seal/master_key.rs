@@ -55,6 +55,9 @@ pub enum UnwrapError {
     /// It was changed in the store.
     #[error("{0} key {1} of the store was changed")]
     Changed(Purpose, u32),
+    /// It was forgotten, and this process began before.
+    #[error("the vault was reset, and this server still has the keys from before")]
+    Reset,
 }
 
 impl MasterKeys {

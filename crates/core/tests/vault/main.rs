@@ -3,6 +3,7 @@
 
 mod dying;
 mod first_start;
+mod reset;
 mod rotation;
 mod world;
 mod writers;

@@ -1,5 +1,6 @@
 //! A store with something sealed in every column, and nodes on it.
 
+use serde_json::json;
 use terra_auth_core::{
     Auth,
     admin::Admin,
@@ -14,7 +15,10 @@ use terra_auth_core::{
 };
 use terra_auth_store::{Postgres, Sqlite};
 use terra_auth_testkit::{Database, Postgres as TestServer, Rows, Verbs as _, bench};
-use terra_auth_types::{DevId, Environment, wire::admin::RotateSigningSecret};
+use terra_auth_types::{
+    DevId, Environment, Provider,
+    wire::admin::{RotateProviderApp, RotateSigningSecret, SetProviderApp},
+};
 
 /// What every access token has in it, and nothing else.
 pub(crate) const TOKEN: &str = "access-token-not-a-secret";
@@ -68,11 +72,13 @@ pub(crate) fn opened(auth: &Auth, connection: &Connection) -> String {
     String::from_utf8(opened.to_vec()).unwrap()
 }
 
-/// An environment with a retiring secret, connections, and as many that are still to be revoked.
+/// An environment with an app and secrets that replace others, connections, and as many that are still to be revoked:
+/// four values, and two for each connection.
 pub(crate) async fn fill(auth: &Auth, connections: usize) -> (DevId, Vec<Connection>) {
     let new = NewDeveloper { environment: Environment::Testing, name: "Acme".to_owned(), destination: None };
     let dev_id = auth.create_developer(&admin(), new).await.unwrap().dev_id;
     auth.rotate_signing_secret(&admin(), &dev_id, RotateSigningSecret::default()).await.unwrap();
+    replace_app(auth, &dev_id).await;
     let developer = auth.directory.developer(&dev_id).unwrap();
     let (rows, mut added) = (Rows::default(), Vec::new());
     for number in 0..connections {
@@ -83,6 +89,16 @@ pub(crate) async fn fill(auth: &Auth, connections: usize) -> (DevId, Vec<Connect
         added.push(connection);
     }
     (dev_id, added)
+}
+
+async fn replace_app(auth: &Auth, dev_id: &DevId) {
+    let provider: Provider = "FITBIT".parse().unwrap();
+    let set = json!({ "client_id": "acme", "client_secret": format!("{TOKEN}-old") });
+    let set: SetProviderApp = serde_json::from_value(set).unwrap();
+    auth.set_provider_app(&admin(), dev_id, &provider, &set).await.unwrap();
+    let how = json!({ "client_secret": format!("{TOKEN}-new") });
+    let how: RotateProviderApp = serde_json::from_value(how).unwrap();
+    auth.rotate_provider_app(&admin(), dev_id, &provider, &how).await.unwrap();
 }
 
 /// Everything opens; answers how much there is, and how much of it an older key has sealed.

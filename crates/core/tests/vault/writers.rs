@@ -45,7 +45,7 @@ async fn a_fresh_token_is_never_replaced_by_an_older_one(store: Store) {
         let now = store.connection(&dev_id, &connection.user_id).await.unwrap().unwrap();
         assert!(opened(&auth, &now).contains(&format!("-{last}\"")));
     }
-    assert_eq!((whole(&auth).await, auth.keys.current()), ((82, 0), 4));
+    assert_eq!((whole(&auth).await, auth.keys.current()), ((84, 0), 4));
 }
 
 #[tokio::test(flavor = "multi_thread")]

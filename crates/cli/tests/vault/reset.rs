@@ -1,0 +1,138 @@
+//! A master key that is lost for ever.
+
+use std::{process::Stdio, thread, time::Duration};
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::support::{KEY, Site};
+
+fn dev_id(site: &Site, environment: &str) -> Value {
+    let all = site.json("environments list");
+    all.as_array().unwrap().iter().find(|one| one["environment"] == environment).unwrap()["dev_id"].clone()
+}
+
+/// The connection of an end user, who has one.
+fn user(site: &Site, reference_id: &str) -> Value {
+    site.json("users list")
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|user| user["reference_id"] == reference_id)
+        .unwrap()
+        .clone()
+}
+
+/// Kills a reset while it waits for other nodes to hear of it.
+fn kill_a_reset(site: &Site) {
+    let mut reset = site.command("vault reset --yes");
+    let mut reset = reset.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    thread::sleep(Duration::from_millis(1500));
+    reset.kill().unwrap();
+    assert!(!reset.wait().unwrap().success());
+}
+
+fn all_but_secrets_outlives_a_lost_master_key(site: &Site) {
+    let server = site.found();
+    let before = site.folder.connect("FITBIT", "alice");
+    site.import(300);
+    let dev_ids = ["production", "testing"].map(|environment| dev_id(site, environment));
+    server.end(Signal::TERM);
+    site.keys("2");
+    assert!(site.run(&site.serving()).stderr.contains("`terra-auth vault reset`"));
+    let unsure = site.run("vault reset");
+    assert_eq!(unsure.code, 7, "{unsure}");
+
+    kill_a_reset(site);
+    let refused = site.run(&site.serving());
+    assert!(refused.code == 1 && refused.stderr.contains("was cut off"), "{refused}");
+    let done = site.json("vault reset --yes");
+    assert_eq!(done["forgotten"], json!({ "values": 303, "connections": 301, "revocations": 0 }));
+    let mut renewed = done["signing_secrets"].as_array().unwrap().clone();
+    renewed.sort_by_key(ToString::to_string);
+    assert_eq!((renewed, done["next"].as_array().unwrap().len()), (dev_ids.to_vec(), 2));
+    assert_eq!(site.run("vault reset --yes").code, 1, "nothing is lost any more");
+
+    let server = site.serve();
+    assert_eq!(site.run("generate-mobile-token").code, 0, "the API key works");
+    assert_eq!((&user(site, "alice")["user_id"], &user(site, "alice")["active"]), (&json!(before), &json!(false)));
+    let again = site.folder.connect("FITBIT", "alice");
+    let now = user(site, "alice");
+    assert_eq!((&now["user_id"], &now["active"]), (&json!(again), &json!(true)));
+    assert_eq!(site.json("users list").as_array().unwrap().len(), 1);
+    assert_eq!(site.run(&format!("deauthenticate-user {again} --yes")).code, 0);
+    let audit = site.json("audit verify");
+    assert!(audit["intact"] == true && audit["reset_at"].is_u64(), "{audit}");
+    server.end(Signal::TERM);
+    assert_eq!(site.json("vault verify")["broken"], json!([]));
+}
+
+#[test]
+fn all_but_secrets_outlives_a_lost_master_key_in_sqlite() {
+    all_but_secrets_outlives_a_lost_master_key(&Site::sqlite());
+}
+
+#[test]
+fn all_but_secrets_outlives_a_lost_master_key_in_postgres() {
+    all_but_secrets_outlives_a_lost_master_key(&Site::postgres());
+}
+
+fn a_missing_or_wrong_master_key_touches_nothing(site: &Site) {
+    site.found().end(Signal::TERM);
+    site.json("vault status"); // what the server left in the write-ahead log goes into the file
+    let before = site.bytes();
+    for (key, code, said) in [
+        (Some("2"), 1, "the master key is not the one of this store"),
+        (Some("not-a-key"), 1, "holds no master key"),
+        (None, 1, "could not read master.key"),
+    ] {
+        match key {
+            Some(key) => site.folder.write(KEY, &key.repeat(64 / key.len())),
+            None => std::fs::remove_file(site.folder.path(KEY)).unwrap(),
+        }
+        for command in [&*site.serving(), "vault verify", "vault rotate", "vault rotate --master", "vault status"] {
+            let refused = site.run(command);
+            assert!(refused.code == code && refused.stderr.contains(said), "{command}: {refused}");
+            assert_eq!(site.bytes(), before, "{command}");
+        }
+    }
+}
+
+#[test]
+fn a_missing_or_wrong_master_key_touches_nothing_in_sqlite() {
+    a_missing_or_wrong_master_key_touches_nothing(&Site::sqlite());
+}
+
+#[test]
+fn a_missing_or_wrong_master_key_touches_nothing_in_postgres() {
+    a_missing_or_wrong_master_key_touches_nothing(&Site::postgres());
+}
+
+#[test]
+fn nothing_is_forgotten_while_the_key_is_where_a_server_would_find_it() {
+    let site = Site::sqlite();
+    site.found().end(Signal::TERM);
+    let before = site.json("vault verify");
+    site.folder.write(".terra-auth/master.key", &site.folder.read(KEY));
+    site.keys("2");
+    let refused = site.run("vault reset --yes");
+    assert!(refused.code == 1 && refused.stderr.contains("nothing is lost"), "{refused}");
+    site.keys("1");
+    assert_eq!(site.json("vault verify"), before);
+    site.keys("2");
+    assert_eq!(site.json("vault reset --yes --force")["forgotten"]["values"], 2);
+}
+
+#[test]
+fn a_data_directory_without_a_key_gets_one() {
+    let site = Site::sqlite();
+    site.found().end(Signal::TERM);
+    let alone = |arguments: &str| {
+        let mut command = site.command(arguments);
+        command.env_remove("TERRA_AUTH_MASTER_KEY_FILE").output().unwrap()
+    };
+    let kept = site.folder.path(".terra-auth/master.key");
+    assert_eq!((alone("vault reset").status.code(), kept.exists()), (Some(7), false));
+    assert!(alone("vault reset --yes").status.success());
+    assert!(alone("vault verify").status.success() && std::fs::read_to_string(kept).unwrap().trim().len() == 64);
+}

@@ -1,0 +1,130 @@
+//! A store with its server and its operator; folder and server are those of the other end-to-end tests.
+
+use std::{
+    fmt::Write as _,
+    fs,
+    net::TcpListener,
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+use terra_auth_testkit::{Database, Postgres};
+
+use self::{
+    folder::{Answer, Folder},
+    server::Server,
+};
+
+#[path = "../e2e/support/folder.rs"]
+#[expect(dead_code, reason = "the other tests need more of it")]
+pub(crate) mod folder;
+#[path = "../e2e/support/server.rs"]
+#[expect(dead_code, reason = "the other tests need more of it")]
+pub(crate) mod server;
+
+/// Where the master keys are.
+pub(crate) const KEY: &str = "master.key";
+
+/// A folder with the keys of one server, whose store is in it or in PostgreSQL.
+pub(crate) struct Site {
+    pub(crate) folder: Folder,
+    database: Option<Database>,
+    port: u16,
+}
+
+impl Site {
+    pub(crate) fn sqlite() -> Self {
+        Self::with(None)
+    }
+
+    pub(crate) fn postgres() -> Self {
+        Self::with(Some(Postgres::start().database()))
+    }
+
+    fn with(database: Option<Database>) -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let site = Self { folder: Folder::new(), database, port };
+        site.keys("1");
+        site
+    }
+
+    /// Puts master keys into the file, each named by a digit; the first is the current one.
+    pub(crate) fn keys(&self, digits: &str) {
+        let keys: Vec<_> = digits.chars().map(|digit| digit.to_string().repeat(64)).collect();
+        self.folder.write(KEY, &keys.join("\n"));
+    }
+
+    pub(crate) fn command(&self, arguments: &str) -> Command {
+        let mut command = self.folder.command(arguments);
+        command.env("TERRA_AUTH_MASTER_KEY_FILE", KEY);
+        command.envs(self.database.as_ref().map(|database| ("TERRA_AUTH_STORE", database.url())));
+        command.envs(fs::read_to_string(self.folder.path("admin-token")).ok().map(|it| ("TERRA_AUTH_ADMIN_TOKEN", it)));
+        command
+    }
+
+    pub(crate) fn run(&self, arguments: &str) -> Answer {
+        Answer::of(&mut self.command(arguments))
+    }
+
+    /// What a command that must work answers as JSON.
+    pub(crate) fn json(&self, arguments: &str) -> Value {
+        let answer = self.run(&format!("{arguments} --output json"));
+        assert_eq!(answer.code, 0, "{arguments}: {answer}");
+        serde_json::from_str(&answer.stdout).unwrap()
+    }
+
+    pub(crate) fn serve(&self) -> Server {
+        Server::start(&mut self.command(&self.serving()))
+    }
+
+    /// The words that start a server.
+    pub(crate) fn serving(&self) -> String {
+        format!("serve --sandbox --output json --listen 127.0.0.1:{}", self.port)
+    }
+
+    /// The first start, with a testing and a production environment, and with its admin token where commands find it.
+    pub(crate) fn found(&self) -> Server {
+        let made = format!("{} --create-environment testing --create-environment production", self.serving());
+        let server = Server::start(&mut self.command(&made));
+        let shown = until("the admin token is shown", || {
+            let text = server.stderr();
+            let mut words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+            words.find(|word| word.starts_with("ta_admin_")).map(str::to_owned)
+        });
+        self.folder.write("admin-token", &shown);
+        server
+    }
+
+    /// Takes over as many grants into the production environment, which has no user limit.
+    pub(crate) fn import(&self, grants: usize) {
+        let mut text = "provider,account,reference_id,access_token,refresh_token,expires_at\n".to_owned();
+        for n in 0..grants {
+            let _ = writeln!(text, "OURA,{n},user-{n},access-{n}-not-a-secret,refresh-{n}-not-a-secret,4070908800");
+        }
+        self.folder.write("grants.csv", &text);
+        let done = self.json("connections import grants.csv --env production");
+        assert_eq!(done["imported"], grants);
+    }
+
+    /// Everything that is in the store, while no server has it.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let Some(database) = &self.database else {
+            return fs::read(self.folder.path(".terra-auth/terra-auth.db")).unwrap();
+        };
+        database.dump().into_bytes()
+    }
+}
+
+/// Asks until there is an answer, for a minute.
+pub(crate) fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(began.elapsed() < Duration::from_secs(60), "{what}: not within a minute");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
