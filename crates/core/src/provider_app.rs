@@ -208,15 +208,15 @@ impl Auth {
         }
     }
 
-    /// Writes down when apps were last used.
-    ///
-    /// # Errors
     /// What takes the place of a secret that is lost: nothing that a provider could be asked with.
     pub(crate) fn no_app_secret(&self, app: &ProviderApp) -> AppSecret {
         let sealed = self.keys.seal(self.entropy.as_ref(), place(&app.dev_id, &app.provider), b"null");
         AppSecret { sealed, hint: String::new(), headers: app.secret.headers.clone() }
     }
 
+    /// Writes down when apps were last used.
+    ///
+    /// # Errors
     ///
     /// The store failed.
     pub(crate) async fn record_app_use(&self) -> Result<(), StoreError> {

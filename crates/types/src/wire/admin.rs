@@ -464,6 +464,10 @@ pub struct AuditVerdict {
     pub entries: u64,
     /// The first line that is missing, changed or out of order.
     pub broken_at: Option<u64>,
+    /// The line of the vault's reset in which the key of all lines before it was lost: they are as they were then, and
+    /// nothing proves that they were true. If one of them was changed since, `broken_at` is 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reset_at: Option<u64>,
 }
 
 /// An operator's app at a provider, for one environment.
@@ -475,10 +479,6 @@ pub struct SetProviderApp {
     pub client_id: String,
     /// Its secret.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
-    /// The line of the vault's reset in which the key of all lines before it was lost: they are as they were then, and
-    /// nothing proves that they were true. If one of them was changed since, `broken_at` is 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reset_at: Option<u64>,
     #[serde(serialize_with = "shown_once")]
     pub client_secret: ClientSecret,
     /// Headers that the provider wants besides, such as a subscription key; no answer shows their values.
