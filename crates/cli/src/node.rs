@@ -12,7 +12,7 @@ use terra_auth_core::{
     seal::{KeyRing, MasterKeys, OpenVaultError},
     store::Store,
 };
-use terra_auth_listen::Limits;
+use terra_auth_listen::{Limits, Workers, serve};
 use terra_auth_outbound::{AddressPolicy, ClientCredentials, Courier, OAuthProviders, Observer, Recipes};
 use terra_auth_sandbox::{Sandbox, SandboxConfig};
 use tokio::{net::TcpListener, sync::Notify, time::Duration};
@@ -105,7 +105,7 @@ impl Node {
     pub(crate) async fn run(self) {
         let shutdown = Shutdown::listen(self.grace);
         let limits = Limits { drain: self.grace, ..Limits::default() };
-        let serve = terra_auth_listen::serve(self.listener, self.router, limits, shutdown.asked());
+        let serve = serve(self.listener, self.router, limits, Workers::here(), shutdown.asked());
         let late = "some deliveries did not end in time; they are made again later";
         let deliver = shutdown.with_patience(self.courier.run(shutdown.asked()), late);
         let late = "some refreshes did not end in time; whoever comes next recovers them";

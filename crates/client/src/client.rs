@@ -94,6 +94,7 @@ pub(crate) fn deadline(asked_at: Timestamp, expires_in: u32) -> Timestamp {
 }
 
 /// Makes a [`Client`].
+#[derive(Clone)]
 #[must_use]
 pub struct ClientBuilder {
     credentials: Credentials,

@@ -27,6 +27,7 @@ mod keys;
 mod repeat;
 
 /// How long an attempt may take and how often it is repeated.
+#[derive(Clone, Copy)]
 pub(crate) struct Limits {
     pub(crate) connect_timeout: Duration,
     pub(crate) timeout: Duration,

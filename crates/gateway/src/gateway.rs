@@ -98,6 +98,6 @@ impl Gateway {
     /// A client of the upstream with the present keys.
     #[must_use]
     pub fn client(&self) -> Client {
-        self.live().client.clone()
+        self.live().clients.any().clone()
     }
 }

@@ -6,6 +6,7 @@
 mod breaker;
 mod caller;
 mod catalogue;
+mod clients;
 mod csrf;
 mod error;
 mod forward;

@@ -10,6 +10,7 @@ use url::Url;
 use crate::{
     breaker::{Breaker, UpstreamError},
     catalogue::Catalogue,
+    clients::Clients,
     error::Refusal,
     gateway::{Config, Parts},
     limit::Limits,
@@ -21,7 +22,7 @@ use crate::{
 
 /// What a configuration amounts to.
 pub(crate) struct Live {
-    pub(crate) client: Client,
+    pub(crate) clients: Clients,
     pub(crate) breaker: Breaker,
     pub(crate) limits: Arc<Limits>,
     pub(crate) catalogue: Arc<Catalogue>,
@@ -62,11 +63,11 @@ impl Live {
         let clock = &parts.clock;
         let seconds = settings.upstream.timeout_s.map_or(TIMEOUT_S, Into::into);
         let system = Arc::clone(clock);
-        let client = Client::builder(credentials.clone())
+        let builder = Client::builder(credentials.clone())
             .timeout(Duration::from_secs(seconds.into()))
             .retries(1)
-            .clock(Arc::new(move || system.now()))
-            .build()?;
+            .clock(Arc::new(move || system.now()));
+        let clients = Clients::new(builder)?;
         // The operator named these addresses.
         let http = Http::new(AddressPolicy::AllowPrivate)?;
         let tolerance = settings.webhooks.tolerance_s.map_or(TOLERANCE_S, Into::into);
@@ -87,7 +88,7 @@ impl Live {
             },
             catalogue: match same_upstream {
                 Some(before) => Arc::clone(&before.catalogue),
-                None => Arc::new(Catalogue::new(client.clone(), credentials, Arc::clone(clock))?),
+                None => Arc::new(Catalogue::new(clients.any().clone(), credentials, Arc::clone(clock))?),
             },
             settings: settings.clone(),
             allowed_origins: allowed_origins(settings)?,
@@ -100,7 +101,7 @@ impl Live {
             },
             own_key,
             upstream,
-            client,
+            clients,
             http,
         })
     }

@@ -2,6 +2,8 @@
 
 mod certificates;
 mod serve;
+mod workers;
 
 pub use certificates::{CertificateError, Certificates};
 pub use serve::{Limits, Peer, serve, serve_tls};
+pub use workers::Workers;

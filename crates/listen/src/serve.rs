@@ -2,7 +2,7 @@ use std::{
     error::Error,
     future::{Future, ready},
     io,
-    net::IpAddr,
+    net::{self, IpAddr},
     sync::Arc,
     time::Duration,
 };
@@ -23,14 +23,20 @@ use tokio::{
 };
 use tower::ServiceExt as _;
 
-use crate::Certificates;
+use crate::{Certificates, Workers};
 
-/// Serves until `shutdown` resolves, then lets requests in flight finish.
+/// Serves until `shutdown` resolves, then lets requests in flight finish. Each connection stays with one of the `workers`.
 ///
 /// HTTP/1.1 only: what speaks HTTP/2 to browsers is a proxy. `axum::serve` is not used because it waits for ever for the
 /// rest of a half-sent request, and hyper-util's protocol detection because it waits for the first byte.
-pub async fn serve(listener: TcpListener, router: Router, limits: Limits, shutdown: impl Future<Output = ()>) {
-    serve_with(listener, router, limits, |stream| ready(Ok(stream)), shutdown).await;
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    workers: Workers,
+    shutdown: impl Future<Output = ()>,
+) {
+    serve_with(listener, router, limits, workers, |stream| ready(Ok(stream)), shutdown).await;
 }
 
 /// As [`serve`], over TLS. A connection keeps the certificate it began with; the next one gets what was reloaded since.
@@ -38,11 +44,12 @@ pub async fn serve_tls(
     listener: TcpListener,
     router: Router,
     limits: Limits,
+    workers: Workers,
     certificates: Arc<Certificates>,
     shutdown: impl Future<Output = ()>,
 ) {
     let handshake = move |stream| certificates.acceptor().accept(stream);
-    serve_with(listener, router, limits, handshake, shutdown).await;
+    serve_with(listener, router, limits, workers, handshake, shutdown).await;
 }
 
 /// The address at the other end of a request's connection, an extension of the request. What a proxy says about the one
@@ -72,7 +79,8 @@ async fn serve_with<S, H>(
     listener: TcpListener,
     router: Router,
     limits: Limits,
-    handshake: impl Fn(TcpStream) -> H,
+    workers: Workers,
+    handshake: impl Fn(TcpStream) -> H + Clone + Send + Sync + 'static,
     shutdown: impl Future<Output = ()>,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -89,10 +97,15 @@ async fn serve_with<S, H>(
             () = &mut shutdown => break,
         };
         let Some((stream, peer, place)) = accepted else { continue };
-        let handshake = timeout(limits.header_timeout, handshake(stream));
-        let connection = answer(handshake, builder.clone(), graceful.watcher(), router.clone(), peer);
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
+        let (handshake, builder, watcher) = (handshake.clone(), builder.clone(), graceful.watcher());
+        let router = router.clone();
+        workers.spawn(async move {
+            let answered = async {
+                // Only here does it belong to the runtime of this thread.
+                let handshake = timeout(limits.header_timeout, handshake(TcpStream::from_std(stream)?));
+                answer(handshake, builder, watcher, router, peer).await
+            };
+            if let Err(error) = answered.await {
                 tracing::debug!(error, "a connection ended early");
             }
             drop(place);
@@ -104,13 +117,17 @@ async fn serve_with<S, H>(
     }
 }
 
-async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> Option<(TcpStream, Peer, OwnedSemaphorePermit)> {
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> Option<(net::TcpStream, Peer, OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.ok()?;
-    match listener.accept().await {
-        Ok((stream, address)) => {
-            let _ = stream.set_nodelay(true); // only a hint
-            Some((stream, Peer(address.ip().to_canonical()), place))
-        }
+    let accepted = listener.accept().await.and_then(|(stream, address)| {
+        let _ = stream.set_nodelay(true); // only a hint
+        Ok((stream.into_std()?, address))
+    });
+    match accepted {
+        Ok((stream, address)) => Some((stream, Peer(address.ip().to_canonical()), place)),
         Err(error) => {
             // The machine is out of descriptors, or the client is gone already.
             if !matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) {

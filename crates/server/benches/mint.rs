@@ -12,7 +12,7 @@ use axum::{Router, routing::post};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use terra_auth_core::{admin::Admin, developer::NewDeveloper};
-use terra_auth_listen::{Limits, serve};
+use terra_auth_listen::{Limits, Workers, serve};
 use terra_auth_server::router;
 use terra_auth_testkit::bench;
 use terra_auth_types::Environment;
@@ -66,7 +66,7 @@ async fn start_bare(answer: &str) -> SocketAddr {
 async fn start(router: Router) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(serve(listener, router, Limits::default(), pending()));
+    tokio::spawn(serve(listener, router, Limits::default(), Workers::here(), pending()));
     address
 }
 

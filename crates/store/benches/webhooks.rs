@@ -22,7 +22,7 @@ use rusqlite::{Connection, types::Value};
 use terra_auth::{Credentials, Environment, webhook::sign};
 use terra_auth_core::clock::{Clock as _, SystemClock, SystemEntropy};
 use terra_auth_gateway::{Config, Gateway, Parts, Settings};
-use terra_auth_listen::{Limits, serve};
+use terra_auth_listen::{Limits, Workers, serve};
 use terra_auth_testkit::bench;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -97,7 +97,7 @@ async fn start(file: &Path) -> SocketAddr {
     let gateway = Gateway::new(&config, parts).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(serve(listener, gateway.router(), Limits::default(), pending()));
+    tokio::spawn(serve(listener, gateway.router(), Limits::default(), Workers::here(), pending()));
     address
 }
 

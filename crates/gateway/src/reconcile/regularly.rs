@@ -33,7 +33,7 @@ impl Gateway {
     async fn reconcile(&self) -> Result<Drift, ReconcileError> {
         let live = self.live();
         let options = ReconcileOptions { repair: live.settings.reconcile.repair, force: false, progress: &|_| () };
-        reconcile(&live.client, self.inbox(), self.clock(), options).await
+        reconcile(live.clients.any(), self.inbox(), self.clock(), options).await
     }
 
     /// A tenth more or less, so that many nodes do not ask at once.

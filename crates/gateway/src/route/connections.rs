@@ -57,7 +57,7 @@ pub(crate) async fn deauthenticate_user(
     let unknown = || Refusal::not_found("you have no such connection");
     let user_id: UserId = user_id.parse().map_err(|_| unknown())?;
     gateway.inbox().connection(&caller.reference_id, user_id).await?.ok_or_else(unknown)?;
-    match caller.live.call(caller.live.client.deauthenticate_user(user_id)).await {
+    match caller.live.call(caller.live.clients.here().deauthenticate_user(user_id)).await {
         // Gone already, as it should be.
         Ok(()) | Err(UpstreamError::Failed(Error::NotFound(_))) => {}
         Err(error) => return Err(error.into()),

@@ -28,7 +28,7 @@ pub(crate) async fn generate_mobile_token(
     caller: Caller,
 ) -> Result<([(HeaderName, HeaderValue); 1], Json<Answer>), Refusal> {
     let Caller { reference_id, live } = caller;
-    let token = live.call(live.client.generate_mobile_token(Some(&reference_id))).await?;
+    let token = live.call(live.clients.here().generate_mobile_token(Some(&reference_id))).await?;
     let terra_auth::MobileToken { token, expires_in, expires_at } = token;
     Ok((NO_STORE, Json(Answer { token, reference_id, expires_in, expires_at })))
 }

@@ -52,7 +52,7 @@ pub(crate) async fn generate_widget_session(
 ) -> Result<([(HeaderName, HeaderValue); 1], Json<Answer>), Refusal> {
     let Caller { reference_id, live } = caller;
     let request = request(read(&headers, &body)?, &live.settings.widget)?.reference_id(&reference_id);
-    let session = live.call(live.client.generate_widget_session(&request)).await?;
+    let session = live.call(live.clients.here().generate_widget_session(&request)).await?;
     let terra_auth::WidgetSession { session_id, url, expires_at, warnings } = session;
     Ok((NO_STORE, Json(Answer { url, session_id, expires_at, warnings })))
 }

@@ -7,3 +7,4 @@ mod drain;
 mod slow_client;
 mod support;
 mod tls;
+mod workers;

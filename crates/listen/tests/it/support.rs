@@ -1,8 +1,8 @@
-use std::{future::Future, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{future::Future, net::SocketAddr, num::NonZeroUsize, path::PathBuf, sync::Arc, thread, time::Duration};
 
 use axum::{Extension, Router, routing::get};
 use tempfile::TempDir;
-use terra_auth_listen::{Certificates, Limits, Peer, serve, serve_tls};
+use terra_auth_listen::{Certificates, Limits, Peer, Workers, serve, serve_tls};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
@@ -28,7 +28,7 @@ pub(crate) async fn soon<T>(what: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(5), what).await.unwrap()
 }
 
-/// A loop that runs: `/` tells the client's address, `/slow` answers when it is let go.
+/// A loop that runs: `/` tells the client's address, `/thread` where it is answered, `/slow` answers when it is let go.
 pub(crate) struct Listening {
     pub(crate) address: SocketAddr,
     pub(crate) slow_began: Arc<Notify>,
@@ -40,15 +40,19 @@ pub(crate) struct Listening {
 
 impl Listening {
     pub(crate) async fn plain(limits: Limits) -> Self {
-        Self::start(limits, None).await
+        Self::start(limits, Workers::here(), None).await
+    }
+
+    pub(crate) async fn on(workers: Workers, limits: Limits) -> Self {
+        Self::start(limits, workers, None).await
     }
 
     pub(crate) async fn tls(limits: Limits, files: &PairFiles) -> Self {
         let certificates = Certificates::read(&files.certificate, &files.key).unwrap();
-        Self::start(limits, Some(Arc::new(certificates))).await
+        Self::start(limits, two_threads(), Some(Arc::new(certificates))).await
     }
 
-    async fn start(limits: Limits, certificates: Option<Arc<Certificates>>) -> Self {
+    async fn start(limits: Limits, workers: Workers, certificates: Option<Arc<Certificates>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (slow_began, slow_may_end) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
@@ -56,8 +60,8 @@ impl Listening {
         let (end, ended) = oneshot::channel();
         let shutdown = async move { drop(ended.await) };
         let task = match certificates.clone() {
-            Some(certificates) => tokio::spawn(serve_tls(listener, router, limits, certificates, shutdown)),
-            None => tokio::spawn(serve(listener, router, limits, shutdown)),
+            Some(certificates) => tokio::spawn(serve_tls(listener, router, limits, workers, certificates, shutdown)),
+            None => tokio::spawn(serve(listener, router, limits, workers, shutdown)),
         };
         Self { address, slow_began, slow_may_end, certificates, end, task }
     }
@@ -73,6 +77,10 @@ impl Listening {
     }
 }
 
+pub(crate) fn two_threads() -> Workers {
+    Workers::start(NonZeroUsize::new(2).unwrap()).unwrap()
+}
+
 fn router(began: &Arc<Notify>, may_end: &Arc<Notify>) -> Router {
     let (began, may_end) = (Arc::clone(began), Arc::clone(may_end));
     let slow = async move || {
@@ -81,7 +89,8 @@ fn router(began: &Arc<Notify>, may_end: &Arc<Notify>) -> Router {
         "at last"
     };
     let address = async |Extension(Peer(address)): Extension<Peer>| address.to_string();
-    Router::new().route("/", get(address)).route("/slow", get(slow))
+    let thread = async || format!("{:?}", thread::current().id());
+    Router::new().route("/", get(address)).route("/slow", get(slow)).route("/thread", get(thread))
 }
 
 /// A certificate for `localhost` and its key, as they lie in a folder.

@@ -19,7 +19,7 @@ use terra_auth_core::{
     seal::{KeyRing, MasterKey},
     store::Store,
 };
-use terra_auth_listen::Limits;
+use terra_auth_listen::{Limits, Workers};
 use terra_auth_outbound::{AddressPolicy, ClientCredentials, OAuthProviders, Recipes};
 use terra_auth_sandbox::{Sandbox, SandboxConfig};
 use terra_auth_testkit::{CountingEntropy, Database, FixedClock, Postgres};
@@ -101,7 +101,8 @@ impl TestApp {
         let url = format!("http://localhost:{}/", listener.local_addr().unwrap().port()).parse().unwrap();
         let app = Self::start_at(url, Environment::Testing, "").await;
         let never = std::future::pending();
-        tokio::spawn(terra_auth_listen::serve(listener, app.router.clone(), Limits::default(), never));
+        let router = app.router.clone();
+        tokio::spawn(terra_auth_listen::serve(listener, router, Limits::default(), Workers::here(), never));
         app
     }
 

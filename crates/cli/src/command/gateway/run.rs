@@ -1,10 +1,10 @@
-use std::sync::Arc;
+use std::{num::NonZeroUsize, sync::Arc, thread};
 
 use anyhow::Context as _;
 use axum::Router;
 use metrics_exporter_prometheus::PrometheusHandle;
 use terra_auth_gateway::Gateway;
-use terra_auth_listen::{Certificates, Limits, serve, serve_tls};
+use terra_auth_listen::{Certificates, Limits, Workers, serve, serve_tls};
 use terra_auth_store::open_shared;
 use tokio::{net::TcpListener, time::Duration};
 
@@ -42,6 +42,7 @@ struct Prepared {
     listener: TcpListener,
     certificates: Option<Arc<Certificates>>,
     operations: Option<(TcpListener, PrometheusHandle)>,
+    workers: Workers,
     reloader: Reloader,
     shutdown: Shutdown,
 }
@@ -58,6 +59,8 @@ impl Prepared {
             None => None,
         };
         options.places.make_dir_of(&sources.store)?;
+        let workers = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        let workers = Workers::start(workers).context("could not start a thread for each core")?;
         let store = open_shared(&sources.store).await.context("could not open the store")?;
         let gateway = sources.gateway(store)?;
         let certificates = sources.certificates.clone();
@@ -72,16 +75,16 @@ impl Prepared {
         let shutdown = Shutdown::listen(GRACE);
         // Only now is it safe to send signals.
         app.ui.line(|| plain, &json)?;
-        Ok(Self { gateway, listener, certificates, operations, reloader, shutdown })
+        Ok(Self { gateway, listener, certificates, operations, workers, reloader, shutdown })
     }
 
     async fn serve(self) {
-        let Self { gateway, listener, certificates, operations, reloader, shutdown } = self;
-        let answer = answer(listener, gateway.router(), certificates, &shutdown);
+        let Self { gateway, listener, certificates, operations, workers, reloader, shutdown } = self;
+        let answer = answer(listener, gateway.router(), certificates, &workers, &shutdown);
         let operate = Box::pin(async {
             if let Some((listener, handle)) = operations {
                 let router = operations::router(&gateway, handle.clone());
-                let answer = serve(listener, router, limits(), shutdown.asked());
+                let answer = serve(listener, router, limits(), Workers::here(), shutdown.asked());
                 tokio::join!(answer, operations::keep_up(handle, shutdown.asked()));
             }
         });
@@ -93,10 +96,18 @@ impl Prepared {
     }
 }
 
-async fn answer(listener: TcpListener, router: Router, certificates: Option<Arc<Certificates>>, shutdown: &Shutdown) {
+/// The workers outlive it: others may use connections that were opened there.
+async fn answer(
+    listener: TcpListener,
+    router: Router,
+    certificates: Option<Arc<Certificates>>,
+    workers: &Workers,
+    shutdown: &Shutdown,
+) {
+    let (workers, asked) = (workers.clone(), shutdown.asked());
     match certificates {
-        Some(certificates) => serve_tls(listener, router, limits(), certificates, shutdown.asked()).await,
-        None => serve(listener, router, limits(), shutdown.asked()).await,
+        Some(certificates) => serve_tls(listener, router, limits(), workers, certificates, asked).await,
+        None => serve(listener, router, limits(), workers, asked).await,
     }
 }
 
