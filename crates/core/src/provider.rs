@@ -167,6 +167,9 @@ pub struct RefreshPolicy {
     pub rotation: Rotation,
     /// How long before the access token's expiry a refresh falls due, at most half of its life; jitter comes on top.
     pub ahead: SignedDuration,
+    /// How long a refresh token lives that nobody uses, where that is known. It is used before half of that is over,
+    /// even if the access token goes on or nobody says when it ends.
+    pub token_life: Option<SignedDuration>,
     /// Refreshes of one provider and environment that may be under way at once.
     pub at_once: u32,
     /// Refreshes of one provider and environment that may begin in a minute; `None` is as many as fit.

@@ -13,6 +13,7 @@ use terra_auth_types::ReferenceId;
 use crate::{
     answer::read_json,
     caller::Caller,
+    field::Endpoint,
     oauth::with_headers,
     recipe::{
         after_consent::{AfterConsent, Body},
@@ -37,12 +38,7 @@ pub(crate) async fn of(
     let access_token = tokens.access_token.expose_secret();
     let found = match &login.identity {
         Some(Identity::TokenAnswer(field)) => field.find(token_answer).cloned(),
-        Some(Identity::Asked(url, field)) => {
-            let call = caller.client().get(url.0.clone()).bearer_auth(access_token).header(ACCEPT, "application/json");
-            let call = with_headers(call, client);
-            let answer = read_json(caller.send(call).await?, &AnswerShape::default()).await?;
-            field.find(&answer).cloned()
-        }
+        Some(Identity::Asked(url, field)) => field.find(&ask(caller, url, client, tokens).await?).cloned(),
         Some(Identity::Claim(claim)) => claims(access_token).and_then(|claims| claim.find(&claims).cloned()),
         None => Some(Value::String(stand_in(exchange.reference_id.as_ref(), access_token))),
     };
@@ -51,6 +47,18 @@ pub(crate) async fn of(
         Some(Value::Number(number)) => Ok(number.to_string()),
         _ => Err(ProviderError::Unreadable),
     }
+}
+
+/// What a URL answers to the access token.
+pub(crate) async fn ask(
+    caller: &Caller,
+    url: &Endpoint,
+    client: &ClientCredentials,
+    tokens: &Tokens,
+) -> Result<Value, ProviderError> {
+    let call = caller.client().get(url.0.clone()).bearer_auth(tokens.access_token.expose_secret());
+    let call = with_headers(call, client).header(ACCEPT, "application/json");
+    Ok(read_json(caller.send(call).await?, &AnswerShape::default()).await?)
 }
 
 fn stand_in(reference_id: Option<&ReferenceId>, access_token: &str) -> String {

@@ -14,6 +14,7 @@ use crate::{
     account,
     answer::{NoAnswer, read_json},
     caller::Caller,
+    field::FieldPath,
     recipe::{
         login::{ClientAuth, Login},
         scopes::GrantedScopes,
@@ -68,6 +69,10 @@ async fn complete(
     let account = account::of(caller, login, client, answer, &tokens, exchange).await?;
     let scopes = match &login.granted_scopes {
         GrantedScopes::Redirect => exchange.scope.as_deref().map(|text| login.read_scopes(text)),
+        GrantedScopes::Asked(url, field) => {
+            let answer = account::ask(caller, url, client, &tokens).await?;
+            Some(asked_scopes(login, field.as_ref(), &answer).ok_or(ProviderError::Unreadable)?)
+        }
         GrantedScopes::Field(_) | GrantedScopes::Untold => read_scopes(login, answer),
     };
     let grant = grant(login, scopes, account, tokens);
@@ -93,9 +98,9 @@ pub(crate) async fn redeem(
         form.push(("code_verifier", exchange.code_verifier.expose_secret().into()));
     }
     form.extend(login.token_params.pairs());
-    let call = caller.client().post(login.token_url.0.clone()).header(ACCEPT, "application/json");
-    let call = authenticated(call, Some(login.client_auth), client, &mut form).form(&form);
-    read_json(caller.send(call).await?, &login.answer).await
+    let call = login.token_request.begin(caller, login.token_url.0.clone()).header(ACCEPT, "application/json");
+    let call = authenticated(call, Some(login.client_auth), client, &mut form);
+    read_json(caller.send(login.token_request.fill(call, &form)).await?, &login.answer).await
 }
 
 /// Adds the client's credentials to a call, or to the form it will carry.
@@ -149,7 +154,16 @@ fn seconds(value: &Value) -> Option<i64> {
 pub(crate) fn read_scopes(login: &Login, answer: &Value) -> Option<Vec<String>> {
     match &login.granted_scopes {
         GrantedScopes::Field(field) => field.find(answer)?.as_str().map(|text| login.read_scopes(text)),
-        GrantedScopes::Redirect | GrantedScopes::Untold => None,
+        GrantedScopes::Redirect | GrantedScopes::Asked(..) | GrantedScopes::Untold => None,
+    }
+}
+
+/// A list of scopes, or a text as the provider writes them.
+fn asked_scopes(login: &Login, field: Option<&FieldPath>, answer: &Value) -> Option<Vec<String>> {
+    match field.map_or(Some(answer), |field| field.find(answer))? {
+        Value::String(text) => Some(login.read_scopes(text)),
+        Value::Array(names) => names.iter().map(|name| name.as_str().map(str::to_owned)).collect(),
+        _ => None,
     }
 }
 

@@ -10,6 +10,7 @@ pub(crate) mod answer_shape;
 pub(crate) mod identity;
 pub(crate) mod login;
 pub(crate) mod refresh;
+pub(crate) mod request_style;
 pub(crate) mod revoke;
 pub(crate) mod scopes;
 
@@ -24,6 +25,8 @@ pub struct Recipe {
     #[serde(deserialize_with = "data_types")]
     types: DataTypes,
     shutdown: Option<Shutdown>,
+    #[serde(default)]
+    app_limits: Vec<String>,
     #[serde(default)]
     sources: Vec<String>,
     #[serde(default)]
@@ -59,6 +62,12 @@ impl Recipe {
     pub fn info(&self) -> ProviderInfo {
         let connects = if self.login.is_some() { Connects::ByLogin } else { Connects::OnDevice };
         ProviderInfo { provider: self.provider.clone(), name: self.name.clone(), connects, types: self.types }
+    }
+
+    /// What the provider withholds from an app, until it has looked at it or for ever.
+    #[must_use]
+    pub fn app_limits(&self) -> &[String] {
+        &self.app_limits
     }
 
     /// Where its facts were read.

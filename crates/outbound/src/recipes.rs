@@ -40,6 +40,9 @@ impl Recipes {
     ///
     /// A provider without a `login` is connected on the device. An `identity` without a `url` is a field of the token
     /// answer, and `{ jwt_claim = "sub" }` one of the access token; where there is none, the reference id stands for it.
+    /// With `granted_scopes = { url = "https://acme.example/permissions", field = "granted" }` the provider is asked, and
+    /// without a `field` its whole answer is the list. Headers of an app, such as a subscription key, are given with its
+    /// secret and go along with every call.
     /// All that a recipe can say, and what holds if it does not:
     ///
     /// ```
@@ -49,6 +52,7 @@ impl Recipes {
     /// name = "Acme Health"                                # its name for people
     /// types = ["activity", "body", "daily", "menstruation", "nutrition", "sleep"]
     /// shutdown = { on = "2031-01-01", why = "sold" }      # none; from that day (UTC) nobody can log in
+    /// app_limits = ["100 users until the app is reviewed"] # none: what the provider withholds from an app
     /// sources = ["https://acme.example/docs"]             # none: where the facts were read
     /// unverified = ["how long a refresh token lives"]     # none: what is not confirmed, or was not found
     ///
@@ -57,6 +61,7 @@ impl Recipes {
     /// authorize_params = { access_type = "offline" }      # none
     /// token_url = "https://acme.example/token"
     /// token_params = { action = "requesttoken" }          # none: more parameters for the exchange of a code
+    /// token_request = "json"                              # "form"; or "json", "query", "get"
     /// client_auth = "basic"                               # or "body"
     /// pkce = true                                         # true; false for a provider that refuses it
     /// https_only_callback = true                          # false
@@ -86,13 +91,14 @@ impl Recipes {
     /// grace_s = 120                                       # none: how long a spent refresh token is still answered
     /// reuse_ends_grant = true                             # false: a second use ends the whole grant
     /// ahead_s = 600                                       # 600: how long before the expiry
+    /// token_life_s = 7776000                              # none: how long a refresh token lives that nobody uses
     /// at_once = 4                                         # 4
     /// per_minute = 100                                    # none: as many as fit
     /// url = "https://acme.example/refresh"                # token_url
     /// params = { action = "requesttoken" }                # none
     /// scopes = ["offline"]                                # none: what to ask for again
     /// client_auth = "body"                                # as above
-    /// request = "query"                                   # "form"
+    /// request = "query"                                   # "form"; or "json", "query", "get"
     /// untouched = [503]                                   # none: statuses that say that nothing was done
     ///
     /// [provider.login.revoke]                             # none: nobody to tell
@@ -225,16 +231,21 @@ identity = { field = "user_id" }
             ("client_auth", "required_scopes = [\"a\"]\nclient_auth", 10, "must be among the scopes"),
             ("client_auth", "granted_scopes = { redirect = \"x\" }\nclient_auth", 10, "unknown variant `x`"),
             ("client_auth", "granted_scopes = 7\nclient_auth", 10, "a field's name"),
+            ("client_auth", "granted_scopes = {}\nclient_auth", 10, "in a `field`, in the `redirect`, or at a `url`"),
+            ("client_auth", "granted_scopes = { url = \"/me\" }\nclient_auth", 10, "not an absolute http"),
+            ("client_auth", "token_request = \"soap\"\nclient_auth", 10, "unknown variant `soap`"),
             ("client_auth", "answer = { status = [] }\nclient_auth", 10, "one field at least"),
             ("client_auth", "answer = { status = [\"a.\"] }\nclient_auth", 10, "a field is named like `user_id`"),
             ("client_auth", "answer = { status = 7 }\nclient_auth", 10, "a field's name, or a list of some"),
             ("client_auth", "answer = { ok = [[0]] }\nclient_auth", 10, "a code is a number or a short text"),
             ("client_auth", "refresh = { rotation = \"kept\", grace_s = 1 }\nclient_auth", 10, "need rotation"),
             ("client_auth", "refresh = { rotation = \"kept\", at_once = 0 }\nclient_auth", 10, "nonzero"),
+            ("client_auth", "refresh = { rotation = \"kept\", token_life_s = 0 }\nclient_auth", 10, "nonzero"),
             ("client_auth", "refresh = { ahead_s = 1 }\nclient_auth", 10, "missing field `rotation`"),
             ("client_auth", "revoke = { url = \"https://{account}/\" }\nclient_auth", 10, "not in the host's name"),
             ("client_auth", "after_consent = { url = \"https://a/{x}\" }\nclient_auth", 10, "a place is `{account}`"),
             ("{ field = \"user_id\" }", "{ field = \"id\", jwt_claim = \"sub\" }", 11, "an identity is a `field`"),
+            ("types = [\"sleep\"]", "types = []\napp_limits = 10", 6, "expected a sequence"),
             ("types = [\"sleep\"]", "types = []\nshutdown = { on = \"soon\", why = \"\" }", 6, "failed to parse"),
         ] {
             let error = refusal(&GOOD.replace(good, bad));

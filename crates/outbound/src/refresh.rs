@@ -9,10 +9,7 @@ use crate::{
     answer::{Blame, NoAnswer, read_json},
     caller::{CallError, Caller},
     oauth::{Form, authenticated, read_scopes, read_tokens},
-    recipe::{
-        login::Login,
-        refresh::{Refresh, RequestStyle},
-    },
+    recipe::{login::Login, refresh::Refresh},
 };
 
 /// The longest that a provider may make us wait.
@@ -36,13 +33,9 @@ pub(crate) async fn refresh(
     }
     form.extend(recipe.params.pairs());
     let url = recipe.url.as_ref().unwrap_or(&login.token_url);
-    let call = caller.client().post(url.0.clone()).header(ACCEPT, "application/json");
+    let call = recipe.request.begin(caller, url.0.clone()).header(ACCEPT, "application/json");
     let call = authenticated(call, recipe.client_auth.or(Some(login.client_auth)), client, &mut form);
-    let call = match recipe.request {
-        RequestStyle::Form => call.form(&form),
-        RequestStyle::Query => call.query(&form),
-    };
-    let response = caller.send(call).await.map_err(unsent_or_lost)?;
+    let response = caller.send(recipe.request.fill(call, &form)).await.map_err(unsent_or_lost)?;
     let answer = read_json(response, &login.answer).await.map_err(|error| what_it_means(error, recipe, now))?;
     let new = read_tokens(login, &answer, now).ok_or(RefreshError::Unreadable)?;
     let refresh_token = new.refresh_token.or_else(|| Some(old.clone()));

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     grant::{GrantState, KeptGrant, Settled},
-    provider::{RefreshError, Rotation, Tokens},
+    provider::{RefreshError, RefreshPolicy, Rotation, Tokens},
 };
 
 /// The longest that a provider is waited for.
@@ -34,16 +34,29 @@ impl Draw {
     }
 }
 
-/// When tokens that were got at `now` are to be refreshed: ahead of their end, but not in the first half of their life.
-/// Jitter comes on top, a tenth of what is left at most. Tokens that cannot be refreshed are looked at when they end.
-pub(super) fn due_at(tokens: &Tokens, now: Timestamp, ahead: SignedDuration, draw: Draw) -> Option<Timestamp> {
-    let end = tokens.expires_at?;
+/// When tokens that were got at `now` are to be refreshed: ahead of their end, but not in the first half of their life,
+/// and by half of the refresh token's. Tokens that cannot be refreshed are looked at when they end.
+pub(super) fn due_at(tokens: &Tokens, now: Timestamp, policy: &RefreshPolicy, draw: Draw) -> Option<Timestamp> {
     if tokens.refresh_token.is_none() {
-        return Some(end);
+        return tokens.expires_at;
     }
-    let life = end.duration_since(now).max(SignedDuration::ZERO);
-    let early = ahead.min(life / 2);
-    Some(before(end, early + draw.part_of((life - early) / 10)))
+    let ahead_of = |end: Timestamp, ahead: SignedDuration| {
+        let life = end.duration_since(now).max(SignedDuration::ZERO);
+        let early = ahead.min(life / 2);
+        // Jitter, so that those who came at once do not come again at once.
+        before(end, early + draw.part_of((life - early) / 10))
+    };
+    let idle_end = policy.token_life.map(|life| after(now, life));
+    let dues = [
+        tokens.expires_at.map(|end| ahead_of(end, policy.ahead)),
+        idle_end.map(|end| ahead_of(end, SignedDuration::MAX)),
+    ];
+    dues.into_iter().flatten().min()
+}
+
+/// Whether these tokens are refreshed for the refresh token's sake alone: nobody says when the access token ends.
+pub(super) fn is_kept_alive(tokens: &Tokens, policy: &RefreshPolicy) -> bool {
+    tokens.expires_at.is_none() && tokens.refresh_token.is_some() && policy.token_life.is_some()
 }
 
 /// How a refresh begins.

@@ -53,7 +53,7 @@ impl Auth {
             sealed: self.seal_grant(&leased.grant, &tokens),
             scopes: refreshed.scopes.map(|scopes| scopes.join(",")),
             expires_at: tokens.expires_at,
-            refresh_at: due_at(&tokens, self.now(), leased.policy.ahead, self.draw()),
+            refresh_at: due_at(&tokens, self.now(), &leased.policy, self.draw()),
         };
         let scopes = new.scopes.clone().or_else(|| leased.grant.scopes.clone());
         let unit = KeepTokens { leased: leased.grant, new, now: self.now(), rules: self.refreshes().rules };

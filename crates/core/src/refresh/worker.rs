@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use terra_auth_types::Provider;
 use tokio::{sync::watch, task::JoinSet};
 
-use super::plan::{after, due_at};
+use super::plan::{after, due_at, is_kept_alive};
 use crate::{
     auth::Auth,
     causes::Causes,
@@ -116,9 +116,9 @@ impl Auth {
     /// Refreshes a grant; one that nobody has looked at yet learns when it is due, if that is not by now.
     async fn refresh_claimed(self, grant: KeptGrant, policy: RefreshPolicy) {
         let scheduled = match self.open_grant(&grant) {
-            Ok(tokens) if grant.expires_at.is_none() => {
+            Ok(tokens) if grant.expires_at.is_none() && !is_kept_alive(&tokens, &policy) => {
                 let now = self.now();
-                let refresh_at = due_at(&tokens, now, policy.ahead, self.draw());
+                let refresh_at = due_at(&tokens, now, &policy, self.draw());
                 if refresh_at.is_some_and(|due| due <= now) {
                     return drop(self.refreshed(grant).await);
                 }

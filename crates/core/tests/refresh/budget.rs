@@ -3,13 +3,14 @@
 use jiff::SignedDuration;
 use terra_auth_core::{
     grant::GrantState,
-    provider::{RefreshError, RefreshPolicy},
+    provider::{RefreshError, RefreshPolicy, Refreshed, Tokens},
     refresh::{AccessTokenError, RefusedApp},
 };
 
 use crate::{
-    script::{ONCE, app_refused, in_seconds, pair, pass, start},
-    world::provider,
+    engine::Prompt,
+    script::{ONCE, Script, app_refused, in_seconds, pair, pass, start},
+    world::{World, provider, tokens},
 };
 
 #[tokio::test(start_paused = true)]
@@ -85,4 +86,26 @@ async fn what_falls_due_is_refreshed_by_one_of_many() {
     tokio::join!(node.refresh_as_due(until(ending.clone())), other.refresh_as_due(until(ending)), stop);
     assert_eq!(script.spent(), ["refresh-0"]);
     assert_eq!(world.kept().await.unwrap().expires_at, Some(in_seconds(7200)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refresh_token_is_kept_alive_where_nobody_says_when_an_access_token_ends() {
+    let endless = |number: u32| Tokens {
+        expires_at: None,
+        ..tokens(&format!("access-{number}"), &format!("refresh-{number}"), in_seconds(0))
+    };
+    let answer = |number| Ok(Refreshed { tokens: endless(number), scopes: None });
+    let policy = RefreshPolicy { token_life: Some(SignedDuration::from_hours(24 * 90)), ..ONCE };
+    for (policy, refreshes) in [(ONCE, 0), (policy, 2)] {
+        let store = Prompt::new().store();
+        let world = World::with(store.clone(), &endless(0)).await;
+        let script = Script::new(policy, [answer(1), answer(2), answer(3)]);
+        let node = script.node(store);
+        assert_eq!(node.refresh_due().await.unwrap(), 1, "nobody knows how old it is");
+        pass(24 * 3600 * 45).await;
+        assert_eq!(node.refresh_due().await.unwrap(), refreshes / 2);
+        assert_eq!(node.refresh_due().await.unwrap(), 0, "for another half of its life");
+        assert_eq!(script.spent().len(), refreshes, "{policy:?}");
+        assert!(world.access_token(&node).await.is_ok());
+    }
 }

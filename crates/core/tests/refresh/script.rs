@@ -41,6 +41,7 @@ pub(crate) struct Script {
 pub(crate) const ONCE: RefreshPolicy = RefreshPolicy {
     rotation: Rotation::SingleUse { grace: None, reuse_ends_grant: false },
     ahead: SignedDuration::from_mins(10),
+    token_life: None,
     at_once: 4,
     per_minute: None,
 };

@@ -4,8 +4,8 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    after_consent::AfterConsent, answer_shape::AnswerShape, identity::Identity, refresh::Refresh, revoke::Revoke,
-    scopes::GrantedScopes,
+    after_consent::AfterConsent, answer_shape::AnswerShape, identity::Identity, refresh::Refresh,
+    request_style::RequestStyle, revoke::Revoke, scopes::GrantedScopes,
 };
 use crate::field::{Endpoint, ExtraParams};
 
@@ -23,6 +23,8 @@ pub(crate) struct Login {
     /// More parameters for the exchange of a code.
     #[serde(default)]
     pub(crate) token_params: ExtraParams,
+    #[serde(default)]
+    pub(crate) token_request: RequestStyle,
     pub(crate) client_auth: ClientAuth,
     /// Whether the provider takes PKCE (RFC 7636) with S256.
     #[serde(default = "yes")]
@@ -80,8 +82,12 @@ pub(crate) enum Method {
 }
 
 impl Login {
-    /// A required scope that is not asked for, and where the recipe says so.
+    /// A required scope that is not asked for, and where the recipe says so. Where no scope is asked for at all, end users
+    /// choose at the provider.
     pub(crate) fn unasked_scope(&self) -> Option<&Spanned<String>> {
+        if self.scopes.is_empty() && matches!(self.granted_scopes, GrantedScopes::Asked(..)) {
+            return None;
+        }
         self.required_scopes.iter().find(|scope| !self.scopes.contains(scope.get_ref()))
     }
 

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 use terra_auth_core::provider::{RefreshPolicy, Rotation};
 
-use super::login::ClientAuth;
+use super::{login::ClientAuth, request_style::RequestStyle};
 use crate::field::{Endpoint, ExtraParams};
 
 /// How tokens are refreshed (RFC 6749 §6), and what that does to the refresh token.
@@ -26,17 +26,6 @@ pub(crate) struct Refresh {
     pub(crate) untouched: Vec<u16>,
 }
 
-/// Where the parameters are.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum RequestStyle {
-    /// In the body.
-    #[default]
-    Form,
-    /// In the URL.
-    Query,
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
@@ -46,6 +35,7 @@ struct Written {
     reuse_ends_grant: bool,
     #[serde(default = "ten_minutes")]
     ahead_s: u32,
+    token_life_s: Option<NonZeroU32>,
     #[serde(default = "four")]
     at_once: NonZeroU32,
     per_minute: Option<NonZeroU32>,
@@ -81,6 +71,7 @@ impl TryFrom<Written> for Refresh {
             policy: RefreshPolicy {
                 rotation: written.rotation()?,
                 ahead: SignedDuration::from_secs(written.ahead_s.into()),
+                token_life: written.token_life_s.map(|seconds| SignedDuration::from_secs(seconds.get().into())),
                 at_once: written.at_once.get(),
                 per_minute: written.per_minute.map(NonZeroU32::get),
             },

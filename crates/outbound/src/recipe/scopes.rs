@@ -7,7 +7,7 @@ use serde::{
     de::{Error, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 
-use crate::field::FieldPath;
+use crate::field::{Endpoint, FieldPath};
 
 /// Where a provider tells what was granted. Where it says nothing, everything was (RFC 6749 §5.1).
 #[derive(Clone, Debug)]
@@ -16,6 +16,8 @@ pub(crate) enum GrantedScopes {
     Field(FieldPath),
     /// In the redirect, as `scope`: `{ redirect = "scope" }`.
     Redirect,
+    /// At a URL that takes the access token, in this field or as the whole answer: `{ url = "https://…", field = "scopes" }`.
+    Asked(Endpoint, Option<FieldPath>),
     /// Nowhere: `"none"`.
     Untold,
 }
@@ -27,10 +29,11 @@ impl Default for GrantedScopes {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Place {
-    Field(FieldPath),
-    Redirect(RedirectParameter),
+#[serde(deny_unknown_fields)]
+struct Place {
+    field: Option<FieldPath>,
+    redirect: Option<RedirectParameter>,
+    url: Option<Endpoint>,
 }
 
 #[derive(Deserialize)]
@@ -51,7 +54,7 @@ impl<'de> Visitor<'de> for Form {
     type Value = GrantedScopes;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(r#"a field's name, { redirect = "scope" } or "none""#)
+        f.write_str(r#"a field's name, { redirect = "scope" }, { url = "…" } or "none""#)
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<GrantedScopes, E> {
@@ -62,9 +65,12 @@ impl<'de> Visitor<'de> for Form {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<GrantedScopes, A::Error> {
-        Place::deserialize(MapAccessDeserializer::new(map)).map(|place| match place {
-            Place::Field(field) => GrantedScopes::Field(field),
-            Place::Redirect(RedirectParameter::Scope) => GrantedScopes::Redirect,
-        })
+        let place = Place::deserialize(MapAccessDeserializer::new(map))?;
+        match (place.url, place.field, place.redirect) {
+            (Some(url), field, None) => Ok(GrantedScopes::Asked(url, field)),
+            (None, Some(field), None) => Ok(GrantedScopes::Field(field)),
+            (None, None, Some(RedirectParameter::Scope)) => Ok(GrantedScopes::Redirect),
+            _ => Err(A::Error::custom("granted scopes are in a `field`, in the `redirect`, or at a `url`")),
+        }
     }
 }

@@ -1,13 +1,18 @@
 //! Where providers go their own way, one by one.
 #![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
-use axum::http::Method;
+use axum::{
+    Router,
+    http::Method,
+    routing::{get, post},
+};
 use secrecy::ExposeSecret as _;
 use terra_auth_core::provider::{AuthorizationRequest, CodeExchange, Grant, ProviderError, Providers as _};
 
 use crate::{
-    login::{CALLBACK, CHALLENGE, code_exchange, param, providers},
-    parrot::{PLAIN, Parrot, recipes},
+    http,
+    login::{CALLBACK, CHALLENGE, VERIFIER, code_exchange, param, providers},
+    parrot::{Heard, PLAIN, Parrot, recipes},
 };
 
 const GOOD: &str = r#"{"access_token": "access-1", "user_id": "u/1"}"#;
@@ -73,6 +78,72 @@ async fn a_code_may_need_more_parameters_and_its_answer_unpacking() {
 
     let refused = Parrot::new(200, r#"{"status": 293, "body": {}}"#).exchange(&login).await.unwrap_err();
     assert_eq!(refused.to_string(), "the provider refused: 293");
+}
+
+#[tokio::test]
+async fn a_code_may_be_exchanged_by_json_or_in_the_url() {
+    let form = format!(
+        "grant_type=authorization_code&code=any&redirect_uri=https%3A%2F%2Fapp.example%2Fauth%2Fcallback\
+         &code_verifier={VERIFIER}&client_id=demo%3Aapp&client_secret=test-key-not-a-secret"
+    );
+    let json = format!(
+        r#"{{"client_id":"demo:app","client_secret":"test-key-not-a-secret","code":"any","code_verifier":"{VERIFIER}","grant_type":"authorization_code","redirect_uri":"{CALLBACK}"}}"#
+    );
+    for (request, method, path, body) in [
+        ("form", Method::POST, "/token".to_owned(), form.clone()),
+        ("json", Method::POST, "/token".to_owned(), json),
+        ("query", Method::POST, format!("/token?{form}"), String::new()),
+        ("get", Method::GET, format!("/token?{form}"), String::new()),
+    ] {
+        let parrot = Parrot::new(200, GOOD);
+        let login = format!("{PLAIN}\ntoken_request = \"{request}\"");
+        exchange(&parrot, &login, code_exchange("any")).await.unwrap();
+        assert_eq!(parrot.heard(), Some(Heard { method, path, authorization: None, body }), "{request}");
+    }
+}
+
+#[tokio::test]
+async fn granted_scopes_may_have_to_be_asked_for() {
+    let answer = r#"{"access_token": "access-1", "user_id": "u", "scope": "a", "told": ["a", "c d"], "text": "a,b"}"#;
+    let login = format!("{PLAIN}\nscopes = [\"a\", \"b\"]\nscope_separator = \",\"\n");
+    for (field, granted, declined) in [("told", &["a", "c d"][..], &["b"][..]), ("text", &["a", "b"], &[])] {
+        let parrot = Parrot::new(200, answer);
+        let place = format!("granted_scopes = {{ url = \"{{here}}permissions\", field = \"{field}\" }}");
+        let grant = parrot.exchange(&format!("{login}{place}")).await.unwrap();
+        assert_eq!((grant.scopes, grant.declined_scopes), (owned(granted), owned(declined)), "{field}");
+        let heard = parrot.heard().unwrap();
+        assert_eq!((heard.method, heard.path.as_str()), (Method::GET, "/permissions"));
+        assert_eq!(heard.authorization.as_deref(), Some("Bearer access-1"));
+    }
+}
+
+#[tokio::test]
+async fn granted_scopes_may_be_a_whole_answer() {
+    let routes =
+        Router::new().route("/token", post(async || GOOD)).route("/permissions", get(async || r#"["a", "b"]"#));
+    let here = http::serve(routes).await;
+    let login = format!("{PLAIN}\ngranted_scopes = {{ url = \"{{here}}permissions\" }}");
+    let providers = providers(recipes(&login, &here), "test-key-not-a-secret");
+    let grant = providers.exchange(&"ACME".parse().unwrap(), None, &code_exchange("any")).await.unwrap();
+    assert_eq!((grant.scopes, grant.declined_scopes), (owned(&["a", "b"]), owned(&[])));
+}
+
+#[tokio::test]
+async fn who_asks_for_granted_scopes_and_is_told_none_has_no_connection() {
+    let place = |rest: &str| format!("{PLAIN}\ngranted_scopes = {{ url = \"{{here}}permissions\"{rest} }}");
+    for rest in ["", ", field = \"missing\"", ", field = \"user_id.x\""] {
+        let error = Parrot::new(200, GOOD).exchange(&place(rest)).await.unwrap_err();
+        assert!(matches!(error, ProviderError::Incomplete { .. }), "{rest} {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn where_end_users_choose_at_the_provider_a_choice_may_be_required() {
+    let parrot = Parrot::new(200, r#"{"access_token": "access-1", "user_id": "u", "permissions": ["HISTORY"]}"#);
+    let place = "granted_scopes = { url = \"{here}permissions\", field = \"permissions\" }";
+    let login = format!("{PLAIN}\n{place}\nrequired_scopes = [\"HEALTH\", \"HISTORY\"]");
+    let grant = parrot.exchange(&login).await.unwrap();
+    assert_eq!((grant.scopes, grant.missing_scopes), (owned(&["HISTORY"]), owned(&["HEALTH"])));
 }
 
 #[tokio::test]

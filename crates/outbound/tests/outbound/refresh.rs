@@ -46,6 +46,12 @@ async fn a_refresh_is_sent_as_the_recipe_says() {
             format!("{plain}&scope=offline+b&action=requesttoken&{secret}"),
         ),
         (", url = \"{here}again\", request = \"query\"", format!("/again?{plain}&{secret}"), None, String::new()),
+        (
+            ", request = \"json\", client_auth = \"basic\"",
+            "/token".to_owned(),
+            Some(basic),
+            r#"{"grant_type":"refresh_token","refresh_token":"refresh-1"}"#.to_owned(),
+        ),
     ] {
         let parrot = Parrot::new(200, r#"{"access_token": "access-2"}"#);
         parrot.refresh(&format!("refresh = {{ rotation = \"kept\"{more} }}")).await.unwrap();
@@ -201,8 +207,13 @@ async fn what_cannot_be_refreshed_is_not_asked_for() {
 async fn a_policy_is_what_the_recipe_says() {
     let parrot = Parrot::new(200, "");
     let acme = "ACME".parse().unwrap();
-    let policy =
-        |rotation| RefreshPolicy { rotation, ahead: SignedDuration::from_mins(10), at_once: 4, per_minute: None };
+    let policy = |rotation| RefreshPolicy {
+        rotation,
+        ahead: SignedDuration::from_mins(10),
+        token_life: None,
+        at_once: 4,
+        per_minute: None,
+    };
     let single_use = |grace_s: Option<i64>, reuse_ends_grant| Rotation::SingleUse {
         grace: grace_s.map(SignedDuration::from_secs),
         reuse_ends_grant,
@@ -212,9 +223,10 @@ async fn a_policy_is_what_the_recipe_says() {
         ("rotation = \"single_use\"", policy(single_use(None, false))),
         ("rotation = \"single_use\", grace_s = 120, reuse_ends_grant = true", policy(single_use(Some(120), true))),
         (
-            "rotation = \"kept\", ahead_s = 60, at_once = 2, per_minute = 30",
+            "rotation = \"kept\", ahead_s = 60, token_life_s = 3600, at_once = 2, per_minute = 30",
             RefreshPolicy {
                 ahead: SignedDuration::from_secs(60),
+                token_life: Some(SignedDuration::from_hours(1)),
                 at_once: 2,
                 per_minute: Some(30),
                 ..policy(Rotation::Kept)

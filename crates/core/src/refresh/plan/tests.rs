@@ -1,9 +1,9 @@
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Draw, Failed, Opening, Told, due_at, opening};
+use super::{Draw, FAR, Failed, Opening, Told, due_at, opening};
 use crate::{
     grant::{GrantState, KeptGrant},
-    provider::{RefreshError, Rotation, Tokens},
+    provider::{RefreshError, RefreshPolicy, Rotation, Tokens},
     seal::Sealed,
 };
 
@@ -11,6 +11,11 @@ const ONCE: Rotation = Rotation::SingleUse { grace: None, reuse_ends_grant: fals
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
+}
+
+fn policy(token_life_s: Option<i64>) -> RefreshPolicy {
+    let token_life = token_life_s.map(SignedDuration::from_secs);
+    RefreshPolicy { rotation: ONCE, ahead: SignedDuration::from_mins(30), token_life, at_once: 4, per_minute: None }
 }
 
 fn tokens(end: Option<i64>) -> Tokens {
@@ -60,15 +65,32 @@ fn refused() -> RefreshError {
 
 #[test]
 fn a_refresh_falls_due_ahead_of_the_end_but_in_the_second_half_of_a_life() {
-    let ahead = SignedDuration::from_mins(30);
+    let policy = policy(None);
     for (life, earliest, latest) in [(8 * 3600, 8 * 3600 - 1800 - 2700, 8 * 3600 - 1800), (600, 270, 300), (0, 0, 0)] {
-        let due = |draw| due_at(&tokens(Some(life)), at(0), ahead, Draw(draw)).unwrap();
+        let due = |draw| due_at(&tokens(Some(life)), at(0), &policy, Draw(draw)).unwrap();
         assert_eq!(due(0), at(latest));
         assert!((at(earliest)..=at(latest)).contains(&due(u32::MAX)), "{life}: {}", due(u32::MAX));
     }
-    assert_eq!(due_at(&tokens(None), at(0), ahead, Draw(0)), None);
+    assert_eq!(due_at(&tokens(None), at(0), &policy, Draw(0)), None);
     let without = Tokens { refresh_token: None, ..tokens(Some(600)) };
-    assert_eq!(due_at(&without, at(0), ahead, Draw(u32::MAX)), Some(at(600)));
+    assert_eq!(due_at(&without, at(0), &policy, Draw(u32::MAX)), Some(at(600)));
+}
+
+#[test]
+fn a_refresh_token_is_used_before_half_of_its_own_life_is_over() {
+    for (end, token_life, expected) in [
+        (None, 1000, Some(500)),
+        (Some(100_000), 1000, Some(500)),
+        (Some(8 * 3600), 90 * 24 * 3600, Some(8 * 3600 - 1800)),
+        (None, i64::MAX, Some(FAR.as_second() / 2)),
+    ] {
+        let due = due_at(&tokens(end), at(0), &policy(Some(token_life)), Draw(0));
+        assert_eq!(due.map(Timestamp::as_second), expected, "{end:?} {token_life}");
+        let jittered = due_at(&tokens(end), at(0), &policy(Some(token_life)), Draw(u32::MAX)).unwrap();
+        assert!(jittered < due.unwrap() && jittered > at(0), "{jittered}");
+    }
+    let without = Tokens { refresh_token: None, ..tokens(None) };
+    assert_eq!(due_at(&without, at(0), &policy(Some(1000)), Draw(0)), None);
 }
 
 #[test]

@@ -167,6 +167,7 @@ impl Line {
         let policy = RefreshPolicy {
             rotation: account.model.rotation(),
             ahead: SignedDuration::from_secs(30),
+            token_life: None,
             at_once: 4,
             per_minute: None,
         };
