@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use terra_auth_core::{Auth, refresh::AccessTokenError, store::Store};
 use terra_auth_sandbox::Fault;
 use terra_auth_store::Sqlite;
@@ -55,6 +55,32 @@ async fn no_more_than_a_provider_allows_are_begun_in_a_minute() {
         clock.advance(SignedDuration::from_secs(1));
     }
     assert_eq!(world.practice.refreshed_once(), 7);
+}
+
+/// When those come who were not refreshed yet, in order.
+async fn turns(world: &World) -> Vec<Timestamp> {
+    let mut turns = Vec::new();
+    for user in world.users().await {
+        let kept = world.kept(user).await;
+        turns.extend(kept.refresh_at.filter(|_| kept.version == 0));
+    }
+    turns.sort_unstable();
+    turns
+}
+
+#[tokio::test]
+async fn who_waits_for_a_budget_is_told_a_minute_and_comes_then() {
+    let (world, clock) = world(8, 1, "at_once = 1, per_minute = 2").await;
+    world.refresh_all().await;
+    let told = turns(&world).await;
+    let minutes: Vec<_> = told.iter().map(|turn| turn.duration_since(FixedClock::START).as_mins()).collect();
+    assert_eq!(minutes, [1, 1, 2, 2, 3, 3]);
+    for refreshed in [4, 6, 8] {
+        clock.advance(SignedDuration::from_secs(90)); // a minute, and the longest jitter
+        world.refresh_all().await;
+        assert_eq!(world.practice.refreshed_once(), refreshed);
+        assert_eq!(turns(&world).await, told[refreshed - 2..], "nobody is told twice");
+    }
 }
 
 #[tokio::test]

@@ -19,6 +19,8 @@ const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(1);
 const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(30);
 const DOUBLINGS: u32 = 5;
+/// For how many minutes turns are given out.
+const QUEUE: u32 = 10;
 
 /// An app that its provider refuses: its credentials are wrong, or it was closed. No end user can mend that.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +54,8 @@ struct State {
     refusals: u32,
     minute: Timestamp,
     begun: u32,
+    /// How many were told to come in a later minute.
+    queued: u32,
 }
 
 impl Gates {
@@ -81,26 +85,13 @@ impl Gate {
         policy: &RefreshPolicy,
         now: Timestamp,
     ) -> Result<OwnedSemaphorePermit, Timestamp> {
-        self.check(policy, now)?;
+        lock(&self.state).check(policy, now)?;
         let place = tokio::time::timeout(PATIENCE, Arc::clone(&self.places).acquire_owned()).await;
         let place = place.ok().and_then(Result::ok).ok_or_else(|| after(now, FIRST_PAUSE))?;
-        self.check(policy, now)?;
-        lock(&self.state).begun += 1;
-        Ok(place)
-    }
-
-    fn check(&self, policy: &RefreshPolicy, now: Timestamp) -> Result<(), Timestamp> {
         let mut state = lock(&self.state);
-        if now < state.closed_until {
-            return Err(state.closed_until);
-        }
-        let next = after(state.minute, MINUTE);
-        if now >= next || now < state.minute {
-            (state.minute, state.begun) = (now, 0);
-        } else if policy.per_minute.is_some_and(|most| state.begun >= most) {
-            return Err(next);
-        }
-        Ok(())
+        state.check(policy, now)?;
+        state.begun = state.begun.saturating_add(1);
+        Ok(place)
     }
 
     /// Draws a conclusion from a failure; answers until when the gate is closed.
@@ -144,6 +135,31 @@ impl Gate {
             tracing::info!(dev_id = %self.dev_id, provider = %self.provider,
                 "{} accepts the app of {} again", self.provider, self.dev_id);
         }
+    }
+}
+
+impl State {
+    fn check(&mut self, policy: &RefreshPolicy, now: Timestamp) -> Result<(), Timestamp> {
+        if now < self.closed_until {
+            return Err(self.closed_until);
+        }
+        policy.per_minute.map_or(Ok(()), |most| self.turn(most.max(1), now))
+    }
+
+    /// Whether one more of `most` may begin in this minute, or when it is its turn. Those who wait are spread over the next
+    /// minutes, so that not all of them come again in each of these.
+    fn turn(&mut self, most: u32, now: Timestamp) -> Result<(), Timestamp> {
+        let passed = now.duration_since(self.minute).as_mins();
+        if passed != 0 || now < self.minute {
+            let came = u32::try_from(passed).unwrap_or(u32::MAX).saturating_mul(most);
+            (self.minute, self.begun, self.queued) = (now, 0, self.queued.saturating_sub(came));
+        }
+        if self.begun < most {
+            return Ok(());
+        }
+        let wait = (self.queued / most).min(QUEUE - 1) + 1;
+        self.queued = self.queued.saturating_add(1).min(most.saturating_mul(QUEUE));
+        Err(after(self.minute, SignedDuration::from_mins(wait.into())))
     }
 }
 
