@@ -17,7 +17,7 @@ use axum::{
 };
 use terra_auth::Provider;
 use terra_auth_core::clock::{Clock, Entropy as _, SystemEntropy};
-use terra_auth_listen::{Limits, serve};
+use terra_auth_listen::{Limits, Workers, serve};
 use terra_auth_outbound::{AddressPolicy, ClientCredentials, OAuthProviders, Recipes};
 use terra_auth_sandbox::{Face, Sandbox, SandboxConfig};
 use tokio::{net::TcpListener, runtime, sync::oneshot};
@@ -60,7 +60,7 @@ impl Practice {
             runtime.block_on(async {
                 listener.set_nonblocking(true).unwrap();
                 let listener = TcpListener::from_std(listener).unwrap();
-                serve(listener, router, Limits::default(), async { drop(ending.await) }).await;
+                serve(listener, router, Limits::default(), Workers::here(), async { drop(ending.await) }).await;
             });
         });
         Self { sandbox, base, calls, _end: end }
