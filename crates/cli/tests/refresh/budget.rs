@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use terra_auth_core::{Auth, refresh::AccessTokenError, store::Store};
 use terra_auth_sandbox::Fault;
@@ -88,7 +89,10 @@ async fn no_more_are_under_way_than_a_provider_allows_each_node() {
     for nodes in [1, 2] {
         let (world, _) = world(24, nodes, "at_once = 3").await;
         world.practice.sandbox.set_fault(FACE, Some(Fault::Slow(Duration::from_millis(20))));
-        world.refresh_all().await;
+        let users = world.users().await;
+        let asked = users.iter().map(|user| world.nodes[0].access_token(&world.dev_id, *user));
+        let (lent, ()) = tokio::join!(join_all(asked), world.refresh_all());
+        assert!(lent.iter().all(Result::is_ok), "{lent:?}");
         assert_eq!(world.practice.refreshed_once(), 24);
         let most = world.practice.calls.most();
         assert!((2..=3 * nodes).contains(&most), "{most} by {nodes}");
