@@ -2,6 +2,7 @@
 
 mod administer;
 
+pub use administer::may_be_header;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};

@@ -46,7 +46,7 @@ pub(crate) struct Args {
     /// Recipes of your own, as TOML; each takes the place of a built-in one for the same provider
     #[arg(long, value_name = "FILE")]
     providers: Option<PathBuf>,
-    /// Your app at each provider, as TOML: [OURA] with `client_id` and `client_secret`
+    /// Your app at each provider, as TOML: [OURA] with `client_id`, `client_secret` and maybe a table of `headers`
     #[arg(long, value_name = "FILE")]
     provider_apps: Option<PathBuf>,
     /// Offer the practice provider, where anybody may sign in

@@ -100,6 +100,24 @@ fn an_added_recipe_is_found_and_replaced_and_stays_behind_the_file_of_the_day() 
     assert!(folder.run("providers show ACME --providers own.toml").stdout.contains("Acme Health"));
 }
 
+#[test]
+fn an_app_may_bring_headers_and_a_mistake_in_them_shows_no_secret() {
+    let folder = Folder::new();
+    let app = "[SUUNTO]\nclient_id = \"demo\"\nclient_secret = \"test-key-not-a-secret\"\nheaders = { ";
+    let list = "providers list --provider-apps apps.toml --output json";
+    folder.write("apps.toml", &format!("{app}Ocp-Apim-Subscription-Key = \"key-not-a-secret\" }}\n"));
+    assert_eq!(folder.run(list).code, 0);
+    for (header, reason) in [
+        ("Authorization = \"key-not-a-secret\"", "Authorization is a header that a call has anyway"),
+        ("X-Key = \"key-not-a-secret\\n\"", "the value of the header X-Key is not visible"),
+        ("X-Key = 7", "may have headers"),
+    ] {
+        folder.write("apps.toml", &format!("{app}{header} }}\n"));
+        let refused = folder.run(list).to_string();
+        assert!(refused.contains(reason) && !refused.contains("not-a-secret"), "{refused}");
+    }
+}
+
 /// A provider that knows the app `known` only.
 fn token_endpoint() -> String {
     let answer = |body: String| async move {

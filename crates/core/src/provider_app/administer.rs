@@ -167,8 +167,9 @@ fn check_text(text: &str, otherwise: AdminError) -> Result<(), AdminError> {
     if fits { Ok(()) } else { Err(otherwise) }
 }
 
-/// A header of the provider's own, such as a subscription key.
-fn may_be_header(name: &str) -> bool {
+/// Whether an app may bring a header of this name: one of the provider's own, such as a subscription key.
+#[must_use]
+pub fn may_be_header(name: &str) -> bool {
     const TAKEN: [&str; 8] =
         ["authorization", "accept", "host", "connection", "cookie", "user-agent", "transfer-encoding", "te"];
     let name = name.to_ascii_lowercase();

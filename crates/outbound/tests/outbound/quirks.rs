@@ -1,18 +1,22 @@
 //! Where providers go their own way, one by one.
 #![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
+use std::sync::{Arc, Mutex};
+
 use axum::{
     Router,
-    http::Method,
+    http::{HeaderMap, Method, Uri},
     routing::{get, post},
 };
 use secrecy::ExposeSecret as _;
-use terra_auth_core::provider::{AuthorizationRequest, CodeExchange, Grant, ProviderError, Providers as _};
+use terra_auth_core::provider::{
+    AuthorizationRequest, ClientCredentials, CodeExchange, Grant, ProviderError, Providers as _,
+};
 
 use crate::{
     http,
     login::{CALLBACK, CHALLENGE, VERIFIER, code_exchange, param, providers},
-    parrot::{Heard, PLAIN, Parrot, recipes},
+    parrot::{Heard, PLAIN, Parrot, recipes, tokens},
 };
 
 const GOOD: &str = r#"{"access_token": "access-1", "user_id": "u/1"}"#;
@@ -226,6 +230,35 @@ async fn a_revocation_may_name_account_and_app() {
     let recipe = "url = \"{here}users/{account}?client_id={client_id}\", method = \"DELETE\", sent = \"bearer\"";
     parrot.revoke(&format!("{{ {recipe} }}")).await.unwrap();
     assert_eq!(parrot.heard().unwrap().path, "/users/a%2F7?client_id=demo%3Aapp");
+}
+
+#[tokio::test]
+async fn headers_of_an_app_go_along_with_every_call_and_are_printed_nowhere() {
+    let calls = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::clone(&calls);
+    let answer = async move |headers: HeaderMap, uri: Uri| {
+        let key = headers.get("x-key").map(|key| key.to_str().unwrap().to_owned());
+        heard.lock().unwrap().push((uri.path().to_owned(), key));
+        r#"{"access_token": "access-1", "user_id": "u", "permissions": []}"#
+    };
+    let here = http::serve(Router::new().fallback(answer)).await;
+    let login = PLAIN.replace("identity = {", "identity = { url = \"{here}me\",")
+        + r#"
+granted_scopes = { url = "{here}permissions", field = "permissions" }
+after_consent = { url = "{here}users" }
+refresh = { rotation = "kept" }
+revoke = { url = "{here}revoke" }"#;
+    let (providers, acme) = (providers(recipes(&login, &here), "test-key-not-a-secret"), "ACME".parse().unwrap());
+    let headers = vec![("X-Key".to_owned(), "key-not-a-secret".into())];
+    let app = ClientCredentials { headers, ..ClientCredentials::new("theirs", "test-key-not-a-secret") };
+    providers.exchange(&acme, Some(&app), &code_exchange("any")).await.unwrap();
+    providers.refresh(&acme, Some(&app), &tokens()).await.unwrap();
+    providers.revoke(&acme, Some(&app), None, &tokens()).await.unwrap();
+
+    let key = Some("key-not-a-secret".to_owned());
+    let paths = ["/token", "/me", "/permissions", "/users", "/token", "/revoke"];
+    assert_eq!(*calls.lock().unwrap(), paths.map(|path| (path.to_owned(), key.clone())));
+    assert!(!format!("{app:?}").contains("not-a-secret"));
 }
 
 #[tokio::test]

@@ -3,8 +3,9 @@
 use std::{collections::BTreeMap, path::Path};
 
 use anyhow::Context as _;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
+use terra_auth_core::provider_app::may_be_header;
 use terra_auth_outbound::ClientCredentials;
 
 #[derive(Deserialize)]
@@ -12,15 +13,34 @@ use terra_auth_outbound::ClientCredentials;
 struct ProviderApp {
     client_id: String,
     client_secret: SecretString,
+    #[serde(default)]
+    headers: BTreeMap<String, SecretString>,
 }
 
 /// Reads a file of apps, by the names of their providers.
 pub(in crate::command) fn read(file: &Path) -> anyhow::Result<BTreeMap<String, ClientCredentials>> {
     let text = std::fs::read_to_string(file).with_context(|| format!("could not read {}", file.display()))?;
     // The parser's own message would show the line, and with it a secret.
-    let malformed =
-        |_| anyhow::anyhow!("{}: every table needs client_id and client_secret, and no more", file.display());
+    let malformed = |_| {
+        let fields = "every table needs client_id and client_secret, may have headers, and no more";
+        anyhow::anyhow!("{}: {fields}", file.display())
+    };
     let apps: BTreeMap<String, ProviderApp> = toml::from_str(&text).map_err(malformed)?;
-    let credentials = |app: ProviderApp| ClientCredentials::new(app.client_id, app.client_secret);
-    Ok(apps.into_iter().map(|(name, app)| (name.to_ascii_uppercase(), credentials(app))).collect())
+    let credentials = |(name, app): (String, ProviderApp)| {
+        let credentials = app.credentials().with_context(|| format!("{}: the app at {name}", file.display()))?;
+        Ok((name.to_ascii_uppercase(), credentials))
+    };
+    apps.into_iter().map(credentials).collect()
+}
+
+impl ProviderApp {
+    fn credentials(self) -> anyhow::Result<ClientCredentials> {
+        for (name, value) in &self.headers {
+            anyhow::ensure!(may_be_header(name), "{name} is a header that a call has anyway, or none at all");
+            let is_visible = value.expose_secret().bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
+            anyhow::ensure!(is_visible, "the value of the header {name} is not visible ASCII text");
+        }
+        let headers = self.headers.into_iter().collect();
+        Ok(ClientCredentials { headers, ..ClientCredentials::new(self.client_id, self.client_secret) })
+    }
 }
