@@ -2,6 +2,9 @@
 
 mod export;
 mod import;
+mod place;
+
+pub(crate) use self::place::NewConnection;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -69,6 +72,11 @@ pub trait Connections: Send {
 
     /// Removes a connection and returns it. Two callers never both receive it.
     async fn take_connection(&mut self, dev_id: &DevId, user_id: UserId) -> Result<Option<Connection>, StoreError>;
+
+    /// Gives a connection another grant: account, scopes and tokens become those of `new`, and it works again, whatever was
+    /// said of it. Every lease is over, and tokens that were got under one are older than these. Answers whether it was
+    /// there.
+    async fn renew_connection(&mut self, new: &Connection, now: Timestamp) -> Result<bool, StoreError>;
 
     /// One connection.
     async fn connection(&mut self, dev_id: &DevId, user_id: UserId) -> Result<Option<Connection>, StoreError>;

@@ -39,6 +39,8 @@ pub struct Developer {
     pub redirect_allow_list: Vec<Url>,
     /// Where its events are posted; `None` keeps them without sending.
     pub destination: Option<Url>,
+    /// Whether an end user who connects an account again keeps the user id.
+    pub keep_user_id: bool,
     /// The key that signs its events.
     pub signing_secret: Sealed,
     /// The key before it, while one replaces the other.
@@ -170,6 +172,7 @@ impl Auth {
             providers: None,
             redirect_allow_list: Vec::new(),
             destination: new.destination,
+            keep_user_id: false,
             created_at: self.now(),
         };
         let (key, api_key) = new_key(self, &dev_id, new.environment, "first key", Scopes::ALL);

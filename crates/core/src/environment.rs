@@ -32,6 +32,7 @@ impl Developer {
             providers: self.providers.clone(),
             redirect_allow_list: self.redirect_allow_list.clone(),
             destination: self.destination.clone(),
+            keep_user_id: self.keep_user_id,
         }
     }
 
@@ -44,6 +45,7 @@ impl Developer {
             providers,
             redirect_allow_list,
             destination,
+            keep_user_id,
             active,
         } = change.clone();
         self.name = name.unwrap_or(std::mem::take(&mut self.name));
@@ -53,6 +55,7 @@ impl Developer {
         self.providers = providers.unwrap_or(self.providers.take());
         self.redirect_allow_list = redirect_allow_list.unwrap_or(std::mem::take(&mut self.redirect_allow_list));
         self.destination = destination.unwrap_or(self.destination.take());
+        self.keep_user_id = keep_user_id.unwrap_or(self.keep_user_id);
         if let Some(active) = active {
             self.standing = if active { Standing::Active } else { Standing::Disabled };
         }

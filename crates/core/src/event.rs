@@ -1,40 +1,12 @@
 //! What webhooks tell about connections.
 
-use jiff::Timestamp;
 use terra_auth_types::{
-    DeliveryId, SessionId,
+    SessionId,
     wire::{self, Event, Status},
 };
 use uuid::Uuid;
 
-use crate::{
-    connection::Connection,
-    delivery::Delivery,
-    open_session::OpenSession,
-    store::{StoreError, Tx},
-};
-
-/// Puts a connection in the place of earlier ones, and tells so: `auth`, then `user_reauth` if one was replaced.
-///
-/// Source: "When a user comes back" in `docs/compatibility.md`.
-pub(crate) async fn replace_connections(
-    tx: &mut dyn Tx,
-    new: &Connection,
-    earlier: &[Connection],
-    auth: &Event,
-    [auth_id, reauth_id]: [DeliveryId; 2],
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    for old in earlier {
-        tx.take_connection(&old.dev_id, old.user_id).await?;
-    }
-    tx.add_connection(new).await?;
-    tx.add_delivery(&Delivery::new(auth_id, &new.dev_id, auth, now)).await?;
-    if let Some(old) = earlier.iter().rev().find(|old| old.active) {
-        tx.add_delivery(&Delivery::new(reauth_id, &new.dev_id, &reauth_event(new, old), now)).await?;
-    }
-    Ok(())
-}
+use crate::{connection::Connection, open_session::OpenSession};
 
 pub(crate) fn cancelled_event(open: &OpenSession, flow_id: Option<Uuid>, reason: &str) -> Event {
     Event::AuthCancelled(wire::AuthCancelled {
@@ -67,6 +39,32 @@ pub(crate) fn reauth_event(new: &Connection, old: &Connection) -> Event {
         message: "User has reauthenticated and old ID has been deleted".to_owned(),
         version: version(),
     })
+}
+
+/// Another set of scopes is granted than `before`; `None` where it is the same, or nobody knew what it was.
+pub(crate) fn permission_event(connection: &Connection, before: Option<&str>) -> Option<Event> {
+    let names = |text| -> Vec<&str> { split(text).collect() };
+    let (before, after) = (names(before?), names(connection.scopes.as_deref()?));
+    let only_in = |these: &[&str], those: &[&str]| {
+        let only: Vec<_> = these.iter().copied().filter(|name| !those.contains(name)).collect();
+        only.join(",")
+    };
+    let (scopes_added, scopes_removed) = (only_in(&after, &before), only_in(&before, &after));
+    let differ = !(scopes_added.is_empty() && scopes_removed.is_empty());
+    differ.then(|| {
+        Event::PermissionChange(wire::PermissionChange {
+            user: connection.to_wire(),
+            status: Status::Warning,
+            message: "User permissions have been modified".to_owned(),
+            version: version(),
+            scopes_added,
+            scopes_removed,
+        })
+    })
+}
+
+fn split(scopes: &str) -> impl Iterator<Item = &str> {
+    scopes.split(',').map(str::trim).filter(|name| !name.is_empty())
 }
 
 /// The provider says that the grant is gone.

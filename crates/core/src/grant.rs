@@ -129,6 +129,9 @@ pub trait Grants: Send {
     /// The grant of one connection.
     async fn kept_grant(&mut self, dev_id: &DevId, user_id: UserId) -> Result<Option<KeptGrant>, StoreError>;
 
+    /// The same, which nobody else changes until this unit ends.
+    async fn hold_grant(&mut self, dev_id: &DevId, user_id: UserId) -> Result<Option<KeptGrant>, StoreError>;
+
     /// Takes up to `limit` grants of a provider that are due, longest due first, and hides them from other claims until
     /// `hidden_until`.
     async fn claim_grants(
@@ -169,10 +172,10 @@ impl Auth {
         Tokens::from_json(&self.keys.open(place, &grant.sealed)?).ok_or(SealBroken)
     }
 
-    /// Seals tokens for the place of a grant.
-    pub(crate) fn seal_grant(&self, grant: &KeptGrant, tokens: &Tokens) -> Sealed {
-        let row = grant.user_id.to_string();
-        let place = Place { dev_id: grant.dev_id.as_str(), row: &row, column: "grant" };
+    /// Seals tokens for the place of a connection's grant.
+    pub(crate) fn seal_grant(&self, dev_id: &DevId, user_id: UserId, tokens: &Tokens) -> Sealed {
+        let row = user_id.to_string();
+        let place = Place { dev_id: dev_id.as_str(), row: &row, column: "grant" };
         self.keys.seal(self.entropy.as_ref(), place, &tokens.to_json())
     }
 }

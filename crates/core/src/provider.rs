@@ -1,5 +1,7 @@
 //! The port to the providers: what they offer, and the four calls of a connection's life.
 
+mod check;
+
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
@@ -7,6 +9,8 @@ use serde_json::json;
 use terra_auth_types::{Provider, ReferenceId, wire};
 use url::Url;
 use zeroize::Zeroizing;
+
+pub use self::check::AppCheck;
 
 /// A provider, as the catalogue shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,6 +93,9 @@ pub struct Grant {
     pub tokens: Tokens,
 }
 
+/// The longest that an access token is believed to live.
+const LONGEST_LIFE: SignedDuration = SignedDuration::from_hours(10 * 365 * 24);
+
 /// The secret part of a grant.
 #[derive(Clone, Debug)]
 pub struct Tokens {
@@ -108,6 +115,13 @@ impl Tokens {
         let expires_at_ms = self.expires_at.map(Timestamp::as_millisecond);
         let parts = json!([self.access_token.expose_secret(), refresh_token, expires_at_ms]);
         Zeroizing::new(parts.to_string().into_bytes())
+    }
+
+    /// The tokens as somebody gives them at `now`, with an end that every store can keep: ten years away at most.
+    #[must_use]
+    pub(crate) fn bounded(self, now: Timestamp) -> Self {
+        let furthest = now.saturating_add(LONGEST_LIFE).unwrap_or(Timestamp::MAX);
+        Self { expires_at: self.expires_at.map(|end| end.min(furthest)), ..self }
     }
 
     /// Reads what [`Tokens::to_json`] wrote; `None` for anything else.
@@ -264,6 +278,20 @@ pub trait Providers: Send + Sync + 'static {
         exchange: &CodeExchange,
     ) -> Result<Grant, ProviderError>;
 
+    /// Whether the provider knows an app. One harmless request, in which nothing of an end user is.
+    ///
+    /// # Errors
+    ///
+    /// [`ProviderError::Unknown`].
+    async fn check_app(
+        &self,
+        _provider: &Provider,
+        _app: Option<&ClientCredentials>,
+        _redirect_uri: Url,
+    ) -> Result<AppCheck, ProviderError> {
+        Err(ProviderError::Unknown)
+    }
+
     /// The `iss` that the provider's redirects must carry (RFC 9207); `None` where it sends none.
     fn issuer(&self, provider: &Provider) -> Option<&str>;
 
@@ -286,4 +314,24 @@ pub trait Providers: Send + Sync + 'static {
         account: Option<&str>,
         tokens: &Tokens,
     ) -> Result<(), ProviderError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::{SignedDuration, Timestamp};
+
+    use super::Tokens;
+
+    #[test]
+    fn tokens_live_ten_years_at_most() {
+        let now: Timestamp = "2030-01-01T00:00:00Z".parse().unwrap();
+        let furthest = now + SignedDuration::from_hours(10 * 365 * 24);
+        let bounded = |now, expires_at| {
+            Tokens { access_token: "access".into(), refresh_token: None, expires_at }.bounded(now).expires_at
+        };
+        for (end, expected) in [(None, None), (Some(now), Some(now)), (Some(Timestamp::MAX), Some(furthest))] {
+            assert_eq!(bounded(now, end), expected, "{end:?}");
+        }
+        assert_eq!(bounded(Timestamp::MAX, Some(Timestamp::MAX)), Some(Timestamp::MAX));
+    }
 }

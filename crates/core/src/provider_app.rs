@@ -1,6 +1,7 @@
 //! The operator's app at a provider, as one environment uses it.
 
 mod administer;
+mod check;
 
 pub use administer::may_be_header;
 use async_trait::async_trait;

@@ -2,14 +2,13 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use terra_auth_types::{DeliveryId, MobileToken, ReferenceId, UserId, wire};
+use terra_auth_types::{MobileToken, ReferenceId, UserId, wire};
 
 use crate::{
     auth::Auth,
     connect::is_full,
-    connection::Connection,
+    connection::{Connection, NewConnection},
     developer::Developer,
-    event::{auth_event, replace_connections},
     mobile_token::{InvalidToken, TokenId},
     provider::Connects,
     store::{StoreError, Tx, Unit},
@@ -48,7 +47,7 @@ impl Auth {
     /// Redeems a mobile token for a connection. Of any number of simultaneous callers one succeeds.
     ///
     /// The same device under the same reference id keeps its connection; a new device replaces the end user's earlier
-    /// connections of that source. Without a reference id only the same device is recognised.
+    /// connections of that source, and keeps its user id only where the environment says so. Without a reference id only the same device is recognised.
     ///
     /// # Errors
     ///
@@ -68,24 +67,28 @@ impl Auth {
         }
         let claimed = params.reference_id.as_deref().filter(|text| !text.is_empty()).map(str::parse).transpose();
         let claimed: Option<ReferenceId> = claimed.map_err(|_| AuthenticateSdkUserError::InvalidReferenceId)?;
-        let unit = RedeemToken {
-            token: (genuine.token_id, genuine.expires_at),
-            connection: Connection {
-                user_id: UserId(self.entropy.id()),
-                dev_id: developer.dev_id.clone(),
-                provider: info.ok_or(AuthenticateSdkUserError::InvalidResource)?.provider.clone(),
-                account: device.to_owned(),
-                reference_id: genuine.bound_to.or(claimed),
-                scopes: None,
-                active: true,
-                created_at: self.now(),
-                last_webhook_update: None,
-                grant: None,
-            },
+        let connection = Connection {
+            user_id: UserId(self.entropy.id()),
+            dev_id: developer.dev_id.clone(),
+            provider: info.ok_or(AuthenticateSdkUserError::InvalidResource)?.provider.clone(),
+            account: device.to_owned(),
+            reference_id: genuine.bound_to.or(claimed),
+            scopes: None,
+            active: true,
+            created_at: self.now(),
+            last_webhook_update: None,
+            grant: None,
+        };
+        let reference_id = connection.reference_id.as_ref().map(ToString::to_string);
+        let new = NewConnection {
+            connection,
+            tokens: None,
+            flow_id: None,
+            session_id: None,
             delivery_ids: [self.delivery_id(), self.delivery_id()],
             now: self.now(),
         };
-        let reference_id = unit.connection.reference_id.as_ref().map(ToString::to_string);
+        let unit = RedeemToken { auth: self.clone(), token: (genuine.token_id, genuine.expires_at), new };
         let user_id = self.store.run(unit).await?;
         self.outbox.notify_one();
         Ok(wire::AuthenticateSdkUser { status: wire::Status::Success, user_id, reference_id })
@@ -93,10 +96,9 @@ impl Auth {
 }
 
 struct RedeemToken {
+    auth: Auth,
     token: (TokenId, Timestamp),
-    connection: Connection,
-    delivery_ids: [DeliveryId; 2],
-    now: Timestamp,
+    new: NewConnection,
 }
 
 #[async_trait]
@@ -109,7 +111,7 @@ impl Unit for RedeemToken {
         if !tx.spend_token(token_id, expires_at).await? {
             return Err(AuthenticateSdkUserError::InvalidToken);
         }
-        let new = &self.connection;
+        let new = &self.new.connection;
         let developer = tx.hold_developer(&new.dev_id).await?.ok_or(StoreError::Closed)?;
         let earlier = self.earlier(tx).await?;
         if let Some(same) = earlier.iter().find(|connection| connection.account == new.account) {
@@ -118,15 +120,14 @@ impl Unit for RedeemToken {
         if earlier.is_empty() && is_full(tx, &developer).await? {
             return Err(AuthenticateSdkUserError::UserLimit);
         }
-        replace_connections(tx, new, &earlier, &auth_event(new, None, None), self.delivery_ids, self.now).await?;
-        Ok(new.user_id)
+        Ok(self.new.place(&self.auth, tx, &developer, &earlier).await?)
     }
 }
 
 impl RedeemToken {
     /// The end user's connections of this source; without a reference id, those of the device.
     async fn earlier(&self, tx: &mut dyn Tx) -> Result<Vec<Connection>, StoreError> {
-        let new = &self.connection;
+        let new = &self.new.connection;
         let Some(reference_id) = &new.reference_id else {
             return tx.connections_of_account(&new.dev_id, &new.provider, &new.account, None).await;
         };

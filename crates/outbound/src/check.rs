@@ -1,7 +1,7 @@
 //! Whether a provider knows an app, as far as that can be told without an end user.
 
 use secrecy::SecretString;
-use terra_auth_core::provider::{ClientCredentials, CodeExchange};
+use terra_auth_core::provider::{AppCheck, ClientCredentials, CodeExchange};
 use url::Url;
 
 use crate::{
@@ -10,26 +10,6 @@ use crate::{
     oauth,
     recipe::login::Login,
 };
-
-/// What a provider makes of an app.
-#[derive(Debug, thiserror::Error)]
-pub enum AppCheck {
-    /// It refused the code that nobody gave us, and did not mind the app.
-    #[error("the provider knows the app")]
-    Known,
-    /// It does not accept the client id with this secret, or not for logins.
-    #[error("the provider refuses the app: {code}")]
-    Refused {
-        /// RFC 6749 §5.2, such as `invalid_client`, or the provider's own.
-        code: String,
-    },
-    /// It answered something from which neither follows.
-    #[error("the provider's answer leaves it open")]
-    Unclear(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// It could not be reached.
-    #[error("the provider cannot be reached")]
-    Unreachable(#[source] Box<dyn std::error::Error + Send + Sync>),
-}
 
 /// Tries to exchange a code that the provider never gave. A provider looks at the app before it looks at the code, mostly.
 pub(crate) async fn check(caller: &Caller, login: &Login, client: &ClientCredentials, redirect_uri: Url) -> AppCheck {

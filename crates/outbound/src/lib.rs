@@ -24,7 +24,6 @@ mod revoke;
 mod template;
 
 pub use caller::SetupError;
-pub use check::AppCheck;
 pub use courier::{Courier, Handled};
 pub use guard::{AddressPolicy, Forbidden};
 pub use http::{Bounds, Http, HttpAnswer, HttpError};
@@ -32,4 +31,4 @@ pub use oauth_providers::OAuthProviders;
 pub use observer::{Attempt, Ending, Failure, Log, Observer};
 pub use recipe::{Recipe, Shutdown};
 pub use recipes::{RecipeError, Recipes};
-pub use terra_auth_core::provider::ClientCredentials;
+pub use terra_auth_core::provider::{AppCheck, ClientCredentials};

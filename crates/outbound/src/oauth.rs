@@ -135,19 +135,22 @@ fn encoded(text: &str) -> String {
 /// `None` without an access token.
 pub(crate) fn read_tokens(login: &Login, answer: &Value, now: Timestamp) -> Option<Tokens> {
     let secret = |name: &str| answer.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
-    let ttl_s = answer.get("expires_in").and_then(seconds).or_else(|| login.access_ttl_s.map(i64::from));
-    let expiry = |seconds| now.saturating_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX);
+    let life = answer.get("expires_in").and_then(lifetime);
+    let life = life.or_else(|| login.access_ttl_s.map(|seconds| SignedDuration::from_secs(seconds.into())));
+    let expiry = |life: SignedDuration| now.saturating_add(life).unwrap_or(Timestamp::MAX);
     Some(Tokens {
         access_token: secret("access_token")?.into(),
         refresh_token: secret("refresh_token").map(SecretString::from),
-        expires_at: ttl_s.map(expiry),
+        expires_at: life.map(expiry),
     })
 }
 
-/// A number, which some providers write as a text.
-fn seconds(value: &Value) -> Option<i64> {
-    let seconds = value.as_i64().or_else(|| value.as_str()?.parse().ok())?;
-    (seconds >= 0).then_some(seconds)
+/// Seconds, which some providers write as a text. What would end at once, or has no sense, was not said; nothing lives
+/// longer than ten years.
+fn lifetime(value: &Value) -> Option<SignedDuration> {
+    const LONGEST_S: f64 = 10.0 * 365.0 * 24.0 * 3600.0;
+    let seconds: f64 = value.as_f64().or_else(|| value.as_str()?.trim().parse().ok())?;
+    (seconds >= 1.0).then(|| SignedDuration::try_from_secs_f64(seconds.min(LONGEST_S)).ok())?
 }
 
 /// The scopes of a token answer, if it tells them.
@@ -174,4 +177,38 @@ fn grant(login: &Login, scopes: Option<Vec<String>>, account: String, tokens: To
     let declined_scopes = login.scopes.iter().filter(refused).cloned().collect();
     let missing_scopes = login.required_scopes.iter().map(Spanned::get_ref).filter(refused).cloned().collect();
     Grant { account, scopes, declined_scopes, missing_scopes, tokens }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+    use serde_json::json;
+
+    use super::lifetime;
+
+    #[test]
+    fn a_lifetime_is_believed_within_reason() {
+        let ten_years = Some(315_360_000);
+        for (value, seconds) in [
+            (json!(3600), Some(3600)),
+            (json!("3600"), Some(3600)),
+            (json!(3600.0), Some(3600)),
+            (json!(1), Some(1)),
+            (json!(0), None),
+            (json!(-1), None),
+            (json!(i64::MIN), None),
+            (json!(315_360_001), ten_years),
+            (json!(i64::MAX), ten_years),
+            (json!(u64::MAX), ten_years),
+            (json!(1e300), ten_years),
+            (json!("99999999999999999999999999"), ten_years),
+            (json!("inf"), ten_years),
+            (json!("NaN"), None),
+            (json!("soon"), None),
+            (json!(null), None),
+            (json!([3600]), None),
+        ] {
+            assert_eq!(lifetime(&value), seconds.map(SignedDuration::from_secs), "{value}");
+        }
+    }
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use terra_auth_core::{
     clock::Clock,
     provider::{
-        AuthorizationRequest, ClientCredentials, CodeExchange, Grant, ProviderError, ProviderInfo, Providers,
+        AppCheck, AuthorizationRequest, ClientCredentials, CodeExchange, Grant, ProviderError, ProviderInfo, Providers,
         RefreshError, RefreshPolicy, Refreshed, Tokens,
     },
 };
@@ -15,7 +15,7 @@ use url::Url;
 
 use crate::{
     caller::{Caller, SetupError},
-    check::{self, AppCheck},
+    check,
     guard::AddressPolicy,
     oauth,
     recipe::{Recipe, login::Login},
@@ -66,17 +66,6 @@ impl OAuthProviders {
         Ok(Self { list, logins, apps, caller: Caller::new(policy)?, clock })
     }
 
-    /// Whether a provider knows the server's own app, as far as that can be told without an end user. One harmless
-    /// request.
-    ///
-    /// # Errors
-    ///
-    /// [`ProviderError::Unknown`].
-    pub async fn check(&self, provider: &Provider, redirect_uri: Url) -> Result<AppCheck, ProviderError> {
-        let (known, client) = self.find(provider, None)?;
-        Ok(check::check(&self.caller, &known.login, client, redirect_uri).await)
-    }
-
     /// A login, and the app to make it as.
     fn find<'a>(
         &'a self,
@@ -122,6 +111,16 @@ impl Providers for OAuthProviders {
     ) -> Result<Grant, ProviderError> {
         let (known, client) = self.find(provider, app)?;
         oauth::exchange(&self.caller, &known.login, client, exchange, self.clock.now()).await
+    }
+
+    async fn check_app(
+        &self,
+        provider: &Provider,
+        app: Option<&ClientCredentials>,
+        redirect_uri: Url,
+    ) -> Result<AppCheck, ProviderError> {
+        let (known, client) = self.find(provider, app)?;
+        Ok(check::check(&self.caller, &known.login, client, redirect_uri).await)
     }
 
     fn issuer(&self, provider: &Provider) -> Option<&str> {

@@ -39,7 +39,9 @@ pub(crate) async fn refresh(
     let answer = read_json(response, &login.answer).await.map_err(|error| what_it_means(error, recipe, now))?;
     let new = read_tokens(login, &answer, now).ok_or(RefreshError::Unreadable)?;
     let refresh_token = new.refresh_token.or_else(|| Some(old.clone()));
-    Ok(Refreshed { tokens: Tokens { refresh_token, ..new }, scopes: read_scopes(login, &answer) })
+    // Whoever asks for some scopes is told of these, and not of all that is granted.
+    let scopes = if recipe.scopes.is_empty() { read_scopes(login, &answer) } else { None };
+    Ok(Refreshed { tokens: Tokens { refresh_token, ..new }, scopes })
 }
 
 /// A request that found no connection was not sent; after that nobody knows how far it came.

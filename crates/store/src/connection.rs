@@ -29,6 +29,12 @@ statements! {
     TAKE_CONNECTION: Sql::plain(concat!(
         "DELETE FROM connection WHERE dev_id = $1 AND user_id = $2 RETURNING ", columns!(),
     ));
+    RENEW_CONNECTION: Sql::plain(
+        "UPDATE connection SET account = $1, scopes = $2, active = 1, sealed_grant = $3, refresh_at_ms = $4,
+            expires_at_ms = NULL, token_version = lease + 1, lease = lease + 1, lease_until_ms = NULL,
+            in_flight_since_ms = NULL, refresh_failures = 0, error_told_at_ms = NULL, grant_state = 'fine'
+        WHERE dev_id = $5 AND user_id = $6",
+    );
     CONNECTION: Sql::plain(concat!("SELECT ", columns!(), " FROM connection WHERE dev_id = $1 AND user_id = $2"));
     CONNECTIONS_OF: Sql::plain(concat!(
         "SELECT ", columns!(), " FROM connection WHERE dev_id = $1 AND reference_id = $2
@@ -97,6 +103,19 @@ impl<D: Database> Connections for Queries<D> {
             self.count(connection, -1).await?;
         }
         Ok(taken)
+    }
+
+    async fn renew_connection(&mut self, new: &Connection, now: Timestamp) -> Result<bool, StoreError> {
+        let to_look_at = new.grant.as_ref().map(|_| now);
+        let values = [
+            new.account.value(),
+            new.scopes.value(),
+            new.grant.value(),
+            to_look_at.value(),
+            new.dev_id.value(),
+            new.user_id.value(),
+        ];
+        self.changes(RENEW_CONNECTION, &values).await
     }
 
     async fn connection(&mut self, dev_id: &DevId, user_id: UserId) -> Result<Option<Connection>, StoreError> {

@@ -17,20 +17,20 @@ use crate::{
 macro_rules! columns {
     () => {
         "dev_id, environment, name, logo_url, accent, user_limit, providers, redirect_allow_list, destination,
-        signing_secret, retiring_secret, retiring_until_ms, sign_with, standing, created_at_ms"
+        keep_user_id, signing_secret, retiring_secret, retiring_until_ms, sign_with, standing, created_at_ms"
     };
 }
 
 statements! {
     ADD_DEVELOPER: Sql::plain(concat!(
-        "INSERT INTO developer (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+        "INSERT INTO developer (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
         ON CONFLICT (dev_id) DO NOTHING",
     ));
     UPDATE_DEVELOPER: Sql::plain(
         "UPDATE developer SET name = $1, logo_url = $2, accent = $3, user_limit = $4, providers = $5,
-            redirect_allow_list = $6, destination = $7, signing_secret = $8, retiring_secret = $9,
-            retiring_until_ms = $10, sign_with = $11, standing = $12
-        WHERE dev_id = $13",
+            redirect_allow_list = $6, destination = $7, keep_user_id = $8, signing_secret = $9, retiring_secret = $10,
+            retiring_until_ms = $11, sign_with = $12, standing = $13
+        WHERE dev_id = $14",
     );
     DEVELOPER: Sql::plain(concat!("SELECT ", columns!(), " FROM developer WHERE dev_id = $1"));
     HOLD_DEVELOPER: Sql::locking(
@@ -56,6 +56,7 @@ impl<D: Database> Developers for Queries<D> {
             providers(developer)?,
             Value::json(&developer.redirect_allow_list)?,
             developer.destination.value(),
+            developer.keep_user_id.value(),
             developer.signing_secret.value(),
             retiring_secret.value(),
             retiring_until.value(),
@@ -76,6 +77,7 @@ impl<D: Database> Developers for Queries<D> {
             providers(developer)?,
             Value::json(&developer.redirect_allow_list)?,
             developer.destination.value(),
+            developer.keep_user_id.value(),
             developer.signing_secret.value(),
             retiring_secret.value(),
             retiring_until.value(),
@@ -135,6 +137,7 @@ impl Record for Developer {
             providers: row.take::<Option<Json<_>>>()?.map(|Json(providers)| providers),
             redirect_allow_list: row.take::<Json<_>>()?.0,
             destination: row.take()?,
+            keep_user_id: row.take()?,
             signing_secret: row.take()?,
             retiring_secret: Record::read(row)?,
             standing: row.take()?,

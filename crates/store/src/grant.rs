@@ -24,6 +24,12 @@ statements! {
     KEPT_GRANT: Sql::plain(concat!(
         "SELECT ", columns!(), " FROM connection WHERE dev_id = $1 AND user_id = $2 AND sealed_grant IS NOT NULL",
     ));
+    HOLD_GRANT: Sql::locking(
+        concat!("SELECT ", columns!(), " FROM connection WHERE dev_id = $1 AND user_id = $2 AND sealed_grant IS NOT NULL"),
+        Lock::ForUpdate,
+        "",
+    );
+    // In the order in which connections are replaced, so that nobody waits for somebody who waits.
     CLAIM_GRANTS: Sql::locking(
         "WITH due AS MATERIALIZED (
             SELECT dev_id, user_id FROM connection WHERE provider = $1 AND refresh_at_ms <= $2
@@ -66,6 +72,10 @@ statements! {
 impl<D: Database> Grants for Queries<D> {
     async fn kept_grant(&mut self, dev_id: &DevId, user_id: UserId) -> Result<Option<KeptGrant>, StoreError> {
         self.first(KEPT_GRANT, &[dev_id.value(), user_id.value()]).await
+    }
+
+    async fn hold_grant(&mut self, dev_id: &DevId, user_id: UserId) -> Result<Option<KeptGrant>, StoreError> {
+        self.first(HOLD_GRANT, &[dev_id.value(), user_id.value()]).await
     }
 
     async fn claim_grants(

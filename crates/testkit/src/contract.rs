@@ -74,6 +74,7 @@ macro_rules! store_contract {
                 a_connection_is_read_as_it_was_added
                 a_connection_is_taken_once
                 two_who_take_a_connection_do_not_both_receive_it
+                a_connection_is_renewed_in_place
                 a_connection_is_added_once
                 nobody_sees_the_connections_of_another_environment
                 the_connections_of_an_end_user_come_oldest_first_and_bounded
@@ -97,6 +98,8 @@ macro_rules! store_contract {
                 late_tokens_leave_the_lease_of_another_alone
                 late_tokens_outdo_a_doubt
                 late_tokens_do_not_undo_a_revocation
+                tokens_of_a_login_are_newer_than_those_of_any_lease
+                whoever_holds_a_grant_sees_what_was_kept_before
                 nobody_refreshes_the_grants_of_another_environment
                 a_revocation_begins_anew_with_newer_tokens
                 a_session_is_read_as_it_was_added

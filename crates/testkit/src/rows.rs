@@ -61,6 +61,7 @@ impl Rows {
             providers: None,
             redirect_allow_list: Vec::new(),
             destination: None,
+            keep_user_id: false,
             signing_secret: self.sealed(),
             retiring_secret: None,
             standing: Standing::Active,
@@ -178,10 +179,6 @@ impl Rows {
     }
 
     /// A revocation that is due at once.
-    ///
-    /// # Panics
-    ///
-    /// Never: the connection has tokens.
     #[must_use]
     pub fn revocation(&self, developer: &Developer) -> Revocation {
         Revocation::of(&self.connection(developer), Self::NOW).unwrap()

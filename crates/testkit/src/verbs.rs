@@ -95,6 +95,7 @@ verbs! {
     run add_connection(connection: Connection) -> () = |tx| tx.add_connection(connection);
     run take_connection(dev_id: DevId, user_id: UserId) -> Option<Connection>
         = |tx| tx.take_connection(dev_id, *user_id);
+    run renew_connection(new: Connection, now: Timestamp) -> bool = |tx| tx.renew_connection(new, *now);
     read connection(dev_id: DevId, user_id: UserId) -> Option<Connection> = |tx| tx.connection(dev_id, *user_id);
     read connections_of(dev_id: DevId, reference_id: ReferenceId, limit: u32) -> Vec<Connection>
         = |tx| tx.connections_of(dev_id, reference_id, *limit);
@@ -110,6 +111,7 @@ verbs! {
         = |tx| tx.touch_connection(dev_id, *user_id, *now);
 
     read kept_grant(dev_id: DevId, user_id: UserId) -> Option<KeptGrant> = |tx| tx.kept_grant(dev_id, *user_id);
+    run hold_grant(dev_id: DevId, user_id: UserId) -> Option<KeptGrant> = |tx| tx.hold_grant(dev_id, *user_id);
     run claim_grants(provider: Provider, now: Timestamp, hidden_until: Timestamp, limit: u32) -> Vec<KeptGrant>
         = |tx| tx.claim_grants(provider, *now, *hidden_until, *limit);
     read next_refresh_at(provider: Provider) -> Option<Timestamp> = |tx| tx.next_refresh_at(provider);

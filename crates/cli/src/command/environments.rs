@@ -70,9 +70,10 @@ fn rows(environments: &[AdminEnvironment]) -> String {
         let AdminEnvironment { dev_id, environment, active, users, settings, created_at } = environment;
         let users = settings.user_limit.map_or_else(|| users.to_string(), |limit| format!("{users} of {limit}"));
         let (name, active) = (shown(&settings.name), yes_or_no(Some(*active)).to_owned());
-        [dev_id.to_string(), environment.to_string(), name, active, users, minute(*created_at)]
+        let keeps_ids = yes_or_no(Some(settings.keep_user_id)).to_owned();
+        [dev_id.to_string(), environment.to_string(), name, active, users, keeps_ids, minute(*created_at)]
     };
-    table(["dev-id", "environment", "name", "active", "users", "created"], environments.iter().map(row))
+    table(["dev-id", "environment", "name", "active", "users", "keeps ids", "created"], environments.iter().map(row))
 }
 
 /// Which environment.

@@ -12,7 +12,7 @@ use crate::{
 };
 
 use place::Place;
-pub(crate) use whose::Whose;
+pub(crate) use whose::{Owner, Whose};
 
 mod create;
 mod hosted;

@@ -8,6 +8,7 @@ user_limit = 50
 providers = ["FITBIT", "GARMIN"]
 redirect_allow_list = ["https://app.example.com/"]
 destination = "https://app.example.com/hooks"
+keep_user_id = true
 "##;
 
 fn parse(text: &str) -> EnvSettings {
@@ -28,10 +29,16 @@ fn what_is_equal_does_not_differ() {
 
 #[test]
 fn every_setting_is_compared_in_one_order() {
-    let other = WHOLE.replace("Acme", "Other").replace("app.", "other.").replace("00aa", "11bb").replace("50", "60");
+    let other = WHOLE
+        .replace("Acme", "Other")
+        .replace("app.", "other.")
+        .replace("00aa", "11bb")
+        .replace("50", "60")
+        .replace("true", "false");
     let other = other.replace("GARMIN", "OURA");
     let settings: Vec<_> = shown(WHOLE, &other).into_iter().map(|(setting, _)| setting).collect();
-    let all = ["name", "logo_url", "accent", "user_limit", "providers", "redirect_allow_list", "destination"];
+    let all =
+        ["name", "logo_url", "accent", "user_limit", "providers", "redirect_allow_list", "destination", "keep_user_id"];
     assert_eq!(settings, all);
 }
 
@@ -60,6 +67,7 @@ fn what_cannot_be_a_setting_is_named() {
         ("providers = [\"FITBIT\", 1]", "providers must be a list of names or \"all\""),
         ("redirect_allow_list = [\"app\"]", "redirect_allow_list must be a list of addresses"),
         ("destination = false", "destination must be an address or \"\""),
+        ("keep_user_id = \"yes\"", "keep_user_id must be true or false"),
     ];
     for (text, message) in invalid {
         assert_eq!(error(text).to_string(), message);

@@ -10,6 +10,7 @@ mod keys;
 mod migrate;
 mod nodes;
 mod promote;
+mod provider_apps;
 mod script;
 mod signing_secret;
 mod support;

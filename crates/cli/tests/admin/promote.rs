@@ -9,16 +9,20 @@ fn settings_are_compared_exported_and_applied_to_another_environment() {
     folder.write(".env.terra.staging", &file);
     folder.write(
         "wanted.toml",
-        "name = \"Acme\"\naccent = \"#0b6e4f\"\nproviders = [\"FITBIT\", \"OURA\"]\nuser_limit = \"none\"\n",
+        "name = \"Acme\"\naccent = \"#0b6e4f\"\nproviders = [\"FITBIT\", \"OURA\"]\nuser_limit = \"none\"\n\
+         keep_user_id = true\n",
     );
 
     let dry = folder.json("env apply wanted.toml --dry-run");
-    assert_eq!((&dry["applied"], dry["changes"].as_array().unwrap().len()), (&json!(false), 4), "{dry}");
+    assert_eq!((&dry["applied"], dry["changes"].as_array().unwrap().len()), (&json!(false), 5), "{dry}");
     assert_eq!(folder.run("env apply wanted.toml").code, 7, "nobody was asked");
     assert_eq!(folder.json("env diff testing staging").as_array().unwrap().len(), 1, "only the name differs");
 
     let applied = folder.json("env apply wanted.toml --yes");
     assert_eq!(applied["applied"], true);
+    let shown = folder.json("environments list");
+    let kept: Vec<_> = shown.as_array().unwrap().iter().map(|line| (&line["environment"], &line["keep_user_id"])).collect();
+    assert!(kept.contains(&(&json!("testing"), &json!(true))) && kept.contains(&(&json!("staging"), &json!(false))));
     let rows = said(&folder, "env diff testing staging");
     assert!(rows.contains("providers") && rows.contains("FITBIT, OURA") && rows.contains("all"), "{rows}");
     assert!(rows.contains("#0b6e4f") && rows.contains("user_limit") && !rows.contains("name  "), "{rows}");

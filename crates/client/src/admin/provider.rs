@@ -1,6 +1,6 @@
 use terra_auth_types::{
     DevId, Provider,
-    wire::admin::{AdminProviderApp, AdminProviderApps, RotateProviderApp, SetProviderApp},
+    wire::admin::{AdminProviderApp, AdminProviderApps, ProviderAppCheck, RotateProviderApp, SetProviderApp},
 };
 
 use super::{AdminClient, AdminError};
@@ -45,6 +45,20 @@ impl AdminClient {
     ) -> Result<AdminProviderApp, AdminError> {
         let url = self.at(["environments", dev_id.as_str(), "provider-apps", provider.as_str(), "rotate"]);
         self.read(Call::post(url).json(how)).await
+    }
+
+    /// Asks the provider whether it knows an environment's app, by each secret that is tried now.
+    ///
+    /// # Errors
+    ///
+    /// See [`AdminError`].
+    pub async fn check_provider_app(
+        &self,
+        dev_id: &DevId,
+        provider: &Provider,
+    ) -> Result<ProviderAppCheck, AdminError> {
+        let url = self.at(["environments", dev_id.as_str(), "provider-apps", provider.as_str(), "check"]);
+        self.read(Call::post(url)).await
     }
 
     /// Takes an environment's own app away.

@@ -33,7 +33,7 @@ fn issued() -> Value {
 
 fn environment() -> Value {
     json!({"dev_id": dev_id(), "environment": "testing", "active": true, "users": 3, "name": "Acme", "logo_url": null,
-        "accent": null, "user_limit": 50, "providers": null, "redirect_allow_list": [], "destination": null,
+        "accent": null, "user_limit": 50, "providers": null, "redirect_allow_list": [], "destination": null, "keep_user_id": false,
         "created_at": "2030-01-01T00:00:00Z"})
 }
 

@@ -1,9 +1,7 @@
 //! The end of a login that went well: the connection, in the place of an earlier one.
 
 use async_trait::async_trait;
-use jiff::Timestamp;
-use terra_auth_types::{DeliveryId, Provider, UserId};
-use uuid::Uuid;
+use terra_auth_types::{Provider, UserId};
 
 use super::{
     Connected, ReturnError,
@@ -12,13 +10,11 @@ use super::{
 };
 use crate::{
     auth::Auth,
-    connection::Connection,
-    event::{auth_event, replace_connections},
+    connection::{Connection, NewConnection},
     flow::Flow,
     open_session::{OpenSession, WayBack},
     provider::Grant,
     redirect,
-    seal::Place,
     store::{StoreError, Tx, Unit},
     widget_session::{SessionState, WidgetSession},
 };
@@ -31,16 +27,13 @@ impl Auth {
         grant: Grant,
     ) -> Result<Result<Connected, Unused>, ReturnError> {
         let session = &open.session;
-        let user_id = session.user_id.unwrap_or_else(|| UserId(self.entropy.id()));
         let unit = CompleteConnection {
-            connection: self.connection(session, flow, user_id, &grant),
+            auth: self.clone(),
             session: session.clone(),
-            flow_id: flow.id,
-            delivery_ids: [self.delivery_id(), self.delivery_id()],
-            now: self.now(),
+            new: self.new_connection(session, flow, &grant),
         };
         match self.store.run(unit).await {
-            Ok(()) => {
+            Ok(user_id) => {
                 let way_back = self.way_back_connected(session, user_id, &flow.provider);
                 Ok(Ok(Connected { user_id, declined_scopes: grant.declined_scopes, way_back }))
             }
@@ -57,11 +50,9 @@ impl Auth {
         }
     }
 
-    fn connection(&self, session: &WidgetSession, flow: &Flow, user_id: UserId, grant: &Grant) -> Connection {
-        let row = user_id.to_string();
-        let place = Place { dev_id: session.dev_id.as_str(), row: &row, column: "grant" };
-        Connection {
-            user_id,
+    fn new_connection(&self, session: &WidgetSession, flow: &Flow, grant: &Grant) -> NewConnection {
+        let connection = Connection {
+            user_id: session.user_id.unwrap_or_else(|| UserId(self.entropy.id())),
             dev_id: session.dev_id.clone(),
             provider: flow.provider.clone(),
             account: grant.account.clone(),
@@ -70,7 +61,15 @@ impl Auth {
             active: true,
             created_at: self.now(),
             last_webhook_update: None,
-            grant: Some(self.keys.seal(self.entropy.as_ref(), place, &grant.tokens.to_json())),
+            grant: None,
+        };
+        NewConnection {
+            connection,
+            tokens: Some(grant.tokens.clone().bounded(self.now())),
+            flow_id: Some(flow.id),
+            session_id: Some(session.session_id),
+            delivery_ids: [self.delivery_id(), self.delivery_id()],
+            now: self.now(),
         }
     }
 
@@ -86,11 +85,9 @@ impl Auth {
 }
 
 struct CompleteConnection {
-    connection: Connection,
+    auth: Auth,
     session: WidgetSession,
-    flow_id: Uuid,
-    delivery_ids: [DeliveryId; 2],
-    now: Timestamp,
+    new: NewConnection,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -105,11 +102,11 @@ enum CompleteError {
 
 #[async_trait]
 impl Unit for CompleteConnection {
-    type Done = ();
+    type Done = UserId;
     type Refusal = CompleteError;
 
-    async fn run(&self, tx: &mut dyn Tx) -> Result<(), CompleteError> {
-        let new = &self.connection;
+    async fn run(&self, tx: &mut dyn Tx) -> Result<UserId, CompleteError> {
+        let new = &self.new.connection;
         let developer = tx.hold_developer(&new.dev_id).await?.ok_or(StoreError::Closed)?;
         let to = if self.session.request.multi_auth { SessionState::Open } else { SessionState::Connected };
         if !tx.move_widget_session(self.session.session_id, to).await? {
@@ -120,8 +117,6 @@ impl Unit for CompleteConnection {
         if earlier.is_empty() && is_full(tx, &developer).await? {
             return Err(CompleteError::UserLimit);
         }
-        let event = auth_event(new, Some(self.flow_id), Some(self.session.session_id));
-        replace_connections(tx, new, &earlier, &event, self.delivery_ids, self.now).await?;
-        Ok(())
+        Ok(self.new.place(&self.auth, tx, &developer, &earlier).await?)
     }
 }

@@ -10,7 +10,6 @@ use crate::{
     open_session::{FailSession, OpenSession},
     provider::{Grant, ProviderError, Tokens},
     revocation::Revocation,
-    seal::Place,
     store::{StoreError, Tx, Unit},
     widget_session::{SessionState, WidgetSession},
 };
@@ -149,14 +148,12 @@ impl Auth {
     pub(super) fn give_back(&self, open: &OpenSession, flow: &Flow, given: Given) -> GiveBack {
         let session = &open.session;
         let user_id = UserId(self.entropy.id());
-        let row = user_id.to_string();
-        let place = Place { dev_id: session.dev_id.as_str(), row: &row, column: "grant" };
         let revocation = Revocation {
             user_id,
             dev_id: session.dev_id.clone(),
             provider: flow.provider.clone(),
             account: given.account.clone(),
-            grant: self.keys.seal(self.entropy.as_ref(), place, &given.tokens.to_json()),
+            grant: self.seal_grant(&session.dev_id, user_id, &given.tokens),
             created_at: self.now(),
             attempts: 0,
             next_attempt_at: self.now(),

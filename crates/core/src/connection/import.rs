@@ -16,7 +16,6 @@ use crate::{
     developer::{Developer, Standing},
     event::auth_event,
     provider::{Connects, Tokens},
-    seal::Place,
     store::{StoreError, Tx, Unit},
 };
 
@@ -98,9 +97,6 @@ impl Auth {
         }
         check(row, self.now())?;
         let user_id = row.user_id.unwrap_or_else(|| UserId(self.entropy.id()));
-        let row_id = user_id.to_string();
-        let place = Place { dev_id: developer.dev_id.as_str(), row: &row_id, column: "grant" };
-        let tokens = self.tokens(row)?.to_json();
         Ok(Connection {
             user_id,
             dev_id: developer.dev_id.clone(),
@@ -111,7 +107,7 @@ impl Auth {
             active: row.active.unwrap_or(true),
             created_at: in_ms(row.created_at.unwrap_or_else(|| self.now())),
             last_webhook_update: None,
-            grant: Some(self.keys.seal(self.entropy.as_ref(), place, &tokens)),
+            grant: Some(self.seal_grant(&developer.dev_id, user_id, &self.tokens(row)?)),
         })
     }
 

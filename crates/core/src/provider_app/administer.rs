@@ -20,7 +20,8 @@ use crate::{
     store::{StoreError, Tx, Unit},
 };
 
-const NO_APP: AdminError = AdminError::NotFound("this environment has no app of its own at that provider");
+pub(super) const NO_APP: AdminError = AdminError::NotFound("this environment has no app of its own at that provider");
+pub(super) const NO_LOGIN: AdminError = AdminError::NotFound("this server has no login at that provider");
 
 /// Headers at most, and bytes of one.
 const MOST_HEADERS: usize = 8;
@@ -139,7 +140,7 @@ impl Auth {
         if with_login.any(|info| info.provider == *provider) {
             return Ok(());
         }
-        Err(AdminError::NotFound("this server has no login at that provider"))
+        Err(NO_LOGIN)
     }
 
     fn sealed(

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
-use terra_auth_types::DeliveryId;
+use jiff::{SignedDuration, Timestamp};
+use terra_auth_types::{DeliveryId, UserId};
 
 use super::{
     AccessToken, AccessTokenError, Refreshing, Rules,
@@ -12,18 +12,21 @@ use super::{
     check,
     gate::Gate,
     handed_out,
-    plan::{FAR, Told, due_at},
+    plan::{Told, after, due_at},
 };
 use crate::{
     auth::Auth,
     causes::Causes,
     delivery::Delivery,
-    event::{error_event, revoked_event},
+    event::{error_event, permission_event, revoked_event},
     grant::{GrantState, KeptGrant, NewTokens, Settled},
     provider::{RefreshError, Refreshed},
     store::{StoreError, Tx, Unit},
 };
 
+/// However soon tokens end, nobody refreshes them sooner than they must be asked for: a provider that says that they end at
+/// once would be called without a pause.
+const SHORTEST_PAUSE: SignedDuration = SignedDuration::from_secs(30);
 /// How often new tokens are tried to be kept: for a minute and a half.
 const TRIES: u32 = 24;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -47,18 +50,23 @@ impl Auth {
     }
 
     async fn keep(&self, leased: Leased, refreshed: Refreshed) -> Refreshing {
-        let mut tokens = refreshed.tokens;
-        tokens.expires_at = tokens.expires_at.map(|end| end.min(FAR));
+        let tokens = refreshed.tokens.bounded(self.now());
+        let due_at = due_at(&tokens, self.now(), &leased.policy, self.draw());
+        let told_scopes = refreshed.scopes.filter(|scopes| !scopes.is_empty());
         let new = NewTokens {
-            sealed: self.seal_grant(&leased.grant, &tokens),
-            scopes: refreshed.scopes.map(|scopes| scopes.join(",")),
+            sealed: self.seal_grant(&leased.grant.dev_id, leased.grant.user_id, &tokens),
+            scopes: told_scopes.map(|scopes| scopes.join(",")),
             expires_at: tokens.expires_at,
-            refresh_at: due_at(&tokens, self.now(), &leased.policy, self.draw()),
+            refresh_at: due_at.map(|due| due.max(after(self.now(), SHORTEST_PAUSE))),
         };
         let scopes = new.scopes.clone().or_else(|| leased.grant.scopes.clone());
-        let unit = KeepTokens { leased: leased.grant, new, now: self.now(), rules: self.refreshes().rules };
-        match self.keep_surely(&unit).await? {
-            Kept::Ours => {
+        let (delivery_id, rules) = (self.delivery_id(), self.refreshes().rules);
+        let unit = KeepTokens { leased: leased.grant, new, delivery_id, now: self.now(), rules };
+        match self.keep_surely(unit.leased.user_id, &unit).await? {
+            Kept::Ours { told } => {
+                if told {
+                    self.outbox.notify_one();
+                }
                 if unit.leased.state != GrantState::Fine {
                     tracing::info!(user.id = %unit.leased.user_id, provider = %unit.leased.provider,
                         "connection {} works again", unit.leased.user_id);
@@ -79,14 +87,17 @@ impl Auth {
     }
 
     /// A failed store is asked again and again: these tokens may be the only ones that count.
-    async fn keep_surely(&self, unit: &KeepTokens) -> Result<Kept, StoreError> {
+    pub(crate) async fn keep_surely<U>(&self, user_id: UserId, unit: &U) -> Result<U::Done, StoreError>
+    where
+        U: Unit<Refusal = StoreError> + Clone,
+    {
         let mut tries = 1;
         loop {
             let error = match self.store.run(unit.clone()).await {
                 Ok(kept) => return Ok(kept),
                 Err(error) => error,
             };
-            tracing::error!(user.id = %unit.leased.user_id, error = %Causes(&error), "could not keep refreshed tokens");
+            tracing::error!(user.id = %user_id, error = %Causes(&error), "could not keep refreshed tokens");
             if tries == TRIES {
                 return Err(error);
             }
@@ -126,7 +137,10 @@ impl Auth {
 
 /// Whose tokens are in the store now.
 enum Kept {
-    Ours,
+    /// Ours, and whether the app is told that other scopes are granted.
+    Ours {
+        told: bool,
+    },
     Theirs(Box<KeptGrant>),
     Gone,
 }
@@ -135,6 +149,7 @@ enum Kept {
 struct KeepTokens {
     leased: KeptGrant,
     new: NewTokens,
+    delivery_id: DeliveryId,
     now: Timestamp,
     rules: Rules,
 }
@@ -145,13 +160,14 @@ impl Unit for KeepTokens {
     type Refusal = StoreError;
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<Kept, StoreError> {
-        let there = tx.kept_grant(&self.leased.dev_id, self.leased.user_id).await?;
+        let there = tx.hold_grant(&self.leased.dev_id, self.leased.user_id).await?;
         let mut leased = self.leased.clone();
         if let Some(there) = there.as_ref().filter(|_| !self.rules.fence) {
             leased.lease = leased.lease.max(there.lease);
         }
         if tx.keep_tokens(&leased, &self.new).await? {
-            return Ok(Kept::Ours);
+            let scopes_before = there.and_then(|there| there.scopes);
+            return Ok(Kept::Ours { told: self.tell(tx, scopes_before.as_deref()).await? });
         }
         if let Some(newer) = there {
             return Ok(Kept::Theirs(Box::new(newer)));
@@ -159,6 +175,22 @@ impl Unit for KeepTokens {
         // The connection ended meanwhile. If its grant is to be revoked, then with tokens that still count.
         tx.renew_revocation(leased.user_id, &self.new.sealed, self.now).await?;
         Ok(Kept::Gone)
+    }
+}
+
+impl KeepTokens {
+    /// `permission_change`, if other scopes are granted than before. A scope that the app cannot do without is no exception:
+    /// what is left of the connection works, and only the app knows what that is worth.
+    async fn tell(&self, tx: &mut dyn Tx, scopes_before: Option<&str>) -> Result<bool, StoreError> {
+        if self.new.scopes.as_deref().is_none_or(|scopes| Some(scopes) == scopes_before) {
+            return Ok(false);
+        }
+        let connection = tx.connection(&self.leased.dev_id, self.leased.user_id).await?;
+        let Some(event) = connection.and_then(|connection| permission_event(&connection, scopes_before)) else {
+            return Ok(false);
+        };
+        tx.add_delivery(&Delivery::new(self.delivery_id, &self.leased.dev_id, &event, self.now)).await?;
+        Ok(true)
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
 use terra_auth_core::{
+    connection::Connection,
     provider::Tokens,
     refresh::{AccessToken, AccessTokenError},
     revocation::Revocation,
@@ -12,7 +13,7 @@ use terra_auth_testkit::Verbs as _;
 
 use crate::{
     engine::Prompt,
-    script::{ONCE, Script, in_seconds, pair, pass, start},
+    script::{ONCE, Script, in_seconds, pair, pass, refused, start},
     world::{World, open, tokens},
 };
 
@@ -41,16 +42,6 @@ async fn an_access_token_is_refreshed_within_its_last_minute() {
     assert_eq!(tokens.refresh_token.unwrap().expose_secret(), "refresh-1");
     assert_eq!((kept.expires_at, kept.in_flight_since, kept.lease_until), (Some(in_seconds(7200)), None, None));
     assert!((in_seconds(6000)..=in_seconds(6600)).contains(&kept.refresh_at.unwrap()), "ahead of its end");
-}
-
-#[tokio::test(start_paused = true)]
-async fn granted_scopes_follow_the_provider() {
-    let (mut refreshed, scopes) = (pair(1, 7200).unwrap(), vec!["read".to_owned(), "sleep".to_owned()]);
-    refreshed.scopes = Some(scopes);
-    let (world, node, _) = start(ONCE, [Ok(refreshed)]).await;
-    pass(3600).await;
-    assert_eq!(world.access_token(&node).await.unwrap().scopes.as_deref(), Some("read,sleep"));
-    assert_eq!(world.kept().await.unwrap().scopes.as_deref(), Some("read,sleep"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -98,6 +89,33 @@ async fn a_connection_that_ends_meanwhile_is_revoked_by_its_newest_tokens() {
     assert!(matches!(token, Err(AccessTokenError::UserNotFound)), "{token:?}");
     let claimed = world.store.claim_revocations(&in_seconds(4000), &in_seconds(4001), &9).await.unwrap();
     assert_ne!(claimed[0].grant, owed.grant, "sealed anew");
+}
+
+/// While a refresh is under way.
+async fn log_in_soon(world: &World) {
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let grant = Some(world.seal(&tokens("access-9", "refresh-9", in_seconds(9000))));
+    let new = Connection { grant, ..world.connection.clone() };
+    assert!(world.store.renew_connection(&new, &in_seconds(3600)).await.unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_login_during_a_refresh_has_the_last_word() {
+    let (world, node, _) = start(ONCE, [pair(1, 7200)]).await;
+    pass(3600).await;
+    let (token, ()) = tokio::join!(world.access_token(&node), log_in_soon(&world));
+    assert_eq!(text(token), "access-9", "whoever waits for the refresh gets what counts");
+    assert_eq!(open(&world.kept().await.unwrap()).refresh_token.unwrap().expose_secret(), "refresh-9");
+    assert_eq!(text(world.access_token(&node).await), "access-9");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_of_what_a_login_has_replaced_says_nothing() {
+    let (world, node, _) = start(ONCE, [refused()]).await;
+    pass(3600).await;
+    let (token, ()) = tokio::join!(world.access_token(&node), log_in_soon(&world));
+    assert_eq!(text(token), "access-9");
+    assert!(world.is_active().await && world.events().await.is_empty());
 }
 
 #[tokio::test(start_paused = true)]

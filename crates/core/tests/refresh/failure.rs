@@ -1,6 +1,6 @@
 //! Refreshes that bring nothing, and what the app hears of them.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret as _;
 use terra_auth_core::{
     grant::GrantState,
@@ -108,4 +108,27 @@ async fn an_answer_that_takes_too_long_is_lost() {
     pass(3600).await;
     assert!(matches!(world.access_token(&node).await, Err(AccessTokenError::Unavailable { .. })));
     assert_eq!(world.kept().await.unwrap().in_flight_since, Some(in_seconds(3600)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn tokens_that_end_as_they_come_are_not_refreshed_without_a_pause() {
+    let (world, node, script) = start(ONCE, (1..=9).map(|number| pair(number, 0))).await;
+    pass(3600).await;
+    node.refresh_due().await.unwrap();
+    assert_eq!(script.spent().len(), 1);
+    assert_eq!(world.kept().await.unwrap().refresh_at, Some(in_seconds(3631)));
+    pass(30).await;
+    node.refresh_due().await.unwrap();
+    assert_eq!(script.spent().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_that_is_too_far_away_is_brought_nearer() {
+    let mut absurd = pair(1, 0).unwrap();
+    absurd.tokens.expires_at = Some(Timestamp::MAX);
+    let (world, node, _) = start(ONCE, [Ok(absurd)]).await;
+    pass(3600).await;
+    assert!(world.access_token(&node).await.is_ok());
+    let ten_years = SignedDuration::from_hours(10 * 365 * 24);
+    assert_eq!(world.kept().await.unwrap().expires_at, Some(in_seconds(3601) + ten_years));
 }

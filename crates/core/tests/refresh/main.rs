@@ -5,6 +5,7 @@ mod access;
 mod budget;
 mod engine;
 mod failure;
+mod scopes;
 mod script;
 mod simulation;
 mod world;

@@ -12,7 +12,7 @@ use terra_auth_core::{
     grant::KeptGrant,
     provider::{Providers, Tokens},
     refresh::{AccessToken, AccessTokenError, Rules},
-    seal::{KeyRing, MasterKey, Place},
+    seal::{KeyRing, MasterKey, Place, Sealed},
     store::Store,
 };
 use terra_auth_testkit::{CountingEntropy, FixedClock, Rows, Verbs as _};
@@ -91,12 +91,16 @@ impl World {
         let rows = Rows::default();
         let developer = rows.developer("acme");
         store.add_developer(&developer).await.unwrap();
-        let mut connection = rows.connection(&developer);
-        let row = connection.user_id.to_string();
-        let place = Place { dev_id: developer.dev_id.as_str(), row: &row, column: "grant" };
-        connection.grant = Some(keys().seal(&CountingEntropy::default(), place, &tokens.to_json()));
-        store.add_connection(&connection).await.unwrap();
-        Self { store, developer, connection }
+        let mut world = Self { store, connection: rows.connection(&developer), developer };
+        world.connection.grant = Some(world.seal(tokens));
+        world.store.add_connection(&world.connection).await.unwrap();
+        world
+    }
+
+    pub(crate) fn seal(&self, tokens: &Tokens) -> Sealed {
+        let row = self.connection.user_id.to_string();
+        let place = Place { dev_id: self.developer.dev_id.as_str(), row: &row, column: "grant" };
+        keys().seal(&CountingEntropy::default(), place, &tokens.to_json())
     }
 
     pub(crate) async fn access_token(&self, node: &Auth) -> Result<AccessToken, AccessTokenError> {

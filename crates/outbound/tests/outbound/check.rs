@@ -1,7 +1,6 @@
 //! Whether a provider knows the app.
 
-use terra_auth_core::causes::Causes;
-use terra_auth_outbound::AppCheck;
+use terra_auth_core::{causes::Causes, provider::Providers as _};
 use terra_auth_sandbox::Face;
 
 use crate::{
@@ -9,15 +8,6 @@ use crate::{
     login::{CALLBACK, Login, provider, providers},
     parrot::{PLAIN, Parrot, recipes},
 };
-
-fn verdict(check: &AppCheck) -> &'static str {
-    match check {
-        AppCheck::Known => "known",
-        AppCheck::Refused { .. } => "refused",
-        AppCheck::Unclear(_) => "unclear",
-        AppCheck::Unreachable(_) => "unreachable",
-    }
-}
 
 #[tokio::test]
 async fn what_a_provider_says_to_a_code_it_never_gave_tells_whether_it_knows_the_app() {
@@ -33,8 +23,8 @@ async fn what_a_provider_says_to_a_code_it_never_gave_tells_whether_it_knows_the
     ] {
         let parrot = Parrot::new(status, body);
         let providers = parrot.providers(PLAIN).await;
-        let check = providers.check(&"ACME".parse().unwrap(), CALLBACK.parse().unwrap()).await.unwrap();
-        assert_eq!(verdict(&check), expected, "{status} {body}");
+        let check = providers.check_app(&"ACME".parse().unwrap(), None, CALLBACK.parse().unwrap()).await.unwrap();
+        assert_eq!(check.verdict().as_str(), expected, "{status} {body}");
         assert_eq!(parrot.all_heard().len(), 1, "one request");
     }
 }
@@ -44,15 +34,15 @@ async fn a_provider_that_is_not_there_is_unreachable() {
     let (listener, nobody) = http::listen().await;
     drop(listener);
     let providers = providers(recipes(PLAIN, &nobody), "test-key-not-a-secret");
-    let check = providers.check(&"ACME".parse().unwrap(), CALLBACK.parse().unwrap()).await.unwrap();
-    assert_eq!(verdict(&check), "unreachable");
+    let check = providers.check_app(&"ACME".parse().unwrap(), None, CALLBACK.parse().unwrap()).await.unwrap();
+    assert_eq!(check.verdict().as_str(), "unreachable");
     assert!(!Causes(&check).to_string().contains("not-a-secret"));
-    assert!(providers.check(&"OTHER".parse().unwrap(), CALLBACK.parse().unwrap()).await.is_err());
+    assert!(providers.check_app(&"OTHER".parse().unwrap(), None, CALLBACK.parse().unwrap()).await.is_err());
 }
 
 #[tokio::test]
 async fn the_sandbox_knows_its_app() {
     let login = Login::start().await;
-    let check = login.providers.check(&provider(&Face::FITBIT), CALLBACK.parse().unwrap()).await.unwrap();
-    assert_eq!(verdict(&check), "known");
+    let check = login.providers.check_app(&provider(&Face::FITBIT), None, CALLBACK.parse().unwrap()).await.unwrap();
+    assert_eq!(check.verdict().as_str(), "known");
 }

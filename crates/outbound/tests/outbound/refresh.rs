@@ -77,6 +77,27 @@ async fn a_refresh_brings_new_tokens_and_keeps_a_refresh_token_that_is_not_repla
 }
 
 #[tokio::test]
+async fn whoever_asks_for_some_scopes_is_not_told_of_all() {
+    let offline = "refresh = { rotation = \"single_use\", scopes = [\"offline\"] }";
+    let parrot = Parrot::new(200, r#"{"access_token": "access-2", "scope": "offline"}"#);
+    assert_eq!(parrot.refresh(offline).await.unwrap().scopes, None);
+}
+
+#[tokio::test]
+async fn an_absurd_lifetime_is_not_believed_at_a_login_nor_at_a_refresh() {
+    let recipe = format!("{REFRESH}\naccess_ttl_s = 90");
+    let ten_years = 315_360_000;
+    for (expires_in, life) in [("0", 90), ("-5", 90), ("\"-1\"", 90), ("18446744073709551615", ten_years), ("1e300", ten_years)] {
+        let body = format!(r#"{{"access_token": "access-2", "user_id": "u", "expires_in": {expires_in}}}"#);
+        let parrot = Parrot::new(200, &body);
+        let refreshed = parrot.refresh(&recipe).await.unwrap().tokens;
+        let granted = parrot.exchange(&format!("{PLAIN}\n{recipe}")).await.unwrap().tokens;
+        let ends = [refreshed, granted].map(|tokens| tokens.expires_at.unwrap().as_second() - START);
+        assert_eq!(ends, [life; 2], "{expires_in}");
+    }
+}
+
+#[tokio::test]
 async fn each_answer_has_a_meaning() {
     for (status, body, meaning) in [
         (400, r#"{"error": "invalid_grant"}"#, "grant"),

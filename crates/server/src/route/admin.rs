@@ -28,6 +28,7 @@ pub(crate) fn routes() -> OpenApiRouter<Auth> {
         .routes(routes!(provider::list_provider_apps))
         .routes(routes!(provider::set_provider_app, provider::remove_provider_app))
         .routes(routes!(provider::rotate_provider_app))
+        .routes(routes!(provider::check_provider_app))
         .routes(routes!(connection::export_connections))
         .routes(routes!(connection::import_connections))
         .routes(routes!(migration::invite_to_migrate))

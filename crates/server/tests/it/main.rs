@@ -7,6 +7,7 @@ mod admin;
 mod api_key;
 mod audit;
 mod browser;
+mod coming_back;
 mod connect;
 mod docs;
 mod environment;

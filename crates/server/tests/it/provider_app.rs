@@ -23,7 +23,7 @@ async fn set(app: &TestApp, token: &str, secret: &str) -> Answer {
 }
 
 /// Where a login at Oura ends: connected, or why not.
-async fn outcome(app: &TestApp) -> String {
+pub(crate) async fn outcome(app: &TestApp) -> String {
     let body = json!({"providers": "OURA", "reference_id": "alice", "auth_failure_redirect_url": "acme://failed"});
     let session = app.session(body).await;
     let (back, cookies) = app.at_provider(&session, "demo", Decision::Approve).await;
@@ -143,4 +143,78 @@ async fn an_app_is_one_environments_own() {
     let path = format!("/environments/{}/provider-apps/OURA", other.dev_id);
     app.admin(&token, "PUT", &path, json!({"client_id": "tests", "client_secret": WRONG})).await;
     assert_eq!(outcome(&app).await, "connected");
+}
+
+async fn check(app: &TestApp, token: &str) -> Answer {
+    app.admin(token, "POST", &format!("{}/check", oura(app)), Value::Null).await
+}
+
+#[tokio::test]
+async fn a_provider_is_asked_whether_it_knows_an_app() {
+    let app = TestApp::start().await;
+    let token = app.token(Role::Operator).await;
+    set(&app, &token, RIGHT).await;
+    assert_eq!(
+        check(&app, &token).await.json(),
+        json!({"provider": "OURA", "client_id": "tests", "secrets": [
+            {"hint": "", "until": null, "verdict": "known", "why": "the provider knows the app"}
+        ]})
+    );
+    set(&app, &token, WRONG).await;
+    let refused = check(&app, &token).await.json();
+    assert_eq!(refused["secrets"][0]["verdict"], "refused");
+    assert_eq!(refused["secrets"][0]["why"], "the provider refuses the app: invalid_client");
+    let listed = app.admin(&token, "GET", &apps(&app), Value::Null).await.json();
+    assert_eq!(listed["apps"][0]["last_used_at"], Value::Null, "to ask is not to use");
+}
+
+#[tokio::test]
+async fn while_one_secret_replaces_another_both_are_checked() {
+    let app = TestApp::start().await;
+    let token = app.token(Role::Operator).await;
+    set(&app, &token, RIGHT).await;
+    let rotate = format!("{}/rotate", oura(&app));
+    app.admin(&token, "POST", &rotate, json!({"client_secret": WRONG, "overlap_s": 3600})).await;
+    let verdicts = async || {
+        let secrets = check(&app, &token).await.json()["secrets"].clone();
+        let each = secrets.as_array().unwrap().iter();
+        each.map(|secret| (secret["verdict"].clone(), secret["until"].clone())).collect::<Vec<_>>()
+    };
+
+    let (newest, previous) = ((json!("refused"), Value::Null), (json!("known"), json!("2030-01-01T01:00:00Z")));
+    assert_eq!(verdicts().await, [newest.clone(), previous]);
+    app.clock.advance(SignedDuration::from_secs(3600));
+    assert_eq!(verdicts().await, [newest], "the old one is forgotten");
+}
+
+#[tokio::test]
+async fn a_provider_that_is_not_there_says_nothing_of_an_app() {
+    let nowhere = r#"[[provider]]
+        provider = "OURA"
+        name = "Oura"
+        types = []
+        [provider.login]
+        authorize_url = "http://127.0.0.1:1/authorize"
+        token_url = "http://127.0.0.1:1/token"
+        client_auth = "basic"
+        identity = { field = "user_id" }"#;
+    let app = TestApp::start_with_recipes(nowhere).await;
+    let token = app.token(Role::Operator).await;
+    set(&app, &token, RIGHT).await;
+    let answer = check(&app, &token).await;
+    assert_eq!(answer.json()["secrets"][0]["verdict"], "unreachable");
+    assert!(!answer.text.contains(RIGHT), "{}", answer.text);
+}
+
+#[tokio::test]
+async fn checking_an_app_is_written_down_and_needs_an_operator() {
+    let app = TestApp::start().await;
+    let (operator, reader) = (app.token(Role::Operator).await, app.token(Role::ReadOnly).await);
+    assert_eq!(check(&app, &operator).await.refusal().0, 404, "there is none of its own");
+    set(&app, &operator, RIGHT).await;
+    assert_eq!((check(&app, &reader).await.status.as_u16(), check(&app, &operator).await.status.as_u16()), (403, 200));
+
+    let audit = app.admin(&operator, "GET", "/audit", Value::Null).await.json();
+    let lines = audit["entries"].as_array().unwrap().iter().filter(|line| line["action"] == "provider_app.check");
+    assert_eq!(lines.map(|line| line["allowed"].clone()).collect::<Vec<_>>(), [json!(false), json!(true)]);
 }

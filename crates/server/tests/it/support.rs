@@ -38,7 +38,7 @@ pub(crate) struct TestApp {
     pub(crate) sandbox: Sandbox,
     pub(crate) keys: IssuedCredentials,
     router: Router,
-    _database: Option<Database>,
+    database: Option<Database>,
 }
 
 /// A whole answer.
@@ -89,6 +89,21 @@ impl TestApp {
         Self::start_at(WIDGET.parse().unwrap(), environment, "").await
     }
 
+    /// On a PostgreSQL that a second node may use too.
+    pub(crate) async fn start_on(database: Database) -> Self {
+        let store = terra_auth_store::open(&database.url().into()).await.unwrap();
+        Self::start_in((store, Some(database)), WIDGET.parse().unwrap(), Environment::Testing, "").await
+    }
+
+    /// Another node of the same database, which knows the keys of the environment.
+    pub(crate) async fn second_node(&self) -> Self {
+        let url = self.database.as_ref().unwrap().url();
+        let auth = self.restarted_on(terra_auth_store::open(&url.into()).await.unwrap()).await;
+        let router = terra_auth_server::router(auth.clone());
+        let (clock, sandbox, keys) = (self.clock.clone(), self.sandbox.clone(), self.keys.clone());
+        Self { auth, clock, sandbox, keys, router, database: None }
+    }
+
     /// With recipes that take the place of the sandbox's own; `{base}` is where the sandbox is.
     pub(crate) async fn start_with_recipes(toml: &str) -> Self {
         Self::start_at(WIDGET.parse().unwrap(), Environment::Testing, toml).await
@@ -107,6 +122,15 @@ impl TestApp {
     }
 
     async fn start_at(widget_url: Url, environment: Environment, recipes: &str) -> Self {
+        Self::start_in(fresh_store().await, widget_url, environment, recipes).await
+    }
+
+    async fn start_in(
+        (store, database): (Store, Option<Database>),
+        widget_url: Url,
+        environment: Environment,
+        recipes: &str,
+    ) -> Self {
         let clock = Arc::new(FixedClock::default());
         let entropy = Arc::new(CountingEntropy::default());
         let (listener, base) = free_port().await;
@@ -114,7 +138,6 @@ impl TestApp {
         let recipes = Recipes::sandbox(&base).unwrap().with(more_recipes(recipes, &base));
         let of = |_: &_| Some(client.clone());
         let providers = OAuthProviders::new(recipes, of, AddressPolicy::AllowPrivate, clock.clone()).unwrap();
-        let (store, database) = fresh_store().await;
         let auth = Auth::new(Parts {
             store,
             clock: clock.clone(),
@@ -130,7 +153,7 @@ impl TestApp {
         let new = NewDeveloper { environment, name: "Acme".to_owned(), destination: None };
         let keys = auth.create_developer(&Admin::local("tests"), new).await.unwrap();
         let router = terra_auth_server::router(auth.clone());
-        Self { auth, clock, sandbox, keys, router, _database: database }
+        Self { auth, clock, sandbox, keys, router, database }
     }
 
     /// Another environment on the same server.
@@ -157,8 +180,12 @@ impl TestApp {
 
     /// The same store under another server, after a restart.
     pub(crate) async fn restarted(&self) -> Auth {
+        self.restarted_on(self.auth.store.clone()).await
+    }
+
+    async fn restarted_on(&self, store: Store) -> Auth {
         let auth = Auth::new(Parts {
-            store: self.auth.store.clone(),
+            store,
             clock: self.clock.clone(),
             entropy: self.auth.entropy.clone(),
             keys: KeyRing::new(&MasterKey([7; 32].into())),

@@ -81,6 +81,7 @@ impl Migrated for Transaction<'_> {
         include_str!("../../migrations/sqlite/0004_refresh.sql"),
         include_str!("../../migrations/sqlite/0005_vault.sql"),
         include_str!("../../migrations/sqlite/0006_provider_app.sql"),
+        include_str!("../../migrations/sqlite/0007_keep_user_id.sql"),
     ];
 
     async fn script(&mut self, text: &str) -> Result<(), StoreError> {

@@ -63,6 +63,33 @@ pub async fn two_who_take_a_connection_do_not_both_receive_it(store: Store) {
     assert_eq!(store.count_connections(&developer.dev_id).await.unwrap(), 0);
 }
 
+/// Its id, age, reference id and last event stay; nothing new is made of one that is gone.
+pub async fn a_connection_is_renewed_in_place(store: Store) {
+    let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
+    let old = Connection {
+        active: false,
+        reference_id: Some(reference("alice")),
+        last_webhook_update: Some(Rows::at(7)),
+        ..rows.connection(&developer)
+    };
+    added(&store, &[&old]).await;
+    let login = Connection {
+        user_id: old.user_id,
+        account: "account-2".to_owned(),
+        scopes: Some("SLEEP".to_owned()),
+        created_at: Rows::at(9),
+        ..rows.connection(&developer)
+    };
+    assert!(store.renew_connection(&login, &Rows::at(9)).await.unwrap());
+    let renewed = Connection { active: true, account: login.account, scopes: login.scopes, grant: login.grant, ..old };
+    let found = store.connection(&renewed.dev_id, &renewed.user_id).await.unwrap();
+    assert_eq!(found.as_ref(), Some(&renewed));
+    assert_eq!(store.count_connections(&developer.dev_id).await.unwrap(), 1);
+    store.take_connection(&renewed.dev_id, &renewed.user_id).await.unwrap();
+    assert!(!store.renew_connection(&renewed, &Rows::at(9)).await.unwrap());
+    assert_eq!(store.connection(&renewed.dev_id, &renewed.user_id).await.unwrap(), None);
+}
+
 /// An id that is there already is an error, and is not counted.
 pub async fn a_connection_is_added_once(store: Store) {
     let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
@@ -91,6 +118,8 @@ pub async fn nobody_sees_the_connections_of_another_environment(store: Store) {
     assert_eq!(store.count_connections(&other).await.unwrap(), 0);
     store.touch_connection(&other, &user_id, &Rows::at(1)).await.unwrap();
     assert_eq!(store.take_connection(&other, &user_id).await.unwrap(), None);
+    let elsewhere = Connection { dev_id: other, account: "other".to_owned(), ..connection.clone() };
+    assert!(!store.renew_connection(&elsewhere, &Rows::at(1)).await.unwrap());
     assert_eq!(store.connection(&acme, &user_id).await.unwrap(), Some(connection));
 }
 

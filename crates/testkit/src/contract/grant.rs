@@ -1,9 +1,10 @@
+use async_trait::async_trait;
 use terra_auth_core::{
     connection::Connection,
     delivery::AttemptOutcome,
     grant::{GrantState, KeptGrant, Lease, NewTokens, Settled},
     seal::Sealed,
-    store::Store,
+    store::{Store, StoreError, Tx, Unit},
 };
 
 use super::{at_once, developer};
@@ -76,6 +77,7 @@ pub async fn only_connections_with_tokens_have_a_grant(store: Store) {
     let on_device = Connection { grant: None, ..Rows::default().connection(&developer) };
     store.add_connection(&on_device).await.unwrap();
     assert_eq!(store.kept_grant(&on_device.dev_id, &on_device.user_id).await.unwrap(), None);
+    assert_eq!(store.hold_grant(&on_device.dev_id, &on_device.user_id).await.unwrap(), None);
     assert_eq!(store.claim_grants(&on_device.provider, &Rows::at(9), &Rows::at(10), &9).await.unwrap(), []);
     assert_eq!(store.next_refresh_at(&on_device.provider).await.unwrap(), None);
 }
@@ -248,11 +250,76 @@ pub async fn late_tokens_do_not_undo_a_revocation(store: Store) {
     assert_eq!(now_kept(&store, &seen).await.state, GrantState::Revoked);
 }
 
+/// Whoever holds a lease has the tokens of before, and whatever was said of those says nothing of these.
+pub async fn tokens_of_a_login_are_newer_than_those_of_any_lease(store: Store) {
+    let developer = developer(&store, "acme").await;
+    let connection = Rows::default().connection(&developer);
+    let seen = connected(&store, connection.clone()).await;
+    let slow = leased(&store, &seen, lease(0)).await;
+    let quick = leased(&store, &slow, lease(100)).await;
+    assert!(store.settle_grant(&quick, &verdict()).await.unwrap());
+    let login = Connection { grant: Some(Sealed(vec![9])), ..connection };
+    assert!(store.renew_connection(&login, &Rows::at(200)).await.unwrap());
+
+    let renewed = now_kept(&store, &seen).await;
+    for (held, mark) in [(&slow, 1), (&quick, 2)] {
+        assert!(!store.keep_tokens(held, &tokens(mark)).await.unwrap());
+        assert!(!store.settle_grant(held, &verdict()).await.unwrap());
+        assert!(!store.schedule_refresh(held, &None, &None).await.unwrap());
+        assert!(!store.lease_grant(held, &lease(200)).await.unwrap());
+    }
+    let fresh = KeptGrant {
+        sealed: Sealed(vec![9]),
+        version: renewed.lease,
+        refresh_at: Some(Rows::at(200)),
+        lease: renewed.lease,
+        ..seen.clone()
+    };
+    assert_eq!(now_kept(&store, &seen).await, fresh);
+    assert!(renewed.lease > quick.lease);
+    let held = leased(&store, &fresh, lease(200)).await;
+    assert!(store.keep_tokens(&held, &tokens(3)).await.unwrap());
+}
+
+/// Of any who name scopes at once, each sees what the one before it left.
+pub async fn whoever_holds_a_grant_sees_what_was_kept_before(store: Store) {
+    let seen = fresh(&store).await;
+    let held = leased(&store, &seen, lease(0)).await;
+    let before = at_once(8, |n| {
+        let new = NewTokens { scopes: Some(n.to_string()), ..tokens(1) };
+        let (store, unit) = (store.clone(), HoldAndKeep(held.clone(), new));
+        async move { (n.to_string(), store.run(unit).await.unwrap()) }
+    });
+    let mut chain = before.await;
+    let mut last = seen.scopes;
+    while let Some(next) = chain.iter().position(|(_, before)| *before == last) {
+        last = Some(chain.swap_remove(next).0);
+    }
+    assert_eq!((chain, now_kept(&store, &held).await.scopes), (vec![], last));
+}
+
+/// Answers with the scopes that were there before.
+struct HoldAndKeep(KeptGrant, NewTokens);
+
+#[async_trait]
+impl Unit for HoldAndKeep {
+    type Done = Option<String>;
+    type Refusal = StoreError;
+
+    async fn run(&self, tx: &mut dyn Tx) -> Result<Option<String>, StoreError> {
+        let Self(held, new) = self;
+        let before = tx.hold_grant(&held.dev_id, held.user_id).await?.and_then(|grant| grant.scopes);
+        tx.keep_tokens(held, new).await?;
+        Ok(before)
+    }
+}
+
 /// Not even if everything else is the same.
 pub async fn nobody_refreshes_the_grants_of_another_environment(store: Store) {
     let grant = fresh(&store).await;
     let other = KeptGrant { dev_id: developer(&store, "other").await.dev_id, ..grant.clone() };
     assert_eq!(store.kept_grant(&other.dev_id, &other.user_id).await.unwrap(), None);
+    assert_eq!(store.hold_grant(&other.dev_id, &other.user_id).await.unwrap(), None);
     assert!(!store.schedule_refresh(&other, &None, &None).await.unwrap());
     assert!(!store.lease_grant(&other, &lease(0)).await.unwrap());
     assert!(!store.keep_tokens(&other, &tokens(1)).await.unwrap());

@@ -13,9 +13,11 @@ use crate::{
     wire::lenient,
 };
 
+mod check;
 mod migration;
 mod portable;
 
+pub use check::{AppVerdict, ProviderAppCheck, SecretCheck};
 pub use migration::{InviteToMigrate, MigrationInvitation, MigrationInvitations};
 pub use portable::{
     ExportParams, ImportConnections, ImportedConnections, PortableConnection, PortableConnections, RefusedConnection,
@@ -68,6 +70,10 @@ pub struct EnvironmentSettings {
     pub redirect_allow_list: Vec<Url>,
     /// Where events are posted.
     pub destination: Option<Url>,
+    /// Whether an end user who connects an account again keeps the user id: no `user_reauth` then, and the `user_id` that
+    /// a login link named is void.
+    #[serde(default)]
+    pub keep_user_id: bool,
 }
 
 /// Changes to an environment. A field that is absent stays; `null` clears it.
@@ -97,6 +103,9 @@ pub struct ChangeEnvironment {
     /// Another destination.
     #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub destination: Option<Option<Url>>,
+    /// Whether end users who come back keep their user ids.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_user_id: Option<bool>,
     /// False disables the environment, true enables it again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub active: Option<bool>,
@@ -553,7 +562,7 @@ fn each_shown_once<S: Serializer>(secrets: &BTreeMap<String, ClientSecret>, seri
 mod tests {
     use serde_json::json;
 
-    use super::{Role, SignWith};
+    use super::{AppVerdict, Role, SignWith};
 
     #[test]
     fn a_name_is_the_same_in_texts_and_on_the_wire() {
@@ -564,6 +573,9 @@ mod tests {
         for choice in [SignWith::Old, SignWith::New, SignWith::Both] {
             assert_eq!(json!(choice), choice.as_str());
             assert_eq!(SignWith::from_name(choice.as_str()), Some(choice));
+        }
+        for verdict in [AppVerdict::Known, AppVerdict::Refused, AppVerdict::Unclear, AppVerdict::Unreachable] {
+            assert_eq!(json!(verdict), verdict.as_str());
         }
     }
 }

@@ -19,11 +19,12 @@ use crate::{
     ui::{shown, table},
 };
 
+mod check;
 mod remove;
 mod rotate;
 mod set;
 
-/// See, set, replace and remove the apps that an environment has of its own at providers
+/// See, check, set, replace and remove the apps that an environment has of its own at providers
 ///
 /// They take the place of those of `serve --provider-apps`, which are for all environments.
 #[derive(Subcommand)]
@@ -34,6 +35,7 @@ mod set;
 ])]
 pub(crate) enum Command {
     List(List),
+    Check(check::Args),
     Set(set::Args),
     Rotate(rotate::Args),
     Remove(remove::Args),
@@ -43,6 +45,7 @@ impl Command {
     pub(super) fn run(self, app: &App) -> anyhow::Result<()> {
         match self {
             Self::List(args) => args.run(app),
+            Self::Check(args) => args.run(app),
             Self::Set(args) => args.run(app),
             Self::Rotate(args) => args.run(app),
             Self::Remove(args) => args.run(app),

@@ -2,9 +2,13 @@ use std::{path::PathBuf, sync::Arc};
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
-use terra_auth::Provider;
-use terra_auth_core::{causes::Causes, clock::SystemClock};
-use terra_auth_outbound::{AddressPolicy, AppCheck, OAuthProviders};
+use terra_auth::{Provider, wire::admin::AppVerdict};
+use terra_auth_core::{
+    causes::Causes,
+    clock::SystemClock,
+    provider::{AppCheck, Providers as _},
+};
+use terra_auth_outbound::{AddressPolicy, OAuthProviders};
 use url::Url;
 
 use super::{Places, apps};
@@ -14,9 +18,9 @@ use crate::{
     ui::table,
 };
 
-/// Ask the providers whether they know your apps
+/// Ask the providers whether they know your apps for all environments, before a server has them
 ///
-/// Each is sent a login code that it never gave, and says with its refusal whether it minds the code or the app. Exits with
+/// For an environment's own apps, which only its server knows, there is `providers app check`. Each provider is sent a login code that it never gave, and says with its refusal whether it minds the code or the app. Exits with
 /// 3 if an app is refused, and with 5 if a provider cannot be reached.
 #[derive(clap::Args)]
 #[command(after_help = examples![
@@ -57,14 +61,14 @@ impl Args {
         let header = ["PROVIDER", "APP", "WHY"];
         let json = json!({ "apps": checks.iter().map(Checked::json).collect::<Vec<_>>() });
         app.ui.result(|| table(header, checks.iter().map(Checked::cells)), &json)?;
-        verdict(&checks)
+        judge(checks.iter().map(|checked| (&checked.provider, checked.check.verdict())))
     }
 
     async fn ask(&self, providers: &OAuthProviders, names: &[Provider]) -> anyhow::Result<Vec<Checked>> {
         let mut checks = Vec::new();
         for provider in names {
             let way_back = self.public_url.join(&format!("/auth/{}/oauth2", provider.slug()))?;
-            let check = providers.check(provider, way_back).await.map_err(|_| {
+            let check = providers.check_app(provider, None, way_back).await.map_err(|_| {
                 let next = "see the recipes with `terra-auth providers list`, and give its app in the file";
                 Advice::new(Kind::NotFound, format!("there is no recipe or no app for {provider}"), next)
             })?;
@@ -80,40 +84,29 @@ struct Checked {
 }
 
 impl Checked {
-    fn word(&self) -> &'static str {
-        match self.check {
-            AppCheck::Known => "known",
-            AppCheck::Refused { .. } => "refused",
-            AppCheck::Unclear(_) => "unclear",
-            AppCheck::Unreachable(_) => "unreachable",
-        }
-    }
-
     fn cells(&self) -> [String; 3] {
-        [self.provider.to_string(), self.word().to_owned(), Causes(&self.check).to_string()]
+        [self.provider.to_string(), self.check.verdict().as_str().to_owned(), Causes(&self.check).to_string()]
     }
 
     fn json(&self) -> Value {
-        json!({ "provider": self.provider, "app": self.word(), "why": Causes(&self.check).to_string() })
+        json!({ "provider": self.provider, "app": self.check.verdict(), "why": Causes(&self.check).to_string() })
     }
 }
 
-fn verdict(checks: &[Checked]) -> anyhow::Result<()> {
-    let (mut refused, mut unreachable) = (Vec::new(), Vec::new());
-    for checked in checks {
-        match checked.check {
-            AppCheck::Refused { .. } => refused.push(checked.provider.as_str()),
-            AppCheck::Unreachable(_) => unreachable.push(checked.provider.as_str()),
-            AppCheck::Known | AppCheck::Unclear(_) => {}
-        }
-    }
+/// Fails if an app is refused, and else if a provider is not reached.
+pub(super) fn judge<'a>(verdicts: impl Iterator<Item = (&'a Provider, AppVerdict)> + Clone) -> anyhow::Result<()> {
+    let with = |wanted: AppVerdict| {
+        let found = verdicts.clone().filter(|(_, verdict)| *verdict == wanted);
+        found.map(|(provider, _)| provider.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    let (refused, unreachable) = (with(AppVerdict::Refused), with(AppVerdict::Unreachable));
     if !refused.is_empty() {
         let next = "compare client id and secret with the provider's page for developers";
-        return Err(Advice::new(Kind::NotAllowed, format!("refused: {}", refused.join(", ")), next).into());
+        return Err(Advice::new(Kind::NotAllowed, format!("refused: {refused}"), next).into());
     }
     if !unreachable.is_empty() {
-        let next = "look at this machine's way out, and at the recipe's token_url";
-        return Err(Advice::new(Kind::NoAnswer, format!("unreachable: {}", unreachable.join(", ")), next).into());
+        let next = "look at the server's way out, and at the recipe's token_url";
+        return Err(Advice::new(Kind::NoAnswer, format!("unreachable: {unreachable}"), next).into());
     }
     Ok(())
 }

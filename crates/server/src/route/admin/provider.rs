@@ -6,7 +6,7 @@ use terra_auth_types::{
     DevId, Provider,
     wire::{
         self,
-        admin::{AdminProviderApp, AdminProviderApps, RotateProviderApp, SetProviderApp},
+        admin::{AdminProviderApp, AdminProviderApps, ProviderAppCheck, RotateProviderApp, SetProviderApp},
     },
 };
 
@@ -83,6 +83,28 @@ pub(crate) async fn rotate_provider_app(
     params::Json(how): params::Json<RotateProviderApp>,
 ) -> Result<Json<AdminProviderApp>, ApiError> {
     Ok(Json(auth.rotate_provider_app(&admin, &dev_id, &provider, &how).await?))
+}
+
+/// Ask the provider whether it knows an environment's app, by each secret that is tried now. Needs the role operator.
+///
+/// It is sent a login code that it never gave, and says with its refusal whether it minds the code or the app.
+#[utoipa::path(
+    post, path = "/environments/{dev_id}/provider-apps/{provider}/check", tag = "Administration",
+    params(("dev_id" = String, Path, description = "The environment"), ("provider" = String, Path, description = "The provider")),
+    responses(
+        (status = 200, description = "What it makes of the app", body = wire::admin::ProviderAppCheck),
+        (status = 401, description = "No admin token that counts", body = wire::Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The token's role is below operator", body = wire::Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such environment, or no app of its own there", body = wire::Problem, content_type = "application/problem+json"),
+    ),
+    security(("admin" = [])),
+)]
+pub(crate) async fn check_provider_app(
+    State(auth): State<Auth>,
+    Administrator(admin): Administrator,
+    Path((dev_id, provider)): Path<(DevId, Provider)>,
+) -> Result<Json<ProviderAppCheck>, ApiError> {
+    Ok(Json(auth.check_provider_app(&admin, &dev_id, &provider).await?))
 }
 
 /// Take an environment's own app away. Needs the role operator.

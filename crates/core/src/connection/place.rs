@@ -1,0 +1,93 @@
+//! Where a new connection goes: beside the others, or in the place of an earlier one of the same account.
+
+use jiff::Timestamp;
+use terra_auth_types::{DeliveryId, SessionId, UserId, wire::Event};
+use uuid::Uuid;
+
+use super::Connection;
+use crate::{
+    auth::Auth,
+    delivery::Delivery,
+    developer::Developer,
+    event::{auth_event, permission_event, reauth_event},
+    provider::Tokens,
+    store::{StoreError, Tx},
+};
+
+/// A connection that somebody has just made.
+pub(crate) struct NewConnection {
+    /// As it is if it replaces nothing; its tokens are beside it, to be sealed for the user id that it gets.
+    pub(crate) connection: Connection,
+    pub(crate) tokens: Option<Tokens>,
+    /// The login that made it.
+    pub(crate) flow_id: Option<Uuid>,
+    pub(crate) session_id: Option<SessionId>,
+    pub(crate) delivery_ids: [DeliveryId; 2],
+    pub(crate) now: Timestamp,
+}
+
+impl NewConnection {
+    /// Puts it into the store, where `earlier` are the connections that it replaces, oldest first, and tells the app.
+    /// Answers with its user id: a new one, or the earlier one's where the environment keeps them.
+    ///
+    /// What was granted before is not revoked. At most providers a revocation ends all that an account granted to the app,
+    /// the new tokens too.
+    ///
+    /// Source: "When a user comes back" in `docs/compatibility.md`.
+    pub(crate) async fn place(
+        &self,
+        auth: &Auth,
+        tx: &mut dyn Tx,
+        developer: &Developer,
+        earlier: &[Connection],
+    ) -> Result<UserId, StoreError> {
+        let renewed = match earlier.iter().max_by_key(|old| (old.active, old.created_at)) {
+            Some(old) if developer.keep_user_id => self.renew(auth, tx, old).await?,
+            _ => None,
+        };
+        for old in earlier {
+            if renewed != Some(old.user_id) {
+                tx.take_connection(&old.dev_id, old.user_id).await?;
+            }
+        }
+        match renewed {
+            Some(user_id) => Ok(user_id),
+            None => self.add(auth, tx, earlier).await,
+        }
+    }
+
+    /// `auth`, and `permission_change` if other scopes are granted; `None` if the earlier one has just gone.
+    async fn renew(&self, auth: &Auth, tx: &mut dyn Tx, old: &Connection) -> Result<Option<UserId>, StoreError> {
+        let held = tx.hold_grant(&old.dev_id, old.user_id).await?;
+        let scopes_before = held.map_or_else(|| old.scopes.clone(), |grant| grant.scopes);
+        let (user_id, created_at, last_webhook_update) = (old.user_id, old.created_at, old.last_webhook_update);
+        let new = self.sealed(auth, Connection { user_id, created_at, last_webhook_update, ..self.connection.clone() });
+        if !tx.renew_connection(&new, self.now).await? {
+            return Ok(None);
+        }
+        self.tell(tx, &new, permission_event(&new, scopes_before.as_deref())).await?;
+        Ok(Some(user_id))
+    }
+
+    /// `auth`, and `user_reauth` if one that worked is replaced.
+    async fn add(&self, auth: &Auth, tx: &mut dyn Tx, earlier: &[Connection]) -> Result<UserId, StoreError> {
+        let new = self.sealed(auth, self.connection.clone());
+        tx.add_connection(&new).await?;
+        let old = earlier.iter().rev().find(|old| old.active);
+        self.tell(tx, &new, old.map(|old| reauth_event(&new, old))).await?;
+        Ok(new.user_id)
+    }
+
+    fn sealed(&self, auth: &Auth, connection: Connection) -> Connection {
+        let seal = |tokens| auth.seal_grant(&connection.dev_id, connection.user_id, tokens);
+        Connection { grant: self.tokens.as_ref().map(seal), ..connection }
+    }
+
+    async fn tell(&self, tx: &mut dyn Tx, new: &Connection, second: Option<Event>) -> Result<(), StoreError> {
+        let first = auth_event(new, self.flow_id, self.session_id);
+        for (delivery_id, event) in self.delivery_ids.into_iter().zip([Some(first), second].into_iter().flatten()) {
+            tx.add_delivery(&Delivery::new(delivery_id, &new.dev_id, &event, self.now)).await?;
+        }
+        Ok(())
+    }
+}
