@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 use terra_auth_sandbox::{Face, Fault};
 
@@ -102,6 +103,34 @@ async fn a_provider_that_wants_https_is_not_gone_to_from_http() {
     let page = app.session(session()).await;
     let end = app.page(&page, &[]).await;
     assert_eq!(end.location().as_str(), "acme://failed?reference_id=alice&resource=FITBIT&reason=https_required");
+}
+
+/// Fitbit with a last day, the first of the year.
+fn ending() -> String {
+    fitbit(IN_ANSWER).replace("types", "shutdown = { on = \"2030-01-02\", why = \"it was sold\" }\ntypes")
+}
+
+#[tokio::test]
+async fn a_provider_that_ends_while_the_server_runs_takes_nobody_from_that_day_on() {
+    let app = TestApp::start_with_recipes(&ending()).await;
+    app.connected_user("FITBIT", "alice").await;
+    app.clock.advance(SignedDuration::from_hours(24) - SignedDuration::from_secs(1));
+    let (with_way_back, without) = (app.session(session()).await, app.session(json!({"providers": "FITBIT"})).await);
+    app.clock.advance(SignedDuration::from_secs(1));
+
+    let end = app.page(&with_way_back, &[]).await;
+    assert_eq!(end.location().as_str(), "acme://failed?reference_id=alice&resource=FITBIT&reason=provider_shut_down");
+    let page = app.page(&without, &[]).await;
+    assert_eq!(page.status, 410);
+    assert!(!page.text.contains(&without), "trying again does not help: {}", page.text);
+    assert_eq!(users(&app).await, 1, "who was connected stays so");
+}
+
+#[tokio::test]
+async fn a_provider_that_has_ended_before_the_server_started_is_offered_to_nobody() {
+    let app = TestApp::start_with_recipes(&ending().replace("2030-01-02", "2030-01-01")).await;
+    let (status, detail) = app.post("/v2/auth/generateWidgetSession", session()).await.problem();
+    assert!(status == 400 && detail.starts_with("none of the providers is available"), "{status} {detail}");
 }
 
 #[tokio::test]
