@@ -5,14 +5,14 @@ use std::{
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::mpsc,
+    sync::{Arc, mpsc},
     thread,
     time::Duration,
 };
 
 use anyhow::Context as _;
 use secrecy::{ExposeSecret as _, SecretString};
-use terra_auth_core::seal::{MasterKey, MasterKeys};
+use terra_auth_core::seal::{MasterKey, MasterKeySource, MasterKeys};
 
 use crate::{
     failure::{Advice, Kind},
@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The most bytes that are read of one source of master keys.
 const MOST_BYTES: u64 = 4096;
 
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 pub(crate) struct Keeping {
     /// Where everything is kept: `sqlite://path` or `postgres://…`; by default a file in the data directory
     ///
@@ -67,6 +67,12 @@ impl Keeping {
 
     pub(crate) fn make_data_dir(&self) -> anyhow::Result<()> {
         private_file::create_dir(&self.data_dir).with_context(|| format!("could not make {}", self.data_dir.display()))
+    }
+
+    /// Reads them again.
+    pub(crate) fn master_key_source(&self) -> MasterKeySource {
+        let keeping = self.clone();
+        Arc::new(move || Ok(keeping.master_keys()?))
     }
 
     /// Nodes that share a PostgreSQL must share the keys too.

@@ -9,7 +9,7 @@ use terra_auth_core::{
     Auth, Parts,
     clock::{Clock, Entropy, SystemClock, SystemEntropy},
     directory::Directory,
-    seal::{KeyRing, MasterKeys, OpenVaultError},
+    seal::{KeyRing, MasterKeySource, MasterKeys, OpenVaultError},
     store::Store,
 };
 use terra_auth_listen::{Limits, Workers, serve};
@@ -32,6 +32,8 @@ pub(crate) struct NodeConfig {
     /// `sqlite://path`, `sqlite::memory:` or `postgres://…`; may hold a password.
     pub(crate) store: SecretString,
     pub(crate) master_keys: MasterKeys,
+    /// Reads them again, for a new one while the server runs; `None` where that cannot be.
+    pub(crate) master_key_source: Option<MasterKeySource>,
     pub(crate) providers: ProviderSource,
     pub(crate) addresses: AddressPolicy,
     pub(crate) observer: Arc<dyn Observer>,
@@ -70,6 +72,10 @@ impl Node {
         };
         let store = terra_auth_store::open(&config.store).await.context("could not open the store")?;
         let keys = open_keys(&store, config.master_keys).await?;
+        let keys = match config.master_key_source {
+            Some(source) => keys.with_source(source),
+            None => keys,
+        };
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let sandbox_secret = SecretString::from(random_hex());
         let providers = match &config.providers {

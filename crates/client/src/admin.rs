@@ -40,6 +40,7 @@ mod error;
 mod migration;
 mod provider;
 mod token;
+mod vault;
 
 /// An operator's way to a server. Cloning is cheap and shares the connections.
 #[derive(Clone)]

@@ -12,6 +12,7 @@ use crate::{
     refresh::{Refreshes, Rules},
     seal::KeyRing,
     store::Store,
+    vault::Rotations,
 };
 
 /// The authentication plane: every operation is a method of it.
@@ -21,6 +22,7 @@ pub struct Auth(Arc<Plane>);
 struct Plane {
     parts: Parts,
     refreshes: Refreshes,
+    rotations: Rotations,
 }
 
 /// What the operations work with.
@@ -62,11 +64,15 @@ impl Auth {
     #[doc(hidden)]
     #[must_use]
     pub fn with_rules(parts: Parts, rules: Rules) -> Self {
-        Self(Arc::new(Plane { parts, refreshes: Refreshes::new(rules) }))
+        Self(Arc::new(Plane { parts, refreshes: Refreshes::new(rules), rotations: Rotations::default() }))
     }
 
     pub(crate) fn refreshes(&self) -> &Refreshes {
         &self.0.refreshes
+    }
+
+    pub(crate) fn rotations(&self) -> &Rotations {
+        &self.0.rotations
     }
 
     /// The present instant, in whole milliseconds, as the stores keep it.

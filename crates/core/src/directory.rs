@@ -22,7 +22,7 @@ use crate::{
     developer::{Developer, Standing},
     digest::KeyDigest,
     provider_app::ProviderApp,
-    seal::DataKey,
+    seal::{DataKey, UnwrapError},
     store::{StoreError, Tx, Unit},
     stranger::Strangers,
 };
@@ -193,11 +193,23 @@ impl Auth {
     /// The store failed; what was known stays in force.
     pub async fn reload(&self) -> Result<(), StoreError> {
         let (snapshot, data_keys) = self.store.read(ReadDirectory).await?;
-        if let Err(error) = self.keys.adopt(&data_keys) {
+        if let Err(error) = self.adopt(&data_keys).await {
             tracing::error!(error = %error, "cannot use the data keys of the store: start this node with the new master key");
         }
         self.directory.replace(snapshot);
         Ok(())
+    }
+
+    /// A new master key may be where the old one came from.
+    async fn adopt(&self, keys: &[DataKey]) -> Result<(), UnwrapError> {
+        let adopted = self.keys.adopt(keys);
+        if !matches!(adopted, Err(UnwrapError::WrongMasterKey { .. })) {
+            return adopted;
+        }
+        if let Err(error) = self.keys.read_masters_again().await {
+            tracing::warn!(error = %Causes(&*error), "could not read the master keys again");
+        }
+        self.keys.adopt(keys)
     }
 
     /// Reads them again if another node has changed them.

@@ -23,7 +23,7 @@ pub use self::{
     data_key::{DataKey, DataKeys, Purpose},
     found::OpenVaultError,
     lost::{KeysInStead, LostKeysError},
-    master_key::{MasterKey, MasterKeyId, MasterKeys, UnwrapError},
+    master_key::{MasterKey, MasterKeyId, MasterKeySource, MasterKeySourceError, MasterKeys, UnwrapError},
 };
 use crate::clock::Entropy;
 
@@ -80,7 +80,8 @@ impl Place<'_> {
 
 /// Seals, opens and marks, with the data keys of a store.
 pub struct KeyRing {
-    masters: MasterKeys,
+    masters: RwLock<Arc<MasterKeys>>,
+    source: Option<MasterKeySource>,
     vault: RwLock<Arc<VaultKeys>>,
     marks: Marks,
 }
@@ -119,7 +120,14 @@ impl KeyRing {
 
     fn with(masters: MasterKeys, vault: VaultKeys, number: u32, marks: &KeyMaterial) -> Self {
         let marks = Marks { number, key: hmac::Key::new(hmac::HMAC_SHA256, &marks[..]) };
-        Self { masters, vault: RwLock::new(Arc::new(vault)), marks }
+        let (masters, vault) = (RwLock::new(Arc::new(masters)), RwLock::new(Arc::new(vault)));
+        Self { masters, source: None, vault, marks }
+    }
+
+    /// The same, where the master keys can be read again.
+    #[must_use]
+    pub fn with_source(self, source: MasterKeySource) -> Self {
+        Self { source: Some(source), ..self }
     }
 
     /// A ring of the keys in a store.
@@ -139,7 +147,7 @@ impl KeyRing {
     /// Some cannot be unwrapped, by a master key that this process does not have; all others are in force. Or the one that
     /// seals here was lost: the vault was reset.
     pub(crate) fn adopt(&self, keys: &[DataKey]) -> Result<(), UnwrapError> {
-        let mut ring = VaultKeys::clone(&self.vault());
+        let (mut ring, masters) = (VaultKeys::clone(&self.vault()), self.masters());
         let mut outcome = Ok(());
         for key in keys.iter().filter(|key| key.purpose == Purpose::Vault) {
             let known = ring.keys.get(&key.number).cloned();
@@ -149,7 +157,7 @@ impl KeyRing {
                 }
                 continue;
             }
-            match known.map_or_else(|| self.masters.unwrap(key).map(|material| vault_key(&material)), Ok) {
+            match known.map_or_else(|| masters.unwrap(key).map(|material| vault_key(&material)), Ok) {
                 Ok(opened) => {
                     ring.keys.insert(key.number, opened);
                     ring.current = ring.current.max(if key.activated_at.is_some() { key.number } else { 0 });
@@ -178,8 +186,21 @@ impl KeyRing {
 
     /// The master keys.
     #[must_use]
-    pub const fn masters(&self) -> &MasterKeys {
-        &self.masters
+    pub fn masters(&self) -> Arc<MasterKeys> {
+        Arc::clone(&self.masters.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Reads the master keys again, and keeps those there were as previous ones. Where there is no source, nothing changes.
+    ///
+    /// # Errors
+    ///
+    /// The source cannot be read; the keys stay as they are.
+    pub(crate) async fn read_masters_again(&self) -> Result<(), MasterKeySourceError> {
+        let Some(source) = self.source.clone() else { return Ok(()) };
+        let read = tokio::task::spawn_blocking(move || source()).await??;
+        let mut masters = self.masters.write().unwrap_or_else(PoisonError::into_inner);
+        *masters = Arc::new(read.with_previous(&masters));
+        Ok(())
     }
 
     /// Seals a value for its place.

@@ -1,13 +1,16 @@
 //! Everything that lies sealed in the store: looked at as a whole.
 
+mod online;
 mod reset;
 mod rotate;
 
 use async_trait::async_trait;
 use terra_auth_types::DevId;
 
+pub(crate) use self::online::Rotations;
 pub(crate) use self::reset::RESET;
 pub use self::{
+    online::RotateMasterKeyError,
     reset::{Forgotten, Reset, ResetVaultError},
     rotate::{NODES_HEAR_WITHIN, Progress, RotateError, Rotated},
 };

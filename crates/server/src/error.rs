@@ -10,7 +10,8 @@ use axum::{
 use terra_auth_core::{
     admin::AdminError, causes::Causes, connection::DeauthenticateUserError, connection::UserInfoError,
     directory::NotAuthenticated, lend::LendAccessTokenError, refresh::AccessTokenError,
-    sdk_user::AuthenticateSdkUserError, store::StoreError, widget_session::GenerateWidgetSessionError,
+    sdk_user::AuthenticateSdkUserError, store::StoreError, vault::RotateMasterKeyError,
+    widget_session::GenerateWidgetSessionError,
 };
 use terra_auth_types::wire::{Problem, Status, WidgetError};
 
@@ -192,6 +193,16 @@ impl From<AdminError> for ApiError {
             AdminError::Refused(_) => Self::conflict(error).with_code("refused"),
             AdminError::Seal(_) => Self::internal(error),
             AdminError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<RotateMasterKeyError> for ApiError {
+    fn from(error: RotateMasterKeyError) -> Self {
+        match error {
+            RotateMasterKeyError::Admin(error) => error.into(),
+            // The owner is told what to mend, as the log may be out of reach.
+            RotateMasterKeyError::Source(_) => Self::conflict(Causes(&error)).with_code("master_key_unreadable"),
         }
     }
 }

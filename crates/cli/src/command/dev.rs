@@ -3,6 +3,7 @@ use std::{fmt::Write as _, net::SocketAddr, path::PathBuf, sync::Arc};
 use anyhow::Context as _;
 use serde_json::json;
 use terra_auth::Environment;
+use terra_auth_core::seal::MasterKeySource;
 use terra_auth_outbound::AddressPolicy;
 use tokio::{net::TcpListener, time::Duration};
 use url::Url;
@@ -88,19 +89,23 @@ impl Args {
     }
 
     fn config(&self, app: &App, listener: TcpListener) -> anyhow::Result<NodeConfig> {
-        let (store, master_keys) = if self.in_memory {
-            ("sqlite::memory:".to_owned(), fleeting_keys()?)
+        let (store, master_keys, master_key_source) = if self.in_memory {
+            ("sqlite::memory:".to_owned(), fleeting_keys()?, None)
         } else {
             private_file::create_dir(&self.data_dir)
                 .with_context(|| format!("could not make {}", self.data_dir.display()))?;
             let store = self.data_dir.join("terra-auth.db");
-            (format!("sqlite://{}", store.display()), keys_beside(&store, &self.data_dir.join("master.key"))?)
+            let (url, file) = (format!("sqlite://{}", store.display()), self.data_dir.join("master.key"));
+            let keys = keys_beside(&store, &file)?;
+            let source: MasterKeySource = Arc::new(move || Ok(keys_beside(&store, &file)?));
+            (url, keys, Some(source))
         };
         Ok(NodeConfig {
             listener,
             public_url: None,
             store: store.into(),
             master_keys,
+            master_key_source,
             providers: ProviderSource::Sandbox,
             addresses: AddressPolicy::AllowPrivate,
             observer: Arc::new(EventLog(app.ui.output)),

@@ -112,6 +112,7 @@ impl Args {
             public_url,
             store: self.keeping.store(),
             master_keys,
+            master_key_source: Some(self.keeping.master_key_source()),
             providers,
             addresses,
             observer: Arc::new(Log),

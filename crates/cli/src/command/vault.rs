@@ -3,17 +3,14 @@
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use serde_json::json;
-use terra_auth_core::{
-    Auth,
-    admin::Admin,
-    seal::DataKey,
-    vault::{ColumnCount, NODES_HEAR_WITHIN, Progress, RotateError},
-};
-use tokio::time::{Duration, Instant};
+use terra_auth::wire::admin::{VaultKey, VaultRotation, VaultRotationState, VaultStatus};
+use terra_auth_core::{Auth, vault::ColumnCount};
+use terra_auth_store::{OpenError, SqliteError};
+use tokio::time::Duration;
 
 use crate::{
     app::{self, App},
-    command::users::minute,
+    command::{admin::access::Access, users::minute},
     failure::{Advice, Kind},
     keeping::Keeping,
     node,
@@ -21,11 +18,13 @@ use crate::{
 };
 
 mod reset;
+mod rotate;
 
 /// See, check and replace the keys that a server's secrets are sealed with
 ///
 /// These commands open the store themselves, with the server's own settings and master key. Servers on the same PostgreSQL may
-/// go on meanwhile; a SQLite file is open in one process only, so end its server first.
+/// go on meanwhile, but for a reset. A SQLite file is open in one process only: `status` and `rotate` can ask its server with
+/// --server, for all else end it first.
 #[derive(Subcommand)]
 #[command(after_help = examples![
     "terra-auth vault status",
@@ -37,14 +36,22 @@ mod reset;
 pub(crate) enum Command {
     Status(Status),
     Verify(Verify),
-    Rotate(Rotate),
+    Rotate(rotate::Args),
     Reset(reset::Args),
 }
 
 /// Show the keys, and how many values are left for a rotation
+///
+/// With --server the server is asked, and says how far its rotation is instead.
 #[derive(Args)]
-#[command(after_help = examples!["terra-auth vault status", "terra-auth vault status --output json | jq .older_values"])]
+#[command(after_help = examples![
+    "terra-auth vault status",
+    "terra-auth vault status --output json | jq .older_values",
+    "terra-auth vault status --server https://auth.acme.example",
+])]
 pub(crate) struct Status {
+    #[command(flatten)]
+    access: Access,
     #[command(flatten)]
     keeping: Keeping,
 }
@@ -59,29 +66,13 @@ pub(crate) struct Verify {
     keeping: Keeping,
 }
 
-/// Seal everything with a new data key, or wrap the data keys with a new master key
-///
-/// A rotation that was cut off goes on with the next one. The old data key is kept, wrapped, for what is on its way; once no
-/// value needs it, it retires.
-#[derive(Args)]
-#[command(after_help = examples!["terra-auth vault rotate", "terra-auth vault rotate --master"])]
-pub(crate) struct Rotate {
-    /// Only wrap the data keys with the current master key, so that the previous ones are not needed any more
-    ///
-    /// Before: give every server the new master key first and the old one after it, and start it again.
-    #[arg(long)]
-    master: bool,
-    #[command(flatten)]
-    keeping: Keeping,
-}
-
 impl Command {
     pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
         app::wait(async {
             match self {
-                Self::Status(args) => args.run(app.ui).await,
+                Self::Status(args) => args.run(app).await,
                 Self::Verify(args) => args.run(app.ui).await,
-                Self::Rotate(args) => args.run(app.ui).await,
+                Self::Rotate(args) => args.run(app).await,
                 Self::Reset(args) => args.run(app.ui).await,
             }
         })?
@@ -96,52 +87,60 @@ fn must_be_there(keeping: &Keeping) -> anyhow::Result<()> {
 
 async fn open(keeping: &Keeping) -> anyhow::Result<Auth> {
     must_be_there(keeping)?;
-    node::offline(&keeping.store(), keeping.master_keys()?).await
+    node::offline(&keeping.store(), keeping.master_keys()?).await.map_err(in_use)
 }
 
-impl Status {
-    async fn run(self, ui: Ui) -> anyhow::Result<()> {
-        let auth = open(&self.keeping).await?;
-        let keys = auth.data_keys().await?;
-        let counts = auth.verify_vault(|_, _| {}).await?;
-        let older: u64 = counts.iter().map(|count| count.older).sum();
-        let rows = || {
-            keys.iter().map(|key| {
-                let by = key.wrapped_by.to_string();
-                [
-                    key.purpose.to_string(),
-                    key.number.to_string(),
-                    state(key, &auth).to_owned(),
-                    by,
-                    minute(key.created_at),
-                ]
-            })
-        };
-        let plain = || {
-            let left = format!("{older} values are still sealed with an older key than the current one");
-            format!("{}\n\n{left}", table(["purpose", "number", "state", "master key", "created"], rows()))
-        };
-        let json_keys: Vec<_> = keys
-            .iter()
-            .map(|key| {
-                json!({
-                    "purpose": key.purpose.as_str(), "number": key.number, "state": state(key, &auth),
-                    "master_key": key.wrapped_by.to_string(), "created_at": key.created_at,
-                })
-            })
-            .collect();
-        let master_keys: Vec<_> = auth.keys.masters().all().map(|key| key.id().to_string()).collect();
-        ui.result(plain, &json!({ "data_keys": json_keys, "master_keys": master_keys, "older_values": older }))
+/// A SQLite file that a server has open: that server can do it.
+fn in_use(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast_ref() {
+        Some(error @ OpenError::Sqlite(SqliteError::InUse(_))) => {
+            let next =
+                "end that server, or let it do the work if this is `status` or `rotate`: add --server with its address";
+            Advice::new(Kind::Failed, error.to_string(), next).into()
+        }
+        _ => error,
     }
 }
 
-fn state(key: &DataKey, auth: &Auth) -> &'static str {
-    match (key.activated_at, key.retired_at) {
-        _ if key.is_lost() => "lost",
-        (None, _) => "announced",
-        (_, Some(_)) => "retired",
-        _ if key.purpose.as_str() == "marks" || key.number == auth.keys.current() => "current",
-        _ => "being replaced",
+impl Status {
+    async fn run(self, app: &App) -> anyhow::Result<()> {
+        if let Some(server) = &self.access.server {
+            let status = self.access.open_at(app, server)?.vault_status().await;
+            let status = status.context("could not ask for the vault's status")?;
+            return app.ui.result(|| shown(&status, &how_far(&status.rotation)), &status);
+        }
+        let auth = open(&self.keeping).await?;
+        let status = auth.vault_status().await?;
+        let counts = auth.verify_vault(|_, _| {}).await?;
+        let older: u64 = counts.iter().map(|count| count.older).sum();
+        let VaultStatus { data_keys, master_keys, .. } = &status;
+        let json = json!({ "data_keys": data_keys, "master_keys": master_keys, "older_values": older });
+        let left = format!("{older} values are still sealed with an older key than the current one");
+        app.ui.result(|| shown(&status, &left), &json)
+    }
+}
+
+fn shown(status: &VaultStatus, left: &str) -> String {
+    let rows = status.data_keys.iter().map(|key| {
+        let VaultKey { purpose, number, state, master_key, created_at } = key;
+        [purpose.clone(), number.to_string(), state.as_str().to_owned(), master_key.clone(), minute(*created_at)]
+    });
+    format!("{}\n\n{left}", table(["purpose", "number", "state", "master key", "created"], rows))
+}
+
+fn how_far(rotation: &VaultRotation) -> String {
+    let VaultRotation { data_key, state, looked_at, resealed, failure } = rotation;
+    match (state, failure) {
+        (VaultRotationState::Done, _) => format!("everything is sealed with data key {data_key}"),
+        (VaultRotationState::Running, _) => {
+            format!("a rotation to data key {data_key} runs: {looked_at} values looked at, {resealed} sealed anew")
+        }
+        (VaultRotationState::Unfinished, None) => {
+            format!("the rotation to data key {data_key} is not done; `terra-auth vault rotate` goes on with it")
+        }
+        (VaultRotationState::Unfinished, Some(failure)) => {
+            format!("the rotation to data key {data_key} stopped: {failure}")
+        }
     }
 }
 
@@ -193,45 +192,5 @@ fn as_json(counts: &[ColumnCount], named: &[[String; 3]]) -> serde_json::Value {
     json!({ "columns": counts, "broken": named })
 }
 
-impl Rotate {
-    async fn run(self, ui: Ui) -> anyhow::Result<()> {
-        let auth = open(&self.keeping).await?;
-        let admin = Admin::local("vault rotate");
-        if self.master {
-            let rewrapped = auth.rewrap_data_keys(&admin).await?;
-            let id = auth.keys.masters().current().id().to_string();
-            let plain = || format!("{rewrapped} data keys were wrapped anew; all are wrapped by the master key {id}");
-            return ui.result(plain, &json!({ "rewrapped": rewrapped, "master_key": id }));
-        }
-        ui.note(&format!("letting every node hear of the new key, {} s …", 2 * NODES_HEAR_WITHIN.as_secs()))?;
-        let mut said = Instant::now();
-        let tell = |progress: Progress| {
-            if said.elapsed() >= SAYS_EVERY {
-                said = Instant::now();
-                // A rotation goes on whether or not somebody listens.
-                drop(ui.note(&format!("{} values looked at, {} sealed anew …", progress.looked_at, progress.resealed)));
-            }
-        };
-        let rotated = auth.rotate_data_key(&admin, NODES_HEAR_WITHIN, tell).await.map_err(failed)?;
-        let (data_key, resealed) = (rotated.data_key, rotated.progress.resealed);
-        let plain = || format!("everything is sealed with data key {data_key}; {resealed} values were sealed anew");
-        ui.result(plain, &json!({ "data_key": data_key, "resealed": resealed }))
-    }
-}
-
+/// Progress is not news more often.
 const SAYS_EVERY: Duration = Duration::from_secs(2);
-
-fn failed(error: RotateError) -> anyhow::Error {
-    match error {
-        RotateError::Admin(_) | RotateError::Store(_) => {
-            anyhow::Error::new(error).context("the rotation stopped; run it again, and it goes on from there")
-        }
-        RotateError::Broken(_) => {
-            Advice::new(Kind::FoundErrors, error.to_string(), "see which with `terra-auth vault verify`").into()
-        }
-        RotateError::Restless => {
-            let next = "start every server with all master keys, then run this again";
-            Advice::new(Kind::Failed, error.to_string(), next).into()
-        }
-    }
-}

@@ -76,12 +76,17 @@ impl Site {
     }
 
     pub(crate) fn serve(&self) -> Server {
-        Server::start(&mut self.command(&self.serving()))
+        self.serve_on(self.port)
+    }
+
+    /// Another node, if it is another port; 0 is a free one.
+    pub(crate) fn serve_on(&self, port: u16) -> Server {
+        Server::start(&mut self.command(&serving(port)))
     }
 
     /// The words that start a server.
     pub(crate) fn serving(&self) -> String {
-        format!("serve --sandbox --output json --listen 127.0.0.1:{}", self.port)
+        serving(self.port)
     }
 
     /// The first start, with a testing and a production environment, and with its admin token where commands find it.
@@ -115,6 +120,10 @@ impl Site {
         };
         database.dump().into_bytes()
     }
+}
+
+fn serving(port: u16) -> String {
+    format!("serve --sandbox --output json --listen 127.0.0.1:{port}")
 }
 
 /// Asks until there is an answer, for a minute.

@@ -1,6 +1,6 @@
 //! The keys that an operator holds, and what they wrap.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use aws_lc_rs::{
     aead::{Aad, LessSafeKey, NONCE_LEN, Nonce},
@@ -41,6 +41,12 @@ pub struct MasterKeys {
     previous: Vec<MasterKey>,
 }
 
+/// Reads the master keys again from where they came. It may take its time.
+pub type MasterKeySource = Arc<dyn Fn() -> Result<MasterKeys, MasterKeySourceError> + Send + Sync>;
+
+/// Why master keys could not be read again.
+pub type MasterKeySourceError = Box<dyn std::error::Error + Send + Sync>;
+
 /// Why a data key cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UnwrapError {
@@ -76,6 +82,13 @@ impl MasterKeys {
     /// All keys, the current one first.
     pub fn all(&self) -> impl Iterator<Item = &MasterKey> {
         std::iter::once(&self.current).chain(&self.previous)
+    }
+
+    /// These keys, and after them those of `earlier` that are not among them.
+    pub(super) fn with_previous(mut self, earlier: &Self) -> Self {
+        let known: Vec<_> = self.all().map(MasterKey::id).collect();
+        self.previous.extend(earlier.all().filter(|key| !known.contains(&key.id())).cloned());
+        self
     }
 
     /// Wraps a data key with the current master key.

@@ -70,9 +70,24 @@ impl Auth {
         &self,
         admin: &Admin,
         pause: Duration,
+        tell: impl FnMut(Progress),
+    ) -> Result<Rotated, RotateError> {
+        self.announce_data_key(admin).await?;
+        self.rotate_to_announced(admin, pause, tell).await
+    }
+
+    /// The first step of a rotation, unless one is under way; answers the number of the new key.
+    pub(super) async fn announce_data_key(&self, admin: &Admin) -> Result<u32, AdminError> {
+        self.change_keys(admin, Step::Announce).await
+    }
+
+    /// All other steps.
+    pub(super) async fn rotate_to_announced(
+        &self,
+        admin: &Admin,
+        pause: Duration,
         mut tell: impl FnMut(Progress),
     ) -> Result<Rotated, RotateError> {
-        self.change_keys(admin, Step::Announce).await?;
         tokio::time::sleep(pause).await;
         let data_key = self.change_keys(admin, Step::Activate).await?;
         tokio::time::sleep(pause).await;
@@ -174,6 +189,11 @@ impl Unit for Reseal {
     }
 }
 
+/// A key that seals, or did and is still needed, or will.
+pub(super) fn is_in_use(key: &DataKey) -> bool {
+    key.purpose == Purpose::Vault && key.retired_at.is_none()
+}
+
 /// What happens to the data keys in a rotation.
 #[derive(Clone, Copy)]
 enum Step {
@@ -207,8 +227,7 @@ impl Unit for ChangeKeys {
     async fn run(&self, tx: &mut dyn Tx) -> Result<u32, AdminError> {
         tx.bump_revision().await?; // whoever changes keys holds the revision, so that two never do it at once
         let keys = tx.data_keys().await?;
-        let in_use = |key: &DataKey| key.purpose == Purpose::Vault && key.retired_at.is_none();
-        let mut in_use: Vec<_> = keys.into_iter().filter(in_use).collect();
+        let mut in_use: Vec<_> = keys.into_iter().filter(is_in_use).collect();
         let newest =
             in_use.pop().ok_or(AdminError::Refused("the store has no data keys; start a server on it first"))?;
         let number = newest.number;

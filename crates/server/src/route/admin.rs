@@ -8,6 +8,7 @@ mod environment;
 mod migration;
 mod provider;
 mod token;
+mod vault;
 
 use axum::{
     extract::Request,
@@ -41,6 +42,9 @@ pub(crate) fn routes() -> OpenApiRouter<Auth> {
         .routes(routes!(token::revoke_admin_token))
         .routes(routes!(audit::audit_page))
         .routes(routes!(audit::verify_audit))
+        .routes(routes!(vault::vault_status))
+        .routes(routes!(vault::vault_rotation, vault::begin_rotation))
+        .routes(routes!(vault::rotate_master_key))
         .layer(middleware::from_fn(finish))
 }
 

@@ -24,8 +24,10 @@ pub use portable::{
 };
 
 mod lent;
+mod vault;
 
 pub use lent::LentAccessToken;
+pub use vault::{RotatedMasterKey, VaultKey, VaultKeyState, VaultRotation, VaultRotationState, VaultStatus};
 
 /// An environment, as operators see it. Instants are RFC 3339.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -11,7 +11,7 @@ use terra_auth_core::{
 };
 use tokio::time::Instant;
 
-use super::{SAYS_EVERY, must_be_there};
+use super::{SAYS_EVERY, in_use, must_be_there};
 use crate::{
     app, ask,
     failure::{Advice, Kind},
@@ -50,7 +50,8 @@ impl Args {
     pub(super) async fn run(self, ui: Ui) -> anyhow::Result<()> {
         must_be_there(&self.keeping)?;
         let (masters, unkept) = self.keeping.new_master_keys()?;
-        let store = terra_auth_store::open(&self.keeping.store()).await.context("could not open the store")?;
+        let store = terra_auth_store::open(&self.keeping.store()).await.context("could not open the store");
+        let store = store.map_err(in_use)?;
         let KeysInStead { ring, rows } = self.instead_of_lost(&store, masters).await?;
         let auth = node::alone(store, ring)?;
         let counts = auth.verify_vault(|_, _| {}).await.context("could not read every value")?;
