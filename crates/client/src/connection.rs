@@ -3,7 +3,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use terra_auth_types::{
     Provider, ReferenceId, UserId,
-    wire::{self, TerraUser, UserInfo},
+    wire::{self, TerraUser, UserInfo, admin::LentAccessToken},
 };
 use url::Url;
 
@@ -36,6 +36,19 @@ impl Client {
     pub async fn deauthenticate_user(&self, user: UserId) -> Result<(), Error> {
         let call = Call::delete(self.inner.endpoints.api("auth/deauthenticateUser"));
         self.inner.transport.done(&call.query("user_id", &user.to_string())).await
+    }
+
+    /// Borrows the access token that the provider gave for a user, to call the provider with. It works for a minute at least;
+    /// ask again for each use. Servers of one's own only, and only with a key that has
+    /// [`Scope::AccessTokensLend`](crate::Scope::AccessTokensLend).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Forbidden`] for other keys, [`Error::NotFound`] for a user without tokens, [`Error::InvalidInput`] if only the
+    /// end user can make the connection work again, [`Error::Server`] if the provider cannot be asked just now.
+    pub async fn lend_access_token(&self, user: UserId) -> Result<LentAccessToken, Error> {
+        let path = format!("api/v3/admin/environments/{}/connections/{user}/access-token", self.dev_id());
+        self.inner.transport.read(&Call::post(self.inner.endpoints.widget(&path))).await
     }
 
     /// One user, and whether the login happened.

@@ -154,7 +154,7 @@ impl Auth {
         if new.expires_in_days.is_some_and(|days| !(1..=1825).contains(&days)) {
             return Err(AdminError::Invalid("expires_in_days: 1 to 1825, or none for a key that stays"));
         }
-        let (mut record, api_key) = self.draw_key(dev_id, &new.name, new.scopes.unwrap_or(Scopes::ALL))?;
+        let (mut record, api_key) = self.draw_key(dev_id, &new.name, new.scopes.unwrap_or(Scopes::USUAL))?;
         record.expires_at = new.expires_in_days.map(|days| self.now() + days_of(days));
         let issued = IssuedKey { dev_id: dev_id.clone(), api_key, key: record.to_wire(), retiring: Vec::new() };
         self.administer(admin, &act, ReplaceKey { record, retire: None }).await?;

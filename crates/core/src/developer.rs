@@ -175,7 +175,7 @@ impl Auth {
             keep_user_id: false,
             created_at: self.now(),
         };
-        let (key, api_key) = new_key(self, &dev_id, new.environment, "first key", Scopes::ALL);
+        let (key, api_key) = new_key(self, &dev_id, new.environment, "first key", Scopes::USUAL);
         self.administer(admin, &act, AddDeveloper { developer, key }).await?;
         Ok(IssuedCredentials { dev_id, api_key, signing_secret })
     }

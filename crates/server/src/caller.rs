@@ -36,7 +36,7 @@ pub(crate) mod scope {
             }
         )*};
     }
-    asked!(AuthWrite ConnectionsRead ConnectionsWrite WebhooksWrite);
+    asked!(AuthWrite ConnectionsRead ConnectionsWrite WebhooksWrite AccessTokensLend);
 }
 
 /// The environment whose `dev-id` and `x-api-key` headers these are, by a key with the scope `S`. A route that needs keys
@@ -153,6 +153,37 @@ impl FromRequestParts<Auth> for Administrator {
             tracing::error!(error = %Causes(&error), "could not write down that somebody unknown tried to administer");
         }
         Err(ApiError::no_admin())
+    }
+}
+
+/// Who wants to borrow access tokens: an admin, or a worker with a key of the environment that has the scope for it.
+pub(crate) struct Borrower {
+    admin: Admin,
+    /// A key opens no environment but its own.
+    only: Option<DevId>,
+}
+
+impl Borrower {
+    /// Whoever it is, for what is lent in this environment.
+    pub(crate) fn of(self, dev_id: &DevId) -> Result<Admin, ApiError> {
+        match self.only {
+            Some(own) if own != *dev_id => Err(ApiError::forbidden("this key is of another environment")),
+            _ => Ok(self.admin),
+        }
+    }
+}
+
+impl FromRequestParts<Auth> for Borrower {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, auth: &Auth) -> Result<Self, ApiError> {
+        if header_pair(&parts.headers).is_none() {
+            let Administrator(admin) = Administrator::from_request_parts(parts, auth).await?;
+            return Ok(Self { admin, only: None });
+        }
+        let caller = Caller::<scope::AccessTokensLend>::from_request_parts(parts, auth).await?;
+        let admin = Admin::of_key(&caller.key, origin(parts));
+        Ok(Self { admin, only: Some(caller.developer.dev_id.clone()) })
     }
 }
 

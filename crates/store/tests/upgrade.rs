@@ -48,7 +48,7 @@ async fn check(store: &Store) {
         key_id: KeyId(Uuid::from_bytes([7; 16])),
         digest: KeyDigest([7; 32]),
         hint: String::new(),
-        scopes: Scopes::ALL,
+        scopes: Scopes::USUAL,
         ..rows.api_key(&developer)
     };
     assert_eq!(store.api_keys().await.unwrap(), [key]);

@@ -15,17 +15,27 @@ pub enum Scope {
     ProvidersRead,
     /// Change where events are posted.
     WebhooksWrite,
+    /// Borrow the access tokens that providers gave for the users, to call the providers with.
+    AccessTokensLend,
 }
 
 /// There is no such scope.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown scope: {0}; use auth:write, connections:read, connections:write, providers:read or webhooks:write")]
+#[error(
+    "unknown scope: {0}; use auth:write, connections:read, connections:write, providers:read, webhooks:write or access-tokens:lend"
+)]
 pub struct UnknownScope(String);
 
 impl Scope {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::AuthWrite, Self::ConnectionsRead, Self::ConnectionsWrite, Self::ProvidersRead, Self::WebhooksWrite];
+    pub const ALL: [Self; 6] = [
+        Self::AuthWrite,
+        Self::ConnectionsRead,
+        Self::ConnectionsWrite,
+        Self::ProvidersRead,
+        Self::WebhooksWrite,
+        Self::AccessTokensLend,
+    ];
 
     /// The name on the wire.
     #[must_use]
@@ -36,6 +46,7 @@ impl Scope {
             Self::ConnectionsWrite => "connections:write",
             Self::ProvidersRead => "providers:read",
             Self::WebhooksWrite => "webhooks:write",
+            Self::AccessTokensLend => "access-tokens:lend",
         }
     }
 }
@@ -59,8 +70,8 @@ impl FromStr for Scope {
 pub struct Scopes(u8);
 
 impl Scopes {
-    /// Every scope there is: what a key has unless told otherwise.
-    pub const ALL: Self = Self(0b1_1111);
+    /// What a key has unless told otherwise: all that Terra's API knows, and so no access tokens.
+    pub const USUAL: Self = Self(0b1_1111);
 
     /// Whether a scope is in the set.
     #[must_use]
@@ -101,10 +112,12 @@ mod tests {
     fn a_set_is_a_list_of_names_on_the_wire() {
         let some: Scopes = [Scope::ConnectionsRead, Scope::AuthWrite].into_iter().collect();
         assert_eq!(serde_json::to_string(&some).unwrap(), r#"["auth:write","connections:read"]"#);
-        for set in [some, Scopes::ALL, Scopes::from_iter([])] {
+        for set in [some, Scopes::USUAL, Scope::ALL.into_iter().collect(), Scopes::from_iter([])] {
             assert_eq!(serde_json::from_str::<Scopes>(&serde_json::to_string(&set).unwrap()).unwrap(), set);
         }
         assert!(some.contains(Scope::AuthWrite) && !some.contains(Scope::ConnectionsWrite));
+        let usual = Scope::ALL.into_iter().filter(|scope| *scope != Scope::AccessTokensLend);
+        assert_eq!(Scopes::USUAL, usual.collect());
         assert!(serde_json::from_str::<Scopes>(r#"["data:read"]"#).is_err());
     }
 }

@@ -1,9 +1,10 @@
-//! `terra-auth connections`: in from another system, and out to one.
+//! `terra-auth connections`: in from another system, out to one, and what providers gave for them.
 
 use clap::Subcommand;
 
 use crate::app::App;
 
+mod access_token;
 pub(crate) mod csv;
 mod export;
 mod import;
@@ -20,6 +21,7 @@ mod rows;
 pub(crate) enum Command {
     Import(import::Args),
     Export(export::Args),
+    AccessToken(access_token::Args),
 }
 
 impl Command {
@@ -27,6 +29,7 @@ impl Command {
         match self {
             Self::Import(args) => args.run(app),
             Self::Export(args) => args.run(app),
+            Self::AccessToken(args) => args.run(app),
         }
     }
 }

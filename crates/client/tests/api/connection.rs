@@ -35,6 +35,18 @@ async fn a_login_link_with_an_unencrypted_redirect_is_not_asked_for() {
 }
 
 #[tokio::test]
+async fn an_access_token_is_borrowed_from_the_server_itself() {
+    let lent =
+        json!({"access_token": "access-not-a-secret", "expires_at": "2030-01-01T08:00:00Z", "scopes": "heartrate"});
+    let peer = Peer::start(move |_, _| ok(&lent)).await;
+    let lent = peer.client().lend_access_token(user_id(1)).await.unwrap();
+    assert_eq!((lent.access_token.expose(), lent.scopes.as_deref()), ("access-not-a-secret", Some("heartrate")));
+    let dev_id = peer.client().dev_id().clone();
+    let path = format!("/api/v3/admin/environments/{dev_id}/connections/{}/access-token", user_id(1));
+    assert_eq!(peer.lines(), [format!("POST {path}")]);
+}
+
+#[tokio::test]
 async fn a_user_is_deauthenticated() {
     for (status, body) in [(200, r#"{"status":"success"}"#), (204, "")] {
         let peer = Peer::always(status, body).await;

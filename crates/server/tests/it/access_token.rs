@@ -3,9 +3,12 @@
 use jiff::SignedDuration;
 use serde_json::Value;
 use terra_auth_sandbox::Face;
-use terra_auth_types::wire::admin::Role;
+use terra_auth_types::{Scope, wire::admin::Role};
 
-use crate::support::{Answer, TestApp};
+use crate::{
+    scope::key_with,
+    support::{Answer, TestApp},
+};
 
 async fn lend(app: &TestApp, token: &str, user_id: &str) -> Answer {
     let path = format!("/environments/{}/connections/{user_id}/access-token", app.keys.dev_id);
@@ -32,6 +35,33 @@ async fn a_lent_token_lives_is_refreshed_when_it_must_be_and_is_written_down() {
     let lent: Vec<_> = lent.iter().filter(|line| line.action == "connection.lend_access_token").collect();
     assert_eq!(lent.len(), 3);
     assert!(lent.iter().all(|line| line.allowed && line.target == user_id));
+}
+
+#[tokio::test]
+async fn a_worker_borrows_with_a_key_that_can_do_nothing_else() {
+    let app = TestApp::start().await;
+    let user_id = app.connected_user("FITBIT", "alice").await;
+    let worker = key_with(&app, Scope::AccessTokensLend).await;
+    let path = format!("/api/v3/admin/environments/{}/connections/{user_id}/access-token", app.keys.dev_id);
+    let lent = app.call(&worker, "POST", &path).await;
+    assert!(!access_token(&lent).is_empty());
+    assert_eq!(app.call(&worker, "GET", "/v2/subscriptions").await.refusal().1, "scope_missing");
+
+    let line = app.auth.audit_page(0, 500).await.unwrap().entries.pop().unwrap();
+    assert_eq!((line.action.as_str(), &line.target, line.allowed), ("connection.lend_access_token", &user_id, true));
+    assert_eq!(line.actor, format!("api key {} (…{})", Scope::AccessTokensLend, &worker[worker.len() - 4..]));
+}
+
+#[tokio::test]
+async fn no_other_key_borrows() {
+    let app = TestApp::start().await;
+    let user_id = app.connected_user("FITBIT", "alice").await;
+    let at = |dev_id: &str| format!("/api/v3/admin/environments/{dev_id}/connections/{user_id}/access-token");
+    let (own, first) = (at(app.keys.dev_id.as_str()), app.keys.api_key.expose());
+    assert_eq!(app.call(first, "POST", &own).await.refusal().1, "scope_missing", "the first key was not told so");
+    assert_eq!(app.call("wrong", "POST", &own).await.refusal().0, 401);
+    let worker = key_with(&app, Scope::AccessTokensLend).await;
+    assert_eq!(app.call(&worker, "POST", &at("acme-testing-0000000000")).await.refusal().0, 403);
 }
 
 #[tokio::test]

@@ -31,7 +31,7 @@ const ASKED: [(&str, &str, Scope); 16] = [
     ("PUT", "/v2/webhooks/destination", Scope::WebhooksWrite),
 ];
 
-async fn key_with(app: &TestApp, scope: Scope) -> String {
+pub(crate) async fn key_with(app: &TestApp, scope: Scope) -> String {
     let new = CreateKey { name: scope.to_string(), scopes: Some([scope].into_iter().collect()), expires_in_days: None };
     let issued = app.auth.create_api_key(&Admin::local("tests"), &app.keys.dev_id, &new).await.unwrap();
     issued.api_key.expose().to_owned()

@@ -13,15 +13,17 @@ use crate::{
     "terra-auth keys create --name backend",
     "terra-auth keys create --name reports --scope connections:read --expires-in-days 90",
     "terra-auth keys create --name mobile-gateway --scope auth:write,providers:read",
+    "terra-auth keys create --name sync-worker --scope access-tokens:lend",
 ])]
 pub(crate) struct Args {
     /// What to call it, such as the service that uses it
     #[arg(long)]
     name: String,
-    /// What it may be used for; everything unless given. May be repeated
+    /// What it may be used for; all but `access-tokens:lend` unless given. May be repeated
     ///
     /// `auth:write` makes widget sessions and tokens, `connections:read` looks users up, `connections:write` deauthenticates
-    /// them, `providers:read` lists the providers, `webhooks:write` changes where events are posted.
+    /// them, `providers:read` lists the providers, `webhooks:write` changes where events are posted. `access-tokens:lend`, which no
+    /// key has unless told so, borrows the access tokens that providers gave for the users.
     #[arg(long, value_name = "SCOPE", value_delimiter = ',')]
     scope: Vec<Scope>,
     /// When it stops working; never unless given

@@ -7,9 +7,10 @@ use terra_auth_types::{
     wire::{self, admin::LentAccessToken},
 };
 
-use crate::{caller::Administrator, error::ApiError, params::Path};
+use crate::{caller::Borrower, error::ApiError, params::Path};
 
-/// Lend an access token of a connection, for calls to the provider itself. Needs the role operator.
+/// Lend an access token of a connection, for calls to the provider itself. Needs an API key of the environment with the scope
+/// `access-tokens:lend`, which no key has unless told so, or an admin token with the role operator.
 ///
 /// It works for a minute at least, and is refreshed first if it must be. Ask again for each use: a token that is kept
 /// ends, and may end early when another one is lent. Each loan is a line in the audit log.
@@ -21,18 +22,19 @@ use crate::{caller::Administrator, error::ApiError, params::Path};
     ),
     responses(
         (status = 200, description = "The token", body = wire::admin::LentAccessToken),
-        (status = 401, description = "No admin token that counts", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The token's role is below operator", body = wire::Problem, content_type = "application/problem+json"),
+        (status = 401, description = "Neither an API key nor an admin token that counts", body = wire::Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The key lacks the scope or is of another environment, or the token's role is below operator", body = wire::Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such environment, or no such connection with tokens", body = wire::Problem, content_type = "application/problem+json"),
         (status = 409, description = "Only the end user can make the connection work again", body = wire::Problem, content_type = "application/problem+json"),
         (status = 503, description = "The token has ended and cannot be refreshed now; try again after `Retry-After`", body = wire::Problem, content_type = "application/problem+json"),
     ),
-    security(("admin" = [])),
+    security(("dev_id" = [], "api_key" = []), ("admin" = [])),
 )]
 pub(crate) async fn lend_access_token(
     State(auth): State<Auth>,
-    Administrator(admin): Administrator,
+    borrower: Borrower,
     Path((dev_id, user_id)): Path<(DevId, UserId)>,
 ) -> Result<Json<LentAccessToken>, ApiError> {
+    let admin = borrower.of(&dev_id)?;
     Ok(Json(auth.lend_access_token(&admin, &dev_id, user_id).await?))
 }
