@@ -18,7 +18,7 @@ use crate::{
     delivery::Delivery,
     developer::Developer,
     event::deauth_event,
-    revocation::Revocation,
+    revocation::{End, end_connection},
     seal::Sealed,
     store::{StoreError, Tx, Unit},
 };
@@ -156,6 +156,7 @@ impl Auth {
         user_id: UserId,
     ) -> Result<(), DeauthenticateUserError> {
         let unit = DeauthenticateUser {
+            auth: self.clone(),
             dev_id: developer.dev_id.clone(),
             user_id,
             delivery_id: self.delivery_id(),
@@ -223,6 +224,7 @@ impl Auth {
 }
 
 struct DeauthenticateUser {
+    auth: Auth,
     dev_id: DevId,
     user_id: UserId,
     delivery_id: DeliveryId,
@@ -235,11 +237,9 @@ impl Unit for DeauthenticateUser {
     type Refusal = DeauthenticateUserError;
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<(), DeauthenticateUserError> {
-        let connection =
-            tx.take_connection(&self.dev_id, self.user_id).await?.ok_or(DeauthenticateUserError::UserNotFound)?;
-        if let Some(revocation) = Revocation::of(&connection, self.now) {
-            tx.add_revocation(&revocation).await?;
-        }
+        let whose = (&self.dev_id, self.user_id);
+        let ended = end_connection(&self.auth, tx, whose, End::Removed, self.now).await?;
+        let connection = ended.ok_or(DeauthenticateUserError::UserNotFound)?;
         let event = deauth_event(&connection);
         tx.add_delivery(&Delivery::new(self.delivery_id, &self.dev_id, &event, self.now)).await?;
         Ok(())

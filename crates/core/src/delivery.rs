@@ -66,9 +66,13 @@ impl AttemptOutcome {
         if attempts >= MAX_ATTEMPTS {
             return Self::GaveUp;
         }
-        let wait_s = 30_i64.saturating_mul(1 << attempts.saturating_sub(1).min(20)).min(8 * 3600);
-        Self::RetryAt(now.saturating_add(SignedDuration::from_secs(wait_s)).unwrap_or(Timestamp::MAX))
+        Self::RetryAt(now.saturating_add(wait_after(attempts)).unwrap_or(Timestamp::MAX))
     }
+}
+
+/// How long to wait after so many attempts that failed: 30 s, then twice as long each time, at most 8 h.
+pub(crate) fn wait_after(attempts: u32) -> SignedDuration {
+    SignedDuration::from_secs(30_i64.saturating_mul(1 << attempts.saturating_sub(1).min(20)).min(8 * 3600))
 }
 
 /// A signed body on its way costs one row until it has arrived.

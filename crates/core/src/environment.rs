@@ -13,7 +13,7 @@ use crate::{
     auth::Auth,
     developer::{Developer, Standing},
     redirect,
-    revocation::Revocation,
+    revocation::{End, end_connection},
     store::{StoreError, Tx, Unit},
 };
 
@@ -132,7 +132,7 @@ impl Auth {
         self.permit(admin, Role::Owner, &act).await?;
         let begin = BeginDeletion { dev_id: dev_id.clone(), confirmed, now: self.now() };
         self.administer(admin, &act, begin).await?;
-        while !self.store.run(Remove { dev_id: dev_id.clone(), now: self.now() }).await? {}
+        while !self.store.run(Remove { auth: self.clone(), dev_id: dev_id.clone(), now: self.now() }).await? {}
         self.outbox.notify_one();
         Ok(())
     }
@@ -272,6 +272,7 @@ impl Unit for BeginDeletion {
 
 /// Removes one lot of connections, and with the last one the environment; answers whether it is gone.
 struct Remove {
+    auth: Auth,
     dev_id: DevId,
     now: Timestamp,
 }
@@ -285,10 +286,7 @@ impl Unit for Remove {
         tx.hold_developer(&self.dev_id).await?; // nobody connects meanwhile
         let lot = tx.connections(&self.dev_id, 0, LOT).await?;
         for connection in &lot {
-            let taken = tx.take_connection(&self.dev_id, connection.user_id).await?;
-            if let Some(revocation) = taken.and_then(|connection| Revocation::of(&connection, self.now)) {
-                tx.add_revocation(&revocation).await?;
-            }
+            end_connection(&self.auth, tx, (&self.dev_id, connection.user_id), End::Removed, self.now).await?;
         }
         let last = lot.len() < LOT as usize;
         if last {

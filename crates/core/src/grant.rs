@@ -132,6 +132,14 @@ pub trait Grants: Send {
     /// The same, which nobody else changes until this unit ends.
     async fn hold_grant(&mut self, dev_id: &DevId, user_id: UserId) -> Result<Option<KeptGrant>, StoreError>;
 
+    /// All grants of one account at a provider, oldest first, which nobody else changes until this unit ends.
+    async fn hold_grants_of_account(
+        &mut self,
+        dev_id: &DevId,
+        provider: &Provider,
+        account: &str,
+    ) -> Result<Vec<KeptGrant>, StoreError>;
+
     /// Takes up to `limit` grants of a provider that are due, longest due first, and hides them from other claims until
     /// `hidden_until`.
     async fn claim_grants(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use terra_auth_types::{
-    DevId, UserId,
+    DevId,
     wire::{Event, TerraUser},
 };
 
@@ -13,9 +13,7 @@ use crate::{
     auth::Auth,
     delivery::{AttemptOutcome, Delivery},
     developer::Developer,
-    provider::{ProviderError, Tokens},
     revocation::Revocation,
-    seal::Place,
     store::{Expired, StoreError, Tx, Unit},
 };
 
@@ -25,8 +23,11 @@ pub const LEASE: SignedDuration = SignedDuration::from_secs(60);
 /// How many of a kind are taken at once.
 pub const LOT: u32 = 32;
 
-/// How long what has ended is kept, to be looked at.
+/// How long a delivery that has ended is kept, to be looked at.
 const KEPT: SignedDuration = SignedDuration::from_hours(14 * 24);
+
+/// How long it can be asked what became of a revocation.
+const REPORTED: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// Work that is due.
 #[derive(Debug, Default)]
@@ -94,32 +95,6 @@ impl Auth {
         self.store.run(SettleDelivery { delivery: delivery.clone(), outcome, told, now: self.now() }).await
     }
 
-    /// Revokes a grant at its provider, and records how that ended.
-    ///
-    /// # Errors
-    ///
-    /// The store failed; the lease will end and the attempt be made again.
-    pub async fn revoke(&self, revocation: &Revocation) -> Result<AttemptOutcome, StoreError> {
-        let outcome = match self.call_revoke(revocation).await {
-            Ok(()) => AttemptOutcome::Done,
-            Err(error) => {
-                tracing::warn!(provider = %revocation.provider, user.id = %revocation.user_id,
-                    error = %crate::causes::Causes(&error), "could not revoke a grant at {}", revocation.provider);
-                AttemptOutcome::after_failure(revocation.attempts, self.now())
-            }
-        };
-        self.store.run(SettleRevocation { user_id: revocation.user_id, outcome: outcome.clone() }).await?;
-        Ok(outcome)
-    }
-
-    async fn call_revoke(&self, revocation: &Revocation) -> Result<(), ProviderError> {
-        let row = revocation.user_id.to_string();
-        let place = Place { dev_id: revocation.dev_id.as_str(), row: &row, column: "grant" };
-        let opened = self.keys.open(place, &revocation.grant).map_err(|_| ProviderError::Unreadable)?;
-        let tokens = Tokens::from_json(&opened).ok_or(ProviderError::Unreadable)?;
-        self.revoke_at(&revocation.dev_id, &revocation.provider, revocation.account.as_deref(), &tokens).await
-    }
-
     /// Forgets what nobody can ask for any more; answers how many rows went.
     ///
     /// # Errors
@@ -130,7 +105,8 @@ impl Auth {
         let expired = Expired {
             tokens_before_ms: ago(SignedDuration::ZERO),
             sessions_before_ms: ago(SignedDuration::from_hours(24)),
-            ended_before_ms: ago(KEPT),
+            delivered_before_ms: ago(KEPT),
+            revoked_before_ms: ago(REPORTED),
             limit: 1000,
         };
         self.store.run(ForgetExpired(expired)).await
@@ -222,21 +198,6 @@ fn user_of(delivery: &Delivery) -> Option<TerraUser> {
         Event::Auth(event) => Some(event.user),
         Event::UserReauth(event) => Some(event.new_user),
         _ => None,
-    }
-}
-
-struct SettleRevocation {
-    user_id: UserId,
-    outcome: AttemptOutcome,
-}
-
-#[async_trait]
-impl Unit for SettleRevocation {
-    type Done = ();
-    type Refusal = StoreError;
-
-    async fn run(&self, tx: &mut dyn Tx) -> Result<(), StoreError> {
-        tx.settle_revocation(self.user_id, &self.outcome).await
     }
 }
 

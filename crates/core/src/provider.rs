@@ -1,6 +1,7 @@
 //! The port to the providers: what they offer, and the four calls of a connection's life.
 
 mod check;
+mod revoke;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -10,7 +11,10 @@ use terra_auth_types::{Provider, ReferenceId, wire};
 use url::Url;
 use zeroize::Zeroizing;
 
-pub use self::check::AppCheck;
+pub use self::{
+    check::AppCheck,
+    revoke::{Answered, Ends, RevokeError, RevokePolicy, Revoked},
+};
 
 /// A provider, as the catalogue shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -306,14 +310,17 @@ pub trait Providers: Send + Sync + 'static {
         tokens: &Tokens,
     ) -> Result<Refreshed, RefreshError>;
 
-    /// Revokes a grant to `account`, which some providers want to be told. One that is gone already counts as revoked.
+    /// How its revoke call is made; `None` where it has none.
+    fn revoke_policy(&self, provider: &Provider) -> Option<RevokePolicy>;
+
+    /// Revokes a grant to `account`, which some providers want to be told.
     async fn revoke(
         &self,
         provider: &Provider,
         app: Option<&ClientCredentials>,
         account: Option<&str>,
         tokens: &Tokens,
-    ) -> Result<(), ProviderError>;
+    ) -> Result<Revoked, RevokeError>;
 }
 
 #[cfg(test)]

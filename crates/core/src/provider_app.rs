@@ -15,7 +15,8 @@ use crate::{
     auth::Auth,
     developer::Developer,
     provider::{
-        ClientCredentials, CodeExchange, Connects, Grant, ProviderError, ProviderInfo, RefreshError, Refreshed, Tokens,
+        Answered, ClientCredentials, CodeExchange, Connects, Grant, ProviderError, ProviderInfo, RefreshError,
+        Refreshed, RevokeError, Revoked, Tokens,
     },
     seal::{Place, SealBroken, Sealed},
     store::{StoreError, Tx, Unit},
@@ -165,11 +166,12 @@ impl Auth {
         provider: &Provider,
         account: Option<&str>,
         tokens: &Tokens,
-    ) -> Result<(), ProviderError> {
-        let apps = self.apps(dev_id, provider).map_err(unreadable_app)?;
+    ) -> Result<Revoked, RevokeError> {
+        let unreadable = |_| Answered { status: None, code: Some(UNREADABLE.to_owned()) };
+        let apps = self.apps(dev_id, provider).map_err(|broken| RevokeError::AppRefused(unreadable(broken)))?;
         let revoked = self.providers.revoke(provider, apps.newest.as_ref(), account, tokens).await;
         match (&revoked, &apps.previous) {
-            (Err(ProviderError::AppRefused { .. }), Some(previous)) => {
+            (Err(RevokeError::AppRefused(_)), Some(previous)) => {
                 self.providers.revoke(provider, Some(previous), account, tokens).await
             }
             _ => revoked,

@@ -6,6 +6,7 @@
 
 mod attempt;
 mod gate;
+mod once;
 mod plan;
 mod settle;
 mod worker;
@@ -22,9 +23,10 @@ use terra_auth_types::{DevId, UserId};
 use tokio::sync::watch;
 
 pub use self::gate::RefusedApp;
+pub(crate) use self::plan::{CALL, is_live};
 use self::{
     gate::Gates,
-    plan::{Draw, after, is_live},
+    plan::{Draw, after},
 };
 use crate::{
     auth::Auth,

@@ -73,8 +73,7 @@ impl<T> Tx for T where
 #[async_trait]
 pub trait Housekeeping: Send {
     /// Removes at most `limit` rows of each kind that nobody can ask for any more: mobile tokens past their expiry,
-    /// sessions that expired before `sessions_before_ms`, and deliveries and revocations that ended (delivered, confirmed or given up) before
-    /// `ended_before_ms`. Returns how many rows went.
+    /// sessions, deliveries and revocations that are over. Returns how many rows went.
     async fn forget_expired(&mut self, expired: &Expired) -> Result<u64, StoreError>;
 
     /// Removes at most `limit` rows of each kind that nobody asks for any more: received events that are not to be
@@ -100,8 +99,10 @@ pub struct Expired {
     pub tokens_before_ms: i64,
     /// Widget sessions that expired at or before this instant.
     pub sessions_before_ms: i64,
-    /// Deliveries and revocations that were created at or before this instant and are no longer waiting.
-    pub ended_before_ms: i64,
+    /// Deliveries that were created at or before this instant and are no longer waiting.
+    pub delivered_before_ms: i64,
+    /// Revocations that ended at or before this instant.
+    pub revoked_before_ms: i64,
     /// Rows of each kind, at most.
     pub limit: u32,
 }

@@ -27,8 +27,8 @@ const TIDY_ROUNDS: u32 = 50;
 
 /// Posts events, revokes grants, and forgets what has expired. Several may work on one store.
 ///
-/// What is due is taken in lots, and a lot is attempted at once. An attempt takes at most 8 s for a delivery and 10 s for
-/// a revocation, well within the lease of a lot.
+/// What is due is taken in lots, and a lot is attempted at once. An attempt takes at most 8 s for a delivery. A revocation
+/// is a call of at most 10 s, or two with a refresh between them: within the lease of a lot, too.
 pub struct Courier {
     auth: Auth,
     postman: Postman,

@@ -7,7 +7,7 @@ use terra_auth_core::{
     clock::Clock,
     provider::{
         AppCheck, AuthorizationRequest, ClientCredentials, CodeExchange, Grant, ProviderError, ProviderInfo, Providers,
-        RefreshError, RefreshPolicy, Refreshed, Tokens,
+        RefreshError, RefreshPolicy, Refreshed, RevokeError, RevokePolicy, Revoked, Tokens,
     },
 };
 use terra_auth_types::Provider;
@@ -18,7 +18,7 @@ use crate::{
     check,
     guard::AddressPolicy,
     oauth,
-    recipe::{Recipe, login::Login},
+    recipe::{Recipe, login::Login, revoke::Revoke},
     recipes::Recipes,
     refresh, revoke,
 };
@@ -143,18 +143,20 @@ impl Providers for OAuthProviders {
         refresh::refresh(&self.caller, &known.login, client, tokens, self.clock.now()).await
     }
 
-    /// A provider that offers no revocation is told nothing: there is nobody to ask.
+    fn revoke_policy(&self, provider: &Provider) -> Option<RevokePolicy> {
+        self.logins.get(provider)?.login.revoke.as_ref().map(Revoke::policy)
+    }
+
     async fn revoke(
         &self,
         provider: &Provider,
         app: Option<&ClientCredentials>,
         account: Option<&str>,
         tokens: &Tokens,
-    ) -> Result<(), ProviderError> {
-        let (known, client) = self.find(provider, app)?;
-        match &known.login.revoke {
-            Some(recipe) => revoke::revoke(&self.caller, recipe, client, account, tokens).await,
-            None => Ok(()),
-        }
+    ) -> Result<Revoked, RevokeError> {
+        let Known { login, .. } = self.logins.get(provider).ok_or(RevokeError::Unknown)?;
+        let recipe = login.revoke.as_ref().ok_or(RevokeError::NoCall)?;
+        let client = app.or_else(|| self.apps.get(provider)).ok_or(RevokeError::Unknown)?;
+        revoke::revoke(&self.caller, recipe, &login.answer, client, account, tokens).await
     }
 }

@@ -110,6 +110,7 @@ impl Recipes {
     /// success = [200]                                     # [200]
     /// gone = [401]                                        # none: statuses of a grant that is gone already
     /// gone_errors = ["invalid_token"]                     # none: error codes that say the same
+    /// ends = "grant"                                      # "account": all that it has granted to the app
     /// # "#;
     /// # terra_auth_outbound::Recipes::from_toml(text, "own.toml").unwrap();
     /// ```

@@ -1,11 +1,12 @@
 //! Telling a provider that a grant is over: RFC 7009, as recipes bend it.
 
+use reqwest::Response;
 use secrecy::{ExposeSecret, SecretString};
-use terra_auth_core::provider::{ClientCredentials, ProviderError, Tokens};
+use terra_auth_core::provider::{Answered, ClientCredentials, RevokeError, Revoked, Tokens};
 
 use crate::{
-    answer::{NoAnswer, read_json},
-    caller::Caller,
+    answer::{Blame, NoAnswer, read_json},
+    caller::{CallError, Caller},
     oauth::{Form, authenticated},
     recipe::{
         answer_shape::AnswerShape,
@@ -14,16 +15,17 @@ use crate::{
     template::Values,
 };
 
-/// Revokes a grant. Done when the provider says so, or says that there is nothing to revoke any more.
+/// Revokes a grant. `shape` is that of the provider's answers.
 pub(crate) async fn revoke(
     caller: &Caller,
     recipe: &Revoke,
+    shape: &AnswerShape,
     client: &ClientCredentials,
     account: Option<&str>,
     tokens: &Tokens,
-) -> Result<(), ProviderError> {
+) -> Result<Revoked, RevokeError> {
     let values = Values { account, client_id: Some(&client.client_id), ..Values::default() };
-    let call = caller.call(recipe.method, recipe.url.fill(values).ok_or(ProviderError::Unreadable)?);
+    let call = caller.call(recipe.method, recipe.url.fill(values).ok_or(RevokeError::NoAccount)?);
     let token = chosen(recipe.token, tokens).expose_secret();
     let mut form = Form::new();
     let call = match &recipe.sent {
@@ -36,15 +38,32 @@ pub(crate) async fn revoke(
     };
     let call = authenticated(call, recipe.client_auth, client, &mut form);
     let call = if form.is_empty() { call } else { call.form(&form) };
-    let response = caller.send(call).await?;
+    let response = caller.send(call).await.map_err(|error| RevokeError::Unreachable(Box::new(error)))?;
+    meaning(recipe, shape, response).await
+}
+
+async fn meaning(recipe: &Revoke, shape: &AnswerShape, response: Response) -> Result<Revoked, RevokeError> {
     let status = response.status().as_u16();
-    if recipe.success.contains(&status) || recipe.gone.contains(&status) {
-        return Ok(());
+    let answered = |code| Answered { status: Some(status), code };
+    let succeeded = recipe.success.contains(&status);
+    if succeeded && !shape.tells_of_success() {
+        return Ok(Revoked::Confirmed(answered(None)));
     }
-    match read_json(response, &AnswerShape::default()).await {
-        Err(NoAnswer::Refused { code, .. }) if recipe.gone_errors.contains(&code) => Ok(()),
-        Ok(_) => Err(ProviderError::Unreadable),
-        Err(error) => Err(error.into()),
+    if recipe.gone.contains(&status) {
+        return Ok(Revoked::AlreadyGone(answered(None)));
+    }
+    let (code, blame) = match read_json(response, shape).await {
+        Err(NoAnswer::Refused { code, blame }) => (Some(code), Some(blame)),
+        Err(NoAnswer::Call(error @ CallError::Failed(_))) => return Err(RevokeError::Unreachable(Box::new(error))),
+        _ => (None, None),
+    };
+    let is_gone = code.as_ref().is_some_and(|code| recipe.gone_errors.contains(code));
+    match (code, blame) {
+        (code, _) if is_gone => Ok(Revoked::AlreadyGone(answered(code))),
+        (None, _) if succeeded => Ok(Revoked::Confirmed(answered(None))),
+        (code, Some(Blame::App)) => Err(RevokeError::AppRefused(answered(code))),
+        (code, _) if recipe.takes_access_token() && status == 401 => Err(RevokeError::TokenRefused(answered(code))),
+        (code, _) => Err(RevokeError::Refused(answered(code))),
     }
 }
 

@@ -30,6 +30,15 @@ statements! {
         "",
     );
     // In the order in which connections are replaced, so that nobody waits for somebody who waits.
+    HOLD_GRANTS_OF_ACCOUNT: Sql::locking(
+        concat!(
+            "SELECT ", columns!(), " FROM connection
+            WHERE dev_id = $1 AND provider = $2 AND account = $3 AND sealed_grant IS NOT NULL
+            ORDER BY created_at_ms, user_id",
+        ),
+        Lock::ForUpdate,
+        "",
+    );
     CLAIM_GRANTS: Sql::locking(
         "WITH due AS MATERIALIZED (
             SELECT dev_id, user_id FROM connection WHERE provider = $1 AND refresh_at_ms <= $2
@@ -76,6 +85,15 @@ impl<D: Database> Grants for Queries<D> {
 
     async fn hold_grant(&mut self, dev_id: &DevId, user_id: UserId) -> Result<Option<KeptGrant>, StoreError> {
         self.first(HOLD_GRANT, &[dev_id.value(), user_id.value()]).await
+    }
+
+    async fn hold_grants_of_account(
+        &mut self,
+        dev_id: &DevId,
+        provider: &Provider,
+        account: &str,
+    ) -> Result<Vec<KeptGrant>, StoreError> {
+        self.all(HOLD_GRANTS_OF_ACCOUNT, &[dev_id.value(), provider.value(), account.value()]).await
     }
 
     async fn claim_grants(

@@ -38,7 +38,7 @@ statements! {
     FORGET_TOKENS: forget!("spent_token", "token_id", "expires_at_ms", "");
     FORGET_SESSIONS: forget!("widget_session", "session_id", "expires_at_ms", "");
     FORGET_DELIVERIES: forget!("delivery", "delivery_id", "created_at_ms", " AND state <> 'waiting'");
-    FORGET_REVOCATIONS: forget!("revocation", "user_id", "created_at_ms", " AND state <> 'waiting'");
+    FORGET_REVOCATIONS: forget!("revocation", "user_id", "ended_at_ms", " AND state <> 'pending'");
     FORGET_EVENTS: forget!("received_event", "event_id", "event_id", " AND state <> 'waiting'");
     FORGET_ENDED: forget!("known_connection", "user_id", "changed_at_ms", " AND state = 'deauthenticated'");
     FORGET_FAILURES: forget!("login_failure", "reference_id", "at_ms", "");
@@ -51,8 +51,8 @@ impl<D: Database> Housekeeping for Queries<D> {
         for (sql, before_ms) in [
             (FORGET_TOKENS, expired.tokens_before_ms),
             (FORGET_SESSIONS, expired.sessions_before_ms),
-            (FORGET_DELIVERIES, expired.ended_before_ms),
-            (FORGET_REVOCATIONS, expired.ended_before_ms),
+            (FORGET_DELIVERIES, expired.delivered_before_ms),
+            (FORGET_REVOCATIONS, expired.revoked_before_ms),
         ] {
             forgotten += self.execute(sql, &[before_ms.value(), expired.limit.value()]).await?;
         }

@@ -1,41 +1,55 @@
-//! Revocations, waiting and ended.
+//! Revocations: those that wait, and reports of those that have ended.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use terra_auth_core::{
-    delivery::AttemptOutcome,
-    revocation::{Revocation, Revocations},
+    revocation::{ReportCursor, Revocation, Revocations, Settlement},
     seal::Sealed,
     store::StoreError,
 };
-use terra_auth_types::UserId;
+use terra_auth_types::{
+    DevId, UserId,
+    wire::admin::{RevocationOutcome, RevocationReport},
+};
+use uuid::Uuid;
 
 use crate::{
-    delivery::ended,
     engine::{Database, Lock, Queries, Sql, statements},
     value::{Parameter as _, Record, Row},
 };
 
 macro_rules! columns {
     () => {
-        "user_id, dev_id, provider, account, sealed_grant, created_at_ms, attempts, next_attempt_at_ms"
+        "user_id, dev_id, provider, account, sealed_grant, in_flight_since_ms, created_at_ms, attempts, next_attempt_at_ms"
+    };
+}
+
+macro_rules! report {
+    () => {
+        "SELECT user_id, provider, state, reason, created_at_ms, attempts, attempted_at_ms, next_attempt_at_ms, ended_at_ms,
+            status, code
+        FROM revocation"
     };
 }
 
 statements! {
     ADD_REVOCATION: Sql::plain(concat!(
-        "INSERT INTO revocation (", columns!(), ", state) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'waiting')
+        "INSERT INTO revocation (", columns!(), ", state) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'pending')
         ON CONFLICT (user_id) DO UPDATE SET dev_id = excluded.dev_id, provider = excluded.provider,
-            account = excluded.account, sealed_grant = excluded.sealed_grant, created_at_ms = excluded.created_at_ms,
-            attempts = excluded.attempts, next_attempt_at_ms = excluded.next_attempt_at_ms, state = excluded.state",
+            account = excluded.account, sealed_grant = excluded.sealed_grant,
+            in_flight_since_ms = excluded.in_flight_since_ms, created_at_ms = excluded.created_at_ms,
+            attempts = excluded.attempts, next_attempt_at_ms = excluded.next_attempt_at_ms, state = excluded.state,
+            reason = NULL, status = NULL, code = NULL, attempted_at_ms = NULL, ended_at_ms = NULL",
     ));
+    // The count of attempts goes on: whoever is at it with older tokens settles nothing any more.
     RENEW_REVOCATION: Sql::plain(
-        "UPDATE revocation SET sealed_grant = $1, attempts = 0, next_attempt_at_ms = $2, state = 'waiting'
+        "UPDATE revocation SET sealed_grant = $1, next_attempt_at_ms = $2, attempts = attempts + 1, state = 'pending',
+            in_flight_since_ms = NULL, ended_at_ms = NULL
         WHERE user_id = $3",
     );
     CLAIM_REVOCATIONS: Sql::locking(
         "WITH due AS MATERIALIZED (
-            SELECT user_id FROM revocation WHERE state = 'waiting' AND next_attempt_at_ms <= $1
+            SELECT user_id FROM revocation WHERE state = 'pending' AND next_attempt_at_ms <= $1
             ORDER BY next_attempt_at_ms, user_id LIMIT $2",
         Lock::ForUpdateSkipLocked,
         concat!(
@@ -43,15 +57,34 @@ statements! {
             WHERE user_id IN (SELECT user_id FROM due) RETURNING ", columns!(),
         ),
     );
+    MARK_REVOCATION: Sql::plain(
+        "UPDATE revocation SET in_flight_since_ms = $1 WHERE user_id = $2 AND attempts = $3 AND state = 'pending'",
+    );
+    KEEP_REVOCATION_TOKENS: Sql::plain(
+        "UPDATE revocation SET sealed_grant = $1, in_flight_since_ms = NULL
+        WHERE user_id = $2 AND attempts = $3 AND state = 'pending'",
+    );
     RETRY_REVOCATION: Sql::plain(
-        "UPDATE revocation SET next_attempt_at_ms = $1 WHERE user_id = $2 AND state = 'waiting'",
+        "UPDATE revocation SET reason = $1, status = $2, code = $3, attempted_at_ms = $4, next_attempt_at_ms = $5,
+            in_flight_since_ms = $6
+        WHERE user_id = $7 AND attempts = $8 AND state = 'pending'",
     );
     END_REVOCATION: Sql::plain(
-        "UPDATE revocation SET state = $1, sealed_grant = NULL WHERE user_id = $2 AND state = 'waiting'",
+        "UPDATE revocation SET reason = $1, status = $2, code = $3, attempted_at_ms = $4, ended_at_ms = $5, state = $6,
+            sealed_grant = NULL, in_flight_since_ms = NULL
+        WHERE user_id = $7 AND attempts = $8 AND state = 'pending'",
     );
-    NEXT_REVOCATION_AT: Sql::plain("SELECT MIN(next_attempt_at_ms) FROM revocation WHERE state = 'waiting'");
-    WAITING_REVOCATIONS: Sql::plain("SELECT COUNT(*) FROM revocation WHERE state = 'waiting'");
+    REPORTS: Sql::plain(concat!(
+        report!(), " WHERE dev_id = $1 AND (created_at_ms, user_id) < ($2, $3)
+        ORDER BY created_at_ms DESC, user_id DESC LIMIT $4",
+    ));
+    REPORT: Sql::plain(concat!(report!(), " WHERE dev_id = $1 AND (created_at_ms, user_id) < ($2, $3) AND user_id = $4"));
+    NEXT_REVOCATION_AT: Sql::plain("SELECT MIN(next_attempt_at_ms) FROM revocation WHERE state = 'pending'");
+    WAITING_REVOCATIONS: Sql::plain("SELECT COUNT(*) FROM revocation WHERE state = 'pending'");
 }
+
+/// Before every report.
+const NEWEST: ReportCursor = ReportCursor { asked_at: Timestamp::MAX, user_id: UserId(Uuid::max()) };
 
 #[async_trait]
 impl<D: Database> Revocations for Queries<D> {
@@ -62,6 +95,7 @@ impl<D: Database> Revocations for Queries<D> {
             revocation.provider.value(),
             revocation.account.value(),
             revocation.grant.value(),
+            revocation.in_flight_since.value(),
             revocation.created_at.value(),
             revocation.attempts.value(),
             revocation.next_attempt_at.value(),
@@ -86,12 +120,38 @@ impl<D: Database> Revocations for Queries<D> {
         Ok(claimed)
     }
 
-    async fn settle_revocation(&mut self, user_id: UserId, outcome: &AttemptOutcome) -> Result<(), StoreError> {
-        match ended(outcome) {
-            Ok(state) => self.execute(END_REVOCATION, &[state.value(), user_id.value()]).await?,
-            Err(at) => self.execute(RETRY_REVOCATION, &[at.value(), user_id.value()]).await?,
+    async fn mark_revocation(&mut self, claimed: &Revocation, since: Timestamp) -> Result<bool, StoreError> {
+        let values = [since.value(), claimed.user_id.value(), claimed.attempts.value()];
+        self.changes(MARK_REVOCATION, &values).await
+    }
+
+    async fn keep_revocation_tokens(&mut self, claimed: &Revocation, grant: &Sealed) -> Result<bool, StoreError> {
+        let values = [grant.value(), claimed.user_id.value(), claimed.attempts.value()];
+        self.changes(KEEP_REVOCATION_TOKENS, &values).await
+    }
+
+    async fn settle_revocation(&mut self, claimed: &Revocation, settlement: &Settlement) -> Result<bool, StoreError> {
+        let Settlement { outcome, reason, answer, at, next_attempt_at, in_flight_since } = settlement;
+        let (status, attempted_at) = (answer.status.map(u32::from), (claimed.attempts > 0).then_some(*at));
+        let answered = [reason.value(), status.value(), answer.code.value(), attempted_at.value()];
+        let (sql, how) = match outcome {
+            RevocationOutcome::Pending => (RETRY_REVOCATION, [next_attempt_at.value(), in_flight_since.value()]),
+            _ => (END_REVOCATION, [at.value(), outcome.value()]),
         };
-        Ok(())
+        let which = [claimed.user_id.value(), claimed.attempts.value()];
+        self.changes(sql, &[&answered[..], &how, &which].concat()).await
+    }
+
+    async fn revocation_reports(
+        &mut self,
+        dev_id: &DevId,
+        user_id: Option<UserId>,
+        after: Option<ReportCursor>,
+        limit: u32,
+    ) -> Result<Vec<RevocationReport>, StoreError> {
+        let ReportCursor { asked_at, user_id: last } = after.unwrap_or(NEWEST);
+        let (sql, which) = user_id.as_ref().map_or((REPORTS, limit.value()), |user_id| (REPORT, user_id.value()));
+        self.all(sql, &[dev_id.value(), asked_at.value(), last.value(), which]).await
     }
 
     async fn next_revocation_at(&mut self) -> Result<Option<Timestamp>, StoreError> {
@@ -111,9 +171,30 @@ impl Record for Revocation {
             provider: row.take()?,
             account: row.take()?,
             grant: row.take()?,
+            in_flight_since: row.take()?,
             created_at: row.take()?,
             attempts: row.take()?,
             next_attempt_at: row.take()?,
         })
+    }
+}
+
+impl Record for RevocationReport {
+    fn read(row: &mut Row) -> Result<Self, StoreError> {
+        let report = Self {
+            user_id: row.take()?,
+            provider: row.take()?,
+            outcome: row.take()?,
+            reason: row.take()?,
+            asked_at: row.take()?,
+            attempts: row.take()?,
+            last_attempt_at: row.take()?,
+            next_attempt_at: row.take()?,
+            ended_at: row.take()?,
+            status: row.take()?,
+            code: row.take()?,
+        };
+        let is_pending = report.outcome == RevocationOutcome::Pending;
+        Ok(Self { next_attempt_at: report.next_attempt_at.filter(|_| is_pending), ..report })
     }
 }

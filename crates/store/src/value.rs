@@ -17,7 +17,7 @@ use terra_auth_core::{
 };
 use terra_auth_types::{
     ConnectionId, DeliveryId, DevId, Environment, EventId, KeyId, Provider, ReferenceId, SessionId, UserId,
-    wire::admin::{Role, SignWith},
+    wire::admin::{RevocationOutcome, RevocationReason, Role, SignWith},
 };
 use url::Url;
 use uuid::Uuid;
@@ -25,6 +25,7 @@ use uuid::Uuid;
 use crate::engine::failed;
 
 /// A parameter of a statement.
+#[derive(Clone)]
 pub(crate) enum Value<'a> {
     Null,
     Int(i64),
@@ -224,6 +225,8 @@ text! {
     Purpose: Purpose::from_name;
     Provider: |text: &str| text.parse().ok();
     ReferenceId: |text: &str| text.parse().ok();
+    RevocationOutcome: RevocationOutcome::from_name;
+    RevocationReason: RevocationReason::from_name;
     Role: Role::from_name;
     SessionState: SessionState::from_name;
     SignWith: SignWith::from_name;

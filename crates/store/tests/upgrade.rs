@@ -58,11 +58,17 @@ async fn check(store: &Store) {
     assert_eq!(store.hold_audit_head().await.unwrap(), AuditHead { seq: 0, mark: [0; 32] });
     assert_eq!(store.developers().await.unwrap(), [developer]);
     let now_ms = Rows::NOW.as_millisecond();
-    let sessions = Expired { tokens_before_ms: 0, sessions_before_ms: now_ms, ended_before_ms: 0, limit: 9 };
+    let sessions = Expired {
+        tokens_before_ms: 0,
+        sessions_before_ms: now_ms,
+        delivered_before_ms: 0,
+        revoked_before_ms: 0,
+        limit: 9,
+    };
     assert_eq!(store.forget_expired(&sessions).await.unwrap(), 1);
     assert!(store.remove_developer(&Rows::dev_id("acme")).await.unwrap());
     let owed = store.claim_revocations(&Rows::NOW, &Rows::at(1), &9).await.unwrap();
-    assert_eq!(owed.into_iter().map(|revocation| revocation.grant).collect::<Vec<_>>(), [Sealed(vec![8])]);
+    assert_eq!(owed.into_iter().map(|revocation| revocation.grant).collect::<Vec<_>>(), [Some(Sealed(vec![8]))]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

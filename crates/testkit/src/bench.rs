@@ -9,7 +9,7 @@ use terra_auth_core::{
     directory::Directory,
     provider::{
         AuthorizationRequest, ClientCredentials, CodeExchange, Connects, Grant, ProviderError, ProviderInfo, Providers,
-        RefreshError, RefreshPolicy, Refreshed, Tokens,
+        RefreshError, RefreshPolicy, Refreshed, RevokeError, RevokePolicy, Revoked, Tokens,
     },
     seal::{KeyRing, MasterKey},
     store::Store,
@@ -123,13 +123,17 @@ impl Providers for Catalogue {
         Err(RefreshError::Unknown)
     }
 
+    fn revoke_policy(&self, _: &Provider) -> Option<RevokePolicy> {
+        None
+    }
+
     async fn revoke(
         &self,
         _: &Provider,
         _: Option<&ClientCredentials>,
         _: Option<&str>,
         _: &Tokens,
-    ) -> Result<(), ProviderError> {
-        Err(ProviderError::Unknown)
+    ) -> Result<Revoked, RevokeError> {
+        Err(RevokeError::Unknown)
     }
 }

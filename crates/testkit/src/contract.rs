@@ -118,6 +118,10 @@ macro_rules! store_contract {
                 the_waiting_deliveries_of_a_developer_are_counted
                 the_newest_deliveries_of_a_developer_come_first
                 a_revocation_is_claimed_retried_and_ended
+                an_attempt_that_no_longer_counts_changes_nothing
+                the_tokens_of_a_revocation_are_refreshed
+                a_revocation_is_reported_from_its_beginning_to_its_end
+                the_newest_reports_come_first
                 no_two_claims_hold_the_same_revocation
                 a_revocation_of_the_same_id_gives_way
                 what_nobody_can_ask_for_is_forgotten

@@ -11,13 +11,15 @@ use terra_auth_core::{
     inbox::{ForwardState, NewEvent, ReceivedEvent},
     known_connection::{ConnectionState, KnownConnection},
     mobile_token::TokenId,
+    provider::Answered,
     provider_app::{AppSecret, ProviderApp},
-    revocation::Revocation,
+    revocation::{Revocation, Settlement},
     seal::Sealed,
     widget_session::{SessionRequest, SessionState, WidgetSession},
 };
 use terra_auth_types::{
-    ConnectionId, DeliveryId, DevId, Environment, EventId, KeyId, Scopes, SessionId, UserId, wire::admin::Role,
+    ConnectionId, DeliveryId, DevId, Environment, EventId, KeyId, Scopes, SessionId, UserId,
+    wire::admin::{RevocationOutcome, RevocationReason, Role},
 };
 
 use crate::{CountingEntropy, FixedClock};
@@ -84,7 +86,7 @@ impl Rows {
             name: "first".to_owned(),
             hint: "0000".to_owned(),
             digest: KeyDigest(self.entropy().bytes()),
-            scopes: Scopes::USUAL,
+            scopes: Scopes::ALL,
             created_at: Self::NOW,
             expires_at: None,
             last_used_at: None,
@@ -181,7 +183,21 @@ impl Rows {
     /// A revocation that is due at once.
     #[must_use]
     pub fn revocation(&self, developer: &Developer) -> Revocation {
-        Revocation::of(&self.connection(developer), Self::NOW).unwrap()
+        Revocation::of(&self.connection(developer), Self::NOW)
+    }
+
+    /// An attempt that ended so at an instant, with 200 or, if the revocation goes on, with 503 and another try 30 ms later.
+    #[must_use]
+    pub fn settlement(outcome: RevocationOutcome, at: Timestamp) -> Settlement {
+        let goes_on = outcome == RevocationOutcome::Pending;
+        Settlement {
+            outcome,
+            reason: goes_on.then_some(RevocationReason::Refused),
+            answer: Answered { status: Some(if goes_on { 503 } else { 200 }), code: None },
+            at,
+            next_attempt_at: at + SignedDuration::from_millis(30),
+            in_flight_since: None,
+        }
     }
 
     /// An app that has one secret and no headers.

@@ -12,13 +12,15 @@ use terra_auth_core::{
     known_connection::{KnownConnection, LoginFailure},
     mobile_token::TokenId,
     provider_app::ProviderApp,
-    revocation::Revocation,
+    revocation::{ReportCursor, Revocation, Settlement},
     seal::{DataKey, Sealed},
     store::{Expired, Forgotten, Store, StoreError, Tx, Unit},
     vault::{SealedColumn, SealedValue},
     widget_session::{SessionState, WidgetSession},
 };
-use terra_auth_types::{DeliveryId, DevId, EventId, KeyId, Provider, ReferenceId, SessionId, UserId};
+use terra_auth_types::{
+    DeliveryId, DevId, EventId, KeyId, Provider, ReferenceId, SessionId, UserId, wire::admin::RevocationReport,
+};
 use uuid::Uuid;
 
 /// Gives a [`Store`] each verb, as a unit of work of its own.
@@ -112,6 +114,8 @@ verbs! {
 
     read kept_grant(dev_id: DevId, user_id: UserId) -> Option<KeptGrant> = |tx| tx.kept_grant(dev_id, *user_id);
     run hold_grant(dev_id: DevId, user_id: UserId) -> Option<KeptGrant> = |tx| tx.hold_grant(dev_id, *user_id);
+    run hold_grants_of_account(dev_id: DevId, provider: Provider, account: String) -> Vec<KeptGrant>
+        = |tx| tx.hold_grants_of_account(dev_id, provider, account);
     run claim_grants(provider: Provider, now: Timestamp, hidden_until: Timestamp, limit: u32) -> Vec<KeptGrant>
         = |tx| tx.claim_grants(provider, *now, *hidden_until, *limit);
     read next_refresh_at(provider: Provider) -> Option<Timestamp> = |tx| tx.next_refresh_at(provider);
@@ -145,8 +149,14 @@ verbs! {
         = |tx| tx.renew_revocation(*user_id, grant, *now);
     run claim_revocations(now: Timestamp, lease_until: Timestamp, limit: u32) -> Vec<Revocation>
         = |tx| tx.claim_revocations(*now, *lease_until, *limit);
-    run settle_revocation(user_id: UserId, outcome: AttemptOutcome) -> ()
-        = |tx| tx.settle_revocation(*user_id, outcome);
+    run mark_revocation(claimed: Revocation, since: Timestamp) -> bool = |tx| tx.mark_revocation(claimed, *since);
+    run keep_revocation_tokens(claimed: Revocation, grant: Sealed) -> bool
+        = |tx| tx.keep_revocation_tokens(claimed, grant);
+    run settle_revocation(claimed: Revocation, settlement: Settlement) -> bool
+        = |tx| tx.settle_revocation(claimed, settlement);
+    read revocation_reports(
+        dev_id: DevId, user_id: Option<UserId>, after: Option<ReportCursor>, limit: u32
+    ) -> Vec<RevocationReport> = |tx| tx.revocation_reports(dev_id, *user_id, *after, *limit);
     read next_revocation_at() -> Option<Timestamp> = |tx| tx.next_revocation_at();
     read waiting_revocations() -> u64 = |tx| tx.waiting_revocations();
 

@@ -1,27 +1,28 @@
-//! `terra-auth connections`: in from another system, out to one, and what providers gave for them.
+//! `terra-auth connections`: in from another system, out to one, and how they ended.
 
 use clap::Subcommand;
 
 use crate::app::App;
 
-mod access_token;
 pub(crate) mod csv;
 mod export;
 mod import;
 mod progress;
+mod revocations;
 mod row;
 mod rows;
 
-/// Take over existing connections from another system, and take yours along when you leave
+/// Take over existing connections from another system, take yours along when you leave, and see how they ended
 #[derive(Subcommand)]
 #[command(after_help = examples![
     "terra-auth connections import grants.csv --dry-run",
     "terra-auth connections export --out connections.ndjson",
+    "terra-auth connections revocations",
 ])]
 pub(crate) enum Command {
     Import(import::Args),
     Export(export::Args),
-    AccessToken(access_token::Args),
+    Revocations(revocations::Args),
 }
 
 impl Command {
@@ -29,7 +30,7 @@ impl Command {
         match self {
             Self::Import(args) => args.run(app),
             Self::Export(args) => args.run(app),
-            Self::AccessToken(args) => args.run(app),
+            Self::Revocations(args) => args.run(app),
         }
     }
 }

@@ -11,6 +11,7 @@ mod migrate;
 mod nodes;
 mod promote;
 mod provider_apps;
+mod revocations;
 mod script;
 mod signing_secret;
 mod support;

@@ -10,6 +10,7 @@ mod network;
 mod peer;
 mod refusal;
 mod repeat;
+mod revocation;
 mod streaming_token;
 mod subscription;
 mod widget_session;

@@ -153,7 +153,8 @@ impl Auth {
             dev_id: session.dev_id.clone(),
             provider: flow.provider.clone(),
             account: given.account.clone(),
-            grant: self.seal_grant(&session.dev_id, user_id, &given.tokens),
+            grant: Some(self.seal_grant(&session.dev_id, user_id, &given.tokens)),
+            in_flight_since: None,
             created_at: self.now(),
             attempts: 0,
             next_attempt_at: self.now(),
@@ -204,7 +205,8 @@ impl GiveBack {
         let reference_id = self.session.request.reference_id.as_ref();
         match (&self.account, reference_id) {
             (Some(account), _) => {
-                Ok(!tx.connections_of_account(dev_id, provider, account, reference_id).await?.is_empty())
+                let held = tx.hold_grants_of_account(dev_id, provider, account).await?;
+                Ok(held.iter().any(|grant| !grant.state.is_over()))
             }
             (None, Some(reference_id)) => {
                 let connections = tx.connections_of(dev_id, reference_id, 500).await?;

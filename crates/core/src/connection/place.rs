@@ -11,6 +11,7 @@ use crate::{
     developer::Developer,
     event::{auth_event, permission_event, reauth_event},
     provider::Tokens,
+    revocation::{End, end_connection},
     store::{StoreError, Tx},
 };
 
@@ -47,7 +48,7 @@ impl NewConnection {
         };
         for old in earlier {
             if renewed != Some(old.user_id) {
-                tx.take_connection(&old.dev_id, old.user_id).await?;
+                end_connection(auth, tx, (&old.dev_id, old.user_id), End::Replaced, self.now).await?;
             }
         }
         match renewed {

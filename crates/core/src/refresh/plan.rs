@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// The longest that a provider is waited for.
-pub(super) const CALL: SignedDuration = SignedDuration::from_secs(10);
+pub(crate) const CALL: SignedDuration = SignedDuration::from_secs(10);
 /// How long a lease holds: more than two calls, so that clocks may differ by the third.
 pub(super) const LEASE: SignedDuration = SignedDuration::from_secs(30);
 /// An app is told at most so often that a connection does not work.
@@ -184,7 +184,7 @@ impl Failed<'_> {
 }
 
 /// Whether the access token works, as far as its end goes.
-pub(super) fn is_live(tokens: &Tokens, now: Timestamp) -> bool {
+pub(crate) fn is_live(tokens: &Tokens, now: Timestamp) -> bool {
     tokens.expires_at.is_none_or(|end| now < end)
 }
 

@@ -81,7 +81,7 @@ async fn a_connection_that_ends_meanwhile_is_revoked_by_its_newest_tokens() {
     let end = async {
         tokio::time::sleep(Duration::from_millis(500)).await;
         let taken = world.store.take_connection(&world.developer.dev_id, &world.connection.user_id).await.unwrap();
-        let owed = Revocation::of(&taken.unwrap(), in_seconds(3600)).unwrap();
+        let owed = Revocation::of(&taken.unwrap(), in_seconds(3600));
         world.store.add_revocation(&owed).await.unwrap();
         owed
     };

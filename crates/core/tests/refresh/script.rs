@@ -13,7 +13,7 @@ use terra_auth_core::{
     Auth,
     provider::{
         AuthorizationRequest, ClientCredentials, CodeExchange, Connects, Grant, ProviderError, ProviderInfo, Providers,
-        RefreshError, RefreshPolicy, Refreshed, Rotation, Tokens,
+        RefreshError, RefreshPolicy, Refreshed, RevokeError, RevokePolicy, Revoked, Rotation, Tokens,
     },
     refresh::Rules,
     store::Store,
@@ -165,13 +165,17 @@ impl Providers for Script {
         }
     }
 
+    fn revoke_policy(&self, _: &Provider) -> Option<RevokePolicy> {
+        None
+    }
+
     async fn revoke(
         &self,
         _: &Provider,
         _: Option<&ClientCredentials>,
         _: Option<&str>,
         _: &Tokens,
-    ) -> Result<(), ProviderError> {
-        Ok(())
+    ) -> Result<Revoked, RevokeError> {
+        Err(RevokeError::NoCall)
     }
 }

@@ -85,7 +85,7 @@ pub(crate) async fn fill(auth: &Auth, connections: usize) -> (DevId, Vec<Connect
         let connection = seal(auth, &rows.connection(&developer), number);
         auth.store.add_connection(&connection).await.unwrap();
         let owed = seal(auth, &rows.connection(&developer), number);
-        auth.store.add_revocation(&Revocation::of(&owed, Rows::NOW).unwrap()).await.unwrap();
+        auth.store.add_revocation(&Revocation::of(&owed, Rows::NOW)).await.unwrap();
         added.push(connection);
     }
     (dev_id, added)

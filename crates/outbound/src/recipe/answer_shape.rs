@@ -83,6 +83,11 @@ impl AnswerShape {
         (!self.ok.contains(&code)).then_some(code)
     }
 
+    /// Whether a refusal may come with a status of success.
+    pub(crate) fn tells_of_success(&self) -> bool {
+        !self.ok.is_empty()
+    }
+
     /// The answer proper.
     pub(crate) fn unwrapped(&self, answer: Value) -> Option<Value> {
         match &self.inside {

@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use terra_auth_core::provider::{Ends, RevokePolicy};
+
 use super::login::{ClientAuth, Method};
 use crate::template::UrlTemplate;
 
@@ -27,6 +29,33 @@ pub(crate) struct Revoke {
     /// Error codes that say the same, such as `invalid_token`.
     #[serde(default)]
     pub(crate) gone_errors: Vec<String>,
+    #[serde(default)]
+    ends: HowMuch,
+}
+
+/// How much a call ends. It is made only when nothing else lives on that.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum HowMuch {
+    /// All that the account has granted to the app; so it is taken to be where nobody says otherwise.
+    #[default]
+    Account,
+    /// The grant of one login, as RFC 7009 §2.1 has it.
+    Grant,
+}
+
+impl Revoke {
+    pub(crate) fn policy(&self) -> RevokePolicy {
+        let ends = match self.ends {
+            HowMuch::Account => Ends::Account,
+            HowMuch::Grant => Ends::Grant,
+        };
+        RevokePolicy { access_token: self.takes_access_token(), ends }
+    }
+
+    pub(crate) fn takes_access_token(&self) -> bool {
+        matches!(self.token, WhichToken::Access)
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]

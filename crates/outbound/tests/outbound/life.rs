@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
 use secrecy::ExposeSecret as _;
-use terra_auth_core::provider::{CodeExchange, Connects, Providers as _, Tokens};
+use terra_auth_core::provider::{CodeExchange, Connects, Providers as _, Revoked, Tokens};
 use terra_auth_outbound::{Recipe, Recipes};
 use terra_auth_sandbox::{Endpoint, Face, Fault, Revocation, Sandbox, faces};
 use toml::{Table, Value};
@@ -58,7 +58,8 @@ async fn each_built_in_recipe_leads_a_whole_life_at_the_face_of_its_provider() {
         refresh_fails(&login, face, &tokens, means(lacks, "app")).await;
         login.sandbox.set_next_faults(face, []);
 
-        login.providers.revoke(&provider(face), None, Some(&account), &tokens).await.unwrap();
+        let revoked = login.providers.revoke(&provider(face), None, Some(&account), &tokens).await;
+        assert_eq!(matches!(revoked, Ok(Revoked::Confirmed(_))), knows(Revoke), "{}: {revoked:?}", face.slug);
         assert_eq!(login.sandbox.grants(face)[0].revoked, knows(Revoke), "{}", face.slug);
         login.sandbox.revoke_account(face, "demo");
         refresh_fails(&login, face, &tokens, means(lacks, "grant")).await;

@@ -9,7 +9,9 @@ use axum::{
     extract::State,
     http::{HeaderMap, Method, StatusCode, Uri, header},
 };
-use terra_auth_core::provider::{Grant, ProviderError, Providers, RefreshError, Refreshed, Tokens};
+use terra_auth_core::provider::{
+    Grant, ProviderError, Providers, RefreshError, Refreshed, RevokeError, Revoked, Tokens,
+};
 use terra_auth_outbound::{OAuthProviders, Recipes};
 use url::Url;
 
@@ -51,7 +53,7 @@ impl Parrot {
         self.providers(login).await.exchange(&"ACME".parse().unwrap(), None, &code_exchange("a code")).await
     }
 
-    pub(crate) async fn revoke(&self, revoke: &str) -> Result<(), ProviderError> {
+    pub(crate) async fn revoke(&self, revoke: &str) -> Result<Revoked, RevokeError> {
         let providers = self.providers(&format!("{PLAIN}\nrevoke = {revoke}")).await;
         providers.revoke(&"ACME".parse().unwrap(), None, Some("a/7"), &tokens()).await
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
-use terra_auth_core::provider::{Connects, Grant, ProviderError, Providers};
+use terra_auth_core::provider::{Answered, Connects, Grant, ProviderError, Providers, RevokeError};
 use terra_auth_sandbox::{Face, Fault, GrantedScopes, faces};
 
 use crate::login::{Login, START, all_scopes, param, provider};
@@ -106,7 +106,7 @@ async fn a_busy_provider_has_not_revoked_anything() {
     let grant = login.grant(face).await;
     login.sandbox.set_fault(face, Some(Fault::ServerError));
     let busy = login.providers.revoke(&provider, None, Some("demo"), &grant.tokens).await;
-    assert!(matches!(busy, Err(ProviderError::Unreachable(Some(_)))));
+    assert!(matches!(busy, Err(RevokeError::Refused(Answered { status: Some(500), .. }))), "{busy:?}");
     assert!(!login.sandbox.grants(face)[0].revoked);
 
     login.sandbox.set_fault(face, None);

@@ -10,7 +10,7 @@ use axum::{
 use secrecy::ExposeSecret;
 use terra_auth_core::{
     causes::Causes,
-    provider::{AuthorizationRequest, ProviderError, Providers},
+    provider::{Answered, AuthorizationRequest, Ends, ProviderError, Providers, RevokeError, RevokePolicy, Revoked},
 };
 use terra_auth_outbound::{AddressPolicy, ClientCredentials, OAuthProviders, Recipes};
 use url::Url;
@@ -190,19 +190,77 @@ async fn a_revocation_is_sent_as_the_recipe_says() {
     }
 }
 
+/// What a recipe makes of an answer to its revocation.
+async fn verdict(recipe: &str, status: u16, body: &str) -> String {
+    let shown = |answer: Answered| format!("{} {}", answer.status.unwrap(), answer.code.unwrap_or_default());
+    match Parrot::new(status, body).revoke(recipe).await {
+        Ok(Revoked::Confirmed(answer)) => format!("confirmed {}", shown(answer)),
+        Ok(Revoked::AlreadyGone(answer)) => format!("gone {}", shown(answer)),
+        Err(RevokeError::AppRefused(answer)) => format!("app {}", shown(answer)),
+        Err(RevokeError::TokenRefused(answer)) => format!("token {}", shown(answer)),
+        Err(RevokeError::Refused(answer)) => format!("refused {}", shown(answer)),
+        Err(error) => error.to_string(),
+    }
+}
+
 #[tokio::test]
 async fn only_the_listed_answers_end_a_revocation() {
-    let recipe = r#"{ url = "{here}", success = [204], gone = [401], gone_errors = ["invalid_token"] }"#;
-    for (status, body, ends) in [
-        (204, "", true),
-        (401, "", true),
-        (400, r#"{"error": "invalid_token"}"#, true),
-        (400, r#"{"error": "invalid_client"}"#, false),
-        (200, "{}", false),
-        (404, "", false),
-        (503, r#"{"error": "invalid_token"}"#, false),
+    let recipe = r#"{ url = "{here}", success = [204], gone = [410], gone_errors = ["invalid_token"] }"#;
+    for (status, body, expected) in [
+        (204, "", "confirmed 204 "),
+        (410, "", "gone 410 "),
+        (400, r#"{"error": "invalid_token"}"#, "gone 400 invalid_token"),
+        (400, r#"{"error": "invalid_client"}"#, "app 400 invalid_client"),
+        (401, "", "refused 401 "),
+        (200, "{}", "refused 200 "),
+        (404, "", "refused 404 "),
+        (429, "", "refused 429 "),
+        (503, r#"{"error": "invalid_token"}"#, "refused 503 "),
     ] {
-        assert_eq!(Parrot::new(status, body).revoke(recipe).await.is_ok(), ends, "{status} {body}");
+        assert_eq!(verdict(recipe, status, body).await, expected, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn an_access_token_that_is_refused_is_told_from_an_app_that_is() {
+    let recipe = r#"{ url = "{here}", token = "access", sent = "bearer" }"#;
+    for (status, body, expected) in [
+        (401, "", "token 401 "),
+        (401, r#"{"error": "invalid_token"}"#, "token 401 invalid_token"),
+        (401, r#"{"error": "invalid_client"}"#, "app 401 invalid_client"),
+        (403, "", "refused 403 "),
+    ] {
+        assert_eq!(verdict(recipe, status, body).await, expected, "{body}");
+    }
+    let gone = r#"{ url = "{here}", token = "access", sent = "bearer", gone = [401] }"#;
+    assert_eq!(verdict(gone, 401, "").await, "gone 401 ");
+}
+
+#[tokio::test]
+async fn a_result_code_counts_more_than_the_status() {
+    let recipe =
+        "{ url = \"{here}\" }\nanswer = { status = \"result\", ok = [\"0000\"], codes = { invalid_client = [102] } }";
+    for (body, expected) in [
+        (r#"{"result": "0000"}"#, "confirmed 200 "),
+        ("", "confirmed 200 "),
+        (r#"{"result": "5001"}"#, "refused 200 5001"),
+        (r#"{"result": 102}"#, "app 200 102"),
+    ] {
+        assert_eq!(verdict(recipe, 200, body).await, expected, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_recipe_says_how_its_revocation_is_made() {
+    for (recipe, access_token, ends) in [
+        ("", false, Ends::Account),
+        (", token = \"refresh\", ends = \"account\"", false, Ends::Account),
+        (", token = \"access\", ends = \"grant\"", true, Ends::Grant),
+    ] {
+        let login = format!("{PLAIN}\nrevoke = {{ url = \"{{here}}revoke\"{recipe} }}");
+        let providers = Parrot::new(200, "").providers(&login).await;
+        let policy = providers.revoke_policy(&"ACME".parse().unwrap());
+        assert_eq!(policy, Some(RevokePolicy { access_token, ends }), "{recipe}");
     }
 }
 
@@ -210,7 +268,20 @@ async fn only_the_listed_answers_end_a_revocation() {
 async fn a_provider_that_offers_no_revocation_is_not_asked() {
     let parrot = Parrot::new(500, "");
     let providers = parrot.providers(PLAIN).await;
-    assert!(providers.revoke(&"ACME".parse().unwrap(), None, None, &tokens()).await.is_ok());
+    let unasked = providers.revoke(&"ACME".parse().unwrap(), None, None, &tokens()).await;
+    assert!(matches!(unasked, Err(RevokeError::NoCall)), "{unasked:?}");
+    let unknown = providers.revoke(&"NOSUCH".parse().unwrap(), None, None, &tokens()).await;
+    assert!(matches!(unknown, Err(RevokeError::Unknown)), "{unknown:?}");
+    assert_eq!(parrot.heard(), None);
+}
+
+#[tokio::test]
+async fn a_revocation_that_must_name_the_account_is_not_made_without() {
+    let parrot = Parrot::new(200, "");
+    let login = format!("{PLAIN}\nrevoke = {{ url = \"{{here}}users/{{account}}\" }}");
+    let providers = parrot.providers(&login).await;
+    let unasked = providers.revoke(&"ACME".parse().unwrap(), None, None, &tokens()).await;
+    assert!(matches!(unasked, Err(RevokeError::NoAccount)), "{unasked:?}");
     assert_eq!(parrot.heard(), None);
 }
 

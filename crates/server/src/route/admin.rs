@@ -7,8 +7,8 @@ mod connection;
 mod environment;
 mod migration;
 mod provider;
+mod revocation;
 mod token;
-mod vault;
 
 use axum::{
     extract::Request,
@@ -32,6 +32,7 @@ pub(crate) fn routes() -> OpenApiRouter<Auth> {
         .routes(routes!(provider::check_provider_app))
         .routes(routes!(connection::export_connections))
         .routes(routes!(connection::import_connections))
+        .routes(routes!(revocation::list_revocations))
         .routes(routes!(migration::invite_to_migrate))
         .routes(routes!(api_key::list_api_keys, api_key::create_api_key))
         .routes(routes!(api_key::rotate_api_key))
@@ -42,9 +43,6 @@ pub(crate) fn routes() -> OpenApiRouter<Auth> {
         .routes(routes!(token::revoke_admin_token))
         .routes(routes!(audit::audit_page))
         .routes(routes!(audit::verify_audit))
-        .routes(routes!(vault::vault_status))
-        .routes(routes!(vault::vault_rotation, vault::begin_rotation))
-        .routes(routes!(vault::rotate_master_key))
         .layer(middleware::from_fn(finish))
 }
 

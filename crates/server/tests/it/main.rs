@@ -16,6 +16,7 @@ mod migration;
 mod mobile_token;
 mod portable;
 mod provider_app;
+mod revocation;
 mod scope;
 mod signing_secret;
 mod slow_client;

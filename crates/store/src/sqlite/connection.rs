@@ -82,6 +82,7 @@ impl Migrated for Transaction<'_> {
         include_str!("../../migrations/sqlite/0005_vault.sql"),
         include_str!("../../migrations/sqlite/0006_provider_app.sql"),
         include_str!("../../migrations/sqlite/0007_keep_user_id.sql"),
+        include_str!("../../migrations/sqlite/0008_revocation_report.sql"),
     ];
 
     async fn script(&mut self, text: &str) -> Result<(), StoreError> {

@@ -3,12 +3,13 @@
 use async_trait::async_trait;
 use rusqlite::Connection;
 use terra_auth_core::{
-    delivery::{AttemptOutcome, Delivery},
+    delivery::Delivery,
     mobile_token::TokenId,
     revocation::Revocation,
     store::{Job, StoreError, Tx},
 };
 use terra_auth_testkit::Rows;
+use terra_auth_types::wire::admin::RevocationOutcome;
 
 use super::{connection::open_in_memory, queue::Call, worker::commit};
 use crate::engine::Access;
@@ -27,7 +28,10 @@ impl Job for Change {
             Self::Spend(token_id) => tx.spend_token(*token_id, Rows::NOW).await.is_ok(),
             Self::Revoke(revocation) => {
                 tx.add_revocation(revocation).await.is_ok()
-                    && tx.settle_revocation(revocation.user_id, &AttemptOutcome::Done).await.is_ok()
+                    && tx
+                        .settle_revocation(revocation, &Rows::settlement(RevocationOutcome::Confirmed, Rows::NOW))
+                        .await
+                        .is_ok()
             }
         }
     }
@@ -94,5 +98,5 @@ fn the_tokens_of_an_ended_revocation_are_erased() {
     let rows = Rows::default();
     let revocation = rows.revocation(&rows.developer("acme"));
     assert!(together(&mut connection, vec![Change::Revoke(revocation)])[0].is_ok());
-    assert_eq!(count(&connection, "revocation WHERE state = 'done' AND sealed_grant IS NULL"), 1);
+    assert_eq!(count(&connection, "revocation WHERE state = 'confirmed' AND sealed_grant IS NULL"), 1);
 }

@@ -3,14 +3,17 @@ use std::slice;
 use async_trait::async_trait;
 use terra_auth_core::{
     api_key::ApiKeyRecord,
-    delivery::{AttemptOutcome, Delivery},
+    delivery::Delivery,
     developer::{Developer, RetiringSecret, Standing},
     revocation::Revocation,
     seal::Sealed,
     store::{Expired, Store, StoreError, Tx, Unit},
     widget_session::WidgetSession,
 };
-use terra_auth_types::{DevId, Environment, wire::admin::SignWith};
+use terra_auth_types::{
+    DevId, Environment,
+    wire::admin::{RevocationOutcome, SignWith},
+};
 
 use super::{at_once, developer};
 use crate::{Rows, Verbs as _};
@@ -130,8 +133,8 @@ pub async fn revocations_outlive_their_developer(store: Store) {
     store.add_revocation(&owed).await.unwrap();
     assert!(store.remove_developer(&developer.dev_id).await.unwrap());
     let claimed = Revocation { attempts: 1, next_attempt_at: Rows::at(9), ..owed.clone() };
-    assert_eq!(store.claim_revocations(&Rows::NOW, &Rows::at(9), &1).await.unwrap(), [claimed]);
-    store.settle_revocation(&owed.user_id, &AttemptOutcome::Done).await.unwrap();
+    assert_eq!(store.claim_revocations(&Rows::NOW, &Rows::at(9), &1).await.unwrap(), slice::from_ref(&claimed));
+    store.settle_revocation(&claimed, &Rows::settlement(RevocationOutcome::Confirmed, Rows::NOW)).await.unwrap();
     assert_eq!(store.waiting_revocations().await.unwrap(), 0);
     let later = rows.revocation(&developer);
     store.add_revocation(&later).await.unwrap();
@@ -168,8 +171,13 @@ pub async fn a_developer_goes_while_others_add_to_it(store: Store) {
     assert_eq!(removed.await.into_iter().flatten().collect::<Vec<_>>(), [true]);
     assert_eq!(store.developers().await.unwrap(), []);
     assert_eq!(store.waiting_deliveries().await.unwrap(), 0);
-    let everything =
-        Expired { tokens_before_ms: i64::MAX, sessions_before_ms: i64::MAX, ended_before_ms: i64::MAX, limit: 100 };
+    let everything = Expired {
+        tokens_before_ms: i64::MAX,
+        sessions_before_ms: i64::MAX,
+        delivered_before_ms: i64::MAX,
+        revoked_before_ms: i64::MAX,
+        limit: 100,
+    };
     assert_eq!(store.forget_expired(&everything).await.unwrap(), 0, "a session was left");
 }
 

@@ -1,11 +1,11 @@
 use async_trait::async_trait;
 use terra_auth_core::{
     connection::Connection,
-    delivery::AttemptOutcome,
     grant::{GrantState, KeptGrant, Lease, NewTokens, Settled},
     seal::Sealed,
     store::{Store, StoreError, Tx, Unit},
 };
+use terra_auth_types::wire::admin::RevocationOutcome;
 
 use super::{at_once, developer};
 use crate::{Rows, Verbs as _};
@@ -334,8 +334,9 @@ pub async fn a_revocation_begins_anew_with_newer_tokens(store: Store) {
     let newer = Sealed(vec![1]);
     assert!(!store.renew_revocation(&owed.user_id, &newer, &Rows::NOW).await.unwrap());
     store.add_revocation(&owed).await.unwrap();
-    store.settle_revocation(&owed.user_id, &AttemptOutcome::Done).await.unwrap();
+    let settlement = Rows::settlement(RevocationOutcome::Confirmed, Rows::NOW);
+    store.settle_revocation(&owed, &settlement).await.unwrap();
     assert!(store.renew_revocation(&owed.user_id, &newer, &Rows::at(5)).await.unwrap());
     let claimed = store.claim_revocations(&Rows::at(5), &Rows::at(9), &9).await.unwrap();
-    assert_eq!(claimed.iter().map(|owed| (&owed.grant, owed.attempts)).collect::<Vec<_>>(), [(&newer, 1)]);
+    assert_eq!(claimed.iter().map(|owed| (&owed.grant, owed.attempts)).collect::<Vec<_>>(), [(&Some(newer), 2)]);
 }

@@ -1,16 +1,23 @@
 use terra_auth_core::{
     delivery::{AttemptOutcome, Delivery},
-    revocation::Revocation,
     store::{Expired, Store},
     widget_session::WidgetSession,
 };
+
+use terra_auth_types::wire::admin::RevocationOutcome;
 
 use super::developer;
 use crate::{Rows, Verbs as _};
 
 fn expired(ms: i64, limit: u32) -> Expired {
     let before_ms = Rows::at(ms).as_millisecond();
-    Expired { tokens_before_ms: before_ms, sessions_before_ms: before_ms, ended_before_ms: before_ms, limit }
+    Expired {
+        tokens_before_ms: before_ms,
+        sessions_before_ms: before_ms,
+        delivered_before_ms: before_ms,
+        revoked_before_ms: before_ms,
+        limit,
+    }
 }
 
 /// Of each kind what is from the given millisecond or before, and nothing newer.
@@ -20,14 +27,15 @@ pub async fn what_nobody_can_ask_for_is_forgotten(store: Store) {
     for ms in [10, 11] {
         let session = WidgetSession { expires_at: Rows::at(ms), ..rows.widget_session(&developer) };
         let delivery = Delivery { created_at: Rows::at(ms), ..rows.delivery(&developer) };
-        let revocation = Revocation { created_at: Rows::at(ms), ..rows.revocation(&developer) };
+        let revocation = rows.revocation(&developer);
         tokens.push(rows.token_id());
         store.spend_token(&tokens[tokens.len() - 1], &Rows::at(ms)).await.unwrap();
         store.add_widget_session(&session).await.unwrap();
         store.add_delivery(&delivery).await.unwrap();
         store.settle_delivery(&delivery.delivery_id, &AttemptOutcome::Done).await.unwrap();
         store.add_revocation(&revocation).await.unwrap();
-        store.settle_revocation(&revocation.user_id, &AttemptOutcome::GaveUp).await.unwrap();
+        let given_up = Rows::settlement(RevocationOutcome::GivenUp, Rows::at(ms));
+        store.settle_revocation(&revocation, &given_up).await.unwrap();
         sessions.push(session);
     }
     assert_eq!(store.forget_expired(&expired(9, 100)).await.unwrap(), 0);
@@ -35,6 +43,7 @@ pub async fn what_nobody_can_ask_for_is_forgotten(store: Store) {
     assert_eq!(store.widget_session(&sessions[0].session_id).await.unwrap(), None);
     assert_eq!(store.widget_session(&sessions[1].session_id).await.unwrap(), Some(sessions[1].clone()));
     assert_eq!(store.deliveries(&developer.dev_id, &9).await.unwrap().len(), 1);
+    assert_eq!(store.revocation_reports(&developer.dev_id, &None, &None, &9).await.unwrap().len(), 1);
     assert!(store.spend_token(&tokens[0], &Rows::at(10)).await.unwrap());
     assert!(!store.spend_token(&tokens[1], &Rows::at(11)).await.unwrap());
 }

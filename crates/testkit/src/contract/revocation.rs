@@ -1,42 +1,177 @@
-use terra_auth_core::{delivery::AttemptOutcome, revocation::Revocation, store::Store};
+use std::slice;
+
+use terra_auth_core::{
+    developer::Developer,
+    provider::Answered,
+    revocation::{ReportCursor, Revocation, Settlement},
+    store::Store,
+};
+use terra_auth_types::wire::admin::{
+    RevocationOutcome::{self, AlreadyGone, Confirmed, GivenUp, Impossible, NotNeeded, Pending},
+    RevocationReason, RevocationReport,
+};
 
 use super::{at_once, developer};
 use crate::{Rows, Verbs as _};
+
+async fn claim(store: &Store, at: i64, until: i64) -> Vec<Revocation> {
+    store.claim_revocations(&Rows::at(at), &Rows::at(until), &20).await.unwrap()
+}
+
+async fn report(store: &Store, owed: &Revocation) -> RevocationReport {
+    let mut found = store.revocation_reports(&owed.dev_id, &Some(owed.user_id), &None, &9).await.unwrap();
+    assert_eq!(found.len(), 1);
+    found.pop().unwrap()
+}
+
+/// A revocation that ended so at an instant, without a call.
+async fn ended(store: &Store, owed: &Revocation, outcome: RevocationOutcome, at: i64) {
+    store.add_revocation(owed).await.unwrap();
+    assert!(store.settle_revocation(owed, &Rows::settlement(outcome, Rows::at(at))).await.unwrap());
+}
 
 /// As a delivery is.
 pub async fn a_revocation_is_claimed_retried_and_ended(store: Store) {
     let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
     assert_eq!(store.next_revocation_at().await.unwrap(), None);
-    for outcome in [AttemptOutcome::Done, AttemptOutcome::GaveUp] {
+    for outcome in [Confirmed, AlreadyGone, NotNeeded, Impossible, GivenUp] {
         let owed = rows.revocation(&developer);
         store.add_revocation(&owed).await.unwrap();
         assert_eq!(store.next_revocation_at().await.unwrap(), Some(Rows::NOW));
-        assert_eq!(store.claim_revocations(&Rows::at(-1), &Rows::at(9), &1).await.unwrap(), []);
-        let claimed = Revocation { attempts: 1, next_attempt_at: Rows::at(9), ..owed.clone() };
-        assert_eq!(store.claim_revocations(&Rows::NOW, &Rows::at(9), &1).await.unwrap(), [claimed]);
-        assert_eq!(store.claim_revocations(&Rows::at(8), &Rows::at(9), &1).await.unwrap(), []);
-        store.settle_revocation(&owed.user_id, &AttemptOutcome::RetryAt(Rows::at(30))).await.unwrap();
-        assert_eq!(store.claim_revocations(&Rows::at(29), &Rows::at(50), &1).await.unwrap(), []);
+        assert_eq!(claim(&store, -1, 9).await, []);
+        let first = Revocation { attempts: 1, next_attempt_at: Rows::at(9), ..owed.clone() };
+        assert_eq!(claim(&store, 0, 9).await, slice::from_ref(&first));
+        assert_eq!(claim(&store, 8, 9).await, []);
+        assert!(store.settle_revocation(&first, &Rows::settlement(Pending, Rows::at(5))).await.unwrap());
+        assert_eq!(claim(&store, 34, 50).await, []);
         let again = Revocation { attempts: 2, next_attempt_at: Rows::at(50), ..owed.clone() };
-        assert_eq!(store.claim_revocations(&Rows::at(30), &Rows::at(50), &1).await.unwrap(), [again]);
+        assert_eq!(claim(&store, 35, 50).await, slice::from_ref(&again));
         assert_eq!(store.waiting_revocations().await.unwrap(), 1);
-        store.settle_revocation(&owed.user_id, &outcome).await.unwrap();
-        store.settle_revocation(&owed.user_id, &AttemptOutcome::RetryAt(Rows::NOW)).await.unwrap();
-        assert_eq!(store.claim_revocations(&Rows::at(1000), &Rows::at(2000), &1).await.unwrap(), []);
+        assert!(store.settle_revocation(&again, &Rows::settlement(outcome, Rows::at(40))).await.unwrap());
+        assert!(!store.settle_revocation(&again, &Rows::settlement(Pending, Rows::at(41))).await.unwrap());
+        assert_eq!(claim(&store, 1000, 2000).await, []);
         assert_eq!(store.waiting_revocations().await.unwrap(), 0);
     }
+}
+
+/// Whoever was slow has nothing to say about an attempt that somebody else has taken over.
+pub async fn an_attempt_that_no_longer_counts_changes_nothing(store: Store) {
+    let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
+    store.add_revocation(&rows.revocation(&developer)).await.unwrap();
+    let slow = claim(&store, 0, 9).await.pop().unwrap();
+    let quick = claim(&store, 9, 18).await.pop().unwrap();
+    assert!(!store.mark_revocation(&slow, &Rows::at(1)).await.unwrap());
+    assert!(!store.keep_revocation_tokens(&slow, &rows.sealed()).await.unwrap());
+    for outcome in [Pending, Confirmed] {
+        assert!(!store.settle_revocation(&slow, &Rows::settlement(outcome, Rows::at(10))).await.unwrap());
+    }
+    assert_eq!(claim(&store, 18, 27).await, [Revocation { attempts: 3, next_attempt_at: Rows::at(27), ..quick }]);
+}
+
+/// As those of a connection: marked before, kept before their use.
+pub async fn the_tokens_of_a_revocation_are_refreshed(store: Store) {
+    let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
+    store.add_revocation(&rows.revocation(&developer)).await.unwrap();
+    let claimed = claim(&store, 0, 9).await.pop().unwrap();
+    assert!(store.mark_revocation(&claimed, &Rows::at(1)).await.unwrap());
+    let marked = claim(&store, 9, 18).await.pop().unwrap();
+    assert_eq!((marked.in_flight_since, &marked.grant), (Some(Rows::at(1)), &claimed.grant), "somebody died on it");
+
+    let newer = rows.sealed();
+    assert!(store.keep_revocation_tokens(&marked, &newer).await.unwrap());
+    let kept = claim(&store, 18, 27).await.pop().unwrap();
+    assert_eq!((kept.in_flight_since, kept.grant.clone()), (None, Some(newer)));
+
+    let lost = Settlement { in_flight_since: Some(Rows::at(20)), ..Rows::settlement(Pending, Rows::at(21)) };
+    assert!(store.settle_revocation(&kept, &lost).await.unwrap());
+    assert_eq!(claim(&store, 51, 60).await[0].in_flight_since, Some(Rows::at(20)));
+}
+
+/// Everything that somebody may have to answer for, and nothing secret.
+pub async fn a_revocation_is_reported_from_its_beginning_to_its_end(store: Store) {
+    let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
+    let owed = rows.revocation(&developer);
+    store.add_revocation(&owed).await.unwrap();
+    let begun = RevocationReport {
+        user_id: owed.user_id,
+        provider: owed.provider.clone(),
+        outcome: Pending,
+        reason: None,
+        asked_at: Rows::NOW,
+        attempts: 0,
+        last_attempt_at: None,
+        next_attempt_at: Some(Rows::NOW),
+        ended_at: None,
+        status: None,
+        code: None,
+    };
+    assert_eq!(report(&store, &owed).await, begun);
+
+    let claimed = claim(&store, 0, 9).await.pop().unwrap();
+    store.settle_revocation(&claimed, &Rows::settlement(Pending, Rows::at(5))).await.unwrap();
+    let failed = RevocationReport {
+        reason: Some(RevocationReason::Refused),
+        attempts: 1,
+        last_attempt_at: Some(Rows::at(5)),
+        next_attempt_at: Some(Rows::at(35)),
+        status: Some(503),
+        ..begun
+    };
+    assert_eq!(report(&store, &owed).await, failed);
+
+    let claimed = claim(&store, 35, 44).await.pop().unwrap();
+    let answer = Answered { status: Some(400), code: Some("invalid_token".to_owned()) };
+    let gone = Settlement { answer, ..Rows::settlement(AlreadyGone, Rows::at(40)) };
+    store.settle_revocation(&claimed, &gone).await.unwrap();
+    let ended = RevocationReport {
+        outcome: AlreadyGone,
+        reason: None,
+        attempts: 2,
+        last_attempt_at: Some(Rows::at(40)),
+        next_attempt_at: None,
+        ended_at: Some(Rows::at(40)),
+        status: Some(400),
+        code: Some("invalid_token".to_owned()),
+        ..failed
+    };
+    assert_eq!(report(&store, &owed).await, ended);
+}
+
+/// Page by page, and of one environment only.
+pub async fn the_newest_reports_come_first(store: Store) {
+    let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
+    let at = |ms, developer: &Developer| Revocation { created_at: Rows::at(ms), ..rows.revocation(developer) };
+    let owed = [at(1, &developer), at(2, &developer), at(2, &developer), at(3, &developer)];
+    let other = at(9, &rows.developer("other"));
+    for revocation in owed.iter().chain([&other]) {
+        store.add_revocation(revocation).await.unwrap();
+    }
+    let mut expected: Vec<_> = owed.iter().map(|owed| (owed.created_at, owed.user_id)).collect();
+    expected.sort_unstable_by(|a, b| b.cmp(a));
+
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let page = store.revocation_reports(&developer.dev_id, &None, &after, &2).await.unwrap();
+        found.extend(page.iter().map(|report| (report.asked_at, report.user_id)));
+        let Some(last) = page.last() else { break };
+        after = Some(ReportCursor { asked_at: last.asked_at, user_id: last.user_id });
+    }
+    assert_eq!(found, expected);
+    let foreign = store.revocation_reports(&developer.dev_id, &Some(other.user_id), &None, &9).await.unwrap();
+    assert_eq!(foreign, []);
 }
 
 /// An id comes again only when an import brings it, and then the newer tokens are those to revoke.
 pub async fn a_revocation_of_the_same_id_gives_way(store: Store) {
     let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
     let earlier = rows.revocation(&developer);
-    store.add_revocation(&earlier).await.unwrap();
-    store.settle_revocation(&earlier.user_id, &AttemptOutcome::Done).await.unwrap();
+    ended(&store, &earlier, Confirmed, 1).await;
     let later = Revocation { user_id: earlier.user_id, next_attempt_at: Rows::at(5), ..rows.revocation(&developer) };
     store.add_revocation(&later).await.unwrap();
+    let found = report(&store, &later).await;
+    assert_eq!((found.outcome, found.status, found.ended_at), (Pending, None, None));
     let claimed = Revocation { attempts: 1, next_attempt_at: Rows::at(9), ..later };
-    assert_eq!(store.claim_revocations(&Rows::at(5), &Rows::at(9), &9).await.unwrap(), [claimed]);
+    assert_eq!(claim(&store, 5, 9).await, [claimed]);
 }
 
 /// Otherwise a provider would be asked twice at once.
@@ -51,7 +186,7 @@ pub async fn no_two_claims_hold_the_same_revocation(store: Store) {
         async move { store.claim_revocations(&Rows::NOW, &Rows::at(9), &3).await.unwrap() }
     });
     let mut claimed: Vec<_> = claimed.await.into_iter().flatten().map(|revocation| revocation.user_id).collect();
-    let rest = store.claim_revocations(&Rows::NOW, &Rows::at(9), &20).await.unwrap();
+    let rest = claim(&store, 0, 9).await;
     claimed.extend(rest.into_iter().map(|revocation| revocation.user_id));
     claimed.sort();
     assert_eq!(claimed, owed.iter().map(|revocation| revocation.user_id).collect::<Vec<_>>());

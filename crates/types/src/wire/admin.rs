@@ -24,10 +24,10 @@ pub use portable::{
 };
 
 mod lent;
-mod vault;
+mod revocation;
 
 pub use lent::LentAccessToken;
-pub use vault::{RotatedMasterKey, VaultKey, VaultKeyState, VaultRotation, VaultRotationState, VaultStatus};
+pub use revocation::{RevocationOutcome, RevocationParams, RevocationReason, RevocationReport, RevocationReports};
 
 /// An environment, as operators see it. Instants are RFC 3339.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -15,7 +15,7 @@ use terra_auth_core::{
     clock::Clock as _,
     provider::{
         AuthorizationRequest, ClientCredentials, CodeExchange, Grant, ProviderError, ProviderInfo, Providers,
-        RefreshError, RefreshPolicy, Refreshed, Tokens,
+        RefreshError, RefreshPolicy, Refreshed, RevokeError, RevokePolicy, Revoked, Tokens,
     },
     store::{Engine, Job, StoreError},
 };
@@ -265,14 +265,18 @@ impl Providers for Line {
         Ok(Refreshed { tokens: tokens(&number.to_string(), &refresh.to_string(), end), scopes: None })
     }
 
+    fn revoke_policy(&self, _: &Provider) -> Option<RevokePolicy> {
+        None
+    }
+
     async fn revoke(
         &self,
         _: &Provider,
         _: Option<&ClientCredentials>,
         _: Option<&str>,
         _: &Tokens,
-    ) -> Result<(), ProviderError> {
-        Ok(())
+    ) -> Result<Revoked, RevokeError> {
+        Err(RevokeError::NoCall)
     }
 }
 

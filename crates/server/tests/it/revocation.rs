@@ -1,0 +1,164 @@
+//! Grants that are revoked at the provider, and the reports of it.
+
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use terra_auth_sandbox::{Face, Fault};
+use terra_auth_types::wire::admin::Role;
+
+use crate::support::{Answer, TestApp};
+
+/// The faces whose revocation takes a live access token.
+const BY_ACCESS_TOKEN: [&Face; 5] = [&Face::GARMIN, &Face::WHOOP, &Face::POLAR, &Face::SUUNTO, &Face::WAHOO];
+
+async fn deauthenticate(app: &TestApp, user: &str) {
+    assert_eq!(app.delete(&format!("/v2/auth/deauthenticateUser?user_id={user}")).await.status, 200);
+}
+
+/// Tries everything that is due, as the courier does.
+async fn revoke_due(app: &TestApp) {
+    for claimed in app.auth.claim_due().await.unwrap().revocations {
+        app.auth.revoke(&claimed).await.unwrap();
+    }
+}
+
+async fn reports(app: &TestApp, query: &str) -> Answer {
+    let path = format!("/environments/{}/revocations{query}", app.keys.dev_id);
+    app.admin(&app.token(Role::ReadOnly).await, "GET", &path, Value::Null).await
+}
+
+/// Outcome and reason of every report, the newest first.
+async fn verdicts(app: &TestApp) -> Vec<(String, Value)> {
+    let reports = reports(app, "").await.json();
+    let verdict = |report: &Value| (report["outcome"].as_str().unwrap().to_owned(), report["reason"].clone());
+    reports["revocations"].as_array().unwrap().iter().map(verdict).collect()
+}
+
+#[tokio::test]
+async fn a_revocation_is_reported_with_what_the_provider_answered() {
+    let app = TestApp::start().await;
+    let user = app.connected_user("FITBIT", "alice").await;
+    deauthenticate(&app, &user).await;
+    app.sandbox.set_next_faults(&Face::FITBIT, [Some(Fault::ServerError)]);
+    revoke_due(&app).await;
+    let report = json!({
+        "user_id": user, "provider": "FITBIT", "outcome": "pending", "reason": "refused",
+        "asked_at": "2030-01-01T00:00:00Z", "attempts": 1, "last_attempt_at": "2030-01-01T00:00:00Z",
+        "next_attempt_at": "2030-01-01T00:00:30Z", "ended_at": null, "status": 500, "code": null,
+    });
+    assert_eq!(reports(&app, "").await.json(), json!({ "revocations": [report], "next": null }));
+
+    app.clock.advance(SignedDuration::from_secs(30));
+    revoke_due(&app).await;
+    let report = json!({
+        "user_id": user, "provider": "FITBIT", "outcome": "confirmed", "reason": null,
+        "asked_at": "2030-01-01T00:00:00Z", "attempts": 2, "last_attempt_at": "2030-01-01T00:00:30Z",
+        "next_attempt_at": null, "ended_at": "2030-01-01T00:00:30Z", "status": 200, "code": null,
+    });
+    assert_eq!(reports(&app, "").await.json(), json!({ "revocations": [report], "next": null }));
+    assert!(app.sandbox.grants(&Face::FITBIT)[0].revoked);
+}
+
+#[tokio::test]
+async fn a_grant_whose_access_token_has_ended_is_revoked_all_the_same() {
+    let app = TestApp::start().await;
+    for face in BY_ACCESS_TOKEN {
+        let user = app.connected_user(&face.slug.to_uppercase(), "alice").await;
+        app.clock.advance(SignedDuration::from_hours(9));
+        deauthenticate(&app, &user).await;
+        revoke_due(&app).await;
+        let report = reports(&app, &format!("?user_id={user}")).await.json()["revocations"][0].clone();
+        assert_eq!((&report["outcome"], &report["attempts"]), (&json!("confirmed"), &json!(1)), "{report}");
+        assert!(app.sandbox.grants(face).iter().all(|grant| grant.revoked), "{}", face.slug);
+    }
+}
+
+#[tokio::test]
+async fn a_grant_that_its_owner_took_back_is_gone_already() {
+    let app = TestApp::start().await;
+    for face in BY_ACCESS_TOKEN {
+        let user = app.connected_user(&face.slug.to_uppercase(), "alice").await;
+        app.sandbox.revoke_account(face, "demo");
+        deauthenticate(&app, &user).await;
+        revoke_due(&app).await;
+        let report = reports(&app, &format!("?user_id={user}")).await.json()["revocations"][0].clone();
+        let expected = (&json!("already_gone"), &json!("refresh_refused"));
+        assert_eq!((&report["outcome"], &report["reason"]), expected, "{}: {report}", face.slug);
+    }
+}
+
+#[tokio::test]
+async fn an_account_keeps_its_grant_until_its_last_connection_ends() {
+    let app = TestApp::start().await;
+    let (alice, bob) = (app.connected_user("POLAR", "alice").await, app.connected_user("POLAR", "bob").await);
+    deauthenticate(&app, &alice).await;
+    revoke_due(&app).await;
+    assert_eq!(verdicts(&app).await, [("not_needed".to_owned(), json!("other_connections"))]);
+    assert!(app.sandbox.grants(&Face::POLAR).iter().all(|grant| !grant.revoked));
+
+    app.clock.advance(SignedDuration::from_secs(1));
+    deauthenticate(&app, &bob).await;
+    revoke_due(&app).await;
+    assert_eq!(verdicts(&app).await[0], ("confirmed".to_owned(), Value::Null));
+    assert!(app.sandbox.grants(&Face::POLAR).iter().all(|grant| grant.revoked));
+}
+
+#[tokio::test]
+async fn whoever_comes_back_keeps_the_new_grant() {
+    let app = TestApp::start().await;
+    app.connected_user("POLAR", "alice").await;
+    let again = app.connected_user("POLAR", "alice").await;
+    revoke_due(&app).await;
+    assert_eq!(verdicts(&app).await, [("not_needed".to_owned(), json!("replaced"))]);
+    assert!(app.sandbox.grants(&Face::POLAR).iter().all(|grant| !grant.revoked));
+    let shown = app.get(&format!("/v2/userInfo?user_id={again}")).await.json();
+    assert_eq!(shown["user"]["active"], true);
+}
+
+#[tokio::test]
+async fn whoever_comes_back_before_the_provider_was_asked_keeps_the_new_grant() {
+    let app = TestApp::start().await;
+    let user = app.connected_user("POLAR", "alice").await;
+    deauthenticate(&app, &user).await;
+    app.connected_user("POLAR", "alice").await;
+    revoke_due(&app).await;
+    assert_eq!(verdicts(&app).await, [("not_needed".to_owned(), json!("other_connections"))]);
+    assert!(app.sandbox.grants(&Face::POLAR).iter().all(|grant| !grant.revoked));
+}
+
+#[tokio::test]
+async fn reports_come_page_by_page_and_for_one_environment() {
+    let mut app = TestApp::start().await;
+    for account in ["one", "two", "three"] {
+        let user = app.connected_account("OURA", account, account).await;
+        deauthenticate(&app, &user).await;
+    }
+    let (mut users, mut query) = (Vec::new(), "?limit=2".to_owned());
+    loop {
+        let page = reports(&app, &query).await.json();
+        let found = page["revocations"].as_array().unwrap();
+        users.extend(found.iter().map(|report| report["user_id"].as_str().unwrap().to_owned()));
+        let Some(next) = page["next"].as_str() else { break };
+        query = format!("?limit=2&after={next}");
+    }
+    users.sort();
+    users.dedup();
+    assert_eq!(users.len(), 3);
+    let one = reports(&app, &format!("?user_id={}", users[1])).await.json();
+    assert_eq!(
+        (one["revocations"].as_array().unwrap().len(), &one["revocations"][0]["user_id"]),
+        (1, &json!(users[1]))
+    );
+
+    app.keys = app.another().await;
+    assert_eq!(reports(&app, &format!("?user_id={}", users[1])).await.json()["revocations"], json!([]));
+}
+
+#[tokio::test]
+async fn what_is_no_page_is_refused() {
+    let mut app = TestApp::start().await;
+    for query in ["?after=yesterday", "?after=1.2", "?after=.", "?user_id=alice", "?limit=x", "?nosuch=1"] {
+        assert_eq!(reports(&app, query).await.status, 400, "{query}");
+    }
+    app.keys.dev_id = "nosuch".parse().unwrap();
+    assert_eq!(reports(&app, "").await.status, 404);
+}
