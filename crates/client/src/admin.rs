@@ -41,6 +41,7 @@ mod migration;
 mod provider;
 mod revocation;
 mod token;
+mod vault;
 
 /// An operator's way to a server. Cloning is cheap and shares the connections.
 #[derive(Clone)]

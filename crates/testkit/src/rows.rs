@@ -86,7 +86,7 @@ impl Rows {
             name: "first".to_owned(),
             hint: "0000".to_owned(),
             digest: KeyDigest(self.entropy().bytes()),
-            scopes: Scopes::ALL,
+            scopes: Scopes::USUAL,
             created_at: Self::NOW,
             expires_at: None,
             last_used_at: None,

@@ -1,9 +1,10 @@
-//! `terra-auth connections`: in from another system, out to one, and how they ended.
+//! `terra-auth connections`: in from another system, out to one, what providers gave for them, and how they ended.
 
 use clap::Subcommand;
 
 use crate::app::App;
 
+mod access_token;
 pub(crate) mod csv;
 mod export;
 mod import;
@@ -22,6 +23,7 @@ mod rows;
 pub(crate) enum Command {
     Import(import::Args),
     Export(export::Args),
+    AccessToken(access_token::Args),
     Revocations(revocations::Args),
 }
 
@@ -30,6 +32,7 @@ impl Command {
         match self {
             Self::Import(args) => args.run(app),
             Self::Export(args) => args.run(app),
+            Self::AccessToken(args) => args.run(app),
             Self::Revocations(args) => args.run(app),
         }
     }

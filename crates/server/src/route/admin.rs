@@ -9,6 +9,7 @@ mod migration;
 mod provider;
 mod revocation;
 mod token;
+mod vault;
 
 use axum::{
     extract::Request,
@@ -43,6 +44,9 @@ pub(crate) fn routes() -> OpenApiRouter<Auth> {
         .routes(routes!(token::revoke_admin_token))
         .routes(routes!(audit::audit_page))
         .routes(routes!(audit::verify_audit))
+        .routes(routes!(vault::vault_status))
+        .routes(routes!(vault::vault_rotation, vault::begin_rotation))
+        .routes(routes!(vault::rotate_master_key))
         .layer(middleware::from_fn(finish))
 }
 

@@ -25,9 +25,11 @@ pub use portable::{
 
 mod lent;
 mod revocation;
+mod vault;
 
 pub use lent::LentAccessToken;
 pub use revocation::{RevocationOutcome, RevocationParams, RevocationReason, RevocationReport, RevocationReports};
+pub use vault::{RotatedMasterKey, VaultKey, VaultKeyState, VaultRotation, VaultRotationState, VaultStatus};
 
 /// An environment, as operators see it. Instants are RFC 3339.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
