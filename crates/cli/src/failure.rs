@@ -202,6 +202,9 @@ fn next_after_admin(error: &AdminError) -> Option<&'static str> {
 fn next_after_call(error: &Error) -> Option<&'static str> {
     match error {
         Error::NotAuthenticated(_) => Some("write and check both keys with `terra-auth setup-environment`"),
+        Error::Forbidden(refusal) if refusal.code.as_deref() == Some("scope_missing") => {
+            Some("an operator makes a key that may, with `terra-auth keys create --scope`")
+        }
         Error::Forbidden(_) => Some("check the keys alone with `terra-auth verify-connection`"),
         Error::NotFound(_) => Some("is it another environment's? choose with --env"),
         Error::UserLimit(_) => Some("see who is connected with `terra-auth users list`"),
