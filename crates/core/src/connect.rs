@@ -113,12 +113,22 @@ pub struct Connected {
 }
 
 impl Auth {
-    /// Begins a login at a provider.
+    /// Begins a login at a provider, or tells the app why there is none.
     ///
     /// # Errors
     ///
     /// See [`ConnectError`].
     pub async fn connect(&self, open: &OpenSession, name: &str) -> Result<Departure, ConnectError> {
+        let outcome = self.depart(open, name).await;
+        match &outcome {
+            Err(ConnectError::UserLimit) => self.fail_once(open, None, &ConnectFailure::UserLimit).await?,
+            Err(ConnectError::Provider(error)) => self.fail_once(open, None, &ConnectFailure::from(error)).await?,
+            Ok(_) | Err(ConnectError::NotOffered | ConnectError::Used | ConnectError::Store(_)) => {}
+        }
+        outcome
+    }
+
+    async fn depart(&self, open: &OpenSession, name: &str) -> Result<Departure, ConnectError> {
         let info = self.offered(&open.developer, name).filter(|info| info.connects == Connects::ByLogin);
         let provider = info.map(|info| info.provider.clone()).ok_or(ConnectError::NotOffered)?;
         if !open.session.request.providers.contains(&provider) {
@@ -155,7 +165,7 @@ impl Auth {
     ///
     /// # Errors
     ///
-    /// See [`ReturnError`]; nothing was changed.
+    /// See [`ReturnError`]; no connection was made.
     pub async fn finish(&self, flow: Flow, answer: ProviderAnswer) -> Result<Arrival, ReturnError> {
         let open = self.load_session(flow.session_id, flow.session_secret).await?.ok_or(ReturnError::UnknownState)?;
         let digest = sha256(answer.cookie.unwrap_or_default().as_bytes());
@@ -169,6 +179,7 @@ impl Auth {
             return Err(ReturnError::Used(Box::new(open)));
         }
         if self.now() >= flow.expires_at {
+            self.fail_once(&open, Some(flow.id), &"session_expired").await?;
             return Err(ReturnError::Expired(Box::new(open)));
         }
         let reference_id = open.session.request.reference_id.clone();

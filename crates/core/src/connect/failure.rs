@@ -1,7 +1,10 @@
 //! Logins that made no connection: why, and what becomes of tokens that were given for nothing.
 
+use std::fmt;
+
 use async_trait::async_trait;
 use terra_auth_types::UserId;
+use uuid::Uuid;
 
 use crate::{
     auth::Auth,
@@ -145,6 +148,26 @@ impl Auth {
         Ok(unused.failure)
     }
 
+    /// Records a failure without a call to the provider, and tells the app. Of a session that has failed already nothing is
+    /// told again: a page that somebody loads a hundred times is no news.
+    pub(super) async fn fail_once(
+        &self,
+        open: &OpenSession,
+        flow_id: Option<Uuid>,
+        reason: &(dyn fmt::Display + Sync),
+    ) -> Result<(), StoreError> {
+        let fail = FailSession {
+            session: open.session.clone(),
+            to: SessionState::Failed,
+            event: cancelled_event(open, flow_id, &reason.to_string()),
+            delivery_id: self.delivery_id(),
+            now: self.now(),
+        };
+        self.store.run(FailOnce(fail)).await?;
+        self.outbox.notify_one();
+        Ok(())
+    }
+
     pub(super) fn give_back(&self, open: &OpenSession, flow: &Flow, given: Given) -> GiveBack {
         let session = &open.session;
         let user_id = UserId(self.entropy.id());
@@ -160,6 +183,20 @@ impl Auth {
             next_attempt_at: self.now(),
         };
         GiveBack { session: session.clone(), account: given.account, revocation }
+    }
+}
+
+struct FailOnce(FailSession);
+
+#[async_trait]
+impl Unit for FailOnce {
+    type Done = ();
+    type Refusal = StoreError;
+
+    async fn run(&self, tx: &mut dyn Tx) -> Result<(), StoreError> {
+        let session = tx.widget_session(self.0.session.session_id).await?;
+        let is_news = session.is_some_and(|session| session.state != SessionState::Failed);
+        if is_news { self.0.run(tx).await } else { Ok(()) }
     }
 }
 

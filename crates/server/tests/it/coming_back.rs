@@ -77,6 +77,19 @@ async fn another_account_or_reference_id_is_another_user() {
 }
 
 #[tokio::test]
+async fn who_has_no_reference_id_is_known_by_the_account() {
+    let app = keeping().await;
+    let log_in = async |account: &str| {
+        let session = app.session(json!({"providers": "FITBIT"})).await;
+        let (back, cookies) = app.at_provider(&session, account, Decision::Approve).await;
+        query(&app.page(&back, &cookies).await.location(), "user_id").unwrap()
+    };
+    let first = log_in("one").await;
+    assert_eq!(log_in("one").await, first);
+    assert_ne!(log_in("two").await, first);
+}
+
+#[tokio::test]
 async fn the_id_that_a_login_link_named_is_void_for_who_has_one() {
     let app = keeping().await;
     let first = login(&app, Decision::Approve).await;

@@ -46,6 +46,12 @@ async fn users(app: &TestApp) -> usize {
     app.get("/v2/subscriptions").await.json()["users"].as_array().unwrap().len()
 }
 
+/// Why logins failed, as the app was told, oldest first.
+async fn reasons(app: &TestApp) -> Vec<Value> {
+    let events = app.events().await.into_iter().filter(|event| event["type"] == "auth_cancelled");
+    events.map(|event| event["reason"].clone()).collect()
+}
+
 async fn waiting_revocations(app: &TestApp) -> u64 {
     app.auth.waiting().await.unwrap().1
 }
@@ -103,6 +109,55 @@ async fn a_provider_that_wants_https_is_not_gone_to_from_http() {
     let page = app.session(session()).await;
     let end = app.page(&page, &[]).await;
     assert_eq!(end.location().as_str(), "acme://failed?reference_id=alice&resource=FITBIT&reason=https_required");
+    app.page(&page, &[]).await;
+    assert_eq!(reasons(&app).await, ["https_required"], "told once, however often the page is loaded");
+}
+
+#[tokio::test]
+async fn who_meets_the_cap_before_the_login_is_told_to_the_app_once() {
+    let app = TestApp::start().await;
+    app.change(serde_json::from_value(json!({"user_limit": 0})).unwrap()).await;
+    let page = app.session(session()).await;
+    for _ in 0..2 {
+        assert_eq!(app.page(&page, &[]).await.status, 403);
+    }
+    assert_eq!(reasons(&app).await, ["user_limit_reached"]);
+    app.change(serde_json::from_value(json!({"user_limit": 1})).unwrap()).await;
+    let (back, cookies) = app.at_provider(&page, "demo", Decision::Approve).await;
+    assert_eq!(app.page(&back, &cookies).await.status, 303, "who was refused may try again");
+}
+
+#[tokio::test]
+async fn a_login_that_took_too_long_is_told_to_the_app() {
+    let app = TestApp::start().await;
+    let page = app.session(session()).await;
+    let (back, cookies) = app.at_provider(&page, "demo", Decision::Approve).await;
+    app.clock.advance(jiff::SignedDuration::from_mins(15));
+    for _ in 0..2 {
+        let end = app.page(&back, &cookies).await;
+        assert!(end.text.contains("reason=session_expired"), "{}", end.text);
+    }
+    assert_eq!(reasons(&app).await, ["session_expired"]);
+}
+
+#[tokio::test]
+async fn every_refusal_of_the_provider_is_told_alike_to_the_app_and_to_the_redirect() {
+    let app = TestApp::start().await;
+    for (error, reason) in [
+        ("access_denied", "access_denied"),
+        ("server_error", "provider_unavailable"),
+        ("temporarily_unavailable", "provider_unavailable"),
+        ("unauthorized_client", "app_refused"),
+        ("invalid_scope", "invalid_scope"),
+        ("Nobody Knows", "provider_error"),
+    ] {
+        let page = app.session(session()).await;
+        let (back, cookies) = app.at_provider(&page, "demo", Decision::Deny).await;
+        let back = back.replace("error=access_denied", &format!("error={}", error.replace(' ', "+")));
+        let end = app.page(&back, &cookies).await;
+        assert_eq!(query(&end.location(), "reason").as_deref(), Some(reason), "{error}");
+        assert_eq!(reasons(&app).await.last().unwrap(), reason, "{error}");
+    }
 }
 
 /// Fitbit with a last day, the first of the year.
