@@ -150,7 +150,8 @@ impl Engine for Sqlite {
 impl Drop for Sqlite {
     fn drop(&mut self) {
         self.queues = None;
-        for thread in self.threads.drain(..) {
+        let here = thread::current().id(); // of these threads, if the last job held the store and its caller hung up
+        for thread in self.threads.drain(..).filter(|thread| thread.thread().id() != here) {
             drop(thread.join()); // a thread that panicked has answered nobody, and nobody is left to tell
         }
     }

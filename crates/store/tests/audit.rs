@@ -1,16 +1,25 @@
 //! An audit log that somebody with the database in hand has changed.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use tempfile::TempDir;
-use terra_auth_core::{Auth, admin::Admin};
+use terra_auth_core::{
+    Auth,
+    admin::Admin,
+    clock::{Clock as _, SystemClock, SystemEntropy},
+    seal::{KeyRing, KeysInStead, MasterKey, MasterKeys},
+    store::Store,
+};
 use terra_auth_testkit::bench;
 use terra_auth_types::wire::admin::{AuditVerdict, CreateAdminToken, Role};
 
 async fn auth(path: &Path) -> Auth {
-    let url = format!("sqlite://{}", path.display());
-    bench::auth(terra_auth_store::open(&url.into()).await.unwrap())
+    bench::auth(open(path).await)
+}
+
+async fn open(path: &Path) -> Store {
+    terra_auth_store::open(&format!("sqlite://{}", path.display()).into()).await.unwrap()
 }
 
 /// What a server finds in a log of five lines that was changed while none was running.
@@ -78,5 +87,49 @@ async fn no_line_is_removed_moved_or_added_unseen() {
     ] {
         let verdict = verdict_after(script).await;
         assert_eq!((verdict.intact, verdict.broken_at), (false, Some(broken_at)), "{script}");
+    }
+}
+
+/// A node with the one master key of this byte.
+async fn start(store: &Store, byte: u8) -> Auth {
+    let masters = MasterKeys::new(MasterKey([byte; 32].into()), Vec::new());
+    bench::auth_with(store.clone(), KeyRing::open_in(store, masters, &SystemEntropy, SystemClock.now()).await.unwrap())
+}
+
+/// The same for a log of which a reset of the vault is the third line.
+async fn verdict_with_a_reset_after(script: &str) -> AuditVerdict {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("store.db");
+    let store = open(&path).await;
+    let before = start(&store, 1).await;
+    for name in ["a", "b"] {
+        let new = CreateAdminToken { name: name.to_owned(), role: Role::Owner, expires_in_days: None };
+        before.create_admin_token(&Admin::local("tests"), &new).await.unwrap();
+    }
+    let masters = MasterKeys::new(MasterKey([2; 32].into()), Vec::new());
+    let lost = KeyRing::instead_of_lost(&store, masters, &SystemEntropy, SystemClock.now(), false).await;
+    let KeysInStead { ring, rows } = lost.unwrap();
+    let anew = bench::auth_with(store, ring);
+    anew.reset_vault(&Admin::local("tests"), rows, Duration::ZERO, |_| {}).await.unwrap();
+    drop((before, anew));
+    rusqlite::Connection::open(&path).unwrap().execute_batch(script).unwrap();
+    start(&open(&path).await, 2).await.verify_audit().await.unwrap()
+}
+
+#[tokio::test]
+async fn what_came_before_a_reset_does_not_change_unseen_afterwards() {
+    let untouched = AuditVerdict { intact: true, entries: 4, broken_at: None, reset_at: Some(3) };
+    assert_eq!(verdict_with_a_reset_after("").await, untouched);
+    for (script, broken_at, reset_at) in [
+        ("UPDATE audit_record SET actor = 'nobody' WHERE seq = 1", 1, Some(3)),
+        ("UPDATE audit_record SET mark = zeroblob(32) WHERE seq = 1", 1, Some(3)),
+        ("UPDATE audit_record SET mark = zeroblob(32) WHERE seq = 2", 1, None),
+        ("DELETE FROM audit_record WHERE seq = 1", 1, None),
+        ("UPDATE audit_record SET target = 'z' WHERE seq = 3", 1, None),
+        ("DELETE FROM audit_record WHERE seq >= 3; UPDATE audit_head SET seq = 2", 1, None),
+        ("UPDATE audit_record SET actor = 'nobody' WHERE seq = 4", 4, Some(3)),
+    ] {
+        let broken = AuditVerdict { intact: false, entries: broken_at - 1, broken_at: Some(broken_at), reset_at };
+        assert_eq!(verdict_with_a_reset_after(script).await, broken, "{script}");
     }
 }

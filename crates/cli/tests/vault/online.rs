@@ -1,6 +1,7 @@
 //! A rotation by a server that goes on serving.
 
 use std::{
+    process::Stdio,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -63,7 +64,8 @@ fn rotation(site: &Site, server: &Server) -> Value {
 /// Kills a server in the midst of sealing everything anew.
 fn kill_in_a_rotation(site: &Site, server: Server) {
     let origin = server.origin();
-    let mut asked = site.command(&format!("vault rotate --server {origin}")).spawn().unwrap();
+    let mut asked = site.command(&format!("vault rotate --server {origin}"));
+    let mut asked = asked.stderr(Stdio::null()).spawn().unwrap();
     until("something is sealed anew", || rotation(site, &server)["resealed"].as_u64().filter(|resealed| *resealed > 0));
     server.kill();
     assert!(!asked.wait().unwrap().success());

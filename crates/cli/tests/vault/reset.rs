@@ -1,11 +1,11 @@
 //! A master key that is lost for ever.
 
-use std::{process::Stdio, thread, time::Duration};
+use std::{net::TcpStream, process::Stdio, thread, time::Duration};
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::support::{KEY, Site};
+use crate::support::{KEY, Site, until};
 
 fn dev_id(site: &Site, environment: &str) -> Value {
     let all = site.json("environments list");
@@ -34,6 +34,7 @@ fn kill_a_reset(site: &Site) {
 
 fn all_but_secrets_outlives_a_lost_master_key(site: &Site) {
     let server = site.found();
+    site.keep_user_ids(&server);
     let before = site.folder.connect("FITBIT", "alice");
     site.import(300);
     let dev_ids = ["production", "testing"].map(|environment| dev_id(site, environment));
@@ -58,7 +59,7 @@ fn all_but_secrets_outlives_a_lost_master_key(site: &Site) {
     assert_eq!((&user(site, "alice")["user_id"], &user(site, "alice")["active"]), (&json!(before), &json!(false)));
     let again = site.folder.connect("FITBIT", "alice");
     let now = user(site, "alice");
-    assert_eq!((&now["user_id"], &now["active"]), (&json!(again), &json!(true)));
+    assert_eq!((again, &now["user_id"], &now["active"]), (before, &json!(before), &json!(true)));
     assert_eq!(site.json("users list").as_array().unwrap().len(), 1);
     assert_eq!(site.run(&format!("deauthenticate-user {again} --yes")).code, 0);
     let audit = site.json("audit verify");
@@ -106,6 +107,17 @@ fn a_missing_or_wrong_master_key_touches_nothing_in_sqlite() {
 #[test]
 fn a_missing_or_wrong_master_key_touches_nothing_in_postgres() {
     a_missing_or_wrong_master_key_touches_nothing(&Site::postgres());
+}
+
+#[test]
+fn a_server_that_goes_on_with_lost_keys_ends_itself() {
+    let site = Site::postgres();
+    let server = site.found();
+    site.keys("2");
+    assert_eq!(site.json("vault reset --yes")["forgotten"]["values"], 2);
+    let address = server.origin().replace("http://", "");
+    until("the server ends by itself", || TcpStream::connect(&address).err());
+    assert_eq!(site.json("vault verify")["broken"], json!([]));
 }
 
 #[test]

@@ -10,6 +10,7 @@ use std::{
 };
 
 use serde_json::Value;
+use terra_auth::{Environment, admin::AdminClient, wire::admin::ChangeEnvironment};
 use terra_auth_testkit::{Database, Postgres};
 
 use self::{
@@ -100,6 +101,16 @@ impl Site {
         });
         self.folder.write("admin-token", &shown);
         server
+    }
+
+    /// Has end users who come back keep their ids.
+    #[tokio::main(flavor = "current_thread")]
+    pub(crate) async fn keep_user_ids(&self, server: &Server) {
+        let token = self.folder.read("admin-token").as_str().into();
+        let admin = AdminClient::new(&server.origin().parse().unwrap(), &token).unwrap();
+        let change = ChangeEnvironment { keep_user_id: Some(true), ..ChangeEnvironment::default() };
+        let dev_id = self.folder.credentials(Environment::Testing).dev_id;
+        admin.change_environment(&dev_id, &change).await.unwrap();
     }
 
     /// Takes over as many grants into the production environment, which has no user limit.

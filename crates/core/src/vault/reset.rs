@@ -189,7 +189,10 @@ impl Unit for Begin {
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<(), AdminError> {
         tx.bump_revision().await?; // whoever changes keys holds the revision, so that two never do it at once
-        if tx.hold_audit_head().await? != self.head {
+        let there = tx.data_keys().await?;
+        let is_as_it_was = |lost: &DataKey| there.iter().any(|key| is_same(key, lost));
+        let mut lost = self.keys.iter().filter(|key| key.is_lost());
+        if tx.hold_audit_head().await? != self.head || !lost.all(is_as_it_was) {
             return Err(MEANWHILE);
         }
         for key in &self.keys {
@@ -200,6 +203,12 @@ impl Unit for Begin {
         }
         Ok(())
     }
+}
+
+/// Whether nobody has wrapped a key anew since it was found to be lost.
+fn is_same(key: &DataKey, lost: &DataKey) -> bool {
+    let name = |key: &DataKey| (key.purpose, key.number, key.wrapped_by);
+    name(key) == name(lost) && !key.is_lost()
 }
 
 /// Forgets some values of a column, unless somebody has changed them meanwhile; answers how many.

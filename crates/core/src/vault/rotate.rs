@@ -270,7 +270,7 @@ impl Unit for Rewrap {
     async fn run(&self, tx: &mut dyn Tx) -> Result<u32, AdminError> {
         tx.bump_revision().await?;
         let (mut rewrapped, masters) = (0, self.auth.keys.masters());
-        let keys = tx.data_keys().await?.into_iter();
+        let keys = tx.data_keys().await?.into_iter().filter(|key| !key.is_lost());
         for key in keys.filter(|key| key.wrapped_by != masters.current().id()) {
             let unwrapped = masters.unwrap(&key);
             let material =

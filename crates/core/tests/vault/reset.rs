@@ -4,11 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use terra_auth_core::{
     Auth,
+    admin::AdminError,
     audit::AuditRecord,
     clock::{Clock as _, SystemClock, SystemEntropy},
     seal::{KeyRing, KeysInStead, LostKeysError, OpenVaultError, Purpose},
     store::Store,
-    vault::{Forgotten, Reset},
+    vault::{Forgotten, Reset, ResetVaultError},
 };
 use terra_auth_store::Sqlite;
 use terra_auth_testkit::{Verbs as _, bench};
@@ -157,6 +158,29 @@ async fn everything_is_forgotten_if_that_is_wanted_and_a_second_try_goes_on() {
     assert_eq!(rows, [], "the keys that it made are not lost again");
     bench::auth_with(store.clone(), ring).reset_vault(&admin(), rows, Duration::ZERO, |_| {}).await.unwrap();
     assert_eq!(whole(&start(&store, &[1]).await.unwrap()).await, (2, 0));
+}
+
+#[tokio::test]
+async fn keys_that_were_wrapped_anew_meanwhile_are_not_lost() {
+    let store = in_memory();
+    fill(&start(&store, &[1]).await.unwrap(), 2).await;
+    let KeysInStead { ring, rows } = instead(&store, &[3], false).await.unwrap();
+    start(&store, &[2, 1]).await.unwrap().rewrap_data_keys(&admin()).await.unwrap();
+    let late = bench::auth_with(store.clone(), ring).reset_vault(&admin(), rows, Duration::ZERO, |_| {}).await;
+    assert!(matches!(late, Err(ResetVaultError::Admin(AdminError::Refused(_)))), "{late:?}");
+    assert_eq!(whole(&start(&store, &[2]).await.unwrap()).await, (8, 0));
+}
+
+#[tokio::test]
+async fn after_a_reset_everything_can_be_rotated_again() {
+    let store = in_memory();
+    fill(&start(&store, &[1]).await.unwrap(), 2).await;
+    reset(&store, &[2]).await.unwrap();
+    let auth = start(&store, &[3, 2]).await.unwrap();
+    assert_eq!(auth.rewrap_data_keys(&admin()).await.unwrap(), 2, "what is lost is not wrapped");
+    let auth = start(&store, &[3]).await.unwrap();
+    assert_eq!(auth.rotate_data_key(&admin(), Duration::ZERO, |_| {}).await.unwrap().data_key, 3);
+    assert_eq!((whole(&auth).await, auth.verify_audit().await.unwrap().intact), ((2, 0), true));
 }
 
 #[tokio::test]

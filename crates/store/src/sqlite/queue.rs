@@ -28,7 +28,9 @@ impl Call {
 
     /// Answers; a caller who hung up does not mind.
     pub(super) fn answer(self, outcome: Result<(), StoreError>) {
-        drop(self.reply.send(outcome));
+        let Self { job, reply, .. } = self;
+        drop(job); // it may hold the store itself, which is closed by whoever asked, not by the thread that is to end then
+        drop(reply.send(outcome));
     }
 }
 

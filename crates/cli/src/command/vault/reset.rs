@@ -124,12 +124,12 @@ fn question(counts: &[ColumnCount]) -> String {
 /// What somebody has to do now.
 fn next(reset: &Reset) -> Vec<String> {
     let secrets = reset.signing_secrets.iter().map(|dev_id| {
-        format!("{dev_id}: give its receivers a new signing secret, from `terra-auth keys rotate-signing-secret --now`")
+        let command = format!("terra-auth keys rotate-signing-secret --dev-id {dev_id} --now");
+        format!("give the receivers of {dev_id} a new signing secret: {command}")
     });
     let apps = reset.apps.iter().map(|(dev_id, provider)| {
-        format!(
-            "{dev_id}: give the secret of its app at {provider} again, with `terra-auth providers app rotate --now`"
-        )
+        let command = format!("terra-auth providers app rotate {provider} --dev-id {dev_id} --now");
+        format!("give the secret of the app at {provider} again: {command}")
     });
     secrets.chain(apps).collect()
 }
