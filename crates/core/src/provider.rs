@@ -128,6 +128,13 @@ impl Tokens {
         Self { expires_at: self.expires_at.map(|end| end.min(furthest)), ..self }
     }
 
+    /// Whether one of them is the same: a provider may give a refresh token again.
+    pub(crate) fn shares_with(&self, other: &Self) -> bool {
+        let same = |one: &SecretString, other: &SecretString| one.expose_secret() == other.expose_secret();
+        let refresh_tokens = self.refresh_token.as_ref().zip(other.refresh_token.as_ref());
+        same(&self.access_token, &other.access_token) || refresh_tokens.is_some_and(|(one, other)| same(one, other))
+    }
+
     /// Reads what [`Tokens::to_json`] wrote; `None` for anything else.
     #[must_use]
     pub fn from_json(bytes: &[u8]) -> Option<Self> {
@@ -340,5 +347,17 @@ mod tests {
             assert_eq!(bounded(now, end), expected, "{end:?}");
         }
         assert_eq!(bounded(Timestamp::MAX, Some(Timestamp::MAX)), Some(Timestamp::MAX));
+    }
+
+    #[test]
+    fn tokens_that_are_given_again_are_recognised() {
+        let pair = |access: &str, refresh: Option<&str>| Tokens {
+            access_token: access.into(),
+            refresh_token: refresh.map(Into::into),
+            expires_at: None,
+        };
+        let first = pair("a", Some("r"));
+        assert!(first.shares_with(&pair("b", Some("r"))) && first.shares_with(&pair("a", None)));
+        assert!(!first.shares_with(&pair("b", Some("s"))) && !pair("a", None).shares_with(&pair("b", None)));
     }
 }

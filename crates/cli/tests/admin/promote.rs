@@ -21,7 +21,8 @@ fn settings_are_compared_exported_and_applied_to_another_environment() {
     let applied = folder.json("env apply wanted.toml --yes");
     assert_eq!(applied["applied"], true);
     let shown = folder.json("environments list");
-    let kept: Vec<_> = shown.as_array().unwrap().iter().map(|line| (&line["environment"], &line["keep_user_id"])).collect();
+    let kept: Vec<_> =
+        shown.as_array().unwrap().iter().map(|line| (&line["environment"], &line["keep_user_id"])).collect();
     assert!(kept.contains(&(&json!("testing"), &json!(true))) && kept.contains(&(&json!("staging"), &json!(false))));
     let rows = said(&folder, "env diff testing staging");
     assert!(rows.contains("providers") && rows.contains("FITBIT, OURA") && rows.contains("all"), "{rows}");

@@ -10,8 +10,9 @@ use crate::{
     delivery::Delivery,
     developer::Developer,
     event::{auth_event, permission_event, reauth_event},
-    provider::Tokens,
-    revocation::{End, end_connection},
+    grant::KeptGrant,
+    provider::{Ends, Tokens},
+    revocation::{End, Revocation, end_connection},
     store::{StoreError, Tx},
 };
 
@@ -30,9 +31,6 @@ pub(crate) struct NewConnection {
 impl NewConnection {
     /// Puts it into the store, where `earlier` are the connections that it replaces, oldest first, and tells the app.
     /// Answers with its user id: a new one, or the earlier one's where the environment keeps them.
-    ///
-    /// What was granted before is not revoked. At most providers a revocation ends all that an account granted to the app,
-    /// the new tokens too.
     ///
     /// Source: "When a user comes back" in `docs/compatibility.md`.
     pub(crate) async fn place(
@@ -60,14 +58,41 @@ impl NewConnection {
     /// `auth`, and `permission_change` if other scopes are granted; `None` if the earlier one has just gone.
     async fn renew(&self, auth: &Auth, tx: &mut dyn Tx, old: &Connection) -> Result<Option<UserId>, StoreError> {
         let held = tx.hold_grant(&old.dev_id, old.user_id).await?;
-        let scopes_before = held.map_or_else(|| old.scopes.clone(), |grant| grant.scopes);
+        let scopes_before = held.as_ref().map_or(&old.scopes, |grant| &grant.scopes);
         let (user_id, created_at, last_webhook_update) = (old.user_id, old.created_at, old.last_webhook_update);
         let new = self.sealed(auth, Connection { user_id, created_at, last_webhook_update, ..self.connection.clone() });
         if !tx.renew_connection(&new, self.now).await? {
             return Ok(None);
         }
+        if let Some(grant) = &held {
+            self.give_back(auth, tx, grant).await?;
+        }
         self.tell(tx, &new, permission_event(&new, scopes_before.as_deref())).await?;
         Ok(Some(user_id))
+    }
+
+    /// The grant before is revoked where that ends no more than itself; elsewhere the new tokens would go too (decision 9).
+    async fn give_back(&self, auth: &Auth, tx: &mut dyn Tx, grant: &KeptGrant) -> Result<(), StoreError> {
+        let (Ends::Grant, Ok(before), Some(now)) = (auth.ends(&grant.provider), auth.open_grant(grant), &self.tokens)
+        else {
+            return Ok(());
+        };
+        if before.shares_with(now) {
+            return Ok(());
+        }
+        let user_id = UserId(auth.entropy.id()); // the connection's own is still in use
+        let owed = Revocation {
+            user_id,
+            dev_id: grant.dev_id.clone(),
+            provider: grant.provider.clone(),
+            account: Some(self.connection.account.clone()),
+            grant: Some(auth.seal_grant(&grant.dev_id, user_id, &before)),
+            in_flight_since: grant.in_flight_since,
+            created_at: self.now,
+            attempts: 0,
+            next_attempt_at: grant.lease_until.map_or(self.now, |until| until.max(self.now)),
+        };
+        tx.add_revocation(&owed).await
     }
 
     /// `auth`, and `user_reauth` if one that worked is replaced.

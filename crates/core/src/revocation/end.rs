@@ -65,7 +65,7 @@ impl Auth {
     }
 
     /// How much a revoke call ends.
-    pub(super) fn ends(&self, provider: &Provider) -> Ends {
+    pub(crate) fn ends(&self, provider: &Provider) -> Ends {
         self.providers.revoke_policy(provider).map(|policy| policy.ends).unwrap_or_default()
     }
 }

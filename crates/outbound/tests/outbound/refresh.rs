@@ -87,7 +87,9 @@ async fn whoever_asks_for_some_scopes_is_not_told_of_all() {
 async fn an_absurd_lifetime_is_not_believed_at_a_login_nor_at_a_refresh() {
     let recipe = format!("{REFRESH}\naccess_ttl_s = 90");
     let ten_years = 315_360_000;
-    for (expires_in, life) in [("0", 90), ("-5", 90), ("\"-1\"", 90), ("18446744073709551615", ten_years), ("1e300", ten_years)] {
+    for (expires_in, life) in
+        [("0", 90), ("-5", 90), ("\"-1\"", 90), ("18446744073709551615", ten_years), ("1e300", ten_years)]
+    {
         let body = format!(r#"{{"access_token": "access-2", "user_id": "u", "expires_in": {expires_in}}}"#);
         let parrot = Parrot::new(200, &body);
         let refreshed = parrot.refresh(&recipe).await.unwrap().tokens;

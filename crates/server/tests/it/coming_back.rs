@@ -46,6 +46,25 @@ async fn who_comes_back_keeps_the_id() {
 }
 
 #[tokio::test]
+async fn the_grant_before_is_revoked_where_that_ends_nothing_else() {
+    let fitbit = r#"[[provider]]
+        provider = "FITBIT"
+        name = "Fitbit"
+        types = []
+        [provider.login]
+        authorize_url = "{base}/fitbit/authorize"
+        token_url = "{base}/fitbit/token"
+        client_auth = "basic"
+        scopes = ["sleep"]
+        identity = { field = "user_id" }
+        revoke = { url = "{base}/fitbit/revoke", client_auth = "basic", ends = "grant" }"#;
+    let app = TestApp::start_with_recipes(fitbit).await;
+    app.change(ChangeEnvironment { keep_user_id: Some(true), ..ChangeEnvironment::default() }).await;
+    let first = login(&app, Decision::Approve).await;
+    assert_eq!((login(&app, Decision::Approve).await, app.auth.waiting().await.unwrap().1), (first, 1));
+}
+
+#[tokio::test]
 async fn who_grants_something_else_keeps_the_id_and_the_app_is_told_what_changed() {
     let app = keeping().await;
     let first = login(&app, Decision::Without("sleep")).await;
