@@ -83,7 +83,7 @@ fn the_newest_active_data_key_seals_and_all_open() {
 fn a_data_key_of_another_master_key_is_told_apart_without_trying() {
     let ring = ring(1);
     let masters = MasterKeys::new(master(2), Vec::new());
-    let (theirs, ours) = (data_key(&masters, 2, true), data_key(ring.masters(), 3, true));
+    let (theirs, ours) = (data_key(&masters, 2, true), data_key(&ring.masters(), 3, true));
     let error = ring.adopt(&[theirs, ours]).unwrap_err();
     let (wanted, given) = (master(2).id(), master(1).id().to_string());
     assert_eq!(error, UnwrapError::WrongMasterKey { wanted, given });
