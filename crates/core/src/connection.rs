@@ -3,6 +3,7 @@
 mod export;
 mod import;
 mod place;
+mod report;
 
 pub(crate) use self::place::NewConnection;
 

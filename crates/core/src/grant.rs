@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use terra_auth_types::{DevId, Provider, UserId};
+pub use terra_auth_types::wire::admin::GrantState;
+use terra_auth_types::{DevId, Provider, UserId, wire::admin::FailedRefresh};
 
 use crate::{
     auth::Auth,
@@ -44,44 +45,6 @@ pub struct KeptGrant {
     pub state: GrantState,
 }
 
-/// Whether a connection's tokens can be refreshed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GrantState {
-    /// As far as anybody knows.
-    Fine,
-    /// The last refresh failed; it will be tried again.
-    Failing,
-    /// The provider refuses them, and maybe only because an answer of its was lost: the end user must connect again.
-    NeedsConsent,
-    /// The provider says that the grant is gone.
-    Revoked,
-}
-
-impl GrantState {
-    /// The name in the store.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Fine => "fine",
-            Self::Failing => "failing",
-            Self::NeedsConsent => "needs_consent",
-            Self::Revoked => "revoked",
-        }
-    }
-
-    /// Reads the name in the store.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Fine, Self::Failing, Self::NeedsConsent, Self::Revoked].into_iter().find(|state| state.as_str() == name)
-    }
-
-    /// Whether only the end user can make them work again.
-    #[must_use]
-    pub const fn is_over(self) -> bool {
-        matches!(self, Self::NeedsConsent | Self::Revoked)
-    }
-}
-
 /// What a lease says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lease {
@@ -104,11 +67,15 @@ pub struct NewTokens {
     pub expires_at: Option<Timestamp>,
     /// When to refresh them.
     pub refresh_at: Option<Timestamp>,
+    /// When they came.
+    pub kept_at: Timestamp,
 }
 
 /// What is known after a refresh that brought nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settled {
+    /// What went wrong.
+    pub error: FailedRefresh,
     /// Whether they can be refreshed.
     pub state: GrantState,
     /// Whether the connection still works; `None` leaves what was said before.
@@ -121,6 +88,23 @@ pub struct Settled {
     pub failures: u32,
     /// As [`KeptGrant::error_told_at`].
     pub error_told_at: Option<Timestamp>,
+}
+
+/// What has become of the refreshes of a grant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefreshRecord {
+    /// As [`KeptGrant::state`].
+    pub state: GrantState,
+    /// Since when it is so; `None` is since the connection was made.
+    pub since: Option<Timestamp>,
+    /// As [`KeptGrant::failures`].
+    pub failures: u32,
+    /// The last thing that went wrong.
+    pub last_error: Option<FailedRefresh>,
+    /// When tokens were last refreshed.
+    pub refreshed_at: Option<Timestamp>,
+    /// As [`KeptGrant::refresh_at`].
+    pub next_at: Option<Timestamp>,
 }
 
 /// The verbs for kept grants. None of them sees a connection without tokens.
@@ -139,6 +123,9 @@ pub trait Grants: Send {
         provider: &Provider,
         account: &str,
     ) -> Result<Vec<KeptGrant>, StoreError>;
+
+    /// What has become of its refreshes.
+    async fn refresh_record(&mut self, dev_id: &DevId, user_id: UserId) -> Result<Option<RefreshRecord>, StoreError>;
 
     /// Takes up to `limit` grants of a provider that are due, longest due first, and hides them from other claims until
     /// `hidden_until`.

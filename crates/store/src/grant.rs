@@ -3,10 +3,10 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use terra_auth_core::{
-    grant::{Grants, KeptGrant, Lease, NewTokens, Settled},
+    grant::{Grants, KeptGrant, Lease, NewTokens, RefreshRecord, Settled},
     store::StoreError,
 };
-use terra_auth_types::{DevId, Provider, UserId};
+use terra_auth_types::{DevId, Provider, UserId, wire::admin::FailedRefresh};
 
 use crate::{
     engine::{Database, Lock, Queries, Sql, statements},
@@ -28,6 +28,11 @@ statements! {
         concat!("SELECT ", columns!(), " FROM connection WHERE dev_id = $1 AND user_id = $2 AND sealed_grant IS NOT NULL"),
         Lock::ForUpdate,
         "",
+    );
+    REFRESH_RECORD: Sql::plain(
+        "SELECT grant_state, grant_state_since_ms, refresh_failures, last_error, last_error_at_ms, refreshed_at_ms,
+            refresh_at_ms
+        FROM connection WHERE dev_id = $1 AND user_id = $2 AND sealed_grant IS NOT NULL",
     );
     // In the order in which connections are replaced, so that nobody waits for somebody who waits.
     HOLD_GRANTS_OF_ACCOUNT: Sql::locking(
@@ -65,15 +70,19 @@ statements! {
     // spent something, too.
     KEEP_TOKENS: Sql::plain(
         "UPDATE connection SET sealed_grant = $1, scopes = COALESCE($2, scopes), token_version = $3, expires_at_ms = $4,
-            refresh_at_ms = $5, refresh_failures = 0, error_told_at_ms = NULL, grant_state = 'fine', active = 1,
+            refresh_at_ms = $5, refreshed_at_ms = $6, refresh_failures = 0, error_told_at_ms = NULL, active = 1,
+            grant_state = 'fine',
+            grant_state_since_ms = CASE WHEN grant_state = 'fine' THEN grant_state_since_ms ELSE $6 END,
             in_flight_since_ms = CASE WHEN lease = $3 THEN NULL ELSE in_flight_since_ms END,
             lease_until_ms = CASE WHEN lease = $3 THEN NULL ELSE lease_until_ms END
-        WHERE dev_id = $6 AND user_id = $7 AND token_version <= $3 AND grant_state <> 'revoked'",
+        WHERE dev_id = $7 AND user_id = $8 AND token_version <= $3 AND grant_state <> 'revoked'",
     );
     SETTLE_GRANT: Sql::plain(
         "UPDATE connection SET grant_state = $1, active = COALESCE($2, active), refresh_at_ms = $3, in_flight_since_ms = $4,
-            refresh_failures = $5, error_told_at_ms = $6, lease = lease + 1, lease_until_ms = NULL
-        WHERE dev_id = $7 AND user_id = $8 AND token_version = $9 AND lease = $10",
+            refresh_failures = $5, error_told_at_ms = $6, last_error = $7, last_error_at_ms = $8,
+            grant_state_since_ms = CASE WHEN grant_state = $1 THEN grant_state_since_ms ELSE $8 END,
+            lease = lease + 1, lease_until_ms = NULL
+        WHERE dev_id = $9 AND user_id = $10 AND token_version = $11 AND lease = $12",
     );
 }
 
@@ -94,6 +103,10 @@ impl<D: Database> Grants for Queries<D> {
         account: &str,
     ) -> Result<Vec<KeptGrant>, StoreError> {
         self.all(HOLD_GRANTS_OF_ACCOUNT, &[dev_id.value(), provider.value(), account.value()]).await
+    }
+
+    async fn refresh_record(&mut self, dev_id: &DevId, user_id: UserId) -> Result<Option<RefreshRecord>, StoreError> {
+        self.first(REFRESH_RECORD, &[dev_id.value(), user_id.value()]).await
     }
 
     async fn claim_grants(
@@ -147,6 +160,7 @@ impl<D: Database> Grants for Queries<D> {
             leased.lease.value(),
             new.expires_at.value(),
             new.refresh_at.value(),
+            new.kept_at.value(),
             leased.dev_id.value(),
             leased.user_id.value(),
         ];
@@ -161,6 +175,8 @@ impl<D: Database> Grants for Queries<D> {
             settled.in_flight_since.value(),
             settled.failures.value(),
             settled.error_told_at.value(),
+            settled.error.class.value(),
+            settled.error.at.value(),
             leased.dev_id.value(),
             leased.user_id.value(),
             leased.version.value(),
@@ -188,5 +204,14 @@ impl Record for KeptGrant {
             error_told_at: row.take()?,
             state: row.take()?,
         })
+    }
+}
+
+impl Record for RefreshRecord {
+    fn read(row: &mut Row) -> Result<Self, StoreError> {
+        let (state, since, failures) = (row.take()?, row.take()?, row.take()?);
+        let (class, at): (Option<_>, Option<_>) = (row.take()?, row.take()?);
+        let last_error = class.zip(at).map(|(class, at)| FailedRefresh { class, at });
+        Ok(Self { state, since, failures, last_error, refreshed_at: row.take()?, next_at: row.take()? })
     }
 }

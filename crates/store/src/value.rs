@@ -17,7 +17,7 @@ use terra_auth_core::{
 };
 use terra_auth_types::{
     ConnectionId, DeliveryId, DevId, Environment, EventId, KeyId, Provider, ReferenceId, SessionId, UserId,
-    wire::admin::{RevocationOutcome, RevocationReason, Role, SignWith},
+    wire::admin::{RefreshFailure, RevocationOutcome, RevocationReason, Role, SignWith},
 };
 use url::Url;
 use uuid::Uuid;
@@ -225,6 +225,7 @@ text! {
     Purpose: Purpose::from_name;
     Provider: |text: &str| text.parse().ok();
     ReferenceId: |text: &str| text.parse().ok();
+    RefreshFailure: RefreshFailure::from_name;
     RevocationOutcome: RevocationOutcome::from_name;
     RevocationReason: RevocationReason::from_name;
     Role: Role::from_name;

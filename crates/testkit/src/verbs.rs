@@ -7,7 +7,7 @@ use terra_auth_core::{
     connection::Connection,
     delivery::{AttemptOutcome, Delivery},
     developer::Developer,
-    grant::{KeptGrant, Lease, NewTokens, Settled},
+    grant::{KeptGrant, Lease, NewTokens, RefreshRecord, Settled},
     inbox::{EventFilter, ForwardCounts, NewEvent, ReceivedEvent},
     known_connection::{KnownConnection, LoginFailure},
     mobile_token::TokenId,
@@ -116,6 +116,8 @@ verbs! {
     run hold_grant(dev_id: DevId, user_id: UserId) -> Option<KeptGrant> = |tx| tx.hold_grant(dev_id, *user_id);
     run hold_grants_of_account(dev_id: DevId, provider: Provider, account: String) -> Vec<KeptGrant>
         = |tx| tx.hold_grants_of_account(dev_id, provider, account);
+    read refresh_record(dev_id: DevId, user_id: UserId) -> Option<RefreshRecord>
+        = |tx| tx.refresh_record(dev_id, *user_id);
     run claim_grants(provider: Provider, now: Timestamp, hidden_until: Timestamp, limit: u32) -> Vec<KeptGrant>
         = |tx| tx.claim_grants(provider, *now, *hidden_until, *limit);
     read next_refresh_at(provider: Provider) -> Option<Timestamp> = |tx| tx.next_refresh_at(provider);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
 use terra_auth::{
@@ -104,14 +105,15 @@ impl World {
 
     /// How many connections were refreshed exactly once and are fine, as far as the store knows.
     pub(crate) async fn kept_once(&self) -> usize {
-        let mut once = 0;
-        for user in self.users().await {
-            let kept = self.kept(user).await;
-            let at_rest = kept.lease_until.is_none() && kept.in_flight_since.is_none();
-            once += usize::from((kept.version, kept.lease, kept.state, at_rest) == (1, 1, GrantState::Fine, true));
-        }
-        once
+        let kept: Vec<_> =
+            stream::iter(self.users().await).map(|user| self.kept(user)).buffer_unordered(64).collect().await;
+        kept.iter().filter(|kept| is_kept_once(kept)).count()
     }
+}
+
+fn is_kept_once(kept: &KeptGrant) -> bool {
+    let at_rest = kept.lease_until.is_none() && kept.in_flight_since.is_none();
+    (kept.version, kept.lease, kept.state, at_rest) == (1, 1, GrantState::Fine, true)
 }
 
 fn node(store: Store, practice: &Practice, budget: &str, clock: Arc<dyn Clock>) -> Auth {

@@ -1,4 +1,5 @@
-//! `terra-auth connections`: in from another system, out to one, what providers gave for them, and how they ended.
+//! `terra-auth connections`: how one stands; in from another system, out to one, what providers gave for them, and how they
+//! ended.
 
 use clap::Subcommand;
 
@@ -12,12 +13,14 @@ mod progress;
 mod revocations;
 mod row;
 mod rows;
+mod show;
 
-/// Take over existing connections from another system, take yours along when you leave, and see how they ended
+/// See how connections stand and how they ended, take over existing ones from another system, take yours along when you leave
 #[derive(Subcommand)]
 #[command(after_help = examples![
     "terra-auth connections import grants.csv --dry-run",
     "terra-auth connections export --out connections.ndjson",
+    "terra-auth connections show 00000000-0000-4000-8000-000000000001",
     "terra-auth connections revocations",
 ])]
 pub(crate) enum Command {
@@ -25,6 +28,7 @@ pub(crate) enum Command {
     Export(export::Args),
     AccessToken(access_token::Args),
     Revocations(revocations::Args),
+    Show(show::Args),
 }
 
 impl Command {
@@ -34,6 +38,7 @@ impl Command {
             Self::Export(args) => args.run(app),
             Self::AccessToken(args) => args.run(app),
             Self::Revocations(args) => args.run(app),
+            Self::Show(args) => args.run(app),
         }
     }
 }

@@ -178,3 +178,19 @@ fn tokens_are_for_owners() {
     let audit = said(&folder, "audit list");
     assert!(audit.contains("1 imported, 0 kept, 0 refused") && audit.contains("denied"), "{audit}");
 }
+
+#[test]
+fn a_connection_is_shown_with_what_became_of_its_refreshes() {
+    let (folder, _server) = dev();
+    let user_id = folder.connect("FITBIT", "alice");
+    let shown = said(&folder, &format!("connections show {user_id}"));
+    for line in
+        ["provider         FITBIT\n", "active           yes\n", "refresh          fine since 20", "last error       –"]
+    {
+        assert!(shown.contains(line), "{line}: {shown}");
+    }
+    let json = folder.json(&format!("connections show {user_id}"));
+    assert_eq!((&json["refresh"]["state"], &json["refresh"]["refreshed_at"]), (&json!("fine"), &Value::Null), "{json}");
+    let unknown = folder.run("connections show 00000000-0000-4000-8000-000000000001");
+    assert!(unknown.code == 4 && unknown.stderr.contains("no such connection"), "{unknown}");
+}

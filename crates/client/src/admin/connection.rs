@@ -2,13 +2,23 @@ use futures_util::{Stream, TryStreamExt as _, stream};
 use reqwest::header::HeaderMap;
 use terra_auth_types::{
     DevId, UserId,
-    wire::admin::{ImportConnections, ImportedConnections, PortableConnection, PortableConnections},
+    wire::admin::{AdminConnection, ImportConnections, ImportedConnections, PortableConnection, PortableConnections},
 };
 
 use super::{AdminClient, AdminError};
 use crate::transport::Call;
 
 impl AdminClient {
+    /// How a connection stands: whether its tokens are refreshed, what went wrong last, and since when it works.
+    ///
+    /// # Errors
+    ///
+    /// See [`AdminError`].
+    pub async fn connection(&self, dev_id: &DevId, user_id: UserId) -> Result<AdminConnection, AdminError> {
+        let url = self.at(["environments", dev_id.as_str(), "connections", &user_id.to_string()]);
+        self.read(Call::get(url)).await
+    }
+
     /// Takes over existing grants from another system, at most 500 at once and 1 MiB of JSON.
     ///
     /// It is repeated after a failure that may pass: what is there already stays as it is, and is counted as kept.

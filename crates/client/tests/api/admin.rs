@@ -47,6 +47,19 @@ async fn says(body: Value) -> Peer {
 }
 
 #[tokio::test]
+async fn a_connection_is_shown_with_its_refreshes() {
+    let refresh = json!({"state": "failing", "since": "2030-01-02T00:00:00Z", "failures": 2,
+        "last_error": {"class": "not_reached", "at": "2030-01-02T00:01:00Z"}, "refreshed_at": null,
+        "next_at": "2030-01-02T00:02:00Z"});
+    let body = json!({"user_id": ID, "provider": "OURA", "reference_id": "alice", "active": false,
+        "created_at": "2030-01-01T00:00:00Z", "refresh": refresh});
+    let peer = says(body.clone()).await;
+    let connection = peer.admin().connection(&dev_id(), ID.parse().unwrap()).await.unwrap();
+    assert_eq!(serde_json::to_value(connection).unwrap(), body);
+    assert_eq!(sent(&peer), [format!("GET {ENVIRONMENT}/connections/{ID}")]);
+}
+
+#[tokio::test]
 async fn a_call_carries_the_token_and_nothing_else() {
     let peer = says(json!({"keys": [key()]})).await;
     let keys = peer.admin().list_api_keys(&dev_id()).await.unwrap();

@@ -1,6 +1,7 @@
 //! When to refresh, and what follows from how that went: no time but what is handed in, no store, no provider.
 
 use jiff::{SignedDuration, Timestamp};
+use terra_auth_types::wire::admin::{FailedRefresh, RefreshFailure};
 
 use crate::{
     grant::{GrantState, KeptGrant, Settled},
@@ -113,21 +114,22 @@ impl Failed<'_> {
     /// What is known now, and what the app is told.
     pub(super) fn settle(&self, error: &RefreshError) -> (Settled, Option<Told>) {
         match error {
-            RefreshError::GrantRefused { .. } => self.over(),
-            RefreshError::Untouched(_) => self.failing(self.grant.in_flight_since),
+            RefreshError::GrantRefused { .. } => self.over(error),
+            RefreshError::Untouched(_) => self.failing(error, self.grant.in_flight_since),
             RefreshError::Lost(_) | RefreshError::Unreadable => {
-                self.failing(self.grant.in_flight_since.or(Some(self.called_at)))
+                self.failing(error, self.grant.in_flight_since.or(Some(self.called_at)))
             }
             RefreshError::Throttled { .. } | RefreshError::AppRefused { .. } | RefreshError::Unknown => {
                 let retry_at = after(self.closed_until, self.draw.part_of(FIRST_RETRY));
-                (Settled { refresh_at: Some(retry_at), ..self.unchanged() }, None)
+                (Settled { refresh_at: Some(retry_at), ..self.unchanged(error) }, None)
             }
         }
     }
 
     /// Nothing was learned about the grant; it is tried again soon.
-    pub(super) fn unchanged(&self) -> Settled {
+    pub(super) fn unchanged(&self, error: &RefreshError) -> Settled {
         Settled {
+            error: FailedRefresh { class: class(error), at: self.now },
             state: self.grant.state,
             active: None,
             refresh_at: Some(after(self.now, FIRST_RETRY / 2 + self.draw.part_of(FIRST_RETRY))),
@@ -137,7 +139,7 @@ impl Failed<'_> {
         }
     }
 
-    fn over(&self) -> (Settled, Option<Told>) {
+    fn over(&self, error: &RefreshError) -> (Settled, Option<Told>) {
         let clean = self.opening == Opening::Clean && self.tokens.refresh_token.is_some();
         let (state, told) =
             if clean { (GrantState::Revoked, Told::Revoked) } else { (GrantState::NeedsConsent, Told::NeedsConsent) };
@@ -147,12 +149,12 @@ impl Failed<'_> {
             refresh_at: None,
             failures: self.grant.failures.saturating_add(1),
             error_told_at: Some(self.now),
-            ..self.unchanged()
+            ..self.unchanged(error)
         };
         (settled, Some(told))
     }
 
-    fn failing(&self, in_flight_since: Option<Timestamp>) -> (Settled, Option<Told>) {
+    fn failing(&self, error: &RefreshError, in_flight_since: Option<Timestamp>) -> (Settled, Option<Told>) {
         let failures = self.grant.failures.saturating_add(1);
         let live = is_live(self.tokens, self.now);
         let told_long_ago = self.grant.error_told_at.is_none_or(|told| after(told, TELL_EVERY) <= self.now);
@@ -164,6 +166,7 @@ impl Failed<'_> {
             in_flight_since,
             failures,
             error_told_at: if told.is_some() { Some(self.now) } else { self.grant.error_told_at },
+            ..self.unchanged(error)
         };
         (settled, told)
     }
@@ -180,6 +183,19 @@ impl Failed<'_> {
         let longest = grace.map_or(LAST_RETRY, |grace| (grace / 4).clamp(FIRST_RETRY_IN_GRACE, LAST_RETRY));
         let wait = first.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(longest);
         wait * 3 / 4 + self.draw.part_of(wait / 2)
+    }
+}
+
+/// What an operator is told of a failure.
+fn class(error: &RefreshError) -> RefreshFailure {
+    match error {
+        RefreshError::Untouched(_) => RefreshFailure::NotReached,
+        RefreshError::Lost(_) => RefreshFailure::AnswerLost,
+        RefreshError::Unreadable => RefreshFailure::Unreadable,
+        RefreshError::Throttled { .. } => RefreshFailure::Throttled,
+        RefreshError::AppRefused { .. } => RefreshFailure::AppRefused,
+        RefreshError::GrantRefused { .. } => RefreshFailure::GrantRefused,
+        RefreshError::Unknown => RefreshFailure::UnknownProvider,
     }
 }
 

@@ -58,6 +58,7 @@ impl Auth {
             scopes: told_scopes.map(|scopes| scopes.join(",")),
             expires_at: tokens.expires_at,
             refresh_at: due_at.map(|due| due.max(after(self.now(), SHORTEST_PAUSE))),
+            kept_at: self.now(),
         };
         let scopes = new.scopes.clone().or_else(|| leased.grant.scopes.clone());
         let (delivery_id, rules) = (self.delivery_id(), self.refreshes().rules);

@@ -11,6 +11,7 @@ use terra_auth_core::{
 use terra_auth_store::{Postgres, Sqlite};
 use terra_auth_testkit::{Postgres as TestServer, Verbs as _};
 use terra_auth_types::wire::admin::{
+    FailedRefresh, RefreshFailure,
     RevocationOutcome::{Confirmed, Impossible, NotNeeded, Pending},
     RevocationReason::{OnDevice, OtherConnections},
 };
@@ -68,6 +69,7 @@ async fn a_connection_that_does_not_work_any_more_keeps_no_grant_alive() {
         let (ours, other) = (world.connect(0).await, world.connect(1).await);
         let kept = world.auth.store.kept_grant(&other.dev_id, &other.user_id).await.unwrap().unwrap();
         let settled = Settled {
+            error: FailedRefresh { class: RefreshFailure::GrantRefused, at: in_seconds(0) },
             state,
             active: Some(false),
             refresh_at: None,

@@ -9,7 +9,7 @@ use std::{
 };
 
 use terra_auth_core::{Auth, connection::Connection, grant::NewTokens, store::Store};
-use terra_auth_testkit::Verbs as _;
+use terra_auth_testkit::{Rows, Verbs as _};
 
 use crate::world::{admin, fill, in_memory, opened, postgres, seal, start, whole};
 
@@ -21,7 +21,7 @@ async fn refresh_on(auth: Auth, connection: Connection, ends: Arc<AtomicBool>) -
         let mut leased = auth.store.kept_grant(&connection.dev_id, &connection.user_id).await.unwrap().unwrap();
         leased.lease = leased.version + 1;
         let sealed = seal(&auth, &connection, number).grant.unwrap();
-        let new = NewTokens { sealed, scopes: None, expires_at: None, refresh_at: None };
+        let new = NewTokens { sealed, scopes: None, expires_at: None, refresh_at: None, kept_at: Rows::NOW };
         assert!(auth.store.keep_tokens(&leased, &new).await.unwrap());
     }
     number

@@ -33,6 +33,7 @@ pub(crate) fn routes() -> OpenApiRouter<Auth> {
         .routes(routes!(provider::check_provider_app))
         .routes(routes!(connection::export_connections))
         .routes(routes!(connection::import_connections))
+        .routes(routes!(connection::connection_report))
         .routes(routes!(revocation::list_revocations))
         .routes(routes!(migration::invite_to_migrate))
         .routes(routes!(api_key::list_api_keys, api_key::create_api_key))

@@ -17,6 +17,7 @@ fn calls() -> Vec<(&'static str, &'static str, Value, Role)> {
         ("GET", "/environments", Value::Null, ReadOnly),
         ("GET", "/environments/{dev_id}", Value::Null, ReadOnly),
         ("GET", "/environments/{dev_id}/connections", Value::Null, ReadOnly),
+        ("GET", "/environments/{dev_id}/connections/{user_id}", Value::Null, ReadOnly),
         ("GET", "/environments/{dev_id}/contents", Value::Null, ReadOnly),
         ("GET", "/environments/{dev_id}/keys", Value::Null, ReadOnly),
         ("GET", "/audit", Value::Null, ReadOnly),

@@ -6,7 +6,7 @@ use http::Request;
 use crate::support::TestApp;
 
 /// What this server answers, written down from `docs/compatibility.md`: the published contract, and what is ours.
-const OPERATIONS: [(&str, &str); 40] = [
+const OPERATIONS: [(&str, &str); 47] = [
     ("delete", "/api/v3/admin/environments/{dev_id}"),
     ("delete", "/api/v3/admin/environments/{dev_id}/keys/{key_id}"),
     ("delete", "/api/v3/admin/tokens/{token_id}"),
@@ -15,13 +15,17 @@ const OPERATIONS: [(&str, &str); 40] = [
     ("get", "/api/v3/admin/environments"),
     ("get", "/api/v3/admin/environments/{dev_id}"),
     ("get", "/api/v3/admin/environments/{dev_id}/connections"),
+    ("get", "/api/v3/admin/environments/{dev_id}/connections/{user_id}"),
     ("get", "/api/v3/admin/environments/{dev_id}/contents"),
     ("get", "/api/v3/admin/environments/{dev_id}/provider-apps"),
     ("put", "/api/v3/admin/environments/{dev_id}/provider-apps/{provider}"),
     ("delete", "/api/v3/admin/environments/{dev_id}/provider-apps/{provider}"),
     ("post", "/api/v3/admin/environments/{dev_id}/provider-apps/{provider}/rotate"),
     ("get", "/api/v3/admin/environments/{dev_id}/keys"),
+    ("get", "/api/v3/admin/environments/{dev_id}/revocations"),
     ("get", "/api/v3/admin/tokens"),
+    ("get", "/api/v3/admin/vault"),
+    ("get", "/api/v3/admin/vault/rotation"),
     ("patch", "/api/v3/admin/environments/{dev_id}"),
     ("post", "/api/v3/admin/environments"),
     ("post", "/api/v3/admin/environments/{dev_id}/connections/import"),
@@ -30,7 +34,10 @@ const OPERATIONS: [(&str, &str); 40] = [
     ("post", "/api/v3/admin/environments/{dev_id}/migration/invitations"),
     ("post", "/api/v3/admin/environments/{dev_id}/signing-secret/rotate"),
     ("post", "/api/v3/admin/environments/{dev_id}/connections/{user_id}/access-token"),
+    ("post", "/api/v3/admin/environments/{dev_id}/provider-apps/{provider}/check"),
     ("post", "/api/v3/admin/tokens"),
+    ("post", "/api/v3/admin/vault/master-key/rotate"),
+    ("post", "/api/v3/admin/vault/rotation"),
     ("get", "/v2/webhooks/destination"),
     ("put", "/v2/webhooks/destination"),
     ("delete", "/v2/auth/deauthenticateUser"),

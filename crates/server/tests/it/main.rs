@@ -9,6 +9,7 @@ mod audit;
 mod browser;
 mod coming_back;
 mod connect;
+mod connection_report;
 mod docs;
 mod environment;
 mod every_route;

@@ -1,11 +1,11 @@
 use async_trait::async_trait;
 use terra_auth_core::{
     connection::Connection,
-    grant::{GrantState, KeptGrant, Lease, NewTokens, Settled},
+    grant::{GrantState, KeptGrant, Lease, NewTokens, RefreshRecord, Settled},
     seal::Sealed,
     store::{Store, StoreError, Tx, Unit},
 };
-use terra_auth_types::wire::admin::RevocationOutcome;
+use terra_auth_types::wire::admin::{FailedRefresh, RefreshFailure, RevocationOutcome};
 
 use super::{at_once, developer};
 use crate::{Rows, Verbs as _};
@@ -44,11 +44,13 @@ fn tokens(mark: u8) -> NewTokens {
         scopes: None,
         expires_at: Some(Rows::at(2000)),
         refresh_at: Some(Rows::at(1000)),
+        kept_at: Rows::at(4),
     }
 }
 
 fn verdict() -> Settled {
     Settled {
+        error: FailedRefresh { class: RefreshFailure::GrantRefused, at: Rows::at(7) },
         state: GrantState::Revoked,
         active: Some(false),
         refresh_at: None,
@@ -78,6 +80,7 @@ pub async fn only_connections_with_tokens_have_a_grant(store: Store) {
     store.add_connection(&on_device).await.unwrap();
     assert_eq!(store.kept_grant(&on_device.dev_id, &on_device.user_id).await.unwrap(), None);
     assert_eq!(store.hold_grant(&on_device.dev_id, &on_device.user_id).await.unwrap(), None);
+    assert_eq!(store.refresh_record(&on_device.dev_id, &on_device.user_id).await.unwrap(), None);
     assert_eq!(store.claim_grants(&on_device.provider, &Rows::at(9), &Rows::at(10), &9).await.unwrap(), []);
     assert_eq!(store.next_refresh_at(&on_device.provider).await.unwrap(), None);
 }
@@ -186,6 +189,39 @@ pub async fn kept_tokens_make_a_grant_fine(store: Store) {
     assert!(store.connection(&seen.dev_id, &seen.user_id).await.unwrap().unwrap().active);
 }
 
+/// Since when it is so, what went wrong last, and when tokens came.
+pub async fn what_becomes_of_refreshes_is_remembered(store: Store) {
+    let seen = fresh(&store).await;
+    let record = async || store.refresh_record(&seen.dev_id, &seen.user_id).await.unwrap().unwrap();
+    let never = RefreshRecord {
+        state: GrantState::Fine,
+        since: None,
+        failures: 0,
+        last_error: None,
+        refreshed_at: None,
+        next_at: Some(Rows::NOW),
+    };
+    assert_eq!(record().await, never);
+    let error = |ms| FailedRefresh { class: RefreshFailure::AnswerLost, at: Rows::at(ms) };
+    for (ms, failures) in [(20, 1), (30, 2)] {
+        let seen = now_kept(&store, &seen).await;
+        let held = leased(&store, &seen, lease(ms)).await;
+        let failing = Settled { error: error(ms), state: GrantState::Failing, failures, ..verdict() };
+        assert!(store.settle_grant(&held, &failing).await.unwrap());
+        let last_error = Some(error(ms));
+        let since = Some(Rows::at(20));
+        let told = RefreshRecord { state: failing.state, since, failures, last_error, next_at: None, ..never.clone() };
+        assert_eq!(record().await, told);
+    }
+    for ms in [40, 50] {
+        let held = leased(&store, &now_kept(&store, &seen).await, lease(ms)).await;
+        assert!(store.keep_tokens(&held, &NewTokens { kept_at: Rows::at(ms), ..tokens(1) }).await.unwrap());
+        let (since, refreshed_at, next_at) = (Some(Rows::at(40)), Some(Rows::at(ms)), Some(Rows::at(1000)));
+        let told = RefreshRecord { since, last_error: Some(error(30)), refreshed_at, next_at, ..never.clone() };
+        assert_eq!(record().await, told, "it works again since then");
+    }
+}
+
 /// The lease under which they came tells the age.
 pub async fn older_tokens_never_replace_newer_ones(store: Store) {
     let seen = fresh(&store).await;
@@ -260,6 +296,8 @@ pub async fn tokens_of_a_login_are_newer_than_those_of_any_lease(store: Store) {
     assert!(store.settle_grant(&quick, &verdict()).await.unwrap());
     let login = Connection { grant: Some(Sealed(vec![9])), ..connection };
     assert!(store.renew_connection(&login, &Rows::at(200)).await.unwrap());
+    let record = store.refresh_record(&seen.dev_id, &seen.user_id).await.unwrap().unwrap();
+    assert_eq!((record.state, record.since), (GrantState::Fine, Some(Rows::at(200))));
 
     let renewed = now_kept(&store, &seen).await;
     for (held, mark) in [(&slow, 1), (&quick, 2)] {
@@ -320,6 +358,7 @@ pub async fn nobody_refreshes_the_grants_of_another_environment(store: Store) {
     let other = KeptGrant { dev_id: developer(&store, "other").await.dev_id, ..grant.clone() };
     assert_eq!(store.kept_grant(&other.dev_id, &other.user_id).await.unwrap(), None);
     assert_eq!(store.hold_grant(&other.dev_id, &other.user_id).await.unwrap(), None);
+    assert_eq!(store.refresh_record(&other.dev_id, &other.user_id).await.unwrap(), None);
     assert!(!store.schedule_refresh(&other, &None, &None).await.unwrap());
     assert!(!store.lease_grant(&other, &lease(0)).await.unwrap());
     assert!(!store.keep_tokens(&other, &tokens(1)).await.unwrap());

@@ -14,10 +14,12 @@ use crate::{
 };
 
 mod check;
+mod connection;
 mod migration;
 mod portable;
 
 pub use check::{AppVerdict, ProviderAppCheck, SecretCheck};
+pub use connection::{AdminConnection, FailedRefresh, GrantState, RefreshFailure, RefreshReport};
 pub use migration::{InviteToMigrate, MigrationInvitation, MigrationInvitations};
 pub use portable::{
     ExportParams, ImportConnections, ImportedConnections, PortableConnection, PortableConnections, RefusedConnection,

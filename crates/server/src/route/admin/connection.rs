@@ -1,12 +1,12 @@
-//! Connections on their way from one system to another.
+//! Connections: how each stands, and on their way from one system to another.
 
 use axum::{Json, extract::State};
 use terra_auth_core::Auth;
 use terra_auth_types::{
-    DevId,
+    DevId, UserId,
     wire::{
         self,
-        admin::{ExportParams, ImportConnections, ImportedConnections, PortableConnections},
+        admin::{AdminConnection, ExportParams, ImportConnections, ImportedConnections, PortableConnections},
     },
 };
 
@@ -61,4 +61,29 @@ pub(crate) async fn import_connections(
     params::Json(import): params::Json<ImportConnections>,
 ) -> Result<Json<ImportedConnections>, ApiError> {
     Ok(Json(auth.import_connections(&admin, &dev_id, &import).await?))
+}
+
+/// See how a connection stands: whether its tokens are refreshed, what went wrong last, and since when it works.
+///
+/// Apps hear `connection_error` when a connection stops working. No event has been published for one that works again: its
+/// user is `active` again, and `refresh.state` is `fine` since then.
+#[utoipa::path(
+    get, path = "/environments/{dev_id}/connections/{user_id}", tag = "Administration",
+    params(
+        ("dev_id" = String, Path, description = "The environment"),
+        ("user_id" = String, Path, description = "The connection"),
+    ),
+    responses(
+        (status = 200, description = "The connection", body = wire::admin::AdminConnection),
+        (status = 401, description = "No admin token that counts", body = wire::Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such environment, or no such connection", body = wire::Problem, content_type = "application/problem+json"),
+    ),
+    security(("admin" = [])),
+)]
+pub(crate) async fn connection_report(
+    State(auth): State<Auth>,
+    _: Administrator,
+    Path((dev_id, user_id)): Path<(DevId, UserId)>,
+) -> Result<Json<AdminConnection>, ApiError> {
+    Ok(Json(auth.connection_report(&dev_id, user_id).await?))
 }
