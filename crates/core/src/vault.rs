@@ -5,6 +5,7 @@ mod reset;
 mod rotate;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use terra_auth_types::DevId;
 
 pub(crate) use self::online::Rotations;
@@ -103,9 +104,14 @@ pub trait SealedValues: Send {
     async fn reseal(&mut self, column: SealedColumn, old: &SealedValue, new: &Sealed) -> Result<bool, StoreError>;
 
     /// Takes a value away that is still the one given; answers whether it was. Nothing is left of a secret that another one
-    /// has replaced; a connection waits for its end user to connect again; a revocation is given up. What must not be
-    /// missing stays: it can only be replaced.
-    async fn forget_sealed(&mut self, column: SealedColumn, value: &SealedValue) -> Result<bool, StoreError>;
+    /// has replaced; a connection waits for its end user to connect again; a revocation has become impossible. What must
+    /// not be missing stays: it can only be replaced.
+    async fn forget_sealed(
+        &mut self,
+        column: SealedColumn,
+        value: &SealedValue,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
 }
 
 /// Values that are read at once.

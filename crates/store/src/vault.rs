@@ -1,12 +1,16 @@
 //! Every sealed value, whatever it is.
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use terra_auth_core::{
     seal::Sealed,
     store::StoreError,
     vault::{SealedColumn, SealedValue, SealedValues},
 };
-use terra_auth_types::{DevId, UserId};
+use terra_auth_types::{
+    DevId, UserId,
+    wire::admin::{RevocationOutcome, RevocationReason},
+};
 use uuid::Uuid;
 
 use crate::{
@@ -62,7 +66,8 @@ statements! {
         WHERE dev_id = $1 AND user_id = $2 AND sealed_grant = $3",
     );
     FORGET_OWED_GRANT: Sql::plain(
-        "UPDATE revocation SET sealed_grant = NULL, state = 'gave_up' WHERE user_id = $1 AND sealed_grant = $2",
+        "UPDATE revocation SET sealed_grant = NULL, in_flight_since_ms = NULL, state = $1, reason = $2, ended_at_ms = $3
+        WHERE user_id = $4 AND sealed_grant = $5",
     );
     FORGET_RETIRING_SECRET: Sql::plain(
         "UPDATE developer SET retiring_secret = NULL, retiring_until_ms = NULL, sign_with = NULL
@@ -126,11 +131,20 @@ impl<D: Database> SealedValues for Queries<D> {
         }
     }
 
-    async fn forget_sealed(&mut self, column: SealedColumn, value: &SealedValue) -> Result<bool, StoreError> {
+    async fn forget_sealed(
+        &mut self,
+        column: SealedColumn,
+        value: &SealedValue,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
         let (dev_id, sealed) = (value.dev_id.value(), value.sealed.value());
         match column {
             SealedColumn::Grant => self.changes(FORGET_GRANT, &[dev_id, user_id(value)?.value(), sealed]).await,
-            SealedColumn::OwedGrant => self.changes(FORGET_OWED_GRANT, &[user_id(value)?.value(), sealed]).await,
+            SealedColumn::OwedGrant => {
+                let (outcome, reason) = (RevocationOutcome::Impossible, RevocationReason::TokensUnreadable);
+                let ended = [outcome.value(), reason.value(), now.value()];
+                self.changes(FORGET_OWED_GRANT, &[&ended[..], &[user_id(value)?.value(), sealed]].concat()).await
+            }
             SealedColumn::RetiringSecret => self.changes(FORGET_RETIRING_SECRET, &[dev_id, sealed]).await,
             SealedColumn::PreviousAppSecret => {
                 self.changes(FORGET_PREVIOUS_APP_SECRET, &[dev_id, value.row.as_str().value(), sealed]).await

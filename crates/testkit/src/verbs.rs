@@ -193,7 +193,8 @@ verbs! {
     read sealed_values(column: SealedColumn, after: Option<SealedValue>, limit: u32) -> Vec<SealedValue>
         = |tx| tx.sealed_values(*column, after.as_ref(), *limit);
     run reseal(column: SealedColumn, old: SealedValue, new: Sealed) -> bool = |tx| tx.reseal(*column, old, new);
-    run forget_sealed(column: SealedColumn, value: SealedValue) -> bool = |tx| tx.forget_sealed(*column, value);
+    run forget_sealed(column: SealedColumn, value: SealedValue, now: Timestamp) -> bool
+        = |tx| tx.forget_sealed(*column, value, *now);
 
     run forget_expired(expired: Expired) -> u64 = |tx| tx.forget_expired(expired);
     run forget_received(forgotten: Forgotten) -> u64 = |tx| tx.forget_received(forgotten);

@@ -32,6 +32,17 @@ fn kill_a_reset(site: &Site) {
     assert!(!reset.wait().unwrap().success());
 }
 
+/// Of a connection that ends before its end user has connected again.
+fn a_lost_grant_is_reported_as_lost(site: &Site) {
+    let first = site.json("users list --env production --limit 1")[0]["user_id"].as_str().unwrap().to_owned();
+    assert_eq!(site.run(&format!("deauthenticate-user {first} --env production --yes")).code, 0);
+    until("the report is there", || {
+        let reports = site.json("connections revocations --env production");
+        let report = reports.as_array().unwrap().iter().find(|report| report["user_id"] == first)?.clone();
+        (report["outcome"] == "impossible" && report["reason"] == "tokens_unreadable").then_some(())
+    });
+}
+
 fn all_but_secrets_outlives_a_lost_master_key(site: &Site) {
     let server = site.found();
     site.keep_user_ids(&server);
@@ -62,6 +73,7 @@ fn all_but_secrets_outlives_a_lost_master_key(site: &Site) {
     assert_eq!((again, &now["user_id"], &now["active"]), (before, &json!(before), &json!(true)));
     assert_eq!(site.json("users list").as_array().unwrap().len(), 1);
     assert_eq!(site.run(&format!("deauthenticate-user {again} --yes")).code, 0);
+    a_lost_grant_is_reported_as_lost(site);
     let audit = site.json("audit verify");
     assert!(audit["intact"] == true && audit["reset_at"].is_u64(), "{audit}");
     server.end(Signal::TERM);

@@ -9,7 +9,7 @@ use crate::{
     auth::Auth,
     causes::Causes,
     delivery::wait_after,
-    provider::{Answered, Ends, RevokeError, Revoked, Tokens},
+    provider::{Answered, Connects, Ends, RevokeError, Revoked, Tokens},
     refresh::CALL,
     seal::Place,
     store::{StoreError, Tx, Unit},
@@ -72,7 +72,7 @@ impl Auth {
 
     /// Answers with the mark, too, as it is afterwards.
     async fn attempt(&self, claimed: &Revocation) -> Result<(Option<Timestamp>, Ending), StoreError> {
-        let Some(sealed) = &claimed.grant else { return Ok((None, Ending::impossible(Reason::OnDevice))) };
+        let Some(sealed) = &claimed.grant else { return Ok((None, Ending::impossible(self.without_tokens(claimed)))) };
         let row = claimed.user_id.to_string();
         let place = Place { dev_id: claimed.dev_id.as_str(), row: &row, column: "grant" };
         let opened = self.keys.open(place, sealed).ok();
@@ -82,6 +82,13 @@ impl Auth {
         let mut attempt = Attempt { auth: self, claimed: claimed.clone(), tokens, fresh: false };
         let ending = attempt.run().await?;
         Ok((attempt.claimed.in_flight_since, ending))
+    }
+
+    /// An on-device source never has tokens; elsewhere they were forgotten when the vault was reset.
+    fn without_tokens(&self, claimed: &Revocation) -> Reason {
+        let mut by_login = self.providers.list().iter().filter(|info| info.connects == Connects::ByLogin);
+        let is_login = by_login.any(|info| info.provider == claimed.provider);
+        if is_login { Reason::TokensUnreadable } else { Reason::OnDevice }
     }
 
     fn settlement(

@@ -233,7 +233,7 @@ impl Unit for Forget {
                 SealedColumn::SigningSecret => self.signing_secret(tx, value).await?,
                 SealedColumn::AppSecret => self.app_secret(tx, value).await?,
                 SealedColumn::OwedGrant | SealedColumn::RetiringSecret | SealedColumn::PreviousAppSecret => {
-                    tx.forget_sealed(self.column, value).await?
+                    tx.forget_sealed(self.column, value, self.now).await?
                 }
             };
             forgotten += u64::from(done);
@@ -247,7 +247,7 @@ impl Forget {
     async fn grant(&self, tx: &mut dyn Tx, value: &SealedValue) -> Result<bool, StoreError> {
         let user_id = value.row.parse().map_err(|_| StoreError::Closed)?;
         let Some(mut connection) = tx.connection(&value.dev_id, user_id).await? else { return Ok(false) };
-        let done = tx.forget_sealed(self.column, value).await?;
+        let done = tx.forget_sealed(self.column, value, self.now).await?;
         if done && std::mem::replace(&mut connection.active, false) {
             let event = error_event(&connection, "The end user must connect again");
             let delivery = Delivery::new(self.auth.delivery_id(), &value.dev_id, &event, self.now);

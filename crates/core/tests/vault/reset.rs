@@ -13,7 +13,10 @@ use terra_auth_core::{
 };
 use terra_auth_store::Sqlite;
 use terra_auth_testkit::{Verbs as _, bench};
-use terra_auth_types::{DevId, Provider};
+use terra_auth_types::{
+    DevId, Provider,
+    wire::admin::{RevocationOutcome, RevocationReason, RevocationReport},
+};
 
 use crate::{
     dying::{Healthy, dying},
@@ -75,7 +78,11 @@ async fn what_was_sealed_is_forgotten_and_all_else_stays(store: Store) {
         assert_eq!((now.active, now.grant), (false, None));
     }
     assert_eq!(waiting(&after, &dev_id).await, vec!["connection_error"; 250]);
-    assert_eq!(store.waiting_revocations().await.unwrap(), 0);
+    let reports = store.revocation_reports(&dev_id, &None, &None, &1000).await.unwrap();
+    let impossible = |report: &RevocationReport| {
+        (report.outcome, report.reason) == (RevocationOutcome::Impossible, Some(RevocationReason::TokensUnreadable))
+    };
+    assert!(reports.len() == 250 && reports.iter().all(impossible));
     let developer = after.directory.developer(&dev_id).unwrap();
     assert_eq!(after.signing_secrets(&developer).unwrap().first.expose().len(), 64);
     assert!(store.provider_app(&dev_id, &fitbit()).await.unwrap().unwrap().previous.is_none());
