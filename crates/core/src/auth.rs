@@ -8,6 +8,7 @@ use url::Url;
 use crate::{
     clock::{Clock, Entropy},
     directory::Directory,
+    notice::Notices,
     provider::Providers,
     refresh::{Refreshes, Rules},
     seal::KeyRing,
@@ -22,6 +23,7 @@ pub struct Auth(Arc<Plane>);
 struct Plane {
     parts: Parts,
     refreshes: Refreshes,
+    notices: Notices,
     rotations: Rotations,
 }
 
@@ -64,11 +66,16 @@ impl Auth {
     #[doc(hidden)]
     #[must_use]
     pub fn with_rules(parts: Parts, rules: Rules) -> Self {
-        Self(Arc::new(Plane { parts, refreshes: Refreshes::new(rules), rotations: Rotations::default() }))
+        let (notices, rotations) = (Notices::default(), Rotations::default());
+        Self(Arc::new(Plane { parts, refreshes: Refreshes::new(rules), notices, rotations }))
     }
 
     pub(crate) fn refreshes(&self) -> &Refreshes {
         &self.0.refreshes
+    }
+
+    pub(crate) fn notices(&self) -> &Notices {
+        &self.0.notices
     }
 
     pub(crate) fn rotations(&self) -> &Rotations {

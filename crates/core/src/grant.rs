@@ -148,6 +148,16 @@ pub trait Grants: Send {
         refresh_at: Option<Timestamp>,
     ) -> Result<bool, StoreError>;
 
+    /// Lets the grants of an account fall due at `now`, in every environment, but for those for which that was done since
+    /// `not_since`; answers how many there were.
+    async fn hasten_refresh(
+        &mut self,
+        provider: &Provider,
+        account: &str,
+        now: Timestamp,
+        not_since: Timestamp,
+    ) -> Result<u64, StoreError>;
+
     /// Takes the next lease; answers whether the grant is as it was `seen` and nobody holds it.
     async fn lease_grant(&mut self, seen: &KeptGrant, lease: &Lease) -> Result<bool, StoreError>;
 

@@ -23,6 +23,7 @@ pub mod inbox;
 pub mod known_connection;
 pub mod lend;
 pub mod mobile_token;
+pub mod notice;
 pub mod open_session;
 pub mod outbox;
 pub mod provider;

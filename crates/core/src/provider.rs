@@ -1,6 +1,7 @@
 //! The port to the providers: what they offer, and the four calls of a connection's life.
 
 mod check;
+mod notice;
 mod revoke;
 
 use async_trait::async_trait;
@@ -13,6 +14,7 @@ use zeroize::Zeroizing;
 
 pub use self::{
     check::AppCheck,
+    notice::{Greeting, Notice},
     revoke::{Answered, Ends, RevokeError, RevokePolicy, Revoked},
 };
 
@@ -47,12 +49,19 @@ pub struct ClientCredentials {
     pub client_secret: SecretString,
     /// Headers that go along with every call, such as a subscription key.
     pub headers: Vec<(String, SecretString)>,
+    /// What the provider shows when it asks whether its notices are wanted.
+    pub notice_token: Option<SecretString>,
 }
 
 impl ClientCredentials {
     /// Without headers of its own.
     pub fn new(client_id: impl Into<String>, client_secret: impl Into<SecretString>) -> Self {
-        Self { client_id: client_id.into(), client_secret: client_secret.into(), headers: Vec::new() }
+        Self {
+            client_id: client_id.into(),
+            client_secret: client_secret.into(),
+            headers: Vec::new(),
+            notice_token: None,
+        }
     }
 }
 
@@ -319,6 +328,16 @@ pub trait Providers: Send + Sync + 'static {
 
     /// How its revoke call is made; `None` where it has none.
     fn revoke_policy(&self, provider: &Provider) -> Option<RevokePolicy>;
+
+    /// What a posted notice says; `None` where the provider sends none.
+    fn read_notice(&self, _provider: &Provider, _body: &[u8]) -> Option<Notice> {
+        None
+    }
+
+    /// What the provider is answered that asks whether its notices are wanted; `None` where it does not ask.
+    fn greet(&self, _provider: &Provider, _query: &[(String, String)]) -> Option<Greeting> {
+        None
+    }
 
     /// Revokes a grant to `account`, which some providers want to be told.
     async fn revoke(

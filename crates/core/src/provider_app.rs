@@ -192,8 +192,8 @@ impl Auth {
 
     fn open_app(&self, app: &ProviderApp, secret: &AppSecret) -> Result<ClientCredentials, SealBroken> {
         let opened = self.keys.open(place(&app.dev_id, &app.provider), &secret.sealed)?;
-        let (client_secret, headers) = serde_json::from_slice(&opened).map_err(|_| SealBroken)?;
-        Ok(ClientCredentials { client_id: app.client_id.clone(), client_secret, headers })
+        let (client_secret, headers): (SecretString, _) = serde_json::from_slice(&opened).map_err(|_| SealBroken)?;
+        Ok(ClientCredentials { headers, ..ClientCredentials::new(&app.client_id, client_secret) })
     }
 
     fn seal_app(

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use terra_auth_core::{
     clock::Clock,
     provider::{
-        AppCheck, AuthorizationRequest, ClientCredentials, CodeExchange, Grant, ProviderError, ProviderInfo, Providers,
-        RefreshError, RefreshPolicy, Refreshed, RevokeError, RevokePolicy, Revoked, Tokens,
+        AppCheck, AuthorizationRequest, ClientCredentials, CodeExchange, Grant, Greeting, Notice, ProviderError,
+        ProviderInfo, Providers, RefreshError, RefreshPolicy, Refreshed, RevokeError, RevokePolicy, Revoked, Tokens,
     },
 };
 use terra_auth_types::Provider;
@@ -141,6 +141,15 @@ impl Providers for OAuthProviders {
         let no_app = || RefreshError::AppRefused { code: "no_app".to_owned() };
         let client = app.or_else(|| self.apps.get(provider)).ok_or_else(no_app)?;
         refresh::refresh(&self.caller, &known.login, client, tokens, self.clock.now()).await
+    }
+
+    fn read_notice(&self, provider: &Provider, body: &[u8]) -> Option<Notice> {
+        Some(self.logins.get(provider)?.login.notice.as_ref()?.read(body))
+    }
+
+    fn greet(&self, provider: &Provider, query: &[(String, String)]) -> Option<Greeting> {
+        let token = self.apps.get(provider).and_then(|app| app.notice_token.as_ref());
+        self.logins.get(provider)?.login.notice.as_ref()?.greet(token, query)
     }
 
     fn revoke_policy(&self, provider: &Provider) -> Option<RevokePolicy> {

@@ -9,6 +9,7 @@ pub(crate) mod after_consent;
 pub(crate) mod answer_shape;
 pub(crate) mod identity;
 pub(crate) mod login;
+pub(crate) mod notice;
 pub(crate) mod refresh;
 pub(crate) mod request_style;
 pub(crate) mod revoke;

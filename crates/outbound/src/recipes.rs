@@ -111,6 +111,13 @@ impl Recipes {
     /// gone = [401]                                        # none: statuses of a grant that is gone already
     /// gone_errors = ["invalid_token"]                     # none: error codes that say the same
     /// ends = "grant"                                      # "account": all that it has granted to the app
+    ///
+    /// [provider.login.notice]                             # none: the provider does not tell when access is taken back
+    /// list = "events"                                     # the whole body, a list or one thing that happened
+    /// account = "owner.id"                                # in each
+    /// when = { kind = "revoked" }                         # none: fields that have these values, if it is meant
+    /// status = 204                                        # 200: what the provider takes for an answer
+    /// greeting = "hub"                                    # none; or "verify": how it asks for the notice token
     /// # "#;
     /// # terra_auth_outbound::Recipes::from_toml(text, "own.toml").unwrap();
     /// ```

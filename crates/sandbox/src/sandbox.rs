@@ -11,6 +11,7 @@ use axum::{Router, extract::DefaultBodyLimit};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
 use url::Url;
 
 use crate::{
@@ -154,6 +155,23 @@ impl Sandbox {
     /// `name` is what was typed on the sign-in page.
     pub fn revoke_account(&self, face: &Face, name: &str) {
         self.ledger().revoke_account(face, &face.account_id(name));
+    }
+
+    /// What the face's provider posts to the app when an account's owner takes back all access; `None` where it posts nothing.
+    /// `name` is what was typed on the sign-in page.
+    #[must_use]
+    pub fn revocation_notice(&self, face: &Face, name: &str) -> Option<String> {
+        let account = face.account_id(name);
+        let notice = match face.slug {
+            "fitbit" => json!([{ "collectionType": "userRevokedAccess", "ownerId": account, "ownerType": "user" }]),
+            "garmin" => json!({ "deregistrations": [{ "userId": account }] }),
+            "strava" => json!({
+                "object_type": "athlete", "aspect_type": "update", "object_id": account, "owner_id": account,
+                "updates": { "authorized": "false" },
+            }),
+            _ => return None,
+        };
+        Some(notice.to_string())
     }
 
     /// The last grants of a face, revoked ones too, oldest first.

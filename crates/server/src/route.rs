@@ -8,6 +8,7 @@ mod health;
 mod icon;
 mod integration;
 mod mobile_token;
+mod notice;
 mod sdk_user;
 mod streaming_token;
 mod visit;
@@ -34,6 +35,7 @@ pub fn router(auth: Auth) -> Router {
         .nest("/api/v2", again)
         .merge(widget_session::other_paths())
         .merge(widget_page::routes())
+        .merge(notice::routes())
         .merge(icon::routes())
         .merge(health::routes())
         .merge(docs::routes(document))

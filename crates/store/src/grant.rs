@@ -61,6 +61,13 @@ statements! {
         "UPDATE connection SET expires_at_ms = $1, refresh_at_ms = $2
         WHERE dev_id = $3 AND user_id = $4 AND token_version = $5 AND lease = $6",
     );
+    // Tokens that nobody has looked at yet are not looked at first, but refreshed.
+    HASTEN_REFRESH: Sql::plain(
+        "UPDATE connection SET refresh_at_ms = $1, expires_at_ms = COALESCE(expires_at_ms, $1), noticed_at_ms = $1
+        WHERE account = $2 AND provider = $3 AND sealed_grant IS NOT NULL AND grant_state IN ('fine', 'failing')
+            AND (noticed_at_ms IS NULL OR noticed_at_ms <= $4)
+            AND (refresh_at_ms IS NULL OR refresh_at_ms > $1 OR expires_at_ms IS NULL)",
+    );
     LEASE_GRANT: Sql::plain(
         "UPDATE connection SET lease = lease + 1, lease_until_ms = $1, in_flight_since_ms = $2
         WHERE dev_id = $3 AND user_id = $4 AND token_version = $5 AND lease = $6
@@ -138,6 +145,16 @@ impl<D: Database> Grants for Queries<D> {
             seen.lease.value(),
         ];
         self.changes(SCHEDULE_REFRESH, &values).await
+    }
+
+    async fn hasten_refresh(
+        &mut self,
+        provider: &Provider,
+        account: &str,
+        now: Timestamp,
+        not_since: Timestamp,
+    ) -> Result<u64, StoreError> {
+        self.execute(HASTEN_REFRESH, &[now.value(), account.value(), provider.value(), not_since.value()]).await
     }
 
     async fn lease_grant(&mut self, seen: &KeptGrant, lease: &Lease) -> Result<bool, StoreError> {

@@ -98,6 +98,8 @@ macro_rules! store_contract {
                 whoever_lost_a_lease_settles_nothing
                 late_tokens_leave_the_lease_of_another_alone
                 late_tokens_outdo_a_doubt
+                a_notice_lets_the_grants_of_an_account_fall_due_once
+                a_grant_that_is_over_is_not_hastened
                 late_tokens_do_not_undo_a_revocation
                 tokens_of_a_login_are_newer_than_those_of_any_lease
                 whoever_holds_a_grant_sees_what_was_kept_before

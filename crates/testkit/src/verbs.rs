@@ -123,6 +123,8 @@ verbs! {
     read next_refresh_at(provider: Provider) -> Option<Timestamp> = |tx| tx.next_refresh_at(provider);
     run schedule_refresh(seen: KeptGrant, expires_at: Option<Timestamp>, refresh_at: Option<Timestamp>) -> bool
         = |tx| tx.schedule_refresh(seen, *expires_at, *refresh_at);
+    run hasten_refresh(provider: Provider, account: String, now: Timestamp, not_since: Timestamp) -> u64
+        = |tx| tx.hasten_refresh(provider, account, *now, *not_since);
     run lease_grant(seen: KeptGrant, lease: Lease) -> bool = |tx| tx.lease_grant(seen, lease);
     run keep_tokens(leased: KeptGrant, new: NewTokens) -> bool = |tx| tx.keep_tokens(leased, new);
     run settle_grant(leased: KeptGrant, settled: Settled) -> bool = |tx| tx.settle_grant(leased, settled);

@@ -1,6 +1,8 @@
 //! What a server offers: the providers with a recipe and an app, built in or added, and what is on the device.
 
-use crate::support::{folder::Folder, server::Server};
+use http::Method;
+
+use crate::support::{folder::Folder, http::send, server::Server};
 
 const ACME: &str = r#"[[provider]]
 provider = "ACME"
@@ -40,4 +42,22 @@ fn an_app_without_a_recipe_is_a_mistake() {
     let told = String::from_utf8(ended.stderr).unwrap();
     assert_eq!(ended.status.code(), Some(2));
     assert!(told.contains("there is an app for NOSUCH, and no recipe"), "{told}");
+}
+
+#[tokio::test]
+async fn a_provider_that_asks_for_its_notices_is_answered_by_the_token_of_its_app() {
+    let folder = Folder::new();
+    let app = "client_id = \"demo\"\nclient_secret = \"test-key-not-a-secret\"\nnotice_token = \"agreed-upon\"\n";
+    folder.write("apps.toml", &format!("[STRAVA]\n{app}"));
+    let server = Server::start(
+        &mut folder
+            .command("serve --listen 127.0.0.1:0 --provider-apps apps.toml --create-environment testing --output json"),
+    );
+    let ask = async |token: &str| {
+        let query = format!("hub.mode=subscribe&hub.challenge=c1&hub.verify_token={token}");
+        send(Method::GET, &format!("{}/auth/strava/notice?{query}", server.origin()), &[], String::new()).await.unwrap()
+    };
+    let (welcome, stranger) = (ask("agreed-upon").await, ask("guessed").await);
+    assert_eq!((welcome.status.as_u16(), welcome.text.as_str()), (200, r#"{"hub.challenge":"c1"}"#));
+    assert_eq!(stranger.status, 404);
 }

@@ -12,7 +12,7 @@ use crate::{
     auth::Auth,
     causes::Causes,
     grant::KeptGrant,
-    provider::RefreshPolicy,
+    provider::{RefreshPolicy, Tokens},
     seal::SealBroken,
     store::{StoreError, Tx, Unit},
 };
@@ -116,7 +116,7 @@ impl Auth {
     /// Refreshes a grant; one that nobody has looked at yet learns when it is due, if that is not by now.
     async fn refresh_claimed(self, grant: KeptGrant, policy: RefreshPolicy) {
         let scheduled = match self.open_grant(&grant) {
-            Ok(tokens) if grant.expires_at.is_none() && !is_kept_alive(&tokens, &policy) => {
+            Ok(tokens) if is_to_look_at(&grant, &tokens, &policy) => {
                 let now = self.now();
                 let refresh_at = due_at(&tokens, now, &policy, self.draw());
                 if refresh_at.is_some_and(|due| due <= now) {
@@ -135,6 +135,11 @@ impl Auth {
             tracing::warn!(error = %Causes(&error), "could not schedule a refresh");
         }
     }
+}
+
+/// Whether there is nothing to refresh yet. What has no refresh token is over when its access token is, and never before.
+fn is_to_look_at(grant: &KeptGrant, tokens: &Tokens, policy: &RefreshPolicy) -> bool {
+    tokens.refresh_token.is_none() || (grant.expires_at.is_none() && !is_kept_alive(tokens, policy))
 }
 
 struct ClaimGrants {

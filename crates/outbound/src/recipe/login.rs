@@ -4,7 +4,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    after_consent::AfterConsent, answer_shape::AnswerShape, identity::Identity, refresh::Refresh,
+    after_consent::AfterConsent, answer_shape::AnswerShape, identity::Identity, notice::Notice, refresh::Refresh,
     request_style::RequestStyle, revoke::Revoke, scopes::GrantedScopes,
 };
 use crate::field::{Endpoint, ExtraParams};
@@ -59,6 +59,8 @@ pub(crate) struct Login {
     pub(crate) refresh: Option<Refresh>,
     /// How a grant is revoked, if the provider offers it.
     pub(crate) revoke: Option<Revoke>,
+    /// How the provider tells that an end user took access back, if it does.
+    pub(crate) notice: Option<Notice>,
 }
 
 /// How the app proves who it is (RFC 6749 §2.3.1).

@@ -15,6 +15,7 @@ mod environment;
 mod every_route;
 mod migration;
 mod mobile_token;
+mod notice;
 mod portable;
 mod provider_app;
 mod revocation;

@@ -134,7 +134,8 @@ impl TestApp {
         let clock = Arc::new(FixedClock::default());
         let entropy = Arc::new(CountingEntropy::default());
         let (listener, base) = free_port().await;
-        let client = ClientCredentials::new("tests", "not-a-secret");
+        let mut client = ClientCredentials::new("tests", "not-a-secret");
+        client.notice_token = Some("agreed-upon".into());
         let recipes = Recipes::sandbox(&base).unwrap().with(more_recipes(recipes, &base));
         let of = |_: &_| Some(client.clone());
         let providers = OAuthProviders::new(recipes, of, AddressPolicy::AllowPrivate, clock.clone()).unwrap();

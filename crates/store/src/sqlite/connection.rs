@@ -83,6 +83,7 @@ impl Migrated for Transaction<'_> {
         include_str!("../../migrations/sqlite/0006_provider_app.sql"),
         include_str!("../../migrations/sqlite/0007_keep_user_id.sql"),
         include_str!("../../migrations/sqlite/0008_revocation_report.sql"),
+        include_str!("../../migrations/sqlite/0009_notice.sql"),
         include_str!("../../migrations/sqlite/0010_refresh_record.sql"),
     ];
 

@@ -379,3 +379,41 @@ pub async fn a_revocation_begins_anew_with_newer_tokens(store: Store) {
     let claimed = store.claim_revocations(&Rows::at(5), &Rows::at(9), &9).await.unwrap();
     assert_eq!(claimed.iter().map(|owed| (&owed.grant, owed.attempts)).collect::<Vec<_>>(), [(&Some(newer), 2)]);
 }
+
+/// In every environment, and no other account's; again only after a while.
+pub async fn a_notice_lets_the_grants_of_an_account_fall_due_once(store: Store) {
+    let (rows, here, there) = (Rows::default(), developer(&store, "acme").await, developer(&store, "other").await);
+    let other = Connection { account: "account-2".to_owned(), ..rows.connection(&here) };
+    let mut told = Vec::new();
+    for connection in [rows.connection(&here), rows.connection(&there), other] {
+        let seen = connected(&store, connection).await;
+        assert!(store.schedule_refresh(&seen, &Some(Rows::at(90)), &Some(Rows::at(80))).await.unwrap());
+        told.push(seen);
+    }
+    let hasten = async |now, not_since| {
+        let account = "account-1".to_owned();
+        store.hasten_refresh(&told[0].provider, &account, &Rows::at(now), &Rows::at(not_since)).await.unwrap()
+    };
+    assert_eq!(hasten(10, -10).await, 2);
+    for (seen, due) in told.iter().zip([10, 10, 80]) {
+        let kept = now_kept(&store, seen).await;
+        assert_eq!((kept.refresh_at, kept.expires_at), (Some(Rows::at(due)), Some(Rows::at(90))));
+    }
+    assert!(store.schedule_refresh(&told[0], &Some(Rows::at(90)), &Some(Rows::at(80))).await.unwrap());
+    assert_eq!(hasten(20, 9).await, 0, "that was done a moment ago");
+    assert_eq!(hasten(20, 10).await, 1, "the other one is due already");
+}
+
+/// Nobody but its end user can make it work, and nobody has to look.
+pub async fn a_grant_that_is_over_is_not_hastened(store: Store) {
+    let fresh = fresh(&store).await;
+    let account = "account-1".to_owned();
+    let leased = leased(&store, &fresh, lease(0)).await;
+    assert!(store.settle_grant(&leased, &verdict()).await.unwrap());
+    assert_eq!(store.hasten_refresh(&fresh.provider, &account, &Rows::at(9), &Rows::NOW).await.unwrap(), 0);
+    let connection = Connection { account, ..Rows::default().connection(&developer(&store, "other").await) };
+    let unseen = connected(&store, connection).await;
+    let name = "account-1".to_owned();
+    assert_eq!(store.hasten_refresh(&fresh.provider, &name, &Rows::at(9), &Rows::NOW).await.unwrap(), 1);
+    assert_eq!(now_kept(&store, &unseen).await.expires_at, Some(Rows::at(9)), "to be refreshed, not looked at");
+}

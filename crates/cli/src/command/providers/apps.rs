@@ -15,6 +15,7 @@ struct ProviderApp {
     client_secret: SecretString,
     #[serde(default)]
     headers: BTreeMap<String, SecretString>,
+    notice_token: Option<SecretString>,
 }
 
 /// Reads a file of apps, by the names of their providers.
@@ -22,7 +23,7 @@ pub(in crate::command) fn read(file: &Path) -> anyhow::Result<BTreeMap<String, C
     let text = std::fs::read_to_string(file).with_context(|| format!("could not read {}", file.display()))?;
     // The parser's own message would show the line, and with it a secret.
     let malformed = |_| {
-        let fields = "every table needs client_id and client_secret, may have headers, and no more";
+        let fields = "every table needs client_id and client_secret, may have headers and notice_token, and no more";
         anyhow::anyhow!("{}: {fields}", file.display())
     };
     let apps: BTreeMap<String, ProviderApp> = toml::from_str(&text).map_err(malformed)?;
@@ -41,6 +42,7 @@ impl ProviderApp {
             anyhow::ensure!(is_visible, "the value of the header {name} is not visible ASCII text");
         }
         let headers = self.headers.into_iter().collect();
-        Ok(ClientCredentials { headers, ..ClientCredentials::new(self.client_id, self.client_secret) })
+        let notice_token = self.notice_token;
+        Ok(ClientCredentials { headers, notice_token, ..ClientCredentials::new(self.client_id, self.client_secret) })
     }
 }

@@ -1,0 +1,143 @@
+//! How a provider tells, of its own accord, that somebody took access back.
+
+use std::collections::BTreeMap;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use terra_auth_core::provider::{Greeting, Notice as Read};
+
+use crate::field::FieldPath;
+
+/// The most accounts that one notice may name; more wait for their next refresh.
+const MAX_ACCOUNTS: usize = 100;
+
+/// A notice is posted as JSON. What it says is a hint: the provider is asked by a refresh.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Notice {
+    /// The list of what happened; `None` is the whole body, a list or one thing that happened.
+    list: Option<FieldPath>,
+    /// In each: the account's id.
+    account: FieldPath,
+    /// In each: fields that must have these values, or it is about something else.
+    #[serde(default)]
+    when: BTreeMap<String, String>,
+    /// The status that the provider takes for an answer.
+    #[serde(default = "ok")]
+    status: u16,
+    greeting: Option<Asked>,
+}
+
+/// How the provider asks whether its notices are wanted, with a token that was agreed upon.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Asked {
+    /// `hub.verify_token`, and `hub.challenge` is to come back in JSON.
+    Hub,
+    /// `verify`: 204 if it is the token, 404 if not.
+    Verify,
+}
+
+impl Notice {
+    pub(crate) fn read(&self, body: &[u8]) -> Read {
+        let mut accounts = serde_json::from_slice(body).map_or_else(|_| Vec::new(), |body| self.accounts(&body));
+        accounts.sort_unstable();
+        accounts.dedup();
+        accounts.truncate(MAX_ACCOUNTS);
+        Read { accounts, status: self.status }
+    }
+
+    fn accounts(&self, body: &Value) -> Vec<String> {
+        let told = self.list.as_ref().map_or(Some(body), |list| list.find(body));
+        let one = told.map(std::slice::from_ref).unwrap_or_default();
+        let items = told.and_then(Value::as_array).map_or(one, Vec::as_slice);
+        items.iter().filter(|item| self.is_meant(item)).filter_map(|item| text(self.account.find(item)?)).collect()
+    }
+
+    fn is_meant(&self, item: &Value) -> bool {
+        let has = |(field, value): (&String, &String)| {
+            FieldPath::of(field).find(item).and_then(text).is_some_and(|found| found == *value)
+        };
+        self.when.iter().all(has)
+    }
+
+    /// `None` if the provider does not ask.
+    pub(crate) fn greet(&self, token: Option<&SecretString>, query: &[(String, String)]) -> Option<Greeting> {
+        let asked = self.greeting?;
+        let find = |name| query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+        let (shown, challenge) = match asked {
+            Asked::Hub => (find("hub.verify_token"), find("hub.challenge")),
+            Asked::Verify => (find("verify"), None),
+        };
+        let is_known = shown.zip(token).is_some_and(|(shown, token)| same(shown, token.expose_secret()));
+        Some(match (asked, challenge) {
+            _ if !is_known => Greeting::Stranger,
+            (Asked::Hub, Some(challenge)) => Greeting::Echo("hub.challenge", challenge.to_owned()),
+            (Asked::Hub, None) => Greeting::Stranger,
+            (Asked::Verify, _) => Greeting::Welcome,
+        })
+    }
+}
+
+/// Compares digests: how long that takes says nothing about the token.
+fn same(shown: &str, token: &str) -> bool {
+    Sha256::digest(shown) == Sha256::digest(token)
+}
+
+/// A text or a number, not longer than an account's id may be.
+fn text(value: &Value) -> Option<String> {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        Value::Bool(flag) => flag.to_string(),
+        _ => return None,
+    };
+    (1..=512).contains(&text.len()).then_some(text)
+}
+
+const fn ok() -> u16 {
+    200
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Notice;
+
+    fn accounts(recipe: &str, body: &str) -> Vec<String> {
+        toml::from_str::<Notice>(recipe).unwrap().read(body.as_bytes()).accounts
+    }
+
+    #[test]
+    fn a_notice_names_accounts_wherever_they_are() {
+        let strava = "account = \"owner_id\"\nwhen = { object_type = \"athlete\", \"updates.authorized\" = \"false\" }";
+        let fitbit = "account = \"ownerId\"\nwhen = { collectionType = \"userRevokedAccess\" }";
+        let garmin = "list = \"deregistrations\"\naccount = \"userId\"";
+        for (recipe, body, expected) in [
+            (strava, r#"{"object_type": "athlete", "owner_id": 7, "updates": {"authorized": "false"}}"#, &["7"][..]),
+            (strava, r#"{"object_type": "athlete", "owner_id": 7, "updates": {"authorized": false}}"#, &["7"]),
+            (strava, r#"{"object_type": "athlete", "owner_id": 7, "updates": {"authorized": "true"}}"#, &[]),
+            (strava, r#"{"object_type": "activity", "owner_id": 7, "updates": {"title": "Ride"}}"#, &[]),
+            (
+                fitbit,
+                r#"[{"collectionType": "userRevokedAccess", "ownerId": "b"}, {"collectionType": "sleep", "ownerId": "c"}]"#,
+                &["b"],
+            ),
+            (fitbit, r#"{"collectionType": "userRevokedAccess", "ownerId": "b"}"#, &["b"]),
+            (garmin, r#"{"deregistrations": [{"userId": "d"}, {"userId": "c"}, {"userId": "d"}, {}]}"#, &["c", "d"]),
+            (garmin, r#"{"userPermissionsChange": [{"userId": "d"}]}"#, &[]),
+            (garmin, "not JSON", &[]),
+            (garmin, r#"{"deregistrations": [{"userId": ""}, {"userId": {}}, 7, null]}"#, &[]),
+        ] {
+            assert_eq!(accounts(recipe, body), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_notice_has_an_end() {
+        let ids: Vec<_> = (0..1000).map(|id| format!("{{\"userId\": {id}}}")).collect();
+        let body = format!("{{\"deregistrations\": [{}]}}", ids.join(","));
+        assert_eq!(accounts("list = \"deregistrations\"\naccount = \"userId\"", &body).len(), 100);
+    }
+}

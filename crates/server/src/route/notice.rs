@@ -1,0 +1,52 @@
+//! Where providers post that somebody took access back. No answer tells whether an account is known here.
+
+use std::time::Duration;
+
+use axum::{
+    Json, Router,
+    body::{Body, to_bytes},
+    extract::{DefaultBodyLimit, Path, Query, State},
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse as _, Response},
+    routing::get,
+};
+use serde_json::json;
+use terra_auth_core::{Auth, provider::Greeting};
+
+/// The largest notice that is read.
+const MAX_BYTES: usize = 64 << 10;
+/// How long a notice may take to arrive.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+pub(crate) fn routes() -> Router<Auth> {
+    Router::new().route("/auth/{provider}/notice", get(greet).post(take)).layer(DefaultBodyLimit::disable())
+}
+
+/// The provider asks whether its notices are wanted here, with a token that the operator and it agreed upon.
+async fn greet(
+    State(auth): State<Auth>,
+    Path(provider): Path<String>,
+    Query(query): Query<Vec<(String, String)>>,
+) -> Response {
+    match auth.greet(&provider, &query) {
+        Some(Greeting::Echo(name, text)) => Json(json!({ name: text })).into_response(),
+        Some(Greeting::Welcome) => StatusCode::NO_CONTENT.into_response(),
+        Some(Greeting::Stranger) | None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+async fn take(State(auth): State<Auth>, Path(provider): Path<String>, body: Body) -> Response {
+    let body = match tokio::time::timeout(PATIENCE, to_bytes(body, MAX_BYTES)).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(_)) => return StatusCode::PAYLOAD_TOO_LARGE.into_response(),
+        Err(_) => return StatusCode::REQUEST_TIMEOUT.into_response(),
+    };
+    let Some((provider, notice)) = auth.read_notice(&provider, &body) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    if auth.take_notice(&provider, notice.accounts).is_err() {
+        let later = [(header::RETRY_AFTER, HeaderValue::from_static("60"))];
+        return (StatusCode::TOO_MANY_REQUESTS, later).into_response();
+    }
+    StatusCode::from_u16(notice.status).unwrap_or(StatusCode::OK).into_response()
+}
