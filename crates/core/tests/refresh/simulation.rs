@@ -19,7 +19,8 @@ use std::{
 
 use jiff::SignedDuration;
 use secrecy::ExposeSecret as _;
-use terra_auth_core::{Auth, clock::Clock as _, refresh::Rules, store::Store};
+use terra_auth_core::{Auth, clock::Clock as _, connection::Connection, refresh::Rules, store::Store};
+use terra_auth_testkit::Verbs as _;
 use tokio::{runtime, task::JoinSet, time::sleep};
 
 use self::{
@@ -68,6 +69,9 @@ impl Run {
         if self.trouble.dice.one_in(6) {
             sleep(self.trouble.dice.moment(200_000)).await;
             self.account.revoke();
+        } else if self.trouble.dice.one_in(3) {
+            sleep(self.trouble.dice.moment(200_000)).await;
+            self.log_in().await;
         }
         sleep(STORM).await;
         self.trouble.calm();
@@ -81,6 +85,15 @@ impl Run {
         }
         let calls = self.account.end(&self.world.kept().await.unwrap())?;
         Ok(calls.into_iter().map(|(token, at)| (token, at - self.clock.began)).collect())
+    }
+
+    /// The end user connects again and keeps the user id, whatever the nodes are at.
+    async fn log_in(&self) {
+        let number = self.account.log_in().to_string();
+        let end = self.clock.now() + SignedDuration::try_from(LIFE).unwrap();
+        let grant = Some(self.world.seal(&tokens(&number, &number, end)));
+        let new = Connection { grant, ..self.world.connection.clone() };
+        assert!(self.world.store.renew_connection(&new, &self.clock.now()).await.unwrap());
     }
 
     /// Starts a process again and again.

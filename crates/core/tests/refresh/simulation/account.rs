@@ -35,6 +35,9 @@ const GRACE: Duration = Duration::from_mins(20);
 /// How long an access token lives.
 pub(crate) const LIFE: Duration = Duration::from_secs(90);
 
+/// More tokens than are given for one login.
+const LOGIN: u64 = 1_000_000;
+
 /// The least time between two calls with one refresh token while the first may still be under way: a lease, less the most
 /// by which two clocks differ.
 const APART: Duration = Duration::from_secs(30 - 8);
@@ -62,10 +65,12 @@ pub(crate) struct Account {
     state: Mutex<State>,
 }
 
-/// Tokens are numbered. Number 0 came with the login.
+/// Tokens are numbered. Number 0 came with the login, and each later login begins with [`LOGIN`] more.
 #[derive(Default)]
 #[expect(clippy::struct_excessive_bools, reason = "what may be held against us, and what may not")]
 struct State {
+    /// The tokens that came with the latest login.
+    login: u64,
     /// The newest tokens that were given away.
     newest: u64,
     /// What was spent last, when, and the first that was given for it.
@@ -100,7 +105,8 @@ impl Account {
     pub(crate) fn spend(&self, token: u64) -> Result<u64, RefreshError> {
         let mut state = self.state.lock().unwrap();
         let now = Instant::now();
-        if !state.revoked_by_user && !state.ended {
+        let is_replaced = token < state.login;
+        if !state.revoked_by_user && !state.ended && !is_replaced {
             if token == state.current {
                 state.newest += 1;
                 if self.model != Model::Kept {
@@ -133,6 +139,16 @@ impl Account {
         state.harmed_by_network |= !matches!(self.model, Model::Kept | Model::GraceSame);
         drop(state);
         drop(self.spend(token));
+    }
+
+    /// The end user connects again, and the grant before is over; the number of the new tokens.
+    pub(crate) fn log_in(&self) -> u64 {
+        let mut state = self.state.lock().unwrap();
+        let login = state.login + LOGIN;
+        (state.login, state.newest, state.current, state.last_kept) = (login, login, login, login);
+        (state.spent, state.ended, state.harmed_by_network) = (None, false, false);
+        state.kept.insert(login);
+        login
     }
 
     pub(crate) fn revoke(&self) {
@@ -190,7 +206,7 @@ impl Account {
         }
         let tokens = open(kept);
         let works = kept.state == GrantState::Fine && self.accepts(&state, refresh_number(&tokens));
-        let missing = (1..=state.newest).any(|number| !state.kept.contains(&number));
+        let missing = (state.login..=state.newest).any(|number| !state.kept.contains(&number));
         let calls = state.calls.iter().map(|call| (call.token, call.at)).collect();
         match (state.revoked_by_user, works) {
             (true, _) if kept.state.is_over() => Ok(calls),
