@@ -59,13 +59,13 @@ async fn a_key_that_is_revoked_on_one_node_is_refused_on_the_other_within_a_seco
 
 /// How long after a change a login at the other node begins that ends so.
 async fn time_until_login(expected: &str, node: &TestApp) -> Duration {
-    let began = Instant::now();
+    let changed = Instant::now();
     loop {
-        let begun = began.elapsed();
+        let waited = changed.elapsed();
         if provider_app::outcome(node).await == expected {
-            return begun;
+            return waited;
         }
-        assert!(begun < Duration::from_secs(10), "no login ever ends as {expected}");
+        assert!(waited < Duration::from_secs(10), "no login ever ends as {expected}");
     }
 }
 
