@@ -4,6 +4,7 @@
 //! refresh runs under a numbered lease in the tokens' own row, is written down before the provider is called, and its
 //! tokens are durable before anybody sees them. Decision 6 says why each of these is needed.
 
+mod alarm;
 mod attempt;
 mod gate;
 mod once;
@@ -22,7 +23,7 @@ use secrecy::SecretString;
 use terra_auth_types::{DevId, UserId};
 use tokio::sync::watch;
 
-pub use self::gate::RefusedApp;
+pub use self::alarm::{FailingProvider, RefusedApp};
 pub(crate) use self::plan::{CALL, is_live};
 use self::{
     gate::Gates,
@@ -155,6 +156,12 @@ impl Auth {
     #[must_use]
     pub fn refused_apps(&self) -> Vec<RefusedApp> {
         self.refreshes().gates.refused()
+    }
+
+    /// The providers that fail as a whole, as far as this node knows.
+    #[must_use]
+    pub fn failing_providers(&self) -> Vec<FailingProvider> {
+        self.refreshes().gates.failing()
     }
 
     /// When a grant that failed may be tried again, unless somebody is at it.

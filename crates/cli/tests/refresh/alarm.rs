@@ -14,6 +14,7 @@ use terra_auth_sandbox::Fault;
 use terra_auth_store::Sqlite;
 use terra_auth_testkit::{FixedClock, Verbs as _};
 use tokio::{net::TcpListener, time::Duration};
+use tracing::subscriber::{DefaultGuard, set_default};
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::{practice::FACE, world::World};
@@ -47,6 +48,24 @@ impl<'a> MakeWriter<'a> for Page {
     }
 }
 
+/// Twenty connections whose tokens have ended, and the log of a node that is to refresh them.
+async fn start() -> (World, Arc<FixedClock>, Page, DefaultGuard) {
+    let log = Page::default();
+    let listening = set_default(tracing_subscriber::fmt().with_writer(log.clone()).finish());
+    let (store, clock) = (Store::new(Sqlite::in_memory().unwrap()), Arc::<FixedClock>::default());
+    let world = World::start(vec![store], "at_once = 4", Arc::clone(&clock) as Arc<_>).await;
+    world.import(20).await;
+    (world, clock, log, listening)
+}
+
+/// Half an hour in which the node tries again and again.
+async fn tries(world: &World, clock: &FixedClock) {
+    for _ in 0..3 {
+        world.refresh_all().await;
+        clock.advance(SignedDuration::from_mins(10));
+    }
+}
+
 /// What the node answers whoever asks whether it is ready.
 async fn readiness(world: &World) -> (u16, Value) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -58,30 +77,45 @@ async fn readiness(world: &World) -> (u16, Value) {
     (answer.status, serde_json::from_slice(&answer.body).unwrap())
 }
 
-#[tokio::test]
-async fn a_provider_that_refuses_the_app_is_one_alarm_and_is_shown_until_it_accepts_it_again() {
-    let log = Page::default();
-    let written = tracing_subscriber::fmt().with_writer(log.clone()).finish();
-    let _listening = tracing::subscriber::set_default(written);
-    let (store, clock) = (Store::new(Sqlite::in_memory().unwrap()), Arc::<FixedClock>::default());
-    let world = World::start(vec![store], "at_once = 4", Arc::clone(&clock) as Arc<_>).await;
-    world.import(20).await;
-    assert_eq!(readiness(&world).await, (200, json!({ "status": "ok", "refused_by": [] })));
+fn ready(refused_by: &[&str], failing: &[&str]) -> (u16, Value) {
+    (200, json!({ "status": "ok", "refused_by": refused_by, "failing": failing }))
+}
 
-    world.practice.sandbox.set_fault(FACE, Some(Fault::InvalidClient));
-    for _ in 0..3 {
-        world.refresh_all().await;
-        clock.advance(SignedDuration::from_mins(10));
-    }
-    assert_eq!(log.times("OURA refuses the app of"), 1);
-    assert_eq!(readiness(&world).await, (200, json!({ "status": "ok", "refused_by": ["OURA"] })));
+/// The kinds of the events that the app is told.
+async fn events(world: &World) -> Vec<String> {
     let deliveries = world.nodes[0].store.deliveries(&world.dev_id, &100).await.unwrap();
-    assert_eq!(deliveries, [], "no app is told of it");
+    deliveries.into_iter().map(|delivery| delivery.kind).collect()
+}
+
+#[tokio::test]
+async fn a_provider_that_refuses_the_app_is_one_alarm_and_no_users_fault() {
+    let (world, clock, log, _listening) = start().await;
+    assert_eq!(readiness(&world).await, ready(&[], &[]));
+    world.practice.sandbox.set_fault(FACE, Some(Fault::InvalidClient));
+    tries(&world, &clock).await;
+    assert_eq!(log.times("OURA refuses the app of"), 1);
+    assert_eq!(readiness(&world).await, ready(&["OURA"], &[]));
 
     world.practice.sandbox.set_fault(FACE, None);
-    clock.advance(SignedDuration::from_mins(10));
     world.refresh_all().await;
     assert_eq!(log.times("OURA accepts the app of"), 1);
-    assert_eq!(readiness(&world).await, (200, json!({ "status": "ok", "refused_by": [] })));
-    assert_eq!(world.practice.refreshed_once(), 20);
+    assert_eq!(readiness(&world).await, ready(&[], &[]));
+    assert_eq!((world.practice.refreshed_once(), events(&world).await), (20, Vec::new()));
+}
+
+#[tokio::test]
+async fn a_provider_that_fails_is_one_alarm_and_each_connection_is_told_of_once_a_day() {
+    let (world, clock, log, _listening) = start().await;
+    world.practice.sandbox.set_fault(FACE, Some(Fault::ServerError));
+    tries(&world, &clock).await;
+    assert!(world.practice.calls.begun() > 40, "each is tried again and again");
+    assert_eq!(log.times("OURA fails: 5 refreshes in a row brought nothing"), 1);
+    assert_eq!(readiness(&world).await, ready(&[], &["OURA"]));
+    assert_eq!(events(&world).await, vec!["connection_error"; 20]);
+
+    world.practice.sandbox.set_fault(FACE, None);
+    world.refresh_all().await;
+    assert_eq!((log.times("OURA answers the app of"), log.times("works again")), (1, 20));
+    assert_eq!(readiness(&world).await, ready(&[], &[]));
+    assert_eq!((world.practice.refreshed_once(), events(&world).await.len()), (20, 20));
 }

@@ -1,4 +1,4 @@
-//! How much of a provider one environment's app may use, and the alarm when the provider refuses the app itself.
+//! How much of a provider one environment's app may use.
 
 use std::{
     collections::HashMap,
@@ -10,7 +10,10 @@ use jiff::{SignedDuration, Timestamp};
 use terra_auth_types::{DevId, Provider};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::plan::after;
+use super::{
+    alarm::{Alarms, FailingProvider, RefusedApp},
+    plan::after,
+};
 use crate::provider::{RefreshError, RefreshPolicy};
 
 /// How long a place is waited for.
@@ -22,40 +25,24 @@ const DOUBLINGS: u32 = 5;
 /// For how many minutes turns are given out.
 const QUEUE: u32 = 10;
 
-/// An app that its provider refuses: its credentials are wrong, or it was closed. No end user can mend that.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RefusedApp {
-    /// Whose app it is.
-    pub dev_id: DevId,
-    /// Who refuses it.
-    pub provider: Provider,
-    /// The provider's error code.
-    pub code: String,
-    /// Since when.
-    pub since: Timestamp,
-}
-
 /// The gates of this node. Each node keeps to the budget by itself.
 #[derive(Default)]
 pub(super) struct Gates(Mutex<HashMap<(DevId, Provider), Arc<Gate>>>);
 
 /// Before one provider, for the app of one environment.
 pub(super) struct Gate {
-    dev_id: DevId,
-    provider: Provider,
     places: Arc<Semaphore>,
     state: Mutex<State>,
 }
 
-#[derive(Default)]
 struct State {
     closed_until: Timestamp,
-    refused: Option<RefusedApp>,
     refusals: u32,
     minute: Timestamp,
     begun: u32,
     /// How many were told to come in a later minute.
     queued: u32,
+    alarms: Alarms,
 }
 
 impl Gates {
@@ -63,10 +50,8 @@ impl Gates {
         let mut gates = lock(&self.0);
         let gate = gates.entry((dev_id.clone(), provider.clone())).or_insert_with(|| {
             Arc::new(Gate {
-                dev_id: dev_id.clone(),
-                provider: provider.clone(),
                 places: Arc::new(Semaphore::new(policy.at_once.max(1) as usize)),
-                state: Mutex::default(),
+                state: Mutex::new(State::new(Alarms::new(dev_id.clone(), provider.clone()))),
             })
         });
         Arc::clone(gate)
@@ -74,7 +59,12 @@ impl Gates {
 
     /// Whom providers refuse, in no order.
     pub(super) fn refused(&self) -> Vec<RefusedApp> {
-        lock(&self.0).values().filter_map(|gate| lock(&gate.state).refused.clone()).collect()
+        lock(&self.0).values().filter_map(|gate| lock(&gate.state).alarms.refused()).collect()
+    }
+
+    /// Who fails, in no order.
+    pub(super) fn failing(&self) -> Vec<FailingProvider> {
+        lock(&self.0).values().filter_map(|gate| lock(&gate.state).alarms.failing()).collect()
     }
 }
 
@@ -101,44 +91,44 @@ impl Gate {
             RefreshError::Throttled { retry_after } => {
                 let pause = retry_after.unwrap_or(MINUTE).clamp(SignedDuration::from_secs(1), LONGEST_PAUSE);
                 state.closed_until = state.closed_until.max(after(now, pause));
+                state.alarms.answers();
             }
-            RefreshError::AppRefused { code } => self.alarm(&mut state, code, now),
-            RefreshError::Unknown => self.alarm(&mut state, "unknown_provider", now),
-            RefreshError::GrantRefused { .. } => self.accepted(&mut state),
-            RefreshError::Untouched(_) | RefreshError::Lost(_) | RefreshError::Unreadable => {}
+            RefreshError::AppRefused { code } => {
+                state.alarms.answers();
+                state.refuses(code, now);
+            }
+            RefreshError::Unknown => state.refuses("unknown_provider", now),
+            RefreshError::GrantRefused { .. } => state.accepts(),
+            RefreshError::Untouched(_) | RefreshError::Lost(_) | RefreshError::Unreadable => state.alarms.fails(now),
         }
         state.closed_until
     }
 
-    /// One line in the log, however many grants wait behind it.
-    fn alarm(&self, state: &mut State, code: &str, now: Timestamp) {
-        if state.refused.is_none() {
-            tracing::error!(dev_id = %self.dev_id, provider = %self.provider, code,
-                "{} refuses the app of {}: {code}; nothing is refreshed there until that is mended", self.provider, self.dev_id);
-            let (dev_id, provider) = (self.dev_id.clone(), self.provider.clone());
-            state.refused = Some(RefusedApp { dev_id, provider, code: code.to_owned(), since: now });
-        }
-        if now >= state.closed_until {
-            state.refusals = state.refusals.saturating_add(1);
-            state.closed_until = after(now, FIRST_PAUSE * (1 << (state.refusals - 1).min(DOUBLINGS)));
-        }
-    }
-
     /// The provider answered as it does to an app that it knows.
     pub(super) fn succeeded(&self) {
-        self.accepted(&mut lock(&self.state));
-    }
-
-    fn accepted(&self, state: &mut State) {
-        state.refusals = 0;
-        if state.refused.take().is_some() {
-            tracing::info!(dev_id = %self.dev_id, provider = %self.provider,
-                "{} accepts the app of {} again", self.provider, self.dev_id);
-        }
+        lock(&self.state).accepts();
     }
 }
 
 impl State {
+    fn new(alarms: Alarms) -> Self {
+        let (closed_until, minute) = (Timestamp::default(), Timestamp::default());
+        Self { closed_until, refusals: 0, minute, begun: 0, queued: 0, alarms }
+    }
+
+    fn refuses(&mut self, code: &str, now: Timestamp) {
+        self.alarms.refuses(code, now);
+        if now >= self.closed_until {
+            self.refusals = self.refusals.saturating_add(1);
+            self.closed_until = after(now, FIRST_PAUSE * (1 << (self.refusals - 1).min(DOUBLINGS)));
+        }
+    }
+
+    fn accepts(&mut self) {
+        self.refusals = 0;
+        self.alarms.accepts();
+    }
+
     fn check(&mut self, policy: &RefreshPolicy, now: Timestamp) -> Result<(), Timestamp> {
         if now < self.closed_until {
             return Err(self.closed_until);

@@ -114,7 +114,9 @@ async fn unknown_paths_and_methods_are_problems_too() {
 #[tokio::test]
 async fn health_needs_no_keys() {
     let app = TestApp::start().await;
-    for (path, body) in [("/healthz", r#"{"status":"ok"}"#), ("/readyz", r#"{"refused_by":[],"status":"ok"}"#)] {
+    for (path, body) in
+        [("/healthz", r#"{"status":"ok"}"#), ("/readyz", r#"{"failing":[],"refused_by":[],"status":"ok"}"#)]
+    {
         let answer = app.send(Request::get(path).body(Body::empty()).unwrap()).await;
         checked(&answer);
         assert_eq!((answer.status.as_u16(), answer.text.as_str()), (200, body));
