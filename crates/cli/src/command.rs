@@ -19,7 +19,7 @@ mod generate_widget_session;
 mod keys;
 mod list_integrations;
 mod migrate;
-mod providers;
+pub(crate) mod providers;
 mod reconcile;
 mod sandbox;
 mod serve;

@@ -24,6 +24,7 @@ mod logging;
 mod node;
 mod private_file;
 mod provision;
+mod reload;
 mod shutdown;
 #[cfg(feature = "otel")]
 mod telemetry;

@@ -19,7 +19,9 @@ use tokio::{net::TcpListener, sync::Notify, time::Duration};
 use url::Url;
 
 use crate::{
+    command::providers::files::ProviderFiles,
     failure::{Advice, Kind},
+    reload::Reload,
     shutdown::Shutdown,
 };
 
@@ -45,8 +47,8 @@ pub(crate) struct NodeConfig {
 pub(crate) enum ProviderSource {
     /// At a provider inside this process, spoken to over HTTP.
     Sandbox,
-    /// At the providers of these recipes, as the apps of these credentials.
-    Recipes(Recipes, Vec<(String, ClientCredentials)>),
+    /// At the providers of these files, read again at each SIGHUP.
+    Files(ProviderFiles),
 }
 
 /// A server that is ready and does not answer yet.
@@ -57,6 +59,7 @@ pub(crate) struct Node {
     listener: TcpListener,
     router: Router,
     courier: Courier,
+    reload: Option<Reload>,
     grace: Duration,
 }
 
@@ -70,23 +73,23 @@ impl Node {
             Some(url) => url,
             None => format!("http://{}/", listener.local_addr()?).parse()?,
         };
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let sandbox_secret = SecretString::from(random_hex());
+        let is_sandbox = matches!(config.providers, ProviderSource::Sandbox);
+        let (providers, reload) = match config.providers {
+            ProviderSource::Sandbox => (sandbox_providers(&url, &sandbox_secret, Arc::clone(&clock))?, None),
+            ProviderSource::Files(files) => {
+                let (recipes, app_of) = files.read()?;
+                (OAuthProviders::new(recipes, app_of, config.addresses, Arc::clone(&clock))?, Some(files))
+            }
+        };
+        let providers = Arc::new(providers);
+        let reload = reload.map(|files| Reload::listen(Arc::clone(&providers), files)).transpose()?;
         let store = terra_auth_store::open(&config.store).await.context("could not open the store")?;
         let keys = open_keys(&store, config.master_keys).await?;
         let keys = match config.master_key_source {
             Some(source) => keys.with_source(source),
             None => keys,
-        };
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let sandbox_secret = SecretString::from(random_hex());
-        let providers = match &config.providers {
-            ProviderSource::Sandbox => sandbox_providers(&url, &sandbox_secret, Arc::clone(&clock))?,
-            ProviderSource::Recipes(recipes, apps) => {
-                let app_of = |provider: &terra_auth::Provider| {
-                    let found = apps.iter().find(|(name, _)| name.eq_ignore_ascii_case(provider.as_str()));
-                    found.map(|(_, credentials)| credentials.clone())
-                };
-                OAuthProviders::new(recipes.clone(), app_of, config.addresses, Arc::clone(&clock))?
-            }
         };
         let auth = Auth::new(Parts {
             store,
@@ -94,22 +97,25 @@ impl Node {
             entropy: Arc::new(SystemEntropy),
             keys,
             directory: Directory::default(),
-            providers: Arc::new(providers),
+            providers,
             widget_url: url.clone(),
             outbox: Notify::new(),
         });
         auth.reload().await.context("could not read the environments")?;
         let mut router = terra_auth_server::router(auth.clone());
-        if matches!(config.providers, ProviderSource::Sandbox) {
+        if is_sandbox {
             router = router.nest("/sandbox", sandbox(&auth, &url, sandbox_secret).router());
         }
         let courier = Courier::new(auth.clone(), config.addresses, config.observer)?;
-        Ok(Self { auth, url, listener, router, courier, grace: config.grace })
+        Ok(Self { auth, url, listener, router, courier, reload, grace: config.grace })
     }
 
     /// Answers until the process is asked to end, then lets what is in flight finish; asked twice, it ends at once.
     pub(crate) async fn run(self) {
         let shutdown = Shutdown::listen(self.grace);
+        if let Some(reload) = self.reload {
+            tokio::spawn(reload.run(shutdown.asked()));
+        }
         let limits = Limits { drain: self.grace, ..Limits::default() };
         let serve = serve(self.listener, self.router, limits, Workers::here(), shutdown.asked());
         let late = "some deliveries did not end in time; they are made again later";

@@ -172,7 +172,7 @@ impl Auth {
         if !bool::from(digest.ct_eq(&flow.cookie_digest)) {
             return Err(ReturnError::WrongBrowser);
         }
-        if self.providers.issuer(&flow.provider).is_some_and(|issuer| answer.iss.as_deref() != Some(issuer)) {
+        if self.providers.issuer(&flow.provider).is_some_and(|issuer| answer.iss != Some(issuer)) {
             return Err(ReturnError::UnknownState);
         }
         if open.session.state.is_used() {

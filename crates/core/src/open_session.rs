@@ -99,9 +99,9 @@ pub struct WayBack {
 
 /// One provider of a session.
 #[derive(Clone, Debug)]
-pub struct Offer<'a> {
+pub struct Offer {
     /// The provider.
-    pub info: &'a ProviderInfo,
+    pub info: ProviderInfo,
     /// The connection that the end user already has there.
     pub connected: Option<UserId>,
     /// Whether that was made after this session.
@@ -140,7 +140,7 @@ impl Auth {
     /// # Errors
     ///
     /// The store failed.
-    pub async fn offers(&self, open: &OpenSession) -> Result<Vec<Offer<'_>>, StoreError> {
+    pub async fn offers(&self, open: &OpenSession) -> Result<Vec<Offer>, StoreError> {
         let connections = self.store.read(ReadConnectionsOfSession(open.session.clone())).await?;
         let names = open.session.request.providers.iter();
         let infos = names.filter_map(|name| self.offered(&open.developer, name.as_str()));
@@ -148,7 +148,8 @@ impl Auth {
             let connected = connections.iter().filter(|connection| connection.provider == info.provider);
             let newest = connected.max_by_key(|connection| connection.created_at);
             let is_new = newest.is_some_and(|newest| newest.created_at >= open.session.created_at);
-            Offer { info, connected: newest.map(|newest| newest.user_id), is_new }
+            let connected = newest.map(|newest| newest.user_id);
+            Offer { info, connected, is_new }
         });
         Ok(offers.collect())
     }

@@ -4,6 +4,8 @@ mod check;
 mod notice;
 mod revoke;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
@@ -271,8 +273,8 @@ pub enum RefreshError {
 /// All providers. Calls are made as an `app`; `None` is the server's own, if it has one.
 #[async_trait]
 pub trait Providers: Send + Sync + 'static {
-    /// The catalogue, in the order in which the widget shows it.
-    fn list(&self) -> &[ProviderInfo];
+    /// The catalogue as it is now, in the order in which the widget shows it.
+    fn list(&self) -> Arc<[ProviderInfo]>;
 
     /// Whether the server has an app of its own there, for environments that have none.
     fn has_app(&self, provider: &Provider) -> bool;
@@ -313,10 +315,17 @@ pub trait Providers: Send + Sync + 'static {
     }
 
     /// The `iss` that the provider's redirects must carry (RFC 9207); `None` where it sends none.
-    fn issuer(&self, provider: &Provider) -> Option<&str>;
+    fn issuer(&self, provider: &Provider) -> Option<String>;
 
     /// How its tokens are refreshed; `None` where they are not.
     fn refresh_policy(&self, provider: &Provider) -> Option<RefreshPolicy>;
+
+    /// Whose tokens are refreshed, whether or not anybody can still log in there.
+    fn refreshed(&self) -> Vec<Provider> {
+        let listed = self.list();
+        let refreshed = listed.iter().filter(|info| self.refresh_policy(&info.provider).is_some());
+        refreshed.map(|info| info.provider.clone()).collect()
+    }
 
     /// Spends the refresh token for new tokens. It is sent once: whether to try again is the caller's decision.
     async fn refresh(

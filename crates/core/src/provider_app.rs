@@ -105,14 +105,15 @@ impl Auth {
     }
 
     /// The providers that some environment of this server can connect.
-    pub fn integrations(&self) -> impl Iterator<Item = &ProviderInfo> {
+    #[must_use]
+    pub fn integrations(&self) -> Vec<ProviderInfo> {
         let with_app = self.directory.providers_with_app();
         let can = move |info: &&ProviderInfo| {
             info.connects == Connects::OnDevice
                 || self.providers.has_app(&info.provider)
                 || with_app.contains(&info.provider)
         };
-        self.providers.list().iter().filter(can)
+        self.providers.list().iter().filter(can).cloned().collect()
     }
 
     /// The app that an environment logs its end users in with.

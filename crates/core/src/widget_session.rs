@@ -303,14 +303,14 @@ impl Auth {
         let asked: Vec<&str> = asked.collect();
         let (mut providers, mut warnings) = (Vec::new(), Vec::new());
         if asked.is_empty() || asked.iter().any(|name| name.eq_ignore_ascii_case("ALL")) {
-            let all =
-                self.providers.list().iter().filter(|info| self.offers_provider(developer, info) && can_show(info));
+            let list = self.providers.list();
+            let all = list.iter().filter(|info| self.offers_provider(developer, info) && can_show(info));
             providers.extend(all.map(|info| info.provider.clone()));
         } else {
             for name in asked {
                 match self.offered(developer, name) {
                     Some(info) if providers.contains(&info.provider) => {}
-                    Some(info) if can_show(info) => providers.push(info.provider.clone()),
+                    Some(info) if can_show(&info) => providers.push(info.provider.clone()),
                     Some(info) => warnings.push(format!("{} connects on the device only", info.provider)),
                     None => warnings.push(format!("{} is unknown or not enabled in this environment", shown(name))),
                 }
@@ -320,9 +320,9 @@ impl Auth {
     }
 
     /// A provider that the environment offers, by its name in any case.
-    pub(crate) fn offered(&self, developer: &Developer, name: &str) -> Option<&ProviderInfo> {
+    pub(crate) fn offered(&self, developer: &Developer, name: &str) -> Option<ProviderInfo> {
         let named = |info: &&ProviderInfo| info.provider.as_str().eq_ignore_ascii_case(name);
-        self.providers.list().iter().find(named).filter(|info| self.offers_provider(developer, info))
+        self.providers.list().iter().find(named).filter(|info| self.offers_provider(developer, info)).cloned()
     }
 }
 

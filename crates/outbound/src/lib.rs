@@ -6,6 +6,7 @@
 
 mod account;
 mod answer;
+mod book;
 mod builtin;
 mod caller;
 mod check;

@@ -1,6 +1,6 @@
 //! The providers, as recipes and credentials make them.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use terra_auth_core::{
@@ -14,28 +14,21 @@ use terra_auth_types::Provider;
 use url::Url;
 
 use crate::{
+    book::{Book, Known},
     caller::{Caller, SetupError},
     check,
     guard::AddressPolicy,
     oauth,
-    recipe::{Recipe, login::Login, revoke::Revoke},
+    recipe::revoke::Revoke,
     recipes::Recipes,
     refresh, revoke,
 };
 
 /// All providers of a server, called over HTTP.
 pub struct OAuthProviders {
-    list: Vec<ProviderInfo>,
-    logins: HashMap<Provider, Known>,
-    apps: HashMap<Provider, ClientCredentials>,
+    book: RwLock<Arc<Book>>,
     caller: Caller,
     clock: Arc<dyn Clock>,
-}
-
-/// A provider with a login.
-struct Known {
-    recipe: Recipe,
-    login: Login,
 }
 
 impl OAuthProviders {
@@ -52,39 +45,31 @@ impl OAuthProviders {
         policy: AddressPolicy,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, SetupError> {
-        let (mut list, mut logins, mut apps) = (Vec::new(), HashMap::new(), HashMap::new());
-        for recipe in recipes.0 {
-            let info = recipe.info();
-            if recipe.is_shut_down(clock.now()).is_none() {
-                list.push(info.clone());
-            }
-            if let Some(login) = recipe.login.clone() {
-                apps.extend(credentials(&info.provider).map(|client| (info.provider.clone(), client)));
-                logins.insert(info.provider, Known { recipe, login });
-            }
-        }
-        Ok(Self { list, logins, apps, caller: Caller::new(policy)?, clock })
+        let book = RwLock::new(Arc::new(Book::new(recipes, credentials, clock.now())));
+        Ok(Self { book, caller: Caller::new(policy)?, clock })
     }
 
-    /// A login, and the app to make it as.
-    fn find<'a>(
-        &'a self,
-        provider: &Provider,
-        app: Option<&'a ClientCredentials>,
-    ) -> Result<(&'a Known, &'a ClientCredentials), ProviderError> {
-        let known = self.logins.get(provider);
-        known.zip(app.or_else(|| self.apps.get(provider))).ok_or(ProviderError::Unknown)
+    /// Takes other recipes and apps in the place of all that there were. Calls under way end as they began.
+    pub fn exchange_recipes(&self, recipes: Recipes, credentials: impl Fn(&Provider) -> Option<ClientCredentials>) {
+        let book = Arc::new(Book::new(recipes, credentials, self.clock.now()));
+        let (logins, apps) = (book.logins.len(), book.apps.len());
+        tracing::info!(logins, apps, "took new recipes: {logins} providers with a login, {apps} with an app");
+        *self.book.write().unwrap_or_else(PoisonError::into_inner) = book;
+    }
+
+    fn book(&self) -> Arc<Book> {
+        Arc::clone(&self.book.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 #[async_trait]
 impl Providers for OAuthProviders {
-    fn list(&self) -> &[ProviderInfo] {
-        &self.list
+    fn list(&self) -> Arc<[ProviderInfo]> {
+        Arc::clone(&self.book().list)
     }
 
     fn has_app(&self, provider: &Provider) -> bool {
-        self.apps.contains_key(provider)
+        self.book().apps.contains_key(provider)
     }
 
     fn authorization_url(
@@ -93,7 +78,8 @@ impl Providers for OAuthProviders {
         app: Option<&ClientCredentials>,
         request: &AuthorizationRequest,
     ) -> Result<Url, ProviderError> {
-        let (Known { recipe, login }, client) = self.find(provider, app)?;
+        let book = self.book();
+        let (Known { recipe, login }, client) = book.find(provider, app)?;
         if let Some(shutdown) = recipe.is_shut_down(self.clock.now()) {
             return Err(ProviderError::ShutDown(shutdown.why.clone()));
         }
@@ -109,7 +95,8 @@ impl Providers for OAuthProviders {
         app: Option<&ClientCredentials>,
         exchange: &CodeExchange,
     ) -> Result<Grant, ProviderError> {
-        let (known, client) = self.find(provider, app)?;
+        let book = self.book();
+        let (known, client) = book.find(provider, app)?;
         oauth::exchange(&self.caller, &known.login, client, exchange, self.clock.now()).await
     }
 
@@ -119,16 +106,23 @@ impl Providers for OAuthProviders {
         app: Option<&ClientCredentials>,
         redirect_uri: Url,
     ) -> Result<AppCheck, ProviderError> {
-        let (known, client) = self.find(provider, app)?;
+        let book = self.book();
+        let (known, client) = book.find(provider, app)?;
         Ok(check::check(&self.caller, &known.login, client, redirect_uri).await)
     }
 
-    fn issuer(&self, provider: &Provider) -> Option<&str> {
-        self.logins.get(provider)?.login.issuer.as_deref()
+    fn issuer(&self, provider: &Provider) -> Option<String> {
+        self.book().logins.get(provider)?.login.issuer.clone()
     }
 
     fn refresh_policy(&self, provider: &Provider) -> Option<RefreshPolicy> {
-        self.logins.get(provider)?.login.refresh.as_ref().map(|refresh| refresh.policy)
+        self.book().logins.get(provider)?.login.refresh.as_ref().map(|refresh| refresh.policy)
+    }
+
+    fn refreshed(&self) -> Vec<Provider> {
+        let book = self.book();
+        let refreshed = book.logins.iter().filter(|(_, known)| known.login.refresh.is_some());
+        refreshed.map(|(provider, _)| provider.clone()).collect()
     }
 
     async fn refresh(
@@ -137,23 +131,25 @@ impl Providers for OAuthProviders {
         app: Option<&ClientCredentials>,
         tokens: &Tokens,
     ) -> Result<Refreshed, RefreshError> {
-        let known = self.logins.get(provider).ok_or(RefreshError::Unknown)?;
+        let book = self.book();
+        let known = book.logins.get(provider).ok_or(RefreshError::Unknown)?;
         let no_app = || RefreshError::AppRefused { code: "no_app".to_owned() };
-        let client = app.or_else(|| self.apps.get(provider)).ok_or_else(no_app)?;
+        let client = app.or_else(|| book.apps.get(provider)).ok_or_else(no_app)?;
         refresh::refresh(&self.caller, &known.login, client, tokens, self.clock.now()).await
     }
 
     fn read_notice(&self, provider: &Provider, body: &[u8]) -> Option<Notice> {
-        Some(self.logins.get(provider)?.login.notice.as_ref()?.read(body))
+        Some(self.book().logins.get(provider)?.login.notice.as_ref()?.read(body))
     }
 
     fn greet(&self, provider: &Provider, query: &[(String, String)]) -> Option<Greeting> {
-        let token = self.apps.get(provider).and_then(|app| app.notice_token.as_ref());
-        self.logins.get(provider)?.login.notice.as_ref()?.greet(token, query)
+        let book = self.book();
+        let token = book.apps.get(provider).and_then(|app| app.notice_token.as_ref());
+        book.logins.get(provider)?.login.notice.as_ref()?.greet(token, query)
     }
 
     fn revoke_policy(&self, provider: &Provider) -> Option<RevokePolicy> {
-        self.logins.get(provider)?.login.revoke.as_ref().map(Revoke::policy)
+        self.book().logins.get(provider)?.login.revoke.as_ref().map(Revoke::policy)
     }
 
     async fn revoke(
@@ -163,9 +159,10 @@ impl Providers for OAuthProviders {
         account: Option<&str>,
         tokens: &Tokens,
     ) -> Result<Revoked, RevokeError> {
-        let Known { login, .. } = self.logins.get(provider).ok_or(RevokeError::Unknown)?;
+        let book = self.book();
+        let Known { login, .. } = book.logins.get(provider).ok_or(RevokeError::Unknown)?;
         let recipe = login.revoke.as_ref().ok_or(RevokeError::NoCall)?;
-        let client = app.or_else(|| self.apps.get(provider)).ok_or(RevokeError::Unknown)?;
+        let client = app.or_else(|| book.apps.get(provider)).ok_or(RevokeError::Unknown)?;
         revoke::revoke(&self.caller, recipe, &login.answer, client, account, tokens).await
     }
 }

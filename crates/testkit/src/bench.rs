@@ -70,18 +70,18 @@ pub fn auth_with(store: Store, keys: KeyRing) -> Auth {
         entropy: Arc::new(SystemEntropy),
         keys,
         directory: Directory::default(),
-        providers: Arc::new(Catalogue(vec![info("FITBIT"), info("GARMIN")])),
+        providers: Arc::new(Catalogue(Arc::new([info("FITBIT"), info("GARMIN")]))),
         widget_url: "http://localhost:8787".parse().unwrap(),
         outbox: Notify::new(),
     })
 }
 
-struct Catalogue(Vec<ProviderInfo>);
+struct Catalogue(Arc<[ProviderInfo]>);
 
 #[async_trait]
 impl Providers for Catalogue {
-    fn list(&self) -> &[ProviderInfo] {
-        &self.0
+    fn list(&self) -> Arc<[ProviderInfo]> {
+        Arc::clone(&self.0)
     }
 
     fn has_app(&self, _: &Provider) -> bool {
@@ -106,7 +106,7 @@ impl Providers for Catalogue {
         Err(ProviderError::Unknown)
     }
 
-    fn issuer(&self, _: &Provider) -> Option<&str> {
+    fn issuer(&self, _: &Provider) -> Option<String> {
         None
     }
 

@@ -7,9 +7,10 @@ use crate::app::App;
 
 mod add;
 mod app;
-pub(super) mod apps;
+mod apps;
 mod check;
-pub(super) mod layers;
+pub(crate) mod files;
+mod layers;
 mod lint;
 mod list;
 mod show;

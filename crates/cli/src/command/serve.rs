@@ -7,9 +7,9 @@ use terra_auth_outbound::{AddressPolicy, Log};
 use tokio::{net::TcpListener, time::Duration};
 use url::Url;
 
-use super::providers::{apps, layers};
+use super::providers::files::ProviderFiles;
 use crate::{
-    app::{self, App},
+    app::App,
     failure::{Advice, Kind},
     keeping::Keeping,
     logging,
@@ -26,8 +26,8 @@ const ADMIN_TOKEN: &str = "TERRA_AUTH_ADMIN_TOKEN";
 ///
 /// Serves the API and the widget at `--public-url`, for which a proxy in front of it ends TLS. End users can connect the
 /// providers at which you have an app: `--provider-apps` names a file with the client id and secret of each. Recipes of
-/// well-known providers are built in; `terra-auth providers` shows and adds to them. `--sandbox` offers the practice
-/// provider instead.
+/// well-known providers are built in; `terra-auth providers` shows and adds to them. SIGHUP makes the server read recipes
+/// and apps again; if any is bad, all stay as they were. `--sandbox` offers the practice provider instead.
 #[derive(clap::Args)]
 #[command(after_help = examples![
     "terra-auth serve --public-url https://auth.acme.example --provider-apps apps.toml",
@@ -104,7 +104,8 @@ impl Args {
         }
         let master_keys = self.keeping.master_keys()?;
         self.keeping.make_data_dir()?;
-        let providers = if self.sandbox { ProviderSource::Sandbox } else { self.providers()? };
+        let files = self.provider_files();
+        let providers = if self.sandbox { ProviderSource::Sandbox } else { ProviderSource::Files(files) };
         let addresses = if self.allow_private_addresses { AddressPolicy::AllowPrivate } else { AddressPolicy::Public };
         let public_url = self.public_url.clone();
         Ok(NodeConfig {
@@ -120,20 +121,12 @@ impl Args {
         })
     }
 
-    fn providers(&self) -> anyhow::Result<ProviderSource> {
-        let recipes = layers::read(&self.keeping.data_dir, self.providers.as_deref())?;
-        let apps = self.provider_apps.as_deref().map(apps::read).transpose()?.unwrap_or_default();
-        for name in apps.keys() {
-            let recipe = recipes.iter().find(|recipe| recipe.info().provider.as_str() == name).ok_or_else(|| {
-                let next =
-                    "see the names with `terra-auth providers list`, or add a recipe with `terra-auth providers add`";
-                Advice::new(Kind::Misused, format!("there is an app for {name}, and no recipe"), next)
-            })?;
-            if let Some(end) = recipe.is_shut_down(app::now()) {
-                tracing::warn!(provider = %name, "{name} is not offered: {}", end.why);
-            }
+    fn provider_files(&self) -> ProviderFiles {
+        ProviderFiles {
+            data_dir: self.keeping.data_dir.clone(),
+            own: self.providers.clone(),
+            apps: self.provider_apps.clone(),
         }
-        Ok(ProviderSource::Recipes(recipes, apps.into_iter().collect()))
     }
 }
 

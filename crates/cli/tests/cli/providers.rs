@@ -89,7 +89,7 @@ fn an_added_recipe_is_found_and_replaced_and_stays_behind_the_file_of_the_day() 
     .terra-auth/providers.d/acme.toml
     .terra-auth/providers.d/bridge.toml
     --- stderr
-    a server finds them at its next start
+    a server finds them at its next start; one that runs takes them at SIGHUP
     ");
     let shown = folder.run("providers show acme").stdout;
     assert!(shown.starts_with("[[provider]]\nprovider = \"ACME\"") && !shown.contains("a bridge"), "{shown}");

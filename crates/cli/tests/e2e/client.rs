@@ -35,7 +35,7 @@ async fn a_connection_is_verified_and_its_providers_are_described() {
     let integrations = client.list_integrations().await.unwrap();
     assert_eq!(verified, integrations);
     let on_device: Vec<_> = integrations.iter().map(|one| &*one.resource).filter(|name| *name == "APPLE").collect();
-    assert_eq!((integrations.len(), on_device), (13, vec!["APPLE"]));
+    assert_eq!((integrations.len(), on_device), (16, vec!["APPLE"]));
     assert!(integrations.iter().all(|one| one.enabled && one.logo_url.is_some()));
 }
 

@@ -27,18 +27,18 @@ fn said(folder: &Folder, arguments: &str) -> String {
 #[test]
 fn verify_connection_counts_the_providers() {
     let (folder, _server, _) = connected();
-    assert_eq!(said(&folder, "verify-connection"), "Connected! 13 providers available\n");
+    assert_eq!(said(&folder, "verify-connection"), "Connected! 16 providers available\n");
     let dev_id = folder.key("TERRA_DEV_ID");
-    let expected = json!({ "connected": true, "providers": 13, "environment": "testing", "dev_id": dev_id });
+    let expected = json!({ "connected": true, "providers": 16, "environment": "testing", "dev_id": dev_id });
     assert_eq!(folder.json("verify-connection"), expected);
-    assert_eq!(said(&folder, "list-integrations --providers-only").lines().count(), 13);
+    assert_eq!(said(&folder, "list-integrations --providers-only").lines().count(), 16);
 }
 
 #[test]
 fn list_integrations_has_the_documented_names_and_pictures_that_are_there() {
     let (folder, server, _) = connected();
     let rows = said(&folder, "list-integrations");
-    assert!(rows.starts_with("name ") && rows.lines().count() == 14, "{rows}");
+    assert!(rows.starts_with("name ") && rows.lines().count() == 17, "{rows}");
     let integrations = folder.json("list-integrations");
     let fitbit = &integrations[0];
     let logo_url = format!("{}/assets/provider/fitbit.svg", server.origin());
@@ -148,7 +148,7 @@ fn every_face_of_the_sandbox_can_be_connected() {
     let on_device = ["APPLE", "SAMSUNG", "HEALTH_CONNECT"];
     let names = integrations.as_array().unwrap().iter().map(|one| one["resource"].as_str().unwrap());
     let by_login: Vec<_> = names.filter(|name| !on_device.contains(name)).collect();
-    assert_eq!(by_login.len(), 10);
+    assert_eq!(by_login.len(), 13);
     for name in by_login {
         let user = folder.connect(name, "alice");
         assert_eq!(folder.json(&format!("users show {user}"))["user"]["provider"], name);
@@ -185,7 +185,7 @@ fn setup_environment_takes_the_keys_of_our_server() {
     );
     assert_eq!(other.run(&arguments).code, 0);
     assert_eq!(other.credentials(Environment::Testing).signing_secret.unwrap().expose(), other.read("secret"));
-    assert_eq!(said(&other, "verify-connection"), "Connected! 13 providers available\n");
+    assert_eq!(said(&other, "verify-connection"), "Connected! 16 providers available\n");
 
     let stranger = Folder::new();
     stranger.write("key", "another-key-not-a-secret");

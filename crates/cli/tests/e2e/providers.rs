@@ -1,8 +1,9 @@
 //! What a server offers: the providers with a recipe and an app, built in or added, and what is on the device.
 
 use http::Method;
+use rustix::process::Signal;
 
-use crate::support::{folder::Folder, http::send, server::Server};
+use crate::support::{folder::Folder, http::send, server::Server, until};
 
 const ACME: &str = r#"[[provider]]
 provider = "ACME"
@@ -32,6 +33,53 @@ async fn a_server_offers_what_has_a_recipe_and_an_app() {
     assert_eq!(names, ["Oura", "Apple Health", "Samsung Health", "Health Connect", "Acme Health"]);
     let log = server.stderr();
     assert!(log.contains("FITBIT is not offered") && log.contains("Google Health"), "{log}");
+}
+
+/// The names of the providers that can be connected by a login.
+async fn offered(folder: &Folder) -> Vec<String> {
+    let offered = folder.client().list_integrations().await.unwrap();
+    let by_login = offered.into_iter().filter(|integration| !NO_LOGIN.contains(&integration.name.as_str()));
+    by_login.map(|integration| integration.name).collect()
+}
+
+const NO_LOGIN: [&str; 3] = ["Apple Health", "Samsung Health", "Health Connect"];
+
+/// Sends SIGHUP and waits for what the log says next.
+fn hang_up(server: &Server, told: &str) -> String {
+    let before = server.stderr().len();
+    server.signal(Signal::HUP);
+    until(told, || server.stderr()[before..].lines().find(|line| line.contains(told)).map(str::to_owned))
+}
+
+#[tokio::test]
+async fn a_running_server_takes_new_recipes_and_keeps_the_old_ones_if_one_is_bad() {
+    let folder = Folder::new();
+    let app = |name: &str| format!("[{name}]\nclient_id = \"demo\"\nclient_secret = \"test-key-not-a-secret\"\n");
+    folder.write("apps.toml", &app("OURA"));
+    let server = Server::start(
+        &mut folder
+            .command("serve --listen 127.0.0.1:0 --provider-apps apps.toml --create-environment testing --output json"),
+    );
+    assert_eq!(offered(&folder).await, ["Oura"]);
+
+    folder.write("own.toml", ACME);
+    assert_eq!(folder.run("providers add own.toml").code, 0);
+    folder.write("apps.toml", &["OURA", "ACME"].map(app).concat());
+    hang_up(&server, "took new recipes");
+    assert_eq!(offered(&folder).await, ["Oura", "Acme Health"]);
+
+    let recipe = ".terra-auth/providers.d/acme.toml";
+    folder.write(recipe, &ACME.replace("Acme Health", "Acme Vitals").replace("\"basic\"", "\"digest\""));
+    let refused = hang_up(&server, "all providers stay as they were");
+    assert!(refused.contains("providers.d/acme.toml:9:15: unknown variant `digest`"), "{refused}");
+    assert_eq!(offered(&folder).await, ["Oura", "Acme Health"]);
+
+    folder.write(recipe, &ACME.replace("Acme Health", "Acme Vitals"));
+    folder.write("apps.toml", &app("ACME"));
+    hang_up(&server, "took new recipes");
+    assert_eq!(offered(&folder).await, ["Acme Vitals"]);
+    assert!(!server.stderr().contains("not-a-secret"), "{}", server.stderr());
+    assert_eq!(server.end(Signal::TERM).code, Some(0));
 }
 
 #[test]

@@ -16,7 +16,7 @@ use crate::{
     api_key::OVERLAP,
     auth::Auth,
     developer::Standing,
-    provider::Connects,
+    provider::{Connects, ProviderInfo},
     store::{StoreError, Tx, Unit},
 };
 
@@ -136,8 +136,8 @@ impl Auth {
     }
 
     fn has_login(&self, provider: &Provider) -> Result<(), AdminError> {
-        let mut with_login = self.providers.list().iter().filter(|info| info.connects == Connects::ByLogin);
-        if with_login.any(|info| info.provider == *provider) {
+        let has_login = |info: &ProviderInfo| info.connects == Connects::ByLogin && info.provider == *provider;
+        if self.providers.list().iter().any(has_login) {
             return Ok(());
         }
         Err(NO_LOGIN)

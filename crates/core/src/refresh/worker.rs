@@ -1,6 +1,6 @@
 //! Refreshes what falls due, ahead of its end. Any number of nodes may do that on one store.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -30,10 +30,10 @@ impl Auth {
     pub async fn refresh_as_due(&self, shutdown: impl Future<Output = ()>) {
         let (end, ending) = watch::channel(());
         let mut workers = JoinSet::new();
-        for (provider, policy) in self.refreshed_providers() {
-            workers.spawn(self.clone().tend(provider, policy, ending.clone()));
+        tokio::select! {
+            () = shutdown => {}
+            () = self.hire(&mut workers, ending) => {}
         }
-        shutdown.await;
         drop(end);
         while workers.join_next().await.is_some() {}
         let under_way: Vec<_> = self.refreshes().under_way().values().cloned().collect();
@@ -50,22 +50,28 @@ impl Auth {
     pub async fn refresh_due(&self) -> Result<usize, StoreError> {
         let (_end, mut ending) = watch::channel(());
         let mut looked_at = 0;
-        for (provider, policy) in self.refreshed_providers() {
-            looked_at += self.refresh_due_at(&provider, &policy, &mut ending).await?;
+        for provider in self.providers.refreshed() {
+            looked_at += self.refresh_due_at(&provider, &mut ending).await?;
         }
         Ok(looked_at)
     }
 
-    fn refreshed_providers(&self) -> Vec<(Provider, RefreshPolicy)> {
-        let providers = self.providers.list().iter().map(|info| info.provider.clone());
-        providers
-            .filter_map(|provider| self.providers.refresh_policy(&provider).map(|policy| (provider, policy)))
-            .collect()
+    /// One worker for each provider, for those too that come while the server runs.
+    async fn hire(&self, workers: &mut JoinSet<()>, ending: watch::Receiver<()>) {
+        let mut tended = HashSet::new();
+        loop {
+            for provider in self.providers.refreshed() {
+                if tended.insert(provider.clone()) {
+                    workers.spawn(self.clone().tend(provider, ending.clone()));
+                }
+            }
+            tokio::time::sleep(MAX_SLEEP).await;
+        }
     }
 
-    async fn tend(self, provider: Provider, policy: RefreshPolicy, mut ending: watch::Receiver<()>) {
+    async fn tend(self, provider: Provider, mut ending: watch::Receiver<()>) {
         loop {
-            let pause = match self.refresh_due_at(&provider, &policy, &mut ending).await {
+            let pause = match self.refresh_due_at(&provider, &mut ending).await {
                 Ok(_) => self.pause_before(&provider).await,
                 Err(error) => Err(error),
             };
@@ -82,12 +88,8 @@ impl Auth {
     }
 
     /// Keeps as many refreshes under way as the provider allows, until nothing more is due.
-    async fn refresh_due_at(
-        &self,
-        provider: &Provider,
-        policy: &RefreshPolicy,
-        ending: &mut watch::Receiver<()>,
-    ) -> Result<usize, StoreError> {
+    async fn refresh_due_at(&self, provider: &Provider, ending: &mut watch::Receiver<()>) -> Result<usize, StoreError> {
+        let Some(policy) = self.providers.refresh_policy(provider) else { return Ok(0) };
         let places = policy.at_once.max(1) as usize;
         let (mut under_way, mut begun, mut more) = (JoinSet::new(), 0, true);
         loop {
@@ -98,7 +100,7 @@ impl Auth {
                 more = !claimed.is_empty();
                 begun += claimed.len();
                 for grant in claimed {
-                    under_way.spawn(self.clone().refresh_claimed(grant, *policy));
+                    under_way.spawn(self.clone().refresh_claimed(grant, policy));
                 }
             }
             if under_way.join_next().await.is_none() && !more {

@@ -86,7 +86,8 @@ impl Auth {
 
     /// An on-device source never has tokens; elsewhere they were forgotten when the vault was reset.
     fn without_tokens(&self, claimed: &Revocation) -> Reason {
-        let mut by_login = self.providers.list().iter().filter(|info| info.connects == Connects::ByLogin);
+        let list = self.providers.list();
+        let mut by_login = list.iter().filter(|info| info.connects == Connects::ByLogin);
         let is_login = by_login.any(|info| info.provider == claimed.provider);
         if is_login { Reason::TokensUnreadable } else { Reason::OnDevice }
     }

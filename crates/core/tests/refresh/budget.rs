@@ -1,5 +1,7 @@
 //! What a provider allows, and an app that it refuses.
 
+use std::sync::Arc;
+
 use jiff::SignedDuration;
 use terra_auth_core::{
     grant::GrantState,
@@ -86,6 +88,23 @@ async fn what_falls_due_is_refreshed_by_one_of_many() {
     tokio::join!(node.refresh_as_due(until(ending.clone())), other.refresh_as_due(until(ending)), stop);
     assert_eq!(script.spent(), ["refresh-0"]);
     assert_eq!(world.kept().await.unwrap().expires_at, Some(in_seconds(7200)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_comes_while_the_server_runs_is_looked_after() {
+    let (world, node, script) = start(ONCE, [pair(1, 90_000)]).await;
+    let catalogue = std::mem::replace(&mut *script.list.lock().unwrap(), Arc::new([]));
+    tokio::select! {
+        () = node.refresh_as_due(std::future::pending()) => {}
+        () = async {
+            pass(3600).await;
+            assert!(script.spent().is_empty());
+            *script.list.lock().unwrap() = catalogue;
+            pass(40).await;
+        } => {}
+    }
+    assert_eq!(script.spent(), ["refresh-0"]);
+    assert_eq!(world.kept().await.unwrap().expires_at, Some(in_seconds(90_000)));
 }
 
 #[tokio::test(start_paused = true)]

@@ -32,7 +32,7 @@ pub(crate) type Answer = Result<Refreshed, RefreshError>;
 /// Gives its answers in turn, each after a second, and none when they are used up;
 /// notes which refresh token was spent for it.
 pub(crate) struct Script {
-    list: Vec<ProviderInfo>,
+    pub(crate) list: Mutex<Arc<[ProviderInfo]>>,
     pub(crate) policy: RefreshPolicy,
     answers: Mutex<VecDeque<Answer>>,
     spent: Mutex<Vec<String>>,
@@ -46,20 +46,20 @@ pub(crate) const ONCE: RefreshPolicy = RefreshPolicy {
     per_minute: None,
 };
 
-pub(crate) fn catalogue() -> Vec<ProviderInfo> {
+pub(crate) fn catalogue() -> Arc<[ProviderInfo]> {
     let info = ProviderInfo {
         provider: provider(),
         name: "Fitbit".to_owned(),
         connects: Connects::ByLogin,
         types: wire::DataTypes::default(),
     };
-    vec![info]
+    Arc::new([info])
 }
 
 impl Script {
     pub(crate) fn new(policy: RefreshPolicy, answers: impl IntoIterator<Item = Answer>) -> Arc<Self> {
         let answers = Mutex::new(answers.into_iter().collect());
-        Arc::new(Self { list: catalogue(), policy, answers, spent: Mutex::default() })
+        Arc::new(Self { list: Mutex::new(catalogue()), policy, answers, spent: Mutex::default() })
     }
 
     /// The refresh tokens that were sent, in order.
@@ -120,8 +120,8 @@ pub(crate) fn app_refused() -> Answer {
 
 #[async_trait]
 impl Providers for Script {
-    fn list(&self) -> &[ProviderInfo] {
-        &self.list
+    fn list(&self) -> Arc<[ProviderInfo]> {
+        Arc::clone(&self.list.lock().unwrap())
     }
 
     fn has_app(&self, _: &Provider) -> bool {
@@ -146,7 +146,7 @@ impl Providers for Script {
         Err(ProviderError::Unknown)
     }
 
-    fn issuer(&self, _: &Provider) -> Option<&str> {
+    fn issuer(&self, _: &Provider) -> Option<String> {
         None
     }
 

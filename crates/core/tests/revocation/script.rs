@@ -39,7 +39,7 @@ impl Default for Plan {
 }
 
 pub(crate) struct Script {
-    list: Vec<ProviderInfo>,
+    list: Arc<[ProviderInfo]>,
     revoke: RevokePolicy,
     rotation: Option<Rotation>,
     refreshes: Mutex<VecDeque<Renewal>>,
@@ -121,8 +121,8 @@ pub(crate) fn refused() -> Renewal {
 
 #[async_trait]
 impl Providers for Script {
-    fn list(&self) -> &[ProviderInfo] {
-        &self.list
+    fn list(&self) -> Arc<[ProviderInfo]> {
+        Arc::clone(&self.list)
     }
 
     fn has_app(&self, _: &Provider) -> bool {
@@ -147,7 +147,7 @@ impl Providers for Script {
         Err(ProviderError::Unknown)
     }
 
-    fn issuer(&self, _: &Provider) -> Option<&str> {
+    fn issuer(&self, _: &Provider) -> Option<String> {
         None
     }
 

@@ -319,8 +319,41 @@ async fn what_has_shut_down_is_not_listed_and_what_has_an_app_is_known() {
         let providers =
             OAuthProviders::new(recipes, |_| has_app.then(|| client.clone()), AddressPolicy::Public, Arc::new(Still))
                 .unwrap();
-        let listed: Vec<_> = providers.list().iter().map(|info| info.name.as_str()).collect();
+        let list = providers.list();
+        let listed: Vec<_> = list.iter().map(|info| info.name.as_str()).collect();
         assert_eq!(listed, if is_listed { vec!["Acme", "Over"] } else { vec!["Over"] }, "{name}");
         assert_eq!(providers.has_app(&"ACME".parse().unwrap()), has_app, "{name}");
     }
+}
+
+#[tokio::test]
+async fn grants_are_refreshed_at_a_provider_that_takes_no_new_logins() {
+    let ended = "shutdown = { on = \"2030-01-01\", why = \"it ended\" }\n[provider.login]";
+    let refresh = "refresh = { rotation = \"kept\" }";
+    let text = format!(
+        "[[provider]]\nprovider = \"ACME\"\nname = \"Acme\"\ntypes = []\n{ended}\n{PLAIN}\n{refresh}\n\
+         [[provider]]\nprovider = \"OVER\"\nname = \"Over\"\ntypes = []\n[provider.login]\n{PLAIN}"
+    );
+    let recipes = Recipes::from_toml(&text.replace("{here}", "https://acme.example/"), "own.toml").unwrap();
+    assert_eq!(providers(recipes, "test-key-not-a-secret").refreshed(), ["ACME".parse().unwrap()]);
+}
+
+#[tokio::test]
+async fn other_recipes_take_the_place_of_all_that_there_were() {
+    let (old, new) = (Parrot::new(200, r#"{"access_token": "access-1", "user_id": "u"}"#), Parrot::new(500, ""));
+    let providers = old.providers(&format!("{PLAIN}\nissuer = \"https://old.example\"")).await;
+    let there = http::serve(Router::new().fallback(repeat).with_state(new.clone())).await;
+    let (acme, over) = ("ACME".parse().unwrap(), "OVER".parse().unwrap());
+    let before = providers.list();
+    providers.exchange(&acme, None, &code_exchange("any")).await.unwrap();
+    assert!(old.heard().is_some());
+
+    let text = "[[provider]]\nprovider = \"OVER\"\nname = \"Over\"\ntypes = []\n[provider.login]\n".to_owned() + PLAIN;
+    let recipes = Recipes::from_toml(&text.replace("{here}", there.as_str()), "new.toml").unwrap();
+    providers.exchange_recipes(recipes, |_| Some(ClientCredentials::new("theirs", "test-key-not-a-secret")));
+    assert!(matches!(providers.exchange(&acme, None, &code_exchange("any")).await, Err(ProviderError::Unknown)));
+    assert!(matches!(providers.exchange(&over, None, &code_exchange("any")).await, Err(ProviderError::Unreachable(_))));
+    assert!(new.heard().unwrap().body.contains("client_id=theirs"));
+    assert_eq!((providers.list()[0].name.as_str(), before[0].name.as_str()), ("Over", "Acme"));
+    assert_eq!((providers.issuer(&acme), providers.has_app(&acme), providers.has_app(&over)), (None, false, true));
 }

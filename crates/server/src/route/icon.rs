@@ -36,7 +36,8 @@ pub(crate) fn url(auth: &Auth, provider: &Provider) -> Url {
 
 async fn provider_icon(State(auth): State<Auth>, Path(file): Path<String>) -> Result<Response, ApiError> {
     let slug = file.strip_suffix(".svg").unwrap_or_default();
-    let info = auth.providers.list().iter().find(|info| info.provider.slug() == slug);
+    let list = auth.providers.list();
+    let info = list.iter().find(|info| info.provider.slug() == slug);
     let info = info.ok_or_else(|| ApiError::not_found("there is no such provider"))?;
     let svg = provider_icon_svg(info.provider.as_str(), &info.name);
     Ok(static_response("image/svg+xml", Freshness::Day, svg))

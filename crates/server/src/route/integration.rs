@@ -17,7 +17,7 @@ use crate::{caller::Named, error::ApiError, params::Query, route::icon};
 )]
 pub(crate) async fn integrations(State(auth): State<Auth>) -> Json<wire::Integrations> {
     let names = |connects| {
-        let infos = auth.integrations().filter(move |info| info.connects == connects);
+        let infos = auth.integrations().into_iter().filter(move |info| info.connects == connects);
         infos.map(|info| info.provider.to_string()).collect()
     };
     Json(wire::Integrations {
@@ -47,7 +47,7 @@ pub(crate) async fn integrations_detailed(
         let enabled = developer.as_deref().is_none_or(|developer| auth.offers_provider(developer, info));
         enabled && (sdk || info.connects == Connects::ByLogin)
     };
-    let providers = auth.integrations().filter(wanted).map(|info| to_wire(&auth, info)).collect();
+    let providers = auth.integrations().iter().filter(wanted).map(|info| to_wire(&auth, info)).collect();
     Ok(Json(wire::IntegrationsDetailed { status: wire::Status::Success, providers }))
 }
 

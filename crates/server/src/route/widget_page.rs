@@ -81,7 +81,7 @@ async fn choose(State(auth): State<Auth>, visit: Visit, Query(params): Query<Cho
 }
 
 /// Who has connected something here cannot cancel any more, only go on.
-fn exit(visit: &Visit, offers: &[Offer<'_>]) -> Exit {
+fn exit(visit: &Visit, offers: &[Offer]) -> Exit {
     if visit.open.session.request.multi_auth && offers.iter().any(|offer| offer.is_new) {
         Exit::Continue(visit.open.session.request.success_url.as_ref().and_then(Link::external))
     } else {
@@ -89,7 +89,7 @@ fn exit(visit: &Visit, offers: &[Offer<'_>]) -> Exit {
     }
 }
 
-fn choice(visit: &Visit, offer: &Offer<'_>) -> ProviderChoice {
+fn choice(visit: &Visit, offer: &Offer) -> ProviderChoice {
     let provider = &offer.info.provider;
     let may_disconnect = visit.open.session.request.show_disconnect && offer.connected.is_some();
     ProviderChoice {
@@ -116,7 +116,8 @@ async fn connect(State(auth): State<Auth>, visit: Visit, Path(path): Path<Provid
 
 async fn depart(auth: &Auth, visit: &Visit, provider: &Provider) -> Response {
     let request = &visit.open.session.request;
-    let info = auth.providers.list().iter().find(|info| info.provider == *provider);
+    let list = auth.providers.list();
+    let info = list.iter().find(|info| info.provider == *provider);
     if info.is_some_and(|info| info.connects == Connects::OnDevice) {
         let app = if provider.as_str() == "SAMSUNG" { &request.samsung_app_url } else { &request.apple_app_url };
         let failure =
@@ -216,6 +217,7 @@ async fn demo_success(
 
 /// The name people know a provider by.
 pub(crate) fn name_of(auth: &Auth, provider: &Provider) -> String {
-    let info = auth.providers.list().iter().find(|info| info.provider == *provider);
+    let list = auth.providers.list();
+    let info = list.iter().find(|info| info.provider == *provider);
     info.map_or_else(|| provider.to_string(), |info| info.name.clone())
 }

@@ -149,8 +149,8 @@ async fn integrations_are_public_and_narrowed_by_a_dev_id() {
     let narrowed = app.get("/v2/integrations/detailed?sdk=true").await.json();
     let count = |body: &Value| body["providers"].as_array().unwrap().len();
 
-    assert_eq!((count(&names), names["sdk_providers"].as_array().unwrap().len()), (10, 3));
-    assert_eq!((count(&detailed), count(&with_sdk), count(&narrowed)), (10, 13, 1));
+    assert_eq!((count(&names), names["sdk_providers"].as_array().unwrap().len()), (13, 3));
+    assert_eq!((count(&detailed), count(&with_sdk), count(&narrowed)), (13, 16, 1));
     assert_eq!(
         (&narrowed["providers"][0]["provider"], &narrowed["providers"][0]["enabled"]),
         (&json!("FITBIT"), &json!(true))

@@ -7,7 +7,7 @@ use terra_auth_outbound::Recipe;
 use super::layers;
 use crate::{app::App, private_file};
 
-/// Add recipes to a server's data directory, where it finds them at its next start
+/// Add recipes to a server's data directory, where it finds them at SIGHUP or its next start
 ///
 /// A recipe for a provider that was added before takes its place. Nothing is added if any recipe in the file is bad.
 #[derive(clap::Args)]
@@ -31,7 +31,7 @@ impl Args {
             .and_then(|()| fs::create_dir_all(&folder))
             .with_context(|| format!("could not make {}", folder.display()))?;
         let added: Vec<_> = recipes.iter().map(|recipe| self.add(recipe)).collect::<Result<_, _>>()?;
-        app.ui.note("a server finds them at its next start")?;
+        app.ui.note("a server finds them at its next start; one that runs takes them at SIGHUP")?;
         let shown = |file: &PathBuf| file.display().to_string();
         let files: Vec<_> = added.iter().map(shown).collect();
         app.ui.result(|| files.join("\n"), &json!({ "added": files }))

@@ -155,7 +155,7 @@ impl Engine for ShakyStore {
 
 /// The way from a process to the provider and back.
 pub(crate) struct Line {
-    list: Vec<ProviderInfo>,
+    list: Arc<[ProviderInfo]>,
     pub(crate) policy: RefreshPolicy,
     pub(crate) life: Arc<Life>,
     pub(crate) account: Arc<Account>,
@@ -218,8 +218,8 @@ impl Line {
 
 #[async_trait]
 impl Providers for Line {
-    fn list(&self) -> &[ProviderInfo] {
-        &self.list
+    fn list(&self) -> Arc<[ProviderInfo]> {
+        Arc::clone(&self.list)
     }
 
     fn has_app(&self, _: &Provider) -> bool {
@@ -244,7 +244,7 @@ impl Providers for Line {
         Err(ProviderError::Unknown)
     }
 
-    fn issuer(&self, _: &Provider) -> Option<&str> {
+    fn issuer(&self, _: &Provider) -> Option<String> {
         None
     }
 

@@ -53,6 +53,7 @@ fn assert_translated(page: &Page, english: &Page) {
     let names = [
         "Acme",
         "COROS",
+        "Dexcom",
         "Fitbit",
         "Garmin",
         "Google Health",
@@ -60,6 +61,8 @@ fn assert_translated(page: &Page, english: &Page) {
         "Polar",
         "Strava",
         "Suunto",
+        "Ultrahuman",
+        "Wahoo",
         "WHOOP",
         "Withings",
         "sleep",
