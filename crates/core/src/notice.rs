@@ -17,7 +17,7 @@ use crate::{
 /// Notices of one account count once in this time: a forger costs it one refresh.
 const AGAIN_AFTER: SignedDuration = SignedDuration::from_hours(1);
 /// Accounts in a second, on each node, and how many at once.
-const PER_SECOND: f64 = 20.0;
+const PER_SECOND: f64 = 5.0;
 const AT_ONCE: f64 = 200.0;
 
 /// More accounts were named than this node looks after.
@@ -125,7 +125,7 @@ mod tests {
         assert_eq!(bucket.take(51, now), Err(TooManyNotices));
         assert_eq!(bucket.take(50, now), Ok(()));
         let later = now + SignedDuration::from_secs(1);
-        assert_eq!((bucket.take(21, later), bucket.take(20, later)), (Err(TooManyNotices), Ok(())));
+        assert_eq!((bucket.take(6, later), bucket.take(5, later)), (Err(TooManyNotices), Ok(())));
         assert_eq!(bucket.take(1, now), Err(TooManyNotices), "a clock that goes back gives nothing");
     }
 }

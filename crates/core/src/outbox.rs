@@ -17,7 +17,8 @@ use crate::{
     store::{Expired, StoreError, Tx, Unit},
 };
 
-/// How long an attempt may take before somebody else may try: more than twice the longest call.
+/// How long an attempt may take before somebody else may try. The longest is a revocation: two calls with a refresh between
+/// them, 10 s each, and as long a wait for the refresh's turn.
 pub const LEASE: SignedDuration = SignedDuration::from_secs(60);
 
 /// How many of a kind are taken at once.

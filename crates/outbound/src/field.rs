@@ -42,7 +42,7 @@ impl TryFrom<String> for Endpoint {
 }
 
 /// Names a value inside a JSON answer: `athlete.id`, or `errors.0.code` with the first of a list.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct FieldPath(String);
 

@@ -44,9 +44,10 @@ impl NewConnection {
             Some(old) if developer.keep_user_id => self.renew(auth, tx, old).await?,
             _ => None,
         };
+        let replaced = End::Replaced(self.tokens.as_ref());
         for old in earlier {
             if renewed != Some(old.user_id) {
-                end_connection(auth, tx, (&old.dev_id, old.user_id), End::Replaced, self.now).await?;
+                end_connection(auth, tx, (&old.dev_id, old.user_id), replaced, self.now).await?;
             }
         }
         match renewed {

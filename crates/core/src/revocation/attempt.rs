@@ -66,6 +66,11 @@ impl Auth {
         }
         let (in_flight_since, ending) = self.attempt(claimed).await?;
         let Some(settlement) = self.settlement(claimed, ending, in_flight_since) else { return Ok(None) };
+        if settlement.outcome == Outcome::GivenUp {
+            let Revocation { provider, user_id, attempts, .. } = claimed;
+            tracing::error!(%provider, user.id = %user_id, attempts,
+                "gave up revoking a grant at {provider} after {attempts} attempts; the end user can end it there");
+        }
         let unit = Settle { claimed: claimed.clone(), settlement: settlement.clone() };
         Ok(self.store.run(unit).await?.then_some(settlement))
     }

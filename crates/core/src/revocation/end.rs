@@ -10,17 +10,18 @@ use super::{Revocation, Settlement};
 use crate::{
     auth::Auth,
     connection::Connection,
-    provider::Ends,
+    provider::{Ends, Tokens},
+    seal::Place,
     store::{StoreError, Tx},
 };
 
 /// Why a connection ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum End {
+#[derive(Clone, Copy)]
+pub(crate) enum End<'a> {
     /// Somebody wants it gone.
     Removed,
-    /// The end user connected again.
-    Replaced,
+    /// The end user connected again, and got these tokens.
+    Replaced(Option<&'a Tokens>),
 }
 
 /// Removes a connection, and leaves behind what is owed to its provider; `None` if it was not there.
@@ -31,7 +32,7 @@ pub(crate) async fn end_connection(
     auth: &Auth,
     tx: &mut dyn Tx,
     (dev_id, user_id): (&DevId, UserId),
-    end: End,
+    end: End<'_>,
     now: Timestamp,
 ) -> Result<Option<Connection>, StoreError> {
     let Some(seen) = tx.connection(dev_id, user_id).await? else { return Ok(None) };
@@ -54,14 +55,24 @@ pub(crate) async fn end_connection(
 
 impl Auth {
     /// Why a provider is not asked to revoke a connection's grant.
-    fn spares(&self, connection: &Connection, end: End, others_live: bool) -> Option<RevocationReason> {
-        if connection.grant.is_some() && self.ends(&connection.provider) == Ends::Grant {
-            return None;
-        }
+    fn spares(&self, connection: &Connection, end: End<'_>, others_live: bool) -> Option<RevocationReason> {
+        let by_itself = connection.grant.is_some() && self.ends(&connection.provider) == Ends::Grant;
         match end {
-            End::Replaced => Some(RevocationReason::Replaced),
-            End::Removed => others_live.then_some(RevocationReason::OtherConnections),
+            End::Removed => (!by_itself && others_live).then_some(RevocationReason::OtherConnections),
+            End::Replaced(tokens) => {
+                let goes_on = !by_itself || tokens.is_none_or(|tokens| self.gave_again(connection, tokens));
+                goes_on.then_some(RevocationReason::Replaced)
+            }
         }
+    }
+
+    /// Whether the new tokens are some of the old ones, or might be.
+    fn gave_again(&self, connection: &Connection, tokens: &Tokens) -> bool {
+        let row = connection.user_id.to_string();
+        let place = Place { dev_id: connection.dev_id.as_str(), row: &row, column: "grant" };
+        let opened = connection.grant.as_ref().and_then(|grant| self.keys.open(place, grant).ok());
+        let before = opened.and_then(|opened| Tokens::from_json(&opened));
+        before.is_none_or(|before| before.shares_with(tokens))
     }
 
     /// How much a revoke call ends.

@@ -23,7 +23,7 @@ pub(crate) struct Notice {
     account: FieldPath,
     /// In each: fields that must have these values, or it is about something else.
     #[serde(default)]
-    when: BTreeMap<String, String>,
+    when: BTreeMap<FieldPath, String>,
     /// The status that the provider takes for an answer.
     #[serde(default = "ok")]
     status: u16,
@@ -57,8 +57,8 @@ impl Notice {
     }
 
     fn is_meant(&self, item: &Value) -> bool {
-        let has = |(field, value): (&String, &String)| {
-            FieldPath::of(field).find(item).and_then(text).is_some_and(|found| found == *value)
+        let has = |(field, value): (&FieldPath, &String)| {
+            field.find(item).and_then(text).is_some_and(|found| found == *value)
         };
         self.when.iter().all(has)
     }
@@ -131,6 +131,13 @@ mod tests {
             (garmin, r#"{"deregistrations": [{"userId": ""}, {"userId": {}}, 7, null]}"#, &[]),
         ] {
             assert_eq!(accounts(recipe, body), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_notice_that_looks_nowhere_is_refused() {
+        for bad in ["account = \"a..b\"", "account = \"a\"\nwhen = { \"b.\" = \"c\" }", "list = \"a\""] {
+            assert!(toml::from_str::<Notice>(bad).is_err(), "{bad}");
         }
     }
 

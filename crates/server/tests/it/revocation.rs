@@ -1,11 +1,18 @@
 //! Grants that are revoked at the provider, and the reports of it.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
+
+use axum::{Json, Router, extract::State, http::Uri, routing::post};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use terra_auth_sandbox::{Face, Fault};
 use terra_auth_types::wire::admin::Role;
+use tokio::net::TcpListener;
 
-use crate::support::{Answer, TestApp};
+use crate::support::{Answer, TestApp, query};
 
 /// The faces whose revocation takes a live access token.
 const BY_ACCESS_TOKEN: [&Face; 5] = [&Face::GARMIN, &Face::WHOOP, &Face::POLAR, &Face::SUUNTO, &Face::WAHOO];
@@ -161,4 +168,44 @@ async fn what_is_no_page_is_refused() {
     }
     app.keys.dev_id = "nosuch".parse().unwrap();
     assert_eq!(reports(&app, "").await.status, 404);
+}
+
+/// A provider whose revocation ends one grant. Below `/again` it gives the same refresh token at each login.
+async fn provider() -> String {
+    let logins = Arc::new(AtomicU32::new(0));
+    let token = |path: Uri, State(logins): State<Arc<AtomicU32>>| async move {
+        let login = logins.fetch_add(1, Ordering::Relaxed);
+        let grant = if path.path().contains("again") { 0 } else { login };
+        Json(
+            json!({ "access_token": format!("access-{login}"), "refresh_token": format!("refresh-{grant}"), "user_id": "1" }),
+        )
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let router =
+        Router::new().route("/{kind}/token", post(token)).route("/revoke", post(async || ())).with_state(logins);
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    url
+}
+
+#[tokio::test]
+async fn what_a_provider_gives_again_is_not_taken_from_whoever_came_back() {
+    for (kind, expected) in [("again", ("not_needed", json!("replaced"))), ("anew", ("confirmed", Value::Null))] {
+        let url = provider().await;
+        let app = TestApp::start_with_recipes(&format!(
+            "[[provider]]\nprovider = \"ACME\"\nname = \"Acme\"\ntypes = [\"sleep\"]\n[provider.login]\n\
+             authorize_url = \"{url}/authorize\"\ntoken_url = \"{url}/{kind}/token\"\nclient_auth = \"body\"\n\
+             identity = {{ field = \"user_id\" }}\nrevoke = {{ url = \"{url}/revoke\", ends = \"grant\" }}\n"
+        ))
+        .await;
+        for _ in 0..2 {
+            let session = app.session(json!({"providers": "ACME", "reference_id": "alice"})).await;
+            let departure = app.page(&session, &[]).await;
+            let cookie = departure.header("set-cookie").split(';').next().unwrap().to_owned();
+            let back = format!("/auth/acme/oauth2?code=any&state={}", query(&departure.location(), "state").unwrap());
+            assert_eq!(app.page(&back, &[cookie]).await.status, 303);
+        }
+        revoke_due(&app).await;
+        assert_eq!(verdicts(&app).await, [(expected.0.to_owned(), expected.1)], "{kind}");
+    }
 }
