@@ -99,6 +99,7 @@ macro_rules! store_contract {
                 late_tokens_leave_the_lease_of_another_alone
                 late_tokens_outdo_a_doubt
                 a_notice_lets_the_grants_of_an_account_fall_due_once
+                the_grant_of_a_login_is_hastened_anew
                 a_grant_that_is_over_is_not_hastened
                 late_tokens_do_not_undo_a_revocation
                 tokens_of_a_login_are_newer_than_those_of_any_lease

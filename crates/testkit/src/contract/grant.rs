@@ -404,6 +404,20 @@ pub async fn a_notice_lets_the_grants_of_an_account_fall_due_once(store: Store) 
     assert_eq!(hasten(20, 10).await, 1, "the other one is due already");
 }
 
+/// What was noticed before is about the grant before.
+pub async fn the_grant_of_a_login_is_hastened_anew(store: Store) {
+    let developer = developer(&store, "acme").await;
+    let connection = Rows::default().connection(&developer);
+    let seen = connected(&store, connection.clone()).await;
+    assert!(store.schedule_refresh(&seen, &Some(Rows::at(90)), &Some(Rows::at(80))).await.unwrap());
+    let hasten = async |now| {
+        store.hasten_refresh(&seen.provider, &connection.account, &Rows::at(now), &Rows::at(9)).await.unwrap()
+    };
+    assert_eq!((hasten(10).await, hasten(20).await), (1, 0));
+    assert!(store.renew_connection(&connection, &Rows::at(30)).await.unwrap());
+    assert_eq!(hasten(40).await, 1);
+}
+
 /// Nobody but its end user can make it work, and nobody has to look.
 pub async fn a_grant_that_is_over_is_not_hastened(store: Store) {
     let fresh = fresh(&store).await;
