@@ -77,9 +77,9 @@ enum OneOrMore {
 }
 
 impl AnswerShape {
-    /// The code of a refusal, as far as it is fit for a log.
+    /// The code of a refusal, as far as it is fit for a log. A provider that goes its own way may also go the usual one.
     pub(crate) fn refusal(&self, answer: &Value) -> Option<Code> {
-        let code = self.status.find(answer)?;
+        let code = self.status.find(answer).or_else(|| StatusField::default().find(answer))?;
         (!self.ok.contains(&code)).then_some(code)
     }
 

@@ -137,6 +137,7 @@ async fn a_refusal_may_be_told_by_two_fields_and_only_by_both() {
         (r#"{"resource": "Application", "field": "client_id", "code": "invalid"}"#, "app"),
         (r#"{"resource": "Application", "field": "daily limit", "code": "exceeded"}"#, "lost"),
         (r#"{"resource": "RefreshToken"}"#, "unreadable"),
+        (r#"{}], "error": "invalid_grant", "more": [{}"#, "grant"),
     ] {
         let parrot = Parrot::new(400, &format!(r#"{{"message": "Bad Request", "errors": [{error}]}}"#));
         let refused = parrot.refresh(&format!("{REFRESH}\n{answer}")).await.unwrap_err();
