@@ -116,7 +116,8 @@ impl Keeping {
     /// The same keys, and after them all that lie where a server would look for them too.
     pub(crate) fn with_all_at_hand(&self, chosen: &MasterKeys) -> MasterKeys {
         let in_environment = std::env::var(MASTER_KEY).ok().and_then(|text| parse(&text.into(), MASTER_KEY).ok());
-        let found = [in_environment, keys_in(&self.key_file()).ok()].into_iter().flatten();
+        let in_file = text_in(&self.key_file()).and_then(|text| parse(&text, "the key file")).ok();
+        let found = [in_environment, in_file].into_iter().flatten();
         let found = found.flat_map(|keys| keys.all().cloned().collect::<Vec<_>>());
         MasterKeys::new(chosen.current().clone(), chosen.all().skip(1).cloned().chain(found).collect())
     }
@@ -141,7 +142,7 @@ pub(crate) fn keys_beside(store: &Path, file: &Path) -> anyhow::Result<MasterKey
         if store.exists() {
             let message =
                 format!("the master key is missing: {} is there, and {} is not", store.display(), file.display());
-            let next = "put the key back where it was; SECURITY.md says what is lost without it, and how to start over";
+            let next = "put the key back where it was; if it is lost for ever, see `terra-auth vault reset`";
             return Err(Advice::new(Kind::Failed, message, next).into());
         }
         secret_in(file)?;
@@ -156,11 +157,15 @@ fn keys_in(file: &Path) -> anyhow::Result<MasterKeys> {
         let message = format!("others may read the master key in {}", file.display());
         return Err(Advice::new(Kind::Failed, message, format!("chmod 600 {}", file.display())).into());
     }
+    parse(&text_in(file)?, &file.display().to_string())
+}
+
+fn text_in(file: &Path) -> anyhow::Result<SecretString> {
     let mut text = String::new();
     std::fs::File::open(file)
         .and_then(|file| file.take(MOST_BYTES).read_to_string(&mut text))
-        .with_context(unreadable)?;
-    parse(&text.into(), &file.display().to_string())
+        .with_context(|| format!("could not read {}", file.display()))?;
+    Ok(text.into())
 }
 
 fn output_of(command: &str) -> anyhow::Result<SecretString> {

@@ -123,6 +123,9 @@ impl Draft {
     }
 
     async fn append(&self, tx: &mut dyn Tx) -> Result<(), StoreError> {
+        if self.auth.keys.are_lost() {
+            return Err(StoreError::Closed); // the line would break the chain, which goes on with another key
+        }
         let head = tx.hold_audit_head().await?;
         let mut record = AuditRecord { seq: head.seq + 1, ..self.record.clone() };
         record.mark = record.mark_of(&self.auth.keys, &head.mark);

@@ -144,7 +144,7 @@ pub(crate) fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
         if let Some(answer) = ask() {
             return answer;
         }
-        assert!(began.elapsed() < Duration::from_secs(60), "{what}: not within a minute");
+        assert!(began.elapsed() < Duration::from_mins(1), "{what}: not within a minute");
         thread::sleep(Duration::from_millis(20));
     }
 }

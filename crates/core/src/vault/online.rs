@@ -112,7 +112,7 @@ impl Auth {
             state,
             looked_at: latest.progress.looked_at,
             resealed: latest.progress.resealed,
-            failure: latest.failure,
+            failure: latest.failure.filter(|_| state == VaultRotationState::Unfinished),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use terra_auth_types::{DevId, Provider, wire::admin::Role};
+use terra_auth_types::{DevId, Provider, UserId, wire::admin::Role};
 
 use super::{SealedColumn, SealedValue};
 use crate::{
@@ -245,7 +245,7 @@ impl Unit for Forget {
 impl Forget {
     /// The app hears of it as of any connection that needs its end user, unless it has heard so before.
     async fn grant(&self, tx: &mut dyn Tx, value: &SealedValue) -> Result<bool, StoreError> {
-        let user_id = value.row.parse().map_err(|_| StoreError::Closed)?;
+        let user_id = UserId(value.row.parse().map_err(unreadable)?);
         let Some(mut connection) = tx.connection(&value.dev_id, user_id).await? else { return Ok(false) };
         let done = tx.forget_sealed(self.column, value, self.now).await?;
         if done && std::mem::replace(&mut connection.active, false) {
@@ -266,7 +266,7 @@ impl Forget {
     }
 
     async fn app_secret(&self, tx: &mut dyn Tx, value: &SealedValue) -> Result<bool, StoreError> {
-        let provider = value.row.parse().map_err(|_| StoreError::Closed)?;
+        let provider = value.row.parse().map_err(unreadable)?;
         let found = tx.provider_app(&value.dev_id, &provider).await?;
         let Some(mut app) = found.filter(|app| app.secret.sealed == value.sealed) else { return Ok(false) };
         app.secret = self.auth.no_app_secret(&app);
@@ -285,6 +285,10 @@ impl Forget {
         let act = Act { action, dev_id: Some(dev_id), target };
         Remark(Draft::new(&self.auth, &self.admin, &act, true)).run(tx).await
     }
+}
+
+fn unreadable(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
+    StoreError::Engine(Box::new(error))
 }
 
 /// Ends the reset: nothing is left of what the lost keys have sealed.

@@ -56,7 +56,7 @@ impl Args {
         let auth = node::alone(store, ring)?;
         let counts = auth.verify_vault(|_, _| {}).await.context("could not read every value")?;
         ask::sure(self.yes, "reset", || Ok(question(&counts)))?;
-        if let Some(unkept) = unkept {
+        if let Some(unkept) = &unkept {
             unkept.keep()?;
             ui.note(&format!(
                 "the new master key is in {}; keep a copy, and not beside the store's",
@@ -74,7 +74,9 @@ impl Args {
         let reset = auth.reset_vault(&Admin::local("vault reset"), rows, NODES_HEAR_WITHIN, tell).await;
         let reset = reset.map_err(failed)?;
         let master_key = auth.keys.masters().current().id().to_string();
-        ui.result(|| plain(&reset, &master_key), &as_json(&reset, &master_key))
+        let mut json = as_json(&reset, &master_key);
+        json["new_master_key_file"] = json!(unkept.map(|unkept| unkept.file));
+        ui.result(|| plain(&reset, &master_key), &json)
     }
 
     async fn instead_of_lost(&self, store: &Store, masters: MasterKeys) -> anyhow::Result<KeysInStead> {
