@@ -94,9 +94,10 @@ impl Checked {
 }
 
 /// Fails if an app is refused, and else if a provider is not reached.
-pub(super) fn judge<'a>(verdicts: impl Iterator<Item = (&'a Provider, AppVerdict)> + Clone) -> anyhow::Result<()> {
+pub(super) fn judge<'a>(verdicts: impl Iterator<Item = (&'a Provider, AppVerdict)>) -> anyhow::Result<()> {
+    let verdicts: Vec<_> = verdicts.collect();
     let with = |wanted: AppVerdict| {
-        let found = verdicts.clone().filter(|(_, verdict)| *verdict == wanted);
+        let found = verdicts.iter().filter(|(_, verdict)| *verdict == wanted);
         found.map(|(provider, _)| provider.as_str()).collect::<Vec<_>>().join(", ")
     };
     let (refused, unreachable) = (with(AppVerdict::Refused), with(AppVerdict::Unreachable));
