@@ -28,6 +28,17 @@ async fn revoke_due(app: &TestApp) {
     }
 }
 
+#[tokio::test]
+async fn whoever_comes_back_again_and_again_does_not_use_up_the_grants_of_a_provider() {
+    let app = TestApp::start().await;
+    for _ in 0..12 {
+        app.connected_user("WAHOO", "alice").await;
+        revoke_due(&app).await;
+    }
+    let live = app.sandbox.grants(&Face::WAHOO).into_iter().filter(|grant| !grant.revoked).count();
+    assert_eq!(live, 1);
+}
+
 async fn reports(app: &TestApp, query: &str) -> Answer {
     let path = format!("/environments/{}/revocations{query}", app.keys.dev_id);
     app.admin(&app.token(Role::ReadOnly).await, "GET", &path, Value::Null).await
