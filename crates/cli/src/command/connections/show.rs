@@ -55,7 +55,7 @@ fn lines(connection: &AdminConnection) -> String {
 
 fn refresh_lines(report: &RefreshReport) -> [(&'static str, String); 4] {
     let RefreshReport { state, since, failures, last_error, refreshed_at, next_at } = report;
-    let failures = if *failures == 0 { String::new() } else { format!(", {failures} failures") };
+    let failures = if *failures == 0 { String::new() } else { format!(", {failures} failed in a row") };
     [
         ("refresh", format!("{} since {}{failures}", state.as_str(), minute(*since))),
         (
