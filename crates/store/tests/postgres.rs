@@ -5,7 +5,10 @@ use std::{error::Error as _, time::Duration};
 
 use async_trait::async_trait;
 use secrecy::SecretString;
-use terra_auth_core::store::{Store, StoreError, Tx, Unit};
+use terra_auth_core::{
+    connection::Connection,
+    store::{Store, StoreError, Tx, Unit},
+};
 use terra_auth_store::{MigrateError, Postgres, PostgresError};
 use terra_auth_testkit::{Database, Postgres as TestServer, Rows, Verbs as _};
 use terra_auth_types::DevId;
@@ -86,4 +89,34 @@ async fn of_two_who_wait_for_each_other_one_runs_again() {
     let forth = store.run(HoldSlowly(a.dev_id.clone(), b.dev_id.clone()));
     let back = store.run(HoldSlowly(b.dev_id, a.dev_id));
     assert!(matches!(tokio::join!(forth, back), (Ok(true), Ok(true))));
+}
+
+/// Ends a connection, slowly enough for another one of the account to end at the same time; answers how many others are left.
+struct LeaveSlowly(Connection);
+
+#[async_trait]
+impl Unit for LeaveSlowly {
+    type Done = usize;
+    type Refusal = StoreError;
+
+    async fn run(&self, tx: &mut dyn Tx) -> Result<usize, StoreError> {
+        let Connection { dev_id, user_id, provider, account, .. } = &self.0;
+        let held = tx.hold_grants_of_account(dev_id, provider, account).await?;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        tx.take_connection(dev_id, *user_id).await?;
+        Ok(held.iter().filter(|grant| grant.user_id != *user_id).count())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_who_leave_an_account_at_once_one_is_the_last() {
+    let database = TestServer::start().database();
+    let (rows, store) = (Rows::default(), Store::new(connect(&database).await.unwrap()));
+    let developer = rows.developer("acme");
+    store.add_developer(&developer).await.unwrap();
+    let (a, b) = (rows.connection(&developer), rows.connection(&developer));
+    store.add_connection(&a).await.unwrap();
+    store.add_connection(&b).await.unwrap();
+    let (a, b) = tokio::join!(store.run(LeaveSlowly(a)), store.run(LeaveSlowly(b)));
+    assert_eq!(a.unwrap() + b.unwrap(), 1, "one sees the other, which sees nobody");
 }
