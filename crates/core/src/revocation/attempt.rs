@@ -9,7 +9,7 @@ use crate::{
     auth::Auth,
     causes::Causes,
     delivery::wait_after,
-    provider::{Answered, Connects, Ends, RevokeError, Revoked, Tokens},
+    provider::{Answered, Connects, Ends, ProviderInfo, RevokeError, Revoked, Tokens},
     refresh::CALL,
     seal::Place,
     store::{StoreError, Tx, Unit},
@@ -91,10 +91,8 @@ impl Auth {
 
     /// An on-device source never has tokens; elsewhere they were forgotten when the vault was reset.
     fn without_tokens(&self, claimed: &Revocation) -> Reason {
-        let list = self.providers.list();
-        let mut by_login = list.iter().filter(|info| info.connects == Connects::ByLogin);
-        let is_login = by_login.any(|info| info.provider == claimed.provider);
-        if is_login { Reason::TokensUnreadable } else { Reason::OnDevice }
+        let is_it = |info: &ProviderInfo| info.provider == claimed.provider && info.connects == Connects::OnDevice;
+        if self.providers.list().iter().any(is_it) { Reason::OnDevice } else { Reason::TokensUnreadable }
     }
 
     fn settlement(
