@@ -110,8 +110,9 @@ impl Node {
         Ok(Self { auth, url, listener, router, courier, reload, grace: config.grace })
     }
 
-    /// Answers until the process is asked to end, then lets what is in flight finish; asked twice, it ends at once.
-    pub(crate) async fn run(self) {
+    /// Answers until the process is asked to end, then lets what is in flight finish; asked twice, it ends at once. It ends
+    /// by itself, and fails, after a reset of the vault.
+    pub(crate) async fn run(self) -> anyhow::Result<()> {
         let shutdown = Shutdown::listen(self.grace);
         if let Some(reload) = self.reload {
             tokio::spawn(reload.run(shutdown.asked()));
@@ -127,6 +128,11 @@ impl Node {
             shutdown.ask(); // or nobody could open what goes on being sealed after a reset of the vault
         };
         shutdown.of(Box::pin(async { tokio::join!(serve, deliver, refresh, follow) })).await;
+        if self.auth.has_lost_keys() {
+            let next = "start it with the new master key";
+            return Err(Advice::new(Kind::Failed, "ended, because the vault was reset meanwhile", next).into());
+        }
+        Ok(())
     }
 }
 

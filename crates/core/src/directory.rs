@@ -245,7 +245,7 @@ impl Auth {
             if let Err(error) = looked.and(recorded) {
                 tracing::warn!(error = %Causes(&error), "could not look after the directory of keys");
             }
-            if ends || self.keys.are_lost() {
+            if ends || self.has_lost_keys() {
                 return;
             }
         }
@@ -253,6 +253,12 @@ impl Auth {
 }
 
 impl Auth {
+    /// Whether the vault was reset under this node: nobody can ever open what it seals.
+    #[must_use]
+    pub fn has_lost_keys(&self) -> bool {
+        self.keys.are_lost()
+    }
+
     async fn record_use(&self) -> Result<(), StoreError> {
         self.record_key_use().await?;
         self.record_app_use().await

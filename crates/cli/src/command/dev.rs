@@ -78,7 +78,7 @@ impl Args {
             ))?;
         }
         app.ui.line(|| self.welcome(&node.url, &provisioned), &self.ready(&node.url, &provisioned))?;
-        node.run().await;
+        node.run().await?;
         app.ui.note("ended; everything is kept")?;
         Ok(())
     }

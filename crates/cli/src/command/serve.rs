@@ -93,7 +93,7 @@ impl Args {
         }
         let ready = json!({ "ready": true, "url": node.url });
         app.ui.line(|| format!("terra-auth {} is ready at {}", env!("CARGO_PKG_VERSION"), node.url), &ready)?;
-        node.run().await;
+        node.run().await?;
         app.ui.note("ended; everything is kept")?;
         Ok(())
     }

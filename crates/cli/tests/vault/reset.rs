@@ -129,6 +129,8 @@ fn a_server_that_goes_on_with_lost_keys_ends_itself() {
     assert_eq!(site.json("vault reset --yes")["forgotten"]["values"], 2);
     let address = server.origin().replace("http://", "");
     until("the server ends by itself", || TcpStream::connect(&address).err());
+    until("it says why", || server.stderr().contains("the vault was reset meanwhile").then_some(()));
+    assert_eq!(server.end(Signal::TERM).code, Some(1));
     assert_eq!(site.json("vault verify")["broken"], json!([]));
 }
 
