@@ -49,7 +49,7 @@ impl Listening {
 
     pub(crate) async fn tls(limits: Limits, files: &PairFiles) -> Self {
         let certificates = Certificates::read(&files.certificate, &files.key).unwrap();
-        Self::start(limits, two_threads(), Some(Arc::new(certificates))).await
+        Self::start(limits, Workers::here(), Some(Arc::new(certificates))).await
     }
 
     async fn start(limits: Limits, workers: Workers, certificates: Option<Arc<Certificates>>) -> Self {

@@ -41,6 +41,20 @@ async fn a_thread_whose_connections_have_ended_gets_the_next_ones() {
 }
 
 #[tokio::test]
+async fn a_request_in_flight_at_the_end_is_answered() {
+    let listening = Listening::on(two_threads(), Limits::default()).await;
+    let (began, may_end) = (listening.slow_began.clone(), listening.slow_may_end.clone());
+    let mut connection = listening.connect().await;
+    ask(&mut connection, "/slow").await;
+    soon(began.notified()).await;
+    let ended = listening.end();
+    may_end.notify_one();
+    assert!(answer(&mut connection).await.ends_with("at last"));
+    closed(&mut connection).await;
+    soon(ended).await.unwrap();
+}
+
+#[tokio::test]
 async fn the_threads_end_with_their_last_owner() {
     let workers = two_threads();
     let listening = Listening::on(workers.clone(), HASTY).await;
