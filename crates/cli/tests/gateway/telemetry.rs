@@ -13,6 +13,7 @@ use crate::support::{
     http::{Reply, send},
     serve,
     server::Server,
+    until,
 };
 
 const CALLER: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
@@ -66,10 +67,12 @@ async fn a_line_of_the_log_names_the_trace_of_its_request() {
     let trace_id = answer.header("x-terra-trace-id").to_owned();
     assert_eq!(trace_id, &CALLER[3..35]);
 
-    let log = gateway.stderr();
-    let lines: Vec<Value> = log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-    let line = lines.iter().find(|line| line["level"] == "WARN" && line["span"]["name"] == "request");
-    let line = line.unwrap_or_else(|| panic!("no warning of a request in:\n{log}"));
+    // What the gateway has written is read a moment later.
+    let line = until("a warning of the request is in the log", || {
+        let log = gateway.stderr();
+        let mut lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        lines.find(|line| line["level"] == "WARN" && line["span"]["name"] == "request")
+    });
     assert_eq!(line["span"]["trace.id"], *trace_id);
     assert_eq!(line["span"]["path"], "/api/terra/mobile-token");
 }
