@@ -270,7 +270,8 @@ pub enum RefreshError {
     Unknown,
 }
 
-/// All providers. Calls are made as an `app`; `None` is the server's own, if it has one.
+/// All providers. Calls are made as an `app`; `None` is the server's own, if it has one. What an implementation leaves out, its
+/// providers do not do.
 #[async_trait]
 pub trait Providers: Send + Sync + 'static {
     /// The catalogue as it is now, in the order in which the widget shows it.
@@ -287,18 +288,22 @@ pub trait Providers: Send + Sync + 'static {
     /// [`ProviderError::InsecureCallback`].
     fn authorization_url(
         &self,
-        provider: &Provider,
-        app: Option<&ClientCredentials>,
-        request: &AuthorizationRequest,
-    ) -> Result<Url, ProviderError>;
+        _provider: &Provider,
+        _app: Option<&ClientCredentials>,
+        _request: &AuthorizationRequest,
+    ) -> Result<Url, ProviderError> {
+        Err(ProviderError::Unknown)
+    }
 
     /// Exchanges the code of a redirect for a grant.
     async fn exchange(
         &self,
-        provider: &Provider,
-        app: Option<&ClientCredentials>,
-        exchange: &CodeExchange,
-    ) -> Result<Grant, ProviderError>;
+        _provider: &Provider,
+        _app: Option<&ClientCredentials>,
+        _exchange: &CodeExchange,
+    ) -> Result<Grant, ProviderError> {
+        Err(ProviderError::Unknown)
+    }
 
     /// Whether the provider knows an app. One harmless request, in which nothing of an end user is.
     ///
@@ -315,10 +320,14 @@ pub trait Providers: Send + Sync + 'static {
     }
 
     /// The `iss` that the provider's redirects must carry (RFC 9207); `None` where it sends none.
-    fn issuer(&self, provider: &Provider) -> Option<String>;
+    fn issuer(&self, _provider: &Provider) -> Option<String> {
+        None
+    }
 
     /// How its tokens are refreshed; `None` where they are not.
-    fn refresh_policy(&self, provider: &Provider) -> Option<RefreshPolicy>;
+    fn refresh_policy(&self, _provider: &Provider) -> Option<RefreshPolicy> {
+        None
+    }
 
     /// Whose tokens are refreshed, whether or not anybody can still log in there.
     fn refreshed(&self) -> Vec<Provider> {
@@ -330,13 +339,28 @@ pub trait Providers: Send + Sync + 'static {
     /// Spends the refresh token for new tokens. It is sent once: whether to try again is the caller's decision.
     async fn refresh(
         &self,
-        provider: &Provider,
-        app: Option<&ClientCredentials>,
-        tokens: &Tokens,
-    ) -> Result<Refreshed, RefreshError>;
+        _provider: &Provider,
+        _app: Option<&ClientCredentials>,
+        _tokens: &Tokens,
+    ) -> Result<Refreshed, RefreshError> {
+        Err(RefreshError::Unknown)
+    }
 
     /// How its revoke call is made; `None` where it has none.
-    fn revoke_policy(&self, provider: &Provider) -> Option<RevokePolicy>;
+    fn revoke_policy(&self, _provider: &Provider) -> Option<RevokePolicy> {
+        None
+    }
+
+    /// Revokes a grant to `account`, which some providers want to be told.
+    async fn revoke(
+        &self,
+        _provider: &Provider,
+        _app: Option<&ClientCredentials>,
+        _account: Option<&str>,
+        _tokens: &Tokens,
+    ) -> Result<Revoked, RevokeError> {
+        Err(RevokeError::NoCall)
+    }
 
     /// What a posted notice says; `None` where the provider sends none.
     fn read_notice(&self, _provider: &Provider, _body: &[u8]) -> Option<Notice> {
@@ -347,15 +371,6 @@ pub trait Providers: Send + Sync + 'static {
     fn greet(&self, _provider: &Provider, _query: &[(String, String)]) -> Option<Greeting> {
         None
     }
-
-    /// Revokes a grant to `account`, which some providers want to be told.
-    async fn revoke(
-        &self,
-        provider: &Provider,
-        app: Option<&ClientCredentials>,
-        account: Option<&str>,
-        tokens: &Tokens,
-    ) -> Result<Revoked, RevokeError>;
 }
 
 #[cfg(test)]

@@ -2,21 +2,16 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use terra_auth_core::{
     Auth, Parts,
     clock::{SystemClock, SystemEntropy},
     directory::Directory,
-    provider::{
-        AuthorizationRequest, ClientCredentials, CodeExchange, Connects, Grant, ProviderError, ProviderInfo, Providers,
-        RefreshError, RefreshPolicy, Refreshed, RevokeError, RevokePolicy, Revoked, Tokens,
-    },
+    provider::{Connects, ProviderInfo, Providers},
     seal::{KeyRing, MasterKey},
     store::Store,
 };
 use terra_auth_types::{Provider, wire};
 use tokio::sync::Notify;
-use url::Url;
 
 const ROUNDS: usize = 41;
 
@@ -78,7 +73,6 @@ pub fn auth_with(store: Store, keys: KeyRing) -> Auth {
 
 struct Catalogue(Arc<[ProviderInfo]>);
 
-#[async_trait]
 impl Providers for Catalogue {
     fn list(&self) -> Arc<[ProviderInfo]> {
         Arc::clone(&self.0)
@@ -86,54 +80,5 @@ impl Providers for Catalogue {
 
     fn has_app(&self, _: &Provider) -> bool {
         true
-    }
-
-    fn authorization_url(
-        &self,
-        _: &Provider,
-        _: Option<&ClientCredentials>,
-        _: &AuthorizationRequest,
-    ) -> Result<Url, ProviderError> {
-        Err(ProviderError::Unknown)
-    }
-
-    async fn exchange(
-        &self,
-        _: &Provider,
-        _: Option<&ClientCredentials>,
-        _: &CodeExchange,
-    ) -> Result<Grant, ProviderError> {
-        Err(ProviderError::Unknown)
-    }
-
-    fn issuer(&self, _: &Provider) -> Option<String> {
-        None
-    }
-
-    fn refresh_policy(&self, _: &Provider) -> Option<RefreshPolicy> {
-        None
-    }
-
-    async fn refresh(
-        &self,
-        _: &Provider,
-        _: Option<&ClientCredentials>,
-        _: &Tokens,
-    ) -> Result<Refreshed, RefreshError> {
-        Err(RefreshError::Unknown)
-    }
-
-    fn revoke_policy(&self, _: &Provider) -> Option<RevokePolicy> {
-        None
-    }
-
-    async fn revoke(
-        &self,
-        _: &Provider,
-        _: Option<&ClientCredentials>,
-        _: Option<&str>,
-        _: &Tokens,
-    ) -> Result<Revoked, RevokeError> {
-        Err(RevokeError::Unknown)
     }
 }

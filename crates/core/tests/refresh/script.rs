@@ -12,15 +12,13 @@ use secrecy::ExposeSecret as _;
 use terra_auth_core::{
     Auth,
     provider::{
-        AuthorizationRequest, ClientCredentials, CodeExchange, Connects, Grant, ProviderError, ProviderInfo, Providers,
-        RefreshError, RefreshPolicy, Refreshed, RevokeError, RevokePolicy, Revoked, Rotation, Tokens,
+        ClientCredentials, Connects, ProviderInfo, Providers, RefreshError, RefreshPolicy, Refreshed, Rotation, Tokens,
     },
     refresh::Rules,
     store::Store,
 };
 use terra_auth_testkit::{CountingEntropy, FixedClock};
 use terra_auth_types::{Provider, wire};
-use url::Url;
 
 use crate::{
     engine::Prompt,
@@ -128,28 +126,6 @@ impl Providers for Script {
         true
     }
 
-    fn authorization_url(
-        &self,
-        _: &Provider,
-        _: Option<&ClientCredentials>,
-        _: &AuthorizationRequest,
-    ) -> Result<Url, ProviderError> {
-        Err(ProviderError::Unknown)
-    }
-
-    async fn exchange(
-        &self,
-        _: &Provider,
-        _: Option<&ClientCredentials>,
-        _: &CodeExchange,
-    ) -> Result<Grant, ProviderError> {
-        Err(ProviderError::Unknown)
-    }
-
-    fn issuer(&self, _: &Provider) -> Option<String> {
-        None
-    }
-
     fn refresh_policy(&self, _: &Provider) -> Option<RefreshPolicy> {
         Some(self.policy)
     }
@@ -163,19 +139,5 @@ impl Providers for Script {
             Some(answer) => answer,
             None => std::future::pending().await,
         }
-    }
-
-    fn revoke_policy(&self, _: &Provider) -> Option<RevokePolicy> {
-        None
-    }
-
-    async fn revoke(
-        &self,
-        _: &Provider,
-        _: Option<&ClientCredentials>,
-        _: Option<&str>,
-        _: &Tokens,
-    ) -> Result<Revoked, RevokeError> {
-        Err(RevokeError::NoCall)
     }
 }

@@ -9,12 +9,10 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret as _;
 use terra_auth_core::provider::{
-    Answered, AuthorizationRequest, ClientCredentials, CodeExchange, Connects, Ends, Grant, ProviderError,
-    ProviderInfo, Providers, RefreshError, RefreshPolicy, Refreshed, RevokeError, RevokePolicy, Revoked, Rotation,
-    Tokens,
+    Answered, ClientCredentials, Connects, Ends, ProviderInfo, Providers, RefreshError, RefreshPolicy, Refreshed,
+    RevokeError, RevokePolicy, Revoked, Rotation, Tokens,
 };
 use terra_auth_types::{Provider, wire};
-use url::Url;
 
 pub(crate) type Answer = Result<Revoked, RevokeError>;
 pub(crate) type Renewal = Result<Refreshed, RefreshError>;
@@ -127,28 +125,6 @@ impl Providers for Script {
 
     fn has_app(&self, _: &Provider) -> bool {
         true
-    }
-
-    fn authorization_url(
-        &self,
-        _: &Provider,
-        _: Option<&ClientCredentials>,
-        _: &AuthorizationRequest,
-    ) -> Result<Url, ProviderError> {
-        Err(ProviderError::Unknown)
-    }
-
-    async fn exchange(
-        &self,
-        _: &Provider,
-        _: Option<&ClientCredentials>,
-        _: &CodeExchange,
-    ) -> Result<Grant, ProviderError> {
-        Err(ProviderError::Unknown)
-    }
-
-    fn issuer(&self, _: &Provider) -> Option<String> {
-        None
     }
 
     fn refresh_policy(&self, _: &Provider) -> Option<RefreshPolicy> {

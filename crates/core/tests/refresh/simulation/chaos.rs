@@ -13,10 +13,7 @@ use async_trait::async_trait;
 use jiff::SignedDuration;
 use terra_auth_core::{
     clock::Clock as _,
-    provider::{
-        AuthorizationRequest, ClientCredentials, CodeExchange, Grant, ProviderError, ProviderInfo, Providers,
-        RefreshError, RefreshPolicy, Refreshed, RevokeError, RevokePolicy, Revoked, Tokens,
-    },
+    provider::{ClientCredentials, ProviderInfo, Providers, RefreshError, RefreshPolicy, Refreshed, Tokens},
     store::{Engine, Job, StoreError},
 };
 use terra_auth_types::Provider;
@@ -24,7 +21,6 @@ use tokio::{
     sync::{Notify, oneshot},
     time::sleep,
 };
-use url::Url;
 
 use super::{
     account::{Account, LIFE, Model, refresh_number},
@@ -226,28 +222,6 @@ impl Providers for Line {
         true
     }
 
-    fn authorization_url(
-        &self,
-        _: &Provider,
-        _: Option<&ClientCredentials>,
-        _: &AuthorizationRequest,
-    ) -> Result<Url, ProviderError> {
-        Err(ProviderError::Unknown)
-    }
-
-    async fn exchange(
-        &self,
-        _: &Provider,
-        _: Option<&ClientCredentials>,
-        _: &CodeExchange,
-    ) -> Result<Grant, ProviderError> {
-        Err(ProviderError::Unknown)
-    }
-
-    fn issuer(&self, _: &Provider) -> Option<String> {
-        None
-    }
-
     fn refresh_policy(&self, _: &Provider) -> Option<RefreshPolicy> {
         Some(self.policy)
     }
@@ -263,20 +237,6 @@ impl Providers for Line {
         let refresh = if self.account.model == Model::Kept { token } else { number };
         let end = self.clock.now() + SignedDuration::try_from(LIFE).unwrap();
         Ok(Refreshed { tokens: tokens(&number.to_string(), &refresh.to_string(), end), scopes: None })
-    }
-
-    fn revoke_policy(&self, _: &Provider) -> Option<RevokePolicy> {
-        None
-    }
-
-    async fn revoke(
-        &self,
-        _: &Provider,
-        _: Option<&ClientCredentials>,
-        _: Option<&str>,
-        _: &Tokens,
-    ) -> Result<Revoked, RevokeError> {
-        Err(RevokeError::NoCall)
     }
 }
 

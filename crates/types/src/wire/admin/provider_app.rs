@@ -1,0 +1,85 @@
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::{ClientSecret, Provider, secret::shown_once};
+
+/// An operator's app at a provider, for one environment.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct SetProviderApp {
+    /// What the provider calls the app.
+    pub client_id: String,
+    /// Its secret.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    #[serde(serialize_with = "shown_once")]
+    pub client_secret: ClientSecret,
+    /// Headers that the provider wants besides, such as a subscription key; no answer shows their values.
+    #[cfg_attr(feature = "openapi", schema(value_type = BTreeMap<String, String>))]
+    #[serde(default, serialize_with = "each_shown_once")]
+    pub headers: BTreeMap<String, ClientSecret>,
+}
+
+/// A new secret for an operator's app. The client id stays: grants belong to it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RotateProviderApp {
+    /// The new secret.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    #[serde(serialize_with = "shown_once")]
+    pub client_secret: ClientSecret,
+    /// The headers that go with it.
+    #[cfg_attr(feature = "openapi", schema(value_type = BTreeMap<String, String>))]
+    #[serde(default, serialize_with = "each_shown_once")]
+    pub headers: BTreeMap<String, ClientSecret>,
+    /// Seconds that the old one is still tried where the new one is refused; 86 400 by default.
+    #[serde(default)]
+    pub overlap_s: Option<u32>,
+    /// Forget the old one at once: it leaked.
+    #[serde(default)]
+    pub now: bool,
+}
+
+/// An operator's app at a provider, without its secrets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct AdminProviderApp {
+    /// The provider.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub provider: Provider,
+    /// What the provider calls the app.
+    pub client_id: String,
+    /// The last four characters of its secret; empty for a short one.
+    pub hint: String,
+    /// The names of its headers.
+    pub headers: Vec<String>,
+    /// When it was set first.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub created_at: Timestamp,
+    /// When the secret was set.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub changed_at: Timestamp,
+    /// When it was last used, give or take a minute.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub last_used_at: Option<Timestamp>,
+    /// As `hint`, of the secret that is being replaced.
+    pub previous_hint: Option<String>,
+    /// When that one is forgotten.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub previous_until: Option<Timestamp>,
+}
+
+/// The apps that an environment has of its own.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct AdminProviderApps {
+    /// By provider.
+    pub apps: Vec<AdminProviderApp>,
+}
+
+fn each_shown_once<S: Serializer>(secrets: &BTreeMap<String, ClientSecret>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(secrets.iter().map(|(name, secret)| (name, secret.expose())))
+}
