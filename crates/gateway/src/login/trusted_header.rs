@@ -1,14 +1,65 @@
 //! A header that a trusted proxy sets.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use async_trait::async_trait;
-use http::HeaderName;
+use http::{HeaderName, header};
 use ipnet::IpNet;
 use terra_auth_types::ReferenceId;
 
 use super::{Identity, Login, LoginError, Presented};
 use crate::{settings::TrustedHeaderSettings, setup::SetupError};
+
+/// The widest network that is accepted as "the proxy", in bits of its prefix.
+const MIN_IPV4_PREFIX: u8 = 8;
+const MIN_IPV6_PREFIX: u8 = 16;
+/// `::ffff:0:0/96`: IPv4 addresses as IPv6 writes them.
+const MAPPED_PREFIX: u8 = 96;
+
+/// Headers that browsers, clients and proxies send of their own accord: none of them names the end user.
+const STANDARD: [HeaderName; 16] = [
+    header::ACCEPT,
+    header::ACCEPT_ENCODING,
+    header::ACCEPT_LANGUAGE,
+    header::AUTHORIZATION,
+    header::CONNECTION,
+    header::CONTENT_LENGTH,
+    header::CONTENT_TYPE,
+    header::COOKIE,
+    header::FORWARDED,
+    header::HOST,
+    header::ORIGIN,
+    header::PROXY_AUTHORIZATION,
+    header::REFERER,
+    header::TRANSFER_ENCODING,
+    header::USER_AGENT,
+    header::VIA,
+];
+
+fn header_name(text: &str) -> Result<HeaderName, SetupError> {
+    let invalid = |problem: String| SetupError::invalid("login.trusted_header.name", problem);
+    let name: HeaderName = text.parse().map_err(|_| invalid(format!("{text:?} is no name of a header")))?;
+    let is_standard =
+        STANDARD.contains(&name) || ["sec-", "x-forwarded-"].iter().any(|prefix| name.as_str().starts_with(prefix));
+    if is_standard {
+        let problem = format!("{text:?} has a meaning of its own; let the proxy use a header such as x-user-id");
+        return Err(invalid(problem));
+    }
+    Ok(name)
+}
+
+fn is_too_wide(net: &IpNet) -> bool {
+    match net {
+        IpNet::V4(net) => net.prefix_len() < MIN_IPV4_PREFIX,
+        IpNet::V6(net) => {
+            let all_mapped = Ipv4Addr::UNSPECIFIED.to_ipv6_mapped();
+            let is_mapped = net.addr().to_ipv4_mapped().is_some() && net.prefix_len() >= MAPPED_PREFIX;
+            net.prefix_len() < MIN_IPV6_PREFIX
+                || (net.prefix_len() <= MAPPED_PREFIX && net.contains(&all_mapped))
+                || (is_mapped && net.prefix_len() < MAPPED_PREFIX + MIN_IPV4_PREFIX)
+        }
+    }
+}
 
 /// Believes a header, if the right machine sends it. From anywhere else it is as if it were not there.
 pub(crate) struct TrustedHeader {
@@ -18,15 +69,14 @@ pub(crate) struct TrustedHeader {
 
 impl TrustedHeader {
     pub(crate) fn new(settings: &TrustedHeaderSettings) -> Result<Self, SetupError> {
-        let name = settings.name.parse().map_err(|_| {
-            SetupError::invalid("login.trusted_header.name", format!("{:?} is no name of a header", settings.name))
-        })?;
+        let name = header_name(&settings.name)?;
         let peers = settings.peers.clone();
         if peers.is_empty() {
             return Err(SetupError::invalid("login.trusted_header.peers", "name the proxy, as \"10.0.0.7/32\""));
         }
-        if let Some(everybody) = peers.iter().find(|net| net.prefix_len() == 0) {
-            let problem = format!("{everybody} is everybody, who could then be anybody; name the proxy");
+        if let Some(wide) = peers.iter().find(|net| is_too_wide(net)) {
+            let problem =
+                format!("{wide} is wider than one network: any machine in it could log in as any user; name the proxy");
             return Err(SetupError::invalid("login.trusted_header.peers", problem));
         }
         Ok(Self { name, peers })

@@ -52,8 +52,27 @@ async fn the_proxy_may_say_nothing_but_must_not_say_it_unclearly() {
 }
 
 #[test]
+fn a_network_that_is_wider_than_one_network_is_refused() {
+    for net in ["64.0.0.0/2", "10.0.0.0/7", "2000::/3", "fc00::/7", "::ffff:0:0/96", "::ffff:10.0.0.0/103", "::/16"] {
+        assert!(matches!(trusting(&[net]), Err(SetupError::Invalid { .. })), "{net}");
+    }
+    for net in ["10.0.0.0/8", "172.16.0.0/12", "fd00::/16", "::ffff:10.0.0.0/104", "::1/128"] {
+        assert!(trusting(&[net]).is_ok(), "{net}");
+    }
+}
+
+#[test]
+fn a_header_with_a_meaning_of_its_own_is_refused() {
+    for name in ["cookie", "Authorization", "host", "X-Forwarded-For", "Sec-Fetch-Site", "user-agent", "forwarded"] {
+        let peers = vec!["10.0.0.7/32".parse().unwrap()];
+        let refused = TrustedHeader::new(&TrustedHeaderSettings { name: name.to_owned(), peers });
+        assert!(matches!(refused, Err(SetupError::Invalid { .. })), "{name}");
+    }
+}
+
+#[test]
 fn a_setting_that_trusts_everybody_or_nobody_is_refused() {
-    for peers in [&[][..], &["0.0.0.0/0"], &["10.0.0.7/32", "::/0"]] {
+    for peers in [&[][..], &["0.0.0.0/0"], &["10.0.0.7/32", "::/0"], &["0.0.0.0/1", "128.0.0.0/1"]] {
         assert!(matches!(trusting(peers), Err(SetupError::Invalid { .. })), "{peers:?}");
     }
     let peers = vec!["10.0.0.7/32".parse().unwrap()];
