@@ -153,6 +153,9 @@ impl Auth {
         if change.redirect_allow_list.as_ref().is_some_and(|list| list.len() > 100) {
             return Err(AdminError::Invalid("redirect_allow_list: at most 100 prefixes"));
         }
+        if !change.redirect_allow_list.iter().flatten().all(redirect::is_allow_list_entry) {
+            return Err(AdminError::Invalid("redirect_allow_list: URLs without a query, a fragment or dot segments"));
+        }
         let listed = |name: &Provider| self.providers.list().iter().any(|info| info.provider == *name);
         if change.providers.iter().flatten().flatten().any(|name| !listed(name)) {
             return Err(AdminError::Invalid("providers: GET /v2/integrations lists those that exist"));

@@ -1,5 +1,6 @@
 //! Where an end user may be sent, and what is told there.
 
+use percent_encoding::percent_decode_str;
 use terra_auth_types::{Provider, ReferenceId, UserId};
 use url::{Host, Url};
 
@@ -12,8 +13,11 @@ pub enum RedirectError {
     /// Plain HTTP, and not on this machine.
     #[error("must be https (http is for loopback only)")]
     NotHttps,
-    /// A scheme that runs or reads something instead of going somewhere.
-    #[error("this scheme cannot be redirected to")]
+    /// A scheme that no app of its own is likely to have registered, and that the allow-list does not name.
+    #[error(
+        "this scheme is not allowed: use https, a scheme in reverse domain order such as com.example.app, or name the \
+         scheme on the redirect allow-list"
+    )]
     Scheme,
     /// It carries a user name or password.
     #[error("must not contain a user name or password")]
@@ -23,23 +27,11 @@ pub enum RedirectError {
     NotAllowed,
 }
 
-const FORBIDDEN_SCHEMES: [&str; 12] = [
-    "javascript",
-    "data",
-    "vbscript",
-    "file",
-    "blob",
-    "about",
-    "ftp",
-    "ws",
-    "wss",
-    "view-source",
-    "filesystem",
-    "mailto",
-];
-
 /// Checks a redirect target: `https`, `http` on loopback, or an app's own scheme (a deep link), and on the allow-list or
-/// below a URL on it. An empty list allows all.
+/// below a URL on it. An empty list allows all hosts.
+///
+/// An app's own scheme has a dot (reverse domain order, RFC 8252, section 7.1) or is on the allow-list: any other scheme
+/// may belong to a program that runs or reads what the URL says.
 ///
 /// # Errors
 ///
@@ -50,16 +42,56 @@ pub fn check(allow_list: &[Url], text: &str) -> Result<Url, RedirectError> {
         "https" => {}
         "http" if is_loopback(&url) => {}
         "http" => return Err(RedirectError::NotHttps),
-        scheme if FORBIDDEN_SCHEMES.contains(&scheme) => return Err(RedirectError::Scheme),
-        _ => {}
+        scheme if is_app_scheme(scheme, allow_list) => {}
+        _ => return Err(RedirectError::Scheme),
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(RedirectError::UserInfo);
     }
-    if !allow_list.is_empty() && !allow_list.iter().any(|prefix| is_below(prefix, &url)) {
+    if !allow_list.is_empty() && (leaves_its_path(&url) || !allow_list.iter().any(|prefix| is_below(prefix, &url))) {
         return Err(RedirectError::NotAllowed);
     }
     Ok(url)
+}
+
+/// Checks an entry of an allow-list. A query or a fragment in it would promise a check that is not made.
+#[must_use]
+pub fn is_allow_list_entry(url: &Url) -> bool {
+    url.query().is_none() && url.fragment().is_none() && !can_run(url.scheme()) && !leaves_its_path(url)
+}
+
+/// Whether a browser runs or displays what a URL of this scheme holds, whoever names it.
+#[must_use]
+pub fn can_run(scheme: &str) -> bool {
+    const SCHEMES: [&str; 8] = ["javascript", "data", "vbscript", "file", "blob", "about", "view-source", "filesystem"];
+    SCHEMES.contains(&scheme)
+}
+
+fn is_app_scheme(scheme: &str, allow_list: &[Url]) -> bool {
+    let is_listed = allow_list.iter().any(|entry| entry.scheme() == scheme);
+    !can_run(scheme) && (scheme.contains('.') || is_listed)
+}
+
+/// Whether some server resolves the path to a place outside of it: a segment that is a dot segment, a separator or a
+/// control character once it is decoded (as often as it can be) and its parameters are cut off.
+fn leaves_its_path(url: &Url) -> bool {
+    url.path().split('/').any(|segment| {
+        let decoded = fully_decoded(segment);
+        let name = decoded.split(';').next().unwrap_or_default();
+        matches!(name, "." | "..") || decoded.contains(['/', '\\']) || decoded.chars().any(char::is_control)
+    })
+}
+
+/// Decoded until nothing changes: proxies and frameworks decode more than once.
+fn fully_decoded(segment: &str) -> String {
+    let mut text = segment.to_owned();
+    loop {
+        let decoded = percent_decode_str(&text).decode_utf8_lossy().into_owned();
+        if decoded == text {
+            return text;
+        }
+        text = decoded;
+    }
 }
 
 /// Whether the URL's host is this machine, whatever a resolver says.
@@ -116,13 +148,17 @@ pub(crate) fn with_failure(
 mod tests {
     use url::Url;
 
-    use super::{RedirectError, check, with_success};
+    use super::{RedirectError, check, is_allow_list_entry, with_success};
 
     #[test]
     fn safe_targets_pass() {
-        for url in
-            ["https://a.example/x?y=1", "http://localhost:3000/", "http://127.0.0.1/x", "http://[::1]/", "acme://done"]
-        {
+        for url in [
+            "https://a.example/x?y=1",
+            "http://localhost:3000/",
+            "http://127.0.0.1/x",
+            "http://[::1]/",
+            "com.acme.app:/done",
+        ] {
             assert!(check(&[], url).is_ok(), "{url}");
         }
     }
@@ -139,6 +175,40 @@ mod tests {
             ("https://user:pw@a.example/", RedirectError::UserInfo),
         ] {
             assert_eq!(check(&[], url), Err(error), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_scheme_of_another_program_needs_the_allow_list() {
+        let listed: [Url; 2] = ["acme://done".parse().unwrap(), "data:text/html,x".parse().unwrap()];
+        let schemes = ["ms-msdt:/id", "search-ms:query=x", "intent://x", "jar:https://a.example", "smb://a/b", "tel:1"];
+        for url in schemes.into_iter().chain(["acme://done", "feed:javascript:x", "vscode://x", "mailto:a@b.example"]) {
+            assert_eq!(check(&[], url), Err(RedirectError::Scheme), "{url}");
+        }
+        assert!(check(&listed, "acme://done").is_ok());
+        assert_eq!(check(&listed, "data:text/html,x"), Err(RedirectError::Scheme), "a browser runs it");
+    }
+
+    #[test]
+    fn a_path_cannot_leave_the_allow_list_by_the_decoding_of_another_server() {
+        let allowed: [Url; 1] = ["https://a.example/cb".parse().unwrap()];
+        for path in
+            ["..;/evil", "..%2fevil", "..%5cevil", "..%00/evil", "%252e%252e/evil", "..%3b/evil", "x/.;a=b/y", "a%0d"]
+        {
+            let url = format!("https://a.example/cb/{path}");
+            assert_eq!(check(&allowed, &url), Err(RedirectError::NotAllowed), "{url}");
+        }
+        for path in ["done", "a..b", "...", "a%20b", "x;v=1"] {
+            assert!(check(&allowed, &format!("https://a.example/cb/{path}")).is_ok(), "{path}");
+        }
+    }
+
+    #[test]
+    fn an_entry_of_an_allow_list_promises_nothing_that_is_not_checked() {
+        let fits = |url: &str| is_allow_list_entry(&url.parse().unwrap());
+        assert!(fits("https://a.example/cb") && fits("acme://done"));
+        for url in ["https://a.example/cb?x=1", "https://a.example/#x", "javascript:x", "https://a.example/..%2f"] {
+            assert!(!fits(url), "{url}");
         }
     }
 
@@ -164,10 +234,11 @@ mod tests {
         let user = "23dc2540-7139-44c6-8158-f81196e2cf2e".parse().unwrap();
         let provider = "FITBIT".parse().unwrap();
         let reference = "a b&c".parse().unwrap();
-        let url = with_success(&"acme://done?auth=success#top".parse().unwrap(), user, Some(&reference), &provider);
+        let url =
+            with_success(&"com.acme.app://done?auth=success#top".parse().unwrap(), user, Some(&reference), &provider);
         assert_eq!(
             url.as_str(),
-            "acme://done?auth=success&user_id=23dc2540-7139-44c6-8158-f81196e2cf2e&reference_id=a+b%26c&resource=FITBIT#top"
+            "com.acme.app://done?auth=success&user_id=23dc2540-7139-44c6-8158-f81196e2cf2e&reference_id=a+b%26c&resource=FITBIT#top"
         );
     }
 }

@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use http::HeaderValue;
 use terra_auth::{Client, DevId, SigningSecret, webhook::Verifier};
-use terra_auth_core::clock::Clock;
+use terra_auth_core::{clock::Clock, redirect};
 use terra_auth_outbound::{AddressPolicy, Http};
 use tokio::time::Instant;
 use url::Url;
@@ -73,6 +73,7 @@ impl Live {
         let tolerance = settings.webhooks.tolerance_s.map_or(TOLERANCE_S, Into::into);
         let verifier = Verifier::new(credentials.signing_secrets().map(SigningSecret::expose))
             .with_tolerance(Duration::from_secs(tolerance.into()));
+        check_redirects(settings)?;
         let upstream = (credentials.dev_id.clone(), credentials.api_url.clone());
         let own_key = has_own_key(config);
         let same = |is_so: &dyn Fn(&Self) -> bool| before.filter(|before| is_so(before));
@@ -177,6 +178,15 @@ fn allowed_origins(settings: &Settings) -> Result<Vec<HeaderValue>, SetupError> 
         HeaderValue::from_str(&origin).map_err(|_| problem())
     };
     settings.cors.allowed_origins.iter().map(read).collect()
+}
+
+fn check_redirects(settings: &Settings) -> Result<(), SetupError> {
+    let Some(entry) = settings.widget.allowed_redirects.iter().find(|entry| !redirect::is_allow_list_entry(entry))
+    else {
+        return Ok(());
+    };
+    let problem = format!("{entry}: remove the query, the fragment and the dot segments; they are not compared");
+    Err(SetupError::invalid("widget.allowed_redirects", problem))
 }
 
 fn forwarding(config: &Config) -> Result<Option<Forwarding>, SetupError> {

@@ -49,7 +49,7 @@ async fn a_widget_session_and_a_login_link_lead_to_pages_of_the_server() {
         .providers(["FITBIT".parse().unwrap(), "OURA".parse().unwrap()])
         .language("fr")
         .auth_success_redirect_url("https://app.example/done")
-        .auth_failure_redirect_url("myapp://failed");
+        .auth_failure_redirect_url("com.example.myapp://failed");
     let session = client.generate_widget_session(&request).await.unwrap();
     let page = send(http::Method::GET, session.url.as_str(), &[], String::new()).await.unwrap();
     assert_eq!((page.status.as_u16(), page.header("content-language")), (200, "fr"));

@@ -2,10 +2,8 @@
 
 use std::fmt;
 
+use terra_auth_core::redirect;
 use url::Url;
-
-/// Schemes that run or hold content instead of leading to another place.
-const REFUSED: [&str; 6] = ["javascript", "data", "vbscript", "blob", "file", "about"];
 
 /// A link target: a path of ours, or an address outside whose scheme cannot run anything in our page.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +19,7 @@ impl Link {
     /// An address an app chose, deep links included. Nothing for `javascript:` and its relatives.
     #[must_use]
     pub fn external(url: &Url) -> Option<Self> {
-        (!REFUSED.contains(&url.scheme())).then(|| Self(url.to_string()))
+        (!redirect::can_run(url.scheme())).then(|| Self(url.to_string()))
     }
 
     /// The path before a `?`, and the query's pairs after it: what a GET form must carry to keep them.

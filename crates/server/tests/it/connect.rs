@@ -31,7 +31,7 @@ const IN_ANSWER: &str = r#"identity = { field = "user_id" }"#;
 
 fn session() -> Value {
     json!({
-        "providers": "FITBIT", "reference_id": "alice", "auth_failure_redirect_url": "acme://failed",
+        "providers": "FITBIT", "reference_id": "alice", "auth_failure_redirect_url": "com.acme.app://failed",
     })
 }
 
@@ -63,7 +63,7 @@ async fn a_login_without_a_required_scope_fails_and_says_which() {
 
     assert_eq!(
         end.location().as_str(),
-        "acme://failed?reference_id=alice&resource=FITBIT&reason=missing_scopes&missing_scopes=sleep"
+        "com.acme.app://failed?reference_id=alice&resource=FITBIT&reason=missing_scopes&missing_scopes=sleep"
     );
     assert_eq!(app.events().await[0]["reason"], "missing_scopes");
     assert_eq!((users(&app).await, waiting_revocations(&app).await), (0, 1));
@@ -108,7 +108,10 @@ async fn a_provider_that_wants_https_is_not_gone_to_from_http() {
     let app = TestApp::start_with_recipes(&fitbit("https_only_callback = true")).await;
     let page = app.session(session()).await;
     let end = app.page(&page, &[]).await;
-    assert_eq!(end.location().as_str(), "acme://failed?reference_id=alice&resource=FITBIT&reason=https_required");
+    assert_eq!(
+        end.location().as_str(),
+        "com.acme.app://failed?reference_id=alice&resource=FITBIT&reason=https_required"
+    );
     app.page(&page, &[]).await;
     assert_eq!(reasons(&app).await, ["https_required"], "told once, however often the page is loaded");
 }
@@ -174,7 +177,10 @@ async fn a_provider_that_ends_while_the_server_runs_takes_nobody_from_that_day_o
     app.clock.advance(SignedDuration::from_secs(1));
 
     let end = app.page(&with_way_back, &[]).await;
-    assert_eq!(end.location().as_str(), "acme://failed?reference_id=alice&resource=FITBIT&reason=provider_shut_down");
+    assert_eq!(
+        end.location().as_str(),
+        "com.acme.app://failed?reference_id=alice&resource=FITBIT&reason=provider_shut_down"
+    );
     let page = app.page(&without, &[]).await;
     assert_eq!(page.status, 410);
     assert!(!page.text.contains(&without), "trying again does not help: {}", page.text);

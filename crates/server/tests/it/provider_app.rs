@@ -24,7 +24,8 @@ async fn set(app: &TestApp, token: &str, secret: &str) -> Answer {
 
 /// Where a login at Oura ends: connected, or why not.
 pub(crate) async fn outcome(app: &TestApp) -> String {
-    let body = json!({"providers": "OURA", "reference_id": "alice", "auth_failure_redirect_url": "acme://failed"});
+    let body =
+        json!({"providers": "OURA", "reference_id": "alice", "auth_failure_redirect_url": "com.acme.app://failed"});
     let session = app.session(body).await;
     let (back, cookies) = app.at_provider(&session, "demo", Decision::Approve).await;
     let end = app.page(&back, &cookies).await.location();

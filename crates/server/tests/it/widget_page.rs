@@ -6,7 +6,7 @@ use terra_auth_types::wire::admin::ChangeEnvironment;
 use crate::support::{Decision, TestApp, path_of, query};
 
 const DONE: &str = "https://acme.example/done?keep=me";
-const FAILED: &str = "acme://failed";
+const FAILED: &str = "com.acme.app://failed";
 
 fn with_urls(mut body: Value) -> Value {
     body["auth_success_redirect_url"] = json!(DONE);
@@ -63,7 +63,7 @@ async fn a_refusal_leads_back_with_its_reason_and_may_be_tried_again() {
     let end = app.page(&back, &cookies).await;
     let event = app.events().await.remove(0);
 
-    assert_eq!(end.location().as_str(), "acme://failed?reference_id=alice&resource=OURA&reason=access_denied");
+    assert_eq!(end.location().as_str(), "com.acme.app://failed?reference_id=alice&resource=OURA&reason=access_denied");
     assert_eq!(
         (&event["type"], &event["status"], &event["reason"]),
         (&json!("auth_cancelled"), &json!("error"), &json!("access_denied"))
@@ -193,7 +193,7 @@ async fn giving_up_in_the_widget_ends_the_session() {
     let app = TestApp::start().await;
     let session = app.session(with_urls(json!({"reference_id": "alice"}))).await;
     let end = app.page(&format!("{session}/cancel"), &[]).await;
-    assert_eq!(end.location().as_str(), "acme://failed?reference_id=alice&reason=user_cancelled");
+    assert_eq!(end.location().as_str(), "com.acme.app://failed?reference_id=alice&reason=user_cancelled");
     assert_eq!(app.events().await[0]["reason"], "user_cancelled");
     assert_eq!(app.page(&session, &[]).await.status, 410);
 

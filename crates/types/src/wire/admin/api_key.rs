@@ -1,7 +1,5 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-#[cfg(feature = "openapi")]
-use uuid::Uuid;
 
 use crate::{ApiKey, DevId, KeyId, Scopes, secret::shown_once, wire::lenient};
 
