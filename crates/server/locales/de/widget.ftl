@@ -37,6 +37,10 @@ disconnect-submit = Trennen
     .label = { $provider } trennen
 disconnect-keep = Verbunden bleiben
 
+callback-title = Diese Seite gehört zu einer Anmeldung
+callback-lead = Ein Anbieter öffnet sie, nachdem Sie sich dort angemeldet haben.
+    .next = Hier gibt es jetzt nichts zu tun. Um ein Gerät oder eine App zu verbinden, beginnen Sie in Ihrer App.
+
 failed-cancelled = Sie haben abgebrochen
     .what = Es wurde nichts verbunden, und es wurden keine Daten weitergegeben.
     .next = Sie können in der App jederzeit neu beginnen.

@@ -40,6 +40,10 @@ disconnect-submit = Disconnect
     .label = Disconnect { $provider }
 disconnect-keep = Stay connected
 
+callback-title = This page is part of a login
+callback-lead = A provider opens it after you log in there.
+    .next = There is nothing to do here now. To connect a device or app, start in your app.
+
 failed-cancelled = You cancelled
     .what = Nothing was connected and no data was shared.
     .next = You can start again from the app whenever you like.

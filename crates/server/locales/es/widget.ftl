@@ -37,6 +37,10 @@ disconnect-submit = Desconectar
     .label = Desconectar { $provider }
 disconnect-keep = Seguir conectado
 
+callback-title = Esta página forma parte de un inicio de sesión
+callback-lead = Un proveedor la abre cuando inicias sesión en él.
+    .next = Ahora no hay nada que hacer aquí. Para conectar un dispositivo o una app, empieza en tu app.
+
 failed-cancelled = Has cancelado
     .what = No se ha conectado nada ni se ha compartido ningún dato.
     .next = Puedes empezar de nuevo desde la app cuando quieras.

@@ -37,6 +37,10 @@ disconnect-submit = Déconnecter
     .label = Déconnecter { $provider }
 disconnect-keep = Rester connecté
 
+callback-title = Cette page fait partie d’une connexion
+callback-lead = Un fournisseur l’ouvre une fois que vous vous êtes connecté chez lui.
+    .next = Il n’y a rien à faire ici pour le moment. Pour connecter un appareil ou une application, commencez dans votre application.
+
 failed-cancelled = Vous avez annulé
     .what = Rien n’a été connecté et aucune donnée n’a été partagée.
     .next = Vous pouvez recommencer depuis l’application quand vous le souhaitez.

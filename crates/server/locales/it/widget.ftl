@@ -37,6 +37,10 @@ disconnect-submit = Scollega
     .label = Scollega { $provider }
 disconnect-keep = Resta collegato
 
+callback-title = Questa pagina fa parte di un accesso
+callback-lead = Un fornitore la apre dopo che hai effettuato l’accesso da lui.
+    .next = Ora qui non c’è nulla da fare. Per collegare un dispositivo o un’app, inizia dalla tua app.
+
 failed-cancelled = Hai annullato
     .what = Non è stato collegato nulla e nessun dato è stato condiviso.
     .next = Puoi ricominciare dall’app quando vuoi.

@@ -36,6 +36,10 @@ disconnect-submit = 連携を解除
     .label = { $provider } との連携を解除
 disconnect-keep = 連携を続ける
 
+callback-title = このページはログインの一部です
+callback-lead = プロバイダーでログインした後に、このページが開きます。
+    .next = 今ここで行う操作はありません。デバイスやアプリを接続するには、ご利用のアプリから始めてください。
+
 failed-cancelled = キャンセルしました
     .what = 連携は行われず、データも共有されていません。
     .next = いつでもアプリからやり直せます。

@@ -37,6 +37,10 @@ disconnect-submit = Desconectar
     .label = Desconectar { $provider }
 disconnect-keep = Manter conectado
 
+callback-title = Esta página faz parte de um login
+callback-lead = Um provedor a abre depois que você faz login nele.
+    .next = Não há nada a fazer aqui agora. Para conectar um dispositivo ou app, comece no seu app.
+
 failed-cancelled = Operação cancelada
     .what = Nada foi conectado e nenhum dado foi compartilhado.
     .next = É possível recomeçar a partir do app a qualquer momento.

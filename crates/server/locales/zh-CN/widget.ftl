@@ -36,6 +36,10 @@ disconnect-submit = 断开连接
     .label = 断开连接：{ $provider }
 disconnect-keep = 保持连接
 
+callback-title = 此页面是登录流程的一部分
+callback-lead = 您在提供商处登录后，提供商会打开此页面。
+    .next = 目前您无需在此执行任何操作。要连接设备或应用，请从您的应用开始。
+
 failed-cancelled = 您已取消
     .what = 没有建立连接，也没有共享任何数据。
     .next = 您可以随时从应用重新开始。

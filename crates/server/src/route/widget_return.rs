@@ -2,7 +2,7 @@
 
 use axum::{
     extract::{Path, State},
-    http::{HeaderMap, StatusCode},
+    http::{HeaderMap, Method, StatusCode},
     response::Response,
 };
 use serde::Deserialize;
@@ -10,6 +10,7 @@ use terra_auth_core::{
     Auth,
     connect::{Arrival, ConnectFailure, Connected, ProviderAnswer, ReturnError},
     open_session::{Standing, WayBack},
+    provider::{Connects, ProviderInfo},
 };
 use terra_auth_types::Provider;
 
@@ -20,7 +21,7 @@ use crate::{
         visit::{Stranger, Visit, accept_language, see, show},
         widget_page::name_of,
     },
-    widget::{self, Failure, Language, Link},
+    widget::{self, Failure, Frame, Language, Link},
 };
 
 #[derive(Deserialize)]
@@ -32,15 +33,31 @@ pub(crate) struct ReturnParams {
     scope: Option<String>,
 }
 
+impl ReturnParams {
+    /// Whether nothing of a login is in the request. An empty parameter counts as none.
+    fn is_probe(&self) -> bool {
+        let parts = [&self.state, &self.code, &self.error];
+        parts.into_iter().flatten().all(String::is_empty)
+    }
+}
+
 /// Where a provider sends the end user back. Nothing in this redirect is trusted but what was sealed here.
+///
+/// Withings, for one, opens the address with `HEAD`, and with `GET` without parameters, when an operator saves an app, and
+/// wants 200. Neither spends anything: `HEAD` never finishes a login, whatever its parameters.
 pub(crate) async fn return_from_provider(
     State(auth): State<Auth>,
     Path(provider): Path<String>,
     Query(params): Query<ReturnParams>,
+    method: Method,
     headers: HeaderMap,
 ) -> Response {
     let accepted = accept_language(&headers);
-    let stranger = Stranger(Language::negotiate(None, accepted));
+    let language = Language::negotiate(None, accepted);
+    if method == Method::HEAD || params.is_probe() {
+        return probed(&auth, &provider, language);
+    }
+    let stranger = Stranger(language);
     let Ok(flow) = auth.flow(&provider, params.state.as_deref().unwrap_or_default()) else {
         return stranger.failed(StatusCode::BAD_REQUEST, Failure::WrongBrowser);
     };
@@ -63,6 +80,15 @@ pub(crate) async fn return_from_provider(
     };
     response.headers_mut().extend(forget);
     response
+}
+
+/// Answers the same for every provider with a login here, whether or not it has an app.
+fn probed(auth: &Auth, provider: &str, language: Language) -> Response {
+    let is_meant = |info: &ProviderInfo| info.connects == Connects::ByLogin && info.provider.slug() == provider;
+    if auth.providers.list().iter().any(is_meant) {
+        return show(StatusCode::OK, &widget::Callback { frame: Frame { language, brand: None } });
+    }
+    Stranger(language).failed(StatusCode::NOT_FOUND, Failure::UnknownSession)
 }
 
 fn arrive(auth: &Auth, arrival: Arrival, accepted: Option<&str>) -> Response {

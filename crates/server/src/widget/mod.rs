@@ -1,10 +1,11 @@
 //! The pages an end user sees while connecting a provider: plain views in, HTML out.
 //!
-//! Nothing here routes or reads the store. A handler fills a view ([`Choose`], [`Connected`], [`Disconnect`] or [`Failed`]),
+//! Nothing here routes or reads the store. A handler fills a view ([`Callback`], [`Choose`], [`Connected`], [`Disconnect`] or [`Failed`]),
 //! and [`page_response`] turns it into an answer. The pages hold no script and no inline style; what they load is
 //! [`assets`], [`theme_css`] and [`provider_icon_svg`], all sent with [`static_response`].
 
 mod assets;
+mod callback;
 mod choose;
 mod color;
 mod connected;
@@ -23,6 +24,7 @@ mod texts;
 mod theme;
 
 pub use assets::{Asset, assets};
+pub use callback::Callback;
 pub use choose::{Choose, Exit, Notice, ProviderChoice};
 pub use connected::Connected;
 pub use disconnect::Disconnect;

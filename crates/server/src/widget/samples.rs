@@ -3,7 +3,7 @@
 use http::StatusCode;
 
 use super::{
-    Brand, Choose, Connected, Disconnect, Exit, Failed, Failure, Frame, Language, Link, Notice, Page, ProviderChoice,
+    Brand, Callback, Choose, Connected, Disconnect, Exit, Failed, Failure, Frame, Language, Link, Notice, Page, ProviderChoice,
     page_response,
 };
 
@@ -138,6 +138,7 @@ pub(super) fn gallery(frame: &Frame) -> Vec<(String, String)> {
         ),
         show("connected-plain", &connected(&plain, &[])),
         show("disconnect", &disconnect(frame)),
+        show("callback", &Callback { frame: nobody.clone() }),
         show("failed-nobody", &failed(&nobody, Failure::UnknownSession)),
     ];
     pages.extend(failures().map(|(name, failure)| show(&format!("failed-{name}"), &failed(frame, failure))));

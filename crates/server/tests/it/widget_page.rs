@@ -1,3 +1,4 @@
+use axum::{body::Body, http::StatusCode};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use terra_auth_sandbox::{Face, Fault};
@@ -134,8 +135,30 @@ async fn a_redirect_is_worth_nothing_in_another_browser_or_altered() {
     assert_eq!(app.page(&back.replace("/fitbit/", "/oura/"), &cookies).await.status, 400);
     assert_eq!(app.page(&path_of(&altered), &cookies).await.status, 400);
     assert_eq!(app.page("/auth/fitbit/oauth2?code=x&state=y", &cookies).await.status, 400);
-    assert_eq!(app.page("/auth/fitbit/oauth2", &cookies).await.status, 400);
     assert_eq!(app.page(&back, &cookies).await.status, 303);
+}
+
+#[tokio::test]
+async fn a_callback_address_answers_a_probe_and_spends_nothing() {
+    let app = TestApp::start().await;
+    let session = app.session(with_urls(json!({"providers": "FITBIT"}))).await;
+    let (back, cookies) = app.at_provider(&session, "demo", Decision::Approve).await;
+    for path in ["/auth/fitbit/oauth2", "/auth/withings/oauth2", "/auth/fitbit/oauth2?state=&code="] {
+        let page = app.page(path, &cookies).await;
+        assert_eq!((page.status, page.header("content-type")), (StatusCode::OK, "text/html; charset=utf-8"), "{path}");
+        assert!(page.text.contains("part of a login") && page.header("set-cookie").is_empty(), "{page:?}");
+        assert!(!page.text.contains("Acme"), "{page:?}");
+    }
+    for path in ["/auth/withings/oauth2", back.as_str()] {
+        let head = app.request("HEAD", path).header("cookie", cookies.join("; ")).body(Body::empty()).unwrap();
+        let answer = app.send(head).await;
+        assert_eq!((answer.status.as_u16(), answer.text.as_str()), (200, ""), "{path}");
+    }
+    for path in ["/auth/nobody/oauth2", "/auth/apple/oauth2", "/auth/FITBIT/oauth2"] {
+        assert_eq!(app.page(path, &[]).await.status, 404, "{path}");
+    }
+    assert!(app.events().await.is_empty());
+    assert!(app.page(&back, &cookies).await.location().as_str().starts_with(DONE), "the login is still to be had");
 }
 
 #[tokio::test]
