@@ -13,7 +13,7 @@ use terra_auth_types::ReferenceId;
 use crate::{
     answer::read_json,
     caller::Caller,
-    field::Endpoint,
+    field::{Endpoint, id},
     oauth::with_headers,
     recipe::{
         after_consent::{AfterConsent, Body},
@@ -42,11 +42,7 @@ pub(crate) async fn of(
         Some(Identity::Claim(claim)) => claims(access_token).and_then(|claims| claim.find(&claims).cloned()),
         None => Some(Value::String(stand_in(exchange.reference_id.as_ref(), access_token))),
     };
-    match found {
-        Some(Value::String(text)) if !text.is_empty() => Ok(text),
-        Some(Value::Number(number)) => Ok(number.to_string()),
-        _ => Err(ProviderError::Unreadable),
-    }
+    found.as_ref().and_then(id).ok_or(ProviderError::Unreadable)
 }
 
 /// What a URL answers to the access token.

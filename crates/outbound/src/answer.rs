@@ -10,6 +10,7 @@ use crate::{
 };
 
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Why there is no answer to use.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +24,9 @@ pub(crate) enum NoAnswer {
     /// An OAuth error, or the recipe's name for one.
     #[error("it refused: {code}")]
     Refused { code: String, blame: Blame },
+    /// No error code is in it: it may come from a proxy, a firewall or a wrong address, and says nothing about a grant.
+    #[error("it answered {0} without an error code")]
+    Opaque(StatusCode),
     #[error("it cannot be read")]
     Unreadable,
     #[error(transparent)]
@@ -51,11 +55,12 @@ pub(crate) async fn read_json(response: Response, shape: &AnswerShape) -> Result
     }
     let waits = retry_after(&response);
     let body = read_body(response, MAX_ANSWER_BYTES).await?;
-    let answer: Value = serde_json::from_slice(&body).map_err(|_| NoAnswer::Unreadable)?;
-    match shape.refusal(&answer) {
+    let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&body);
+    let answer = serde_json::from_slice::<Value>(body).ok();
+    match answer.as_ref().and_then(|answer| shape.refusal(answer)) {
         Some(code) => Err(meaning(code, shape, waits)),
-        None if status.is_success() => shape.unwrapped(answer).ok_or(NoAnswer::Unreadable),
-        None => Err(NoAnswer::Unreadable),
+        None if status.is_success() => answer.and_then(|answer| shape.unwrapped(answer)).ok_or(NoAnswer::Unreadable),
+        None => Err(NoAnswer::Opaque(status)),
     }
 }
 
@@ -66,6 +71,7 @@ fn retry_after(response: &Response) -> Option<String> {
 fn meaning(code: Code, shape: &AnswerShape, retry_after: Option<String>) -> NoAnswer {
     let codes = &shape.codes;
     let blame = match code.0.as_str() {
+        _ if codes.no_verdict.contains(&code) => Blame::Nobody,
         _ if codes.throttled.contains(&code) => return NoAnswer::Throttled { retry_after },
         _ if codes.invalid_grant.contains(&code) => Blame::Grant,
         _ if codes.invalid_client.contains(&code) => Blame::App,
@@ -82,7 +88,7 @@ impl From<NoAnswer> for ProviderError {
             NoAnswer::Refused { code, blame: Blame::App } => Self::AppRefused { code },
             NoAnswer::Refused { code, blame: Blame::Grant | Blame::Nobody } => Self::Refused { code },
             NoAnswer::Call(error) => error.into(),
-            NoAnswer::Unreadable => Self::Unreadable,
+            NoAnswer::Opaque(_) | NoAnswer::Unreadable => Self::Unreadable,
             NoAnswer::Throttled { .. } | NoAnswer::Busy(_) => Self::Unreachable(Some(Box::new(error))),
         }
     }

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Number, Value};
 use url::Url;
 
 /// A URL that a recipe names: absolute, `http` or `https`, with nothing in it that a request would lose.
@@ -69,6 +69,29 @@ impl TryFrom<String> for FieldPath {
     }
 }
 
+/// The longest id of an account.
+const LONGEST_ID_BYTES: usize = 512;
+
+/// An id, which providers write as a text or as a whole number. `None` for anything that is empty, too long or not exact: a
+/// number beyond 64 bits was rounded when it was read, so two accounts could look like one.
+pub(crate) fn id(value: &Value) -> Option<String> {
+    let text = match value {
+        Value::String(text) => text.trim().to_owned(),
+        Value::Number(number) => whole(number)?,
+        _ => return None,
+    };
+    (1..=LONGEST_ID_BYTES).contains(&text.len()).then_some(text)
+}
+
+fn whole(number: &Number) -> Option<String> {
+    const EXACT: f64 = 9_007_199_254_740_992.0; // 2^53
+    if !number.is_f64() {
+        return Some(number.to_string());
+    }
+    let float = number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() < EXACT)?;
+    Some(format!("{float:.0}"))
+}
+
 /// Parameters that only one provider knows, such as `access_type=offline`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(try_from = "BTreeMap<String, String>")]
@@ -110,7 +133,28 @@ impl TryFrom<BTreeMap<String, String>> for ExtraParams {
 mod tests {
     use serde_json::json;
 
-    use super::FieldPath;
+    use super::{FieldPath, id};
+
+    #[test]
+    fn an_id_is_a_text_or_an_exact_whole_number() {
+        for (value, expected) in [
+            (json!("u/1"), Some("u/1")),
+            (json!(" 7 "), Some("7")),
+            (json!(7), Some("7")),
+            (json!(-7), Some("-7")),
+            (json!(7.0), Some("7")),
+            (json!(u64::MAX), Some("18446744073709551615")),
+            (json!(7.5), None),
+            (json!(18_446_744_073_709_551_616.0), None),
+            (json!(" "), None),
+            (json!("x".repeat(513)), None),
+            (json!(true), None),
+            (json!([7]), None),
+            (json!(null), None),
+        ] {
+            assert_eq!(id(&value).as_deref(), expected, "{value}");
+        }
+    }
 
     #[test]
     fn a_field_is_found_however_deep_it_lies() {

@@ -23,6 +23,7 @@ mod recipes;
 mod refresh;
 mod revoke;
 mod template;
+mod token_answer;
 
 pub use caller::SetupError;
 pub use courier::{Courier, Handled};

@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use reqwest::{RequestBuilder, header::ACCEPT};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use serde_json::Value;
 use terra_auth_core::provider::{AuthorizationRequest, ClientCredentials, CodeExchange, Grant, ProviderError, Tokens};
 use toml::Spanned;
@@ -19,6 +19,7 @@ use crate::{
         login::{ClientAuth, Login},
         scopes::GrantedScopes,
     },
+    token_answer::{self, TokenAnswer, ToldScopes},
 };
 
 pub(crate) type Form<'a> = Vec<(&'a str, Cow<'a, str>)>;
@@ -52,8 +53,9 @@ pub(crate) async fn exchange(
     now: Timestamp,
 ) -> Result<Grant, ProviderError> {
     let answer = redeem(caller, login, client, exchange).await?;
-    let tokens = read_tokens(login, &answer, now).ok_or(ProviderError::Unreadable)?;
-    let granted = complete(caller, login, client, exchange, &answer, tokens.clone()).await;
+    let read = token_answer::read(login, &answer, None, now).ok_or(ProviderError::Unreadable)?;
+    let tokens = read.tokens.clone();
+    let granted = complete(caller, login, client, exchange, &answer, read).await;
     granted.map_err(|error| ProviderError::Incomplete { tokens: Box::new(tokens), source: Box::new(error) })
 }
 
@@ -64,7 +66,7 @@ async fn complete(
     client: &ClientCredentials,
     exchange: &CodeExchange,
     answer: &Value,
-    tokens: Tokens,
+    TokenAnswer { tokens, scopes }: TokenAnswer,
 ) -> Result<Grant, ProviderError> {
     let account = account::of(caller, login, client, answer, &tokens, exchange).await?;
     let scopes = match &login.granted_scopes {
@@ -73,7 +75,12 @@ async fn complete(
             let answer = account::ask(caller, url, client, &tokens).await?;
             Some(asked_scopes(login, field.as_ref(), &answer).ok_or(ProviderError::Unreadable)?)
         }
-        GrantedScopes::Field(_) | GrantedScopes::Untold => read_scopes(login, answer),
+        GrantedScopes::Field(_) | GrantedScopes::Untold => match scopes {
+            ToldScopes::Untold => None,
+            ToldScopes::Told(scopes) => Some(scopes),
+            // An end user's "no" must not be taken for a "yes" because it is written oddly.
+            ToldScopes::Unreadable => return Err(ProviderError::Unreadable),
+        },
     };
     let grant = grant(login, scopes, account, tokens);
     if let Some(told) = login.after_consent.as_ref().filter(|_| grant.missing_scopes.is_empty()) {
@@ -132,35 +139,6 @@ fn encoded(text: &str) -> String {
     byte_serialize(text.as_bytes()).collect()
 }
 
-/// `None` without an access token.
-pub(crate) fn read_tokens(login: &Login, answer: &Value, now: Timestamp) -> Option<Tokens> {
-    let secret = |name: &str| answer.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
-    let life = answer.get("expires_in").and_then(lifetime);
-    let life = life.or_else(|| login.access_ttl_s.map(|seconds| SignedDuration::from_secs(seconds.into())));
-    let expiry = |life: SignedDuration| now.saturating_add(life).unwrap_or(Timestamp::MAX);
-    Some(Tokens {
-        access_token: secret("access_token")?.into(),
-        refresh_token: secret("refresh_token").map(SecretString::from),
-        expires_at: life.map(expiry),
-    })
-}
-
-/// Seconds, which some providers write as a text. What would end at once, or has no sense, was not said; nothing lives
-/// longer than ten years.
-fn lifetime(value: &Value) -> Option<SignedDuration> {
-    const LONGEST_S: f64 = 10.0 * 365.0 * 24.0 * 3600.0;
-    let seconds: f64 = value.as_f64().or_else(|| value.as_str()?.trim().parse().ok())?;
-    (seconds >= 1.0).then(|| SignedDuration::try_from_secs_f64(seconds.min(LONGEST_S)).ok())?
-}
-
-/// The scopes of a token answer, if it tells them.
-pub(crate) fn read_scopes(login: &Login, answer: &Value) -> Option<Vec<String>> {
-    match &login.granted_scopes {
-        GrantedScopes::Field(field) => field.find(answer)?.as_str().map(|text| login.read_scopes(text)),
-        GrantedScopes::Redirect | GrantedScopes::Asked(..) | GrantedScopes::Untold => None,
-    }
-}
-
 /// A list of scopes, or a text as the provider writes them.
 fn asked_scopes(login: &Login, field: Option<&FieldPath>, answer: &Value) -> Option<Vec<String>> {
     match field.map_or(Some(answer), |field| field.find(answer))? {
@@ -177,38 +155,4 @@ fn grant(login: &Login, scopes: Option<Vec<String>>, account: String, tokens: To
     let declined_scopes = login.scopes.iter().filter(refused).cloned().collect();
     let missing_scopes = login.required_scopes.iter().map(Spanned::get_ref).filter(refused).cloned().collect();
     Grant { account, scopes, declined_scopes, missing_scopes, tokens }
-}
-
-#[cfg(test)]
-mod tests {
-    use jiff::SignedDuration;
-    use serde_json::json;
-
-    use super::lifetime;
-
-    #[test]
-    fn a_lifetime_is_believed_within_reason() {
-        let ten_years = Some(315_360_000);
-        for (value, seconds) in [
-            (json!(3600), Some(3600)),
-            (json!("3600"), Some(3600)),
-            (json!(3600.0), Some(3600)),
-            (json!(1), Some(1)),
-            (json!(0), None),
-            (json!(-1), None),
-            (json!(i64::MIN), None),
-            (json!(315_360_001), ten_years),
-            (json!(i64::MAX), ten_years),
-            (json!(u64::MAX), ten_years),
-            (json!(1e300), ten_years),
-            (json!("99999999999999999999999999"), ten_years),
-            (json!("inf"), ten_years),
-            (json!("NaN"), None),
-            (json!("soon"), None),
-            (json!(null), None),
-            (json!([3600]), None),
-        ] {
-            assert_eq!(lifetime(&value), seconds.map(SignedDuration::from_secs), "{value}");
-        }
-    }
 }

@@ -70,7 +70,8 @@ impl Recipes {
     /// scope_parameter = "scope"                           # "scope"
     /// scope_separator = ","                               # a space
     /// granted_scopes = "scope"                            # "scope", of the token answer; { redirect = "scope" }; "none"
-    /// access_ttl_s = 3600                                 # none: where the answer has no `expires_in`
+    /// access_ttl_s = 3600                                 # 3600 where tokens are refreshed: if `expires_in` is missing or absurd
+    /// access_ttl_max_s = 86400                            # 90 days where tokens are refreshed: a longer `expires_in` counts as this
     /// identity = { url = "https://acme.example/me", field = "athlete.id" } # none
     /// issuer = "https://acme.example"                     # none: `iss` is not checked
     ///
@@ -78,7 +79,7 @@ impl Recipes {
     /// inside = "body"                                     # none: the answer proper is in this field
     /// status = "status"                                   # "error": a refusal's code, in a 200 too; ["a", "b"]: "x/y"
     /// ok = [0]                                            # none: codes that are no refusal
-    /// codes = { throttled = [601], invalid_grant = ["gone"], invalid_client = [] } # none
+    /// codes = { throttled = [601], invalid_grant = ["gone"], invalid_client = [], no_verdict = ["invalid_grant"] } # none
     ///
     /// [provider.login.after_consent]                      # none: a call with the access token, before the connection is made
     /// url = "https://acme.example/users/{account}"        # places: {account}, {reference_id}, {client_id}
@@ -99,7 +100,7 @@ impl Recipes {
     /// scopes = ["offline"]                                # none: what to ask for again
     /// client_auth = "body"                                # as above
     /// request = "query"                                   # "form"; or "json", "query", "get"
-    /// untouched = [503]                                   # none: statuses that say that nothing was done
+    /// untouched = [503]                                   # none: statuses that say, without a code, that nothing was done
     ///
     /// [provider.login.revoke]                             # none: nobody to tell
     /// url = "https://acme.example/revoke"                 # places: {account}, {client_id}

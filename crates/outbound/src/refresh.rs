@@ -8,8 +8,9 @@ use terra_auth_core::provider::{ClientCredentials, RefreshError, Refreshed, Toke
 use crate::{
     answer::{Blame, NoAnswer, read_json},
     caller::{CallError, Caller},
-    oauth::{Form, authenticated, read_scopes, read_tokens},
+    oauth::{Form, authenticated},
     recipe::{login::Login, refresh::Refresh},
+    token_answer::{self, ToldScopes},
 };
 
 /// The longest that a provider may make us wait.
@@ -37,11 +38,13 @@ pub(crate) async fn refresh(
     let call = authenticated(call, recipe.client_auth.or(Some(login.client_auth)), client, &mut form);
     let response = caller.send(recipe.request.fill(call, &form)).await.map_err(unsent_or_lost)?;
     let answer = read_json(response, &login.answer).await.map_err(|error| what_it_means(error, recipe, now))?;
-    let new = read_tokens(login, &answer, now).ok_or(RefreshError::Unreadable)?;
-    let refresh_token = new.refresh_token.or_else(|| Some(old.clone()));
-    // Whoever asks for some scopes is told of these, and not of all that is granted.
-    let scopes = if recipe.scopes.is_empty() { read_scopes(login, &answer) } else { None };
-    Ok(Refreshed { tokens: Tokens { refresh_token, ..new }, scopes })
+    let new = token_answer::read(login, &answer, Some(old), now).ok_or(RefreshError::Unreadable)?;
+    let scopes = match new.scopes {
+        // A refresh that asks for some scopes is answered with these, and not with all that is granted.
+        ToldScopes::Told(scopes) if recipe.scopes.is_empty() => Some(scopes),
+        _ => None,
+    };
+    Ok(Refreshed { tokens: new.tokens, scopes })
 }
 
 /// A request that found no connection was not sent; after that nobody knows how far it came.
@@ -64,9 +67,11 @@ fn what_it_means(error: NoAnswer, recipe: &Refresh, now: Timestamp) -> RefreshEr
         }
         NoAnswer::Refused { code, blame: Blame::Grant } => RefreshError::GrantRefused { code },
         NoAnswer::Refused { code, blame: Blame::App } => RefreshError::AppRefused { code },
-        NoAnswer::Busy(status) if did_nothing(&status) => RefreshError::Untouched(Box::new(error)),
+        NoAnswer::Busy(status) | NoAnswer::Opaque(status) if did_nothing(&status) => {
+            RefreshError::Untouched(Box::new(error))
+        }
         NoAnswer::Refused { blame: Blame::Nobody, .. } | NoAnswer::Busy(_) => RefreshError::Lost(Box::new(error)),
-        NoAnswer::Call(CallError::TooLarge) | NoAnswer::Unreadable => RefreshError::Unreadable,
+        NoAnswer::Call(CallError::TooLarge) | NoAnswer::Opaque(_) | NoAnswer::Unreadable => RefreshError::Unreadable,
         NoAnswer::Call(error) => RefreshError::Lost(Box::new(error)),
     }
 }

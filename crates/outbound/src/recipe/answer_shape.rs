@@ -37,6 +37,9 @@ pub(crate) struct Codes {
     pub(crate) invalid_grant: Vec<Code>,
     #[serde(default)]
     pub(crate) invalid_client: Vec<Code>,
+    /// These prove nothing, whatever their names say: each is worth another try.
+    #[serde(default)]
+    pub(crate) no_verdict: Vec<Code>,
 }
 
 /// A number or a text, which are the same: `0` and `"0"`.

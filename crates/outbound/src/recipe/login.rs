@@ -1,5 +1,8 @@
 //! How end users log in at a provider.
 
+use std::num::NonZeroU32;
+
+use jiff::SignedDuration;
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -48,7 +51,9 @@ pub(crate) struct Login {
     #[serde(default)]
     pub(crate) answer: AnswerShape,
     /// How long an access token works, where the answer does not say.
-    pub(crate) access_ttl_s: Option<u32>,
+    access_ttl_s: Option<NonZeroU32>,
+    /// The longest that an access token is believed to work, whatever the answer says.
+    access_ttl_max_s: Option<NonZeroU32>,
     /// `None` where the provider tells nobody whose account it is.
     pub(crate) identity: Option<Identity>,
     /// What `iss` says in redirects (RFC 9207), if the provider sends it.
@@ -83,7 +88,29 @@ pub(crate) enum Method {
     Delete,
 }
 
+/// Where neither the answer nor the recipe says how long an access token works. Too short a time costs a refresh too many; too
+/// long a time leaves a connection without a token that works.
+const ASSUMED_LIFE: SignedDuration = SignedDuration::from_hours(1);
+/// The longest that an access token is believed to work where tokens are refreshed. An answer in milliseconds, say, must not
+/// put the next refresh off for years.
+const LONGEST_LIFE: SignedDuration = SignedDuration::from_hours(90 * 24);
+
 impl Login {
+    /// How long an access token works, as the recipe says.
+    pub(crate) fn access_ttl(&self) -> Option<SignedDuration> {
+        self.access_ttl_s.map(seconds)
+    }
+
+    /// How long an access token that can be refreshed is taken to work where the answer does not say.
+    pub(crate) fn access_life(&self) -> SignedDuration {
+        self.access_ttl().unwrap_or(ASSUMED_LIFE)
+    }
+
+    /// The longest that an access token that can be refreshed is taken to work.
+    pub(crate) fn longest_access_life(&self) -> SignedDuration {
+        self.access_ttl_max_s.map_or(LONGEST_LIFE, seconds).max(self.access_life())
+    }
+
     /// A required scope that is not asked for, and where the recipe says so. Where no scope is asked for at all, end users
     /// choose at the provider.
     pub(crate) fn unasked_scope(&self) -> Option<&Spanned<String>> {
@@ -102,6 +129,10 @@ impl Login {
     pub(crate) fn read_scopes(&self, text: &str) -> Vec<String> {
         text.split([self.scope_separator, ' ']).filter(|name| !name.is_empty()).map(str::to_owned).collect()
     }
+}
+
+fn seconds(number: NonZeroU32) -> SignedDuration {
+    SignedDuration::from_secs(number.get().into())
 }
 
 const fn yes() -> bool {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use terra_auth_core::provider::{Greeting, Notice as Read};
 
-use crate::field::FieldPath;
+use crate::field::{FieldPath, id};
 
 /// The most accounts that one notice may name; more wait for their next refresh.
 const MAX_ACCOUNTS: usize = 100;
@@ -53,7 +53,7 @@ impl Notice {
         let told = self.list.as_ref().map_or(Some(body), |list| list.find(body));
         let one = told.map(std::slice::from_ref).unwrap_or_default();
         let items = told.and_then(Value::as_array).map_or(one, Vec::as_slice);
-        items.iter().filter(|item| self.is_meant(item)).filter_map(|item| text(self.account.find(item)?)).collect()
+        items.iter().filter(|item| self.is_meant(item)).filter_map(|item| id(self.account.find(item)?)).collect()
     }
 
     fn is_meant(&self, item: &Value) -> bool {
@@ -86,15 +86,9 @@ fn same(shown: &str, token: &str) -> bool {
     Sha256::digest(shown) == Sha256::digest(token)
 }
 
-/// A text or a number, not longer than an account's id may be.
+/// As [`id`], or a flag.
 fn text(value: &Value) -> Option<String> {
-    let text = match value {
-        Value::String(text) => text.clone(),
-        Value::Number(number) => number.to_string(),
-        Value::Bool(flag) => flag.to_string(),
-        _ => return None,
-    };
-    (1..=512).contains(&text.len()).then_some(text)
+    value.as_bool().map(|flag| flag.to_string()).or_else(|| id(value))
 }
 
 const fn ok() -> u16 {

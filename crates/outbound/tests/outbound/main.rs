@@ -8,6 +8,7 @@ mod faces;
 mod http;
 mod life;
 mod login;
+mod oddities;
 mod parrot;
 mod provider;
 mod quirks;

@@ -3,8 +3,8 @@
 use http::StatusCode;
 
 use super::{
-    Brand, Callback, Choose, Connected, Disconnect, Exit, Failed, Failure, Frame, Language, Link, Notice, Page, ProviderChoice,
-    page_response,
+    Brand, Callback, Choose, Connected, Disconnect, Exit, Failed, Failure, Frame, Language, Link, Notice, Page,
+    ProviderChoice, page_response,
 };
 
 const PROVIDERS: [&str; 12] = [
