@@ -53,6 +53,8 @@ pub struct ClientCredentials {
     pub headers: Vec<(String, SecretString)>,
     /// What the provider shows when it asks whether its notices are wanted.
     pub notice_token: Option<SecretString>,
+    /// The profile of the recipe that the app uses, where the provider treats apps in different ways.
+    pub profile: Option<String>,
 }
 
 impl ClientCredentials {
@@ -63,6 +65,7 @@ impl ClientCredentials {
             client_secret: client_secret.into(),
             headers: Vec::new(),
             notice_token: None,
+            profile: None,
         }
     }
 }
@@ -279,6 +282,11 @@ pub trait Providers: Send + Sync + 'static {
 
     /// Whether the server has an app of its own there, for environments that have none.
     fn has_app(&self, provider: &Provider) -> bool;
+
+    /// The names of the profiles that its recipe has, for apps that the provider treats in another way than most.
+    fn profiles(&self, _provider: &Provider) -> Vec<String> {
+        Vec::new()
+    }
 
     /// Where to send the end user's browser for a login.
     ///

@@ -41,6 +41,8 @@ pub struct ProviderApp {
     pub changed_at: Timestamp,
     /// When it was last used, give or take a minute.
     pub last_used_at: Option<Timestamp>,
+    /// The profile of the provider's recipe that it uses; `None` is the recipe as it stands.
+    pub profile: Option<String>,
 }
 
 /// What an app proves itself with.
@@ -194,7 +196,8 @@ impl Auth {
     fn open_app(&self, app: &ProviderApp, secret: &AppSecret) -> Result<ClientCredentials, SealBroken> {
         let opened = self.keys.open(place(&app.dev_id, &app.provider), &secret.sealed)?;
         let (client_secret, headers): (SecretString, _) = serde_json::from_slice(&opened).map_err(|_| SealBroken)?;
-        Ok(ClientCredentials { headers, ..ClientCredentials::new(&app.client_id, client_secret) })
+        let profile = app.profile.clone();
+        Ok(ClientCredentials { headers, profile, ..ClientCredentials::new(&app.client_id, client_secret) })
     }
 
     fn seal_app(

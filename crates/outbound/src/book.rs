@@ -1,6 +1,9 @@
 //! Recipes and the server's own apps, put together.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use terra_auth_core::provider::{ClientCredentials, ProviderError, ProviderInfo};
@@ -22,7 +25,46 @@ pub(crate) struct Book {
 /// A provider with a login.
 pub(crate) struct Known {
     pub(crate) recipe: Recipe,
+    /// Without a profile.
     pub(crate) login: Login,
+    profiles: BTreeMap<String, Login>,
+}
+
+/// The app names a profile that its recipe does not have: no call is made as it.
+#[derive(Debug)]
+pub(crate) struct UnknownProfile;
+
+pub(crate) const UNKNOWN_PROFILE: &str = "unknown_profile";
+
+impl From<UnknownProfile> for ProviderError {
+    fn from(UnknownProfile: UnknownProfile) -> Self {
+        Self::AppRefused { code: UNKNOWN_PROFILE.to_owned() }
+    }
+}
+
+impl Known {
+    fn new(recipe: Recipe, login: Login) -> Self {
+        let profiles = login.profiles.iter().map(|(name, profile)| (name.0.clone(), login.with(profile))).collect();
+        Self { recipe, login, profiles }
+    }
+
+    /// The login by the profile that an app uses.
+    pub(crate) fn login_of(&self, client: &ClientCredentials) -> Result<&Login, UnknownProfile> {
+        match &client.profile {
+            Some(profile) => self.profiles.get(profile).ok_or(UnknownProfile),
+            None => Ok(&self.login),
+        }
+    }
+
+    /// All logins, with the profile's name.
+    pub(crate) fn logins(&self) -> impl Iterator<Item = (Option<&str>, &Login)> {
+        let by_profile = self.profiles.iter().map(|(name, login)| (Some(name.as_str()), login));
+        [(None, &self.login)].into_iter().chain(by_profile)
+    }
+
+    pub(crate) fn profiles(&self) -> Vec<String> {
+        self.profiles.keys().cloned().collect()
+    }
 }
 
 impl Book {
@@ -39,8 +81,12 @@ impl Book {
                 list.push(info.clone());
             }
             if let Some(login) = recipe.login.clone() {
-                apps.extend(credentials(&info.provider).map(|client| (info.provider.clone(), client)));
-                logins.insert(info.provider, Known { recipe, login });
+                let known = Known::new(recipe, login);
+                if let Some(client) = credentials(&info.provider) {
+                    report_unknown_profile(&info.provider, &known, &client);
+                    apps.insert(info.provider.clone(), client);
+                }
+                logins.insert(info.provider, known);
             }
         }
         Self { list: list.into(), logins, apps }
@@ -54,5 +100,12 @@ impl Book {
     ) -> Result<(&'a Known, &'a ClientCredentials), ProviderError> {
         let known = self.logins.get(provider);
         known.zip(app.or_else(|| self.apps.get(provider))).ok_or(ProviderError::Unknown)
+    }
+}
+
+fn report_unknown_profile(provider: &Provider, known: &Known, client: &ClientCredentials) {
+    if let (Err(UnknownProfile), Some(profile)) = (known.login_of(client), &client.profile) {
+        tracing::error!(%provider, profile,
+            "the recipe of {provider} has no profile {profile:?}: the server's own app there cannot be used");
     }
 }

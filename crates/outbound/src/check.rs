@@ -6,17 +6,40 @@ use url::Url;
 
 use crate::{
     answer::{Blame, NoAnswer},
+    book::{Known, UnknownProfile},
     caller::Caller,
     oauth,
     recipe::login::Login,
 };
 
 /// Tries to exchange a code that the provider never gave. A provider looks at the app before it looks at the code, mostly.
-pub(crate) async fn check(caller: &Caller, login: &Login, client: &ClientCredentials, redirect_uri: Url) -> AppCheck {
+///
+/// Where that does not go well and the recipe has profiles, the others are tried too, so that an app that uses the wrong one
+/// is told which is right.
+pub(crate) async fn check(caller: &Caller, known: &Known, client: &ClientCredentials, redirect_uri: &Url) -> AppCheck {
+    let profile = client.profile.as_deref();
+    let verdict = match known.login_of(client) {
+        Ok(login) => ask(caller, login, client, redirect_uri).await,
+        Err(UnknownProfile) => {
+            AppCheck::UnknownProfile { profile: profile.unwrap_or_default().to_owned(), known: known.profiles() }
+        }
+    };
+    if matches!(verdict, AppCheck::Known | AppCheck::Unreachable(_)) {
+        return verdict;
+    }
+    for (name, login) in known.logins().filter(|(name, _)| *name != profile) {
+        if let AppCheck::Known = ask(caller, login, client, redirect_uri).await {
+            return AppCheck::OtherProfile { profile: name.map(str::to_owned) };
+        }
+    }
+    verdict
+}
+
+async fn ask(caller: &Caller, login: &Login, client: &ClientCredentials, redirect_uri: &Url) -> AppCheck {
     let exchange = CodeExchange {
         code: SecretString::from("terra-auth-providers-check"),
         code_verifier: SecretString::from("terra-auth-providers-check-with-no-login-behind-it"),
-        redirect_uri,
+        redirect_uri: redirect_uri.clone(),
         scope: None,
         reference_id: None,
     };

@@ -22,6 +22,10 @@ pub(crate) enum FieldError {
     FieldPath,
     #[error("`{0}` is set by the server itself")]
     Reserved(String),
+    #[error("a profile has one endpoint at least: `authorize_url`, `token_url`, `refresh_url` or `revoke_url`")]
+    EmptyProfile,
+    #[error("a profile is named in lower-case letters, digits and `_`")]
+    ProfileName,
     #[error("a place is `{{account}}`, `{{reference_id}}` or `{{client_id}}`, and not in the host's name")]
     Placeholder,
 }

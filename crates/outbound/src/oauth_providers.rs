@@ -6,15 +6,16 @@ use async_trait::async_trait;
 use terra_auth_core::{
     clock::Clock,
     provider::{
-        AppCheck, AuthorizationRequest, ClientCredentials, CodeExchange, Grant, Greeting, Notice, ProviderError,
-        ProviderInfo, Providers, RefreshError, RefreshPolicy, Refreshed, RevokeError, RevokePolicy, Revoked, Tokens,
+        Answered, AppCheck, AuthorizationRequest, ClientCredentials, CodeExchange, Grant, Greeting, Notice,
+        ProviderError, ProviderInfo, Providers, RefreshError, RefreshPolicy, Refreshed, RevokeError, RevokePolicy,
+        Revoked, Tokens,
     },
 };
 use terra_auth_types::Provider;
 use url::Url;
 
 use crate::{
-    book::{Book, Known},
+    book::{Book, Known, UNKNOWN_PROFILE, UnknownProfile},
     caller::{Caller, SetupError},
     check,
     guard::AddressPolicy,
@@ -79,8 +80,9 @@ impl Providers for OAuthProviders {
         request: &AuthorizationRequest,
     ) -> Result<Url, ProviderError> {
         let book = self.book();
-        let (Known { recipe, login }, client) = book.find(provider, app)?;
-        if let Some(shutdown) = recipe.is_shut_down(self.clock.now()) {
+        let (known, client) = book.find(provider, app)?;
+        let login = known.login_of(client)?;
+        if let Some(shutdown) = known.recipe.is_shut_down(self.clock.now()) {
             return Err(ProviderError::ShutDown(shutdown.why.clone()));
         }
         if login.https_only_callback && request.redirect_uri.scheme() != "https" {
@@ -97,7 +99,7 @@ impl Providers for OAuthProviders {
     ) -> Result<Grant, ProviderError> {
         let book = self.book();
         let (known, client) = book.find(provider, app)?;
-        oauth::exchange(&self.caller, &known.login, client, exchange, self.clock.now()).await
+        oauth::exchange(&self.caller, known.login_of(client)?, client, exchange, self.clock.now()).await
     }
 
     async fn check_app(
@@ -108,7 +110,7 @@ impl Providers for OAuthProviders {
     ) -> Result<AppCheck, ProviderError> {
         let book = self.book();
         let (known, client) = book.find(provider, app)?;
-        Ok(check::check(&self.caller, &known.login, client, redirect_uri).await)
+        Ok(check::check(&self.caller, known, client, &redirect_uri).await)
     }
 
     fn issuer(&self, provider: &Provider) -> Option<String> {
@@ -117,6 +119,10 @@ impl Providers for OAuthProviders {
 
     fn refresh_policy(&self, provider: &Provider) -> Option<RefreshPolicy> {
         self.book().logins.get(provider)?.login.refresh.as_ref().map(|refresh| refresh.policy)
+    }
+
+    fn profiles(&self, provider: &Provider) -> Vec<String> {
+        self.book().logins.get(provider).map(Known::profiles).unwrap_or_default()
     }
 
     fn refreshed(&self) -> Vec<Provider> {
@@ -133,9 +139,10 @@ impl Providers for OAuthProviders {
     ) -> Result<Refreshed, RefreshError> {
         let book = self.book();
         let known = book.logins.get(provider).ok_or(RefreshError::Unknown)?;
-        let no_app = || RefreshError::AppRefused { code: "no_app".to_owned() };
-        let client = app.or_else(|| book.apps.get(provider)).ok_or_else(no_app)?;
-        refresh::refresh(&self.caller, &known.login, client, tokens, self.clock.now()).await
+        let refused = |code: &str| RefreshError::AppRefused { code: code.to_owned() };
+        let client = app.or_else(|| book.apps.get(provider)).ok_or_else(|| refused("no_app"))?;
+        let login = known.login_of(client).map_err(|UnknownProfile| refused(UNKNOWN_PROFILE))?;
+        refresh::refresh(&self.caller, login, client, tokens, self.clock.now()).await
     }
 
     fn read_notice(&self, provider: &Provider, body: &[u8]) -> Option<Notice> {
@@ -160,9 +167,14 @@ impl Providers for OAuthProviders {
         tokens: &Tokens,
     ) -> Result<Revoked, RevokeError> {
         let book = self.book();
-        let Known { login, .. } = book.logins.get(provider).ok_or(RevokeError::Unknown)?;
-        let recipe = login.revoke.as_ref().ok_or(RevokeError::NoCall)?;
+        let known = book.logins.get(provider).ok_or(RevokeError::Unknown)?;
+        if known.login.revoke.is_none() {
+            return Err(RevokeError::NoCall);
+        }
         let client = app.or_else(|| book.apps.get(provider)).ok_or(RevokeError::Unknown)?;
+        let unknown = Answered { status: None, code: Some(UNKNOWN_PROFILE.to_owned()) };
+        let login = known.login_of(client).map_err(|UnknownProfile| RevokeError::AppRefused(unknown))?;
+        let recipe = login.revoke.as_ref().ok_or(RevokeError::NoCall)?;
         revoke::revoke(&self.caller, recipe, &login.answer, client, account, tokens).await
     }
 }

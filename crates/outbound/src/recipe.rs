@@ -10,6 +10,7 @@ pub(crate) mod answer_shape;
 pub(crate) mod identity;
 pub(crate) mod login;
 pub(crate) mod notice;
+pub(crate) mod profile;
 pub(crate) mod refresh;
 pub(crate) mod request_style;
 pub(crate) mod revoke;
@@ -81,6 +82,12 @@ impl Recipe {
     #[must_use]
     pub fn unverified(&self) -> &[String] {
         &self.unverified
+    }
+
+    /// The names of its profiles, and the apps that each is for.
+    pub fn profiles(&self) -> impl Iterator<Item = (&str, &str)> {
+        let profiles = self.login.iter().flat_map(|login| &login.profiles);
+        profiles.map(|(name, profile)| (name.0.as_str(), profile.about.as_str()))
     }
 
     /// The recipe as it was written, comments and all.

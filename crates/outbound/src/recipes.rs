@@ -119,6 +119,13 @@ impl Recipes {
     /// when = { kind = "revoked" }                         # none: fields that have these values, if it is meant
     /// status = 204                                        # 200: what the provider takes for an answer
     /// greeting = "hub"                                    # none; or "verify": how it asks for the notice token
+    ///
+    /// [provider.login.profiles.new_portal]                # none: an app names the profile that it uses, or none
+    /// about = "apps registered at new.acme.example"       # one endpoint at least differs
+    /// authorize_url = "https://new.acme.example/authorize" # as above
+    /// token_url = "https://new.acme.example/token"        # as above
+    /// refresh_url = "https://new.acme.example/refresh"    # refresh.url, or the token_url of the profile
+    /// revoke_url = "https://new.acme.example/revoke"      # revoke.url
     /// # "#;
     /// # terra_auth_outbound::Recipes::from_toml(text, "own.toml").unwrap();
     /// ```
@@ -253,6 +260,13 @@ identity = { field = "user_id" }
             ("client_auth", "refresh = { ahead_s = 1 }\nclient_auth", 10, "missing field `rotation`"),
             ("client_auth", "revoke = { url = \"https://{account}/\" }\nclient_auth", 10, "not in the host's name"),
             ("client_auth", "after_consent = { url = \"https://a/{x}\" }\nclient_auth", 10, "a place is `{account}`"),
+            ("client_auth", "profiles.new = { about = \"\" }\nclient_auth", 10, "a profile has one endpoint at least"),
+            (
+                "client_auth",
+                "profiles.New = { about = \"\", token_url = \"https://a/\" }\nclient_auth",
+                10,
+                "lower-case letters",
+            ),
             ("{ field = \"user_id\" }", "{ field = \"id\", jwt_claim = \"sub\" }", 11, "an identity is a `field`"),
             ("types = [\"sleep\"]", "types = []\napp_limits = 10", 6, "expected a sequence"),
             ("types = [\"sleep\"]", "types = []\nshutdown = { on = \"soon\", why = \"\" }", 6, "failed to parse"),

@@ -26,6 +26,7 @@ use crate::{fault, sandbox::Sandbox};
 pub(crate) fn routes(sandbox: &Sandbox) -> Router<Sandbox> {
     Router::new()
         .route("/{face}/token", post(token::token))
+        .route("/{face}/ext-token", post(token::second_token))
         .route("/{face}/refresh-token", post(token::refresh_apart))
         .route("/{face}/revoke", any(revoke::revoke))
         .route("/{face}/userinfo", get(userinfo::userinfo))

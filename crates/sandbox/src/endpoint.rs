@@ -1,6 +1,6 @@
 //! The addresses of a face.
 
-use crate::face::Face;
+use crate::face::{Face, TokenEndpoints};
 
 /// An address that a client needs to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,6 +9,8 @@ pub enum Endpoint {
     Authorize,
     /// Where codes and refresh tokens become access tokens.
     Token,
+    /// The same for the apps of the second [`Portal`](crate::Portal), where a face has two.
+    SecondToken,
     /// Where refresh tokens become access tokens: the token endpoint, unless a face has another.
     Refresh,
     /// Where a token is revoked. [`Revocation`](crate::Revocation) says how, and which face does it at [`Endpoint::Users`].
@@ -28,7 +30,8 @@ impl Endpoint {
     pub(crate) fn name(self, face: &Face) -> &'static str {
         match self {
             Self::Authorize => "authorize",
-            Self::Refresh if face.refresh_apart => "refresh-token",
+            Self::Refresh if face.token_endpoints == TokenEndpoints::RefreshApart => "refresh-token",
+            Self::SecondToken => "ext-token",
             Self::Token | Self::Refresh => "token",
             Self::Revoke => "revoke",
             Self::Userinfo => "userinfo",

@@ -5,7 +5,7 @@ mod table;
 
 use std::time::Duration;
 
-pub use rules::{Envelope, GrantedScopes, Identity, Pkce, Revocation, Rotation, SecondUse};
+pub use rules::{Envelope, GrantedScopes, Identity, Pkce, Portal, Revocation, Rotation, SecondUse, TokenEndpoints};
 
 use crate::digest::Digest;
 
@@ -33,8 +33,8 @@ pub struct Face {
     /// Who was not granted this scope gets no refresh token, and a refresh that does not repeat it brings none: with a
     /// single-use token that was the last refresh.
     pub offline_scope: Option<&'static str>,
-    /// Refreshes have an endpoint of their own, and their parameters are in the URL.
-    pub refresh_apart: bool,
+    /// Where codes and refresh tokens become access tokens.
+    pub token_endpoints: TokenEndpoints,
     /// Whether a login uses PKCE (RFC 7636).
     pub pkce: Pkce,
     /// So many live grants a person may have given to the app; a code for one more is refused.

@@ -47,6 +47,29 @@ pub enum Fault {
     Twice,
     /// The client's credentials are refused, whatever they are; nothing was done.
     InvalidClient,
+    /// 400 without an error code, as by a firewall; nothing was done.
+    Opaque,
+    /// Token answers write scopes as a JSON list.
+    ScopeList,
+    /// Token answers say this as `expires_in`, whatever the token's life is.
+    ExpiresIn(OddLife),
+}
+
+/// An odd `expires_in`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OddLife {
+    /// It is left out.
+    Missing,
+    /// `null`.
+    Null,
+    /// `0`.
+    Zero,
+    /// `-1`.
+    Negative,
+    /// The right number, as a text.
+    Text,
+    /// `1e300`.
+    Huge,
 }
 
 impl Fault {
@@ -82,6 +105,7 @@ pub(crate) async fn misbehave(
         Some(Fault::ServerError) => (StatusCode::INTERNAL_SERVER_ERROR, "internal server error").into_response(),
         Some(Fault::Html) => gateway_page(face).into_response(),
         Some(Fault::InvalidClient) => refuse_client(face),
+        Some(Fault::Opaque) => (StatusCode::BAD_REQUEST, "Bad Request").into_response(),
         Some(Fault::LostRequest) => cut_connection(),
         Some(Fault::Slow(delay)) => {
             tokio::time::sleep(delay.min(MAX_DELAY)).await;
@@ -93,7 +117,7 @@ pub(crate) async fn misbehave(
             cut_connection()
         }
         Some(Fault::Twice) => twice(request, next).await,
-        Some(Fault::NoRefreshToken) | None => next.run(request).await,
+        Some(Fault::NoRefreshToken | Fault::ScopeList | Fault::ExpiresIn(_)) | None => next.run(request).await,
     }
 }
 

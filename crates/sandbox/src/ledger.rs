@@ -1,6 +1,7 @@
 //! What the sandbox remembers. Secrets are kept as digests, and every map forgets its oldest entry when it is full.
 
 mod entry;
+mod pairs;
 mod token;
 
 use std::time::Duration;
@@ -9,6 +10,7 @@ use jiff::Timestamp;
 
 pub use entry::{Account, Grant};
 pub(crate) use entry::{Code, Pending, PresentedCode};
+use pairs::LivePair;
 use token::{AccessToken, RefreshToken};
 pub(crate) use token::{Known, Pair, Presented, Refresh};
 
@@ -40,6 +42,8 @@ pub(crate) enum GrantError {
     ReusedRefreshToken,
     #[error("the person has given the app as many grants as there may be")]
     TooManyGrants,
+    #[error("too many tokens of this grant live; use the newest")]
+    TooManyPairs,
 }
 
 impl GrantError {
@@ -51,7 +55,9 @@ impl GrantError {
             | Self::OtherRedirectUri
             | Self::WrongVerifier
             | Self::TooManyGrants => true,
-            Self::UnknownRefreshToken | Self::SpentRefreshToken | Self::ReusedRefreshToken => false,
+            Self::UnknownRefreshToken | Self::SpentRefreshToken | Self::ReusedRefreshToken | Self::TooManyPairs => {
+                false
+            }
         }
     }
 }
@@ -62,6 +68,8 @@ pub(crate) struct Ledger {
     codes: Bounded<Digest, Code>,
     access_tokens: Bounded<Digest, AccessToken>,
     refresh_tokens: Bounded<Digest, RefreshToken>,
+    /// Where a face lets pairs live beside each other.
+    pairs: Bounded<GrantId, Vec<LivePair>>,
     grants: Bounded<GrantId, Grant>,
     /// Accounts by face, and whether the app has them registered now.
     registered: Bounded<Digest, bool>,
@@ -75,6 +83,7 @@ impl Ledger {
             codes: Bounded::new(),
             access_tokens: Bounded::new(),
             refresh_tokens: Bounded::new(),
+            pairs: Bounded::new(),
             grants: Bounded::new(),
             registered: Bounded::new(),
             next_grant: 0,

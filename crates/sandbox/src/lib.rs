@@ -22,9 +22,9 @@ mod sandbox;
 pub use config::{Clock, Entropy, Lifetimes, SandboxConfig};
 pub use endpoint::Endpoint;
 pub use face::{
-    Envelope, Face, GrantedScopes, Identity, Pkce, Revocation, Rotation, SUBSCRIPTION_KEY, SUBSCRIPTION_KEY_HEADER,
-    Scope, SecondUse, faces,
+    Envelope, Face, GrantedScopes, Identity, Pkce, Portal, Revocation, Rotation, SUBSCRIPTION_KEY,
+    SUBSCRIPTION_KEY_HEADER, Scope, SecondUse, TokenEndpoints, faces,
 };
-pub use fault::Fault;
+pub use fault::{Fault, OddLife};
 pub use ledger::{Account, Grant};
 pub use sandbox::{OpenedTokens, Sandbox};

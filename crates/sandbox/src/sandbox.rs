@@ -19,7 +19,7 @@ use crate::{
     config::{Clock, Entropy, Lifetimes, SandboxConfig},
     digest::Digest,
     endpoint::Endpoint,
-    face::Face,
+    face::{Face, Portal},
     fault::Fault,
     ledger::{Grant, Ledger},
     page,
@@ -44,6 +44,7 @@ struct Inner {
     ledger: Mutex<Ledger>,
     faults: Mutex<HashMap<&'static str, Faults>>,
     lifetimes: Mutex<HashMap<&'static str, Lifetimes>>,
+    portals: Mutex<HashMap<&'static str, Portal>>,
 }
 
 /// What goes wrong at a face.
@@ -87,6 +88,7 @@ impl Sandbox {
             ledger: Mutex::new(Ledger::new()),
             faults: Mutex::default(),
             lifetimes: Mutex::default(),
+            portals: Mutex::default(),
         }))
     }
 
@@ -130,6 +132,17 @@ impl Sandbox {
         let mut faults = lock(&self.0.faults);
         let faults = faults.get_mut(face.slug)?;
         faults.next.pop_front().unwrap_or(faults.standing)
+    }
+
+    /// Registers the app in this portal of a face that has two, and in the other one no more.
+    pub fn set_portal(&self, face: &Face, portal: Portal) {
+        lock(&self.0.portals).insert(face.slug, portal);
+    }
+
+    /// Where the app is registered.
+    #[must_use]
+    pub fn portal(&self, face: &Face) -> Portal {
+        lock(&self.0.portals).get(face.slug).copied().unwrap_or_default()
     }
 
     /// Tokens that the face issues from now on live this long.

@@ -17,19 +17,19 @@ use crate::{
 macro_rules! columns {
     () => {
         "dev_id, provider, client_id, sealed_secret, hint, headers, previous_secret, previous_hint, previous_headers,
-        previous_until_ms, created_at_ms, changed_at_ms, last_used_at_ms"
+        previous_until_ms, created_at_ms, changed_at_ms, last_used_at_ms, profile"
     };
 }
 
 statements! {
     PUT_PROVIDER_APP: Sql::plain(concat!(
-        "INSERT INTO provider_app (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+        "INSERT INTO provider_app (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
         ON CONFLICT (dev_id, provider) DO UPDATE SET client_id = excluded.client_id,
             sealed_secret = excluded.sealed_secret, hint = excluded.hint, headers = excluded.headers,
             previous_secret = excluded.previous_secret, previous_hint = excluded.previous_hint,
             previous_headers = excluded.previous_headers, previous_until_ms = excluded.previous_until_ms,
             created_at_ms = excluded.created_at_ms, changed_at_ms = excluded.changed_at_ms,
-            last_used_at_ms = excluded.last_used_at_ms",
+            last_used_at_ms = excluded.last_used_at_ms, profile = excluded.profile",
     ));
     PROVIDER_APP: Sql::plain(concat!("SELECT ", columns!(), " FROM provider_app WHERE dev_id = $1 AND provider = $2"));
     PROVIDER_APPS: Sql::plain(concat!("SELECT ", columns!(), " FROM provider_app ORDER BY dev_id, provider"));
@@ -59,6 +59,7 @@ impl<D: Database> ProviderApps for Queries<D> {
             app.created_at.value(),
             app.changed_at.value(),
             app.last_used_at.value(),
+            app.profile.value(),
         ];
         self.execute(PUT_PROVIDER_APP, &values).await?;
         Ok(())
@@ -117,6 +118,7 @@ impl Record for ProviderApp {
             created_at: row.take()?,
             changed_at: row.take()?,
             last_used_at: row.take()?,
+            profile: row.take()?,
         })
     }
 }

@@ -212,6 +212,7 @@ impl Rows {
             created_at: Self::NOW,
             changed_at: Self::NOW,
             last_used_at: None,
+            profile: None,
         }
     }
 

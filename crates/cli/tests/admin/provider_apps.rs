@@ -66,7 +66,7 @@ fn both_secrets_are_shown_and_only_the_newest_is_judged() {
     WHOOP     acme       ••••new3  newest                      unreachable  the provider cannot be reached
     --- stderr
     error: refused: OURA
-    next: compare client id and secret with the provider's page for developers
+    next: compare client id, secret and profile with the provider's page for developers
     ");
     assert_eq!(run("GARMIN").code, 0, "what is being replaced may be refused");
     let unreachable = run("GARMIN WHOOP");

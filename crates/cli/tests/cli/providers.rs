@@ -1,6 +1,9 @@
 //! `terra-auth providers`: what there is, what it says, and what may be added.
 
-use axum::{Json, Router, http::StatusCode};
+use axum::{
+    Json, Router,
+    http::{StatusCode, Uri},
+};
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
@@ -149,8 +152,47 @@ fn a_provider_is_asked_whether_it_knows_the_app() {
     OTHER     refused  the provider refuses the app: invalid_client
     --- stderr
     error: refused: OTHER
-    next: compare client id and secret with the provider's page for developers
+    next: compare client id, secret and profile with the provider's page for developers
     ");
     assert_eq!(folder.run(check).code, 5, "a private address is not called");
     assert_eq!(folder.run(&format!("{check} NOSUCH")).code, 4);
+}
+
+/// A provider that knows apps at `/ext` only.
+fn second_portal() -> String {
+    let answer = |uri: Uri| async move {
+        let code = if uri.path().ends_with("/ext") { "invalid_grant" } else { "invalid_request" };
+        (StatusCode::BAD_REQUEST, Json(json!({ "error": code })))
+    };
+    serve(Router::new().fallback(answer))
+}
+
+#[test]
+fn an_app_in_the_file_names_its_profile_and_the_check_says_which_is_right() {
+    let folder = Folder::new();
+    let url = second_portal();
+    let acme = ACME.replace("https://acme.example/token", &url);
+    let profile =
+        format!("\n[provider.login.profiles.portal]\nabout = \"apps of the portal\"\ntoken_url = \"{url}/ext\"\n");
+    folder.write("own.toml", &(acme.split("\n# a bridge").next().unwrap().to_owned() + &profile));
+    let check = |profile: &str| {
+        let app = format!("[ACME]\nclient_id = \"a\"\nclient_secret = \"test-key-not-a-secret\"\n{profile}");
+        folder.write("apps.toml", &app);
+        let check = "providers check --providers own.toml --provider-apps apps.toml --allow-private-addresses";
+        folder.run(&format!("{check} --public-url https://auth.acme.example"))
+    };
+    assert_eq!(check("profile = \"portal\"").code, 0);
+    for (profile, why) in [
+        (
+            "",
+            "the provider knows the app, but by the profile `portal` of the recipe; set the app again with this profile",
+        ),
+        ("profile = \"nosuch\"", "the provider knows the app, but"),
+    ] {
+        let refused = check(profile);
+        assert!(refused.code == 3 && refused.stdout.contains(why), "{refused}");
+    }
+    let shown: serde_json::Value =
+        serde_json::from_str(&folder.run("providers show ACME --providers own.toml --output json").stdout).unwrap();
+    assert_eq!(shown["profiles"], json!({ "portal": "apps of the portal" }));
 }

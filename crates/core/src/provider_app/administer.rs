@@ -35,6 +35,7 @@ impl ProviderApp {
             client_id: self.client_id.clone(),
             hint: self.secret.hint.clone(),
             headers: self.secret.headers.clone(),
+            profile: self.profile.clone(),
             created_at: self.created_at,
             changed_at: self.changed_at,
             last_used_at: self.last_used_at,
@@ -76,6 +77,7 @@ impl Auth {
         self.known(dev_id)?;
         self.has_login(provider)?;
         check_text(&set.client_id, AdminError::Invalid("client_id: 1 to 4096 bytes of visible text"))?;
+        self.has_profile(provider, set.profile.as_deref())?;
         let secret = self.sealed(dev_id, provider, &set.client_secret, &set.headers)?;
         let app = ProviderApp {
             dev_id: dev_id.clone(),
@@ -86,6 +88,7 @@ impl Auth {
             created_at: self.now(),
             changed_at: self.now(),
             last_used_at: None,
+            profile: set.profile.clone(),
         };
         let kept = self.administer(admin, &act, PutApp(app)).await?;
         Ok(kept.to_wire(self.now()))
@@ -141,6 +144,13 @@ impl Auth {
             return Ok(());
         }
         Err(NO_LOGIN)
+    }
+
+    fn has_profile(&self, provider: &Provider, profile: Option<&str>) -> Result<(), AdminError> {
+        let Some(profile) = profile else { return Ok(()) };
+        let is_known = self.providers.profiles(provider).iter().any(|known| known == profile);
+        let unknown = "profile: the recipe of this provider has no such profile; `providers show` prints those it has";
+        is_known.then_some(()).ok_or(AdminError::Invalid(unknown))
     }
 
     fn sealed(

@@ -1,14 +1,21 @@
 //! How end users log in at a provider.
 
-use std::num::NonZeroU32;
+use std::{collections::BTreeMap, num::NonZeroU32};
 
 use jiff::SignedDuration;
 use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    after_consent::AfterConsent, answer_shape::AnswerShape, identity::Identity, notice::Notice, refresh::Refresh,
-    request_style::RequestStyle, revoke::Revoke, scopes::GrantedScopes,
+    after_consent::AfterConsent,
+    answer_shape::AnswerShape,
+    identity::Identity,
+    notice::Notice,
+    profile::{Profile, ProfileName},
+    refresh::Refresh,
+    request_style::RequestStyle,
+    revoke::Revoke,
+    scopes::GrantedScopes,
 };
 use crate::field::{Endpoint, ExtraParams};
 
@@ -66,6 +73,9 @@ pub(crate) struct Login {
     pub(crate) revoke: Option<Revoke>,
     /// How the provider tells that an end user took access back, if it does.
     pub(crate) notice: Option<Notice>,
+    /// Other endpoints for some apps, which name the profile that they use.
+    #[serde(default)]
+    pub(crate) profiles: BTreeMap<ProfileName, Profile>,
 }
 
 /// How the app proves who it is (RFC 6749 §2.3.1).

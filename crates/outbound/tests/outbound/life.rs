@@ -124,6 +124,7 @@ fn moved(recipe: &Recipe, sandbox: &Sandbox) -> String {
         (&["identity", "url"], Endpoint::Userinfo),
         (&["after_consent", "url"], Endpoint::Users),
         (&["revoke", "url"], revoke_endpoint(face)),
+        (&["profiles", "developer_portal", "token_url"], Endpoint::SecondToken),
     ] {
         let field = path.iter().try_fold(&mut provider["login"], |value, name| value.get_mut(name));
         if let Some(Value::String(url)) = field {

@@ -10,6 +10,7 @@ mod life;
 mod login;
 mod oddities;
 mod parrot;
+mod profiles;
 mod provider;
 mod quirks;
 mod receiver;

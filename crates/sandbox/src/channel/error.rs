@@ -6,6 +6,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
+use serde_json::json;
+
 use super::envelope::Refusal;
 use crate::{
     face::{Envelope, Face, Revocation},
@@ -36,12 +38,14 @@ pub(super) enum ChannelError {
     InvalidScope,
     #[error("the token is unknown, revoked or has expired")]
     InvalidToken,
+    #[error("invalid request")]
+    OtherPortal,
 }
 
 impl ChannelError {
     fn code(&self) -> &'static str {
         match self {
-            Self::Repeated(_) | Self::Missing(_) | Self::TwoClientSecrets => "invalid_request",
+            Self::Repeated(_) | Self::Missing(_) | Self::TwoClientSecrets | Self::OtherPortal => "invalid_request",
             Self::InvalidClient => "invalid_client",
             Self::InvalidGrant(_) => "invalid_grant",
             Self::UnsupportedGrantType => "unsupported_grant_type",
@@ -58,7 +62,7 @@ impl ChannelError {
             Self::InvalidScope => ("Authorize", "scope"),
             Self::InvalidToken => ("AccessToken", "token"),
             Self::Missing(field) | Self::Repeated(Repeated(field)) => ("Request", field),
-            Self::TwoClientSecrets | Self::UnsupportedGrantType => ("Request", "grant_type"),
+            Self::TwoClientSecrets | Self::UnsupportedGrantType | Self::OtherPortal => ("Request", "grant_type"),
         }
     }
 
@@ -71,6 +75,9 @@ impl ChannelError {
             (status, NO_STORE, Json(body)).into_response()
         };
         match self {
+            Self::InvalidGrant(error @ GrantError::TooManyPairs) => {
+                (StatusCode::BAD_REQUEST, NO_STORE, Json(json!({"message": error.to_string()}))).into_response()
+            }
             Self::InvalidClient => {
                 let challenge = [(header::WWW_AUTHENTICATE, r#"Basic realm="sandbox""#)];
                 (challenge, refuse(StatusCode::UNAUTHORIZED)).into_response()

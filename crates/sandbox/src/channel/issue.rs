@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::error::NO_STORE;
 use crate::{
     face::{Face, GrantedScopes, Identity, Scope},
+    fault::{Fault, Met, OddLife},
     ledger::{Account, Grant, GrantId, Ledger, Pair},
     sandbox::{OpenedTokens, Sandbox},
 };
@@ -58,15 +59,23 @@ pub(super) fn names(scopes: &[&Scope], name: &str) -> bool {
 }
 
 /// The body of a token answer.
-pub(super) fn write(grant: &Grant, pair: &Pair, refresh_token: Option<&str>, scopes: &[&Scope]) -> String {
+pub(super) fn write(
+    grant: &Grant,
+    pair: &Pair,
+    refresh_token: Option<&str>,
+    scopes: &[&Scope],
+    Met(fault): Met,
+) -> String {
     let face = grant.face;
     let mut answer = Map::new();
     answer.insert("access_token".to_owned(), pair.access_token.as_str().into());
     answer.insert("token_type".to_owned(), "Bearer".into());
-    answer.insert("expires_in".to_owned(), pair.access_ttl.as_secs().into());
+    answer.extend(life(pair.access_ttl.as_secs(), fault).map(|life| ("expires_in".to_owned(), life)));
     answer.extend(refresh_token.map(|token| ("refresh_token".to_owned(), token.into())));
     if face.granted_scopes == GrantedScopes::TokenAnswer {
-        answer.insert("scope".to_owned(), face.write_scopes(scopes).into());
+        let list = || scopes.iter().map(|scope| scope.name).collect::<Value>();
+        let told = if fault == Some(Fault::ScopeList) { list() } else { face.write_scopes(scopes).into() };
+        answer.insert("scope".to_owned(), told);
     }
     if let Identity::TokenAnswer(path) = face.identity {
         let id = Value::from(grant.account.id.as_str());
@@ -74,6 +83,19 @@ pub(super) fn write(grant: &Grant, pair: &Pair, refresh_token: Option<&str>, sco
         answer.extend(nested.as_object().cloned().unwrap_or_default());
     }
     face.envelope.wrap(answer).to_string()
+}
+
+/// What an answer says as `expires_in`, if it says it.
+fn life(seconds: u64, fault: Option<Fault>) -> Option<Value> {
+    let Some(Fault::ExpiresIn(odd)) = fault else { return Some(seconds.into()) };
+    match odd {
+        OddLife::Missing => None,
+        OddLife::Null => Some(Value::Null),
+        OddLife::Zero => Some(0.into()),
+        OddLife::Negative => Some((-1).into()),
+        OddLife::Text => Some(seconds.to_string().into()),
+        OddLife::Huge => Some(1e300.into()),
+    }
 }
 
 /// Sends a body that [`write`] made.

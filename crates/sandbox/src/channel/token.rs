@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     digest::Digest,
-    face::{Face, Rotation, Scope},
+    face::{Face, Portal, Rotation, Scope, TokenEndpoints},
     fault::{Fault, Met},
     ledger::{GrantError, Presented, PresentedCode, Refresh},
     page::OnFace,
@@ -31,11 +31,22 @@ pub(super) async fn token(
     RawForm(body): RawForm,
 ) -> Response {
     let call = Call { sandbox: &sandbox, face, met, request: &body, params: Params::parse(&body) };
-    call.answer(&headers, |grant_type| match grant_type {
-        "authorization_code" => call.exchange_code(),
-        "refresh_token" if !face.refresh_apart => call.refresh(),
-        _ => Err(ChannelError::UnsupportedGrantType),
-    })
+    call.of_portal(Portal::First, &headers)
+}
+
+/// `POST /{face}/ext-token`, where a face has two portals.
+pub(super) async fn second_token(
+    State(sandbox): State<Sandbox>,
+    OnFace(face): OnFace,
+    Extension(met): Extension<Met>,
+    headers: HeaderMap,
+    RawForm(body): RawForm,
+) -> Response {
+    if face.token_endpoints != TokenEndpoints::TwoPortals {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    let call = Call { sandbox: &sandbox, face, met, request: &body, params: Params::parse(&body) };
+    call.of_portal(Portal::Second, &headers)
 }
 
 /// `POST /{face}/refresh-token`, where a face has one: the parameters are in the URL.
@@ -46,7 +57,7 @@ pub(super) async fn refresh_apart(
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Response {
-    if !face.refresh_apart {
+    if face.token_endpoints != TokenEndpoints::RefreshApart {
         return StatusCode::NOT_FOUND.into_response();
     }
     let query = query.unwrap_or_default();
@@ -68,6 +79,18 @@ struct Call<'a> {
 }
 
 impl Call<'_> {
+    /// An app of the other portal learns nothing, not even that it is unknown here.
+    fn of_portal(&self, portal: Portal, headers: &HeaderMap) -> Response {
+        if self.sandbox.portal(self.face) != portal {
+            return ChannelError::OtherPortal.answer(self.face);
+        }
+        self.answer(headers, |grant_type| match grant_type {
+            "authorization_code" => self.exchange_code(),
+            "refresh_token" if self.face.token_endpoints != TokenEndpoints::RefreshApart => self.refresh(),
+            _ => Err(ChannelError::UnsupportedGrantType),
+        })
+    }
+
     fn answer(&self, headers: &HeaderMap, body: impl FnOnce(&str) -> Result<String, ChannelError>) -> Response {
         let checked = || {
             authenticate(self.sandbox, headers, &self.params)?;
@@ -90,7 +113,7 @@ impl Call<'_> {
         let grant = ledger.grant(id).ok_or(GrantError::UnknownCode)?.clone();
         let with_refresh_token = !self.keeps_refresh_token() && is_refreshable(&grant);
         let pair = issue(self.sandbox, &mut ledger, id, &grant, with_refresh_token);
-        Ok(write(&grant, &pair, pair.refresh_token.as_deref(), &grant.scopes))
+        Ok(write(&grant, &pair, pair.refresh_token.as_deref(), &grant.scopes, self.met))
     }
 
     fn refresh(&self) -> Result<String, ChannelError> {
@@ -112,7 +135,7 @@ impl Call<'_> {
         let is_repeated = self.face.rotation == Rotation::Kept { repeated: true } && !self.keeps_refresh_token();
         let told = pair.refresh_token.as_deref().or(is_repeated.then_some(token));
         let narrowed = asked.filter(|_| self.face.offline_scope.is_none());
-        let answer = write(&grant, &pair, told, narrowed.as_deref().unwrap_or(&grant.scopes));
+        let answer = write(&grant, &pair, told, narrowed.as_deref().unwrap_or(&grant.scopes), self.met);
         if is_spent {
             ledger.spend(self.face, refresh, &pair, &answer);
         }

@@ -23,6 +23,12 @@ pub enum SecondUse {
     EndsGrant,
     /// For this long the identical request gets the identical answer; after that it is refused.
     SameAnswer(Duration),
+    /// It brings another pair each time, and stays good with its own pair until an access token that it brought is first
+    /// used: then its pair and all else that it brought die. So a client that only refreshes collects pairs.
+    UntilUsed {
+        /// So many pairs of one grant may live: a refresh for one more is refused, with 400 and no error code.
+        most_pairs: usize,
+    },
     /// It brings another pair, and the pair it brought before dies. That ends when the access token of the pair is first
     /// used, at the latest after this time.
     AnotherPair(Duration),
@@ -35,6 +41,28 @@ pub enum Pkce {
     Optional,
     /// It has to.
     Required,
+}
+
+/// Where codes and refresh tokens become access tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenEndpoints {
+    /// At one endpoint.
+    One,
+    /// Refreshes have an endpoint of their own, and their parameters are in the URL.
+    RefreshApart,
+    /// Apps are registered in one of two portals; [`Sandbox::set_portal`](crate::Sandbox::set_portal) says where ours is.
+    TwoPortals,
+}
+
+/// Where an app is registered, at a face that has two portals. Each has a token endpoint that refuses the apps of the other
+/// with 400 `invalid_request`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Portal {
+    /// Its apps use [`Endpoint::Token`](crate::Endpoint::Token).
+    #[default]
+    First,
+    /// Its apps use [`Endpoint::SecondToken`](crate::Endpoint::SecondToken).
+    Second,
 }
 
 /// Where the client learns whose account it is.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Envelope, Face, GrantedScopes, Identity, Pkce, Revocation, Rotation, Scope, SecondUse};
+use super::{Envelope, Face, GrantedScopes, Identity, Pkce, Revocation, Rotation, Scope, SecondUse, TokenEndpoints};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -18,7 +18,7 @@ const PLAIN: Face = Face {
     rotation: Rotation::SingleUse(SecondUse::EndsGrant),
     refresh_token_ttl: None,
     offline_scope: None,
-    refresh_apart: false,
+    token_endpoints: TokenEndpoints::One,
     pkce: Pkce::Optional,
     most_grants: None,
     token_params: &[],
@@ -38,7 +38,7 @@ impl Face {
         granted_scopes: GrantedScopes::Untold,
         identity: Identity::TokenAnswer("openId"),
         rotation: Rotation::Kept { repeated: true },
-        refresh_apart: true,
+        token_endpoints: TokenEndpoints::RefreshApart,
         envelope: Envelope::Result,
         revocation: Revocation::Query("token"),
         ..PLAIN
@@ -147,6 +147,7 @@ impl Face {
             scope("heart_health", "Heart health"),
         ],
         identity: Identity::Userinfo("id"),
+        token_endpoints: TokenEndpoints::TwoPortals,
         revocation: Revocation::Query("access_token"),
         ..PLAIN
     };
@@ -227,7 +228,7 @@ impl Face {
             scope("offline_data", "New workouts while you are away"),
         ],
         identity: Identity::Userinfo("id"),
-        rotation: Rotation::SingleUse(SecondUse::Refused),
+        rotation: Rotation::SingleUse(SecondUse::UntilUsed { most_pairs: 10 }),
         most_grants: Some(10),
         revocation: Revocation::DeleteBearer,
         ..PLAIN

@@ -5,7 +5,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
-use super::{Grant, GrantError, GrantId, Ledger, entry::is_within};
+use super::{
+    Grant, GrantError, GrantId, Ledger,
+    entry::is_within,
+    pairs::{LivePair, most_pairs},
+};
 use crate::{
     digest::Digest,
     face::{Face, Rotation, SecondUse},
@@ -79,6 +83,7 @@ impl Ledger {
         if !self.is_live(face, id) || !known.lives(refresh.now) {
             return Err(GrantError::UnknownRefreshToken);
         }
+        self.has_room(face, id)?;
         if is_spent { self.present_spent(face, refresh, id) } else { Ok(Presented::Fresh(id)) }
     }
 
@@ -95,6 +100,7 @@ impl Ledger {
             {
                 spent.answer.clone().map(Presented::Again).ok_or(GrantError::SpentRefreshToken)
             }
+            Rotation::SingleUse(SecondUse::UntilUsed { .. }) => Ok(Presented::Fresh(id)),
             Rotation::SingleUse(SecondUse::AnotherPair(_)) if self.may_be_replaced(face, spent, refresh.now) => {
                 let (access_token, refresh_token) = (spent.access_token, spent.refresh_token);
                 self.access_tokens.take(&access_token);
@@ -119,13 +125,21 @@ impl Ledger {
         if let Some(token) = &pair.refresh_token {
             let refresh_token = RefreshToken { grant: id, added_at: now, ttl: pair.refresh_ttl, spent: None };
             self.refresh_tokens.add(Digest::of(token), refresh_token);
+            if self.grants.get(&id).is_some_and(|grant| most_pairs(grant.face).is_some()) {
+                let (access_token, refresh_token) = (Digest::of(&pair.access_token), Digest::of(token));
+                self.add_live_pair(id, LivePair { access_token, refresh_token, parent: None });
+            }
         }
     }
 
     /// Notes what a refresh token was spent for.
     pub(crate) fn spend(&mut self, face: &Face, refresh: Refresh<'_>, pair: &Pair, answer: &str) {
         let is_said_again = matches!(face.rotation, Rotation::SingleUse(SecondUse::SameAnswer(_)));
-        if let Some(token) = self.refresh_tokens.get_mut(&Digest::of(refresh.token)) {
+        let spent = Digest::of(refresh.token);
+        if let Some(id) = self.refresh_tokens.get(&spent).map(|token| token.grant) {
+            self.set_parent(id, spent);
+        }
+        if let Some(token) = self.refresh_tokens.get_mut(&spent) {
             token.spent = Some(Spent {
                 at: token.spent.as_ref().map_or(refresh.now, |before| before.at),
                 request: refresh.request,
@@ -144,13 +158,17 @@ impl Ledger {
 
     /// The live grant behind an access token of this face, which counts as used from now on.
     pub(crate) fn use_access_token(&mut self, face: &Face, token: &str, now: Timestamp) -> Option<&Grant> {
-        let known = self.access_tokens.get_mut(&Digest::of(token))?;
-        let grant = self.grants.get(&known.grant).filter(|grant| grant.face == face && !grant.revoked)?;
+        let digest = Digest::of(token);
+        let known = self.access_tokens.get_mut(&digest)?;
+        let id = known.grant;
+        self.grants.get(&id).filter(|grant| grant.face == face && !grant.revoked)?;
         if !is_within(known.ttl, known.added_at, now) {
             return None;
         }
-        known.used = true;
-        Some(grant)
+        if !std::mem::replace(&mut known.used, true) {
+            self.kill_parent_of(id, &digest);
+        }
+        self.grants.get(&id)
     }
 
     /// What a token opens, if it opens something that is new. Looking does not use it.
@@ -160,7 +178,8 @@ impl Ledger {
             (token.grant, true, token.added_at, Some(token.ttl))
         } else {
             let token = self.refresh_tokens.get(&digest)?;
-            if token.spent.as_ref().is_some_and(|spent| !self.may_be_replaced(face, spent, now)) {
+            let is_over = |spent: &Spent| most_pairs(face).is_none() && !self.may_be_replaced(face, spent, now);
+            if token.spent.as_ref().is_some_and(is_over) {
                 return None;
             }
             (token.grant, false, token.added_at, token.ttl)

@@ -12,7 +12,7 @@ use axum::{Router, body::Body};
 use http_body_util::BodyExt;
 use jiff::Timestamp;
 use serde_json::Value;
-use terra_auth_sandbox::{Face, SUBSCRIPTION_KEY, SUBSCRIPTION_KEY_HEADER, Sandbox, SandboxConfig};
+use terra_auth_sandbox::{Face, SUBSCRIPTION_KEY, SUBSCRIPTION_KEY_HEADER, Sandbox, SandboxConfig, TokenEndpoints};
 use tower::ServiceExt;
 use url::{Url, form_urlencoded};
 
@@ -144,7 +144,7 @@ impl App {
     pub(crate) async fn try_token(&self, face: &Face, form: &Pairs<'_>) -> Option<Answer> {
         let client = [("client_id", CLIENT_ID), ("client_secret", CLIENT_SECRET)];
         let form = [form, face.token_params, &client].concat();
-        if face.refresh_apart && form.contains(&("grant_type", "refresh_token")) {
+        if face.token_endpoints == TokenEndpoints::RefreshApart && form.contains(&("grant_type", "refresh_token")) {
             return self.try_call(post(&format!("{}/refresh-token?{}", face.slug, encode(&form)), &[], None)).await;
         }
         self.try_call(post(&format!("{}/token", face.slug), &form, None)).await

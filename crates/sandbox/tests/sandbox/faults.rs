@@ -2,7 +2,7 @@ use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use serde_json::Value;
-use terra_auth_sandbox::{Face, Fault};
+use terra_auth_sandbox::{Face, Fault, OddLife};
 
 use crate::app::{App, good_refresh, text};
 
@@ -168,4 +168,38 @@ async fn an_envelope_asks_for_patience_too() {
         assert_eq!((answer.status, answer.header("retry-after")), (StatusCode::OK, "7"));
         assert!(answer.text.contains(code), "{}", answer.text);
     }
+}
+
+#[tokio::test]
+async fn a_refusal_without_a_code_spends_nothing() {
+    let app = App::start();
+    let token = text(&app.connect(FACE).await, "refresh_token");
+    app.sandbox.set_next_faults(FACE, [Some(Fault::Opaque)]);
+    let refused = app.refresh(FACE, &token).await;
+    assert_eq!((refused.status, refused.text.as_str()), (StatusCode::BAD_REQUEST, "Bad Request"));
+    assert_eq!(app.refresh(FACE, &token).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn answers_may_be_written_oddly_and_are_right_all_the_same() {
+    let app = App::start();
+    let mut token = text(&app.connect(FACE).await, "refresh_token");
+    for (odd, expected) in [
+        (OddLife::Missing, Value::Null),
+        (OddLife::Null, Value::Null),
+        (OddLife::Zero, 0.into()),
+        (OddLife::Negative, (-1).into()),
+        (OddLife::Text, "28800".into()),
+        (OddLife::Huge, 1e300.into()),
+    ] {
+        app.sandbox.set_next_faults(FACE, [Some(Fault::ExpiresIn(odd))]);
+        let answer = app.refresh(FACE, &token).await.tokens();
+        assert_eq!(answer["expires_in"], expected, "{odd:?}");
+        assert_eq!(answer.get("expires_in").is_none(), odd == OddLife::Missing);
+        assert!(app.lives(FACE, &text(&answer, "access_token")).await);
+        token = text(&answer, "refresh_token");
+    }
+    app.sandbox.set_next_faults(FACE, [Some(Fault::ScopeList)]);
+    let answer = app.refresh(FACE, &token).await.tokens();
+    assert!(answer["scope"].as_array().is_some_and(|scopes| scopes.contains(&"sleep".into())), "{answer}");
 }

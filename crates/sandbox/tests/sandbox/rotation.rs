@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret;
 use serde_json::Value;
-use terra_auth_sandbox::{Face, Lifetimes};
+use terra_auth_sandbox::{Face, Lifetimes, Portal};
 
-use crate::app::{Answer, App, good_refresh, text, with};
+use crate::app::{Answer, App, CLIENT_ID, CLIENT_SECRET, good_refresh, text, with};
 
 const DAY: i64 = 24 * 3600;
 
@@ -98,7 +98,7 @@ async fn the_first_use_of_the_new_access_token_ends_the_old_refresh_token() {
 
 #[tokio::test]
 async fn without_a_grace_the_second_use_is_refused_at_once_and_the_grant_goes_on() {
-    for face in [&Face::STRAVA, &Face::SUUNTO, &Face::DEXCOM, &Face::WAHOO] {
+    for face in [&Face::STRAVA, &Face::SUUNTO, &Face::DEXCOM] {
         let app = App::start();
         let (_, token) = pair(&app.connect(face).await);
         let (access_token, newest) = pair(&app.refresh(face, &token).await.tokens());
@@ -194,4 +194,52 @@ async fn a_grant_can_be_opened_without_a_browser() {
         let grant = app.sandbox.grants(face).remove(0);
         assert_eq!((grant.account.id, grant.refreshes), (face.account_id("demo"), 1), "{}", face.slug);
     }
+}
+
+#[tokio::test]
+async fn a_pair_lives_until_an_access_token_that_it_brought_is_used() {
+    let (app, face) = (App::start(), &Face::WAHOO);
+    let first = pair(&app.connect(face).await);
+    let lost = pair(&app.refresh(face, &first.1).await.tokens());
+    let second = pair(&app.refresh(face, &first.1).await.tokens());
+    for token in [&first.0, &lost.0, &second.0] {
+        assert!(app.lives(face, token).await);
+    }
+    assert_eq!(app.userinfo(face, &second.0).await.status, 200);
+    for (access, refresh) in [&first, &lost] {
+        assert!(!app.lives(face, access).await && is_refused(&app.refresh(face, refresh).await));
+    }
+    assert!(!is_refused(&app.refresh(face, &second.1).await));
+}
+
+#[tokio::test]
+async fn pairs_that_nobody_uses_fill_the_ten_and_the_refusal_has_no_code() {
+    let (app, face) = (App::start(), &Face::WAHOO);
+    let mut newest = pair(&app.connect(face).await);
+    for _ in 1..10 {
+        newest = pair(&app.refresh(face, &newest.1).await.tokens());
+    }
+    let refused = app.refresh(face, &newest.1).await;
+    assert_eq!((refused.status.as_u16(), refused.json().get("error")), (400, None), "{}", refused.text);
+
+    assert_eq!(app.userinfo(face, &newest.0).await.status, 200, "which ends the pair before");
+    assert_eq!(app.refresh(face, &newest.1).await.status, 200);
+    assert_eq!(app.refresh(face, &newest.1).await.status, 400, "one place was free");
+}
+
+#[tokio::test]
+async fn an_app_is_known_at_the_endpoint_of_its_portal_only() {
+    let (app, face) = (App::start(), &Face::OURA);
+    let (_, token) = pair(&app.connect(face).await);
+    let client = [("client_id", CLIENT_ID), ("client_secret", CLIENT_SECRET)];
+    let at = async |path: &str, token: &str| app.post(path, &[&good_refresh(token)[..], &client].concat(), None).await;
+    let second = async |token: &str| at("oura/ext-token", token).await;
+    let refused = second(&token).await;
+    assert_eq!((refused.status.as_u16(), &refused.json()["error"]), (400, &"invalid_request".into()));
+
+    app.sandbox.set_portal(face, Portal::Second);
+    let refused = app.refresh(face, &token).await;
+    assert_eq!((refused.status.as_u16(), &refused.json()["error"]), (400, &"invalid_request".into()));
+    assert_eq!(second(&token).await.status, 200, "the refusals have spent nothing");
+    assert_eq!(at("fitbit/ext-token", &token).await.status, 404);
 }

@@ -2,6 +2,7 @@
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
+use terra_auth_sandbox::{Face, Portal};
 use terra_auth_types::wire::admin::Role;
 
 use crate::support::{Answer, Decision, TestApp, query};
@@ -218,4 +219,33 @@ async fn checking_an_app_is_written_down_and_needs_an_operator() {
     let audit = app.admin(&operator, "GET", "/audit", Value::Null).await.json();
     let lines = audit["entries"].as_array().unwrap().iter().filter(|line| line["action"] == "provider_app.check");
     assert_eq!(lines.map(|line| line["allowed"].clone()).collect::<Vec<_>>(), [json!(false), json!(true)]);
+}
+
+#[tokio::test]
+async fn an_app_names_its_profile_and_keeps_it_when_its_secret_changes() {
+    let app = TestApp::start().await;
+    let token = app.token(Role::Operator).await;
+    let with = |profile: &str| json!({"client_id": "tests", "client_secret": RIGHT, "profile": profile});
+    let unknown = app.admin(&token, "PUT", &oura(&app), with("nosuch")).await;
+    assert_eq!(unknown.status, 400);
+    assert!(
+        unknown.problem().1.starts_with("invalid profile: the recipe of this provider has no such profile"),
+        "{unknown:?}"
+    );
+
+    app.sandbox.set_portal(&Face::OURA, Portal::Second);
+    set(&app, &token, RIGHT).await;
+    assert_eq!(outcome(&app).await, "invalid_request", "the endpoint of the other portal refuses it");
+    let why = check(&app, &token).await.json()["secrets"][0]["why"].clone();
+    assert!(why.as_str().unwrap().contains("by the profile `developer_portal`"), "{why}");
+
+    assert_eq!(app.admin(&token, "PUT", &oura(&app), with("developer_portal")).await.status, 200);
+    assert_eq!(outcome(&app).await, "connected");
+    let rotate = format!("{}/rotate", oura(&app));
+    let rotated = app.admin(&token, "POST", &rotate, json!({"client_secret": RIGHT})).await.json();
+    assert_eq!(rotated["profile"], "developer_portal");
+    assert_eq!(outcome(&app).await, "connected");
+    set(&app, &token, RIGHT).await;
+    let listed = app.admin(&token, "GET", &apps(&app), Value::Null).await.json();
+    assert_eq!(listed["apps"][0].get("profile"), None, "an app that is set without one has none");
 }

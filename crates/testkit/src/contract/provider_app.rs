@@ -14,6 +14,7 @@ fn with_all(rows: &Rows) -> ProviderApp {
         previous: Some(PreviousSecret { secret: old, until: Rows::at(5) }),
         changed_at: Rows::at(2),
         last_used_at: Some(Rows::at(3)),
+        profile: Some("developer_portal".to_owned()),
         ..rows.provider_app("acme", "OURA")
     }
 }

@@ -76,9 +76,10 @@ fn rows(apps: &[AdminProviderApp]) -> String {
         let previous = app.previous_until.map_or_else(String::new, |until| format!("until {}", minute(until)));
         let headers = shown(&app.headers.join(" "));
         let (client_id, hint) = (shown(&app.client_id), hidden(&app.hint));
-        [app.provider.to_string(), client_id, hint, headers, minute(app.changed_at), used, previous]
+        let profile = shown(app.profile.as_deref().unwrap_or_default());
+        [app.provider.to_string(), client_id, hint, profile, headers, minute(app.changed_at), used, previous]
     };
-    let header = ["provider", "client id", "secret", "headers", "set", "last used", "previous secret"];
+    let header = ["provider", "client id", "secret", "profile", "headers", "set", "last used", "previous secret"];
     table(header, apps.iter().map(row))
 }
 

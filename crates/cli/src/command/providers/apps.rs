@@ -16,6 +16,7 @@ struct ProviderApp {
     #[serde(default)]
     headers: BTreeMap<String, SecretString>,
     notice_token: Option<SecretString>,
+    profile: Option<String>,
 }
 
 /// Reads a file of apps, by the names of their providers.
@@ -23,7 +24,8 @@ pub(in crate::command) fn read(file: &Path) -> anyhow::Result<BTreeMap<String, C
     let text = std::fs::read_to_string(file).with_context(|| format!("could not read {}", file.display()))?;
     // The parser's own message would show the line, and with it a secret.
     let malformed = |_| {
-        let fields = "every table needs client_id and client_secret, may have headers and notice_token, and no more";
+        let fields =
+            "every table needs client_id and client_secret, may have headers, notice_token and profile, and no more";
         anyhow::anyhow!("{}: {fields}", file.display())
     };
     let apps: BTreeMap<String, ProviderApp> = toml::from_str(&text).map_err(malformed)?;
@@ -42,7 +44,8 @@ impl ProviderApp {
             anyhow::ensure!(is_visible, "the value of the header {name} is not visible ASCII text");
         }
         let headers = self.headers.into_iter().collect();
-        let notice_token = self.notice_token;
-        Ok(ClientCredentials { headers, notice_token, ..ClientCredentials::new(self.client_id, self.client_secret) })
+        let (notice_token, profile) = (self.notice_token, self.profile);
+        let credentials = ClientCredentials::new(self.client_id, self.client_secret);
+        Ok(ClientCredentials { headers, notice_token, profile, ..credentials })
     }
 }

@@ -102,7 +102,7 @@ pub(super) fn judge<'a>(verdicts: impl Iterator<Item = (&'a Provider, AppVerdict
     };
     let (refused, unreachable) = (with(AppVerdict::Refused), with(AppVerdict::Unreachable));
     if !refused.is_empty() {
-        let next = "compare client id and secret with the provider's page for developers";
+        let next = "compare client id, secret and profile with the provider's page for developers";
         return Err(Advice::new(Kind::NotAllowed, format!("refused: {refused}"), next).into());
     }
     if !unreachable.is_empty() {

@@ -34,7 +34,7 @@ impl Args {
         app.ui.note(&format!("from {}", recipe.file()))?;
         let json = json!({
             "provider": self.name, "recipe": recipe.file(), "toml": recipe.text(), "sources": recipe.sources(),
-            "app_limits": recipe.app_limits(), "unverified": recipe.unverified(), "shutdown": recipe.shutdown().map(|end| end.on.to_string()),
+            "profiles": recipe.profiles().collect::<std::collections::BTreeMap<_, _>>(), "app_limits": recipe.app_limits(), "unverified": recipe.unverified(), "shutdown": recipe.shutdown().map(|end| end.on.to_string()),
         });
         app.ui.result(|| recipe.text().to_owned(), &json)
     }

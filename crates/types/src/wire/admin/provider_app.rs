@@ -20,6 +20,9 @@ pub struct SetProviderApp {
     #[cfg_attr(feature = "openapi", schema(value_type = BTreeMap<String, String>))]
     #[serde(default, serialize_with = "each_shown_once")]
     pub headers: BTreeMap<String, ClientSecret>,
+    /// The profile of the provider's recipe that the app uses, such as `developer_portal`; none is the recipe as it stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
 }
 
 /// A new secret for an operator's app. The client id stays: grants belong to it.
@@ -56,6 +59,9 @@ pub struct AdminProviderApp {
     pub hint: String,
     /// The names of its headers.
     pub headers: Vec<String>,
+    /// The profile of the provider's recipe that it uses; left out if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
     /// When it was set first.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub created_at: Timestamp,

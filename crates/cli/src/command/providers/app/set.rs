@@ -10,6 +10,7 @@ use crate::app::{self, App};
 #[derive(clap::Args)]
 #[command(after_help = examples![
     "terra-auth providers app set OURA --client-id acme --secret-file oura.secret",
+    "terra-auth providers app set OURA --client-id acme --secret-file oura.secret --profile developer_portal",
     "terra-auth providers app set SUUNTO --client-id acme --header-file Ocp-Apim-Subscription-Key=suunto.key",
 ])]
 pub(crate) struct Args {
@@ -18,16 +19,20 @@ pub(crate) struct Args {
     /// What the provider calls the app
     #[arg(long, value_name = "ID")]
     client_id: String,
+    /// The profile of the recipe that the app uses, where the provider treats apps in different ways; see `providers show`
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
     #[command(flatten)]
     whose: Whose,
 }
 
 impl Args {
     pub(super) fn run(self, app: &App) -> anyhow::Result<()> {
-        let Self { secrets, client_id, whose } = self;
+        let Self { secrets, client_id, profile, whose } = self;
         let owner = whose.find(app)?;
         let admin = owner.admin(app)?;
-        let set = SetProviderApp { client_id, client_secret: secrets.client_secret()?, headers: secrets.headers()? };
+        let (client_secret, headers) = (secrets.client_secret()?, secrets.headers()?);
+        let set = SetProviderApp { client_id, client_secret, headers, profile };
         let kept = app::wait(admin.set_provider_app(&owner.dev_id, &secrets.provider, &set))?;
         let kept = kept.context("could not set the app")?;
         app.ui.result(|| rows(std::slice::from_ref(&kept)), &kept)
