@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 mod bench;
 mod check;
+mod faults;
 mod say;
 mod setup;
 mod steps;
@@ -16,7 +17,8 @@ usage: cargo xtask <task>
   check          everything a change must pass; installs what it needs first
   setup          only the installs
   openapi        write crates/server/openapi.json
-  bench [name…]  the numbers we hold ourselves to, each beside its baseline";
+  bench [name…]  the numbers we hold ourselves to, each beside its baseline
+  faults [name…] long fault runs with the real binary, each counts what is lost; --list shows them";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
         ["setup"] => setup::setup(&mut steps::Steps::default()),
         ["openapi"] => openapi(),
         ["bench", ref names @ ..] => bench::bench(names),
+        ["faults", ref words @ ..] => faults::faults(words),
         _ => {
             say(HELP);
             return ExitCode::from(2);

@@ -14,12 +14,14 @@ struct Need {
     packages: &'static str,
 }
 
-const NEEDS: [Need; 5] = [
+const NEEDS: [Need; 7] = [
     Need {
         name: "PostgreSQL's server",
         probe: "PATH=$PATH:$(echo /usr/lib/postgresql/*/bin | tr ' ' ':') && command -v initdb",
         packages: "postgresql",
     },
+    Need { name: "PgBouncer", probe: "PATH=$PATH:/usr/sbin && command -v pgbouncer", packages: "pgbouncer" },
+    Need { name: "libfaketime", probe: "command -v faketime", packages: "faketime" },
     Need {
         name: "GNOME's keyring, with a message bus",
         probe: "command -v gnome-keyring-daemon && command -v dbus-run-session",

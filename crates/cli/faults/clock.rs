@@ -1,0 +1,117 @@
+//! Clocks that are ahead, jump and return, by libfaketime.
+
+use std::{fs, path::Path, time::Duration};
+
+use anyhow::Context as _;
+use terra_auth::Environment;
+use tokio::time::sleep;
+
+use crate::support::{
+    api::Api,
+    load::{Load, Told},
+    node::Spec,
+    postgres::Cluster,
+    receiver::Receiver,
+    report::Report,
+    settle::{every_change_is_heard_of, redeemed_again},
+};
+
+const TOKENS: usize = 20;
+
+/// Longer than a node takes to look for what expired, after its start or a jump.
+const TIDY: Duration = Duration::from_secs(6);
+
+pub(crate) async fn clock(report: &mut Report) -> anyhow::Result<()> {
+    let library = library().context("libfaketime is not installed: run `cargo xtask setup`")?;
+    a_node_ahead(report, &library).await?;
+    for (jump, name) in [("+12h", "12 hours"), ("+1y", "a year")] {
+        a_jump_and_back(report, &library, jump, name).await?;
+    }
+    Ok(())
+}
+
+/// Where Debian puts it, on any architecture.
+fn library() -> Option<String> {
+    let folders = Path::new("/usr/lib").read_dir().ok()?.flatten();
+    let mut files = folders.map(|folder| folder.path().join("faketime/libfaketimeMT.so.1"));
+    files.find(|file| file.exists()).map(|file| file.display().to_string())
+}
+
+/// The server with a clock that the file moves, at once. Deadlines of the process itself are not touched.
+fn at_the_time_of(spec: Spec, library: &str, file: &Path) -> Spec {
+    spec.with("LD_PRELOAD", library)
+        .with("FAKETIME_TIMESTAMP_FILE", &file.display().to_string())
+        .with("FAKETIME_NO_CACHE", "1")
+        .with("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+        .with("DONT_FAKE_MONOTONIC", "1")
+}
+
+async fn spend(api: &Api, name: &str) -> anyhow::Result<Vec<(String, String)>> {
+    let mut spent = Vec::new();
+    for number in 0..TOKENS {
+        let (token, device) = (api.mint().await?, format!("{name}{number}"));
+        api.redeem(&token, &device).await?;
+        spent.push((token, device));
+    }
+    Ok(spent)
+}
+
+async fn a_node_ahead(report: &mut Report, library: &str) -> anyhow::Result<()> {
+    let cluster = Cluster::start()?;
+    let right = Spec::serve().on(&cluster.url());
+    let _right = right.start().await?;
+    let api = right.api(Environment::Production);
+    let spent = spend(&api, "ahead").await?;
+    let file = right.path("clock");
+    fs::write(&file, "+200s\n")?;
+    let ahead = at_the_time_of(Spec::serve().on(&cluster.url()), library, &file);
+    let _ahead = ahead.start().await?;
+    sleep(TIDY).await;
+    let twice = redeemed_again(&api, &spent).await;
+    report.acknowledged += spent.len();
+    report.twice += twice;
+    report.promise(twice == 0, &format!("a node 200 s ahead: {TOKENS} tokens spent, {twice} of them twice"));
+    Ok(())
+}
+
+async fn a_jump_and_back(report: &mut Report, library: &str, jump: &str, name: &str) -> anyhow::Result<()> {
+    let spec = Spec::serve();
+    let file = spec.path("clock");
+    fs::write(&file, "+0\n")?;
+    let spec = at_the_time_of(spec, library, &file);
+    let node = spec.start().await?;
+    let (api, receiver) = (spec.api(Environment::Production), Receiver::start());
+    receiver.expect_secret(&api.signing_secret);
+    api.set_destination(Some(&receiver.url)).await?;
+    let spent = spend(&api, "jump").await?;
+    fs::write(&file, format!("{jump}\n"))?;
+    sleep(TIDY).await;
+    let mut told = work(&api, "far").await?;
+    // A start looks for what expired, too.
+    drop(node);
+    let _node = spec.start().await?;
+    sleep(TIDY).await;
+    fs::write(&file, "+0\n")?;
+    told.add(work(&api, "back").await?);
+    let twice = redeemed_again(&api, &spent).await;
+    report.acknowledged += spent.len();
+    report.twice += twice;
+    report.promise(twice == 0, &format!("{name} ahead and back: {TOKENS} tokens spent, {twice} of them twice"));
+    let failed = told.calls.iter().filter(|call| call.refusal.is_some()).count();
+    report.promise(
+        failed == 0,
+        &format!(
+            "{name} ahead and back: calls work meanwhile; {failed} of {} failed: {}",
+            told.calls.len(),
+            told.refusals()
+        ),
+    );
+    every_change_is_heard_of(report, &receiver, &told, Duration::from_secs(90)).await;
+    Ok(())
+}
+
+async fn work(api: &Api, name: &str) -> anyhow::Result<Told> {
+    let load = Load::start(name, std::slice::from_ref(api), 2, true);
+    load.some_more(40).await?;
+    Ok(load.end().await)
+}
