@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use anstyle::{AnsiColor, Style};
 use jiff::{Timestamp, tz::TimeZone};
-use terra_auth_outbound::{Attempt, Ending, Observer};
+use terra_auth_outbound::{Attempt, DeliveryResult, Observer};
 
 use crate::ui::Output;
 
@@ -24,7 +24,7 @@ impl Observer for EventLog {
 
 fn plain(attempt: &Attempt<'_>) -> String {
     let delivery = attempt.delivery;
-    let (style, result) = result(attempt.ending);
+    let (style, result) = result(attempt.result);
     let bold = Style::new().bold();
     let kind = &delivery.kind;
     let line = format!(
@@ -32,21 +32,21 @@ fn plain(attempt: &Attempt<'_>) -> String {
         time(delivery.created_at),
         delivery.delivery_id
     );
-    match attempt.ending {
-        Ending::Unsent => format!("{line}\n          {}", delivery.payload),
+    match attempt.result {
+        DeliveryResult::Unsent => format!("{line}\n          {}", delivery.payload),
         _ => line,
     }
 }
 
-fn result(result: &Ending) -> (Style, String) {
+fn result(result: &DeliveryResult) -> (Style, String) {
     let color = |color: AnsiColor| color.on_default();
     match result {
-        Ending::Unsent => (color(AnsiColor::Cyan), "no destination".to_owned()),
-        Ending::Delivered { status } => (color(AnsiColor::Green), format!("delivered, {status}")),
-        Ending::Failed { reason, retry_at } => {
+        DeliveryResult::Unsent => (color(AnsiColor::Cyan), "no destination".to_owned()),
+        DeliveryResult::Delivered { status } => (color(AnsiColor::Green), format!("delivered, {status}")),
+        DeliveryResult::Failed { reason, retry_at } => {
             (color(AnsiColor::Yellow), format!("failed: {reason}; next try at {}", time(*retry_at)))
         }
-        Ending::GaveUp { reason } => (color(AnsiColor::Red), format!("given up: {reason}")),
+        DeliveryResult::GaveUp { reason } => (color(AnsiColor::Red), format!("given up: {reason}")),
     }
 }
 
@@ -56,7 +56,7 @@ fn json(attempt: &Attempt<'_>) -> String {
         "at": attempt.delivery.created_at,
         "delivery_id": attempt.delivery.delivery_id,
         "type": attempt.delivery.kind,
-        "result": result(attempt.ending).1,
+        "result": result(attempt.result).1,
         "payload": payload,
     })
     .to_string()

@@ -9,13 +9,14 @@ use terra_auth_core::{
     Auth, Parts,
     clock::{Clock, Entropy, SystemClock, SystemEntropy},
     directory::Directory,
+    outbox::Outbox,
     seal::{KeyRing, MasterKeySource, MasterKeys, OpenVaultError},
     store::Store,
 };
 use terra_auth_listen::{Limits, Workers, serve};
-use terra_auth_outbound::{AddressPolicy, ClientCredentials, Courier, OAuthProviders, Observer, Recipes};
+use terra_auth_outbound::{AddressPolicy, ClientCredentials, DeliveryWorker, OAuthProviders, Observer, Recipes};
 use terra_auth_sandbox::{Sandbox, SandboxConfig};
-use tokio::{net::TcpListener, sync::Notify, time::Duration};
+use tokio::{net::TcpListener, time::Duration};
 use url::Url;
 
 use crate::{
@@ -58,7 +59,7 @@ pub(crate) struct Node {
     pub(crate) url: Url,
     listener: TcpListener,
     router: Router,
-    courier: Courier,
+    worker: DeliveryWorker,
     reload: Option<Reload>,
     grace: Duration,
 }
@@ -99,15 +100,16 @@ impl Node {
             directory: Directory::default(),
             providers,
             widget_url: url.clone(),
-            outbox: Notify::new(),
+            outbox: Outbox::default(),
         });
         auth.reload().await.context("could not read the environments")?;
+        auth.release_leases().await.context("could not take over the work of an earlier process")?;
         let mut router = terra_auth_server::router(auth.clone());
         if is_sandbox {
             router = router.nest("/sandbox", sandbox(&auth, &url, sandbox_secret).router());
         }
-        let courier = Courier::new(auth.clone(), config.addresses, config.observer)?;
-        Ok(Self { auth, url, listener, router, courier, reload, grace: config.grace })
+        let worker = DeliveryWorker::new(auth.clone(), config.addresses, config.observer)?;
+        Ok(Self { auth, url, listener, router, worker, reload, grace: config.grace })
     }
 
     /// Answers until the process is asked to end, then lets what is in flight finish; asked twice, it ends at once. It ends
@@ -120,7 +122,7 @@ impl Node {
         let limits = Limits { drain: self.grace, ..Limits::default() };
         let serve = serve(self.listener, self.router, limits, Workers::here(), shutdown.asked());
         let late = "some deliveries did not end in time; they are made again later";
-        let deliver = shutdown.with_patience(self.courier.run(shutdown.asked()), late);
+        let deliver = shutdown.with_patience(self.worker.run(shutdown.asked()), late);
         let late = "some refreshes did not end in time; whoever comes next recovers them";
         let refresh = shutdown.with_patience(Box::pin(self.auth.refresh_as_due(shutdown.asked())), late);
         let follow = async {
@@ -157,7 +159,7 @@ pub(crate) fn alone(store: Store, keys: KeyRing) -> anyhow::Result<Auth> {
         directory: Directory::default(),
         providers,
         widget_url: url,
-        outbox: Notify::new(),
+        outbox: Outbox::default(),
     }))
 }
 

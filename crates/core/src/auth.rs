@@ -2,13 +2,13 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use terra_auth_types::DeliveryId;
-use tokio::sync::Notify;
 use url::Url;
 
 use crate::{
     clock::{Clock, Entropy},
     directory::Directory,
     notice::Notices,
+    outbox::Outbox,
     provider::Providers,
     refresh::{Refreshes, Rules},
     seal::KeyRing,
@@ -44,7 +44,7 @@ pub struct Parts {
     /// Where the widget's pages are, without a trailing slash in its path.
     pub widget_url: Url,
     /// Rung whenever something must be told to the world.
-    pub outbox: Notify,
+    pub outbox: Outbox,
 }
 
 impl std::ops::Deref for Auth {

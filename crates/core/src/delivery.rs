@@ -3,8 +3,9 @@
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use terra_auth_types::{DeliveryId, DevId, wire::Event};
+use url::Url;
 
-use crate::store::StoreError;
+use crate::{seal::SealBroken, signing_secret::SigningSecrets, store::StoreError};
 
 /// Attempts in all: the first one and ten retries.
 pub const MAX_ATTEMPTS: u32 = 11;
@@ -44,6 +45,17 @@ impl Delivery {
     }
 }
 
+/// Where the events of an environment are posted, as the store had it when the delivery was claimed.
+#[derive(Clone, Debug)]
+pub struct Destination {
+    /// The environment.
+    pub dev_id: DevId,
+    /// Where to post.
+    pub url: Url,
+    /// The secrets that sign, or why they cannot be read.
+    pub secrets: Result<SigningSecrets, SealBroken>,
+}
+
 /// How an attempt ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AttemptOutcome {
@@ -81,20 +93,30 @@ pub trait Deliveries: Send {
     /// Adds a delivery.
     async fn add_delivery(&mut self, delivery: &Delivery) -> Result<(), StoreError>;
 
-    /// Takes up to `limit` deliveries that are due, oldest first, and hides them from others until `lease_until`.
-    /// The attempt is counted here, so one that dies halfway counts too.
+    /// The environments that have deliveries waiting, the longest due first, each with the instant at which its first one
+    /// falls due. Leases count.
+    async fn delivery_queues(&mut self) -> Result<Vec<(DevId, Timestamp)>, StoreError>;
+
+    /// Takes up to `limit` deliveries of an environment that are due, the longest due first, and hides them from other
+    /// workers until `lease_until`. The attempt is counted here, so an attempt that is cut off counts too.
     async fn claim_deliveries(
         &mut self,
+        dev_id: &DevId,
         now: Timestamp,
         lease_until: Timestamp,
         limit: u32,
     ) -> Result<Vec<Delivery>, StoreError>;
 
+    /// Makes every delivery that is leased due at once; answers how many there were. For the only process of a store,
+    /// when it starts: nobody else can be at work on them.
+    async fn release_deliveries(&mut self, now: Timestamp) -> Result<u64, StoreError>;
+
+    /// Makes every waiting delivery due at once that was attempted after an instant which is still to come: a clock that
+    /// was ahead has scheduled it. Answers how many there were.
+    async fn reschedule_deliveries(&mut self, now: Timestamp, attempted_after: Timestamp) -> Result<u64, StoreError>;
+
     /// Records how an attempt ended. One that already ended stays as it is.
     async fn settle_delivery(&mut self, delivery_id: DeliveryId, outcome: &AttemptOutcome) -> Result<(), StoreError>;
-
-    /// When the next delivery falls due, leases included; `None` when none waits.
-    async fn next_delivery_at(&mut self) -> Result<Option<Timestamp>, StoreError>;
 
     /// How many deliveries wait.
     async fn waiting_deliveries(&mut self) -> Result<u64, StoreError>;

@@ -1,69 +1,161 @@
-//! What the world must be told: taken from the store in small lots, and settled one by one.
+//! Work that is owed to others: events to post, and grants to revoke.
+//!
+//! Work waits in queues: one for each environment (deliveries), one for each provider (revocations). A claim takes from each
+//! queue no more than its [`Room`], so a slow receiver or provider holds up its own queue only.
+//!
+//! A delivery ends in one of three ways, all of them recorded in the store: the destination took it, its schedule is over,
+//! or the claim read in the store that its environment has no destination.
 
-use std::sync::Arc;
+use std::{collections::HashMap, hash::Hash, sync::Arc};
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use terra_auth_types::{
-    DevId,
+    DevId, Provider,
     wire::{Event, TerraUser},
 };
+use tokio::sync::Notify;
 
 use crate::{
     auth::Auth,
-    delivery::{AttemptOutcome, Delivery},
+    delivery::{AttemptOutcome, Delivery, Destination},
     developer::Developer,
     revocation::Revocation,
     store::{Expired, StoreError, Tx, Unit},
 };
 
-/// How long an attempt may take before somebody else may try. The longest is a revocation: two calls with a refresh between
-/// them, 10 s each, and as long a wait for the refresh's turn.
+/// How long an attempt may take before another worker may try. The longest is a revocation: two calls with a refresh
+/// between them, 10 s each, and as long a wait for the refresh's turn.
 pub const LEASE: SignedDuration = SignedDuration::from_secs(60);
 
-/// How many of a kind are taken at once.
-pub const LOT: u32 = 32;
-
 /// How long a delivery that has ended is kept, to be looked at.
-const KEPT: SignedDuration = SignedDuration::from_hours(14 * 24);
+const DELIVERY_RETENTION: SignedDuration = SignedDuration::from_hours(14 * 24);
 
-/// How long it can be asked what became of a revocation.
-const REPORTED: SignedDuration = SignedDuration::from_hours(90 * 24);
+/// How long a revocation that has ended is kept as a report.
+const REVOCATION_RETENTION: SignedDuration = SignedDuration::from_hours(90 * 24);
 
-/// Work that is due.
+/// How much a clock may go back without an attempt being taken for one of a clock that was ahead.
+const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(5);
+
+/// Wakes the workers of this process when work arrives.
 #[derive(Debug, Default)]
-pub struct Due {
-    /// Events to post.
-    pub deliveries: Vec<Delivery>,
-    /// Grants to revoke.
-    pub revocations: Vec<Revocation>,
+pub struct Outbox {
+    /// Notified of events.
+    pub deliveries: Notify,
+    /// Notified of grants to revoke.
+    pub revocations: Notify,
 }
 
-impl Due {
-    /// Whether there is nothing to do.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.deliveries.is_empty() && self.revocations.is_empty()
+impl Outbox {
+    /// Says that there may be work of either kind.
+    pub fn notify_one(&self) {
+        self.deliveries.notify_one();
+        self.revocations.notify_one();
     }
 }
 
+/// How much a claim may take: in all, and from each queue.
+#[derive(Clone, Debug)]
+pub struct Room<K> {
+    /// In all.
+    pub total: u32,
+    /// From a queue that is not listed in `of`.
+    pub each: u32,
+    /// From these queues.
+    pub of: HashMap<K, u32>,
+}
+
+impl<K: Eq + Hash> Room<K> {
+    /// The same room in every queue.
+    #[must_use]
+    pub fn even(total: u32, each: u32) -> Self {
+        Self { total, each, of: HashMap::new() }
+    }
+
+    fn in_queue(&self, queue: &K) -> u32 {
+        self.of.get(queue).copied().unwrap_or(self.each).min(self.total)
+    }
+}
+
+/// Deliveries that a worker has claimed.
+#[derive(Debug, Default)]
+pub struct ClaimedDeliveries {
+    /// To be attempted now, each with its destination.
+    pub due: Vec<(Delivery, Arc<Destination>)>,
+    /// Ended by the claim: their environment has no destination.
+    pub unsent: Vec<Delivery>,
+    /// When the next one falls due of which nothing is claimed; `None` if none waits where there is room.
+    pub next_at: Option<Timestamp>,
+}
+
+/// Revocations that a worker has claimed.
+#[derive(Debug, Default)]
+pub struct ClaimedRevocations {
+    /// To be attempted now.
+    pub due: Vec<Revocation>,
+    /// As [`ClaimedDeliveries::next_at`].
+    pub next_at: Option<Timestamp>,
+}
+
 impl Auth {
-    /// Takes what is due; nobody else receives it for the time of a lease.
+    /// Claims deliveries that are due, as far as there is room, and ends those of environments without a destination. No
+    /// other worker receives a claimed delivery for the time of a lease.
     ///
     /// # Errors
     ///
     /// The store failed.
-    pub async fn claim_due(&self) -> Result<Due, StoreError> {
-        self.store.run(ClaimDue { now: self.now() }).await
+    pub async fn claim_deliveries(&self, room: Room<DevId>) -> Result<ClaimedDeliveries, StoreError> {
+        let (lots, next_at) = self.store.run(ClaimDeliveries { room, now: self.now() }).await?;
+        let mut claimed = ClaimedDeliveries { next_at, ..ClaimedDeliveries::default() };
+        for (deliveries, developer) in lots {
+            let Some(url) = developer.destination.clone() else {
+                claimed.unsent.extend(deliveries);
+                continue;
+            };
+            let secrets = self.signing_secrets(&developer);
+            let destination = Arc::new(Destination { dev_id: developer.dev_id, url, secrets });
+            claimed.due.extend(deliveries.into_iter().map(|delivery| (delivery, Arc::clone(&destination))));
+        }
+        Ok(claimed)
     }
 
-    /// When the next work falls due; `None` when none waits.
+    /// Claims revocations that are due, as far as there is room.
+    ///
+    /// # Errors
+    ///
+    /// The store failed.
+    pub async fn claim_revocations(&self, room: Room<Provider>) -> Result<ClaimedRevocations, StoreError> {
+        self.store.run(ClaimRevocations { room, now: self.now() }).await
+    }
+
+    /// When the next work falls due, leases included; `None` when none waits.
     ///
     /// # Errors
     ///
     /// The store failed.
     pub async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
         self.store.read(NextDue).await
+    }
+
+    /// Makes due what a process that has ended had claimed. Where other processes may use the store, their leases end by
+    /// themselves, and nothing is done.
+    ///
+    /// # Errors
+    ///
+    /// The store failed.
+    pub async fn release_leases(&self) -> Result<u64, StoreError> {
+        if self.store.is_exclusive() { self.store.run(ReleaseLeases { now: self.now() }).await } else { Ok(0) }
+    }
+
+    /// Makes due what was scheduled by a clock that was ahead of the present one; answers how much that was.
+    ///
+    /// # Errors
+    ///
+    /// The store failed.
+    pub async fn reschedule_future_attempts(&self) -> Result<u64, StoreError> {
+        let now = self.now();
+        let latest = now.saturating_add(CLOCK_TOLERANCE).unwrap_or(Timestamp::MAX);
+        self.store.run(RescheduleFuture { now, latest }).await
     }
 
     /// How many deliveries and revocations wait.
@@ -90,10 +182,7 @@ impl Auth {
     ///
     /// The store failed; the lease will end and the attempt be made again.
     pub async fn settle_delivery(&self, delivery: &Delivery, outcome: AttemptOutcome) -> Result<(), StoreError> {
-        let has_destination = |developer: Arc<Developer>| developer.destination.is_some();
-        let told =
-            outcome == AttemptOutcome::Done && self.directory.developer(&delivery.dev_id).is_some_and(has_destination);
-        self.store.run(SettleDelivery { delivery: delivery.clone(), outcome, told, now: self.now() }).await
+        self.store.run(SettleDelivery { delivery: delivery.clone(), outcome, now: self.now() }).await
     }
 
     /// Forgets what nobody can ask for any more; answers how many rows went.
@@ -106,29 +195,117 @@ impl Auth {
         let expired = Expired {
             tokens_before_ms: ago(SignedDuration::ZERO),
             sessions_before_ms: ago(SignedDuration::from_hours(24)),
-            delivered_before_ms: ago(KEPT),
-            revoked_before_ms: ago(REPORTED),
+            delivered_before_ms: ago(DELIVERY_RETENTION),
+            revoked_before_ms: ago(REVOCATION_RETENTION),
             limit: 1000,
         };
         self.store.run(ForgetExpired(expired)).await
     }
 }
 
-struct ClaimDue {
+struct ClaimDeliveries {
+    room: Room<DevId>,
+    now: Timestamp,
+}
+
+/// What was claimed in each environment, and when the next delivery falls due.
+type DeliveryLots = (Vec<(Vec<Delivery>, Developer)>, Option<Timestamp>);
+
+#[async_trait]
+impl Unit for ClaimDeliveries {
+    type Done = DeliveryLots;
+    type Refusal = StoreError;
+
+    async fn run(&self, tx: &mut dyn Tx) -> Result<DeliveryLots, StoreError> {
+        let mut room = self.room.clone();
+        let (mut lots, mut next_at) = (Vec::new(), None);
+        for (dev_id, due_at) in tx.delivery_queues().await? {
+            let limit = room.in_queue(&dev_id);
+            if limit > 0 && due_at > self.now {
+                next_at = Some(earlier(next_at, due_at));
+            } else if limit > 0 {
+                let deliveries = tx.claim_deliveries(&dev_id, self.now, lease_until(self.now), limit).await?;
+                room.total -= count(&deliveries);
+                // Read after the claim: whoever added one of them could already see the destination that is read here.
+                let Some(developer) = tx.developer(&dev_id).await? else { continue };
+                if developer.destination.is_none() {
+                    for delivery in &deliveries {
+                        tx.settle_delivery(delivery.delivery_id, &AttemptOutcome::Done).await?;
+                    }
+                }
+                lots.push((deliveries, developer));
+            }
+        }
+        Ok((lots, next_at))
+    }
+}
+
+struct ClaimRevocations {
+    room: Room<Provider>,
     now: Timestamp,
 }
 
 #[async_trait]
-impl Unit for ClaimDue {
-    type Done = Due;
+impl Unit for ClaimRevocations {
+    type Done = ClaimedRevocations;
     type Refusal = StoreError;
 
-    async fn run(&self, tx: &mut dyn Tx) -> Result<Due, StoreError> {
-        let lease_until = self.now.saturating_add(LEASE).unwrap_or(Timestamp::MAX);
-        Ok(Due {
-            deliveries: tx.claim_deliveries(self.now, lease_until, LOT).await?,
-            revocations: tx.claim_revocations(self.now, lease_until, LOT).await?,
-        })
+    async fn run(&self, tx: &mut dyn Tx) -> Result<ClaimedRevocations, StoreError> {
+        let mut room = self.room.clone();
+        let mut claimed = ClaimedRevocations::default();
+        for (provider, due_at) in tx.revocation_queues().await? {
+            let limit = room.in_queue(&provider);
+            if limit > 0 && due_at > self.now {
+                claimed.next_at = Some(earlier(claimed.next_at, due_at));
+            } else if limit > 0 {
+                let due = tx.claim_revocations(&provider, self.now, lease_until(self.now), limit).await?;
+                room.total -= count(&due);
+                claimed.due.extend(due);
+            }
+        }
+        Ok(claimed)
+    }
+}
+
+fn lease_until(now: Timestamp) -> Timestamp {
+    now.saturating_add(LEASE).unwrap_or(Timestamp::MAX)
+}
+
+fn earlier(known: Option<Timestamp>, at: Timestamp) -> Timestamp {
+    known.map_or(at, |known| known.min(at))
+}
+
+fn count<T>(claimed: &[T]) -> u32 {
+    u32::try_from(claimed.len()).unwrap_or(u32::MAX)
+}
+
+struct ReleaseLeases {
+    now: Timestamp,
+}
+
+#[async_trait]
+impl Unit for ReleaseLeases {
+    type Done = u64;
+    type Refusal = StoreError;
+
+    async fn run(&self, tx: &mut dyn Tx) -> Result<u64, StoreError> {
+        Ok(tx.release_deliveries(self.now).await? + tx.release_revocations(self.now).await?)
+    }
+}
+
+struct RescheduleFuture {
+    now: Timestamp,
+    latest: Timestamp,
+}
+
+#[async_trait]
+impl Unit for RescheduleFuture {
+    type Done = u64;
+    type Refusal = StoreError;
+
+    async fn run(&self, tx: &mut dyn Tx) -> Result<u64, StoreError> {
+        Ok(tx.reschedule_deliveries(self.now, self.latest).await?
+            + tx.reschedule_revocations(self.now, self.latest).await?)
     }
 }
 
@@ -140,7 +317,9 @@ impl Unit for NextDue {
     type Refusal = StoreError;
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<Option<Timestamp>, StoreError> {
-        Ok([tx.next_delivery_at().await?, tx.next_revocation_at().await?].into_iter().flatten().min())
+        let delivery = tx.delivery_queues().await?.first().map(|(_, due_at)| *due_at);
+        let revocation = tx.revocation_queues().await?.first().map(|(_, due_at)| *due_at);
+        Ok(delivery.into_iter().chain(revocation).min())
     }
 }
 
@@ -174,8 +353,6 @@ impl Unit for ReadDeliveries {
 struct SettleDelivery {
     delivery: Delivery,
     outcome: AttemptOutcome,
-    /// Whether the app knows of it now.
-    told: bool,
     now: Timestamp,
 }
 
@@ -186,7 +363,8 @@ impl Unit for SettleDelivery {
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<(), StoreError> {
         tx.settle_delivery(self.delivery.delivery_id, &self.outcome).await?;
-        match user_of(&self.delivery).filter(|_| self.told) {
+        let arrived = self.outcome == AttemptOutcome::Done;
+        match user_of(&self.delivery).filter(|_| arrived) {
             Some(user) => tx.touch_connection(&self.delivery.dev_id, user.user_id, self.now).await,
             None => Ok(()),
         }

@@ -97,13 +97,24 @@ pub trait Revocations: Send {
     /// Begins a revocation anew with newer tokens; answers whether there is one.
     async fn renew_revocation(&mut self, user_id: UserId, grant: &Sealed, now: Timestamp) -> Result<bool, StoreError>;
 
-    /// Takes up to `limit` revocations that are due, hides them until `lease_until` and counts the attempt.
+    /// The providers that are owed revocations, the longest due first, each with the instant at which its first one falls
+    /// due. Leases count.
+    async fn revocation_queues(&mut self) -> Result<Vec<(Provider, Timestamp)>, StoreError>;
+
+    /// Takes up to `limit` revocations at a provider that are due, hides them until `lease_until` and counts the attempt.
     async fn claim_revocations(
         &mut self,
+        provider: &Provider,
         now: Timestamp,
         lease_until: Timestamp,
         limit: u32,
     ) -> Result<Vec<Revocation>, StoreError>;
+
+    /// Makes every revocation that is leased due at once, as for deliveries.
+    async fn release_revocations(&mut self, now: Timestamp) -> Result<u64, StoreError>;
+
+    /// Makes every pending revocation due at once that was attempted after an instant, as for deliveries.
+    async fn reschedule_revocations(&mut self, now: Timestamp, attempted_after: Timestamp) -> Result<u64, StoreError>;
 
     /// Writes down that the tokens are about to be refreshed; answers whether the attempt still counts.
     async fn mark_revocation(&mut self, claimed: &Revocation, since: Timestamp) -> Result<bool, StoreError>;
@@ -122,9 +133,6 @@ pub trait Revocations: Send {
         after: Option<ReportCursor>,
         limit: u32,
     ) -> Result<Vec<RevocationReport>, StoreError>;
-
-    /// When the next revocation falls due; `None` when none waits.
-    async fn next_revocation_at(&mut self) -> Result<Option<Timestamp>, StoreError>;
 
     /// How many revocations wait.
     async fn waiting_revocations(&mut self) -> Result<u64, StoreError>;

@@ -136,6 +136,12 @@ pub trait Engine: Send + Sync + 'static {
 
     /// Runs a job that only reads.
     async fn read(&self, job: Box<dyn Job>) -> Result<(), StoreError>;
+
+    /// Whether no other process can have the database open: whatever is leased in it when it is opened belongs to a
+    /// process that has ended.
+    fn is_exclusive(&self) -> bool {
+        false
+    }
 }
 
 /// The one handle through which operations reach a database.
@@ -157,6 +163,12 @@ impl Store {
         let outcome = Outcome::default();
         self.0.write(outcome.job(unit)).await?;
         outcome.take()
+    }
+
+    /// As [`Engine::is_exclusive`].
+    #[must_use]
+    pub fn is_exclusive(&self) -> bool {
+        self.0.is_exclusive()
     }
 
     /// Runs a unit of work that only reads.

@@ -1,7 +1,8 @@
 //! Events on their way from here to the app.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use jiff::Timestamp;
 use terra_auth::webhook::{SIGNATURE_HEADER, SIGNATURE_HEADER_NEW, sign};
@@ -21,16 +22,20 @@ const MOST_AT_ONCE: usize = 32;
 const MAX_SLEEP: Duration = Duration::from_secs(1);
 const MIN_SLEEP: Duration = Duration::from_millis(20);
 const BACKOFF: Duration = Duration::from_secs(2);
-const TIDY_EVERY: Duration = Duration::from_mins(5);
-const TIDY_ROUNDS: u32 = 200;
+/// How long to wait once no old event is left to remove.
+const TIDY_EVERY: Duration = Duration::from_mins(1);
 
 impl Gateway {
-    /// Forwards events as they fall due, and forgets old ones, until `shutdown` is ready. Attempts that are under way are
+    /// Forwards events as they fall due, and removes old ones, until `shutdown` is ready. Attempts that are under way are
     /// finished first.
     pub async fn forward(&self, shutdown: impl Future<Output = ()>) {
+        let shutdown = shutdown.shared();
+        tokio::join!(self.forward_as_due(shutdown.clone()), self.tidy(shutdown));
+    }
+
+    async fn forward_as_due(&self, shutdown: impl Future<Output = ()>) {
         tokio::pin!(shutdown);
         let mut on_their_way = JoinSet::new();
-        let mut tidy = tokio::time::interval(TIDY_EVERY);
         loop {
             let pause = self.send_what_is_due(&mut on_their_way).await.unwrap_or_else(|error| {
                 tracing::error!(error = %Causes(&error), "cannot forward events, trying again in {BACKOFF:?}");
@@ -41,7 +46,6 @@ impl Gateway {
                 () = &mut shutdown => break,
                 Some(_) = on_their_way.join_next() => {}
                 () = self.inbox().arrived(), if pause <= MAX_SLEEP && on_their_way.len() < MOST_AT_ONCE => {}
-                _ = tidy.tick() => self.tidy().await,
                 () = sleep(pause) => {}
             }
         }
@@ -100,16 +104,21 @@ impl Gateway {
         }
     }
 
-    /// Forgets in small bites, more in five minutes than come in. A failure is for the next time.
-    async fn tidy(&self) {
-        for _ in 0..TIDY_ROUNDS {
-            match self.inbox().forget_expired().await {
-                Ok(0) => break,
-                Ok(rows) => tracing::debug!(rows, "forgot what is old"),
-                Err(error) => {
-                    tracing::warn!(error = %Causes(&error), "could not forget what is old");
-                    break;
-                }
+    /// Removes old events in rounds that follow each other while there are any; after each, the store is left to others for
+    /// as long as the round took. A failure is for the next time.
+    async fn tidy(&self, shutdown: impl Future<Output = ()>) {
+        tokio::pin!(shutdown);
+        loop {
+            let began = Instant::now();
+            let removed = self.inbox().forget_expired().await.unwrap_or_else(|error| {
+                tracing::warn!(error = %Causes(&error), "could not remove old events");
+                0
+            });
+            let pause = if removed > 0 { began.elapsed() } else { TIDY_EVERY };
+            tokio::select! {
+                biased;
+                () = &mut shutdown => return,
+                () = sleep(pause) => {}
             }
         }
     }

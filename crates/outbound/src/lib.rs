@@ -6,31 +6,34 @@
 
 mod account;
 mod answer;
+mod attempts;
 mod book;
 mod builtin;
 mod caller;
 mod check;
-mod courier;
+mod delivery_worker;
 mod field;
 mod guard;
+mod housekeeping;
 mod http;
 mod oauth;
 mod oauth_providers;
 mod observer;
-mod postman;
 mod recipe;
 mod recipes;
 mod refresh;
 mod revoke;
+mod shares;
 mod template;
 mod token_answer;
+mod webhook_sender;
 
 pub use caller::SetupError;
-pub use courier::{Courier, Handled};
+pub use delivery_worker::{DeliveryWorker, Handled};
 pub use guard::{AddressPolicy, Forbidden};
 pub use http::{Bounds, Http, HttpAnswer, HttpError};
 pub use oauth_providers::OAuthProviders;
-pub use observer::{Attempt, Ending, Failure, Log, Observer};
+pub use observer::{Attempt, DeliveryError, DeliveryResult, Log, Observer};
 pub use recipe::{Recipe, Shutdown};
 pub use recipes::{RecipeError, Recipes};
 pub use terra_auth_core::provider::{AppCheck, ClientCredentials};

@@ -1,6 +1,11 @@
 //! Who is told about every attempt to deliver.
 
-use std::error::Error;
+use std::{
+    collections::HashMap,
+    error::Error,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use jiff::Timestamp;
 use terra_auth_core::{
@@ -8,6 +13,8 @@ use terra_auth_core::{
     delivery::{AttemptOutcome, Delivery},
     seal::SealBroken,
 };
+use terra_auth_types::DevId;
+use tracing::Level;
 
 use crate::guard::Forbidden;
 
@@ -23,12 +30,12 @@ pub struct Attempt<'a> {
     /// What was to be delivered; its payload holds personal data.
     pub delivery: &'a Delivery,
     /// How it ended.
-    pub ending: &'a Ending,
+    pub result: &'a DeliveryResult,
 }
 
 /// How an attempt ended.
 #[derive(Debug)]
-pub enum Ending {
+pub enum DeliveryResult {
     /// The environment has no destination: the event is kept, and the delivery is over.
     Unsent,
     /// It arrived.
@@ -39,20 +46,20 @@ pub enum Ending {
     /// It did not arrive.
     Failed {
         /// Why not.
-        reason: Failure,
+        reason: DeliveryError,
         /// When the next attempt is made.
         retry_at: Timestamp,
     },
     /// It did not arrive, and that was the last attempt.
     GaveUp {
         /// Why not.
-        reason: Failure,
+        reason: DeliveryError,
     },
 }
 
 /// Why an event did not arrive.
 #[derive(Debug, thiserror::Error)]
-pub enum Failure {
+pub enum DeliveryError {
     /// The destination answered something else than 2xx; redirects are not followed.
     #[error("the destination answered {0}")]
     Status(u16),
@@ -68,14 +75,11 @@ pub enum Failure {
     /// The environment's signing secret does not open.
     #[error("the event cannot be signed")]
     Unsigned(#[source] SealBroken),
-    /// No such environment is known here; another node may know it.
-    #[error("the environment is unknown")]
-    UnknownEnvironment,
 }
 
-impl Ending {
+impl DeliveryResult {
     /// What follows from a failure after this many attempts.
-    pub(crate) fn failed(reason: Failure, attempts: u32, now: Timestamp) -> Self {
+    pub(crate) fn failed(reason: DeliveryError, attempts: u32, now: Timestamp) -> Self {
         match AttemptOutcome::after_failure(attempts, now) {
             AttemptOutcome::RetryAt(retry_at) => Self::Failed { reason, retry_at },
             AttemptOutcome::GaveUp | AttemptOutcome::Done => Self::GaveUp { reason },
@@ -92,27 +96,57 @@ impl Ending {
     }
 }
 
-/// Writes each attempt to the log: never the payload, which is personal, nor the destination, which may hold a secret.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Log;
+/// How often failures of one environment are written to the log.
+const LOG_EVERY: Duration = Duration::from_secs(10);
+
+/// Writes attempts to the log: deliveries at `debug`, failures of an environment once in ten seconds with a count. Never
+/// the payload, which is personal, nor the destination, which may hold a secret.
+#[derive(Debug, Default)]
+pub struct Log(Mutex<HashMap<(DevId, Level), Throttle>>);
+
+#[derive(Debug)]
+struct Throttle {
+    logged_at: Instant,
+    left_out: u64,
+}
+
+impl Log {
+    /// How many failures were left out since the last line; `None` if this one is left out, too.
+    fn left_out(&self, dev_id: &DevId, level: Level) -> Option<u64> {
+        let mut throttles = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        throttles.retain(|_, throttle| throttle.left_out > 0 || throttle.logged_at.elapsed() < LOG_EVERY);
+        let Some(throttle) = throttles.get_mut(&(dev_id.clone(), level)) else {
+            throttles.insert((dev_id.clone(), level), Throttle { logged_at: Instant::now(), left_out: 0 });
+            return Some(0);
+        };
+        if throttle.logged_at.elapsed() < LOG_EVERY {
+            throttle.left_out += 1;
+            return None;
+        }
+        throttle.logged_at = Instant::now();
+        Some(std::mem::take(&mut throttle.left_out))
+    }
+}
 
 impl Observer for Log {
-    fn attempted(&self, Attempt { delivery, ending }: &Attempt<'_>) {
+    fn attempted(&self, Attempt { delivery, result }: &Attempt<'_>) {
         let (id, kind, attempt) = (delivery.delivery_id, delivery.kind.as_str(), delivery.attempts);
         let dev_id = &delivery.dev_id;
-        match ending {
-            Ending::Unsent => {
+        match result {
+            DeliveryResult::Unsent => {
                 tracing::debug!(delivery.id = %id, %dev_id, kind, "kept {kind} event {id}: there is no destination");
             }
-            Ending::Delivered { status } => {
-                tracing::info!(delivery.id = %id, %dev_id, kind, attempt, status, "delivered {kind} event {id}");
+            DeliveryResult::Delivered { status } => {
+                tracing::debug!(delivery.id = %id, %dev_id, kind, attempt, status, "delivered {kind} event {id}");
             }
-            Ending::Failed { reason, retry_at } => {
-                tracing::warn!(delivery.id = %id, %dev_id, kind, attempt, error = %Causes(reason), %retry_at,
+            DeliveryResult::Failed { reason, retry_at } => {
+                let Some(left_out) = self.left_out(dev_id, Level::WARN) else { return };
+                tracing::warn!(delivery.id = %id, %dev_id, kind, attempt, left_out, error = %Causes(reason), %retry_at,
                     "could not deliver {kind} event {id}, trying again at {retry_at}");
             }
-            Ending::GaveUp { reason } => {
-                tracing::error!(delivery.id = %id, %dev_id, kind, attempt, error = %Causes(reason),
+            DeliveryResult::GaveUp { reason } => {
+                let Some(left_out) = self.left_out(dev_id, Level::ERROR) else { return };
+                tracing::error!(delivery.id = %id, %dev_id, kind, attempt, left_out, error = %Causes(reason),
                     "gave up delivering {kind} event {id} after {attempt} attempts");
             }
         }

@@ -8,12 +8,13 @@ use terra_auth_core::{
     store::StoreError,
 };
 use terra_auth_types::{
-    DevId, UserId,
+    DevId, Provider, UserId,
     wire::admin::{RevocationOutcome, RevocationReport},
 };
 use uuid::Uuid;
 
 use crate::{
+    delivery::Queue,
     engine::{Database, Lock, Queries, Sql, statements},
     value::{Parameter as _, Record, Row},
 };
@@ -39,23 +40,46 @@ statements! {
             account = excluded.account, sealed_grant = excluded.sealed_grant,
             in_flight_since_ms = excluded.in_flight_since_ms, created_at_ms = excluded.created_at_ms,
             attempts = excluded.attempts, next_attempt_at_ms = excluded.next_attempt_at_ms, state = excluded.state,
-            reason = NULL, status = NULL, code = NULL, attempted_at_ms = NULL, ended_at_ms = NULL",
+            reason = NULL, status = NULL, code = NULL, attempted_at_ms = NULL, ended_at_ms = NULL, leased = 0",
     ));
     // The count of attempts goes on: whoever is at it with older tokens settles nothing any more.
     RENEW_REVOCATION: Sql::plain(
         "UPDATE revocation SET sealed_grant = $1, next_attempt_at_ms = $2, attempts = attempts + 1, state = 'pending',
-            in_flight_since_ms = NULL, ended_at_ms = NULL
+            in_flight_since_ms = NULL, ended_at_ms = NULL, leased = 0
         WHERE user_id = $3",
+    );
+    // One seek in `revocation_queue` for each provider, as for deliveries.
+    REVOCATION_QUEUES: Sql::plain(
+        "WITH RECURSIVE queue (provider) AS (
+            SELECT MIN(provider) FROM revocation WHERE state = 'pending'
+            UNION ALL
+            SELECT (SELECT MIN(revocation.provider) FROM revocation
+                WHERE state = 'pending' AND revocation.provider > queue.provider)
+            FROM queue WHERE queue.provider IS NOT NULL
+        )
+        SELECT provider, due_at_ms FROM (
+            SELECT queue.provider,
+                (SELECT MIN(next_attempt_at_ms) FROM revocation
+                WHERE state = 'pending' AND revocation.provider = queue.provider) AS due_at_ms
+            FROM queue WHERE queue.provider IS NOT NULL
+        ) AS due WHERE due_at_ms IS NOT NULL ORDER BY due_at_ms, provider",
     );
     CLAIM_REVOCATIONS: Sql::locking(
         "WITH due AS MATERIALIZED (
-            SELECT user_id FROM revocation WHERE state = 'pending' AND next_attempt_at_ms <= $1
-            ORDER BY next_attempt_at_ms, user_id LIMIT $2",
+            SELECT user_id FROM revocation WHERE state = 'pending' AND provider = $1 AND next_attempt_at_ms <= $2
+            ORDER BY next_attempt_at_ms, user_id LIMIT $3",
         Lock::ForUpdateSkipLocked,
         concat!(
-            ") UPDATE revocation SET attempts = attempts + 1, next_attempt_at_ms = $3
+            ") UPDATE revocation SET attempts = attempts + 1, next_attempt_at_ms = $4, leased = 1
             WHERE user_id IN (SELECT user_id FROM due) RETURNING ", columns!(),
         ),
+    );
+    RELEASE_REVOCATIONS: Sql::plain(
+        "UPDATE revocation SET next_attempt_at_ms = $1, leased = 0 WHERE state = 'pending' AND leased = 1",
+    );
+    RESCHEDULE_REVOCATIONS: Sql::plain(
+        "UPDATE revocation SET next_attempt_at_ms = $1, attempted_at_ms = $1
+        WHERE state = 'pending' AND leased = 0 AND attempted_at_ms > $2",
     );
     MARK_REVOCATION: Sql::plain(
         "UPDATE revocation SET in_flight_since_ms = $1 WHERE user_id = $2 AND attempts = $3 AND state = 'pending'",
@@ -66,12 +90,12 @@ statements! {
     );
     RETRY_REVOCATION: Sql::plain(
         "UPDATE revocation SET reason = $1, status = $2, code = $3, attempted_at_ms = $4, next_attempt_at_ms = $5,
-            in_flight_since_ms = $6
+            in_flight_since_ms = $6, leased = 0
         WHERE user_id = $7 AND attempts = $8 AND state = 'pending'",
     );
     END_REVOCATION: Sql::plain(
         "UPDATE revocation SET reason = $1, status = $2, code = $3, attempted_at_ms = $4, ended_at_ms = $5, state = $6,
-            sealed_grant = NULL, in_flight_since_ms = NULL
+            sealed_grant = NULL, in_flight_since_ms = NULL, leased = 0
         WHERE user_id = $7 AND attempts = $8 AND state = 'pending'",
     );
     REPORTS: Sql::plain(concat!(
@@ -79,7 +103,6 @@ statements! {
         ORDER BY created_at_ms DESC, user_id DESC LIMIT $4",
     ));
     REPORT: Sql::plain(concat!(report!(), " WHERE dev_id = $1 AND (created_at_ms, user_id) < ($2, $3) AND user_id = $4"));
-    NEXT_REVOCATION_AT: Sql::plain("SELECT MIN(next_attempt_at_ms) FROM revocation WHERE state = 'pending'");
     WAITING_REVOCATIONS: Sql::plain("SELECT COUNT(*) FROM revocation WHERE state = 'pending'");
 }
 
@@ -108,13 +131,27 @@ impl<D: Database> Revocations for Queries<D> {
         self.changes(RENEW_REVOCATION, &[grant.value(), now.value(), user_id.value()]).await
     }
 
+    async fn revocation_queues(&mut self) -> Result<Vec<(Provider, Timestamp)>, StoreError> {
+        let queues: Vec<Queue<Provider>> = self.all(REVOCATION_QUEUES, &[]).await?;
+        Ok(queues.into_iter().map(|Queue(provider, due_at)| (provider, due_at)).collect())
+    }
+
+    async fn release_revocations(&mut self, now: Timestamp) -> Result<u64, StoreError> {
+        self.execute(RELEASE_REVOCATIONS, &[now.value()]).await
+    }
+
+    async fn reschedule_revocations(&mut self, now: Timestamp, attempted_after: Timestamp) -> Result<u64, StoreError> {
+        self.execute(RESCHEDULE_REVOCATIONS, &[now.value(), attempted_after.value()]).await
+    }
+
     async fn claim_revocations(
         &mut self,
+        provider: &Provider,
         now: Timestamp,
         lease_until: Timestamp,
         limit: u32,
     ) -> Result<Vec<Revocation>, StoreError> {
-        let values = [now.value(), limit.value(), lease_until.value()];
+        let values = [provider.value(), now.value(), limit.value(), lease_until.value()];
         let mut claimed: Vec<Revocation> = self.all(CLAIM_REVOCATIONS, &values).await?;
         claimed.sort_unstable_by_key(|revocation| (revocation.created_at, revocation.user_id));
         Ok(claimed)
@@ -152,10 +189,6 @@ impl<D: Database> Revocations for Queries<D> {
         let ReportCursor { asked_at, user_id: last } = after.unwrap_or(NEWEST);
         let (sql, which) = user_id.as_ref().map_or((REPORTS, limit.value()), |user_id| (REPORT, user_id.value()));
         self.all(sql, &[dev_id.value(), asked_at.value(), last.value(), which]).await
-    }
-
-    async fn next_revocation_at(&mut self) -> Result<Option<Timestamp>, StoreError> {
-        Ok(self.first(NEXT_REVOCATION_AT, &[]).await?.flatten())
     }
 
     async fn waiting_revocations(&mut self) -> Result<u64, StoreError> {

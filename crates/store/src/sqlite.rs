@@ -27,6 +27,7 @@ use crate::{engine::Access, migrate::MigrateError};
 pub struct Sqlite {
     queues: Option<Queues>,
     threads: Vec<JoinHandle<()>>,
+    exclusive: bool,
     _lock: Option<File>,
 }
 
@@ -63,7 +64,7 @@ impl Sqlite {
     ///
     /// See [`SqliteError`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, SqliteError> {
-        Self::open_locked(path.as_ref(), File::try_lock)
+        Self::open_locked(path.as_ref(), File::try_lock, true)
     }
 
     /// The same beside others who open it so, for those who keep nothing of it in memory. Each write of one waits for
@@ -73,10 +74,10 @@ impl Sqlite {
     ///
     /// See [`SqliteError`].
     pub fn open_shared(path: impl AsRef<Path>) -> Result<Self, SqliteError> {
-        Self::open_locked(path.as_ref(), File::try_lock_shared)
+        Self::open_locked(path.as_ref(), File::try_lock_shared, false)
     }
 
-    fn open_locked(path: &Path, try_lock: TryLock) -> Result<Self, SqliteError> {
+    fn open_locked(path: &Path, try_lock: TryLock, exclusive: bool) -> Result<Self, SqliteError> {
         let path = std::path::absolute(path).map_err(|error| SqliteError::File(path.to_owned(), error))?;
         let lock = lock(&path, try_lock)?;
         let connection = connection::open(&path)?;
@@ -88,7 +89,7 @@ impl Sqlite {
             thread::spawn(move || worker::read(connection, &calls))
         });
         let threads = read.chain([write]).collect();
-        Ok(Self { queues: Some(Queues { writer, readers: reader }), threads, _lock: Some(lock) })
+        Ok(Self { queues: Some(Queues { writer, readers: reader }), threads, exclusive, _lock: Some(lock) })
     }
 
     /// Opens a store that is gone once it is dropped.
@@ -99,7 +100,7 @@ impl Sqlite {
     pub fn in_memory() -> Result<Self, SqliteError> {
         let (writer, write) = start_writer(connection::open_in_memory()?);
         let readers = writer.clone();
-        Ok(Self { queues: Some(Queues { writer, readers }), threads: vec![write], _lock: None })
+        Ok(Self { queues: Some(Queues { writer, readers }), threads: vec![write], exclusive: true, _lock: None })
     }
 
     fn queues(&self) -> Result<&Queues, StoreError> {
@@ -144,6 +145,10 @@ impl Engine for Sqlite {
 
     async fn read(&self, job: Box<dyn Job>) -> Result<(), StoreError> {
         self.queues()?.readers.call(job, Access::Read).await
+    }
+
+    fn is_exclusive(&self) -> bool {
+        self.exclusive
     }
 }
 

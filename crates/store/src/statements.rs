@@ -94,7 +94,7 @@ fn no_statement_walks_through_a_table_that_grows() {
         let plan =
             statement.query_map(rusqlite::params_from_iter(nulls), |row| row.get::<_, String>("detail")).unwrap();
         for step in plan.map(Result::unwrap) {
-            let walks = step.starts_with("SCAN") && !["due", "gone"].iter().any(|few| step.ends_with(few));
+            let walks = step.starts_with("SCAN") && !["due", "gone", " queue"].iter().any(|few| step.ends_with(few));
             let sorts = step.contains("TEMP B-TREE");
             assert!(
                 !walks
@@ -106,7 +106,11 @@ fn no_statement_walks_through_a_table_that_grows() {
                         "DEVELOPERS",
                         "PROVIDER_APPS",
                         "REMOVE_DEVELOPER",
+                        "RELEASE_DELIVERIES",
+                        "RELEASE_REVOCATIONS",
                         "REPLAY_DEAD",
+                        "RESCHEDULE_DELIVERIES",
+                        "RESCHEDULE_REVOCATIONS",
                         "WAITING_DELIVERIES",
                         "WAITING_FORWARDS",
                         "WAITING_REVOCATIONS"
@@ -120,7 +124,9 @@ fn no_statement_walks_through_a_table_that_grows() {
                         "ADMIN_TOKENS",
                         "API_KEYS",
                         "CONNECTIONS_OF_ACCOUNT",
+                        "DELIVERY_QUEUES",
                         "HOLD_GRANTS_OF_ACCOUNT",
+                        "REVOCATION_QUEUES",
                         "SESSION_OF_USER"
                     ]
                     .contains(name),

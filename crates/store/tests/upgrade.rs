@@ -67,7 +67,8 @@ async fn check(store: &Store) {
     };
     assert_eq!(store.forget_expired(&sessions).await.unwrap(), 1);
     assert!(store.remove_developer(&Rows::dev_id("acme")).await.unwrap());
-    let owed = store.claim_revocations(&Rows::NOW, &Rows::at(1), &9).await.unwrap();
+    let provider = Rows::default().revocation(&Rows::default().developer("acme")).provider;
+    let owed = store.claim_revocations(&provider, &Rows::NOW, &Rows::at(1), &9).await.unwrap();
     assert_eq!(owed.into_iter().map(|revocation| revocation.grant).collect::<Vec<_>>(), [Some(Sealed(vec![8]))]);
 }
 

@@ -6,12 +6,12 @@ use terra_auth_core::{
     Auth, Parts,
     clock::{SystemClock, SystemEntropy},
     directory::Directory,
+    outbox::Outbox,
     provider::{Connects, ProviderInfo, Providers},
     seal::{KeyRing, MasterKey},
     store::Store,
 };
 use terra_auth_types::{Provider, wire};
-use tokio::sync::Notify;
 
 const ROUNDS: usize = 41;
 
@@ -67,7 +67,7 @@ pub fn auth_with(store: Store, keys: KeyRing) -> Auth {
         directory: Directory::default(),
         providers: Arc::new(Catalogue(Arc::new([info("FITBIT"), info("GARMIN")]))),
         widget_url: "http://localhost:8787".parse().unwrap(),
-        outbox: Notify::new(),
+        outbox: Outbox::default(),
     })
 }
 

@@ -118,7 +118,10 @@ macro_rules! store_contract {
                 no_two_claims_hold_the_same_delivery
                 a_failed_delivery_is_due_again_when_said
                 an_ended_delivery_is_never_due_and_never_changes
-                the_next_delivery_is_known
+                the_queues_of_deliveries_are_known
+                a_claim_takes_the_deliveries_of_one_environment
+                released_deliveries_are_those_that_were_leased
+                deliveries_that_were_attempted_in_the_future_are_due
                 the_waiting_deliveries_of_a_developer_are_counted
                 the_newest_deliveries_of_a_developer_come_first
                 a_revocation_is_claimed_retried_and_ended
@@ -127,6 +130,8 @@ macro_rules! store_contract {
                 a_revocation_is_reported_from_its_beginning_to_its_end
                 the_newest_reports_come_first
                 no_two_claims_hold_the_same_revocation
+                a_claim_takes_the_revocations_at_one_provider
+                released_revocations_are_those_that_were_leased
                 a_revocation_of_the_same_id_gives_way
                 what_nobody_can_ask_for_is_forgotten
                 what_still_waits_is_not_forgotten

@@ -139,11 +139,14 @@ verbs! {
     run spend_token(token_id: TokenId, expires_at: Timestamp) -> bool = |tx| tx.spend_token(*token_id, *expires_at);
 
     run add_delivery(delivery: Delivery) -> () = |tx| tx.add_delivery(delivery);
-    run claim_deliveries(now: Timestamp, lease_until: Timestamp, limit: u32) -> Vec<Delivery>
-        = |tx| tx.claim_deliveries(*now, *lease_until, *limit);
+    read delivery_queues() -> Vec<(DevId, Timestamp)> = |tx| tx.delivery_queues();
+    run claim_deliveries(dev_id: DevId, now: Timestamp, lease_until: Timestamp, limit: u32) -> Vec<Delivery>
+        = |tx| tx.claim_deliveries(dev_id, *now, *lease_until, *limit);
+    run release_deliveries(now: Timestamp) -> u64 = |tx| tx.release_deliveries(*now);
+    run reschedule_deliveries(now: Timestamp, attempted_after: Timestamp) -> u64
+        = |tx| tx.reschedule_deliveries(*now, *attempted_after);
     run settle_delivery(delivery_id: DeliveryId, outcome: AttemptOutcome) -> ()
         = |tx| tx.settle_delivery(*delivery_id, outcome);
-    read next_delivery_at() -> Option<Timestamp> = |tx| tx.next_delivery_at();
     read waiting_deliveries() -> u64 = |tx| tx.waiting_deliveries();
     read waiting_deliveries_of(dev_id: DevId) -> u64 = |tx| tx.waiting_deliveries_of(dev_id);
     read deliveries(dev_id: DevId, limit: u32) -> Vec<Delivery> = |tx| tx.deliveries(dev_id, *limit);
@@ -151,8 +154,12 @@ verbs! {
     run add_revocation(revocation: Revocation) -> () = |tx| tx.add_revocation(revocation);
     run renew_revocation(user_id: UserId, grant: Sealed, now: Timestamp) -> bool
         = |tx| tx.renew_revocation(*user_id, grant, *now);
-    run claim_revocations(now: Timestamp, lease_until: Timestamp, limit: u32) -> Vec<Revocation>
-        = |tx| tx.claim_revocations(*now, *lease_until, *limit);
+    read revocation_queues() -> Vec<(Provider, Timestamp)> = |tx| tx.revocation_queues();
+    run claim_revocations(provider: Provider, now: Timestamp, lease_until: Timestamp, limit: u32) -> Vec<Revocation>
+        = |tx| tx.claim_revocations(provider, *now, *lease_until, *limit);
+    run release_revocations(now: Timestamp) -> u64 = |tx| tx.release_revocations(*now);
+    run reschedule_revocations(now: Timestamp, attempted_after: Timestamp) -> u64
+        = |tx| tx.reschedule_revocations(*now, *attempted_after);
     run mark_revocation(claimed: Revocation, since: Timestamp) -> bool = |tx| tx.mark_revocation(claimed, *since);
     run keep_revocation_tokens(claimed: Revocation, grant: Sealed) -> bool
         = |tx| tx.keep_revocation_tokens(claimed, grant);
@@ -161,7 +168,6 @@ verbs! {
     read revocation_reports(
         dev_id: DevId, user_id: Option<UserId>, after: Option<ReportCursor>, limit: u32
     ) -> Vec<RevocationReport> = |tx| tx.revocation_reports(dev_id, *user_id, *after, *limit);
-    read next_revocation_at() -> Option<Timestamp> = |tx| tx.next_revocation_at();
     read waiting_revocations() -> u64 = |tx| tx.waiting_revocations();
 
     run add_received_event(new: NewEvent) -> bool = |tx| tx.add_received_event(new);

@@ -16,11 +16,11 @@ use terra_auth_core::{
     developer::NewDeveloper,
     directory::Directory,
     grant::{GrantState, KeptGrant},
+    outbox::Outbox,
     seal::{KeyRing, MasterKey},
     store::Store,
 };
 use terra_auth_testkit::Verbs as _;
-use tokio::sync::Notify;
 
 use crate::practice::{FACE, Practice, provider};
 
@@ -125,7 +125,7 @@ fn node(store: Store, practice: &Practice, budget: &str, clock: Arc<dyn Clock>) 
         keys: KeyRing::new(&MasterKey([7; 32].into())),
         directory: Directory::default(),
         widget_url: "https://widget.example".parse().unwrap(),
-        outbox: Notify::new(),
+        outbox: Outbox::default(),
     })
 }
 

@@ -116,7 +116,7 @@ impl Args {
             master_key_source: Some(self.keeping.master_key_source()),
             providers,
             addresses,
-            observer: Arc::new(Log),
+            observer: Arc::new(Log::default()),
             grace: GRACE,
         })
     }

@@ -87,7 +87,8 @@ async fn a_connection_that_ends_meanwhile_is_revoked_by_its_newest_tokens() {
     };
     let (token, owed) = tokio::join!(world.access_token(&node), end);
     assert!(matches!(token, Err(AccessTokenError::UserNotFound)), "{token:?}");
-    let claimed = world.store.claim_revocations(&in_seconds(4000), &in_seconds(4001), &9).await.unwrap();
+    let claimed =
+        world.store.claim_revocations(&owed.provider, &in_seconds(4000), &in_seconds(4001), &9).await.unwrap();
     assert_ne!(claimed[0].grant, owed.grant, "sealed anew");
 }
 

@@ -10,6 +10,7 @@ use terra_auth_core::{
     developer::Developer,
     directory::Directory,
     grant::KeptGrant,
+    outbox::Outbox,
     provider::{Providers, Tokens},
     refresh::{AccessToken, AccessTokenError, Rules},
     seal::{KeyRing, MasterKey, Place, Sealed},
@@ -17,7 +18,7 @@ use terra_auth_core::{
 };
 use terra_auth_testkit::{CountingEntropy, FixedClock, Rows, Verbs as _};
 use terra_auth_types::Provider;
-use tokio::{sync::Notify, time::Instant};
+use tokio::time::Instant;
 
 /// Follows the time of the runtime, which a test can stop and move.
 #[derive(Clone, Copy)]
@@ -59,7 +60,7 @@ pub(crate) fn node(store: Store, providers: Arc<dyn Providers>, node: Node) -> A
         directory: Directory::default(),
         providers,
         widget_url: "https://widget.example".parse().unwrap(),
-        outbox: Notify::new(),
+        outbox: Outbox::default(),
     };
     Auth::with_rules(parts, node.rules)
 }

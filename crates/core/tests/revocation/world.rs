@@ -9,6 +9,7 @@ use terra_auth_core::{
     connection::Connection,
     developer::Developer,
     directory::Directory,
+    outbox::{Outbox, Room},
     provider::{Providers, Tokens},
     revocation::Revocation,
     seal::{KeyRing, MasterKey, Place},
@@ -20,7 +21,6 @@ use terra_auth_types::{
     UserId,
     wire::admin::{RevocationOutcome, RevocationParams, RevocationReason, RevocationReport},
 };
-use tokio::sync::Notify;
 
 use crate::script::{Plan, Script, tokens};
 
@@ -52,7 +52,7 @@ impl World {
             directory: Directory::default(),
             providers: Arc::clone(&script) as Arc<dyn Providers>,
             widget_url: "https://widget.example".parse().unwrap(),
-            outbox: Notify::new(),
+            outbox: Outbox::default(),
         });
         let developer = rows.developer("acme");
         auth.store.add_developer(&developer).await.unwrap();
@@ -91,7 +91,7 @@ impl World {
     }
 
     pub(crate) async fn claim(&self) -> Vec<Revocation> {
-        self.auth.claim_due().await.unwrap().revocations
+        self.auth.claim_revocations(Room::even(32, 32)).await.unwrap().due
     }
 
     /// Tries all that is due, once.

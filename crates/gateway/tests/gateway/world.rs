@@ -16,15 +16,16 @@ use terra_auth_core::{
     clock::Clock,
     developer::{IssuedCredentials, NewDeveloper},
     directory::Directory,
+    outbox::Outbox,
     seal::{KeyRing, MasterKey},
     store::Store,
 };
 use terra_auth_gateway::{Config, Gateway, Identity, Login, LoginError, Parts, Presented, Settings};
 use terra_auth_listen::{Limits, Workers};
-use terra_auth_outbound::{AddressPolicy, ClientCredentials, Courier, Log, OAuthProviders, Recipes};
+use terra_auth_outbound::{AddressPolicy, ClientCredentials, DeliveryWorker, Log, OAuthProviders, Recipes};
 use terra_auth_store::Sqlite;
 use terra_auth_testkit::{CountingEntropy, FixedClock};
-use tokio::{net::TcpListener, sync::Notify};
+use tokio::net::TcpListener;
 use tower::ServiceExt as _;
 use url::Url;
 
@@ -116,8 +117,9 @@ impl World {
 
     /// Lets the server deliver everything that is due.
     pub(crate) async fn deliver(&self) {
-        let courier = Courier::new(self.auth.clone(), AddressPolicy::AllowPrivate, Arc::new(Log)).unwrap();
-        courier.run_once().await.unwrap();
+        let worker =
+            DeliveryWorker::new(self.auth.clone(), AddressPolicy::AllowPrivate, Arc::new(Log::default())).unwrap();
+        worker.run_once().await.unwrap();
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
@@ -194,7 +196,7 @@ fn server_of(clock: &Arc<FixedClock>, url: &Url) -> Auth {
         directory: Directory::default(),
         providers: Arc::new(providers),
         widget_url: url.clone(),
-        outbox: Notify::new(),
+        outbox: Outbox::default(),
     })
 }
 

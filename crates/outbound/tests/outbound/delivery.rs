@@ -19,7 +19,7 @@ async fn an_event_arrives_signed_byte_for_byte() {
     let receiver = Receiver::start().await;
     let world = World::start(Some(&receiver.url)).await;
     let delivery = world.add_delivery().await;
-    assert_eq!(world.courier(AddressPolicy::AllowPrivate).run_once().await.unwrap(), ONE);
+    assert_eq!(world.worker(AddressPolicy::AllowPrivate).run_once().await.unwrap(), ONE);
 
     let [receipt] = &receiver.receipts()[..] else { panic!("one receipt") };
     let id = delivery.delivery_id.to_string();
@@ -40,19 +40,19 @@ async fn retries_keep_the_published_schedule_the_trace_id_and_no_signature() {
     receiver.answers(Answer::Status(500));
     let world = World::start(Some(&receiver.url)).await;
     let delivery = world.add_delivery().await;
-    let courier = world.courier(AddressPolicy::AllowPrivate);
+    let worker = world.worker(AddressPolicy::AllowPrivate);
 
-    assert_eq!(courier.run_once().await.unwrap(), ONE);
+    assert_eq!(worker.run_once().await.unwrap(), ONE);
     let mut receipts = vec![(world.now(), receiver.receipts())];
     for wait_s in [30, 60, 120, 240, 480, 960, 1920, 3840, 7680, 15360] {
         world.pass(wait_s - 1);
-        assert_eq!(courier.run_once().await.unwrap(), Handled::default(), "a second before {wait_s} s have passed");
+        assert_eq!(worker.run_once().await.unwrap(), Handled::default(), "a second before {wait_s} s have passed");
         world.pass(1);
-        assert_eq!(courier.run_once().await.unwrap(), ONE, "after {wait_s} s");
+        assert_eq!(worker.run_once().await.unwrap(), ONE, "after {wait_s} s");
         receipts.push((world.now(), receiver.receipts()));
     }
     world.pass(30 * 24 * 3600);
-    assert_eq!(courier.run_once().await.unwrap(), Handled::default());
+    assert_eq!(worker.run_once().await.unwrap(), Handled::default());
 
     assert_eq!(receipts.len(), usize::try_from(MAX_ATTEMPTS).unwrap());
     for (now, receipt) in receipts {
@@ -69,11 +69,11 @@ async fn retries_keep_the_published_schedule_the_trace_id_and_no_signature() {
 async fn only_2xx_is_success() {
     let receiver = Receiver::start().await;
     let world = World::start(Some(&receiver.url)).await;
-    let courier = world.courier(AddressPolicy::AllowPrivate);
+    let worker = world.worker(AddressPolicy::AllowPrivate);
     for status in [200, 201, 204, 299, 300, 302, 307, 400, 404, 410, 429, 500, 503] {
         world.add_delivery().await;
         receiver.answers(Answer::Status(status));
-        assert_eq!(courier.run_once().await.unwrap(), ONE);
+        assert_eq!(worker.run_once().await.unwrap(), ONE);
         let seen = world.seen.lines();
         let expected = if status < 300 {
             format!("delivered: {status}")
@@ -90,11 +90,11 @@ async fn only_2xx_is_success() {
 async fn a_late_answer_is_a_failure() {
     let receiver = Receiver::start().await;
     let world = World::start(Some(&receiver.url)).await;
-    let courier = world.courier(AddressPolicy::AllowPrivate).with_timeout(Duration::from_millis(200));
+    let worker = world.worker(AddressPolicy::AllowPrivate).with_timeout(Duration::from_millis(200));
     for (delay_ms, expected) in [(2000, "failed: the destination did not answer in time"), (0, "delivered: 200")] {
         world.add_delivery().await;
         receiver.answers(Answer::After(Duration::from_millis(delay_ms)));
-        courier.run_once().await.unwrap();
+        worker.run_once().await.unwrap();
         assert_eq!(world.seen.lines(), [expected]);
     }
 }
@@ -106,7 +106,7 @@ async fn an_answer_without_end_is_not_listened_to() {
     let world = World::start(Some(&receiver.url)).await;
     world.add_delivery().await;
     let begun = Instant::now();
-    world.courier(AddressPolicy::AllowPrivate).run_once().await.unwrap();
+    world.worker(AddressPolicy::AllowPrivate).run_once().await.unwrap();
 
     assert_eq!(world.seen.lines(), ["delivered: 200"]);
     assert!(begun.elapsed() < Duration::from_secs(4));
@@ -118,7 +118,7 @@ async fn a_destination_that_is_not_there_is_tried_again() {
     drop(listener);
     let world = World::start(Some(&nobody)).await;
     world.add_delivery().await;
-    world.courier(AddressPolicy::AllowPrivate).run_once().await.unwrap();
+    world.worker(AddressPolicy::AllowPrivate).run_once().await.unwrap();
 
     let [line] = &world.seen.lines()[..] else { panic!("one attempt") };
     assert!(line.starts_with("failed: the destination cannot be reached: the call failed: "), "{line}");
@@ -139,7 +139,7 @@ async fn a_private_address_is_refused_whether_written_or_resolved() {
         let destination: Url = destination.parse().unwrap();
         let world = World::start(Some(&destination)).await;
         world.add_delivery().await;
-        world.courier(AddressPolicy::Public).run_once().await.unwrap();
+        world.worker(AddressPolicy::Public).run_once().await.unwrap();
         assert_eq!(
             world.seen.lines(),
             [format!("failed: the destination may not be called: {reason}")],
@@ -153,7 +153,7 @@ async fn a_private_address_is_refused_whether_written_or_resolved() {
 async fn an_event_without_a_destination_is_over_unsent() {
     let world = World::start(None).await;
     world.add_delivery().await;
-    assert_eq!(world.courier(AddressPolicy::Public).run_once().await.unwrap(), ONE);
+    assert_eq!(world.worker(AddressPolicy::Public).run_once().await.unwrap(), ONE);
 
     assert_eq!(world.seen.lines(), ["unsent"]);
     assert_eq!(world.auth.waiting().await.unwrap(), (0, 0));
@@ -166,6 +166,6 @@ async fn more_than_a_lot_is_handled_at_once() {
     for _ in 0..70 {
         world.add_delivery().await;
     }
-    let handled = world.courier(AddressPolicy::AllowPrivate).run_once().await.unwrap();
+    let handled = world.worker(AddressPolicy::AllowPrivate).run_once().await.unwrap();
     assert_eq!((handled.deliveries, receiver.receipts().len()), (70, 70));
 }

@@ -2,8 +2,8 @@
 
 mod builtin;
 mod check;
-mod courier;
 mod delivery;
+mod delivery_worker;
 mod faces;
 mod http;
 mod life;

@@ -33,7 +33,7 @@ impl Rotation {
 
     async fn receipt(&self) -> Receipt {
         self.world.add_delivery().await;
-        self.world.courier(AddressPolicy::AllowPrivate).run_once().await.unwrap();
+        self.world.worker(AddressPolicy::AllowPrivate).run_once().await.unwrap();
         self.receiver.receipts().pop().unwrap()
     }
 

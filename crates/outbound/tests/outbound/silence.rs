@@ -7,7 +7,7 @@ use std::{
 
 use secrecy::ExposeSecret;
 use terra_auth_core::store::Store;
-use terra_auth_outbound::{AddressPolicy, Courier, Log};
+use terra_auth_outbound::{AddressPolicy, DeliveryWorker, Log};
 use terra_auth_sandbox::{Face, Fault};
 use terra_auth_store::Sqlite;
 use tracing_subscriber::fmt::MakeWriter;
@@ -52,11 +52,12 @@ async fn the_log_holds_no_secret_and_nothing_personal_even_at_its_loudest() {
         World::with(Store::new(Sqlite::in_memory().unwrap()), login.providers.clone(), Some(&destination)).await;
     world.add_revocation(face, &grant.tokens).await;
     login.sandbox.set_fault(face, Some(Fault::ServerError));
-    let courier = Courier::new(world.auth.clone(), AddressPolicy::AllowPrivate, Arc::new(Log)).unwrap();
+    let worker =
+        DeliveryWorker::new(world.auth.clone(), AddressPolicy::AllowPrivate, Arc::new(Log::default())).unwrap();
     for status in [200, 500] {
         receiver.answers(Answer::Status(status));
         world.add_delivery().await;
-        courier.run_once().await.unwrap();
+        worker.run_once().await.unwrap();
     }
 
     let log = String::from_utf8(page.0.lock().unwrap().clone()).unwrap();

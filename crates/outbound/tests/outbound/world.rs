@@ -12,17 +12,17 @@ use terra_auth_core::{
     delivery::Delivery,
     developer::{IssuedCredentials, NewDeveloper},
     directory::Directory,
+    outbox::Outbox,
     provider::{Providers, Tokens},
     revocation::Revocation,
     seal::{KeyRing, MasterKey, Place},
     store::Store,
 };
-use terra_auth_outbound::{AddressPolicy, Attempt, Courier, Ending, Observer, Recipes};
+use terra_auth_outbound::{AddressPolicy, Attempt, DeliveryResult, DeliveryWorker, Observer, Recipes};
 use terra_auth_sandbox::Face;
 use terra_auth_store::Sqlite;
 use terra_auth_testkit::{CountingEntropy, FixedClock, Verbs};
-use terra_auth_types::{DeliveryId, Environment, UserId};
-use tokio::sync::Notify;
+use terra_auth_types::{DeliveryId, DevId, Environment, UserId};
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -58,6 +58,11 @@ impl World {
         Self { auth, clock, environment, seen: Arc::default() }
     }
 
+    pub(crate) async fn add_environment(&self, environment: Environment, destination: &Url) -> DevId {
+        let new = NewDeveloper { environment, name: "Acme".to_owned(), destination: Some(destination.clone()) };
+        self.auth.create_developer(&Admin::local("tests"), new).await.unwrap().dev_id
+    }
+
     /// The same store under another server, after a restart.
     pub(crate) async fn restarted(&self) -> Self {
         let auth = auth(self.auth.store.clone(), Arc::clone(&self.clock), Arc::clone(&self.auth.providers));
@@ -66,8 +71,8 @@ impl World {
         Self { auth, clock, environment, seen: Arc::default() }
     }
 
-    pub(crate) fn courier(&self, policy: AddressPolicy) -> Courier {
-        Courier::new(self.auth.clone(), policy, Arc::clone(&self.seen) as Arc<dyn Observer>).unwrap()
+    pub(crate) fn worker(&self, policy: AddressPolicy) -> DeliveryWorker {
+        DeliveryWorker::new(self.auth.clone(), policy, Arc::clone(&self.seen) as Arc<dyn Observer>).unwrap()
     }
 
     pub(crate) fn pass(&self, seconds: i64) {
@@ -80,10 +85,14 @@ impl World {
 
     /// Adds an event whose JSON would change if it were written anew.
     pub(crate) async fn add_delivery(&self) -> Delivery {
+        self.add_delivery_of(&self.environment.dev_id).await
+    }
+
+    pub(crate) async fn add_delivery_of(&self, dev_id: &DevId) -> Delivery {
         let now = self.clock.now();
         let delivery = Delivery {
             delivery_id: DeliveryId(self.entropy().id_at(now)),
-            dev_id: self.environment.dev_id.clone(),
+            dev_id: dev_id.clone(),
             kind: "auth".to_owned(),
             payload: r#"{"type" : "auth", "reference_id":"ünïcode-reference","é":1.0}"#.to_owned(),
             created_at: now,
@@ -126,7 +135,7 @@ fn auth(store: Store, clock: Arc<FixedClock>, providers: Arc<dyn Providers>) -> 
         directory: Directory::default(),
         providers,
         widget_url: "https://widget.example".parse().unwrap(),
-        outbox: Notify::new(),
+        outbox: Outbox::default(),
     })
 }
 
@@ -139,11 +148,11 @@ impl Seen {
 
 impl Observer for Seen {
     fn attempted(&self, attempt: &Attempt<'_>) {
-        let line = match attempt.ending {
-            Ending::Unsent => "unsent".to_owned(),
-            Ending::Delivered { status } => format!("delivered: {status}"),
-            Ending::Failed { reason, .. } => format!("failed: {}", Causes(reason)),
-            Ending::GaveUp { reason } => format!("gave up: {}", Causes(reason)),
+        let line = match attempt.result {
+            DeliveryResult::Unsent => "unsent".to_owned(),
+            DeliveryResult::Delivered { status } => format!("delivered: {status}"),
+            DeliveryResult::Failed { reason, .. } => format!("failed: {}", Causes(reason)),
+            DeliveryResult::GaveUp { reason } => format!("gave up: {}", Causes(reason)),
         };
         self.0.lock().unwrap().push(line);
     }

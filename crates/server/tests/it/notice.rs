@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use axum::{Router, body::Body, extract::State, routing::post};
 use jiff::SignedDuration;
 use serde_json::Value;
-use terra_auth_outbound::{AddressPolicy, Courier, Log};
+use terra_auth_outbound::{AddressPolicy, DeliveryWorker, Log};
 use terra_auth_sandbox::Face;
 use terra_auth_types::wire::admin::ChangeEnvironment;
 use tokio::{net::TcpListener, sync::mpsc};
@@ -54,14 +54,14 @@ async fn whoever_takes_access_back_at_the_provider_is_told_to_the_app() {
     let app = TestApp::start().await;
     let (url, mut events) = receiver().await;
     app.change(ChangeEnvironment { destination: Some(Some(url)), ..Default::default() }).await;
-    let courier = Courier::new(app.auth.clone(), AddressPolicy::AllowPrivate, Arc::new(Log)).unwrap();
+    let worker = DeliveryWorker::new(app.auth.clone(), AddressPolicy::AllowPrivate, Arc::new(Log::default())).unwrap();
     for face in TELLING {
         let user = app.connected_user(&face.slug.to_uppercase(), "alice").await;
         assert_eq!(refreshes(&app, face).await, 0, "nothing is due");
         app.sandbox.revoke_account(face, "demo");
         assert!(told(&app, face, "demo").await.status.is_success());
         app.auth.refresh_due().await.unwrap();
-        courier.run_once().await.unwrap();
+        worker.run_once().await.unwrap();
 
         let mut kinds = Vec::new();
         while let Ok(event) = events.try_recv() {

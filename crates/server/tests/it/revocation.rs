@@ -13,6 +13,7 @@ use terra_auth_types::wire::admin::Role;
 use tokio::net::TcpListener;
 
 use crate::support::{Answer, TestApp, query};
+use terra_auth_core::outbox::Room;
 
 /// The faces whose revocation takes a live access token.
 const BY_ACCESS_TOKEN: [&Face; 5] = [&Face::GARMIN, &Face::WHOOP, &Face::POLAR, &Face::SUUNTO, &Face::WAHOO];
@@ -23,7 +24,7 @@ async fn deauthenticate(app: &TestApp, user: &str) {
 
 /// Tries everything that is due, as the courier does.
 async fn revoke_due(app: &TestApp) {
-    for claimed in app.auth.claim_due().await.unwrap().revocations {
+    for claimed in app.auth.claim_revocations(Room::even(32, 32)).await.unwrap().due {
         app.auth.revoke(&claimed).await.unwrap();
     }
 }

@@ -16,6 +16,7 @@ use terra_auth_core::{
     delivery::Delivery,
     developer::{IssuedCredentials, NewDeveloper},
     directory::Directory,
+    outbox::Outbox,
     seal::{KeyRing, MasterKey},
     store::Store,
 };
@@ -27,7 +28,7 @@ use terra_auth_types::{
     Environment,
     wire::admin::{ChangeEnvironment, CreateAdminToken, Role},
 };
-use tokio::{net::TcpListener, sync::Notify};
+use tokio::net::TcpListener;
 use tower::ServiceExt as _;
 use tracing_subscriber::fmt::MakeWriter;
 use url::Url;
@@ -147,7 +148,7 @@ impl TestApp {
             directory: Directory::default(),
             providers: Arc::new(providers),
             widget_url,
-            outbox: Notify::new(),
+            outbox: Outbox::default(),
         });
         let sandbox = sandbox(&auth, base, &client, &clock, &entropy);
         tokio::spawn(axum::serve(listener, Router::new().nest("/sandbox", sandbox.router())).into_future());
@@ -193,7 +194,7 @@ impl TestApp {
             directory: Directory::default(),
             providers: self.auth.providers.clone(),
             widget_url: self.auth.widget_url.clone(),
-            outbox: Notify::new(),
+            outbox: Outbox::default(),
         });
         auth.reload().await.unwrap();
         auth

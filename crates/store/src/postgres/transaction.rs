@@ -72,6 +72,7 @@ impl Migrated for Transaction<'_> {
         include_str!("../../migrations/postgres/0009_notice.sql"),
         include_str!("../../migrations/postgres/0010_refresh_record.sql"),
         include_str!("../../migrations/postgres/0011_profile.sql"),
+        include_str!("../../migrations/postgres/0012_queues.sql"),
     ];
 
     async fn script(&mut self, text: &str) -> Result<(), StoreError> {

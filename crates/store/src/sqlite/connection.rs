@@ -86,6 +86,7 @@ impl Migrated for Transaction<'_> {
         include_str!("../../migrations/sqlite/0009_notice.sql"),
         include_str!("../../migrations/sqlite/0010_refresh_record.sql"),
         include_str!("../../migrations/sqlite/0011_profile.sql"),
+        include_str!("../../migrations/sqlite/0012_queues.sql"),
     ];
 
     async fn script(&mut self, text: &str) -> Result<(), StoreError> {

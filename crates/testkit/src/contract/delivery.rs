@@ -10,7 +10,10 @@ use super::{at_once, developer};
 use crate::{Rows, Verbs as _};
 
 async fn waiting(store: &Store, developer: &Developer, dues_ms: &[i64]) -> Vec<Delivery> {
-    let rows = Rows::default();
+    waiting_of(store, &Rows::default(), developer, dues_ms).await
+}
+
+async fn waiting_of(store: &Store, rows: &Rows, developer: &Developer, dues_ms: &[i64]) -> Vec<Delivery> {
     let mut deliveries = Vec::new();
     for ms in dues_ms {
         let delivery = Delivery { next_attempt_at: Rows::at(*ms), ..rows.delivery(developer) };
@@ -21,7 +24,8 @@ async fn waiting(store: &Store, developer: &Developer, dues_ms: &[i64]) -> Vec<D
 }
 
 async fn claim(store: &Store, now: Timestamp, limit: u32) -> Vec<DeliveryId> {
-    let claimed = store.claim_deliveries(&now, &Rows::at(1000), &limit).await.unwrap();
+    let acme = Rows::dev_id("acme");
+    let claimed = store.claim_deliveries(&acme, &now, &Rows::at(1000), &limit).await.unwrap();
     claimed.into_iter().map(|delivery| delivery.delivery_id).collect()
 }
 
@@ -33,9 +37,9 @@ fn ids<'d>(deliveries: impl IntoIterator<Item = &'d Delivery>) -> Vec<DeliveryId
 pub async fn a_delivery_is_claimed_when_it_is_due(store: Store) {
     let developer = developer(&store, "acme").await;
     let added = waiting(&store, &developer, &[10]).await.remove(0);
-    assert_eq!(store.claim_deliveries(&Rows::at(9), &Rows::at(50), &10).await.unwrap(), []);
+    assert_eq!(store.claim_deliveries(&developer.dev_id, &Rows::at(9), &Rows::at(50), &10).await.unwrap(), []);
     let claimed = Delivery { attempts: 1, next_attempt_at: Rows::at(50), ..added };
-    assert_eq!(store.claim_deliveries(&Rows::at(10), &Rows::at(50), &10).await.unwrap(), [claimed]);
+    assert_eq!(store.claim_deliveries(&developer.dev_id, &Rows::at(10), &Rows::at(50), &10).await.unwrap(), [claimed]);
 }
 
 /// So that none starves.
@@ -53,7 +57,7 @@ pub async fn a_claimed_delivery_is_hidden_until_its_lease_ends(store: Store) {
     let added = waiting(&store, &developer, &[0]).await;
     assert_eq!(claim(&store, Rows::NOW, 1).await, ids(&added));
     assert_eq!(claim(&store, Rows::at(999), 1).await, []);
-    let again = store.claim_deliveries(&Rows::at(1000), &Rows::at(2000), &1).await.unwrap();
+    let again = store.claim_deliveries(&developer.dev_id, &Rows::at(1000), &Rows::at(2000), &1).await.unwrap();
     assert_eq!(again[0].attempts, 2);
 }
 
@@ -95,20 +99,58 @@ pub async fn an_ended_delivery_is_never_due_and_never_changes(store: Store) {
     }
     assert_eq!(claim(&store, Rows::at(1000), 10).await, []);
     assert_eq!(store.waiting_deliveries().await.unwrap(), 0);
-    assert_eq!(store.next_delivery_at().await.unwrap(), None);
+    assert_eq!(store.delivery_queues().await.unwrap(), []);
     assert_eq!(store.deliveries(&developer.dev_id, &10).await.unwrap().len(), 2);
 }
 
-/// A lease counts, too.
-pub async fn the_next_delivery_is_known(store: Store) {
-    let developer = developer(&store, "acme").await;
-    assert_eq!(store.next_delivery_at().await.unwrap(), None);
-    waiting(&store, &developer, &[20, 10]).await;
-    assert_eq!(store.next_delivery_at().await.unwrap(), Some(Rows::at(10)));
-    assert_eq!(store.waiting_deliveries().await.unwrap(), 2);
+/// With the environment whose first delivery falls due first in front. A lease counts, too.
+pub async fn the_queues_of_deliveries_are_known(store: Store) {
+    let (rows, acme, other) = (Rows::default(), developer(&store, "acme").await, developer(&store, "other").await);
+    let idle = developer(&store, "idle").await;
+    assert_eq!(store.delivery_queues().await.unwrap(), []);
+    waiting_of(&store, &rows, &acme, &[20, 10]).await;
+    waiting_of(&store, &rows, &other, &[5]).await;
+    let ended = waiting_of(&store, &rows, &idle, &[0]).await;
+    store.settle_delivery(&ended[0].delivery_id, &AttemptOutcome::Done).await.unwrap();
+    let queues = [(other.dev_id.clone(), Rows::at(5)), (acme.dev_id.clone(), Rows::at(10))];
+    assert_eq!(store.delivery_queues().await.unwrap(), queues);
+    assert_eq!(store.waiting_deliveries().await.unwrap(), 3);
     claim(&store, Rows::at(20), 2).await;
-    assert_eq!(store.next_delivery_at().await.unwrap(), Some(Rows::at(1000)));
-    assert_eq!(store.waiting_deliveries().await.unwrap(), 2);
+    let queues = [(other.dev_id, Rows::at(5)), (acme.dev_id, Rows::at(1000))];
+    assert_eq!(store.delivery_queues().await.unwrap(), queues);
+    assert_eq!(store.waiting_deliveries().await.unwrap(), 3);
+}
+
+/// However long another environment's deliveries have been due.
+pub async fn a_claim_takes_the_deliveries_of_one_environment(store: Store) {
+    let (rows, acme, other) = (Rows::default(), developer(&store, "acme").await, developer(&store, "other").await);
+    waiting_of(&store, &rows, &other, &[0; 5]).await;
+    let added = waiting_of(&store, &rows, &acme, &[10]).await;
+    assert_eq!(claim(&store, Rows::at(10), 9).await, ids(&added));
+}
+
+/// Those that wait for their next attempt keep their time.
+pub async fn released_deliveries_are_those_that_were_leased(store: Store) {
+    let developer = developer(&store, "acme").await;
+    let added = waiting(&store, &developer, &[0, 0, 0, 40]).await;
+    claim(&store, Rows::NOW, 3).await;
+    store.settle_delivery(&added[0].delivery_id, &AttemptOutcome::RetryAt(Rows::at(30))).await.unwrap();
+    store.settle_delivery(&added[1].delivery_id, &AttemptOutcome::Done).await.unwrap();
+    assert_eq!(store.release_deliveries(&Rows::at(5)).await.unwrap(), 1);
+    assert_eq!(store.release_deliveries(&Rows::at(5)).await.unwrap(), 0);
+    assert_eq!(claim(&store, Rows::at(5), 9).await, ids(&added[2..3]));
+}
+
+/// A clock that was ahead had scheduled them. Nobody waits for it to be right again.
+pub async fn deliveries_that_were_attempted_in_the_future_are_due(store: Store) {
+    let developer = developer(&store, "acme").await;
+    let added = waiting(&store, &developer, &[0, 0, 70]).await;
+    assert_eq!(claim(&store, Rows::at(10), 1).await, ids(&added[..1]));
+    store.settle_delivery(&added[0].delivery_id, &AttemptOutcome::RetryAt(Rows::at(40))).await.unwrap();
+    assert_eq!(claim(&store, Rows::at(9000), 1).await, ids(&added[1..2]));
+    store.settle_delivery(&added[1].delivery_id, &AttemptOutcome::RetryAt(Rows::at(9030))).await.unwrap();
+    assert_eq!(store.reschedule_deliveries(&Rows::at(20), &Rows::at(25)).await.unwrap(), 1);
+    assert_eq!(claim(&store, Rows::at(20), 9).await, ids(&added[1..2]));
 }
 
 /// Nobody else's, and none that has ended.

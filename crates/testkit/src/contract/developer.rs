@@ -133,7 +133,10 @@ pub async fn revocations_outlive_their_developer(store: Store) {
     store.add_revocation(&owed).await.unwrap();
     assert!(store.remove_developer(&developer.dev_id).await.unwrap());
     let claimed = Revocation { attempts: 1, next_attempt_at: Rows::at(9), ..owed.clone() };
-    assert_eq!(store.claim_revocations(&Rows::NOW, &Rows::at(9), &1).await.unwrap(), slice::from_ref(&claimed));
+    assert_eq!(
+        store.claim_revocations(&owed.provider, &Rows::NOW, &Rows::at(9), &1).await.unwrap(),
+        slice::from_ref(&claimed)
+    );
     store.settle_revocation(&claimed, &Rows::settlement(RevocationOutcome::Confirmed, Rows::NOW)).await.unwrap();
     assert_eq!(store.waiting_revocations().await.unwrap(), 0);
     let later = rows.revocation(&developer);

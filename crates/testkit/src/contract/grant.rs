@@ -376,7 +376,7 @@ pub async fn a_revocation_begins_anew_with_newer_tokens(store: Store) {
     let settlement = Rows::settlement(RevocationOutcome::Confirmed, Rows::NOW);
     store.settle_revocation(&owed, &settlement).await.unwrap();
     assert!(store.renew_revocation(&owed.user_id, &newer, &Rows::at(5)).await.unwrap());
-    let claimed = store.claim_revocations(&Rows::at(5), &Rows::at(9), &9).await.unwrap();
+    let claimed = store.claim_revocations(&owed.provider, &Rows::at(5), &Rows::at(9), &9).await.unwrap();
     assert_eq!(claimed.iter().map(|owed| (&owed.grant, owed.attempts)).collect::<Vec<_>>(), [(&Some(newer), 2)]);
 }
 

@@ -15,7 +15,8 @@ use super::{at_once, developer};
 use crate::{Rows, Verbs as _};
 
 async fn claim(store: &Store, at: i64, until: i64) -> Vec<Revocation> {
-    store.claim_revocations(&Rows::at(at), &Rows::at(until), &20).await.unwrap()
+    let provider = Rows::default().revocation(&Rows::default().developer("acme")).provider;
+    store.claim_revocations(&provider, &Rows::at(at), &Rows::at(until), &20).await.unwrap()
 }
 
 async fn report(store: &Store, owed: &Revocation) -> RevocationReport {
@@ -33,11 +34,11 @@ async fn ended(store: &Store, owed: &Revocation, outcome: RevocationOutcome, at:
 /// As a delivery is.
 pub async fn a_revocation_is_claimed_retried_and_ended(store: Store) {
     let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
-    assert_eq!(store.next_revocation_at().await.unwrap(), None);
+    assert_eq!(store.revocation_queues().await.unwrap(), []);
     for outcome in [Confirmed, AlreadyGone, NotNeeded, Impossible, GivenUp] {
         let owed = rows.revocation(&developer);
         store.add_revocation(&owed).await.unwrap();
-        assert_eq!(store.next_revocation_at().await.unwrap(), Some(Rows::NOW));
+        assert_eq!(store.revocation_queues().await.unwrap(), [(owed.provider.clone(), Rows::NOW)]);
         assert_eq!(claim(&store, -1, 9).await, []);
         let first = Revocation { attempts: 1, next_attempt_at: Rows::at(9), ..owed.clone() };
         assert_eq!(claim(&store, 0, 9).await, slice::from_ref(&first));
@@ -174,6 +175,35 @@ pub async fn a_revocation_of_the_same_id_gives_way(store: Store) {
     assert_eq!(claim(&store, 5, 9).await, [claimed]);
 }
 
+/// However long those at another provider have been due.
+pub async fn a_claim_takes_the_revocations_at_one_provider(store: Store) {
+    let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
+    let owed = rows.revocation(&developer);
+    let elsewhere = Revocation { provider: "OTHER".parse().unwrap(), ..rows.revocation(&developer) };
+    for revocation in [&elsewhere, &owed] {
+        store.add_revocation(revocation).await.unwrap();
+    }
+    assert_eq!(store.revocation_queues().await.unwrap().len(), 2);
+    let claimed = Revocation { attempts: 1, next_attempt_at: Rows::at(9), ..owed };
+    assert_eq!(claim(&store, 0, 9).await, [claimed]);
+}
+
+/// Those that wait for their next attempt keep their time, unless a clock that was ahead has set it.
+pub async fn released_revocations_are_those_that_were_leased(store: Store) {
+    let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
+    let (leased, failed) = (rows.revocation(&developer), rows.revocation(&developer));
+    store.add_revocation(&failed).await.unwrap();
+    let claimed = claim(&store, 0, 900).await;
+    assert!(store.settle_revocation(&claimed[0], &Rows::settlement(Pending, Rows::at(500))).await.unwrap());
+    store.add_revocation(&leased).await.unwrap();
+    assert_eq!(claim(&store, 0, 900).await.len(), 1);
+    assert_eq!(store.release_revocations(&Rows::at(5)).await.unwrap(), 1);
+    assert_eq!(claim(&store, 5, 900).await[0].user_id, leased.user_id);
+    assert_eq!(store.reschedule_revocations(&Rows::at(20), &Rows::at(600)).await.unwrap(), 0);
+    assert_eq!(store.reschedule_revocations(&Rows::at(20), &Rows::at(25)).await.unwrap(), 1);
+    assert_eq!(claim(&store, 20, 900).await[0].user_id, failed.user_id);
+}
+
 /// Otherwise a provider would be asked twice at once.
 pub async fn no_two_claims_hold_the_same_revocation(store: Store) {
     let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
@@ -182,8 +212,8 @@ pub async fn no_two_claims_hold_the_same_revocation(store: Store) {
         store.add_revocation(revocation).await.unwrap();
     }
     let claimed = at_once(20, |_| {
-        let store = store.clone();
-        async move { store.claim_revocations(&Rows::NOW, &Rows::at(9), &3).await.unwrap() }
+        let (store, provider) = (store.clone(), owed[0].provider.clone());
+        async move { store.claim_revocations(&provider, &Rows::NOW, &Rows::at(9), &3).await.unwrap() }
     });
     let mut claimed: Vec<_> = claimed.await.into_iter().flatten().map(|revocation| revocation.user_id).collect();
     let rest = claim(&store, 0, 9).await;

@@ -3,14 +3,19 @@
 use std::time::Duration;
 
 use reqwest::{Response, header::CONTENT_TYPE};
-use terra_auth_core::{Auth, delivery::Delivery, signing_secret::SigningSecrets};
+use terra_auth_core::{
+    clock::Clock,
+    delivery::{Delivery, Destination},
+    seal::SealBroken,
+    signing_secret::SigningSecrets,
+};
 use terra_auth_types::SigningSecret;
 use terra_auth_webhook::{SIGNATURE_HEADER, SIGNATURE_HEADER_NEW, sign};
 use url::Url;
 
 use crate::{
     caller::{CallError, Caller},
-    observer::{Ending, Failure},
+    observer::{DeliveryError, DeliveryResult},
 };
 
 /// How long a destination may take to answer.
@@ -19,32 +24,40 @@ pub(crate) const TIMEOUT: Duration = Duration::from_secs(8);
 /// What is read of an answer, so that its connection can be used again.
 const MAX_ANSWER_BYTES: usize = 16 * 1024;
 
-pub(crate) struct Postman {
+#[derive(Clone)]
+pub(crate) struct WebhookSender {
     pub(crate) caller: Caller,
     pub(crate) timeout: Duration,
 }
 
-impl Postman {
+impl WebhookSender {
     /// Makes one attempt.
-    pub(crate) async fn attempt(&self, auth: &Auth, delivery: &Delivery) -> Ending {
-        match self.post(auth, delivery).await {
-            Ok(Some(status)) => Ending::Delivered { status },
-            Ok(None) => Ending::Unsent,
-            Err(reason) => Ending::failed(reason, delivery.attempts, auth.clock.now()),
+    pub(crate) async fn attempt(
+        &self,
+        delivery: &Delivery,
+        destination: &Destination,
+        clock: &dyn Clock,
+    ) -> DeliveryResult {
+        match self.post(delivery, destination, clock).await {
+            Ok(status) => DeliveryResult::Delivered { status },
+            Err(reason) => DeliveryResult::failed(reason, delivery.attempts, clock.now()),
         }
     }
 
-    /// The status of an answer that means success; `None` if there is nowhere to post to.
-    async fn post(&self, auth: &Auth, delivery: &Delivery) -> Result<Option<u16>, Failure> {
-        let developer = auth.directory.developer(&delivery.dev_id).ok_or(Failure::UnknownEnvironment)?;
-        let Some(destination) = &developer.destination else { return Ok(None) };
-        let secrets = auth.signing_secrets(&developer).map_err(Failure::Unsigned)?;
-        // Afresh for each attempt: a receiver refuses a signature that is minutes old.
-        let signature = sign_with(&secrets, auth.clock.now().as_second(), &delivery.payload);
-        let response = self.send(destination, delivery, &signature).await?;
+    /// The status of an answer that means success.
+    async fn post(
+        &self,
+        delivery: &Delivery,
+        destination: &Destination,
+        clock: &dyn Clock,
+    ) -> Result<u16, DeliveryError> {
+        let secrets = destination.secrets.as_ref().map_err(|SealBroken| DeliveryError::Unsigned(SealBroken))?;
+        // Signed for each attempt: a receiver refuses a signature that is minutes old.
+        let signature = sign_with(secrets, clock.now().as_second(), &delivery.payload);
+        let response = self.send(&destination.url, delivery, &signature).await?;
         let status = response.status();
         drain(response).await;
-        if status.is_success() { Ok(Some(status.as_u16())) } else { Err(Failure::Status(status.as_u16())) }
+        if status.is_success() { Ok(status.as_u16()) } else { Err(DeliveryError::Status(status.as_u16())) }
     }
 
     async fn send(&self, destination: &Url, delivery: &Delivery, signature: &str) -> Result<Response, CallError> {
@@ -82,7 +95,7 @@ async fn drain(mut response: Response) {
     }
 }
 
-impl From<CallError> for Failure {
+impl From<CallError> for DeliveryError {
     fn from(error: CallError) -> Self {
         match error {
             CallError::Forbidden(forbidden) => Self::Forbidden(forbidden),
