@@ -1,4 +1,4 @@
-//! A whole server in one process: store, rules, providers, routes, courier, wired together.
+//! A whole server in one process: store, rules, providers, routes, delivery worker, wired together.
 
 use std::{net::SocketAddr, path::Path, sync::Arc};
 

@@ -21,7 +21,7 @@ use crate::{
 
 /// Run a whole Terra authentication server on this machine, with a practice provider
 ///
-/// Starts the API, the widget, the sandbox provider and the webhook courier on loopback; makes a testing environment the
+/// Starts the API, the widget, the sandbox provider and the webhook sender on loopback; makes a testing environment the
 /// first time; writes `.env.terra.testing` pointing at itself, so that every other command just works; and shows each
 /// event as it happens. Ctrl-C ends it; the next start finds everything as it was.
 #[derive(clap::Args)]
