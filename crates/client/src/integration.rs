@@ -54,8 +54,9 @@ pub struct Integration {
 
 impl From<wire::Integration> for Integration {
     fn from(integration: wire::Integration) -> Self {
-        let wire::Integration { provider: resource, name, icon: logo_url, setup, enabled, types } = integration;
-        Self { name, resource, logo_url, setup, enabled, types }
+        let wire::Integration { provider: resource, name, icon, setup, enabled, types } = integration;
+        let given = |text: String| Some(text).filter(|text| !text.is_empty());
+        Self { name, resource, logo_url: given(icon), setup: given(setup), enabled, types }
     }
 }
 

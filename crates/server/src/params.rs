@@ -67,18 +67,37 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
     }
 }
 
-/// A JSON body that must be there.
+/// A JSON object that must be there. `serde` would read an array as one, field by field; this does not.
 pub(crate) struct Json<T>(pub(crate) T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
-        let (parts, body) = request.into_parts();
-        let bytes = read_body(body).await?;
-        require_json(&parts.headers)?;
+        let bytes = required_json(request).await?;
+        if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
+            return Err(ApiError::bad_request("the JSON body cannot be read: it is no object"));
+        }
         from_json(&bytes).map(Self)
     }
+}
+
+/// A JSON array that must be there.
+pub(crate) struct JsonArray<T>(pub(crate) Vec<T>);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonArray<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        from_json(&required_json(request).await?).map(Self)
+    }
+}
+
+async fn required_json(request: Request) -> Result<Bytes, ApiError> {
+    let (parts, body) = request.into_parts();
+    let bytes = read_body(body).await?;
+    require_json(&parts.headers)?;
+    Ok(bytes)
 }
 
 /// Reads parameters; an error begins with the name of the one that is wrong.

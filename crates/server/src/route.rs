@@ -3,6 +3,7 @@
 mod admin;
 mod connection;
 mod docs;
+mod document;
 mod flow_cookie;
 mod health;
 mod icon;
@@ -38,7 +39,7 @@ pub fn router(auth: Auth) -> Router {
         .merge(notice::routes())
         .merge(icon::routes())
         .merge(health::routes())
-        .merge(docs::routes(document))
+        .merge(docs::routes(document::complete(document)))
         .layer(middleware::from_fn_with_state(auth.clone(), trace::trace))
         .with_state(auth)
 }
@@ -46,7 +47,7 @@ pub fn router(auth: Auth) -> Router {
 /// The `OpenAPI` document of the server.
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    described().split_for_parts().1
+    document::complete(described().split_for_parts().1)
 }
 
 fn described() -> OpenApiRouter<Auth> {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// One of the three places an app runs in. Each has its own dev-id, API key and signing secret.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Environment {
     /// For development; at most 50 connected users.

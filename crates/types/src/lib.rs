@@ -6,6 +6,8 @@
 mod environment;
 mod id;
 mod provider;
+#[cfg(feature = "openapi")]
+mod schema;
 mod scope;
 mod secret;
 pub mod time;

@@ -10,7 +10,7 @@ mod user;
 
 pub use auth::{
     AuthToken, AuthenticateSdkUser, AuthenticateSdkUserParams, AuthenticateUser, AuthenticateUserParams,
-    DeauthenticateUserParams, Done, GenerateAuthTokenParams, MOBILE_TOKEN_TTL_S, SESSION_TTL_S, Status, StreamToken,
+    DeauthenticateUserParams, Done, GenerateAuthTokenParams, MOBILE_TOKEN_TTL_S, SESSION_TTL_S, SdkApp, Status, StreamToken,
     StreamUserParams, WidgetError, WidgetSession, WidgetSessionParams,
 };
 pub use event::{
@@ -19,5 +19,6 @@ pub use event::{
 pub use integration::{DataTypes, DetailedParams, Integration, Integrations, IntegrationsDetailed};
 pub use problem::Problem;
 pub use user::{
-    Subscriptions, SubscriptionsPage, SubscriptionsParams, TerraUser, UserDetails, UserInfo, UserInfoParams,
+    Subscriptions, SubscriptionsAnswer, SubscriptionsPage, SubscriptionsParams, TerraUser, UserDetails, UserInfo,
+    UserInfoAnswer, UserInfoParams,
 };

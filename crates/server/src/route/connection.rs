@@ -1,17 +1,13 @@
 //! Users, as the wire calls connections.
 
-use axum::{
-    Json,
-    extract::State,
-    response::{IntoResponse, Response},
-};
+use axum::{Json, extract::State};
 use terra_auth_core::{Auth, connection::MAX_USERS};
 use terra_auth_types::{UserId, wire};
 
 use crate::{
     caller::{Caller, scope},
     error::ApiError,
-    params::{self, Query},
+    params::{JsonArray, Query},
 };
 
 const DEFAULT_PER_PAGE: u32 = 500;
@@ -47,7 +43,7 @@ pub(crate) async fn deauthenticate_user(
     get, path = "/userInfo", tag = "Users",
     params(wire::UserInfoParams),
     responses(
-        (status = 200, description = "The user, or an array of users", body = wire::UserInfo),
+        (status = 200, description = "The user, or an array of users", body = wire::UserInfoAnswer),
         (status = 400, description = "Neither id is given, or the user id is malformed", body = wire::Problem, content_type = "application/problem+json"),
         (status = 401, description = "Wrong credentials", body = wire::Problem, content_type = "application/problem+json"),
         (status = 403, description = "The key lacks connections:read, or the environment is disabled", body = wire::Problem, content_type = "application/problem+json"),
@@ -58,15 +54,16 @@ pub(crate) async fn user_info(
     State(auth): State<Auth>,
     caller: Caller<scope::ConnectionsRead>,
     Query(params): Query<wire::UserInfoParams>,
-) -> Result<Response, ApiError> {
+) -> Result<Json<wire::UserInfoAnswer>, ApiError> {
     match (params.user_id, params.reference_id) {
         (Some(user_id), _) => {
             let user_id = user_id.parse().map_err(ApiError::bad_request)?;
-            Ok(Json(auth.user_info(&caller.developer, user_id).await?).into_response())
+            Ok(Json(wire::UserInfoAnswer::User(auth.user_info(&caller.developer, user_id).await?)))
         }
         (None, Some(reference_id)) => {
             let reference_id = reference_id.parse().map_err(ApiError::bad_request)?;
-            Ok(Json(auth.users_by_reference_id(&caller.developer, reference_id).await?).into_response())
+            let users = auth.users_by_reference_id(&caller.developer, reference_id).await?;
+            Ok(Json(wire::UserInfoAnswer::Users(users)))
         }
         (None, None) => Err(ApiError::bad_request("name whom to look up: user_id or reference_id")),
     }
@@ -75,7 +72,7 @@ pub(crate) async fn user_info(
 /// Look up many users by id. Unknown ones are left out.
 #[utoipa::path(
     post, path = "/bulkUserInfo", tag = "Users",
-    request_body(content = Vec<String>, description = "User ids"),
+    request_body(content = Vec<uuid::Uuid>, description = "User ids"),
     responses(
         (status = 200, description = "The users found", body = Vec<wire::TerraUser>),
         (status = 400, description = "Not an array of user ids", body = wire::Problem, content_type = "application/problem+json"),
@@ -86,7 +83,7 @@ pub(crate) async fn user_info(
 pub(crate) async fn bulk_user_info(
     State(auth): State<Auth>,
     caller: Caller<scope::ConnectionsRead>,
-    params::Json(user_ids): params::Json<Vec<String>>,
+    JsonArray(user_ids): JsonArray<String>,
 ) -> Result<Json<Vec<wire::TerraUser>>, ApiError> {
     let user_ids: Result<Vec<UserId>, _> = user_ids.iter().map(|id| id.parse()).collect();
     let user_ids = user_ids.map_err(ApiError::bad_request)?;
@@ -98,7 +95,7 @@ pub(crate) async fn bulk_user_info(
     get, path = "/subscriptions", tag = "Users",
     params(wire::SubscriptionsParams),
     responses(
-        (status = 200, description = "All users, or one page of them", body = wire::Subscriptions),
+        (status = 200, description = "All users, or one page of them", body = wire::SubscriptionsAnswer),
         (status = 400, description = "No such page, or too many users for one answer", body = wire::Problem, content_type = "application/problem+json"),
         (status = 401, description = "Wrong credentials", body = wire::Problem, content_type = "application/problem+json"),
         (status = 403, description = "The key lacks connections:read, or the environment is disabled", body = wire::Problem, content_type = "application/problem+json"),
@@ -108,33 +105,31 @@ pub(crate) async fn subscriptions(
     State(auth): State<Auth>,
     caller: Caller<scope::ConnectionsRead>,
     Query(params): Query<wire::SubscriptionsParams>,
-) -> Result<Response, ApiError> {
+) -> Result<Json<wire::SubscriptionsAnswer>, ApiError> {
     let Some(page) = params.page else {
         let (users, total) = auth.subscriptions(&caller.developer, 0, MAX_USERS).await?;
         if total > u64::from(MAX_USERS) {
             return Err(ApiError::bad_request(format!("{total} users do not fit into one answer; ask with page=0")));
         }
-        return Ok(Json(wire::Subscriptions { status: wire::Status::Success, users }).into_response());
+        return Ok(Json(wire::SubscriptionsAnswer { users: Some(users), ..Default::default() }));
     };
     let per_page = params.per_page.unwrap_or(DEFAULT_PER_PAGE);
-    if per_page == 0 {
-        return Err(ApiError::bad_request("invalid per_page: at least 1"));
-    }
     let offset = u64::from(page) * u64::from(per_page);
     let (results, total) = auth.subscriptions(&caller.developer, offset, per_page).await?;
-    Ok(Json(page_of(page, per_page, results, total)).into_response())
+    Ok(Json(page_of(page, per_page, results, total)))
 }
 
 /// A page in both published nestings: flat, and under `data`, where `max_page` is the last index and not the number.
-fn page_of(page: u32, per_page: u32, results: Vec<wire::TerraUser>, total: u64) -> serde_json::Value {
+fn page_of(page: u32, per_page: u32, results: Vec<wire::TerraUser>, total: u64) -> wire::SubscriptionsAnswer {
     let pages = u32::try_from(total.div_ceil(u64::from(per_page))).unwrap_or(u32::MAX);
     let next = (page.saturating_add(1) < pages).then(|| page + 1);
-    let nested = wire::SubscriptionsPage { next, max_page: pages.saturating_sub(1), results };
-    serde_json::json!({
-        "status": wire::Status::Success,
-        "next": next,
-        "max_page": pages,
-        "results": nested.results,
-        "data": nested,
-    })
+    let nested = wire::SubscriptionsPage { next, max_page: pages.saturating_sub(1), results: results.clone() };
+    wire::SubscriptionsAnswer {
+        status: wire::Status::Success,
+        users: None,
+        next: Some(next),
+        max_page: Some(pages),
+        results: Some(results),
+        data: Some(nested),
+    }
 }

@@ -55,8 +55,8 @@ fn to_wire(auth: &Auth, info: &ProviderInfo) -> wire::Integration {
     wire::Integration {
         provider: info.provider.to_string(),
         name: info.name.clone(),
-        icon: Some(icon::url(auth, &info.provider).into()),
-        setup: Some("API_KEYS_MANAGED".to_owned()),
+        icon: icon::url(auth, &info.provider).into(),
+        setup: "API_KEYS_MANAGED".to_owned(),
         enabled: true,
         types: info.types,
     }

@@ -38,6 +38,7 @@ pub(crate) fn other_paths() -> Router<Auth> {
         (status = 201, description = "The session", body = wire::WidgetSession),
         (status = 400, description = "A field is malformed", body = wire::WidgetError),
         (status = 403, description = "Wrong credentials, the key lacks auth:write, or the environment is disabled", body = wire::WidgetError),
+        (status = 503, description = "The server cannot answer now; try again after `Retry-After`", body = wire::WidgetError),
     ),
 )]
 pub(crate) async fn create_widget_session(

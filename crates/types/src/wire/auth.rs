@@ -36,6 +36,7 @@ pub struct WidgetSessionParams {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
     /// The app's own name for the end user.
+    #[cfg_attr(feature = "openapi", schema(max_length = 512, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reference_id: Option<String>,
     /// Where the end user goes afterwards; the literal `multi-auth` sets `multi_auth` instead.
@@ -54,6 +55,7 @@ pub struct WidgetSessionParams {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub samsung_app_url: Option<String>,
     /// Users already connected; unknown ones are reported back.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<uuid::Uuid>>))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connected_uids: Option<Vec<String>>,
     /// Shows a disconnect button beside each connection of `reference_id`.
@@ -119,6 +121,7 @@ pub struct AuthenticateUserParams {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
     /// The app's own name for the end user.
+    #[cfg_attr(feature = "openapi", schema(max_length = 512, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reference_id: Option<String>,
     /// Where the end user goes afterwards.
@@ -127,6 +130,20 @@ pub struct AuthenticateUserParams {
     /// Where the end user goes when it did not work.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auth_failure_redirect_url: Option<String>,
+    /// Which of Terra's iOS apps an Apple Health link opens. Accepted, as Terra does; without effect here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sdk_app: Option<SdkApp>,
+}
+
+/// One of Terra's iOS apps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum SdkApp {
+    /// Terra Avengers.
+    Avengers,
+    /// Grip.
+    Grip,
 }
 
 /// A login link of one provider.
@@ -148,6 +165,7 @@ pub struct AuthenticateUser {
 #[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
 pub struct GenerateAuthTokenParams {
     /// Wins over whatever the app passes when it redeems the token.
+    #[cfg_attr(feature = "openapi", param(max_length = 512, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$"))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference_id: Option<String>,
 }
@@ -176,12 +194,15 @@ const fn mobile_token_ttl() -> u32 {
 #[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
 pub struct AuthenticateSdkUserParams {
     /// The on-device source: `APPLE`, `SAMSUNG`, `HEALTH_CONNECT`.
+    #[cfg_attr(feature = "openapi", param(required = true))]
     #[serde(default)]
     pub resource: Option<String>,
     /// The device's own stable id; a new one replaces the connection.
+    #[cfg_attr(feature = "openapi", param(required = true, min_length = 1, max_length = 256, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$"))]
     #[serde(default)]
     pub resource_user_identifier: Option<String>,
     /// The app's own name for the end user; a bound token's value wins.
+    #[cfg_attr(feature = "openapi", param(max_length = 512, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$"))]
     #[serde(default)]
     pub reference_id: Option<String>,
 }
@@ -226,7 +247,7 @@ impl Done {
 #[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
 pub struct StreamUserParams {
     /// The user's id.
-    #[cfg_attr(feature = "openapi", param(required = true))]
+    #[cfg_attr(feature = "openapi", param(required = true, min_length = 1))]
     pub id: Option<String>,
 }
 

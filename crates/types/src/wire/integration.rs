@@ -45,12 +45,12 @@ pub struct Integration {
     pub provider: String,
     /// The name to show to people.
     pub name: String,
-    /// URL of a picture.
-    #[serde(default, alias = "logo_url")]
-    pub icon: Option<String>,
-    /// Who manages the provider's API keys, such as `API_KEYS_MANAGED`.
-    #[serde(default)]
-    pub setup: Option<String>,
+    /// URL of a picture; empty if an answer has none.
+    #[serde(default, alias = "logo_url", deserialize_with = "lenient::text")]
+    pub icon: String,
+    /// Who manages the provider's API keys, such as `API_KEYS_MANAGED`; empty if an answer does not say.
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub setup: String,
     /// Whether this environment offers it.
     #[serde(default = "enabled")]
     pub enabled: bool,

@@ -1,10 +1,15 @@
-//! What callers send in more than one spelling.
+//! Values that callers send in more than one spelling, and the bounds of numbers.
 
-use std::{fmt, marker::PhantomData, str::FromStr};
+use std::fmt;
 
-use serde::{Deserializer, de};
+use serde::{
+    Deserialize as _, Deserializer,
+    de::{self, DeserializeOwned},
+};
+use serde_json::{Map, Value};
 
-/// Reads `true`, `"true"`, `1` and their opposites; `null` is absent. A query string knows only text.
+/// Reads `true`, `"true"`, `1` and their opposites; `null` is absent, and other text is refused. A query string has only
+/// text.
 pub(super) fn bool<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
     deserializer.deserialize_any(BoolVisitor)
 }
@@ -14,13 +19,39 @@ pub(super) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D
     bool(deserializer).map(Option::unwrap_or_default)
 }
 
-/// Reads a number or its decimal text; `null` is absent.
-pub(super) fn number<'de, D: Deserializer<'de>, N: Number>(deserializer: D) -> Result<Option<N>, D::Error> {
-    deserializer.deserialize_any(NumberVisitor(PhantomData))
+/// Reads an array of objects. `serde` would read an array in the place of an object, field by field; this does not.
+pub(super) fn objects<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    let objects = Vec::<Map<String, Value>>::deserialize(deserializer)?;
+    let read = |object| serde_json::from_value(Value::Object(object)).map_err(de::Error::custom);
+    objects.into_iter().map(read).collect()
 }
 
-pub(super) trait Number: FromStr + TryFrom<u64> {}
-impl<N: FromStr + TryFrom<u64>> Number for N {}
+/// Reads text; `null` is empty.
+pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+/// The largest number in the formats `int32` and `int64`, which generated clients use.
+pub(super) const INT32: u64 = i32::MAX as u64;
+pub(super) const INT64: u64 = i64::MAX as u64;
+
+/// Reads a count, as far as the format `int64` goes.
+pub(super) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let count = within::<0, INT64, D, u64>(deserializer)?;
+    count.ok_or_else(|| de::Error::invalid_type(de::Unexpected::Unit, &NumberVisitor::<0, INT64>))
+}
+
+/// Reads a whole number from `MIN` to `MAX`, or its decimal text; `null` is absent. The field's schema declares the same
+/// bounds.
+pub(super) fn within<'de, const MIN: u64, const MAX: u64, D: Deserializer<'de>, N: TryFrom<u64>>(
+    deserializer: D,
+) -> Result<Option<N>, D::Error> {
+    let Some(value) = deserializer.deserialize_any(NumberVisitor::<MIN, MAX>)? else {
+        return Ok(None);
+    };
+    let fitting = N::try_from(value).map(Some);
+    fitting.map_err(|_| de::Error::invalid_value(de::Unexpected::Unsigned(value), &NumberVisitor::<MIN, MAX>))
+}
 
 struct BoolVisitor;
 
@@ -39,7 +70,6 @@ impl de::Visitor<'_> for BoolVisitor {
         match text.to_ascii_lowercase().as_str() {
             "true" | "1" => Ok(Some(true)),
             "false" | "0" => Ok(Some(false)),
-            "" => Ok(None),
             _ => Err(E::invalid_value(de::Unexpected::Str(text), &self)),
         }
     }
@@ -49,24 +79,38 @@ impl de::Visitor<'_> for BoolVisitor {
     }
 }
 
-struct NumberVisitor<N>(PhantomData<N>);
+struct NumberVisitor<const MIN: u64, const MAX: u64>;
 
-impl<N: Number> de::Visitor<'_> for NumberVisitor<N> {
-    type Value = Option<N>;
+impl<const MIN: u64, const MAX: u64> de::Visitor<'_> for NumberVisitor<MIN, MAX> {
+    type Value = Option<u64>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a whole number, zero or more")
+        write!(f, "a whole number from {MIN} to {MAX}")
     }
 
     fn visit_u64<E: de::Error>(self, value: u64) -> Result<Self::Value, E> {
-        N::try_from(value).map(Some).map_err(|_| E::invalid_value(de::Unexpected::Unsigned(value), &self))
+        if (MIN..=MAX).contains(&value) {
+            return Ok(Some(value));
+        }
+        Err(E::invalid_value(de::Unexpected::Unsigned(value), &self))
+    }
+
+    /// JSON has one kind of number: 5.0 is 5.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "only what fits is cast")]
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Self::Value, E> {
+        if value.fract() == 0.0 && (0.0..9_007_199_254_740_992.0).contains(&value) {
+            return self.visit_u64(value as u64);
+        }
+        Err(E::invalid_value(de::Unexpected::Float(value), &self))
+    }
+
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<Self::Value, E> {
+        Err(E::invalid_value(de::Unexpected::Signed(value), &self))
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-        match text {
-            "" => Ok(None),
-            _ => text.parse().map(Some).map_err(|_| E::invalid_value(de::Unexpected::Str(text), &self)),
-        }
+        let value = text.parse().map_err(|_| E::invalid_value(de::Unexpected::Str(text), &self))?;
+        self.visit_u64(value)
     }
 
     fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {

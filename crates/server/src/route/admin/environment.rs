@@ -154,13 +154,14 @@ pub(crate) async fn environment_contents(
 #[utoipa::path(
     post, path = "/environments/{dev_id}/signing-secret/rotate", tag = "Administration",
     params(("dev_id" = String, Path, description = "The environment")),
-    request_body = wire::admin::RotateSigningSecret,
+    request_body(content = Option<wire::admin::RotateSigningSecret>, description = "Every field is optional"),
     responses(
         (status = 201, description = "The new secret, shown once", body = wire::admin::RotatedSigningSecret),
         (status = 400, description = "A field is malformed", body = wire::Problem, content_type = "application/problem+json"),
         (status = 401, description = "No admin token that counts", body = wire::Problem, content_type = "application/problem+json"),
         (status = 403, description = "The token's role is below operator", body = wire::Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such environment", body = wire::Problem, content_type = "application/problem+json"),
+        (status = 409, description = "One secret is replacing another already", body = wire::Problem, content_type = "application/problem+json"),
     ),
     security(("admin" = [])),
 )]

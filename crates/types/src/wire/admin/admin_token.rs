@@ -2,7 +2,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::secret::{AdminToken, shown_once};
+use crate::{
+    secret::{AdminToken, shown_once},
+    wire::lenient,
+};
 
 /// What an admin may do; each role includes the ones before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -41,11 +44,13 @@ impl Role {
 #[serde(deny_unknown_fields)]
 pub struct CreateAdminToken {
     /// Whose token it is.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 100, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$"))]
     pub name: String,
     /// What it allows.
     pub role: Role,
     /// Days until it stops working, 1 to 365; 30 by default.
-    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 365))]
+    #[serde(default, deserialize_with = "lenient::within::<1, 365, _, _>")]
     pub expires_in_days: Option<u32>,
 }
 
@@ -60,10 +65,10 @@ pub struct AdminTokenInfo {
     /// What it allows.
     pub role: Role,
     /// When it was created.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub created_at: Timestamp,
     /// When it stops working; `null` is never (the bootstrap token only).
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub expires_at: Option<Timestamp>,
 }
 

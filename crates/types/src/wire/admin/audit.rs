@@ -10,7 +10,7 @@ pub struct AuditEntry {
     /// Counted from 1, without gaps.
     pub seq: u64,
     /// When it happened.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub at: Timestamp,
     /// Who did it: an admin token's name, or `api key`, a key's name and its last four characters.
     pub actor: String,
@@ -35,10 +35,11 @@ pub struct AuditEntry {
 #[serde(default, deny_unknown_fields)]
 pub struct AuditParams {
     /// Lines after this one; from the beginning by default.
-    #[serde(deserialize_with = "lenient::number")]
+    #[serde(deserialize_with = "lenient::within::<0, { lenient::INT64 }, _, _>")]
     pub after: Option<u64>,
     /// How many lines, 500 at most and by default.
-    #[serde(deserialize_with = "lenient::number")]
+    #[cfg_attr(feature = "openapi", param(minimum = 1, maximum = 500))]
+    #[serde(deserialize_with = "lenient::within::<1, 500, _, _>")]
     pub limit: Option<u32>,
 }
 

@@ -8,7 +8,6 @@ use crate::Provider;
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ProviderAppCheck {
     /// The provider.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub provider: Provider,
     /// What the provider calls the app.
     pub client_id: String,
@@ -23,7 +22,7 @@ pub struct SecretCheck {
     /// Its last four characters; empty for a short one.
     pub hint: String,
     /// When it is forgotten; `null` for the newest.
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub until: Option<Timestamp>,
     /// What follows from the provider's answer.
     pub verdict: AppVerdict,

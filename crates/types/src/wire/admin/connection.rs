@@ -11,15 +11,13 @@ pub struct AdminConnection {
     #[cfg_attr(feature = "openapi", schema(value_type = uuid::Uuid))]
     pub user_id: UserId,
     /// The source of data.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub provider: Provider,
     /// The app's own name for the end user.
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub reference_id: Option<ReferenceId>,
     /// Whether it works, as far as apps are told.
     pub active: bool,
     /// When it was made.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub created_at: Timestamp,
     /// How the refreshing of its tokens stands; `null` without tokens, as for a source on a device.
     pub refresh: Option<RefreshReport>,
@@ -32,17 +30,17 @@ pub struct RefreshReport {
     /// Whether it works.
     pub state: GrantState,
     /// Since when; after a recovery that is when it worked again.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub since: Timestamp,
     /// Refreshes that failed since the last one that did not.
     pub failures: u32,
     /// The last thing that went wrong, if anything ever did. It stays after a recovery.
     pub last_error: Option<FailedRefresh>,
     /// When the tokens were last refreshed.
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub refreshed_at: Option<Timestamp>,
     /// When somebody will look after them again; `null` is never.
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub next_at: Option<Timestamp>,
 }
 
@@ -53,7 +51,7 @@ pub struct FailedRefresh {
     /// What went wrong.
     pub class: RefreshFailure,
     /// When.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub at: Timestamp,
 }
 

@@ -12,7 +12,6 @@ pub struct AdminEnvironment {
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub dev_id: DevId,
     /// Testing, staging or production.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub environment: Environment,
     /// False refuses every call with its keys.
     pub active: bool,
@@ -22,7 +21,7 @@ pub struct AdminEnvironment {
     #[serde(flatten)]
     pub settings: EnvironmentSettings,
     /// When it was created.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub created_at: Timestamp,
 }
 
@@ -40,7 +39,6 @@ pub struct EnvironmentSettings {
     /// How many users may be connected at once; `null` is no cap.
     pub user_limit: Option<u32>,
     /// The providers it offers; `null` is all.
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<String>>))]
     pub providers: Option<Vec<Provider>>,
     /// URL prefixes that end users may be sent to; empty is anywhere that is safe.
     #[serde(default)]
@@ -59,22 +57,25 @@ pub struct EnvironmentSettings {
 #[serde(default, deny_unknown_fields)]
 pub struct ChangeEnvironment {
     /// A new name.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 100, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// A new logo.
     #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub logo_url: Option<Option<Url>>,
     /// A new colour.
+    #[cfg_attr(feature = "openapi", schema(pattern = "^#[0-9a-fA-F]{6}$"))]
     #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub accent: Option<Option<String>>,
     /// A new cap.
-    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(maximum = 2_147_483_647))]
+    #[serde(deserialize_with = "present_cap", skip_serializing_if = "Option::is_none")]
     pub user_limit: Option<Option<u32>>,
     /// Other providers.
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<String>>))]
     #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub providers: Option<Option<Vec<Provider>>>,
     /// Another allow-list.
+    #[cfg_attr(feature = "openapi", schema(max_items = 100))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub redirect_allow_list: Option<Vec<Url>>,
     /// Another destination.
@@ -93,6 +94,11 @@ fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> R
     Option::deserialize(deserializer).map(Some)
 }
 
+#[expect(clippy::option_option, reason = "absent and null mean different things")]
+fn present_cap<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<u32>>, D::Error> {
+    lenient::within::<0, { lenient::INT32 }, _, _>(deserializer).map(Some)
+}
+
 /// All environments of the server.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -107,9 +113,9 @@ pub struct AdminEnvironments {
 #[serde(deny_unknown_fields)]
 pub struct CreateEnvironment {
     /// Testing, staging or production.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub environment: Environment,
     /// What the widget calls the app.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 100, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$"))]
     pub name: String,
 }
 
@@ -148,13 +154,13 @@ pub struct EnvironmentContents {
 #[serde(default, deny_unknown_fields)]
 pub struct DeleteEnvironmentParams {
     /// How many users are connected.
-    #[serde(deserialize_with = "lenient::number")]
+    #[serde(deserialize_with = "lenient::within::<0, { lenient::INT64 }, _, _>")]
     pub users: Option<u64>,
     /// How many API keys work.
-    #[serde(deserialize_with = "lenient::number")]
+    #[serde(deserialize_with = "lenient::within::<0, { lenient::INT64 }, _, _>")]
     pub api_keys: Option<u64>,
     /// How many events wait.
-    #[serde(deserialize_with = "lenient::number")]
+    #[serde(deserialize_with = "lenient::within::<0, { lenient::INT64 }, _, _>")]
     pub waiting_deliveries: Option<u64>,
 }
 
@@ -173,6 +179,7 @@ impl DeleteEnvironmentParams {
 #[serde(deny_unknown_fields)]
 pub struct WebhookDestination {
     /// `null` keeps events without sending them.
+    #[cfg_attr(feature = "openapi", schema(required = true))]
     #[serde(deserialize_with = "Option::deserialize")]
     pub destination: Option<Url>,
 }

@@ -11,7 +11,7 @@ pub struct LentAccessToken {
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub access_token: ProviderToken,
     /// When it stops working, RFC 3339; `null` where the provider does not say.
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub expires_at: Option<Timestamp>,
     /// Granted permissions, comma-separated.
     pub scopes: Option<String>,

@@ -13,12 +13,10 @@ pub struct PortableConnection {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_id: Option<UserId>,
     /// The source of data.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub provider: Provider,
     /// The provider's own id for the account, 1 to 512 bytes.
     pub account: String,
     /// The app's own name for the end user.
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference_id: Option<ReferenceId>,
     /// Granted permissions, comma-separated.
@@ -28,7 +26,7 @@ pub struct PortableConnection {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub active: Option<bool>,
     /// When it was made; by default now.
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
     /// For the provider's data calls. An import needs it; an export has it only if it was asked for.
@@ -40,7 +38,7 @@ pub struct PortableConnection {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh_token: Option<ProviderToken>,
     /// When the access token ends. Where nobody knows it is refreshed at once, if it can be.
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
 }
@@ -51,10 +49,13 @@ pub struct PortableConnection {
 #[serde(default, deny_unknown_fields)]
 pub struct ImportConnections {
     /// At most 500, each judged by itself.
+    #[cfg_attr(feature = "openapi", schema(max_items = 500))]
+    #[serde(deserialize_with = "lenient::objects")]
     pub connections: Vec<PortableConnection>,
     /// Only say what would happen.
     pub dry_run: bool,
     /// Connections that earlier dry runs would have made: they count against the user limit.
+    #[serde(deserialize_with = "lenient::count")]
     pub counted: u64,
     /// Send an `auth` event for each new connection.
     pub announce: bool,
@@ -93,7 +94,8 @@ pub struct ExportParams {
     #[cfg_attr(feature = "openapi", param(value_type = Option<uuid::Uuid>))]
     pub after: Option<UserId>,
     /// How many, 500 at most and by default.
-    #[serde(deserialize_with = "lenient::number")]
+    #[cfg_attr(feature = "openapi", param(minimum = 1, maximum = 500))]
+    #[serde(deserialize_with = "lenient::within::<1, 500, _, _>")]
     pub limit: Option<u32>,
     /// With the providers' tokens; only owners may see them.
     #[serde(deserialize_with = "lenient::flag")]

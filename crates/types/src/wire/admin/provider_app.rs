@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::{ClientSecret, Provider, secret::shown_once};
+use crate::{ClientSecret, Provider, secret::shown_once, wire::lenient};
 
 /// An operator's app at a provider, for one environment.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -11,9 +11,10 @@ use crate::{ClientSecret, Provider, secret::shown_once};
 #[serde(deny_unknown_fields)]
 pub struct SetProviderApp {
     /// What the provider calls the app.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 4096, pattern = r"^[\x20-\x7e]+$"))]
     pub client_id: String,
     /// Its secret.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 1, max_length = 4096, pattern = r"^[\x20-\x7e]+$"))]
     #[serde(serialize_with = "shown_once")]
     pub client_secret: ClientSecret,
     /// Headers that the provider wants besides, such as a subscription key; no answer shows their values.
@@ -31,15 +32,16 @@ pub struct SetProviderApp {
 #[serde(deny_unknown_fields)]
 pub struct RotateProviderApp {
     /// The new secret.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 1, max_length = 4096, pattern = r"^[\x20-\x7e]+$"))]
     #[serde(serialize_with = "shown_once")]
     pub client_secret: ClientSecret,
     /// The headers that go with it.
     #[cfg_attr(feature = "openapi", schema(value_type = BTreeMap<String, String>))]
     #[serde(default, serialize_with = "each_shown_once")]
     pub headers: BTreeMap<String, ClientSecret>,
-    /// Seconds that the old one is still tried where the new one is refused; 86 400 by default.
-    #[serde(default)]
+    /// Seconds that the old one is still tried where the new one is refused, a year at most; 86 400 by default.
+    #[cfg_attr(feature = "openapi", schema(maximum = 31_536_000))]
+    #[serde(default, deserialize_with = "lenient::within::<0, 31_536_000, _, _>")]
     pub overlap_s: Option<u32>,
     /// Forget the old one at once: it leaked.
     #[serde(default)]
@@ -51,7 +53,6 @@ pub struct RotateProviderApp {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AdminProviderApp {
     /// The provider.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub provider: Provider,
     /// What the provider calls the app.
     pub client_id: String,
@@ -63,18 +64,18 @@ pub struct AdminProviderApp {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
     /// When it was set first.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub created_at: Timestamp,
     /// When the secret was set.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub changed_at: Timestamp,
     /// When it was last used, give or take a minute.
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub last_used_at: Option<Timestamp>,
     /// As `hint`, of the secret that is being replaced.
     pub previous_hint: Option<String>,
     /// When that one is forgotten.
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub previous_until: Option<Timestamp>,
 }
 

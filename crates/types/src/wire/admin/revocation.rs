@@ -11,25 +11,24 @@ pub struct RevocationReport {
     #[cfg_attr(feature = "openapi", schema(value_type = uuid::Uuid))]
     pub user_id: UserId,
     /// Where its grant was.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub provider: Provider,
     /// How it stands.
     pub outcome: RevocationOutcome,
     /// Why it stands so; `null` if there is nothing to explain.
     pub reason: Option<RevocationReason>,
     /// When the connection ended.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub asked_at: Timestamp,
     /// How often it was tried.
     pub attempts: u32,
     /// When it was last tried.
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub last_attempt_at: Option<Timestamp>,
     /// When it is tried next.
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub next_attempt_at: Option<Timestamp>,
     /// When it was settled, for good or ill.
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub ended_at: Option<Timestamp>,
     /// The HTTP status of the provider's last answer.
     pub status: Option<u32>,
@@ -145,9 +144,11 @@ pub struct RevocationParams {
     #[cfg_attr(feature = "openapi", param(value_type = Option<uuid::Uuid>))]
     pub user_id: Option<UserId>,
     /// `next` of the page before; from the newest by default.
+    #[cfg_attr(feature = "openapi", param(pattern = r"^[0-9]{1,13}\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"))]
     pub after: Option<String>,
     /// How many, 500 at most and 100 by default.
-    #[serde(deserialize_with = "lenient::number")]
+    #[cfg_attr(feature = "openapi", param(minimum = 1, maximum = 500))]
+    #[serde(deserialize_with = "lenient::within::<1, 500, _, _>")]
     pub limit: Option<u32>,
 }
 

@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{DevId, SigningSecret, secret::shown_once};
+use crate::{DevId, SigningSecret, secret::shown_once, wire::lenient};
 
 /// Which secret signs while one replaces the other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,11 +40,16 @@ impl SignWith {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct RotateSigningSecret {
-    /// Seconds until the old one is forgotten; 86 400 by default.
+    /// Seconds until the old one is forgotten, a year at most; 86 400 by default.
+    #[cfg_attr(feature = "openapi", schema(maximum = 31_536_000))]
+    #[serde(deserialize_with = "lenient::within::<0, 31_536_000, _, _>")]
     pub overlap_s: Option<u32>,
     /// Forget the old one at once: it leaked.
+    #[cfg_attr(feature = "openapi", schema(nullable))]
+    #[serde(deserialize_with = "lenient::flag")]
     pub now: bool,
     /// Which one signs meanwhile.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<SignWith>))]
     pub sign_with: SignWith,
 }
 
@@ -60,6 +65,6 @@ pub struct RotatedSigningSecret {
     #[serde(serialize_with = "shown_once")]
     pub signing_secret: SigningSecret,
     /// When the old one is forgotten; `null` if it is already.
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub old_until: Option<Timestamp>,
 }

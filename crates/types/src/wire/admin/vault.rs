@@ -28,7 +28,7 @@ pub struct VaultKey {
     /// The id of the master key that wraps it.
     pub master_key: String,
     /// When it was drawn.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub created_at: Timestamp,
 }
 
