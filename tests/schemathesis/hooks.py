@@ -33,6 +33,8 @@ BEYOND_SCHEMA = {
     "name whom to look up": "one of two parameters",
     "URL: https": "http on loopback only",
     "redirect_allow_list: URLs without": "no query, fragment or dot segments",
+    "resource: name an on-device source": "which providers there are",
+    "profile: ": "which profiles a recipe has",
     "headers: ": "header names that every call has anyway",
 }
 # The published contract of the streaming tokens answers 400, and not 401, to a call without credentials.
@@ -48,6 +50,8 @@ def before_call(context, case, kwargs):
     # Each redemption needs a token of its own.
     if case.headers.get("Authorization") == "Bearer mobile-token":
         case.headers["Authorization"] = f"Bearer {server.new_mobile_token()}"
+        if is_valid(case, ParameterLocation.HEADER) and "dev-id" in case.headers:
+            case.headers["dev-id"] = server.DEV_ID
     number = drawn[case.operation.label]
     drawn[case.operation.label] += 1
     if is_valid(case, ParameterLocation.PATH) and case.path_parameters:

@@ -13,6 +13,8 @@ ADMIN_TOKEN = os.environ["TERRA_ADMIN_TOKEN"]
 # A connection through the practice provider, with its end user's reference id.
 USER_ID = os.environ["TERRA_TEST_USER_ID"]
 REFERENCE_ID = os.environ["TERRA_TEST_REFERENCE_ID"]
+# A second one, which the seed deauthenticates: its grant is revoked at the provider.
+LEFT_USER_ID = os.environ["TERRA_TEST_LEFT_USER_ID"]
 # A receiver of webhooks on this machine.
 DESTINATION = os.environ["TERRA_TEST_DESTINATION"]
 SCOPES = ["auth:write", "connections:read", "connections:write", "providers:read", "webhooks:write", "access-tokens:lend"]
@@ -80,7 +82,7 @@ def seed():
     call("PUT", "/v2/webhooks/destination", KEYS, {"destination": DESTINATION})
     call("POST", "/api/widget/session", KEYS, {"reference_id": REFERENCE_ID})
     new_app(DEV_ID)
-    call("DELETE", f"/v2/auth/deauthenticateUser?user_id={new_user()}", KEYS)
+    call("DELETE", f"/v2/auth/deauthenticateUser?user_id={LEFT_USER_ID}", KEYS)
     new_user()
     body = {"name": "every scope", "scopes": SCOPES}
     return admin("POST", f"/environments/{DEV_ID}/keys", body)["api_key"]

@@ -53,6 +53,7 @@ pub(crate) fn setup(steps: &mut Steps) -> anyhow::Result<()> {
     steps.run("third-party OAuth server", "tests/oauth/setup.sh")?;
     steps.run("examples", "tests/examples/setup.sh")?;
     steps.run("dotenv libraries", "tests/dotenv/setup.sh")?;
+    steps.run("Schemathesis", "tests/schemathesis/setup.sh")?;
     if !succeeds("cargo deny --version") {
         steps.run("cargo-deny", CARGO_DENY)?;
     }

@@ -10,8 +10,8 @@ mod user;
 
 pub use auth::{
     AuthToken, AuthenticateSdkUser, AuthenticateSdkUserParams, AuthenticateUser, AuthenticateUserParams,
-    DeauthenticateUserParams, Done, GenerateAuthTokenParams, MOBILE_TOKEN_TTL_S, SESSION_TTL_S, SdkApp, Status, StreamToken,
-    StreamUserParams, WidgetError, WidgetSession, WidgetSessionParams,
+    DeauthenticateUserParams, Done, GenerateAuthTokenParams, MOBILE_TOKEN_TTL_S, SESSION_TTL_S, SdkApp, Status,
+    StreamToken, StreamUserParams, WidgetError, WidgetSession, WidgetSessionParams,
 };
 pub use event::{
     API_VERSION, AccessRevoked, Auth, AuthCancelled, ConnectionError, Deauth, Event, PermissionChange, UserReauth,

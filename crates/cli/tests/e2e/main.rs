@@ -7,6 +7,7 @@ mod crash;
 mod dev;
 mod first_admin;
 mod official;
+mod openapi;
 mod payloads;
 mod providers;
 mod retries;

@@ -99,3 +99,64 @@ async fn the_docs_page_loads_nothing_from_elsewhere() {
     let document = app.send(Request::get("/openapi.json").body(Body::empty()).unwrap()).await;
     assert_eq!(document.json()["info"]["title"], "terra-auth");
 }
+
+/// Every place in the answers of the published calls where the published contract allows `null`.
+const NULLABLE: [&str; 8] = [
+    "active",
+    "created_at",
+    "last_polled_at",
+    "last_webhook_update",
+    "most_recent_data_at",
+    "next",
+    "reference_id",
+    "scopes",
+];
+
+#[test]
+fn no_published_answer_is_null_where_the_published_contract_has_no_null() {
+    let document = document();
+    let answers = [
+        "AuthToken",
+        "AuthenticateUser",
+        "DataTypes",
+        "Done",
+        "Integration",
+        "Integrations",
+        "IntegrationsDetailed",
+        "Problem",
+        "SubscriptionsAnswer",
+        "SubscriptionsPage",
+        "TerraUser",
+        "UserDetails",
+        "UserInfo",
+        "WidgetError",
+        "WidgetSession",
+    ];
+    let mut nullable = BTreeSet::new();
+    for answer in answers {
+        let schema = &document["components"]["schemas"][answer];
+        assert!(schema.is_object(), "{answer}");
+        let parts = schema["allOf"].as_array().map_or(vec![schema], |parts| parts.iter().collect());
+        for (name, field) in parts.into_iter().filter_map(|part| part["properties"].as_object()).flatten() {
+            if field.to_string().contains("\"null\"") {
+                nullable.insert(name.as_str());
+            }
+        }
+    }
+    assert_eq!(nullable, BTreeSet::from(NULLABLE));
+}
+
+#[test]
+fn both_forms_of_a_user_list_are_declared() {
+    let document = document();
+    let schema = |path: &str| {
+        let content = &document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"];
+        let name = content["schema"]["$ref"].as_str().unwrap().rsplit('/').next().unwrap();
+        document["components"]["schemas"][name].clone()
+    };
+    let fields = schema("/v2/subscriptions")["properties"].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(fields, ["status", "users", "next", "max_page", "results", "data"]);
+    let forms = schema("/v2/userInfo")["oneOf"].clone();
+    assert_eq!(forms[0]["$ref"], "#/components/schemas/UserInfo");
+    assert_eq!(forms[1]["items"]["$ref"], "#/components/schemas/TerraUser");
+}

@@ -95,7 +95,7 @@ async fn malformed_look_ups_are_told_what_is_wrong() {
     assert_eq!(bad(app.get("/v2/subscriptions?page=-1").await).0, 400);
     assert_eq!(
         bad(app.get("/v2/subscriptions?page=0&per_page=0").await),
-        (400, "invalid per_page: at least 1".to_owned())
+        (400, "invalid per_page: invalid value: integer `0`, expected a whole number from 1 to 10000".to_owned())
     );
     assert_eq!(bad(app.get("/v2/subscriptions?page=0&per_page=10001").await).0, 400);
     assert_eq!(bad(app.delete("/v2/auth/deauthenticateUser").await).0, 400);

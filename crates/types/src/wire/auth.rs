@@ -191,14 +191,17 @@ const fn mobile_token_ttl() -> u32 {
 
 /// Redeems a mobile token. Ours: the published contract names the call but not its shape.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 pub struct AuthenticateSdkUserParams {
     /// The on-device source: `APPLE`, `SAMSUNG`, `HEALTH_CONNECT`.
     #[cfg_attr(feature = "openapi", param(required = true))]
     #[serde(default)]
     pub resource: Option<String>,
     /// The device's own stable id; a new one replaces the connection.
-    #[cfg_attr(feature = "openapi", param(required = true, min_length = 1, max_length = 256, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$"))]
+    #[cfg_attr(
+        feature = "openapi",
+        param(required = true, min_length = 1, max_length = 256, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")
+    )]
     #[serde(default)]
     pub resource_user_identifier: Option<String>,
     /// The app's own name for the end user; a bound token's value wins.

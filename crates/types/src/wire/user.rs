@@ -96,7 +96,11 @@ pub struct UserDetails {
 pub struct SubscriptionsParams {
     /// Counted from zero.
     #[cfg_attr(feature = "openapi", param(maximum = 2_147_483_647))]
-    #[serde(default, deserialize_with = "lenient::within::<0, { lenient::INT32 }, _, _>", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::within::<0, { lenient::INT32 }, _, _>",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub page: Option<u32>,
     /// Users on a page; 500 unless told otherwise.
     #[cfg_attr(feature = "openapi", param(minimum = 1, maximum = 10_000))]

@@ -42,7 +42,10 @@ pub struct AdminKeys {
 #[serde(default, deny_unknown_fields)]
 pub struct CreateKey {
     /// What to call it.
-    #[cfg_attr(feature = "openapi", schema(required = true, min_length = 1, max_length = 100, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$"))]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(required = true, min_length = 1, max_length = 100, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")
+    )]
     pub name: String,
     /// What it may be used for; all that is usual by default, see [`Scopes::USUAL`].
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<crate::Scope>>))]

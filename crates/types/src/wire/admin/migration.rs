@@ -20,11 +20,7 @@ pub struct InviteToMigrate {
     pub reference_ids: Vec<ReferenceId>,
     /// How long a link works, 1 to 336 hours; 168 by default.
     #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 336))]
-    #[serde(
-        default,
-        deserialize_with = "lenient::within::<1, 336, _, _>",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "lenient::within::<1, 336, _, _>", skip_serializing_if = "Option::is_none")]
     pub valid_hours: Option<u32>,
     /// Where an end user goes afterwards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
