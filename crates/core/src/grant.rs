@@ -43,6 +43,8 @@ pub struct KeptGrant {
     pub error_told_at: Option<Timestamp>,
     /// Whether the tokens can be refreshed.
     pub state: GrantState,
+    /// Since when the provider waits for the first use of these tokens, upon which it revokes those before them.
+    pub unconfirmed_since: Option<Timestamp>,
 }
 
 /// What a lease says.
@@ -69,6 +71,8 @@ pub struct NewTokens {
     pub refresh_at: Option<Timestamp>,
     /// When they came.
     pub kept_at: Timestamp,
+    /// As [`KeptGrant::unconfirmed_since`].
+    pub unconfirmed_since: Option<Timestamp>,
 }
 
 /// What is known after a refresh that brought nothing.
@@ -164,6 +168,9 @@ pub trait Grants: Send {
     /// Keeps what was refreshed under a lease, which is over with that; answers whether it was newer than what was
     /// there. The grant counts as fine then, unless it was called revoked: that is the end of it.
     async fn keep_tokens(&mut self, leased: &KeptGrant, new: &NewTokens) -> Result<bool, StoreError>;
+
+    /// Records that a grant's tokens were used; answers whether they are still the same.
+    async fn confirm_grant(&mut self, kept: &KeptGrant) -> Result<bool, StoreError>;
 
     /// Ends a lease that brought nothing; answers whether it was still held and the tokens are the same.
     async fn settle_grant(&mut self, leased: &KeptGrant, settled: &Settled) -> Result<bool, StoreError>;

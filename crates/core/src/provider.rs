@@ -213,6 +213,9 @@ pub struct RefreshPolicy {
     pub at_once: u32,
     /// Refreshes of one provider and environment that may begin in a minute; `None` is as many as fit.
     pub per_minute: Option<u32>,
+    /// Whether the tokens before are revoked only when the new access token is first used. Each refresh is then followed by
+    /// a call, so that tokens of idle connections do not collect towards a limit of the provider.
+    pub confirm: bool,
 }
 
 /// What a refresh does to the refresh token.
@@ -352,6 +355,20 @@ pub trait Providers: Send + Sync + 'static {
         _tokens: &Tokens,
     ) -> Result<Refreshed, RefreshError> {
         Err(RefreshError::Unknown)
+    }
+
+    /// Uses an access token once, where [`RefreshPolicy::confirm`] says that the provider waits for it.
+    ///
+    /// # Errors
+    ///
+    /// The provider did not accept the token, or was not reached.
+    async fn confirm(
+        &self,
+        _provider: &Provider,
+        _app: Option<&ClientCredentials>,
+        _tokens: &Tokens,
+    ) -> Result<(), ProviderError> {
+        Ok(())
     }
 
     /// How its revoke call is made; `None` where it has none.

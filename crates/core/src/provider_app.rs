@@ -162,6 +162,17 @@ impl Auth {
         }
     }
 
+    /// Uses an access token once, which no secret is needed for.
+    pub(crate) async fn confirm_at(
+        &self,
+        dev_id: &DevId,
+        provider: &Provider,
+        tokens: &Tokens,
+    ) -> Result<(), ProviderError> {
+        let apps = self.apps(dev_id, provider).map_err(unreadable_app)?;
+        self.providers.confirm(provider, apps.newest.as_ref(), tokens).await
+    }
+
     /// Revokes a grant likewise.
     pub(crate) async fn revoke_at(
         &self,

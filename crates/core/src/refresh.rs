@@ -6,6 +6,7 @@
 
 mod alarm;
 mod attempt;
+mod confirm;
 mod gate;
 mod once;
 mod plan;
@@ -188,9 +189,14 @@ impl Auth {
         under_way.insert(key.clone(), outcome.clone());
         let landing = Landing { auth: self.clone(), key };
         tokio::spawn(async move {
-            let outcome = landing.auth.attempt_refresh(seen).await;
-            drop(landing); // who comes now begins anew
+            let (auth, dev_id, user_id) = (landing.auth.clone(), seen.dev_id.clone(), seen.user_id);
+            let outcome = auth.attempt_refresh(seen).await;
+            drop(landing); // a caller that comes now begins another refresh
+            let refreshed = outcome.is_ok();
             tell.send_replace(Some(outcome));
+            if refreshed {
+                auth.confirm_refreshed(&dev_id, user_id).await;
+            }
         });
         outcome
     }

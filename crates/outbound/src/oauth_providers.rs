@@ -145,6 +145,17 @@ impl Providers for OAuthProviders {
         refresh::refresh(&self.caller, login, client, tokens, self.clock.now()).await
     }
 
+    async fn confirm(
+        &self,
+        provider: &Provider,
+        app: Option<&ClientCredentials>,
+        tokens: &Tokens,
+    ) -> Result<(), ProviderError> {
+        let book = self.book();
+        let (known, client) = book.find(provider, app)?;
+        refresh::confirm(&self.caller, known.login_of(client)?, client, tokens).await
+    }
+
     fn read_notice(&self, provider: &Provider, body: &[u8]) -> Option<Notice> {
         Some(self.book().logins.get(provider)?.login.notice.as_ref()?.read(body))
     }

@@ -100,6 +100,7 @@ impl Recipes {
     /// scopes = ["offline"]                                # none: what to ask for again
     /// client_auth = "body"                                # as above
     /// request = "query"                                   # "form"; or "json", "query", "get"
+    /// confirm_url = "https://acme.example/me"             # none: after each refresh, GET this with the new access token
     /// untouched = [503]                                   # none: statuses that say, without a code, that nothing was done
     ///
     /// [provider.login.revoke]                             # none: nobody to tell

@@ -3,12 +3,12 @@
 use jiff::{SignedDuration, Timestamp, fmt::rfc2822};
 use reqwest::{StatusCode, header::ACCEPT};
 use secrecy::ExposeSecret;
-use terra_auth_core::provider::{ClientCredentials, RefreshError, Refreshed, Tokens};
+use terra_auth_core::provider::{ClientCredentials, ProviderError, RefreshError, Refreshed, Tokens};
 
 use crate::{
     answer::{Blame, NoAnswer, read_json},
     caller::{CallError, Caller},
-    oauth::{Form, authenticated},
+    oauth::{Form, authenticated, with_headers},
     recipe::{login::Login, refresh::Refresh},
     token_answer::{self, ToldScopes},
 };
@@ -45,6 +45,25 @@ pub(crate) async fn refresh(
         _ => None,
     };
     Ok(Refreshed { tokens: new.tokens, scopes })
+}
+
+/// Uses the access token once, for what the recipe names. Any answer of success will do.
+pub(crate) async fn confirm(
+    caller: &Caller,
+    login: &Login,
+    client: &ClientCredentials,
+    tokens: &Tokens,
+) -> Result<(), ProviderError> {
+    let Some(url) = login.refresh.as_ref().and_then(|refresh| refresh.confirm_url.as_ref()) else { return Ok(()) };
+    let call = caller.client().get(url.0.clone()).bearer_auth(tokens.access_token.expose_secret());
+    let response = caller.send(with_headers(call, client).header(ACCEPT, "application/json")).await?;
+    if response.status().is_success() {
+        return Ok(());
+    }
+    match read_json(response, &login.answer).await {
+        Ok(_) => Err(ProviderError::Unreadable),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// A request that found no connection was not sent; after that nobody knows how far it came.

@@ -32,7 +32,7 @@ statements! {
     RENEW_CONNECTION: Sql::plain(
         "UPDATE connection SET account = $1, scopes = $2, active = 1, sealed_grant = $3, refresh_at_ms = $4,
             expires_at_ms = NULL, token_version = lease + 1, lease = lease + 1, lease_until_ms = NULL,
-            in_flight_since_ms = NULL, refresh_failures = 0, error_told_at_ms = NULL, noticed_at_ms = NULL,
+            in_flight_since_ms = NULL, unconfirmed_since_ms = NULL, refresh_failures = 0, error_told_at_ms = NULL, noticed_at_ms = NULL,
             grant_state = 'fine',
             grant_state_since_ms = CASE WHEN grant_state = 'fine' THEN grant_state_since_ms ELSE $4 END
         WHERE dev_id = $5 AND user_id = $6",

@@ -16,7 +16,7 @@ use crate::{
 macro_rules! columns {
     () => {
         "user_id, dev_id, provider, sealed_grant, scopes, token_version, expires_at_ms, refresh_at_ms, lease,
-        lease_until_ms, in_flight_since_ms, refresh_failures, error_told_at_ms, grant_state"
+        lease_until_ms, in_flight_since_ms, refresh_failures, error_told_at_ms, grant_state, unconfirmed_since_ms"
     };
 }
 
@@ -77,12 +77,16 @@ statements! {
     // spent something, too.
     KEEP_TOKENS: Sql::plain(
         "UPDATE connection SET sealed_grant = $1, scopes = COALESCE($2, scopes), token_version = $3, expires_at_ms = $4,
-            refresh_at_ms = $5, refreshed_at_ms = $6, refresh_failures = 0, error_told_at_ms = NULL, active = 1,
+            refresh_at_ms = $5, refreshed_at_ms = $6, unconfirmed_since_ms = $7, refresh_failures = 0,
+            error_told_at_ms = NULL, active = 1,
             grant_state = 'fine',
             grant_state_since_ms = CASE WHEN grant_state = 'fine' THEN grant_state_since_ms ELSE $6 END,
             in_flight_since_ms = CASE WHEN lease = $3 THEN NULL ELSE in_flight_since_ms END,
             lease_until_ms = CASE WHEN lease = $3 THEN NULL ELSE lease_until_ms END
-        WHERE dev_id = $7 AND user_id = $8 AND token_version <= $3 AND grant_state <> 'revoked'",
+        WHERE dev_id = $8 AND user_id = $9 AND token_version <= $3 AND grant_state <> 'revoked'",
+    );
+    CONFIRM_GRANT: Sql::plain(
+        "UPDATE connection SET unconfirmed_since_ms = NULL WHERE dev_id = $1 AND user_id = $2 AND token_version = $3",
     );
     SETTLE_GRANT: Sql::plain(
         "UPDATE connection SET grant_state = $1, active = COALESCE($2, active), refresh_at_ms = $3, in_flight_since_ms = $4,
@@ -178,10 +182,15 @@ impl<D: Database> Grants for Queries<D> {
             new.expires_at.value(),
             new.refresh_at.value(),
             new.kept_at.value(),
+            new.unconfirmed_since.value(),
             leased.dev_id.value(),
             leased.user_id.value(),
         ];
         self.changes(KEEP_TOKENS, &values).await
+    }
+
+    async fn confirm_grant(&mut self, kept: &KeptGrant) -> Result<bool, StoreError> {
+        self.changes(CONFIRM_GRANT, &[kept.dev_id.value(), kept.user_id.value(), kept.version.value()]).await
     }
 
     async fn settle_grant(&mut self, leased: &KeptGrant, settled: &Settled) -> Result<bool, StoreError> {
@@ -220,6 +229,7 @@ impl Record for KeptGrant {
             failures: row.take()?,
             error_told_at: row.take()?,
             state: row.take()?,
+            unconfirmed_since: row.take()?,
         })
     }
 }

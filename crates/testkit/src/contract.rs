@@ -92,6 +92,7 @@ macro_rules! store_contract {
                 of_many_who_lease_a_grant_one_succeeds
                 a_lease_ends_by_itself
                 kept_tokens_make_a_grant_fine
+                refreshed_tokens_wait_until_they_are_confirmed
                 what_becomes_of_refreshes_is_remembered
                 older_tokens_never_replace_newer_ones
                 a_verdict_on_older_tokens_is_not_recorded

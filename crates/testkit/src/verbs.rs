@@ -127,6 +127,7 @@ verbs! {
         = |tx| tx.hasten_refresh(provider, account, *now, *not_since);
     run lease_grant(seen: KeptGrant, lease: Lease) -> bool = |tx| tx.lease_grant(seen, lease);
     run keep_tokens(leased: KeptGrant, new: NewTokens) -> bool = |tx| tx.keep_tokens(leased, new);
+    run confirm_grant(kept: KeptGrant) -> bool = |tx| tx.confirm_grant(kept);
     run settle_grant(leased: KeptGrant, settled: Settled) -> bool = |tx| tx.settle_grant(leased, settled);
 
     run add_widget_session(session: WidgetSession) -> () = |tx| tx.add_widget_session(session);

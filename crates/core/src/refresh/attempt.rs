@@ -43,6 +43,9 @@ impl Auth {
             Ok(place) => place,
             Err(retry_at) => return Err(self.put_off(&seen, retry_at).await),
         };
+        if policy.confirm {
+            self.confirm(&seen).await;
+        }
         let version = seen.version;
         let mut grant = seen;
         for look in 0..LOOKS {

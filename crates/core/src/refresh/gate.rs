@@ -32,6 +32,8 @@ pub(super) struct Gates(Mutex<HashMap<(DevId, Provider), Arc<Gate>>>);
 /// Before one provider, for the app of one environment.
 pub(super) struct Gate {
     places: Arc<Semaphore>,
+    /// For the calls after refreshes, so that none of these takes a place that a refresh waits for.
+    confirming: Arc<Semaphore>,
     state: Mutex<State>,
 }
 
@@ -51,6 +53,7 @@ impl Gates {
         let gate = gates.entry((dev_id.clone(), provider.clone())).or_insert_with(|| {
             Arc::new(Gate {
                 places: Arc::new(Semaphore::new(policy.at_once.max(1) as usize)),
+                confirming: Arc::new(Semaphore::new(policy.at_once.max(1) as usize)),
                 state: Mutex::new(State::new(Alarms::new(dev_id.clone(), provider.clone()))),
             })
         });
@@ -82,6 +85,11 @@ impl Gate {
         state.check(policy, now)?;
         state.begun = state.begun.saturating_add(1);
         Ok(place)
+    }
+
+    /// Waits for a place for the call after a refresh; `None` where there is none before long.
+    pub(super) async fn enter_to_confirm(&self) -> Option<OwnedSemaphorePermit> {
+        tokio::time::timeout(PATIENCE, Arc::clone(&self.confirming).acquire_owned()).await.ok()?.ok()
     }
 
     /// Draws a conclusion from a failure; answers until when the gate is closed.

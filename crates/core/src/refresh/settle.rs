@@ -12,7 +12,7 @@ use super::{
     check,
     gate::Gate,
     handed_out,
-    plan::{Told, after, due_at},
+    plan::{LEASE, Told, after, due_at, is_live},
 };
 use crate::{
     auth::Auth,
@@ -59,10 +59,12 @@ impl Auth {
             expires_at: tokens.expires_at,
             refresh_at: due_at.map(|due| due.max(after(self.now(), SHORTEST_PAUSE))),
             kept_at: self.now(),
+            unconfirmed_since: leased.policy.confirm.then(|| self.now()),
         };
         let scopes = new.scopes.clone().or_else(|| leased.grant.scopes.clone());
         let (delivery_id, rules) = (self.delivery_id(), self.refreshes().rules);
-        let unit = KeepTokens { leased: leased.grant, new, delivery_id, now: self.now(), rules };
+        let alone = leased.policy.confirm;
+        let unit = KeepTokens { leased: leased.grant, new, delivery_id, now: self.now(), rules, alone };
         match self.keep_surely(unit.leased.user_id, &unit).await? {
             Kept::Ours { told } => {
                 if told {
@@ -78,6 +80,9 @@ impl Auth {
             Kept::Theirs(newer) => {
                 check(&newer)?;
                 let tokens = self.open_grant(&newer)?;
+                if newer.version < unit.leased.lease && !is_live(&tokens, self.now()) {
+                    return Err(AccessTokenError::Unavailable { retry_at: after(self.now(), LEASE) });
+                }
                 Ok(handed_out(&newer, tokens))
             }
             Kept::Gone => {
@@ -153,6 +158,9 @@ struct KeepTokens {
     delivery_id: DeliveryId,
     now: Timestamp,
     rules: Rules,
+    /// Whether tokens are kept only while nobody else has taken a lease. Where the tokens before stay good until newer ones
+    /// are used, two pairs may have come for them: the use of one ends the other, so only the latest lease may bring one.
+    alone: bool,
 }
 
 #[async_trait]
@@ -165,6 +173,10 @@ impl Unit for KeepTokens {
         let mut leased = self.leased.clone();
         if let Some(there) = there.as_ref().filter(|_| !self.rules.fence) {
             leased.lease = leased.lease.max(there.lease);
+        }
+        if let Some(there) = there.clone().filter(|there| self.alone && self.rules.fence && there.lease != leased.lease)
+        {
+            return Ok(Kept::Theirs(Box::new(there)));
         }
         if tx.keep_tokens(&leased, &self.new).await? {
             let scopes_before = there.and_then(|there| there.scopes);

@@ -3,6 +3,7 @@
 
 mod access;
 mod budget;
+mod confirm;
 mod engine;
 mod failure;
 mod scopes;

@@ -12,7 +12,8 @@ use secrecy::ExposeSecret as _;
 use terra_auth_core::{
     Auth,
     provider::{
-        ClientCredentials, Connects, ProviderInfo, Providers, RefreshError, RefreshPolicy, Refreshed, Rotation, Tokens,
+        ClientCredentials, Connects, ProviderError, ProviderInfo, Providers, RefreshError, RefreshPolicy, Refreshed,
+        Rotation, Tokens,
     },
     refresh::Rules,
     store::Store,
@@ -34,6 +35,9 @@ pub(crate) struct Script {
     pub(crate) policy: RefreshPolicy,
     answers: Mutex<VecDeque<Answer>>,
     spent: Mutex<Vec<String>>,
+    /// How the calls after refreshes end, in turn: well, badly, or not at all; well when these are used up.
+    pub(crate) confirmations: Mutex<VecDeque<Option<bool>>>,
+    confirmed: Mutex<Vec<String>>,
 }
 
 pub(crate) const ONCE: RefreshPolicy = RefreshPolicy {
@@ -42,6 +46,7 @@ pub(crate) const ONCE: RefreshPolicy = RefreshPolicy {
     token_life: None,
     at_once: 4,
     per_minute: None,
+    confirm: false,
 };
 
 pub(crate) fn catalogue() -> Arc<[ProviderInfo]> {
@@ -57,12 +62,24 @@ pub(crate) fn catalogue() -> Arc<[ProviderInfo]> {
 impl Script {
     pub(crate) fn new(policy: RefreshPolicy, answers: impl IntoIterator<Item = Answer>) -> Arc<Self> {
         let answers = Mutex::new(answers.into_iter().collect());
-        Arc::new(Self { list: Mutex::new(catalogue()), policy, answers, spent: Mutex::default() })
+        Arc::new(Self {
+            list: Mutex::new(catalogue()),
+            policy,
+            answers,
+            spent: Mutex::default(),
+            confirmations: Mutex::default(),
+            confirmed: Mutex::default(),
+        })
     }
 
     /// The refresh tokens that were sent, in order.
     pub(crate) fn spent(&self) -> Vec<String> {
         self.spent.lock().unwrap().clone()
+    }
+
+    /// The access tokens that calls after refreshes were made with, in order.
+    pub(crate) fn confirmed(&self) -> Vec<String> {
+        self.confirmed.lock().unwrap().clone()
     }
 
     pub(crate) fn node(self: &Arc<Self>, store: Store) -> Auth {
@@ -128,6 +145,16 @@ impl Providers for Script {
 
     fn refresh_policy(&self, _: &Provider) -> Option<RefreshPolicy> {
         Some(self.policy)
+    }
+
+    async fn confirm(&self, _: &Provider, _: Option<&ClientCredentials>, tokens: &Tokens) -> Result<(), ProviderError> {
+        self.confirmed.lock().unwrap().push(tokens.access_token.expose_secret().to_owned());
+        let ending = self.confirmations.lock().unwrap().pop_front().unwrap_or(Some(true));
+        match ending {
+            Some(true) => Ok(()),
+            Some(false) => Err(ProviderError::Unreachable(None)),
+            None => std::future::pending().await,
+        }
     }
 
     async fn refresh(&self, _: &Provider, _: Option<&ClientCredentials>, tokens: &Tokens) -> Answer {

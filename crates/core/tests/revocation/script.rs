@@ -129,7 +129,14 @@ impl Providers for Script {
 
     fn refresh_policy(&self, _: &Provider) -> Option<RefreshPolicy> {
         let ahead = SignedDuration::from_mins(10);
-        self.rotation.map(|rotation| RefreshPolicy { rotation, ahead, token_life: None, at_once: 4, per_minute: None })
+        self.rotation.map(|rotation| RefreshPolicy {
+            rotation,
+            ahead,
+            token_life: None,
+            at_once: 4,
+            per_minute: None,
+            confirm: false,
+        })
     }
 
     async fn refresh(&self, _: &Provider, _: Option<&ClientCredentials>, tokens: &Tokens) -> Renewal {

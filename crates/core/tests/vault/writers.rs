@@ -21,7 +21,14 @@ async fn refresh_on(auth: Auth, connection: Connection, ends: Arc<AtomicBool>) -
         let mut leased = auth.store.kept_grant(&connection.dev_id, &connection.user_id).await.unwrap().unwrap();
         leased.lease = leased.version + 1;
         let sealed = seal(&auth, &connection, number).grant.unwrap();
-        let new = NewTokens { sealed, scopes: None, expires_at: None, refresh_at: None, kept_at: Rows::NOW };
+        let new = NewTokens {
+            sealed,
+            scopes: None,
+            expires_at: None,
+            refresh_at: None,
+            kept_at: Rows::NOW,
+            unconfirmed_since: None,
+        };
         assert!(auth.store.keep_tokens(&leased, &new).await.unwrap());
     }
     number

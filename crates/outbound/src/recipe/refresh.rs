@@ -24,6 +24,8 @@ pub(crate) struct Refresh {
     pub(crate) request: RequestStyle,
     /// Statuses that say that nothing was done.
     pub(crate) untouched: Vec<u16>,
+    /// What the new access token is used for once, where the provider revokes the tokens before only then.
+    pub(crate) confirm_url: Option<Endpoint>,
 }
 
 #[derive(Deserialize)]
@@ -49,6 +51,7 @@ struct Written {
     request: RequestStyle,
     #[serde(default)]
     untouched: Vec<u16>,
+    confirm_url: Option<Endpoint>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -74,6 +77,7 @@ impl TryFrom<Written> for Refresh {
                 token_life: written.token_life_s.map(|seconds| SignedDuration::from_secs(seconds.get().into())),
                 at_once: written.at_once.get(),
                 per_minute: written.per_minute.map(NonZeroU32::get),
+                confirm: written.confirm_url.is_some(),
             },
             url: written.url,
             params: written.params,
@@ -81,6 +85,7 @@ impl TryFrom<Written> for Refresh {
             client_auth: written.client_auth,
             request: written.request,
             untouched: written.untouched,
+            confirm_url: written.confirm_url,
         })
     }
 }

@@ -3,12 +3,12 @@
 
 use secrecy::ExposeSecret as _;
 use terra_auth_core::provider::{CodeExchange, Connects, Providers as _, Revoked, Tokens};
-use terra_auth_outbound::{Recipe, Recipes};
-use terra_auth_sandbox::{Endpoint, Face, Fault, Revocation, Sandbox, faces};
+use terra_auth_outbound::{ClientCredentials, Recipe, Recipes};
+use terra_auth_sandbox::{Endpoint, Face, Fault, OddLife, Portal, Revocation, Sandbox, faces};
 use toml::{Table, Value};
 
 use crate::{
-    login::{Login, all_scopes, code_exchange, param, provider},
+    login::{Login, START, all_scopes, code_exchange, param, provider},
     refresh::class,
 };
 
@@ -63,6 +63,70 @@ async fn each_built_in_recipe_leads_a_whole_life_at_the_face_of_its_provider() {
         assert_eq!(login.sandbox.grants(face)[0].revoked, knows(Revoke), "{}", face.slug);
         login.sandbox.revoke_account(face, "demo");
         refresh_fails(&login, face, &tokens, means(lacks, "grant")).await;
+    }
+}
+
+#[tokio::test]
+async fn an_idle_wahoo_connection_is_refreshed_for_ever_with_the_call_after_it_and_ten_times_without() {
+    let (login, face) = (Login::start_with(at_the_sandbox).await, &Face::WAHOO);
+    let wahoo = provider(face);
+    assert!(login.providers.refresh_policy(&wahoo).unwrap().confirm);
+    let (_, mut tokens) = connect(&login, face).await;
+    for _ in 0..25 {
+        tokens = login.providers.refresh(&wahoo, None, &tokens).await.unwrap().tokens;
+        login.providers.confirm(&wahoo, None, &tokens).await.unwrap();
+    }
+    for _ in 0..9 {
+        tokens = login.providers.refresh(&wahoo, None, &tokens).await.unwrap().tokens;
+    }
+    refresh_fails(&login, face, &tokens, "unreadable").await; // no verdict on the grant
+    login.providers.confirm(&wahoo, None, &tokens).await.unwrap();
+    assert!(login.providers.refresh(&wahoo, None, &tokens).await.is_ok());
+    login.sandbox.revoke_account(face, "demo");
+    assert!(login.providers.confirm(&wahoo, None, &tokens).await.is_err());
+}
+
+#[tokio::test]
+async fn an_oura_app_of_the_new_portal_leads_a_whole_life_by_its_profile() {
+    let (login, face) = (Login::start_with(at_the_sandbox).await, &Face::OURA);
+    let (account, tokens) = connect(&login, face).await;
+    login.sandbox.set_portal(face, Portal::Second);
+    refresh_fails(&login, face, &tokens, "lost").await;
+    assert_eq!(login.sandbox.grants(face)[0].refreshes, 0, "nothing was spent");
+
+    let profile = Some("developer_portal".to_owned());
+    let app = ClientCredentials { profile, ..ClientCredentials::new("demo:app", "test key+not a secret") };
+    let code = login.code(face).await;
+    login.providers.exchange(&provider(face), Some(&app), &code_exchange(&code)).await.unwrap();
+    let refreshed = login.providers.refresh(&provider(face), Some(&app), &tokens).await.unwrap().tokens;
+    login.providers.revoke(&provider(face), Some(&app), Some(&account), &refreshed).await.unwrap();
+}
+
+#[tokio::test]
+async fn odd_answers_end_no_life() {
+    let login = Login::start_with(at_the_sandbox).await;
+    let odd = [
+        Fault::ScopeList,
+        Fault::ExpiresIn(OddLife::Missing),
+        Fault::ExpiresIn(OddLife::Null),
+        Fault::ExpiresIn(OddLife::Zero),
+        Fault::ExpiresIn(OddLife::Negative),
+        Fault::ExpiresIn(OddLife::Text),
+        Fault::ExpiresIn(OddLife::Huge),
+    ];
+    for (face, lacks) in LIVES.iter().filter(|(_, lacks)| !lacks.contains(&Refresh)) {
+        login.sandbox.set_fault(face, Some(odd[0]));
+        let (_, mut tokens) = connect(&login, face).await;
+        for fault in odd {
+            login.sandbox.set_next_faults(face, [Some(fault)]);
+            let refreshed = login.providers.refresh(&provider(face), None, &tokens).await;
+            tokens = refreshed.unwrap_or_else(|error| panic!("{}: {fault:?}: {error:?}", face.slug)).tokens;
+            let life = tokens.expires_at.unwrap().as_second() - START;
+            assert!((3600..=90 * 86_400).contains(&life), "{}: {fault:?}: {life}", face.slug);
+        }
+        login.sandbox.set_next_faults(face, [Some(Fault::Opaque)]);
+        refresh_fails(&login, face, &tokens, "unreadable").await;
+        assert!(login.providers.refresh(&provider(face), None, &tokens).await.is_ok(), "{} {}", face.slug, lacks.len());
     }
 }
 
@@ -122,6 +186,7 @@ fn moved(recipe: &Recipe, sandbox: &Sandbox) -> String {
         (&["token_url"], Endpoint::Token),
         (&["refresh", "url"], Endpoint::Refresh),
         (&["identity", "url"], Endpoint::Userinfo),
+        (&["refresh", "confirm_url"], Endpoint::Userinfo),
         (&["after_consent", "url"], Endpoint::Users),
         (&["revoke", "url"], revoke_endpoint(face)),
         (&["profiles", "developer_portal", "token_url"], Endpoint::SecondToken),

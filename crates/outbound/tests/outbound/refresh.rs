@@ -224,6 +224,7 @@ async fn a_policy_is_what_the_recipe_says() {
         token_life: None,
         at_once: 4,
         per_minute: None,
+        confirm: false,
     };
     let single_use = |grace_s: Option<i64>, reuse_ends_grant| Rotation::SingleUse {
         grace: grace_s.map(SignedDuration::from_secs),

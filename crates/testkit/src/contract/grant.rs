@@ -45,6 +45,7 @@ fn tokens(mark: u8) -> NewTokens {
         expires_at: Some(Rows::at(2000)),
         refresh_at: Some(Rows::at(1000)),
         kept_at: Rows::at(4),
+        unconfirmed_since: None,
     }
 }
 
@@ -187,6 +188,23 @@ pub async fn kept_tokens_make_a_grant_fine(store: Store) {
     };
     assert_eq!(now_kept(&store, &seen).await, kept);
     assert!(store.connection(&seen.dev_id, &seen.user_id).await.unwrap().unwrap().active);
+}
+
+/// Only the tokens that the call was made with: newer ones wait for a call of their own.
+pub async fn refreshed_tokens_wait_until_they_are_confirmed(store: Store) {
+    let seen = fresh(&store).await;
+    let new = |ms| NewTokens { unconfirmed_since: Some(Rows::at(ms)), ..tokens(1) };
+    let held = leased(&store, &seen, lease(0)).await;
+    assert!(store.keep_tokens(&held, &new(4)).await.unwrap());
+    let first = now_kept(&store, &seen).await;
+    assert_eq!(first.unconfirmed_since, Some(Rows::at(4)));
+    let held = leased(&store, &first, lease(200)).await;
+    assert!(store.keep_tokens(&held, &new(5)).await.unwrap());
+    assert!(!store.confirm_grant(&first).await.unwrap());
+    let second = now_kept(&store, &seen).await;
+    assert_eq!(second.unconfirmed_since, Some(Rows::at(5)));
+    assert!(store.confirm_grant(&second).await.unwrap());
+    assert_eq!(now_kept(&store, &seen).await, KeptGrant { unconfirmed_since: None, ..second });
 }
 
 /// Since when it is so, what went wrong last, and when tokens came.

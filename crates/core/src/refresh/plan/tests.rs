@@ -15,7 +15,14 @@ fn at(second: i64) -> Timestamp {
 
 fn policy(token_life_s: Option<i64>) -> RefreshPolicy {
     let token_life = token_life_s.map(SignedDuration::from_secs);
-    RefreshPolicy { rotation: ONCE, ahead: SignedDuration::from_mins(30), token_life, at_once: 4, per_minute: None }
+    RefreshPolicy {
+        rotation: ONCE,
+        ahead: SignedDuration::from_mins(30),
+        token_life,
+        at_once: 4,
+        per_minute: None,
+        confirm: false,
+    }
 }
 
 fn tokens(end: Option<i64>) -> Tokens {
@@ -38,6 +45,7 @@ fn grant(in_flight_since: Option<i64>) -> KeptGrant {
         failures: 0,
         error_told_at: None,
         state: GrantState::Fine,
+        unconfirmed_since: None,
     }
 }
 

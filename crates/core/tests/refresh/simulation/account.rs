@@ -24,10 +24,16 @@ pub(crate) enum Model {
     Once,
     /// It is spent, and asked again ends everything.
     OnceOrEnd,
+    /// It stays good, and brings another pair each time, until an access token that it brought is first used. Then its pair
+    /// and the others that it brought are over. Only so many pairs may live.
+    UntilUsed,
 }
 
-pub(crate) const MODELS: [Model; 5] =
-    [Model::Kept, Model::GraceSame, Model::GraceNewest, Model::Once, Model::OnceOrEnd];
+pub(crate) const MODELS: [Model; 6] =
+    [Model::Kept, Model::GraceSame, Model::GraceNewest, Model::Once, Model::OnceOrEnd, Model::UntilUsed];
+
+/// So many pairs may live under [`Model::UntilUsed`].
+const MOST_PAIRS: usize = 10;
 
 /// Longer than anything that goes wrong takes.
 const GRACE: Duration = Duration::from_mins(20);
@@ -48,14 +54,14 @@ impl Model {
         match self {
             Self::Kept => Rotation::Kept,
             Self::GraceSame | Self::GraceNewest => Rotation::SingleUse { grace, reuse_ends_grant: true },
-            Self::Once => Rotation::SingleUse { grace: None, reuse_ends_grant: false },
+            Self::Once | Self::UntilUsed => Rotation::SingleUse { grace: None, reuse_ends_grant: false },
             Self::OnceOrEnd => Rotation::SingleUse { grace: None, reuse_ends_grant: true },
         }
     }
 
     /// Whether a lost answer can be had again.
     const fn recovers(self) -> bool {
-        matches!(self, Self::Kept | Self::GraceSame | Self::GraceNewest)
+        matches!(self, Self::Kept | Self::GraceSame | Self::GraceNewest | Self::UntilUsed)
     }
 }
 
@@ -77,6 +83,8 @@ struct State {
     spent: Option<(u64, Instant, u64)>,
     /// The refresh token that counts.
     current: u64,
+    /// Each pair that lives under [`Model::UntilUsed`], with the one that brought it.
+    live: Vec<(u64, Option<u64>)>,
     revoked_by_user: bool,
     ended: bool,
     /// It ended by a second use, while the tokens for the first one were still nowhere to be found.
@@ -98,7 +106,7 @@ struct Call {
 
 impl Account {
     pub(crate) fn new(model: Model) -> Self {
-        Self { model, state: Mutex::new(State { kept: [0].into(), ..State::default() }) }
+        Self { model, state: Mutex::new(State { kept: [0].into(), live: vec![(0, None)], ..State::default() }) }
     }
 
     /// What the provider does with a refresh token; the number of the tokens that it gives for it.
@@ -106,6 +114,9 @@ impl Account {
         let mut state = self.state.lock().unwrap();
         let now = Instant::now();
         let is_replaced = token < state.login;
+        if self.model == Model::UntilUsed {
+            return state.bring_another(token);
+        }
         if !state.revoked_by_user && !state.ended && !is_replaced {
             if token == state.current {
                 state.newest += 1;
@@ -136,7 +147,7 @@ impl Account {
     /// The same request once more, by the network's own doing.
     pub(crate) fn spend_again(&self, token: u64) {
         let mut state = self.state.lock().unwrap();
-        state.harmed_by_network |= !matches!(self.model, Model::Kept | Model::GraceSame);
+        state.harmed_by_network |= !matches!(self.model, Model::Kept | Model::GraceSame | Model::UntilUsed);
         drop(state);
         drop(self.spend(token));
     }
@@ -147,6 +158,7 @@ impl Account {
         let login = state.login + LOGIN;
         (state.login, state.newest, state.current, state.last_kept) = (login, login, login, login);
         (state.spent, state.ended, state.harmed_by_network) = (None, false, false);
+        state.live = vec![(login, None)];
         state.kept.insert(login);
         login
     }
@@ -196,6 +208,15 @@ impl Account {
         if !state.kept.contains(&access) {
             state.breaks(format!("tokens {access} were used before they were kept"));
         }
+        // Not each caller makes a call.
+        if access.is_multiple_of(5) {
+            state.use_access_token(access);
+        }
+    }
+
+    /// The call after a refresh.
+    pub(crate) fn confirm(&self, access: u64) -> bool {
+        self.state.lock().unwrap().use_access_token(access)
     }
 
     /// How it all ended.
@@ -223,11 +244,41 @@ impl Account {
         let in_grace = |(spent, at, _): (u64, Instant, u64)| {
             spent == token && self.model.recovers() && Instant::now() < at + GRACE
         };
+        if self.model == Model::UntilUsed {
+            return !state.revoked_by_user && state.lives(token);
+        }
         !state.revoked_by_user && !state.ended && (token == state.current || state.spent.is_some_and(in_grace))
     }
 }
 
 impl State {
+    fn lives(&self, token: u64) -> bool {
+        self.live.iter().any(|(pair, _)| *pair == token)
+    }
+
+    /// What a refresh token brings under [`Model::UntilUsed`].
+    fn bring_another(&mut self, token: u64) -> Result<u64, RefreshError> {
+        if self.revoked_by_user || !self.lives(token) {
+            return Err(RefreshError::GrantRefused { code: "invalid_grant".to_owned() });
+        }
+        if self.live.len() >= MOST_PAIRS {
+            self.breaks("pairs that nobody used filled the provider's limit".to_owned());
+            return Err(RefreshError::Unreadable); // 400 without a code
+        }
+        self.newest += 1;
+        self.live.push((self.newest, Some(token)));
+        Ok(self.newest)
+    }
+
+    /// Ends the pair that brought this one, and the others that it brought; answers whether this one lives.
+    fn use_access_token(&mut self, access: u64) -> bool {
+        let Some((_, parent)) = self.live.iter().copied().find(|(pair, _)| *pair == access) else { return false };
+        if parent.is_some() {
+            self.live.retain(|(pair, brought_by)| *pair == access || (Some(*pair) != parent && *brought_by != parent));
+        }
+        !self.revoked_by_user
+    }
+
     /// The first thing that breaks is told; others follow from it.
     fn breaks(&mut self, what: String) {
         self.broken.get_or_insert(what);

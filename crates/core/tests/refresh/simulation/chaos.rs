@@ -13,7 +13,9 @@ use async_trait::async_trait;
 use jiff::SignedDuration;
 use terra_auth_core::{
     clock::Clock as _,
-    provider::{ClientCredentials, ProviderInfo, Providers, RefreshError, RefreshPolicy, Refreshed, Tokens},
+    provider::{
+        ClientCredentials, ProviderError, ProviderInfo, Providers, RefreshError, RefreshPolicy, Refreshed, Tokens,
+    },
     store::{Engine, Job, StoreError},
 };
 use terra_auth_types::Provider;
@@ -23,7 +25,7 @@ use tokio::{
 };
 
 use super::{
-    account::{Account, LIFE, Model, refresh_number},
+    account::{Account, LIFE, Model, access_number, refresh_number},
     dice::Dice,
 };
 use crate::{
@@ -159,13 +161,14 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    pub(crate) fn new(life: Arc<Life>, account: Arc<Account>, clock: Watch) -> Self {
+    pub(crate) fn new(life: Arc<Life>, account: Arc<Account>, clock: Watch, confirm: bool) -> Self {
         let policy = RefreshPolicy {
             rotation: account.model.rotation(),
             ahead: SignedDuration::from_secs(30),
             token_life: None,
             at_once: 4,
             per_minute: None,
+            confirm: confirm && account.model == Model::UntilUsed,
         };
         Self { list: catalogue(), policy, life, account, clock }
     }
@@ -224,6 +227,18 @@ impl Providers for Line {
 
     fn refresh_policy(&self, _: &Provider) -> Option<RefreshPolicy> {
         Some(self.policy)
+    }
+
+    async fn confirm(&self, _: &Provider, _: Option<&ClientCredentials>, tokens: &Tokens) -> Result<(), ProviderError> {
+        self.life.survive().await;
+        let trouble = &self.life.trouble;
+        sleep(trouble.dice.moment(300)).await;
+        if trouble.strikes(20, |left| &mut left.calls) {
+            return Err(ProviderError::Unreachable(None));
+        }
+        let accepted = self.account.confirm(access_number(tokens));
+        self.life.survive().await;
+        accepted.then_some(()).ok_or(ProviderError::Unreadable)
     }
 
     async fn refresh(&self, _: &Provider, _: Option<&ClientCredentials>, before: &Tokens) -> Answer {
