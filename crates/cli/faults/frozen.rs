@@ -17,11 +17,12 @@ use crate::support::{
 };
 
 /// The longest that the server may leave a request without an answer: a job's bound, and the wait for a connection.
-const BOUND: Duration = Duration::from_secs(30);
+const BOUND: Duration = Duration::from_secs(40);
 
 const RECOVERY: Duration = Duration::from_secs(5);
 
 struct World {
+    _spec: Spec,
     _node: Node,
     api: Api,
     receiver: Receiver,
@@ -34,7 +35,7 @@ impl World {
         let (api, receiver) = (spec.api(Environment::Production), Receiver::start());
         receiver.expect_secret(&api.signing_secret);
         api.set_destination(Some(&receiver.url)).await?;
-        Ok(Self { _node: node, api, receiver })
+        Ok(Self { _spec: spec, _node: node, api, receiver })
     }
 
     async fn verdict(&self, report: &mut Report, told: &Told, back: Instant) -> anyhow::Result<()> {
@@ -55,7 +56,7 @@ impl World {
 /// A call that writes may get a 500 instead, if nobody knows whether its COMMIT was done.
 fn refusals_say_when_to_come_back(report: &mut Report, told: &Told) {
     let is_right = |refusal: &Refusal, writes| {
-        matches!(refusal, Refusal::Answer { status: 503, retry_after: true })
+        matches!(refusal, Refusal::Answer { status: 503, retry_after: true } | Refusal::Page(_))
             || writes && matches!(refusal, Refusal::Answer { status: 500, .. })
     };
     let wrong = told.calls.iter().filter(|call| call.refusal.as_ref().is_some_and(|why| !is_right(why, call.writes)));
@@ -71,12 +72,12 @@ pub(crate) async fn frozen_postgres(report: &mut Report) -> anyhow::Result<()> {
     let cluster = Cluster::start()?;
     let proxy = Proxy::start(cluster.address()).await?;
     let world = World::start(&cluster.url_at(proxy.address)).await?;
-    let load = Load::start("frozen", std::slice::from_ref(&world.api), 8, true);
+    let load = Load::start("frozen", std::slice::from_ref(&world.api), 8, false);
     load.some_more(100).await?;
     proxy.set(State::Frozen);
     let ready_after = readiness(&world.api).await;
     report.note(&format!("readyz is refused {:.1} s after the database fell silent", ready_after.as_secs_f64()));
-    sleep((Duration::from_secs(45) * report.times).saturating_sub(ready_after)).await;
+    sleep((Duration::from_secs(50) * report.times).saturating_sub(ready_after)).await;
     proxy.set(State::Open);
     let back = Instant::now();
     load.some_more(50).await?;
@@ -88,7 +89,7 @@ pub(crate) async fn frozen_postgres(report: &mut Report) -> anyhow::Result<()> {
 /// How long it takes until the node says that it cannot work.
 async fn readiness(api: &Api) -> Duration {
     let began = Instant::now();
-    while began.elapsed() < Duration::from_secs(45) && api.is_ready().await.is_ok() {
+    while began.elapsed() < Duration::from_secs(50) && api.is_ready().await.is_ok() {
         sleep(Duration::from_millis(100)).await;
     }
     began.elapsed()

@@ -81,7 +81,7 @@ fn main() -> ExitCode {
         let asked = words.iter().any(|word| word == "--list" || word == "--help");
         return if asked { ExitCode::SUCCESS } else { ExitCode::from(2) };
     };
-    say("the command is built in debug, like the tests: figures are slower than a release build's");
+    say(&format!("the command: {}; Cargo builds it in debug, like the tests", support::node::binary().display()));
     let reports: Vec<Report> = chosen.into_iter().map(|run| one(run, times)).collect();
     say(&table(&reports));
     if reports.iter().all(Report::holds) { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -24,6 +24,9 @@ use crate::support::{
 /// The most that others may add to the delay of an environment's events.
 const MOST: Duration = Duration::from_secs(1);
 
+/// How long the last events may take; their delay is still measured.
+const LATE: Duration = Duration::from_secs(5);
+
 /// Between the events of one environment.
 const EVERY: Duration = Duration::from_millis(100);
 
@@ -115,7 +118,7 @@ async fn one_receiver_hangs(report: &mut Report, specs: &[Spec]) -> anyhow::Resu
     for flow in flows {
         told.push(flow.await?);
     }
-    sleep(Duration::from_secs(5)).await;
+    sleep(LATE).await;
     report.note(&format!("{} deliveries hang at production's receiver", receivers[0].kept_waiting()));
     for place in 1..environments.len() {
         let (told, receiver) = (&told[place], &receivers[place]);
@@ -181,6 +184,7 @@ pub(crate) async fn hanging_provider(report: &mut Report) -> anyhow::Result<()> 
         removals.buffer_unordered(8).filter_map(async |end| end.ok()).collect().await;
     report.promise(removed.len() == USERS, &format!("{} removals acknowledged", removed.len()));
     let told = other.await?;
+    sleep(LATE).await;
     report.note(&format!("{} revocation calls hang", provider.hanging()));
     let removals = Told { removed, ..Told::default() };
     delays_are_short(report, "their deauth events", &removals, &receivers[0]);

@@ -26,8 +26,13 @@ pub(crate) struct Api {
 /// Why a call was not acknowledged.
 #[derive(Clone, Debug)]
 pub(crate) enum Refusal {
-    Answer { status: u16, retry_after: bool },
+    Answer {
+        status: u16,
+        retry_after: bool,
+    },
     NoAnswer(String),
+    /// A login that ended at a page of the server, for the person who reads it.
+    Page(String),
 }
 
 impl fmt::Display for Refusal {
@@ -35,6 +40,7 @@ impl fmt::Display for Refusal {
         match self {
             Self::Answer { status, retry_after: true } => write!(f, "{status} with Retry-After"),
             Self::Answer { status, retry_after: false } => write!(f, "{status}"),
+            Self::Page(place) => write!(f, "a login that ended at {place}"),
             Self::NoAnswer(why) => write!(f, "no answer ({why})"),
         }
     }
@@ -95,13 +101,18 @@ impl Api {
         let session = self.session(provider).await?;
         let mut browser = Browser::default();
         let mut page = browser.get(session).await?;
-        if let Some(handle) = handle_in(&page.text) {
+        if let Some(handle) = field_in(&page.text, "handle") {
             page = browser.submit("login", &[("handle", &handle), ("account", account)]).await?;
-            let handle = handle_in(&page.text).ok_or(Refusal::no("no consent page"))?;
-            browser.submit("consent", &[("handle", &handle), ("decision", "approve"), ("scope", "daily")]).await?;
+            let handle = field_in(&page.text, "handle").ok_or(Refusal::no("no consent page"))?;
+            let scope = field_in(&page.text, "scope").unwrap_or_default();
+            let answer = [("handle", &*handle), ("decision", "approve"), ("scope", &*scope)];
+            browser.submit("consent", &answer).await?;
         }
-        let end =
-            browser.at.filter(|url| url.host_str() == Some("app.example")).ok_or(Refusal::no("no end of the login"))?;
+        let end = browser.at.ok_or(Refusal::no("no page"))?;
+        if end.host_str() != Some("app.example") {
+            let place = end.path_segments().and_then(|mut parts| parts.next()).unwrap_or_default();
+            return Err(Refusal::Page(format!("/{place}")));
+        }
         let user = end.query_pairs().find(|(name, _)| name == "user_id").ok_or(Refusal::no("no user_id"))?;
         user.1.parse().map_err(|_| Refusal::no("no user id"))
     }
@@ -167,9 +178,11 @@ fn user_in(answer: &Value) -> Result<UserId, Refusal> {
     answer["user_id"].as_str().and_then(|id| id.parse().ok()).ok_or(Refusal::no("no user id"))
 }
 
-/// The form's handle on a page of the practice provider.
-fn handle_in(page: &str) -> Option<String> {
-    Some(page.split("name=\"handle\" value=\"").nth(1)?.split('"').next()?.to_owned())
+/// The first value of a form's field on a page of the practice provider.
+fn field_in(page: &str, name: &str) -> Option<String> {
+    let inputs = page.split("<input").filter_map(|rest| rest.split('>').next());
+    let mut values = inputs.filter(|input| input.contains(&format!("name=\"{name}\"")));
+    Some(values.next()?.split_once("value=\"")?.1.split('"').next()?.to_owned())
 }
 
 #[derive(Default)]

@@ -31,6 +31,8 @@ pub(crate) struct Told {
     pub(crate) removed: BTreeMap<UserId, Instant>,
     /// Asked to be removed; the answer was not an acknowledgement.
     pub(crate) perhaps_removed: BTreeSet<UserId>,
+    /// How many of the connections came by a login at the widget.
+    pub(crate) logins: usize,
     /// Token and device of each redemption that was acknowledged.
     pub(crate) spent: Vec<(String, String)>,
     pub(crate) calls: Vec<Call>,
@@ -57,6 +59,7 @@ impl Told {
         self.connected.extend(other.connected);
         self.removed.extend(other.removed);
         self.perhaps_removed.extend(other.perhaps_removed);
+        self.logins += other.logins;
         self.spent.extend(other.spent);
         self.calls.extend(other.calls);
     }
@@ -173,6 +176,7 @@ impl Worker {
     async fn login(&mut self, account: String) -> Option<UserId> {
         let api = self.api.clone();
         let user = self.timed(true, api.login("FITBIT", &account)).await?;
+        self.told.logins += 1;
         self.connected(user)
     }
 

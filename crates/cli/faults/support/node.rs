@@ -106,7 +106,7 @@ impl Spec {
 
     /// Another command in the same folder, with the same variables.
     pub(crate) fn command(&self, arguments: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_terra-auth"));
+        let mut command = Command::new(binary());
         command.args(arguments.split_whitespace()).current_dir(self.folder.path()).env_clear();
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", self.folder.path());
         command.envs(self.variables.iter().map(|(name, value)| (name, value))).stdin(Stdio::null());
@@ -133,6 +133,11 @@ impl Spec {
         node.ready().await?;
         Ok(node)
     }
+}
+
+/// The command that Cargo built for this run, unless `TERRA_AUTH_FAULTS_BINARY` names another, such as a release.
+pub(crate) fn binary() -> PathBuf {
+    std::env::var_os("TERRA_AUTH_FAULTS_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_terra-auth").into()).into()
 }
 
 /// A running server. It is killed when dropped.

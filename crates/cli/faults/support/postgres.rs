@@ -21,7 +21,7 @@ const GUARDIAN: &str = r#"
     dir=$(mktemp -d /tmp/terra-auth-faults.XXXXXX) && cd "$dir" || exit 1
     stop() {
         "$1/pg_ctl" -D data -m immediate -t 5 stop >>log 2>&1
-        [ -e data/postmaster.pid ] && kill -9 $(head -1 data/postmaster.pid)
+        [ -e data/postmaster.pid ] && kill -9 $(head -1 data/postmaster.pid) 2>>log
         cd /; rm -rf "$dir"
     }
     if [ -z "$3" ]; then

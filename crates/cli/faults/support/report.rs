@@ -8,6 +8,9 @@ pub(crate) fn say(line: &str) {
     println!("{line}");
 }
 
+/// The most characters of a promise: a server's last words may be many.
+const LONGEST: usize = 400;
+
 pub(crate) struct Report {
     name: &'static str,
     /// How many times as long as usual a run lasts.
@@ -45,9 +48,10 @@ impl Report {
 
     /// States what must hold, and whether it did.
     pub(crate) fn promise(&mut self, holds: bool, text: &str) {
+        let text: String = text.lines().collect::<Vec<_>>().join(" ").chars().take(LONGEST).collect();
         self.note(&format!("{} {text}", if holds { "ok:    " } else { "BROKEN:" }));
         if !holds {
-            self.broken.push(text.to_owned());
+            self.broken.push(text);
         }
     }
 
@@ -70,7 +74,7 @@ impl Report {
         let verdict = match (&self.skipped, self.broken.len()) {
             (Some(why), _) => format!("skipped: {why}"),
             (None, 0) => "ok".to_owned(),
-            (None, _) => format!("BROKEN: {}", self.broken.join("; ")),
+            (None, count) => format!("BROKEN: {count} promises"),
         };
         format!(
             "{:<26} {:>8.1} {:>13} {:>6} {:>6} {:>11}  {verdict}",

@@ -37,7 +37,8 @@ pub(crate) async fn connections_are_as_told(report: &mut Report, api: &Api, told
     report.acknowledged += told.acknowledged();
     report.lost += lost + back;
     let (connected, removed) = (told.connected.len(), told.removed.len());
-    report.promise(lost == 0, &format!("{connected} connections acknowledged, {lost} lost"));
+    let logins = told.logins;
+    report.promise(lost == 0, &format!("{connected} connections acknowledged ({logins} by a login), {lost} lost"));
     report.promise(back == 0, &format!("{removed} removals acknowledged, {back} undone"));
     Ok(())
 }
