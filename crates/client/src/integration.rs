@@ -60,10 +60,12 @@ impl From<wire::Integration> for Integration {
     }
 }
 
-fn named(wire::Integrations { providers, sdk_providers, .. }: wire::Integrations) -> Vec<Integration> {
+fn named(wire::Integrations { providers, sdk_providers, integrations, .. }: wire::Integrations) -> Vec<Integration> {
     let named = |resource: String| {
-        let (name, types) = (resource.clone(), DataTypes::default());
-        Integration { name, resource, logo_url: None, setup: None, enabled: true, types }
+        let described = integrations.iter().find(|integration| integration.resource == resource);
+        let name = described.map_or_else(|| resource.clone(), |integration| integration.name.clone());
+        let logo_url = described.map(|integration| integration.logo_url.clone());
+        Integration { name, resource, logo_url, setup: None, enabled: true, types: DataTypes::default() }
     };
     providers.into_iter().chain(sdk_providers).map(named).collect()
 }

@@ -25,6 +25,7 @@ impl Client {
         let call = |url: &Url| Call::post(url.clone()).json(&request.params);
         let (urls, known) = (self.widget_urls(), &self.inner.widget_path);
         let session: wire::WidgetSession = self.inner.transport.read_first(known, &urls, call).await?;
+        // The answer's `expires_at` is by the server's clock, which may differ from this machine's; `expires_in` does not.
         let wire::WidgetSession { session_id, url, expires_in, warnings, .. } = session;
         Ok(WidgetSession { session_id, url, expires_at: deadline(asked_at, expires_in), warnings })
     }
@@ -85,7 +86,7 @@ impl WidgetSessionRequest {
     /// Shows only these; one alone skips the list.
     pub fn providers(mut self, providers: impl IntoIterator<Item = Provider>) -> Self {
         let names: Vec<String> = providers.into_iter().map(|provider| provider.to_string()).collect();
-        self.params.providers = (!names.is_empty()).then(|| names.join(","));
+        self.params.providers = (!names.is_empty()).then(|| names.join(",").into());
         self
     }
 

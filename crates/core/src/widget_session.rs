@@ -20,6 +20,9 @@ use crate::{
 /// How long a session may be opened.
 pub const SESSION_TTL: SignedDuration = SignedDuration::from_secs(SESSION_TTL_S as i64);
 
+const ARRAY_WARNING: &str =
+    "providers was sent as a JSON array; the hosted API takes comma-separated text only, such as \"FITBIT,GARMIN\"";
+
 /// A session, as it is remembered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WidgetSession {
@@ -195,6 +198,7 @@ impl Auth {
             url,
             status: wire::Status::Success,
             expires_in: SESSION_TTL_S,
+            expires_at: Some(session.expires_at),
             warnings,
         };
         self.store.run(AddWidgetSession { session }).await?;
@@ -221,7 +225,7 @@ impl Auth {
         let (request, _) = self.check_session_request(
             developer,
             &wire::WidgetSessionParams {
-                providers: Some(info.provider.to_string()),
+                providers: Some(info.provider.to_string().into()),
                 language: params.language.clone(),
                 reference_id: params.reference_id.clone(),
                 auth_success_redirect_url: params.auth_success_redirect_url.clone(),
@@ -274,7 +278,7 @@ impl Auth {
         let samsung_app_url = target("samsung_app_url", params.samsung_app_url.as_deref())?;
         let apple = params.use_terra_avengers_app.unwrap_or_default();
         let on_device = |name: &str| (name == "APPLE" && apple) || (name == "SAMSUNG" && samsung_app_url.is_some());
-        let (providers, warnings) = self.choose_providers(developer, params.providers.as_deref(), on_device)?;
+        let (providers, warnings) = self.choose_providers(developer, params.providers.as_ref(), on_device)?;
         let request = SessionRequest {
             providers,
             language: params.language.clone().filter(|language| language.len() <= 35),
@@ -295,13 +299,14 @@ impl Auth {
     fn choose_providers(
         &self,
         developer: &Developer,
-        named: Option<&str>,
+        named: Option<&wire::ProviderNames>,
         on_device: impl Fn(&str) -> bool,
     ) -> Result<(Vec<Provider>, Vec<String>), GenerateWidgetSessionError> {
         let can_show = |info: &ProviderInfo| info.connects == Connects::ByLogin || on_device(info.provider.as_str());
-        let asked = named.unwrap_or_default().split(',').map(str::trim).filter(|name| !name.is_empty());
-        let asked: Vec<&str> = asked.collect();
-        let (mut providers, mut warnings) = (Vec::new(), Vec::new());
+        let asked: Vec<&str> = named.into_iter().flat_map(wire::ProviderNames::names).collect();
+        let sent_as_array = named.is_some_and(wire::ProviderNames::is_array);
+        let mut warnings = Vec::from_iter(sent_as_array.then(|| ARRAY_WARNING.to_owned()));
+        let mut providers = Vec::new();
         if asked.is_empty() || asked.iter().any(|name| name.eq_ignore_ascii_case("ALL")) {
             let list = self.providers.list();
             let all = list.iter().filter(|info| self.offers_provider(developer, info) && can_show(info));

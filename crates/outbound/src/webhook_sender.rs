@@ -72,6 +72,7 @@ impl WebhookSender {
             .header(SIGNATURE_HEADER_NEW, signature)
             .header("terra-reference", &id)
             .header("x-terra-trace-id", &id)
+            .header("x-terra-ordering-timestamp", delivery.created_at.as_millisecond())
             .header("dev-id", delivery.dev_id.as_str())
             .body(delivery.payload.clone());
         self.caller.send(request).await

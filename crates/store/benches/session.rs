@@ -55,7 +55,7 @@ async fn prepare(file: &Path) -> (Auth, Developer) {
 
 fn request() -> WidgetSessionParams {
     WidgetSessionParams {
-        providers: Some("FITBIT,GARMIN".to_owned()),
+        providers: Some("FITBIT,GARMIN".to_owned().into()),
         reference_id: Some("user-0123456789".to_owned()),
         auth_success_redirect_url: Some("https://acme.example/success".to_owned()),
         auth_failure_redirect_url: Some("https://acme.example/failure".to_owned()),

@@ -37,6 +37,28 @@ pub mod option {
     }
 }
 
+/// For `#[serde(default, with = "time::second")]` on an `Option<Timestamp>`: whole seconds and a `Z`.
+pub mod second {
+    use super::{Deserialize, Deserializer, Serializer, TimeZone, Timestamp};
+
+    /// Writes `null` or the instant, rounded down: `2026-12-05T12:15:00Z`.
+    pub fn serialize<S: Serializer>(instant: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+        match instant {
+            Some(instant) => {
+                let text = instant.to_zoned(TimeZone::UTC).strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+                serializer.serialize_str(&text)
+            }
+            None => serializer.serialize_none(),
+        }
+    }
+
+    /// Reads an instant. Anything else is `None`: the field is an addition, and other servers may mean something else by it.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+        let value = serde_json::Value::deserialize(deserializer)?;
+        Ok(value.as_str().and_then(|text| super::parse(text).ok()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{format, parse};

@@ -37,6 +37,23 @@ async fn a_server_without_descriptions_is_asked_for_names() {
 }
 
 #[tokio::test]
+async fn names_without_descriptions_have_the_logos_that_a_server_adds() {
+    for (added, expected) in [
+        (json!([{"name": "Fitbit", "resource": "FITBIT", "logo_url": "https://e.example/f.svg"}]), "Fitbit"),
+        (json!([{"label": "of another shape"}]), "FITBIT"),
+        (json!("of another type"), "FITBIT"),
+    ] {
+        let peer = Peer::start(move |seen, _| match seen.line.as_str() {
+            "GET /v2/integrations" => ok(&json!({"providers": ["FITBIT"], "integrations": added})),
+            _ => answer(404, ""),
+        });
+        let integrations = peer.await.client().list_integrations().await.unwrap();
+        assert_eq!((integrations.len(), integrations[0].name.as_str()), (1, expected));
+        assert_eq!(integrations[0].logo_url.as_deref(), (expected == "Fitbit").then_some("https://e.example/f.svg"));
+    }
+}
+
+#[tokio::test]
 async fn a_connection_is_verified_with_both_keys() {
     let peer = Peer::start(|seen, _| match seen.line.as_str() {
         "GET /v2/integrations/detailed?sdk=true" => ok(&json!({"status": "success", "providers": []})),

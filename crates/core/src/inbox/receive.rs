@@ -147,7 +147,8 @@ impl Unit for Receive {
     }
 }
 
-/// RFC 3339, or seconds or milliseconds since 1970: nobody has published which.
+/// Milliseconds since 1970, as Terra and our server send it. Seconds and RFC 3339 are read too, because the published API
+/// description does not name the unit.
 fn ordering_timestamp(text: &str) -> Option<Timestamp> {
     const MOST_SECONDS: i64 = 100_000_000_000; // the year 5138; as milliseconds, 1973
     match text.parse::<i64>() {

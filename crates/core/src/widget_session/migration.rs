@@ -74,7 +74,7 @@ impl Auth {
 
     fn migration_request(&self, developer: &Developer, invite: &InviteToMigrate) -> Result<SessionRequest, AdminError> {
         let params = wire::WidgetSessionParams {
-            providers: Some(invite.to.to_string()),
+            providers: Some(invite.to.to_string().into()),
             auth_success_redirect_url: invite.success_url.as_ref().map(ToString::to_string),
             auth_failure_redirect_url: invite.failure_url.as_ref().map(ToString::to_string),
             ..Default::default()

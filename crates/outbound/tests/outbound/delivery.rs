@@ -27,6 +27,7 @@ async fn an_event_arrives_signed_byte_for_byte() {
     assert!(receipt.is_signed(world.environment.signing_secret.expose(), world.now()));
     assert!(!receipt.is_signed("another secret", world.now()));
     assert_eq!((receipt.header("x-terra-trace-id"), receipt.header("terra-reference")), (id.as_str(), id.as_str()));
+    assert_eq!(receipt.header("x-terra-ordering-timestamp"), delivery.created_at.as_millisecond().to_string());
     assert_eq!(receipt.header("dev-id"), world.environment.dev_id.as_str());
     assert_eq!(receipt.header("content-type"), "application/json");
     assert_eq!(receipt.header("user-agent"), concat!("terra-auth/", env!("CARGO_PKG_VERSION")));
@@ -59,6 +60,8 @@ async fn retries_keep_the_published_schedule_the_trace_id_and_no_signature() {
         let [receipt] = &receipt[..] else { panic!("one receipt for each attempt") };
         assert!(receipt.is_signed(world.environment.signing_secret.expose(), now));
         assert_eq!(receipt.header("x-terra-trace-id"), delivery.delivery_id.to_string());
+        let emitted_at = delivery.created_at.as_millisecond().to_string();
+        assert_eq!(receipt.header("x-terra-ordering-timestamp"), emitted_at, "the same at every attempt");
     }
     let seen = world.seen.lines();
     assert_eq!(seen[..10], ["failed: the destination answered 500"; 10]);

@@ -19,7 +19,7 @@ const DEFAULT_PER_PAGE: u32 = 500;
     delete, path = "/auth/deauthenticateUser", tag = "Authentication",
     params(wire::DeauthenticateUserParams),
     responses(
-        (status = 200, description = "The user is gone", body = wire::Done),
+        (status = 200, description = "The user is gone", body = wire::Deauthenticated),
         (status = 401, description = "Wrong credentials", body = wire::Problem, content_type = "application/problem+json"),
         (status = 403, description = "The key lacks connections:write, or the environment is disabled", body = wire::Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such user here", body = wire::Problem, content_type = "application/problem+json"),
@@ -29,11 +29,11 @@ pub(crate) async fn deauthenticate_user(
     State(auth): State<Auth>,
     caller: Caller<scope::ConnectionsWrite>,
     Query(params): Query<wire::DeauthenticateUserParams>,
-) -> Result<Json<wire::Done>, ApiError> {
+) -> Result<Json<wire::Deauthenticated>, ApiError> {
     let user_id = params.user_id.ok_or_else(|| ApiError::bad_request("name the user: user_id is missing"))?;
     let user_id = user_id.parse().map_err(|_| ApiError::not_found("user not found"))?;
     auth.deauthenticate_user(&caller.developer, user_id).await?;
-    Ok(Json(wire::Done::SUCCESS))
+    Ok(Json(wire::Deauthenticated::SUCCESS))
 }
 
 /// Look up one user, or every user of one end user.

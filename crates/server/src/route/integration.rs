@@ -10,19 +10,21 @@ use terra_auth_types::wire;
 use crate::{caller::Named, error::ApiError, params::Query, route::icon};
 
 /// List the names of all providers.
+///
+/// `integrations` is an addition of ours: name, resource and logo URL of each.
 #[utoipa::path(
     get, path = "/integrations", tag = "Integrations",
     responses((status = 200, description = "All providers", body = wire::Integrations)),
     security(()),
 )]
 pub(crate) async fn integrations(State(auth): State<Auth>) -> Json<wire::Integrations> {
-    let names = |connects| {
-        let infos = auth.integrations().into_iter().filter(move |info| info.connects == connects);
-        infos.map(|info| info.provider.to_string()).collect()
-    };
+    let (by_login, on_device): (Vec<_>, Vec<_>) =
+        auth.integrations().into_iter().partition(|info| info.connects == Connects::ByLogin);
+    let names = |infos: &[ProviderInfo]| infos.iter().map(|info| info.provider.to_string()).collect();
     Json(wire::Integrations {
-        providers: names(Connects::ByLogin),
-        sdk_providers: names(Connects::OnDevice),
+        providers: names(&by_login),
+        sdk_providers: names(&on_device),
+        integrations: by_login.iter().chain(&on_device).map(|info| named(&auth, info)).collect(),
         status: wire::Status::Success,
     })
 }
@@ -49,6 +51,14 @@ pub(crate) async fn integrations_detailed(
     };
     let providers = auth.integrations().iter().filter(wanted).map(|info| to_wire(&auth, info)).collect();
     Ok(Json(wire::IntegrationsDetailed { status: wire::Status::Success, providers }))
+}
+
+fn named(auth: &Auth, info: &ProviderInfo) -> wire::IntegrationName {
+    wire::IntegrationName {
+        name: info.name.clone(),
+        resource: info.provider.to_string(),
+        logo_url: icon::url(auth, &info.provider).into(),
+    }
 }
 
 fn to_wire(auth: &Auth, info: &ProviderInfo) -> wire::Integration {

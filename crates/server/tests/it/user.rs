@@ -11,7 +11,7 @@ async fn a_user_is_deauthenticated_once() {
     let first = app.delete(&path).await;
     let again = app.delete(&path).await;
 
-    assert_eq!((first.status.as_u16(), first.text.as_str()), (200, r#"{"status":"success"}"#));
+    assert_eq!((first.status.as_u16(), first.text.as_str()), (200, r#"{"status":"success","success":true}"#));
     assert_eq!(again.problem(), (404, "user not found".to_owned()));
     assert_eq!(app.auth.waiting().await.unwrap(), (2, 1)); // two events, one revocation
     let events = app.events().await;

@@ -16,6 +16,7 @@ async fn a_session_is_a_url_for_fifteen_minutes() {
             (answer.status.as_u16(), &body["status"], &body["expires_in"]),
             (200, &json!("success"), &json!(900))
         );
+        assert_eq!(body["expires_at"], "2030-01-01T00:15:00Z");
         assert_eq!(answer.header("deprecation"), "@1793664000");
         let url = body["url"].as_str().unwrap();
         let id = body["session_id"].as_str().unwrap();
@@ -29,6 +30,7 @@ async fn the_current_call_answers_201_on_all_three_paths() {
     for path in ["/api/widget/session", "/widget/session", "/widget/api/session"] {
         let answer = app.post(path, json!({"providers": "FITBIT,NOPE,APPLE"})).await;
         assert_eq!(answer.status, 201, "{path}");
+        assert_eq!(answer.json()["expires_at"], "2030-01-01T00:15:00Z", "{path}");
         assert_eq!(
             answer.json()["warnings"],
             json!(["NOPE is unknown or not enabled in this environment", "APPLE connects on the device only"])
@@ -72,6 +74,34 @@ async fn what_official_clients_send_is_read() {
 }
 
 #[tokio::test]
+async fn providers_are_read_as_an_array_too_with_a_warning() {
+    let app = TestApp::start().await;
+    let hosted =
+        "providers was sent as a JSON array; the hosted API takes comma-separated text only, such as \"FITBIT,GARMIN\"";
+    let unknown = "NOPE is unknown or not enabled in this environment";
+    for (providers, warnings) in [
+        (json!("fitbit,GARMIN"), json!(null)),
+        (json!(["FITBIT", "GARMIN"]), json!([hosted])),
+        (json!(["fitbit", null, " Garmin "]), json!([hosted])),
+        (json!(["FITBIT,GARMIN"]), json!([hosted])),
+        (json!(["FITBIT", "GARMIN", "NOPE"]), json!([hosted, unknown])),
+    ] {
+        for path in ["/v2/auth/generateWidgetSession", "/api/widget/session"] {
+            let session = app.post(path, json!({"providers": providers})).await.json();
+            assert_eq!(session["warnings"], warnings, "{providers}");
+            let page = app.page(session["url"].as_str().unwrap(), &[]).await.text;
+            let offered = ["connect/fitbit", "connect/garmin", "connect/oura"].map(|link| page.contains(link));
+            assert_eq!(offered, [true, true, false], "{providers}: {page}");
+        }
+    }
+    for everything in [json!([]), json!([null]), json!(["ALL"])] {
+        let session = app.post("/api/widget/session", json!({"providers": everything})).await.json();
+        assert_eq!(session["warnings"], json!([hosted]));
+        assert!(app.page(session["url"].as_str().unwrap(), &[]).await.text.contains("connect/oura"), "{everything}");
+    }
+}
+
+#[tokio::test]
 async fn malformed_sessions_are_told_what_is_wrong() {
     let app = TestApp::start().await;
     for (body, detail) in [
@@ -91,7 +121,15 @@ async fn malformed_sessions_are_told_what_is_wrong() {
             json!({"providers": "NOPE"}),
             "none of the providers is available in this environment; GET /v2/integrations lists those that are",
         ),
-        (json!({"providers": ["FITBIT"]}), "invalid providers: invalid type: sequence, expected a string"),
+        (
+            json!({"providers": ["NOPE", null]}),
+            "none of the providers is available in this environment; GET /v2/integrations lists those that are",
+        ),
+        (
+            json!({"providers": 5}),
+            "invalid providers: invalid type: integer `5`, expected comma-separated names or an array of names",
+        ),
+        (json!({"providers": ["FITBIT", 5]}), "invalid providers[1]: invalid type: integer `5`, expected a string"),
         (
             json!({"multi_auth": "perhaps"}),
             "invalid multi_auth: invalid value: string \"perhaps\", expected true or false",
@@ -158,4 +196,25 @@ async fn integrations_are_public_and_narrowed_by_a_dev_id() {
     let icon: url::Url = narrowed["providers"][0]["icon"].as_str().unwrap().parse().unwrap();
     let icon = app.send(public(icon.path())).await;
     assert_eq!((icon.status.as_u16(), icon.header("content-type")), (200, "image/svg+xml"));
+}
+
+#[tokio::test]
+async fn every_integration_has_a_name_a_resource_and_a_logo_that_loads() {
+    let app = TestApp::start().await;
+    let public = |path: &str| Request::get(path.to_owned()).body(Body::empty()).unwrap();
+    for path in ["/v2/integrations", "/api/v2/integrations"] {
+        let names = app.send(public(path)).await.json();
+        let integrations = names["integrations"].as_array().unwrap();
+        let resources: Vec<&Value> = integrations.iter().map(|integration| &integration["resource"]).collect();
+        let of = |field: &str| names[field].as_array().unwrap().iter();
+        assert_eq!(resources, Vec::from_iter(of("providers").chain(of("sdk_providers"))));
+        let fitbit = integrations.iter().find(|integration| integration["resource"] == "FITBIT").unwrap();
+        let logo_url = "http://localhost:8787/assets/provider/fitbit.svg";
+        assert_eq!(fitbit, &json!({"name": "Fitbit", "resource": "FITBIT", "logo_url": logo_url}));
+        for integration in integrations {
+            let logo: url::Url = integration["logo_url"].as_str().unwrap().parse().unwrap();
+            let logo = app.send(public(logo.path())).await;
+            assert_eq!((logo.status.as_u16(), logo.header("content-type")), (200, "image/svg+xml"), "{integration}");
+        }
+    }
 }

@@ -1,8 +1,9 @@
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::lenient;
-use crate::{MobileToken, SessionId, StreamingToken, UserId};
+use super::{ProviderNames, lenient};
+use crate::{MobileToken, SessionId, StreamingToken, UserId, time};
 
 /// How long a widget session lives, in seconds.
 pub const SESSION_TTL_S: u32 = 900;
@@ -29,9 +30,10 @@ pub enum Status {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct WidgetSessionParams {
-    /// Comma-separated names; replaces the environment's list for this session. `ALL` is every enabled provider.
+    /// Replaces the environment's list for this session. Names are comma-separated, in any case. An array of names is read
+    /// too, with a warning. `ALL`, or no name, is every enabled provider.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub providers: Option<String>,
+    pub providers: Option<ProviderNames>,
     /// Language of the pages, such as `en`, `fr`, `zh_cn`; others fall back to the browser's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
@@ -84,7 +86,12 @@ pub struct WidgetSession {
     /// Seconds until the URL expires.
     #[serde(default = "session_ttl")]
     pub expires_in: u32,
-    /// Providers that were asked for and are unknown or not enabled.
+    /// The instant at which the URL expires, RFC 3339 in UTC to the second. An addition of ours: the published contract has
+    /// `expires_in` only. An unreadable one is `None`.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime, example = "2026-12-05T12:15:00Z", required = true))]
+    #[serde(default, with = "time::second", skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    /// Providers that were asked for and are unknown or not enabled, and whatever the hosted API would refuse.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
 }
@@ -243,6 +250,26 @@ pub struct Done {
 impl Done {
     /// The only value there is.
     pub const SUCCESS: Self = Self { status: Status::Success };
+}
+
+/// The user is deleted here.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Deauthenticated {
+    /// Always `success`.
+    pub status: Status,
+    /// Always `true`. An addition of ours, which the published guides read.
+    #[serde(default = "yes")]
+    pub success: bool,
+}
+
+impl Deauthenticated {
+    /// The only value there is.
+    pub const SUCCESS: Self = Self { status: Status::Success, success: true };
+}
+
+const fn yes() -> bool {
+    true
 }
 
 /// Whose samples a producer's streaming token is for.

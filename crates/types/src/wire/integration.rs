@@ -11,9 +11,25 @@ pub struct Integrations {
     /// Connected on the device, through the mobile SDK.
     #[serde(default, alias = "sdk_resource")]
     pub sdk_providers: Vec<String>,
+    /// All of them, those on the device last. An addition of ours, which the published guides read. Empty if it is absent or
+    /// of another shape.
+    #[serde(default, deserialize_with = "lenient::or_default")]
+    pub integrations: Vec<IntegrationName>,
     /// Always `success`.
     #[serde(default)]
     pub status: Status,
+}
+
+/// One provider, named.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct IntegrationName {
+    /// The name to show to people.
+    pub name: String,
+    /// The name to use in requests, such as `FITBIT`.
+    pub resource: String,
+    /// Absolute URL of a picture, which needs no credentials.
+    pub logo_url: String,
 }
 
 /// Which providers to describe.

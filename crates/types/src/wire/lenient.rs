@@ -53,6 +53,14 @@ pub(super) fn within<'de, const MIN: u64, const MAX: u64, D: Deserializer<'de>, 
     fitting.map_err(|_| de::Error::invalid_value(de::Unexpected::Unsigned(value), &NumberVisitor::<MIN, MAX>))
 }
 
+/// Reads a value; one of another shape is the default.
+pub(super) fn or_default<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    Ok(serde_json::from_value(value).unwrap_or_default())
+}
+
 struct BoolVisitor;
 
 impl de::Visitor<'_> for BoolVisitor {
