@@ -108,6 +108,7 @@ async fn the_app_gets_what_terra_sent_signed_with_a_secret_of_its_own() {
         assert!(signed_at(world.keys.signing_secret.expose(), name).is_err(), "Terra's secret stays here");
     }
     assert_eq!(headers["x-terra-trace-id"].to_str().unwrap(), event.trace_id.unwrap());
+    assert_eq!(headers["x-terra-ordering-timestamp"].to_str().unwrap(), event.ordering.unwrap());
     assert_eq!(headers["content-type"], "application/json");
 }
 
