@@ -69,6 +69,42 @@ fn the_older_javascript_client_works_unmodified() {
     every_operation_works("js_old.mjs");
 }
 
+/// Runs the six operations of the guide, with the keys from the credential file alone.
+fn the_guide_works(name: &str, sdk: &str) {
+    let folder = Folder::new();
+    let _server = folder.dev("");
+    let user = folder.connect("FITBIT", "document_1");
+    let mut command = script(name);
+    for key in ["TERRA_DEV_ID", "TERRA_API_KEY", "TERRA_API_URL"] {
+        command.env_remove(key);
+    }
+    command.env("TERRA_TEST_FOLDER", folder.path("")).env("TERRA_TEST_USER_ID", user.to_string());
+    let answer = Answer::of(&mut command);
+    assert_eq!(answer.code, 0, "{answer}");
+    for operation in [
+        "setup-environment",
+        "verify-connection",
+        "generate-widget-session",
+        "generate-mobile-token",
+        "list-integrations",
+        "deauthenticate-user",
+    ] {
+        assert!(answer.stdout.contains(&format!("/6 {operation}\n")), "{operation}: {answer}");
+    }
+    assert!(answer.stdout.contains("\nConnected! ") && answer.stdout.contains(" providers available\n"), "{answer}");
+    assert!(answer.stdout.ends_with(&format!("6 of 6 operations work on {sdk}\n")), "{answer}");
+}
+
+#[test]
+fn the_six_operations_of_the_guide_work_in_python() {
+    the_guide_works("document.py", "terra-python 1.1.0");
+}
+
+#[test]
+fn the_six_operations_of_the_guide_work_in_javascript() {
+    the_guide_works("document.mjs", "terra-api 2.1.0");
+}
+
 #[test]
 fn all_official_helpers_accept_a_real_delivery_and_refuse_a_changed_one() {
     let receiver = Receiver::start();

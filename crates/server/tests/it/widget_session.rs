@@ -111,7 +111,8 @@ async fn malformed_sessions_are_told_what_is_wrong() {
         ),
         (
             json!({"auth_failure_redirect_url": "javascript:alert(1)"}),
-            "invalid auth_failure_redirect_url: this scheme cannot be redirected to",
+            "invalid auth_failure_redirect_url: this scheme is not allowed: use https, a scheme in reverse domain order such as \
+             com.example.app, or name the scheme on the redirect allow-list",
         ),
         (
             json!({"reference_id": "x".repeat(513)}),
