@@ -10,6 +10,7 @@
 
 pub mod bench;
 mod clock;
+mod cluster;
 pub mod contract;
 mod entropy;
 mod postgres;
@@ -17,6 +18,7 @@ mod rows;
 mod verbs;
 
 pub use clock::FixedClock;
+pub use cluster::{Pair, PgBouncer, PoolMode};
 pub use entropy::CountingEntropy;
 pub use postgres::{Database, Postgres};
 pub use rows::Rows;

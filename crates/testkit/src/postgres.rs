@@ -42,7 +42,7 @@ const GUARDIAN: &str = r#"
     stop "$1"
 "#;
 
-const MISSING: &str = "PostgreSQL is not installed, and its tests are not skipped: \
+pub(crate) const MISSING: &str = "PostgreSQL is not installed, and its tests are not skipped: \
     run `apt-get install postgresql`, or set TERRA_AUTH_TEST_POSTGRES to the URL of a server";
 
 impl Postgres {
@@ -130,7 +130,7 @@ impl Drop for Database {
 }
 
 /// The folder with `initdb`: where Debian puts it, or one of the `PATH`.
-fn programs() -> Option<PathBuf> {
+pub(crate) fn programs() -> Option<PathBuf> {
     let versions = Path::new("/usr/lib/postgresql").read_dir().into_iter().flatten().flatten();
     let debian = versions.map(|version| version.path().join("bin"));
     let path = env::var_os("PATH").unwrap_or_default();
@@ -139,7 +139,7 @@ fn programs() -> Option<PathBuf> {
 
 /// A shell of somebody other than root, for whom PostgreSQL does not run; and in a process group of its own, so that
 /// Ctrl-C reaches the tests only.
-fn unprivileged_shell() -> Command {
+pub(crate) fn unprivileged_shell() -> Command {
     let mut shell = if is_root() { Command::new("setpriv") } else { Command::new("sh") };
     if is_root() {
         shell.args(["--reuid=postgres", "--regid=postgres", "--clear-groups", "sh"]);
