@@ -22,6 +22,7 @@ pub mod grant;
 pub mod inbox;
 pub mod known_connection;
 pub mod lend;
+pub mod log_limit;
 pub mod mobile_token;
 pub mod notice;
 pub mod open_session;

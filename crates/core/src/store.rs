@@ -12,18 +12,41 @@ use crate::{
     vault::SealedValues, widget_session::WidgetSessions,
 };
 
-/// The database failed. What it was asked for is not known to have happened.
+/// The database failed. Nothing was changed, unless the variant says otherwise.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// More callers wait than the store takes; try again later.
+    /// More callers wait than the store takes, or others hold what is needed; try again later.
     #[error("the store is busy")]
     Busy,
+    /// No server can be reached, or the connection was lost before anything was committed; try again later.
+    #[error("the database cannot be reached")]
+    Unreachable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The database did not answer in time, and what it did is rolled back; try again later.
+    #[error("the database did not answer in time")]
+    TimedOut,
+    /// The database refuses for now: its disk is full, it is read-only, it has too many connections.
+    #[error("the database does not accept this now")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The connection was lost at COMMIT: the changes are there, or they are not. Look before you repeat them.
+    #[error("the connection to the database was lost at COMMIT, and it is unknown whether the change was made")]
+    UnknownOutcome(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The store was closed, or its thread has ended.
     #[error("the store is closed")]
     Closed,
     /// The engine's own error, or a row that cannot be read.
     #[error("the database failed")]
     Engine(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl StoreError {
+    /// Whether nothing was changed and the same call may work in a moment.
+    #[must_use]
+    pub const fn is_transient(&self) -> bool {
+        match self {
+            Self::Busy | Self::Unreachable(_) | Self::TimedOut | Self::Unavailable(_) => true,
+            Self::UnknownOutcome(_) | Self::Closed | Self::Engine(_) => false,
+        }
+    }
 }
 
 /// All verbs, inside one unit of work.

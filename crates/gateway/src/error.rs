@@ -1,6 +1,6 @@
 //! Every failed answer, in one shape: a problem of RFC 9457.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use axum::{
     Json,
@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use terra_auth::Error;
-use terra_auth_core::{causes::Causes, store::StoreError};
+use terra_auth_core::{causes::Causes, log_limit::LogLimit, store::StoreError};
 use terra_auth_types::wire::{Problem, Status};
 
 use crate::{breaker::UpstreamError, csrf::CrossSite, limit::TooMany, login::LoginError};
@@ -24,6 +24,12 @@ pub(crate) struct Refusal {
     retry_after_s: Option<u32>,
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
+
+/// The code of a request that the store could not serve.
+const STORE_UNAVAILABLE: &str = "store_unavailable";
+
+/// A store that is away refuses thousands of requests a second.
+static LIMIT: LogLimit = LogLimit::new();
 
 impl Refusal {
     pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
@@ -70,7 +76,11 @@ impl Refusal {
     pub(crate) fn into_problem(self, instance: &str) -> Response {
         if let Some(source) = &self.source {
             let path = instance.split('?').next().unwrap_or_default();
-            tracing::warn!(path, status = self.status.as_u16(), error = %Causes(&**source), "{}", self.detail);
+            let left_out = if self.code == Some(STORE_UNAVAILABLE) { LIMIT.admit(Instant::now()) } else { Some(0) };
+            if let Some(left_out) = left_out {
+                let status = self.status.as_u16();
+                tracing::warn!(path, status, left_out, error = %Causes(&**source), "{}", self.detail);
+            }
         }
         let problem = Problem {
             r#type: "about:blank".to_owned(),
@@ -127,7 +137,7 @@ impl From<&TooMany> for Refusal {
 
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
-        Self::unavailable("store_unavailable", "nothing can be remembered now; try again in a moment").because(error)
+        Self::unavailable(STORE_UNAVAILABLE, "nothing can be remembered now; try again in a moment").because(error)
     }
 }
 

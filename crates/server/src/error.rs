@@ -1,6 +1,6 @@
 //! Every failed answer, in one shape.
 
-use std::{fmt::Display, sync::Arc};
+use std::{fmt::Display, sync::Arc, time::Instant};
 
 use axum::{
     Json,
@@ -9,7 +9,7 @@ use axum::{
 };
 use terra_auth_core::{
     admin::AdminError, causes::Causes, connection::DeauthenticateUserError, connection::UserInfoError,
-    directory::NotAuthenticated, lend::LendAccessTokenError, refresh::AccessTokenError,
+    directory::NotAuthenticated, lend::LendAccessTokenError, log_limit::LogLimit, refresh::AccessTokenError,
     sdk_user::AuthenticateSdkUserError, store::StoreError, vault::RotateMasterKeyError,
     widget_session::GenerateWidgetSessionError,
 };
@@ -27,6 +27,12 @@ pub(crate) struct ApiError {
     challenge: &'static str,
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
+
+/// The code of a change that was made or not.
+const UNKNOWN_OUTCOME: &str = "outcome_unknown";
+
+/// A database that is away refuses thousands of requests a second.
+static UNAVAILABLE: LogLimit = LogLimit::new();
 
 impl ApiError {
     pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
@@ -85,6 +91,42 @@ impl ApiError {
         Self { retry_after_s: Some(1), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail) }
     }
 
+    /// The database cannot work now; nothing was changed.
+    fn unavailable(error: Arc<StoreError>) -> Self {
+        let detail = format!("{error}; try again in a moment");
+        let unavailable = Self::new(StatusCode::SERVICE_UNAVAILABLE, detail).with_code("store_unavailable");
+        Self { retry_after_s: Some(1), source: Some(error), ..unavailable }
+    }
+
+    /// What the database's failure means: repeat the call, look before you repeat it, or report it.
+    fn of_store(error: Arc<StoreError>) -> Self {
+        match &*error {
+            StoreError::Busy => Self::busy(),
+            StoreError::Unreachable(_) | StoreError::TimedOut | StoreError::Unavailable(_) => Self::unavailable(error),
+            StoreError::UnknownOutcome(_) => {
+                let detail =
+                    "the database went away while it saved the change; look whether it was made before you repeat it";
+                let unknown = Self::new(StatusCode::INTERNAL_SERVER_ERROR, detail).with_code(UNKNOWN_OUTCOME);
+                Self { source: Some(error), ..unknown }
+            }
+            StoreError::Closed | StoreError::Engine(_) => Self::internal(error),
+        }
+    }
+
+    /// For a call that does no harm when it is made twice: an unknown outcome is a reason to repeat it.
+    fn or_repeat(self) -> Self {
+        if self.code != Some(UNKNOWN_OUTCOME) {
+            return self;
+        }
+        let detail = "the database went away for a moment; try again".to_owned();
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, retry_after_s: Some(1), detail, ..self }
+    }
+
+    /// The server cannot work now, whatever the reason.
+    pub(crate) fn not_ready(error: StoreError) -> Self {
+        Self::unavailable(Arc::new(error))
+    }
+
     /// Writes the problem, and logs what is our fault.
     pub(crate) fn into_problem(self, instance: &str, trace_id: &str) -> Response {
         self.log(instance, trace_id);
@@ -113,8 +155,12 @@ impl ApiError {
 
     fn log(&self, instance: &str, trace_id: &str) {
         let path = instance.split('?').next().unwrap_or_default();
-        if let Some(source) = &self.source {
-            tracing::error!(trace.id = trace_id, path, error = %Causes(&**source), "a request failed");
+        let Some(source) = &self.source else { return };
+        let error = Causes(&**source);
+        if self.status != StatusCode::SERVICE_UNAVAILABLE {
+            tracing::error!(trace.id = trace_id, path, %error, "a request failed");
+        } else if let Some(left_out) = UNAVAILABLE.admit(Instant::now()) {
+            tracing::warn!(trace.id = trace_id, path, %error, left_out, "requests were refused as unavailable");
         }
     }
 }
@@ -158,7 +204,11 @@ impl IntoResponse for WidgetCallError {
             status: Status::Error,
             invalid_user_ids: self.invalid_user_ids,
         };
-        (self.error.status, Json(body)).into_response()
+        let mut response = (self.error.status, Json(body)).into_response();
+        if let Some(seconds) = self.error.retry_after_s {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
     }
 }
 
@@ -173,10 +223,7 @@ impl From<NotAuthenticated> for ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Busy => Self::busy(),
-            StoreError::Closed | StoreError::Engine(_) => Self::internal(error),
-        }
+        Self::of_store(Arc::new(error))
     }
 }
 
@@ -226,7 +273,8 @@ impl From<AccessTokenError> for ApiError {
                 let unavailable = Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string());
                 Self { retry_after_s: Some(30), ..unavailable }.with_code("provider_unavailable")
             }
-            AccessTokenError::Seal(_) | AccessTokenError::Store(_) => Self::internal(error),
+            AccessTokenError::Store(error) => Self::of_store(error).or_repeat(), // a token is lent as often as asked
+            AccessTokenError::Seal(_) => Self::internal(error),
         }
     }
 }
@@ -258,7 +306,7 @@ impl From<GenerateWidgetSessionError> for ApiError {
             | GenerateWidgetSessionError::NoProvider
             | GenerateWidgetSessionError::UnknownProvider(_)
             | GenerateWidgetSessionError::OnDevice(_) => Self::bad_request(error),
-            GenerateWidgetSessionError::Store(error) => error.into(),
+            GenerateWidgetSessionError::Store(error) => Self::from(error).or_repeat(), // another session does no harm
         }
     }
 }

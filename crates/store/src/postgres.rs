@@ -1,30 +1,41 @@
 //! PostgreSQL: a pool of connections, and a task of its own for each job.
+//!
+//! A job that changes something runs in these steps:
+//! 1. It gets a connection. Nothing is durable; without one it ends as unreachable or busy.
+//! 2. It runs its statements in a transaction. Nothing is durable; a lost connection, a server that no longer takes
+//!    writes or a clash leads to another run, elsewhere if need be.
+//! 3. COMMIT is sent. From here on the changes may be durable; a lost connection leaves an unknown outcome, and no
+//!    second run.
+//! 4. The server answers. The changes are durable.
+//!
+//! All steps together have a bound of ours, after which the connection is closed.
 
 mod address;
+mod failure;
+mod job;
+mod servers;
 mod transaction;
 
-use std::{
-    hash::{BuildHasher as _, Hasher as _, RandomState},
-    time::Duration,
-};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime};
+use deadpool::{
+    Runtime,
+    managed::{Object, Pool},
+};
 use secrecy::SecretString;
 use terra_auth_core::store::{Engine, Job, StoreError};
-use tokio_postgres::{Config, IsolationLevel, NoTls};
-use tokio_postgres_rustls::MakeRustlsConnect;
 
 pub(crate) use self::transaction::Transaction;
-use self::transaction::clashes;
+use self::{address::Address, servers::Servers};
 use crate::{
-    engine::{Access, Bug, Queries, WAIT, failed},
+    engine::{Access, Bug, WAIT, failed},
     migrate::{self, MigrateError, Migrated as _},
 };
 
 /// A store in a PostgreSQL database, which any number of processes may use.
 pub struct Postgres {
-    pool: Pool,
+    pool: Pool<Servers>,
 }
 
 /// Why a database could not be opened as a store.
@@ -33,66 +44,88 @@ pub enum PostgresError {
     /// The address is no `postgres://` URL. It is not shown, as it may hold a password.
     #[error("the address of the PostgreSQL server cannot be read; percent-encode what is special in a password")]
     Address,
+    /// An option of the address cannot be honoured.
+    #[error("the option {name} of the PostgreSQL server's address {problem}")]
+    Option {
+        /// The option.
+        name: &'static str,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
     /// The server is to be checked, but the machine trusts nobody.
     #[error("found no certificates to check the PostgreSQL server with; install ca-certificates")]
     Certificates,
     /// The server cannot be reached, or does not let us in.
     #[error("could not connect to PostgreSQL")]
     Connect(#[source] StoreError),
+    /// The pooler does not keep a transaction together.
+    #[error("the pooler in front of PostgreSQL pools statements; set pool_mode to transaction or session")]
+    StatementPooling,
     /// The schema cannot be brought up to date.
     #[error(transparent)]
     Migrate(#[from] MigrateError),
 }
 
-/// Connections of one process, at most.
-const POOL_SIZE: usize = 16;
-/// Runs of a job that loses against others, at most.
-const RUNS: u32 = 8;
-/// How long a job that lost waits before its second run; longer before the next ones.
-const PAUSE: Duration = Duration::from_millis(10);
-/// Bounds each statement, and each pause in a transaction.
-const SETTINGS: &str = "SET statement_timeout = '30s'; SET idle_in_transaction_session_timeout = '30s'";
+/// Bounds a job that only reads.
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bounds a job that writes: longer than the server's own bound of a statement, which leaves a clearer error.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(35);
+/// Bounds the step of a pool that asks no server.
+const RECYCLE_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Postgres {
     /// Connects to `postgres://user:password@host:port/database?…` and brings its schema up to date.
     ///
     /// TLS is used for every server that is not on this machine, unless `sslmode=disable`; its certificate must be
-    /// one that the machine trusts. `sslmode=require` asks for it everywhere.
+    /// one that the machine trusts. `sslmode=require` asks for it everywhere. Of several hosts, one that takes writes
+    /// is used. `pool=` bounds the connections; `statement_cache=off` is for a transaction pooler, which is otherwise
+    /// looked for.
     ///
     /// # Errors
     ///
     /// See [`PostgresError`].
     pub async fn connect(url: &SecretString) -> Result<Self, PostgresError> {
-        let config = address::read(url)?;
-        let postgres = Self { pool: pool(config)? };
+        let address = Address::read(url)?;
+        let servers = Servers::new(&address)?;
+        if address.statement_cache.is_none() {
+            let detected = servers.detect_pooler().await;
+            detected.map_err(|error| PostgresError::Connect(failure::of_connect(error)))?;
+        }
+        let postgres = Self { pool: pool(servers, address.pool_size)? };
         postgres.migrate().await?;
         Ok(postgres)
     }
 
     async fn migrate(&self) -> Result<(), PostgresError> {
-        let mut client = self.client().await.map_err(PostgresError::Connect)?;
-        let store = |error| MigrateError::from(failed(error));
-        let mut transaction = Transaction::new(client.transaction().await.map_err(store)?);
+        let session = self.client().await.map_err(PostgresError::Connect)?;
+        let store = |error| MigrateError::from(failure::of_statement(error));
+        session.batch_execute("BEGIN").await.map_err(unpooled)?;
+        let mut transaction = Transaction::new(&session, self.servers().have_sessions(), Access::Write);
         // The lock keeps others from migrating at the same time; it ends with the transaction.
         let lock = "SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock(8389772277106)";
-        transaction.script(lock).await.map_err(MigrateError::from)?;
-        migrate::migrate(&mut transaction).await?;
-        transaction.inner.commit().await.map_err(store)?;
+        let outcome = match transaction.script(lock).await {
+            Ok(()) => migrate::migrate(&mut transaction).await,
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = outcome {
+            drop(Object::take(session)); // what the transaction did goes with its connection
+            return Err(error.into());
+        }
+        session.batch_execute("COMMIT").await.map_err(store)?;
         Ok(())
     }
 
-    pub(crate) async fn client(&self) -> Result<Object, StoreError> {
-        self.pool.get().await.map_err(|error| match error {
-            PoolError::Timeout(_) => StoreError::Busy,
-            PoolError::Closed => StoreError::Closed,
-            other => failed(other),
-        })
+    fn servers(&self) -> &Servers {
+        self.pool.manager()
+    }
+
+    pub(crate) async fn client(&self) -> Result<Object<Servers>, StoreError> {
+        self.pool.get().await.map_err(failure::of_pool)
     }
 
     /// Runs a job in a task, so that a caller who hangs up does not cut its transaction.
     async fn run(&self, job: Box<dyn Job>, access: Access) -> Result<(), StoreError> {
-        let client = self.client().await?;
-        let task = tokio::spawn(run(client, job, access));
+        let task = tokio::spawn(job::run(self.pool.clone(), job, access));
         task.await
             .unwrap_or_else(|error| Err(if error.is_panic() { failed(Bug::Panicked) } else { StoreError::Closed }))
     }
@@ -109,75 +142,20 @@ impl Engine for Postgres {
     }
 }
 
-/// How a job's run ended, and whether another run may end better.
-struct Run {
-    outcome: Result<(), StoreError>,
-    clashed: bool,
+/// Why the first transaction did not start.
+fn unpooled(error: tokio_postgres::Error) -> PostgresError {
+    let pools = error.as_db_error().is_some_and(|error| error.message().contains("statement pooling"));
+    if pools { PostgresError::StatementPooling } else { PostgresError::Connect(failure::of_statement(error)) }
 }
 
-async fn run(mut client: Object, mut job: Box<dyn Job>, access: Access) -> Result<(), StoreError> {
-    let mut runs = 1;
-    loop {
-        let run = run_once(&mut client, job.as_mut(), access).await;
-        if !run.clashed || runs == RUNS {
-            return run.outcome;
-        }
-        tokio::time::sleep(jittered(PAUSE * 2_u32.pow(runs - 1))).await;
-        runs += 1;
-    }
-}
-
-/// Half to one and a half times as long: two that clashed do not meet again at the same instant.
-fn jittered(pause: Duration) -> Duration {
-    let draw = RandomState::new().build_hasher().finish() % 1000; // no secret hangs on it
-    pause / 2 + pause * u32::try_from(draw).unwrap_or_default() / 1000
-}
-
-async fn run_once(client: &mut Object, job: &mut dyn Job, access: Access) -> Run {
-    let builder = match access {
-        Access::Write => client.build_transaction().isolation_level(IsolationLevel::ReadCommitted),
-        Access::Read => client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true),
-    };
-    let transaction = match builder.start().await {
-        Ok(transaction) => transaction,
-        Err(error) => return Run { outcome: Err(failed(error)), clashed: false },
-    };
-    let mut queries = Queries::new(Transaction::new(transaction));
-    let keep = job.run(&mut queries).await;
-    let verdict = queries.verdict(keep);
-    end(queries.database, verdict).await
-}
-
-async fn end(transaction: Transaction<'_>, verdict: Result<bool, StoreError>) -> Run {
-    if matches!(verdict, Ok(true)) {
-        let committed = transaction.inner.commit().await;
-        let clashed = committed.as_ref().is_err_and(clashes);
-        return Run { outcome: committed.map_err(failed), clashed };
-    }
-    drop(transaction.inner.rollback().await); // a connection that is lost has rolled back too
-    Run { outcome: verdict.map(drop), clashed: transaction.clashed }
-}
-
-fn pool(config: Config) -> Result<Pool, PostgresError> {
-    let settings = Hook::async_fn(|client: &mut deadpool_postgres::ClientWrapper, _| {
-        Box::pin(async move { client.batch_execute(SETTINGS).await.map_err(HookError::Backend) })
-    });
-    Pool::builder(manager(config)?)
-        .max_size(POOL_SIZE)
+fn pool(servers: Servers, size: usize) -> Result<Pool<Servers>, PostgresError> {
+    let create = servers.connect_timeout();
+    Pool::builder(servers)
+        .max_size(size)
         .runtime(Runtime::Tokio1)
         .wait_timeout(Some(WAIT))
-        .create_timeout(Some(WAIT))
-        .recycle_timeout(Some(WAIT))
-        .post_create(settings)
+        .create_timeout(Some(create))
+        .recycle_timeout(Some(RECYCLE_TIMEOUT))
         .build()
         .map_err(|error| PostgresError::Connect(failed(error)))
-}
-
-fn manager(config: Config) -> Result<Manager, PostgresError> {
-    let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-    if !address::wants_tls(&config) {
-        return Ok(Manager::from_config(config, NoTls, recycling));
-    }
-    let (tls, _unreadable) = MakeRustlsConnect::with_native_certs().map_err(|_| PostgresError::Certificates)?;
-    Ok(Manager::from_config(config, tls, recycling))
 }

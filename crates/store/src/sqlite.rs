@@ -1,6 +1,7 @@
 //! SQLite: one thread writes and commits for all who wait, a few others read.
 
 mod connection;
+mod failure;
 mod queue;
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use terra_auth_core::store::Store;
 use terra_auth_store::open;
 use terra_auth_testkit::{Database, Postgres, contract::Place, store_contract};
 
-store_contract!(sqlite: InAFile, memory: InMemory, postgres: InADatabase);
+store_contract!(sqlite: InAFile, memory: InMemory, postgres: InADatabase, unprepared: Unprepared);
 
 struct InAFile(TempDir);
 
@@ -43,5 +43,18 @@ impl Place for InADatabase {
 
     async fn open(&self) -> Store {
         open(&SecretString::from(self.0.url())).await.unwrap()
+    }
+}
+
+/// The same as behind a transaction pooler: no statement is prepared ahead.
+struct Unprepared(Database);
+
+impl Place for Unprepared {
+    async fn fresh() -> Self {
+        Self(Postgres::start().database())
+    }
+
+    async fn open(&self) -> Store {
+        open(&SecretString::from(format!("{}&statement_cache=off", self.0.url()))).await.unwrap()
     }
 }

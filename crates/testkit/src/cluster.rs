@@ -22,7 +22,7 @@ pub struct Pair {
     _guardian: Guardian,
 }
 
-/// PgBouncer in front of a server.
+/// `PgBouncer` in front of a server.
 pub struct PgBouncer {
     port: u16,
     user: String,
@@ -30,7 +30,7 @@ pub struct PgBouncer {
     _guardian: Guardian,
 }
 
-/// How PgBouncer shares its server connections.
+/// How `PgBouncer` shares its server connections.
 #[derive(Clone, Copy, Debug)]
 pub enum PoolMode {
     /// A server connection belongs to a client for one transaction.

@@ -19,7 +19,7 @@ async fn alive() -> Json<Value> {
 /// Ready is who can work, even if a provider fails or refuses the operator's app: no other node would be better off. Whoever
 /// watches is told which; whose app it is and why stands in the log, as anybody may ask here.
 async fn ready(State(auth): State<Auth>) -> Result<Json<Value>, ApiError> {
-    auth.next_due().await?;
+    auth.next_due().await.map_err(ApiError::not_ready)?;
     let refused_by: BTreeSet<_> = auth.refused_apps().into_iter().map(|app| app.provider).collect();
     let failing: BTreeSet<_> = auth.failing_providers().into_iter().map(|failing| failing.provider).collect();
     Ok(Json(json!({"status": "ok", "refused_by": refused_by, "failing": failing})))

@@ -22,6 +22,7 @@ mod revocation;
 mod scope;
 mod signing_secret;
 mod slow_client;
+mod store_away;
 mod support;
 mod two_nodes;
 mod user;

@@ -4,37 +4,59 @@ use std::error::Error;
 
 use bytes::BytesMut;
 use terra_auth_core::store::StoreError;
-use tokio_postgres::{
-    error::SqlState,
-    types::{FromSql, IsNull, ToSql, Type, to_sql_checked},
-};
+use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 
+use super::{
+    failure::{self, Remedy},
+    servers::Session,
+};
 use crate::{
-    engine::{Database, failed},
+    engine::{Access, Database, failed},
     migrate::Migrated,
     value::{Cell, Row, Value},
 };
 
 pub(crate) struct Transaction<'c> {
-    pub(super) inner: deadpool_postgres::Transaction<'c>,
-    /// Whether a statement lost against another transaction.
-    pub(super) clashed: bool,
-}
-
-/// Whether another run may succeed.
-pub(super) fn clashes(error: &tokio_postgres::Error) -> bool {
-    let lost = [&SqlState::T_R_SERIALIZATION_FAILURE, &SqlState::T_R_DEADLOCK_DETECTED];
-    error.code().is_some_and(|code| lost.contains(&code))
+    session: &'c Session,
+    /// Whether the connection keeps prepared statements.
+    prepares: bool,
+    access: Access,
+    /// What may help after a statement failed.
+    pub(super) remedy: Option<Remedy>,
 }
 
 impl<'c> Transaction<'c> {
-    pub(super) const fn new(inner: deadpool_postgres::Transaction<'c>) -> Self {
-        Self { inner, clashed: false }
+    /// The transaction that is open on a connection.
+    pub(super) const fn new(session: &'c Session, prepares: bool, access: Access) -> Self {
+        Self { session, prepares, access, remedy: None }
     }
 
     fn failed(&mut self, error: tokio_postgres::Error) -> StoreError {
-        self.clashed |= clashes(&error);
-        failed(error)
+        if self.access == Access::Read && failure::is_read_only(&error) {
+            return failed(error); // the job's own mistake, not the server's state
+        }
+        self.remedy = failure::remedy(&error).or(self.remedy);
+        failure::of_statement(error)
+    }
+
+    async fn try_execute(&self, text: &str, values: &[Value<'_>]) -> Result<u64, tokio_postgres::Error> {
+        if self.prepares {
+            self.session.execute(&self.session.prepare_cached(text).await?, &parameters(values)).await
+        } else {
+            self.session.execute_typed(text, &typed(values)).await
+        }
+    }
+
+    async fn try_rows(
+        &self,
+        text: &str,
+        values: &[Value<'_>],
+    ) -> Result<Vec<tokio_postgres::Row>, tokio_postgres::Error> {
+        if self.prepares {
+            self.session.query(&self.session.prepare_cached(text).await?, &parameters(values)).await
+        } else {
+            self.session.query_typed(text, &typed(values)).await
+        }
     }
 }
 
@@ -44,13 +66,11 @@ impl Database for Transaction<'_> {
     const FOR_UPDATE_SKIP_LOCKED: &'static str = "FOR UPDATE SKIP LOCKED";
 
     async fn execute(&mut self, text: &str, values: &[Value<'_>]) -> Result<u64, StoreError> {
-        let outcome = async { self.inner.execute(&self.inner.prepare_cached(text).await?, &parameters(values)).await };
-        outcome.await.map_err(|error| self.failed(error))
+        self.try_execute(text, values).await.map_err(|error| self.failed(error))
     }
 
     async fn rows(&mut self, text: &str, values: &[Value<'_>]) -> Result<Vec<Row>, StoreError> {
-        let outcome = async { self.inner.query(&self.inner.prepare_cached(text).await?, &parameters(values)).await };
-        let rows = outcome.await.map_err(|error| self.failed(error))?;
+        let rows = self.try_rows(text, values).await.map_err(|error| self.failed(error))?;
         rows.iter().map(read).collect::<Result<_, _>>().map_err(failed)
     }
 }
@@ -76,12 +96,26 @@ impl Migrated for Transaction<'_> {
     ];
 
     async fn script(&mut self, text: &str) -> Result<(), StoreError> {
-        self.inner.batch_execute(text).await.map_err(|error| self.failed(error))
+        self.session.batch_execute(text).await.map_err(|error| self.failed(error))
     }
 }
 
 fn parameters<'v>(values: &'v [Value<'v>]) -> Vec<&'v (dyn ToSql + Sync)> {
     values.iter().map(|value| value as _).collect()
+}
+
+/// The values with their types, for a statement that is not prepared ahead. PostgreSQL finds the type of a null itself.
+fn typed<'v>(values: &'v [Value<'v>]) -> Vec<(&'v (dyn ToSql + Sync), Type)> {
+    let typed = values.iter().map(|value| {
+        let ty = match value {
+            Value::Null => Type::UNKNOWN,
+            Value::Int(_) => Type::INT8,
+            Value::Text(_) => Type::TEXT,
+            Value::Bytes(_) => Type::BYTEA,
+        };
+        (value as _, ty)
+    });
+    typed.collect()
 }
 
 impl ToSql for Value<'_> {

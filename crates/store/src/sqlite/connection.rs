@@ -12,9 +12,9 @@ use rusqlite::{
 };
 use terra_auth_core::store::StoreError;
 
-use super::{SqliteError, worker};
+use super::{SqliteError, failure::of_sqlite, worker};
 use crate::{
-    engine::{Database, failed},
+    engine::Database,
     migrate::{self, MigrateError, Migrated},
     value::{Cell, Row, Value},
 };
@@ -29,11 +29,11 @@ impl Database for Transaction<'_> {
     async fn execute(&mut self, text: &str, values: &[Value<'_>]) -> Result<u64, StoreError> {
         self.prepare(text)
             .and_then(|mut statement| statement.execute(params_from_iter(values)))
-            .map_or_else(|error| Err(failed(error)), |changed| Ok(changed as u64))
+            .map_or_else(|error| Err(of_sqlite(error)), |changed| Ok(changed as u64))
     }
 
     async fn rows(&mut self, text: &str, values: &[Value<'_>]) -> Result<Vec<Row>, StoreError> {
-        self.collect(text, values).map_err(failed)
+        self.collect(text, values).map_err(of_sqlite)
     }
 }
 
@@ -90,7 +90,7 @@ impl Migrated for Transaction<'_> {
     ];
 
     async fn script(&mut self, text: &str) -> Result<(), StoreError> {
-        self.0.execute_batch(text).map_err(failed)
+        self.0.execute_batch(text).map_err(of_sqlite)
     }
 }
 

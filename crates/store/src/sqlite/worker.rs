@@ -13,6 +13,7 @@ use terra_auth_core::store::{Job, StoreError};
 
 use super::{
     connection::Transaction,
+    failure::{of_sqlite, shared},
     queue::{Call, Calls},
 };
 use crate::engine::{Access, Bug, Queries, failed};
@@ -54,7 +55,7 @@ pub(super) fn commit(connection: &mut Connection, batch: &mut [Call]) -> Vec<Out
     let outcomes = attempt(connection, batch, run_among).or_else(|_| attempt(connection, batch, run_alone));
     outcomes.unwrap_or_else(|error| {
         let error = Arc::new(error);
-        batch.iter().map(|_| Err(failed(Arc::clone(&error)))).collect()
+        batch.iter().map(|_| Err(shared(&error))).collect()
     })
 }
 
@@ -142,5 +143,5 @@ fn roll_back(connection: &Connection) {
 }
 
 fn run(connection: &Connection, text: &str) -> Result<(), StoreError> {
-    connection.prepare_cached(text).and_then(|mut statement| statement.execute([])).map(drop).map_err(failed)
+    connection.prepare_cached(text).and_then(|mut statement| statement.execute([])).map(drop).map_err(of_sqlite)
 }
