@@ -194,3 +194,28 @@ async fn a_frozen_server_holds_no_call_longer_than_its_bound() {
         assert!(resumed.elapsed() < Duration::from_secs(15));
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_lost_at_commit_is_an_unknown_outcome_and_the_job_is_not_run_again() {
+    let pair = Pair::start();
+    let (store, rows) = (open(&pair.url()).await.unwrap(), Rows::default());
+    let developer = rows.developer("acme");
+    store.add_developer(&developer).await.unwrap();
+    let connection = rows.connection(&developer);
+    pair.freeze_standby(); // COMMIT is done at the primary, and waits
+    let write = {
+        let (store, connection) = (store.clone(), connection.clone());
+        tokio::spawn(async move { store.add_connection(&connection).await })
+    };
+    let waiting = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+    let start = Instant::now();
+    while pair.ask(0, waiting) == "0" {
+        assert!(start.elapsed() < Duration::from_secs(10), "no COMMIT waits");
+        sleep(Duration::from_millis(50)).await;
+    }
+    let error = write.await.unwrap().unwrap_err();
+    pair.resume_standby();
+    assert!(matches!(error, StoreError::UnknownOutcome(_)) && !error.is_transient(), "{error:?}");
+    let found = store.connection(&connection.dev_id, &connection.user_id).await.unwrap();
+    assert!(found.is_some(), "this time it was made");
+}

@@ -160,6 +160,16 @@ impl Pair {
         self.signal("one", "-CONT");
     }
 
+    /// Freezes the standby: commits of the primary wait for it.
+    pub fn freeze_standby(&self) {
+        self.signal("two", "-STOP");
+    }
+
+    /// Continues the standby.
+    pub fn resume_standby(&self) {
+        self.signal("two", "-CONT");
+    }
+
     /// Makes the standby the primary; returns once it accepts writes.
     pub fn promote(&self) {
         let promoted = Command::new(self.bin.join("psql"))
