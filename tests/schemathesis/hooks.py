@@ -6,6 +6,7 @@ was drawn. An operation that destroys something gets a row of its own each time.
 """
 
 import atexit
+import functools
 import json
 import os
 from collections import Counter, defaultdict
@@ -106,7 +107,11 @@ def fill_path(case):
     if "dev_id" not in path:
         return
     lends = case.path.endswith("/access-token")
-    path["dev_id"] = server.DEV_ID if lends or case.method in READS else server.new_environment()
+    if case.path.endswith("/signing-secret/rotate"):
+        # One rotation refuses the next.
+        path["dev_id"] = rotating_environment()
+    else:
+        path["dev_id"] = server.DEV_ID if lends or case.method in READS else server.new_environment()
     if "user_id" in path:
         path["user_id"] = server.USER_ID
     if "key_id" in path:
@@ -115,6 +120,11 @@ def fill_path(case):
         path["provider"] = server.PROVIDER
         if case.method != "PUT":
             server.new_app(path["dev_id"])
+
+
+@functools.cache
+def rotating_environment():
+    return server.new_environment()
 
 
 def fill_query(case):

@@ -121,6 +121,7 @@ fn no_published_answer_is_null_where_the_published_contract_has_no_null() {
         "DataTypes",
         "Done",
         "Integration",
+        "IntegrationName",
         "Integrations",
         "IntegrationsDetailed",
         "Problem",
@@ -155,7 +156,7 @@ fn both_forms_of_a_user_list_are_declared() {
         document["components"]["schemas"][name].clone()
     };
     let fields = schema("/v2/subscriptions")["properties"].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
-    assert_eq!(fields, ["status", "users", "next", "max_page", "results", "data"]);
+    assert_eq!(fields, ["data", "max_page", "next", "results", "status", "users"]);
     let forms = schema("/v2/userInfo")["oneOf"].clone();
     assert_eq!(forms[0]["$ref"], "#/components/schemas/UserInfo");
     assert_eq!(forms[1]["items"]["$ref"], "#/components/schemas/TerraUser");

@@ -107,6 +107,7 @@ pub struct WidgetError {
     /// What went wrong, for people.
     pub message: String,
     /// A name for programs, such as `environment_disabled`.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, required = false))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
     /// Always `error`.

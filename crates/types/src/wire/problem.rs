@@ -16,9 +16,11 @@ pub struct Problem {
     /// The path, with its query, that was asked for.
     pub instance: String,
     /// What went wrong and what to do, for people.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, required = false))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
     /// A name for programs, such as `environment_disabled`.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, required = false))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
     /// The detail again, or the title.
