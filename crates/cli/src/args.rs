@@ -35,8 +35,8 @@ pub(crate) struct Cli {
 #[derive(Args)]
 #[command(next_help_heading = "Flags of every command")]
 pub(crate) struct Global {
-    #[arg(help = "Whose keys to use [default: $TERRA_ENV, else testing]", long, global = true, value_name = "NAME", value_parser = EnvironmentParser)]
-    env: Option<Environment>,
+    #[arg(help = "Whose keys to use [default: $TERRA_ENV, else testing]", long, global = true, value_name = "NAME", value_parser = WhichParser)]
+    env: Option<Which>,
     /// How results are written to standard output, and errors to standard error
     #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t, hide_default_value = true)]
     pub(crate) output: Output,
@@ -58,7 +58,8 @@ impl Cli {
         }
         let ui = Ui { output, reveal };
         let environment = match env {
-            Some(environment) => environment,
+            Some(Which::One(environment)) => environment,
+            Some(Which::All) => return self.command.run_for_all(ui),
             None => environment_of_process()?,
         };
         self.command.run(&App { environment, ui })
@@ -86,6 +87,29 @@ pub(crate) fn refused(error: &clap::Error) -> ExitCode {
     // A closed pipe is no reason to complain.
     let _ = error.print();
     if shows { ExitCode::SUCCESS } else { Kind::Misused.into() }
+}
+
+/// What `--env` says.
+#[derive(Clone, Copy)]
+enum Which {
+    One(Environment),
+    All,
+}
+
+/// Reads `all` beside the names. Only one command takes it, so the help of the others does not list it.
+#[derive(Clone)]
+struct WhichParser;
+
+impl TypedValueParser for WhichParser {
+    type Value = Which;
+
+    fn parse_ref(&self, command: &clap::Command, arg: Option<&clap::Arg>, value: &OsStr) -> clap::error::Result<Which> {
+        if value == "all" { Ok(Which::All) } else { EnvironmentParser.parse_ref(command, arg, value).map(Which::One) }
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue>>> {
+        EnvironmentParser.possible_values()
+    }
 }
 
 /// Reads an environment's name with the library's own message for an unknown one.

@@ -2,7 +2,11 @@
 
 use clap::Subcommand;
 
-use crate::app::App;
+use crate::{
+    app::App,
+    failure::{Advice, Kind},
+    ui::Ui,
+};
 
 mod admin;
 mod audit;
@@ -69,6 +73,19 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// With `--env all`.
+    pub(crate) fn run_for_all(self, ui: Ui) -> anyhow::Result<()> {
+        match self {
+            Self::VerifyConnection(args) => args.run_for_all(ui),
+            _ => Err(Advice::new(
+                Kind::Misused,
+                "only verify-connection takes --env all",
+                "name one environment: testing, staging or production",
+            )
+            .into()),
+        }
+    }
+
     pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
         match self {
             Self::Dev(args) => args.run(app),

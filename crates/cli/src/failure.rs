@@ -4,7 +4,7 @@ use std::{io, io::Write as _, process::ExitCode};
 
 use anstyle::{AnsiColor, Style};
 use serde_json::json;
-use terra_auth::{CredentialsError, Error, admin::AdminError};
+use terra_auth::{CredentialsError, Error, Refusal, admin::AdminError};
 
 use crate::ui::Output;
 
@@ -56,7 +56,7 @@ impl Kind {
     }
 
     /// The name in a JSON error.
-    const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Failed => "failed",
             Self::Misused => "misused",
@@ -72,7 +72,7 @@ impl Kind {
         }
     }
 
-    fn of(error: &anyhow::Error) -> Self {
+    pub(crate) fn of(error: &anyhow::Error) -> Self {
         if let Some(advice) = error.downcast_ref::<Advice>() {
             return advice.kind;
         }
@@ -204,6 +204,12 @@ fn next_after_call(error: &Error) -> Option<&'static str> {
         Error::NotAuthenticated(_) => Some("write and check both keys with `terra-auth setup-environment`"),
         Error::Forbidden(refusal) if refusal.code.as_deref() == Some("scope_missing") => {
             Some("an operator makes a key that may, with `terra-auth keys create --scope`")
+        }
+        Error::Forbidden(refusal) if refusal.code.as_deref() == Some(Refusal::ENTITLEMENT_REQUIRED) => {
+            Some("see what the account has in Terra's dashboard; other keys change nothing")
+        }
+        Error::Forbidden(refusal) if refusal.code.as_deref() == Some(Refusal::ENVIRONMENT_DISABLED) => {
+            Some("an operator enables it, with `terra-auth environments enable`")
         }
         Error::Forbidden(_) => Some("check the keys alone with `terra-auth verify-connection`"),
         Error::NotFound(_) => Some("is it another environment's? choose with --env"),

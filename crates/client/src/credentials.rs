@@ -1,11 +1,13 @@
 //! The keys of one environment and where they come from.
 //!
-//! 1. The process environment, if it holds both `TERRA_DEV_ID` and `TERRA_API_KEY`. With one of the two, loading fails.
-//! 2. Else the file `.env.terra.<environment>`, or where that is absent `.env.<environment>`.
+//! 1. The variables of the process environment that name the environment, such as `TERRA_DEV_ID_TESTING` and
+//!    `TERRA_API_KEY_TESTING`, if both are set. So one process can have the keys of several environments.
+//! 2. Else `TERRA_DEV_ID` and `TERRA_API_KEY` of the process environment, if both are set.
+//! 3. Else the file `.env.terra.<environment>`, or where that is absent `.env.<environment>`.
 //!
-//! Whichever it is, *every* value comes from it: a dev-id never meets a key, or a key an address, from elsewhere. Keys that
+//! If one half of a pair of variables is set and the other is not, loading fails. Whichever source it is, *every* value comes from it: a dev-id never meets a key, or a key an address, from elsewhere. Keys that
 //! belong to another environment are refused: the process environment's when `TERRA_ENV` names another one, and any that
-//! another environment's file beside it holds too. An empty variable counts as absent.
+//! another environment's file beside it, or another environment's own variables, have too. An empty variable counts as absent.
 //!
 //! The API key and the signing secret may be kept elsewhere: see [`Reference`].
 
@@ -62,7 +64,7 @@ pub struct Credentials {
     pub api_url: Url,
     /// Where the widget's pages are. A session's own URL counts; this is for what must know them before, such as a CSP.
     pub widget_url: Url,
-    /// The streaming socket's host, such as `wss://streaming.tryterra.co`.
+    /// The streaming socket's host, such as `wss://ws.tryterra.co`; the hosted socket is at its path `/connect`.
     pub streaming_url: Url,
     /// Where all of this comes from.
     pub source: Source,
@@ -77,16 +79,34 @@ pub enum Source {
     Program,
     /// The process environment.
     Process,
+    /// The variables of the process environment that name this environment, such as `TERRA_API_KEY_TESTING`.
+    ProcessOf(Environment),
     /// A credential file.
     File(PathBuf),
 }
 
 impl Source {
+    /// The name of `key` as it is written there.
+    fn variable(&self, key: &str) -> String {
+        match self {
+            Self::ProcessOf(environment) => variable_of(key, *environment),
+            Self::Program | Self::Process | Self::File(_) => key.to_owned(),
+        }
+    }
+
+    /// What holds `key`, as an error names it: `file .env.testing`, `variable TERRA_API_KEY_TESTING`.
+    fn with_kind(&self, key: &str) -> String {
+        match self {
+            Self::File(file) => format!("file {}", file.display()),
+            Self::Program | Self::Process | Self::ProcessOf(_) => format!("variable {}", self.variable(key)),
+        }
+    }
+
     /// Whether it is a file that other users of this machine can open. Always `false` where files have no mode.
     fn is_open_to_others(&self) -> bool {
         match self {
             Self::File(file) => open_to_others(file),
-            Self::Program | Self::Process => false,
+            Self::Program | Self::Process | Self::ProcessOf(_) => false,
         }
     }
 }
@@ -107,6 +127,7 @@ impl fmt::Display for Source {
         match self {
             Self::Program => f.write_str("the program"),
             Self::Process => f.write_str("the process environment"),
+            Self::ProcessOf(environment) => write!(f, "the process environment (…{})", variable_of("", *environment)),
             Self::File(file) => file.display().fmt(f),
         }
     }
@@ -159,6 +180,12 @@ impl Credentials {
     ) -> Result<Self, CredentialsError> {
         Written::find(environment, dir, vars)?.read()
     }
+}
+
+/// The variable that gives `key` to one environment only: `TERRA_API_KEY_TESTING`.
+#[must_use]
+pub fn variable_of(key: &str, environment: Environment) -> String {
+    format!("{key}_{}", environment.as_str().to_ascii_uppercase())
 }
 
 /// The credential file of `environment`.

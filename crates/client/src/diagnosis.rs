@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::{
     Client, Error, SigningSecret, WidgetSessionRequest,
-    endpoints::is_loopback,
+    endpoints::{is_loopback, origin},
     transport::{Call, network},
 };
 
@@ -52,6 +52,20 @@ pub struct WidgetCall {
     pub url: Url,
     /// Whether it is the older call, and the server has none of the newer ones.
     pub deprecated: bool,
+}
+
+/// Whether the host of a streaming socket answers HTTP at all, whatever it says. Nothing secret is sent.
+///
+/// # Errors
+///
+/// [`Error::Network`] if no answer comes within `timeout`.
+pub async fn streaming_host_answers(url: &Url, timeout: Duration) -> Result<(), Error> {
+    let http = origin(url, if url.scheme() == "ws" { "http" } else { "https" });
+    let failed = |source| network(&http, source);
+    let client = reqwest::Client::builder().timeout(timeout).redirect(redirect::Policy::none());
+    let client = if is_loopback(&http) { client.no_proxy() } else { client };
+    let answer = client.build().map_err(failed)?.get(http.clone()).send().await;
+    answer.map(drop).map_err(failed)
 }
 
 /// Posts a delivery as the API would, signed at `now`; returns the status of the answer.

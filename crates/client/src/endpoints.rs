@@ -82,7 +82,7 @@ pub(crate) fn widget_base(api: &Url) -> Url {
     base
 }
 
-/// Streaming tokens are minted over HTTP, at Terra on a host of their own.
+/// Streaming tokens are minted over HTTP. The address that Terra's guides name has neither them nor the socket.
 fn streaming_base(streaming: &Url) -> Url {
     let mut base = origin(streaming, if streaming.scheme() == "ws" { "http" } else { "https" });
     if base.host_str() == Some("streaming.tryterra.co") {
@@ -115,6 +115,12 @@ mod tests {
         let hosted = endpoints("https://api.tryterra.co/v2", "wss://streaming.tryterra.co");
         assert_eq!(hosted.api("auth/tokens").as_str(), "https://api.tryterra.co/v2/auth/tokens");
         assert_eq!(hosted.widget("widget/session").as_str(), "https://access.tryterra.co/widget/session");
+        assert_eq!(hosted.streaming("auth/user").as_str(), "https://ws.tryterra.co/auth/user");
+    }
+
+    #[test]
+    fn the_real_streaming_host_mints_its_tokens_itself() {
+        let hosted = endpoints("https://api.tryterra.co/v2", "wss://ws.tryterra.co");
         assert_eq!(hosted.streaming("auth/user").as_str(), "https://ws.tryterra.co/auth/user");
     }
 

@@ -13,7 +13,7 @@ pub enum Error {
     )]
     NotAuthenticated(Box<Refusal>),
     /// 403: the keys do not open this; some servers also answer wrong keys so. [`Refusal::code`] may say which.
-    #[error("not allowed: {0}; check that both keys are of one environment, and that it is active and may do this")]
+    #[error("not allowed: {}; {}", .0, .0.after_forbidden())]
     Forbidden(Box<Refusal>),
     /// 404 or 405: not there, or not in this environment.
     #[error("not found: {0}; check the id, the environment it was made in, and TERRA_API_URL")]
@@ -39,7 +39,7 @@ pub enum Error {
     #[error(transparent)]
     InvalidRedirect(#[from] InvalidRedirect),
     /// 5xx: the server's own fault. It may have done the work or not.
-    #[error("the server failed: {0}; try again later, and quote the trace id to its operator")]
+    #[error("the server failed: {}; {}", .0, .0.after_failure())]
     Server(Box<Refusal>),
     /// No whole answer came. The server may have done the work or not.
     #[error("{problem} {host}; check the network and the server's address")]

@@ -61,7 +61,7 @@ fn keys_come_from_the_environments_file() {
     assert!(credentials.signing_secret.is_none());
     assert_eq!(credentials.api_url.as_str(), "https://api.tryterra.co/v2");
     assert_eq!(credentials.widget_url.as_str(), "https://widget.tryterra.co/");
-    assert_eq!(credentials.streaming_url.as_str(), "wss://streaming.tryterra.co/");
+    assert_eq!(credentials.streaming_url.as_str(), "wss://ws.tryterra.co/");
     assert!(credentials.source.to_string().ends_with(".env.terra.testing"));
     assert_eq!(credentials.notices, Vec::<String>::new());
     assert!(!format!("{credentials:?}").contains("not-a-secret"));
@@ -116,7 +116,7 @@ fn a_server_of_ones_own_is_asked_for_everything() {
 fn the_newer_hosted_address_keeps_the_other_hosts() {
     let with_url = format!("{TESTING}TERRA_API_URL=https://access.tryterra.co/api/v2\n");
     let credentials = load(&[(".env.terra.testing", &with_url)], &[]).unwrap();
-    assert_eq!(credentials.streaming_url.as_str(), "wss://streaming.tryterra.co/");
+    assert_eq!(credentials.streaming_url.as_str(), "wss://ws.tryterra.co/");
 }
 
 #[test]
@@ -173,6 +173,110 @@ fn another_environments_pair_in_the_process_environment_is_refused() {
     assert!(load(&[], &of("testing")).is_ok());
 }
 
+const OWN_PAIR: [(&str, &str); 2] =
+    [("TERRA_DEV_ID_TESTING", "acme-own-0000000000"), ("TERRA_API_KEY_TESTING", "own-key-not-a-secret")];
+const PRODUCTION_PAIR: [(&str, &str); 2] =
+    [("TERRA_DEV_ID_PRODUCTION", "acme-live-0000000000"), ("TERRA_API_KEY_PRODUCTION", "live-key-not-a-secret")];
+
+#[test]
+fn one_process_has_the_keys_of_several_environments() {
+    let vars = [OWN_PAIR, PRODUCTION_PAIR].concat();
+    let get = |name: &str| vars.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+    let of = |environment| Credentials::load_from(environment, dir(&[]).path(), &get);
+    assert_eq!(of(Environment::Testing).unwrap().dev_id.as_str(), "acme-own-0000000000");
+    let production = of(Environment::Production).unwrap();
+    assert_eq!(production.api_key.expose(), "live-key-not-a-secret");
+    assert_eq!(production.source, Source::ProcessOf(Environment::Production));
+    assert_eq!(production.source.to_string(), "the process environment (…_PRODUCTION)");
+    assert!(
+        of(Environment::Staging).unwrap_err().to_string().contains("or TERRA_DEV_ID_STAGING and TERRA_API_KEY_STAGING")
+    );
+}
+
+#[test]
+fn variables_that_name_the_environment_win_and_bring_everything_else() {
+    let more = [
+        ("TERRA_ENV", "production"),
+        ("TERRA_SIGNING_SECRET_TESTING", "own-secret-not-a-secret"),
+        ("TERRA_RETIRING_SIGNING_SECRET_TESTING", "older-not-a-secret"),
+        ("TERRA_API_URL_TESTING", "http://127.0.0.1:8080/v2"),
+        ("TERRA_WIDGET_URL_TESTING", "https://widget.example.com"),
+        ("TERRA_STREAMING_URL_TESTING", "wss://stream.example.com"),
+    ];
+    let vars = [&OWN_PAIR[..], &PAIR[..], &more[..]].concat();
+    let credentials = load(&[(".env.terra.testing", TESTING)], &vars).unwrap();
+    assert_eq!(
+        (credentials.dev_id.as_str(), credentials.api_key.expose()),
+        ("acme-own-0000000000", "own-key-not-a-secret")
+    );
+    assert_eq!(credentials.signing_secrets().count(), 2);
+    let urls = [&credentials.api_url, &credentials.widget_url, &credentials.streaming_url].map(|url| url.as_str());
+    assert_eq!(urls, ["http://127.0.0.1:8080/v2", "https://widget.example.com/", "wss://stream.example.com/"]);
+    assert_eq!(credentials.notices, Vec::<String>::new(), "the plain pair is production's");
+}
+
+#[test]
+fn half_of_an_environments_own_pair_is_never_completed_from_elsewhere() {
+    for (index, missing) in [(0, "TERRA_API_KEY_TESTING"), (1, "TERRA_DEV_ID_TESTING")] {
+        let (present, _) = OWN_PAIR[index];
+        let expected = format!(
+            "the process environment has {present} but not {missing}; set both there, or neither to use .env.terra.testing"
+        );
+        for empty in ["", " "] {
+            let vars = [PAIR[0], PAIR[1], OWN_PAIR[index], (missing, empty)];
+            assert_eq!(refusal(&[(".env.terra.testing", TESTING)], &vars), expected);
+        }
+    }
+    let empty = [("TERRA_DEV_ID_TESTING", ""), ("TERRA_API_KEY_TESTING", " "), PAIR[0], PAIR[1]];
+    assert_eq!(load(&[], &empty).unwrap().source, Source::Process);
+}
+
+#[test]
+fn a_variable_of_another_source_is_not_used_and_that_is_said() {
+    let notices = |files: &[(&str, &str)], vars: &[(&str, &str)]| load(files, vars).unwrap().notices;
+    let url = ("TERRA_API_URL", "https://elsewhere.example.com");
+    let own_url = ("TERRA_API_URL_TESTING", "https://elsewhere.example.com");
+    assert_eq!(
+        notices(&[], &[OWN_PAIR[0], OWN_PAIR[1], url]),
+        [
+            "TERRA_API_URL of the process environment is not used; the keys come from variables that end in _TESTING: set it there"
+        ]
+    );
+    assert_eq!(
+        notices(&[], &[PAIR[0], PAIR[1], own_url]),
+        ["TERRA_API_URL_TESTING of the process environment is not used; \
+          the keys come from TERRA_DEV_ID and TERRA_API_KEY: set it without _TESTING"]
+    );
+    assert_eq!(
+        notices(&[(".env.terra.testing", TESTING)], &[own_url]),
+        ["TERRA_API_URL_TESTING of the process environment is not used; \
+          the keys come from a file: set it in .env.terra.testing"]
+    );
+}
+
+#[test]
+fn an_error_about_an_environments_own_variable_names_it() {
+    let with = |name, value| refusal(&[], &[OWN_PAIR[0], OWN_PAIR[1], (name, value)]);
+    assert_eq!(
+        with("TERRA_API_URL_TESTING", "http://api.example.com"),
+        "the process environment: TERRA_API_URL_TESTING must be encrypted, except on loopback"
+    );
+    assert_eq!(
+        refusal(&[], &[OWN_PAIR[0], ("TERRA_API_KEY_TESTING", "two not-a-secret words")]),
+        "the process environment: TERRA_API_KEY_TESTING must be visible ASCII characters"
+    );
+}
+
+#[test]
+fn a_key_that_two_environments_have_is_refused_in_variables_too() {
+    let copied = [OWN_PAIR[0], OWN_PAIR[1], ("TERRA_API_KEY_PRODUCTION", "own-key-not-a-secret")];
+    let expected = "also stands in production's variable TERRA_API_KEY_PRODUCTION; \
+        each environment has keys of its own: mend the wrong one";
+    assert!(refusal(&[], &copied).ends_with(expected));
+    let from_file = [("TERRA_API_KEY_PRODUCTION", "test-key-not-a-secret")];
+    assert!(refusal(&[(".env.terra.testing", TESTING)], &from_file).ends_with(expected));
+}
+
 #[test]
 fn a_named_environment_without_keys_changes_nothing() {
     assert!(load(&[(".env.terra.testing", TESTING)], &[("TERRA_ENV", "production")]).is_ok());
@@ -213,7 +317,8 @@ fn without_a_file_both_names_and_the_remedy_are_named() {
     assert_eq!(
         refusal(&[], &[]),
         "no keys for testing: neither .env.terra.testing nor .env.testing exists; \
-         run `terra-auth setup-environment --env testing`, or set TERRA_DEV_ID and TERRA_API_KEY"
+         run `terra-auth setup-environment --env testing`, or set TERRA_DEV_ID and TERRA_API_KEY \
+         (or TERRA_DEV_ID_TESTING and TERRA_API_KEY_TESTING)"
     );
 }
 

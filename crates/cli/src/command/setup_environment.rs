@@ -189,8 +189,8 @@ fn credentials(environment: Environment, file: &CredentialFile, values: &Values)
         CredentialsError::Invalid { key, problem, .. } => {
             Advice::new(Kind::Misused, format!("{key} {problem}"), "give another value; see --help").into()
         }
-        CredentialsError::SharedKey { key, other, file, .. } => {
-            let message = format!("this {key} already stands in {other}'s file {}", file.display());
+        CredentialsError::SharedKey { key, other, elsewhere, .. } => {
+            let message = format!("this {key} already stands in {other}'s file {elsewhere}");
             let next = format!("each environment has keys of its own: take those of {environment}, or mend that file");
             Advice::new(Kind::Misused, message, next).into()
         }

@@ -14,6 +14,7 @@ mod proxy;
 mod redirect_url;
 mod shared_key;
 mod signing_secret;
+mod streaming_host;
 mod tracked_by_git;
 mod user_cap;
 mod widget_path;
@@ -35,7 +36,7 @@ enum Needs {
 
 use Needs::{Api, Folder, Repository};
 
-pub(crate) const CHECKS: [Check; 15] = [
+pub(crate) const CHECKS: [Check; 16] = [
     Check { name: "credentials", run: credentials::check, needs: Folder },
     Check { name: "file-permissions", run: file_permissions::check, needs: Folder },
     Check { name: "tracked-by-git", run: tracked_by_git::check, needs: Repository },
@@ -49,6 +50,7 @@ pub(crate) const CHECKS: [Check; 15] = [
     Check { name: "proxy", run: proxy::check, needs: Api },
     Check { name: "clock-skew", run: clock_skew::check, needs: Api },
     Check { name: "widget-path", run: widget_path::check, needs: Api },
+    Check { name: "streaming-host", run: streaming_host::check, needs: Api },
     Check { name: "deprecated-widget-call", run: deprecated_widget_call::check, needs: Folder },
     Check { name: "user-cap", run: user_cap::check, needs: Api },
 ];

@@ -3,7 +3,7 @@ use std::path::Path;
 use secrecy::{ExposeSecret as _, SecretString};
 use terra_auth::{
     Credentials, CredentialsError, Environment,
-    credentials::{API_KEY, DEV_ID, ENV, SIGNING_SECRET},
+    credentials::{API_KEY, DEV_ID, ENV, SIGNING_SECRET, variable_of},
 };
 
 use super::{
@@ -72,7 +72,7 @@ impl Context {
             // A reference may need the network.
             !scope.offline || !env_files.iter().any(|file| file.environment == Some(*environment) && file.refers)
         };
-        let load = |environment: Environment| (environment, load(environment, &process));
+        let load = |environment: Environment| (environment, load(environment));
         let credentials: Vec<_> = environments.iter().copied().filter(loads).map(load).collect();
         let mut held: Vec<Held> = env_files.iter().flat_map(|file| file.held.clone()).chain(process).collect();
         for found in resolved(&credentials) {
@@ -116,12 +116,13 @@ fn environment_of_process() -> Option<Environment> {
 }
 
 fn of_process() -> Vec<Held> {
-    let environment = environment_of_process();
-    let held = |key: &'static str| {
-        let place = format!("{key} of the process environment");
-        Some(Held { environment, key, value: variable(key)?.into(), place })
+    let held = |environment, name: &str, key: &'static str| {
+        let place = format!("{name} of the process environment");
+        Some(Held { environment, key, value: variable(name)?.into(), place })
     };
-    KEYS.into_iter().filter_map(held).collect()
+    let plain = KEYS.into_iter().filter_map(|key| held(environment_of_process(), key, key));
+    let own = |one| KEYS.into_iter().filter_map(move |key| held(Some(one), &variable_of(key, one), key));
+    plain.chain(Environment::ALL.into_iter().flat_map(own)).collect()
 }
 
 fn environments(scope: &Scope, files: &[EnvFile], process: &[Held]) -> Vec<Environment> {
@@ -136,10 +137,12 @@ fn environments(scope: &Scope, files: &[EnvFile], process: &[Held]) -> Vec<Envir
     Environment::ALL.into_iter().filter(here).collect()
 }
 
-/// The process environment counts for one environment only.
-fn load(environment: Environment, process: &[Held]) -> Result<Credentials, CredentialsError> {
-    let own = process.iter().any(|held| held.environment == Some(environment));
-    Credentials::load_from(environment, Path::new(""), &|name| variable(name).filter(|_| own))
+/// The plain variables of the process environment count for one environment only.
+fn load(environment: Environment) -> Result<Credentials, CredentialsError> {
+    let is_plains = environment_of_process() == Some(environment);
+    let plain = is_plains && KEYS.into_iter().any(|key| variable(key).is_some());
+    let counts = |name: &str| plain || Environment::ALL.iter().any(|one| name.ends_with(&variable_of("", *one)));
+    Credentials::load_from(environment, Path::new(""), &|name| variable(name).filter(|_| counts(name)))
 }
 
 /// What a reference leads to can be searched for too.

@@ -5,7 +5,10 @@ use std::{future::Future, time::Duration};
 use futures_util::{TryStreamExt as _, future};
 use hyper_util::client::proxy::matcher::Matcher;
 use jiff::SignedDuration;
-use terra_auth::{Client, Credentials, Environment, Error, diagnosis::WidgetCall};
+use terra_auth::{
+    Client, Credentials, Environment, Error,
+    diagnosis::{WidgetCall, streaming_host_answers},
+};
 use url::{Host, Url};
 
 /// The API of one environment.
@@ -17,7 +20,20 @@ pub(crate) struct Online {
     pub(crate) answer: Result<Answer, Error>,
     /// If it did not answer through the proxy: whether it does without.
     pub(crate) answers_directly: bool,
+    /// The streaming socket's host, if it is not the API's own.
+    pub(crate) streaming: Option<Streaming>,
 }
+
+/// The host of a streaming socket.
+pub(crate) struct Streaming {
+    pub(crate) url: Url,
+    pub(crate) answer: Result<(), Error>,
+    /// If it did not answer: whether Terra's own does, for keys of the hosted API.
+    pub(crate) hosted_answers: bool,
+}
+
+/// Terra's own host of streaming sockets.
+pub(crate) const HOSTED_STREAMING: &str = "wss://ws.tryterra.co";
 
 /// What a server says that is there.
 pub(crate) struct Answer {
@@ -41,9 +57,9 @@ pub(crate) async fn ask(credentials: impl Iterator<Item = &Credentials>) -> Vec<
 async fn one(credentials: &Credentials) -> Online {
     let (environment, url) = (credentials.environment, credentials.api_url.clone());
     let proxy = proxy(&url);
-    let answer = answer(credentials).await;
+    let (answer, streaming) = tokio::join!(answer(credentials), streaming(credentials));
     let answers_directly = proxy.is_some() && answer.is_err() && answers_directly(credentials).await;
-    Online { environment, url, proxy, answer, answers_directly }
+    Online { environment, url, proxy, answer, answers_directly, streaming }
 }
 
 async fn answer(credentials: &Credentials) -> Result<Answer, Error> {
@@ -75,6 +91,22 @@ async fn users(client: &Client) -> Result<Option<usize>, Error> {
     };
     let users: Vec<_> = client.subscriptions().take(cap as usize).try_collect().await?;
     Ok(Some(users.len()))
+}
+
+async fn streaming(credentials: &Credentials) -> Option<Streaming> {
+    let (url, api) = (&credentials.streaming_url, &credentials.api_url);
+    let place = |url: &Url| (url.host_str().map(str::to_owned), url.port_or_known_default());
+    if place(url) == place(api) {
+        return None;
+    }
+    let answer = streaming_host_answers(url, PATIENCE).await;
+    let is_hosted = api.host_str().is_some_and(|host| host.ends_with(".tryterra.co"));
+    let hosted = HOSTED_STREAMING.parse::<Url>().ok().filter(|hosted| answer.is_err() && is_hosted && hosted != url);
+    let hosted_answers = match hosted {
+        Some(hosted) => streaming_host_answers(&hosted, PATIENCE).await.is_ok(),
+        None => false,
+    };
+    Some(Streaming { url: url.clone(), answer, hosted_answers })
 }
 
 async fn answers_directly(credentials: &Credentials) -> bool {

@@ -54,6 +54,16 @@ fn an_api_that_is_not_there_or_refuses_the_keys_is_found() {
 }
 
 #[test]
+fn a_streaming_host_that_does_not_answer_is_a_warning() {
+    let folder = Folder::project(&Api::new().start());
+    assert_eq!(folder.findings("streaming-host", ""), "");
+    let nowhere = nowhere().replace("http://", "ws://").replace("/v2", "");
+    folder.replace("testing", "TERRA_DEV_ID", &format!("TERRA_STREAMING_URL={nowhere}\nTERRA_DEV_ID"));
+    let found = folder.findings("streaming-host", "");
+    assert!(found.starts_with(&format!("warning testing: the streaming host {nowhere}/ does not answer")), "{found}");
+}
+
+#[test]
 fn a_proxy_that_lets_nobody_through_is_found() {
     let proxy = closed_proxy();
     let folder = Folder::project("https://terra.example.invalid/v2").variable("HTTPS_PROXY", &proxy);

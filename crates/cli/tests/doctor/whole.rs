@@ -49,7 +49,7 @@ fn a_clean_project_prints_one_line() {
     folder.commit();
     assert_snapshot!(folder.doctor(""), @"
     exit 0
-    Nothing to mend: 15 checks passed for testing
+    Nothing to mend: 16 checks passed for testing
     ");
 }
 

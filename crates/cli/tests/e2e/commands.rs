@@ -51,7 +51,7 @@ fn list_integrations_has_the_documented_names_and_pictures_that_are_there() {
 fn generate_widget_session_prints_a_url_of_this_server() {
     let (folder, server, _) = connected();
     let arguments = "generate-widget-session --reference-id alice --providers FITBIT,GARMIN --language de \
-                     --success-url https://app.example/done --failure-url myapp://failed";
+                     --success-url https://app.example/done --failure-url com.acme.app:/failed";
     let answer = folder.run(arguments);
     assert_eq!(answer.code, 0, "{answer}");
     assert!(answer.stdout.starts_with(&format!("{}/session/", server.origin())), "{answer}");

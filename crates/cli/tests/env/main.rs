@@ -7,4 +7,5 @@ mod look;
 mod mishap;
 mod prompt;
 mod setup;
+mod several;
 mod support;

@@ -2,7 +2,7 @@ use std::{fmt, io, path::PathBuf};
 
 use terra_auth_types::Environment;
 
-use super::{API_KEY, DEV_ID, ENV, ReferenceError, Source, file_name};
+use super::{API_KEY, DEV_ID, ENV, ReferenceError, Source, file_name, variable_of};
 
 /// Why there are no credentials. Names files, lines and variables, never a value.
 #[derive(Debug, thiserror::Error)]
@@ -10,8 +10,8 @@ pub enum CredentialsError {
     /// Neither the process environment nor a file has keys.
     #[error(
         "no keys for {environment}: neither {} nor {} exists; \
-         run `terra-auth setup-environment --env {environment}`, or set {DEV_ID} and {API_KEY}",
-        file.display(), older.display()
+         run `terra-auth setup-environment --env {environment}`, or set {DEV_ID} and {API_KEY} (or {} and {})",
+        file.display(), older.display(), variable_of(DEV_ID, *environment), variable_of(API_KEY, *environment)
     )]
     NoFile {
         /// Whose keys were asked for.
@@ -40,7 +40,10 @@ pub enum CredentialsError {
         problem: &'static str,
     },
     /// A variable is not set.
-    #[error("{place}: {key} is missing; add it there, or run `terra-auth setup-environment --env {environment}`")]
+    #[error(
+        "{} is missing; add it there, or run `terra-auth setup-environment --env {environment}`",
+        named(place, key)
+    )]
     Missing {
         /// Whose keys were asked for.
         environment: Environment,
@@ -58,12 +61,12 @@ pub enum CredentialsError {
         /// Whose keys were asked for.
         environment: Environment,
         /// The half that is there.
-        present: &'static str,
+        present: String,
         /// The half that is not.
-        missing: &'static str,
+        missing: String,
     },
     /// A value cannot be used.
-    #[error("{place}: {key} {problem}")]
+    #[error("{} {problem}", named(place, key))]
     Invalid {
         /// Where it stands.
         place: Place,
@@ -73,7 +76,7 @@ pub enum CredentialsError {
         problem: &'static str,
     },
     /// A value is kept elsewhere, and did not come from there.
-    #[error("{place}: {key} could not be had")]
+    #[error("{} could not be had", named(place, key))]
     NotHad {
         /// Where the reference stands.
         place: Place,
@@ -95,9 +98,9 @@ pub enum CredentialsError {
     },
     /// Another environment's file has the same key, so it is not known whose it is.
     #[error(
-        "asked for {asked}, but {key} from {place} also stands in {other}'s file {}; \
+        "asked for {asked}, but {key} from {place} also stands in {other}'s {}; \
          each environment has keys of its own: mend the wrong one",
-        file.display()
+        elsewhere.with_kind(key)
     )]
     SharedKey {
         /// Whose keys were asked for.
@@ -108,9 +111,17 @@ pub enum CredentialsError {
         place: Place,
         /// Who else has it.
         other: Environment,
-        /// And where.
-        file: PathBuf,
+        /// And where: a file, or variables of the process environment.
+        elsewhere: Source,
     },
+}
+
+/// A variable and where it stands.
+fn named(place: &Place, key: &str) -> String {
+    match &place.source {
+        Source::ProcessOf(environment) => format!("{}: {}", Source::Process, variable_of(key, *environment)),
+        Source::Program | Source::Process | Source::File(_) => format!("{place}: {key}"),
+    }
 }
 
 /// Where a value stands.

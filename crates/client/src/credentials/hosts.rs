@@ -17,7 +17,8 @@ impl Hosts {
         Self {
             api: literal("https://api.tryterra.co/v2"),
             widget: literal("https://widget.tryterra.co"),
-            streaming: literal("wss://streaming.tryterra.co"),
+            // The address that the published guides name, streaming.tryterra.co, has no socket.
+            streaming: literal("wss://ws.tryterra.co"),
         }
     }
 

@@ -1,10 +1,13 @@
-use std::{fmt, path::Path};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use terra_auth_types::{ApiKey, DevId, Environment};
 
 use super::{
     API_KEY, API_URL, Credentials, CredentialsError, DEV_ID, ENV, Place, RETIRING_SIGNING_SECRET, SIGNING_SECRET,
-    STREAMING_URL, Source, WIDGET_URL, file, file_name, hosts::Hosts, settings::Settings,
+    STREAMING_URL, Source, WIDGET_URL, file, file_name, hosts::Hosts, settings::Settings, variable_of,
 };
 
 /// What one source says, before anybody is asked for a value that is kept elsewhere.
@@ -25,18 +28,19 @@ impl Written {
         dir: &Path,
         vars: &impl Fn(&str) -> Option<String>,
     ) -> Result<Self, CredentialsError> {
-        let process = Settings::of_process(vars);
-        let mut notices = Vec::new();
-        let settings = match (process.get(DEV_ID), process.get(API_KEY)) {
-            (Some(_), Some(_)) => own_process(environment, process)?,
-            (Some(_), None) => return Err(half(environment, DEV_ID, API_KEY)),
-            (None, Some(_)) => return Err(half(environment, API_KEY, DEV_ID)),
-            (None, None) => {
-                notices.extend(unused(environment, &process));
-                own_file(environment, dir, &mut notices)?
-            }
+        let process = || Settings::of_process(vars);
+        let own = Settings::of_process_for(environment, vars);
+        let mut of_file = Vec::new();
+        let settings = if has_pair(environment, &own)? {
+            own
+        } else if has_pair(environment, &process())? {
+            own_process(environment, process())?
+        } else {
+            own_file(environment, dir, &mut of_file)?
         };
-        refuse_shared_keys(environment, dir, &settings)?;
+        let mut notices = Vec::from_iter(unused(environment, settings.source(), vars));
+        notices.extend(of_file);
+        refuse_shared_keys(environment, dir, vars, &settings)?;
         Ok(Self { environment, settings, notices })
     }
 
@@ -75,8 +79,18 @@ impl fmt::Debug for Written {
     }
 }
 
-fn half(environment: Environment, present: &'static str, missing: &'static str) -> CredentialsError {
-    CredentialsError::HalfPair { environment, present, missing }
+/// Whether both halves are set; one alone is an error.
+fn has_pair(environment: Environment, settings: &Settings) -> Result<bool, CredentialsError> {
+    let half = |present, missing| {
+        let [present, missing] = [present, missing].map(|key| settings.source().variable(key));
+        Err(CredentialsError::HalfPair { environment, present, missing })
+    };
+    match (settings.get(DEV_ID), settings.get(API_KEY)) {
+        (Some(_), Some(_)) => Ok(true),
+        (Some(_), None) => half(DEV_ID, API_KEY),
+        (None, Some(_)) => half(API_KEY, DEV_ID),
+        (None, None) => Ok(false),
+    }
 }
 
 /// The process environment's pair, unless `TERRA_ENV` says that it is another environment's.
@@ -90,18 +104,25 @@ fn own_process(asked: Environment, process: Settings) -> Result<Settings, Creden
 }
 
 /// Every value comes from one source, which may surprise whoever set an address only.
-fn unused(environment: Environment, process: &Settings) -> Option<String> {
-    let names = [SIGNING_SECRET, RETIRING_SIGNING_SECRET, API_URL, WIDGET_URL, STREAMING_URL];
-    let set: Vec<&str> = names.into_iter().filter(|name| process.get(name).is_some()).collect();
-    let file = file_name(environment);
-    let notice = || {
-        format!(
-            "{} of the process environment is not used; the keys come from a file: set it in {file}",
-            set.join(", ")
-        )
+fn unused(environment: Environment, chosen: &Source, vars: &impl Fn(&str) -> Option<String>) -> Option<String> {
+    let process = Settings::of_process(vars);
+    let (named, whole) = (process.get(ENV).unwrap_or(DEFAULT), process.get(DEV_ID).is_some());
+    let of_another = whole && named != environment.as_str();
+    let plain = Some(process).filter(|_| !of_another);
+    let others = plain.into_iter().chain([Settings::of_process_for(environment, vars)]);
+    let set: Vec<String> = others.filter(|other| other.source() != chosen).flat_map(|other| other.names()).collect();
+    let suffix = variable_of("", environment);
+    let instead = match chosen {
+        Source::ProcessOf(_) => format!("variables that end in {suffix}: set it there"),
+        Source::Process | Source::Program => format!("{DEV_ID} and {API_KEY}: set it without {suffix}"),
+        Source::File(_) => format!("a file: set it in {}", file_name(environment)),
     };
+    let notice = || format!("{} of the process environment is not used; the keys come from {instead}", set.join(", "));
     (!set.is_empty()).then(notice)
 }
+
+/// Whose the plain variables are, if they do not say.
+const DEFAULT: &str = Environment::Testing.as_str();
 
 fn own_file(environment: Environment, dir: &Path, notices: &mut Vec<String>) -> Result<Settings, CredentialsError> {
     let [file, older] = files(environment).map(|name| dir.join(name));
@@ -155,16 +176,26 @@ fn read(environment: Environment, settings: &Settings, notices: Vec<String>) -> 
 }
 
 /// A key that two environments have was copied into the wrong one. A file that cannot be read proves nothing.
-fn refuse_shared_keys(asked: Environment, dir: &Path, settings: &Settings) -> Result<(), CredentialsError> {
-    let others = Environment::ALL.into_iter().filter(|other| *other != asked);
-    for (other, name) in others.flat_map(|other| files(other).map(|name| (other, name))) {
-        let file = dir.join(name);
-        let entries = file::read(&file).ok().flatten().unwrap_or_default();
-        let foreign = Settings::of_file(Source::File(file.clone()), entries);
-        let shared = |key: &&'static str| foreign.get(key).is_some() && foreign.get(key) == settings.get(key);
-        if let Some(key) = [DEV_ID, API_KEY].into_iter().find(shared) {
-            return Err(CredentialsError::SharedKey { asked, key, place: settings.place(key), other, file });
+fn refuse_shared_keys(
+    asked: Environment,
+    dir: &Path,
+    vars: &impl Fn(&str) -> Option<String>,
+    settings: &Settings,
+) -> Result<(), CredentialsError> {
+    for other in Environment::ALL.into_iter().filter(|other| *other != asked) {
+        let files = files(other).map(|name| of_file_if_readable(dir.join(name)));
+        for foreign in files.into_iter().chain([Settings::of_process_for(other, vars)]) {
+            let shared = |key: &&'static str| foreign.get(key).is_some() && foreign.get(key) == settings.get(key);
+            if let Some(key) = [DEV_ID, API_KEY].into_iter().find(shared) {
+                let (place, elsewhere) = (settings.place(key), foreign.source().clone());
+                return Err(CredentialsError::SharedKey { asked, key, place, other, elsewhere });
+            }
         }
     }
     Ok(())
+}
+
+fn of_file_if_readable(file: PathBuf) -> Settings {
+    let entries = file::read(&file).ok().flatten().unwrap_or_default();
+    Settings::of_file(Source::File(file), entries)
 }

@@ -1,17 +1,21 @@
 use std::str::FromStr;
 
+use terra_auth_types::Environment;
 use url::Url;
 
 use super::file::Entry;
 use super::{
     API_KEY, API_URL, CredentialsError, DEV_ID, ENV, Place, RETIRING_SIGNING_SECRET, Reference, SIGNING_SECRET,
-    STREAMING_URL, Source, WIDGET_URL,
+    STREAMING_URL, Source, WIDGET_URL, variable_of,
 };
 use crate::endpoints::check;
 
 /// A file from a repository or an archive is rarely so private: what it names does not run before somebody has looked.
 const OPEN: &str =
     "names a command, which is only run from a file that nobody else can open: look at it, then `chmod 600` it";
+
+/// The variables that have a form for each environment.
+const KEYS: [&str; 7] = [DEV_ID, API_KEY, SIGNING_SECRET, RETIRING_SIGNING_SECRET, API_URL, WIDGET_URL, STREAMING_URL];
 
 /// The variables of one source, none of them from another.
 pub(super) struct Settings {
@@ -21,9 +25,20 @@ pub(super) struct Settings {
 
 impl Settings {
     pub(super) fn of_process(vars: &impl Fn(&str) -> Option<String>) -> Self {
-        let names = [DEV_ID, API_KEY, SIGNING_SECRET, RETIRING_SIGNING_SECRET, API_URL, WIDGET_URL, STREAMING_URL, ENV];
         let set = |key: &str| Some(Entry { line: 0, key: key.to_owned(), value: vars(key)? });
-        Self { source: Source::Process, values: names.into_iter().filter_map(set).collect() }
+        Self { source: Source::Process, values: KEYS.into_iter().chain([ENV]).filter_map(set).collect() }
+    }
+
+    /// The variables that name `environment`, under their plain names.
+    pub(super) fn of_process_for(environment: Environment, vars: &impl Fn(&str) -> Option<String>) -> Self {
+        let set =
+            |key: &str| Some(Entry { line: 0, key: key.to_owned(), value: vars(&variable_of(key, environment))? });
+        Self { source: Source::ProcessOf(environment), values: KEYS.into_iter().filter_map(set).collect() }
+    }
+
+    /// The names of all variables that are set, as they are written there.
+    pub(super) fn names(&self) -> Vec<String> {
+        KEYS.into_iter().filter(|key| self.get(key).is_some()).map(|key| self.source.variable(key)).collect()
     }
 
     pub(super) fn of_file(source: Source, values: Vec<Entry>) -> Self {

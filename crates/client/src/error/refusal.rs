@@ -17,6 +17,8 @@ pub struct Refusal {
     pub message: String,
     /// A name for programs, such as `environment_disabled`.
     pub code: Option<String>,
+    /// The product that the refusal is about, such as the one that the account has not enabled.
+    pub product: Option<String>,
     /// Names the call in the server's log.
     pub trace_id: Option<String>,
     /// How long to wait before asking again.
@@ -30,6 +32,9 @@ impl fmt::Display for Refusal {
         write!(f, "{} {}", self.status, self.message)?;
         if !self.invalid_user_ids.is_empty() {
             write!(f, ": {}", self.invalid_user_ids.join(", "))?;
+        }
+        if let Some(product) = &self.product {
+            write!(f, ", product {product}")?;
         }
         if let Some(wait) = self.retry_after {
             write!(f, ", retry after {} s", wait.as_secs())?;
@@ -62,6 +67,34 @@ impl Cleaner<'_> {
 }
 
 impl Refusal {
+    /// 403: the account has not enabled the product ([`Refusal::product`]) that the call belongs to. The keys are right.
+    pub const ENTITLEMENT_REQUIRED: &'static str = "entitlement_required";
+    /// 403: the environment is disabled. The keys are right.
+    pub const ENVIRONMENT_DISABLED: &'static str = "environment_disabled";
+    /// 503: the server cannot check now what the keys may do. They may be right; ask again later.
+    pub const AUTHORIZATION_UNAVAILABLE: &'static str = "authorization_unavailable";
+
+    /// What the caller can do about a 403.
+    pub(crate) fn after_forbidden(&self) -> &'static str {
+        match self.code.as_deref() {
+            Some(Self::ENTITLEMENT_REQUIRED) => {
+                "the keys are right: enable the product for this account, or ask Terra to"
+            }
+            Some(Self::ENVIRONMENT_DISABLED) => "the keys are right: the environment is disabled",
+            _ => "check that both keys are of one environment, and that it is active and may do this",
+        }
+    }
+
+    /// What the caller can do about a 5xx.
+    pub(crate) fn after_failure(&self) -> &'static str {
+        match self.code.as_deref() {
+            Some(Self::AUTHORIZATION_UNAVAILABLE) => {
+                "it cannot check the keys now; try again later, with the same keys"
+            }
+            _ => "try again later, and quote the trace id to its operator",
+        }
+    }
+
     /// Reads a problem, `{message}`, `{detail}`, HTML or plain text.
     ///
     /// Source: "Error bodies" in `docs/compatibility.md`.
@@ -74,6 +107,7 @@ impl Refusal {
             status: status.as_u16(),
             message: message.or_else(|| prose(&json, body, cleaner)).unwrap_or_else(|| in_words(status)),
             code: text("code"),
+            product: text("product"),
             trace_id: cleaner.header(headers, "x-terra-trace-id"),
             retry_after: None,
             invalid_user_ids: ids.filter_map(|id| id.as_str().map(|id| cleaner.clean(id))).collect(),

@@ -136,3 +136,24 @@ async fn a_message_is_one_bounded_line() {
     let error = long.client().user_info(user_id(1)).await.unwrap_err();
     assert_eq!(refusal(&error).message.len(), 500);
 }
+
+#[tokio::test]
+async fn a_refusal_that_no_other_key_changes_is_named() {
+    let product = error(403, r#"{"title":"forbidden","code":"entitlement_required","product":"unified_api"}"#).await;
+    assert!(matches!(&product, Error::Forbidden(_)));
+    assert_eq!(refusal(&product).code.as_deref(), Some(Refusal::ENTITLEMENT_REQUIRED));
+    assert_eq!(refusal(&product).product.as_deref(), Some("unified_api"));
+    assert_eq!(
+        product.to_string(),
+        "not allowed: 403 forbidden, product unified_api (trace id trace-1); \
+         the keys are right: enable the product for this account, or ask Terra to"
+    );
+    let unavailable = error(503, r#"{"detail":"try later","code":"authorization_unavailable"}"#).await;
+    assert!(matches!(&unavailable, Error::Server(_)));
+    assert_eq!(refusal(&unavailable).code.as_deref(), Some(Refusal::AUTHORIZATION_UNAVAILABLE));
+    assert_eq!(
+        unavailable.to_string(),
+        "the server failed: 503 try later (trace id trace-1); \
+         it cannot check the keys now; try again later, with the same keys"
+    );
+}

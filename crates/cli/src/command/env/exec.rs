@@ -1,8 +1,10 @@
 use std::{ffi::OsString, io, os::unix::process::CommandExt as _, process::Command};
 
 use terra_auth::{
-    Credentials,
-    credentials::{API_KEY, API_URL, DEV_ID, ENV, SIGNING_SECRET, STREAMING_URL, WIDGET_URL},
+    Credentials, Environment,
+    credentials::{
+        API_KEY, API_URL, DEV_ID, ENV, RETIRING_SIGNING_SECRET, SIGNING_SECRET, STREAMING_URL, WIDGET_URL, variable_of,
+    },
 };
 
 use crate::{
@@ -13,7 +15,7 @@ use crate::{
 /// Run a program with an environment's keys in its process environment, and nowhere else
 ///
 /// Sets `TERRA_DEV_ID`, `TERRA_API_KEY`, `TERRA_SIGNING_SECRET` if there is one, `TERRA_API_URL`, `TERRA_WIDGET_URL`,
-/// `TERRA_STREAMING_URL` and `TERRA_ENV`; secrets that are kept elsewhere are asked for first. The program takes the place
+/// `TERRA_STREAMING_URL` and `TERRA_ENV`, and unsets variables such as `TERRA_API_KEY_TESTING`; secrets that are kept elsewhere are asked for first. The program takes the place
 /// of this command, so signals reach it and its exit code is the one that is seen.
 #[derive(clap::Args)]
 #[command(after_help = examples![
@@ -37,8 +39,14 @@ impl Args {
     }
 }
 
+/// Whatever may name an environment.
+const ALL: [&str; 7] = [DEV_ID, API_KEY, SIGNING_SECRET, RETIRING_SIGNING_SECRET, API_URL, WIDGET_URL, STREAMING_URL];
+
 /// All of one environment and nothing of another that this process may hold.
 fn give(command: &mut Command, credentials: &Credentials) {
+    for name in Environment::ALL.into_iter().flat_map(|one| ALL.map(|key| variable_of(key, one))) {
+        command.env_remove(name);
+    }
     let Credentials { environment, dev_id, api_key, api_url, widget_url, streaming_url, .. } = credentials;
     command.env(DEV_ID, dev_id.as_str()).env(API_KEY, api_key.expose()).env(ENV, environment.as_str());
     command.env(API_URL, api_url.as_str()).env(WIDGET_URL, widget_url.as_str());

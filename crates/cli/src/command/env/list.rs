@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use terra_auth::{
     CredentialsError, Environment,
-    credentials::{API_KEY, API_URL, DEV_ID, ENV, SIGNING_SECRET, Written},
+    credentials::{API_KEY, API_URL, DEV_ID, ENV, SIGNING_SECRET, Written, variable_of},
 };
 
 use super::secret::{keeper, shown};
@@ -18,7 +18,7 @@ use crate::{
 /// List the environments: which keys there are, where they come from, when the API last accepted them
 ///
 /// Nothing is asked, neither the API nor whoever keeps a key elsewhere. Keys in the process environment have a line of
-/// their own: they win over the files.
+/// their own: they win over the files. Variables that name an environment, such as `TERRA_API_KEY_TESTING`, win over both.
 #[derive(clap::Args)]
 #[command(after_help = examples![
     "terra-auth env list",
@@ -32,8 +32,9 @@ impl Args {
         let files = Environment::ALL
             .map(|environment| (environment.to_string(), Written::find(environment, Path::new(""), &|_| None)));
         let process = of_process().map(|found| ("(process)".to_owned(), found));
+        let own = Environment::ALL.into_iter().filter_map(own_of_process);
         let lines: Vec<Line> =
-            files.into_iter().chain(process).map(|(name, found)| Line::of(app.ui, name, found)).collect();
+            files.into_iter().chain(process).chain(own).map(|(name, found)| Line::of(app.ui, name, found)).collect();
         let json: Vec<Value> = lines.iter().map(Line::json).collect();
         let header = ["environment", "dev-id", "API key", "signing secret", "API", "from", "last verified"];
         app.ui.result(|| table(header, lines.iter().map(Line::row)), &json)?;
@@ -46,10 +47,22 @@ impl Args {
 
 /// The keys of the process environment, whole or half, whosever they are.
 fn of_process() -> Option<Result<Written, CredentialsError>> {
-    let var = |name: &str| env::var(name).ok().filter(|value| !value.trim().is_empty());
     let environment = var(ENV).and_then(|name| name.parse().ok()).unwrap_or_default();
     let set = var(DEV_ID).or_else(|| var(API_KEY)).is_some();
-    set.then(|| Written::find(environment, Path::new(""), &|name| var(name).filter(|_| name != ENV)))
+    let plain = |name: &str| name != ENV && !Environment::ALL.iter().any(|one| name.ends_with(&variable_of("", *one)));
+    set.then(|| Written::find(environment, Path::new(""), &|name| var(name).filter(|_| plain(name))))
+}
+
+/// The keys in the variables that name an environment, whole or half.
+fn own_of_process(environment: Environment) -> Option<(String, Result<Written, CredentialsError>)> {
+    let set = [DEV_ID, API_KEY].into_iter().any(|key| var(&variable_of(key, environment)).is_some());
+    let own = |name: &str| name.ends_with(&variable_of("", environment));
+    let find = || Written::find(environment, Path::new(""), &|name| var(name).filter(|_| own(name)));
+    set.then(|| (format!("{environment} (process)"), find()))
+}
+
+fn var(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.trim().is_empty())
 }
 
 struct Line {

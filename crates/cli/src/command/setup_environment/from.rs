@@ -11,7 +11,7 @@ use std::{
 use anyhow::Context as _;
 use terra_auth::{
     Environment,
-    credentials::{API_KEY, API_URL, DEV_ID, ENV, SIGNING_SECRET, STREAMING_URL, WIDGET_URL},
+    credentials::{API_KEY, API_URL, DEV_ID, ENV, SIGNING_SECRET, STREAMING_URL, WIDGET_URL, variable_of},
 };
 
 use super::values::{LONGEST, Values};
@@ -79,12 +79,13 @@ impl From {
     }
 }
 
-/// The values with an environment's prefix, and those without one if they are its own.
+/// The values with an environment's prefix or suffix, and those without one if they are its own.
 fn values(entries: &EnvFile, environment: Environment, plain: Environment) -> Values {
     let prefix = environment.as_str().to_ascii_uppercase();
     let value = |key: &&'static str| {
         let own = entries.get(key).filter(|_| environment == plain);
-        let value = entries.get(&format!("{prefix}_{key}")).or(own)?.trim();
+        let named = entries.get(&format!("{prefix}_{key}")).or_else(|| entries.get(&variable_of(key, environment)));
+        let value = named.or(own)?.trim();
         (!value.is_empty()).then(|| (*key, value.to_owned()))
     };
     Values(KEYS.iter().filter_map(value).collect())
