@@ -2,6 +2,7 @@
 
 mod certificates;
 mod serve;
+mod silence;
 mod workers;
 
 pub use certificates::{CertificateError, Certificates};

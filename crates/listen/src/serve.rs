@@ -23,7 +23,10 @@ use tokio::{
 };
 use tower::ServiceExt as _;
 
-use crate::{Certificates, Workers};
+use crate::{
+    Certificates, Workers,
+    silence::{Phase, Silence},
+};
 
 /// Serves until `shutdown` resolves, then lets requests in flight finish. Each connection stays with one of the `workers`.
 ///
@@ -60,9 +63,12 @@ pub struct Peer(pub IpAddr);
 /// Bounds of the accept loop.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// How long a client may take for a TLS handshake, then to send a request's head, and how long an idle connection is
-    /// kept.
+    /// How long a client may take for a TLS handshake, then to send a request's head. A connection that has not sent a
+    /// request yet is closed after this too.
     pub header_timeout: Duration,
+    /// How long a connection stays open after an answer. Longer than proxies usually reuse one (60 s), so that the proxy
+    /// closes first. While more than half of the `connections` are open, it is `header_timeout` instead.
+    pub idle_timeout: Duration,
     /// How many connections are held at once, in a handshake or after; further ones wait in the listener's queue.
     pub connections: usize,
     /// How long requests may go on after the shutdown began.
@@ -71,7 +77,12 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { header_timeout: Duration::from_secs(10), connections: 20_000, drain: Duration::from_secs(10) }
+        Self {
+            header_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(75),
+            connections: 20_000,
+            drain: Duration::from_secs(10),
+        }
     }
 }
 
@@ -87,7 +98,7 @@ async fn serve_with<S, H>(
     H: Future<Output = io::Result<S>> + Send + 'static,
 {
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(limits.header_timeout);
+    builder.timer(TokioTimer::new()).header_read_timeout(None); // `Silence` tells a slow head from an idle connection
     let places = Arc::new(Semaphore::new(limits.connections));
     let graceful = GracefulShutdown::new();
     let mut shutdown = std::pin::pin!(shutdown);
@@ -99,11 +110,12 @@ async fn serve_with<S, H>(
         let Some((stream, peer, place)) = accepted else { continue };
         let (handshake, builder, watcher) = (handshake.clone(), builder.clone(), graceful.watcher());
         let router = router.clone();
+        let silence = Silence::new(limits, Arc::clone(&places));
         workers.spawn(async move {
             let answered = async {
                 // Only here does it belong to the runtime of this thread.
                 let handshake = timeout(limits.header_timeout, handshake(TcpStream::from_std(stream)?));
-                answer(handshake, builder, watcher, router, peer).await
+                answer(handshake, builder, watcher, router, peer, silence).await
             };
             if let Err(error) = answered.await {
                 tracing::debug!(error, "a connection ended early");
@@ -146,12 +158,21 @@ async fn answer<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     watcher: Watcher,
     router: Router,
     peer: Peer,
+    silence: Silence,
 ) -> Result<(), Box<dyn Error + Send + Sync>> {
     let stream = handshake.await??;
-    let service = router.map_request(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(peer);
-        request
-    });
-    let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+    let phase = silence.phase();
+    let answered = Arc::clone(&phase);
+    let service = router
+        .map_request(move |mut request: Request<Incoming>| {
+            phase.set(Phase::Answering);
+            request.extensions_mut().insert(peer);
+            request
+        })
+        .map_response(move |response| {
+            answered.set(Phase::Answered);
+            response
+        });
+    let connection = builder.serve_connection(TokioIo::new(silence.of(stream)), TowerToHyperService::new(service));
     Ok(watcher.watch(connection).await?)
 }

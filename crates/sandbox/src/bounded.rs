@@ -5,23 +5,21 @@ use std::{
     hash::Hash,
 };
 
-/// How many entries a map remembers.
-pub(crate) const CAPACITY: usize = 250_000;
-
-/// Remembers the last [`CAPACITY`] insertions; an older one is evicted. A key is inserted once in its life.
+/// Remembers the last `capacity` insertions; an older one is evicted. A key is inserted once in its life.
 #[derive(Debug)]
 pub(crate) struct Bounded<K, V> {
+    capacity: usize,
     entries: HashMap<K, V>,
     order: VecDeque<K>,
 }
 
 impl<K: Copy + Eq + Hash, V> Bounded<K, V> {
-    pub(crate) fn new() -> Self {
-        Self { entries: HashMap::new(), order: VecDeque::new() }
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self { capacity, entries: HashMap::new(), order: VecDeque::new() }
     }
 
     pub(crate) fn add(&mut self, key: K, value: V) {
-        if self.order.len() == CAPACITY
+        if self.order.len() == self.capacity
             && let Some(oldest) = self.order.pop_front()
         {
             self.entries.remove(&oldest);
@@ -56,9 +54,11 @@ impl<K: Copy + Eq + Hash, V> Bounded<K, V> {
 mod tests {
     use super::*;
 
+    const CAPACITY: usize = 1_000;
+
     #[test]
     fn the_oldest_entry_makes_room_for_one_too_many() {
-        let mut map = Bounded::new();
+        let mut map = Bounded::new(CAPACITY);
         (0..CAPACITY).for_each(|key| map.add(key, key));
         assert_eq!(map.get(&0), Some(&0));
 
@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn what_was_taken_does_not_let_the_order_grow() {
-        let mut map = Bounded::new();
+        let mut map = Bounded::new(CAPACITY);
         for key in 0..3 * CAPACITY {
             map.add(key, ());
             assert_eq!(map.take(&key), Some(()));

@@ -20,6 +20,11 @@ use entry::is_within;
 /// How long a person may take to sign in and to consent.
 const PENDING_TTL: Duration = Duration::from_mins(15);
 
+/// Logins that are remembered, finished or not; each is over after minutes.
+const MAX_LOGINS: usize = 5_000;
+/// Grants, accounts and tokens of each kind that are remembered unless the caller decides: about 10 MB in all.
+pub(crate) const MAX_GRANTS: usize = 25_000;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct GrantId(u64);
 
@@ -77,15 +82,15 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(max_grants: usize) -> Self {
         Self {
-            pending: Bounded::new(),
-            codes: Bounded::new(),
-            access_tokens: Bounded::new(),
-            refresh_tokens: Bounded::new(),
-            pairs: Bounded::new(),
-            grants: Bounded::new(),
-            registered: Bounded::new(),
+            pending: Bounded::new(MAX_LOGINS),
+            codes: Bounded::new(MAX_LOGINS),
+            access_tokens: Bounded::new(max_grants),
+            refresh_tokens: Bounded::new(max_grants),
+            pairs: Bounded::new(max_grants),
+            grants: Bounded::new(max_grants),
+            registered: Bounded::new(max_grants),
             next_grant: 0,
         }
     }

@@ -21,7 +21,7 @@ use crate::{
     endpoint::Endpoint,
     face::{Face, Portal},
     fault::Fault,
-    ledger::{Grant, Ledger},
+    ledger::{Grant, Ledger, MAX_GRANTS},
     page,
 };
 
@@ -85,11 +85,19 @@ impl Sandbox {
             code_ttl: config.code_ttl,
             clock,
             entropy,
-            ledger: Mutex::new(Ledger::new()),
+            ledger: Mutex::new(Ledger::new(MAX_GRANTS)),
             faults: Mutex::default(),
             lifetimes: Mutex::default(),
             portals: Mutex::default(),
         }))
+    }
+
+    /// The same, but remembers another number of grants, and as many tokens of each kind, than 25,000. An older grant is
+    /// forgotten: its tokens are then refused.
+    #[must_use]
+    pub fn with_max_grants(self, max_grants: usize) -> Self {
+        *self.ledger() = Ledger::new(max_grants);
+        self
     }
 
     /// All routes, for the caller to nest under the path of its `base_url`.

@@ -115,7 +115,8 @@ fn sandbox(base_url: Url, clock: Arc<dyn Clock>) -> Sandbox {
         access_token_ttl: Duration::from_hours(8),
         code_ttl: Duration::from_mins(10),
     };
-    Sandbox::new(config, Arc::new(move || clock.now()), Arc::new(|bytes| SystemEntropy.fill(bytes)))
+    let sandbox = Sandbox::new(config, Arc::new(move || clock.now()), Arc::new(|bytes| SystemEntropy.fill(bytes)));
+    sandbox.with_max_grants(250_000)
 }
 
 fn recipe(base: &Url, budget: &str) -> String {

@@ -52,3 +52,36 @@ async fn an_idle_connection_is_not_kept() {
     closed(&mut stream).await;
     assert!(idle.elapsed() > HASTY.header_timeout / 2, "{:?}", idle.elapsed());
 }
+
+#[tokio::test]
+async fn a_connection_between_two_requests_is_kept_longer_than_a_slow_head() {
+    let listening = Listening::plain(Limits { idle_timeout: Duration::from_secs(60), ..HASTY }).await;
+    let mut stream = listening.connect().await;
+    ask(&mut stream, "/").await;
+    answer(&mut stream).await;
+    tokio::time::sleep(HASTY.header_timeout * 3).await;
+    ask(&mut stream, "/").await;
+    assert!(answer(&mut stream).await.ends_with("127.0.0.1"));
+
+    for head in ["", "GET / HTTP/1.1\r\nHost:"] {
+        let mut slow = listening.connect().await;
+        slow.write_all(head.as_bytes()).await.unwrap();
+        closed(&mut slow).await;
+    }
+    stream.write_all(b"GET / HT").await.unwrap();
+    closed(&mut stream).await;
+}
+
+#[tokio::test]
+async fn idle_connections_are_closed_soon_when_half_of_the_places_are_taken() {
+    let limits = Limits { idle_timeout: Duration::from_secs(60), connections: 4, ..HASTY };
+    let listening = Listening::plain(limits).await;
+    let mut idle = Vec::new();
+    for _ in 0..4 {
+        let mut stream = listening.connect().await;
+        ask(&mut stream, "/").await;
+        answer(&mut stream).await;
+        idle.push(stream);
+    }
+    closed(&mut idle[3]).await;
+}

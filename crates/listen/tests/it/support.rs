@@ -20,8 +20,12 @@ use tokio_rustls::{
 };
 
 /// Waits where a real loop waits 10 s.
-pub(crate) const HASTY: Limits =
-    Limits { header_timeout: Duration::from_millis(300), connections: 1_000, drain: Duration::from_millis(300) };
+pub(crate) const HASTY: Limits = Limits {
+    header_timeout: Duration::from_millis(300),
+    idle_timeout: Duration::from_millis(300),
+    connections: 1_000,
+    drain: Duration::from_millis(300),
+};
 
 /// For what must come; ends a test that would hang.
 pub(crate) async fn soon<T>(what: impl Future<Output = T>) -> T {
