@@ -182,6 +182,17 @@ impl Auth {
         }
     }
 
+    /// Whether the only token that works is the one of [`Auth::bootstrap_admin`].
+    ///
+    /// # Errors
+    ///
+    /// The store failed.
+    pub async fn has_only_the_first_admin_token(&self) -> Result<bool, StoreError> {
+        let (tokens, now) = (self.store.read(ReadAdminTokens).await?, self.now());
+        let mut working = tokens.iter().filter(|token| token.works(now));
+        Ok(working.next().is_some_and(|token| token.name == "bootstrap") && working.next().is_none())
+    }
+
     /// Makes a named admin token.
     ///
     /// # Errors

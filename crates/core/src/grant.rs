@@ -162,6 +162,10 @@ pub trait Grants: Send {
         not_since: Timestamp,
     ) -> Result<u64, StoreError>;
 
+    /// Marks every grant as one of which a refresh may have ended without an answer, and ends all leases: its refresh token
+    /// may be spent. Answers how many there were.
+    async fn mark_in_doubt(&mut self) -> Result<u64, StoreError>;
+
     /// Takes the next lease; answers whether the grant is as it was `seen` and nobody holds it.
     async fn lease_grant(&mut self, seen: &KeptGrant, lease: &Lease) -> Result<bool, StoreError>;
 

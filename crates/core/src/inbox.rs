@@ -21,7 +21,7 @@ pub use self::{
 };
 use crate::{
     clock::{Clock, Entropy},
-    store::Store,
+    store::{Store, StoreError},
 };
 
 /// Webhooks as they came, and what follows from them: every operation is a method of it. Cloning is cheap.
@@ -41,6 +41,15 @@ impl Inbox {
     #[must_use]
     pub fn new(store: Store, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
         Self(Arc::new(Parts { store, clock, entropy, arrived: Notify::new() }))
+    }
+
+    /// Whether the next write is likely to succeed, see [`Store::health`].
+    ///
+    /// # Errors
+    ///
+    /// Why it is not.
+    pub async fn health(&self) -> Result<(), StoreError> {
+        self.0.store.health().await
     }
 
     /// The present instant, in whole milliseconds, as the stores keep it.

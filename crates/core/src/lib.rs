@@ -31,6 +31,7 @@ pub mod provider;
 pub mod provider_app;
 pub mod redirect;
 pub mod refresh;
+mod restore;
 pub mod revocation;
 pub mod sdk_user;
 pub mod seal;

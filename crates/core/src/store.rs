@@ -165,6 +165,11 @@ pub trait Engine: Send + Sync + 'static {
     fn is_exclusive(&self) -> bool {
         false
     }
+
+    /// Whether the next write is likely to succeed. May write something itself if nothing was written lately.
+    async fn health(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 /// The one handle through which operations reach a database.
@@ -192,6 +197,15 @@ impl Store {
     #[must_use]
     pub fn is_exclusive(&self) -> bool {
         self.0.is_exclusive()
+    }
+
+    /// Whether the next write is likely to succeed: the files are there, and the last write did not fail.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not.
+    pub async fn health(&self) -> Result<(), StoreError> {
+        self.0.health().await
     }
 
     /// Runs a unit of work that only reads.

@@ -68,6 +68,12 @@ statements! {
             AND (noticed_at_ms IS NULL OR noticed_at_ms <= $4)
             AND (refresh_at_ms IS NULL OR refresh_at_ms > $1 OR expires_at_ms IS NULL)",
     );
+    // Since the tokens came: by then, no grace of a provider counts any more.
+    MARK_IN_DOUBT: Sql::plain(
+        "UPDATE connection SET in_flight_since_ms = COALESCE(in_flight_since_ms, refreshed_at_ms, created_at_ms),
+            lease_until_ms = NULL
+        WHERE sealed_grant IS NOT NULL",
+    );
     LEASE_GRANT: Sql::plain(
         "UPDATE connection SET lease = lease + 1, lease_until_ms = $1, in_flight_since_ms = $2
         WHERE dev_id = $3 AND user_id = $4 AND token_version = $5 AND lease = $6
@@ -159,6 +165,10 @@ impl<D: Database> Grants for Queries<D> {
         not_since: Timestamp,
     ) -> Result<u64, StoreError> {
         self.execute(HASTEN_REFRESH, &[now.value(), account.value(), provider.value(), not_since.value()]).await
+    }
+
+    async fn mark_in_doubt(&mut self) -> Result<u64, StoreError> {
+        self.execute(MARK_IN_DOUBT, &[]).await
     }
 
     async fn lease_grant(&mut self, seen: &KeptGrant, lease: &Lease) -> Result<bool, StoreError> {

@@ -28,6 +28,6 @@ mod vault;
 mod widget_session;
 
 pub use migrate::MigrateError;
-pub use open::{OpenError, open, open_shared};
+pub use open::{OpenError, open, open_accepting, open_shared, open_shared_accepting};
 pub use postgres::{Postgres, PostgresError};
-pub use sqlite::{Sqlite, SqliteError};
+pub use sqlite::{Accepted, FileError, Sqlite, SqliteError, StoreFile, backup, replace, verify};

@@ -1,7 +1,7 @@
 use secrecy::{ExposeSecret as _, SecretString};
 use terra_auth_core::store::Store;
 
-use crate::{Postgres, PostgresError, Sqlite, SqliteError};
+use crate::{Accepted, Postgres, PostgresError, Sqlite, SqliteError, postgres};
 
 /// Why a store could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +20,14 @@ pub enum OpenError {
     Postgres(#[from] PostgresError),
 }
 
+impl OpenError {
+    /// Whether another attempt may succeed soon: a PostgreSQL that cannot be reached, or that is starting or stopping.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Postgres(_)) && postgres::is_transient(self)
+    }
+}
+
 /// Opens the store at `sqlite://path`, `sqlite::memory:` or `postgres://user:password@host/database`, and brings its
 /// schema up to date. Only one process may have a file open.
 ///
@@ -27,7 +35,16 @@ pub enum OpenError {
 ///
 /// See [`OpenError`].
 pub async fn open(url: &SecretString) -> Result<Store, OpenError> {
-    open_with(url, |path| Sqlite::open(path)).await
+    open_accepting(url, Accepted::default()).await
+}
+
+/// The same, but some of what is refused in a file is accepted.
+///
+/// # Errors
+///
+/// See [`OpenError`].
+pub async fn open_accepting(url: &SecretString, accepted: Accepted) -> Result<Store, OpenError> {
+    open_with(url, |path| Sqlite::open_accepting(path, accepted)).await
 }
 
 /// The same, but several processes may have a file open if each opened it so. For those who keep nothing of it in
@@ -37,10 +54,22 @@ pub async fn open(url: &SecretString) -> Result<Store, OpenError> {
 ///
 /// See [`OpenError`].
 pub async fn open_shared(url: &SecretString) -> Result<Store, OpenError> {
-    open_with(url, |path| Sqlite::open_shared(path)).await
+    open_shared_accepting(url, Accepted::default()).await
 }
 
-async fn open_with(url: &SecretString, open_file: fn(&str) -> Result<Sqlite, SqliteError>) -> Result<Store, OpenError> {
+/// The same, but some of what is refused in a file is accepted.
+///
+/// # Errors
+///
+/// See [`OpenError`].
+pub async fn open_shared_accepting(url: &SecretString, accepted: Accepted) -> Result<Store, OpenError> {
+    open_with(url, |path| Sqlite::open_shared_accepting(path, accepted)).await
+}
+
+async fn open_with(
+    url: &SecretString,
+    open_file: impl FnOnce(&str) -> Result<Sqlite, SqliteError>,
+) -> Result<Store, OpenError> {
     let (scheme, rest) = url.expose_secret().split_once(':').ok_or(OpenError::UnknownScheme)?;
     match (scheme, rest) {
         ("sqlite", ":memory:") => Ok(Store::new(Sqlite::in_memory()?)),

@@ -15,6 +15,7 @@ mod failure;
 mod job;
 mod servers;
 mod transaction;
+mod transient;
 
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ use deadpool::{
 use secrecy::SecretString;
 use terra_auth_core::store::{Engine, Job, StoreError};
 
-pub(crate) use self::transaction::Transaction;
+pub(crate) use self::{transaction::Transaction, transient::is_transient};
 use self::{address::Address, servers::Servers};
 use crate::{
     engine::{Access, Bug, WAIT, failed},

@@ -102,6 +102,7 @@ macro_rules! store_contract {
                 a_notice_lets_the_grants_of_an_account_fall_due_once
                 the_grant_of_a_login_is_hastened_anew
                 a_grant_that_is_over_is_not_hastened
+                every_grant_is_put_in_doubt_and_no_lease_holds
                 late_tokens_do_not_undo_a_revocation
                 tokens_of_a_login_are_newer_than_those_of_any_lease
                 whoever_holds_a_grant_sees_what_was_kept_before

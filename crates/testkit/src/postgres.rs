@@ -123,6 +123,31 @@ impl Database {
     }
 }
 
+impl Database {
+    /// Writes everything that is in it into a file, in the format of `pg_restore`.
+    ///
+    /// # Panics
+    ///
+    /// It cannot be read.
+    pub fn dump_to(&self, file: &Path) {
+        let mut dump = Command::new(self.server.bin.join("pg_dump"));
+        let output = dump.args(["--format=custom", "--file"]).arg(file).arg(self.url()).output().expect(MISSING);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// Reads such a file, all of it or nothing.
+    ///
+    /// # Panics
+    ///
+    /// It cannot be restored.
+    pub fn restore_from(&self, file: &Path) {
+        let mut restore = Command::new(self.server.bin.join("pg_restore"));
+        let restore = restore.args(["--single-transaction", "--exit-on-error", "--no-owner", "--dbname"]);
+        let output = restore.arg(self.url()).arg(file).output().expect(MISSING);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
 impl Drop for Database {
     fn drop(&mut self) {
         self.server.run(&format!("DROP DATABASE {} WITH (FORCE)", self.name));

@@ -125,6 +125,7 @@ verbs! {
         = |tx| tx.schedule_refresh(seen, *expires_at, *refresh_at);
     run hasten_refresh(provider: Provider, account: String, now: Timestamp, not_since: Timestamp) -> u64
         = |tx| tx.hasten_refresh(provider, account, *now, *not_since);
+    run mark_in_doubt() -> u64 = |tx| tx.mark_in_doubt();
     run lease_grant(seen: KeptGrant, lease: Lease) -> bool = |tx| tx.lease_grant(seen, lease);
     run keep_tokens(leased: KeptGrant, new: NewTokens) -> bool = |tx| tx.keep_tokens(leased, new);
     run confirm_grant(kept: KeptGrant) -> bool = |tx| tx.confirm_grant(kept);

@@ -63,6 +63,17 @@ impl KeyRing {
     }
 }
 
+impl KeyRing {
+    /// Whether a store has data keys: a server's has, a gateway's never.
+    ///
+    /// # Errors
+    ///
+    /// The store failed.
+    pub async fn is_in(store: &Store) -> Result<bool, StoreError> {
+        Ok(!store.read(Look).await?.keys.is_empty())
+    }
+}
+
 /// What a store has that a master key must fit.
 struct There {
     keys: Vec<DataKey>,

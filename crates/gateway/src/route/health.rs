@@ -36,7 +36,7 @@ async fn readyz(State(gateway): State<Gateway>) -> Response {
     let live = gateway.live();
     let ok = |is_ok| if is_ok { "ok" } else { "failing" };
     let counts = gateway.inbox().counts().await;
-    let ready = counts.is_ok();
+    let ready = counts.is_ok() && gateway.inbox().health().await.is_ok();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let forwarding = counts.ok().map(|ForwardCounts { waiting, dead }| json!({ "waiting": waiting, "dead": dead }));
     let body = json!({

@@ -248,8 +248,9 @@ async fn an_app_is_known_at_the_endpoint_of_its_portal_only() {
 async fn the_oldest_account_is_forgotten_when_there_are_too_many() {
     let mut app = App::start();
     app.sandbox = app.sandbox.with_max_grants(3);
-    let opened: Vec<_> = (0..5).map(|number| app.sandbox.open_grant(&Face::OURA, &format!("person-{number}"))).collect();
+    let face = &Face::OURA;
+    let opened: Vec<_> = (0..5).map(|number| app.sandbox.open_grant(face, &format!("person-{number}"))).collect();
     assert_eq!(opened.len(), 5);
-    let names: Vec<_> = app.sandbox.grants(&Face::OURA).into_iter().map(|grant| grant.account.name).collect();
+    let names: Vec<_> = app.sandbox.grants(face).into_iter().map(|grant| grant.account.name).collect();
     assert_eq!(names, ["person-2", "person-3", "person-4"]);
 }

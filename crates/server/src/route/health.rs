@@ -2,9 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use axum::{Json, Router, extract::State, routing::get};
+use axum::{
+    Json, Router,
+    extract::State,
+    http::{StatusCode, header::RETRY_AFTER},
+    response::{IntoResponse as _, Response},
+    routing::get,
+};
 use serde_json::{Value, json};
-use terra_auth_core::Auth;
+use terra_auth_core::{Auth, store::StoreError};
 
 use crate::error::ApiError;
 
@@ -18,9 +24,19 @@ async fn alive() -> Json<Value> {
 
 /// Ready is who can work, even if a provider fails or refuses the operator's app: no other node would be better off. Whoever
 /// watches is told which; whose app it is and why stands in the log, as anybody may ask here.
-async fn ready(State(auth): State<Auth>) -> Result<Json<Value>, ApiError> {
+async fn ready(State(auth): State<Auth>) -> Result<Response, ApiError> {
+    if let Err(error) = auth.store.health().await {
+        return Ok(not_ready(&error));
+    }
     auth.next_due().await.map_err(ApiError::not_ready)?;
     let refused_by: BTreeSet<_> = auth.refused_apps().into_iter().map(|app| app.provider).collect();
     let failing: BTreeSet<_> = auth.failing_providers().into_iter().map(|failing| failing.provider).collect();
-    Ok(Json(json!({"status": "ok", "refused_by": refused_by, "failing": failing})))
+    Ok(Json(json!({"status": "ok", "refused_by": refused_by, "failing": failing})).into_response())
+}
+
+/// The store can be read, perhaps, and what it writes may be lost.
+fn not_ready(error: &StoreError) -> Response {
+    let reason = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
+    let body = Json(json!({"status": "failing", "reason": reason}));
+    (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "1")], body).into_response()
 }

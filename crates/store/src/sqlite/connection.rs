@@ -95,7 +95,7 @@ impl Migrated for Transaction<'_> {
 }
 
 /// How long a statement waits for others who have the file open.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(5);
 const CACHED_STATEMENTS: usize = 64;
 
@@ -108,14 +108,41 @@ const SETTINGS: &str = "
     PRAGMA cache_size = -8192;
     PRAGMA journal_size_limit = 67108864;";
 
-/// Opens the connection that writes, and migrates.
-pub(super) fn open(path: &Path) -> Result<Connection, SqliteError> {
-    set_up(Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?)
+/// Opens the connection that writes, and migrates. Before that every page is read, if the store is to be checked.
+pub(super) fn open(path: &Path, is_checked: bool) -> Result<Connection, SqliteError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    let damaged = |found| SqliteError::Damaged(path.to_owned(), found);
+    configure(&connection).map_err(|error| match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseCorrupt) => damaged(error.to_string()),
+        _ => error.into(),
+    })?;
+    if is_checked {
+        check(&connection).map_err(damaged)?;
+    }
+    set_up(connection)
+}
+
+/// How many migrations this program knows.
+pub(super) const fn migrations() -> usize {
+    <Transaction<'_> as Migrated>::MIGRATIONS.len()
+}
+
+/// Reads every page and the order of every table; answers what is wrong first.
+pub(super) fn check(connection: &Connection) -> Result<(), String> {
+    let found = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
+    match found {
+        Ok(found) if found == "ok" => Ok(()),
+        Ok(found) => Err(found),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 /// Opens a database in memory, and migrates.
 pub(crate) fn open_in_memory() -> Result<Connection, SqliteError> {
-    set_up(Connection::open_in_memory()?)
+    let connection = Connection::open_in_memory()?;
+    configure(&connection)?;
+    set_up(connection)
 }
 
 /// Opens a connection that only reads.
@@ -145,7 +172,6 @@ fn is_busy(error: &rusqlite::Error) -> bool {
 }
 
 fn set_up(mut connection: Connection) -> Result<Connection, SqliteError> {
-    configure(&connection)?;
     connection.execute_batch("BEGIN IMMEDIATE")?;
     worker::finish(migrate::migrate(&mut Transaction(&mut connection))).map_err(MigrateError::from)??;
     connection.execute_batch("COMMIT")?;

@@ -8,6 +8,7 @@ use tokio::sync::{
     oneshot,
 };
 
+use super::health::Probe;
 use crate::engine::{Access, WAIT};
 
 /// How many may wait in the queue; the next ones wait for a place in it.
@@ -17,13 +18,15 @@ const WAITING: usize = 1024;
 pub(super) struct Call {
     pub(super) job: Box<dyn Job>,
     pub(super) access: Access,
+    /// Whether something is to be written for its own sake, see [`Probe`].
+    pub(super) is_probe: bool,
     reply: oneshot::Sender<Result<(), StoreError>>,
 }
 
 impl Call {
     pub(super) fn new(job: Box<dyn Job>, access: Access) -> (Self, oneshot::Receiver<Result<(), StoreError>>) {
         let (reply, answer) = oneshot::channel();
-        (Self { job, access, reply }, answer)
+        (Self { job, access, is_probe: false, reply }, answer)
     }
 
     /// Answers; a caller who hung up does not mind.
@@ -51,6 +54,16 @@ impl Queue {
     /// Has a job run. Once it is in the queue it runs, even if nobody waits for the answer.
     pub(super) async fn call(&self, job: Box<dyn Job>, access: Access) -> Result<(), StoreError> {
         let (call, answer) = Call::new(job, access);
+        self.send(call, answer).await
+    }
+
+    /// Has something written, whatever it is.
+    pub(super) async fn probe(&self) -> Result<(), StoreError> {
+        let (call, answer) = Call::new(Box::new(Probe), Access::Write);
+        self.send(Call { is_probe: true, ..call }, answer).await
+    }
+
+    async fn send(&self, call: Call, answer: oneshot::Receiver<Result<(), StoreError>>) -> Result<(), StoreError> {
         self.0.send_timeout(call, WAIT).await.map_err(|error| match error {
             SendTimeoutError::Timeout(_) => StoreError::Busy,
             SendTimeoutError::Closed(_) => StoreError::Closed,

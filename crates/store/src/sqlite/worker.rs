@@ -14,6 +14,7 @@ use terra_auth_core::store::{Job, StoreError};
 use super::{
     connection::Transaction,
     failure::{of_sqlite, shared},
+    health::Health,
     queue::{Call, Calls},
 };
 use crate::engine::{Access, Bug, Queries, failed};
@@ -22,13 +23,13 @@ use crate::engine::{Access, Bug, Queries, failed};
 const BATCH: usize = 256;
 
 /// Writes until nobody can ask any more, then moves everything into the main file.
-pub(super) fn write(mut connection: Connection, calls: &Calls) {
+pub(super) fn write(mut connection: Connection, calls: &Calls, health: &Health) {
     loop {
         let mut batch = calls.take(BATCH);
         if batch.is_empty() {
             break;
         }
-        let outcomes = commit(&mut connection, &mut batch);
+        let outcomes = write_batch(&mut connection, &mut batch, health);
         batch.into_iter().zip(outcomes).for_each(|(call, outcome)| call.answer(outcome));
     }
     if let Err(error) = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
@@ -36,16 +37,34 @@ pub(super) fn write(mut connection: Connection, calls: &Calls) {
     }
 }
 
+/// Commits a batch, unless its files are not those that the next start will open. They are looked at once more before
+/// anything is acknowledged.
+fn write_batch(connection: &mut Connection, batch: &mut [Call], health: &Health) -> Vec<Outcome> {
+    if let Err(error) = health.look() {
+        return batch.iter().map(|_| Err(StoreError::Unavailable(Box::new(error)))).collect();
+    }
+    let outcomes = commit(connection, batch);
+    health.written(&outcomes);
+    match health.look() {
+        Ok(()) => outcomes,
+        Err(error) => {
+            let unknown = || Err(StoreError::UnknownOutcome(Box::new(error)));
+            outcomes.into_iter().map(|outcome| outcome.and_then(|()| unknown())).collect()
+        }
+    }
+}
+
 /// Reads until nobody can ask any more.
-pub(super) fn read(mut connection: Connection, calls: &Calls) {
+pub(super) fn read(mut connection: Connection, calls: &Calls, health: &Health) {
     while let Some(mut call) = calls.take(1).pop() {
         let outcome = read_one(&mut connection, call.job.as_mut());
+        health.read(&outcome);
         call.answer(outcome);
     }
 }
 
 /// How one job went.
-type Outcome = Result<(), StoreError>;
+pub(super) type Outcome = Result<(), StoreError>;
 
 /// Runs jobs and makes their changes durable; afterwards everybody may be answered.
 ///
@@ -99,6 +118,9 @@ fn run_alone(connection: &mut Connection, call: &mut Call) -> Result<Outcome, St
 
 /// Runs a job of the connection that writes; the outer error is the connection's own.
 fn run_job(connection: &mut Connection, call: &mut Call) -> Result<Result<bool, StoreError>, StoreError> {
+    if call.is_probe {
+        return Ok(probe(connection).map(|()| true).map_err(of_sqlite));
+    }
     if call.access == Access::Write {
         return Ok(poll(connection, call.job.as_mut()));
     }
@@ -106,6 +128,12 @@ fn run_job(connection: &mut Connection, call: &mut Call) -> Result<Result<bool, 
     let verdict = poll(connection, call.job.as_mut());
     connection.pragma_update(None, "query_only", false).map_err(failed)?;
     Ok(verdict)
+}
+
+/// Changes one page. Nothing else uses this number.
+fn probe(connection: &Connection) -> rusqlite::Result<()> {
+    let last: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    connection.pragma_update(None, "user_version", last.wrapping_add(1).max(0))
 }
 
 fn read_one(connection: &mut Connection, job: &mut dyn Job) -> Outcome {

@@ -449,3 +449,28 @@ pub async fn a_grant_that_is_over_is_not_hastened(store: Store) {
     assert_eq!(store.hasten_refresh(&fresh.provider, &name, &Rows::at(9), &Rows::NOW).await.unwrap(), 1);
     assert_eq!(now_kept(&store, &unseen).await.expires_at, Some(Rows::at(9)), "to be refreshed, not looked at");
 }
+
+/// Of those that are restored from a backup. A mark that was there stays, as it is older.
+pub async fn every_grant_is_put_in_doubt_and_no_lease_holds(store: Store) {
+    let developer = developer(&store, "acme").await;
+    let (idle, refreshed, busy) = (Rows::default(), Rows::default(), Rows::default());
+    let other = |account: &str, rows: &Rows| Connection { account: account.to_owned(), ..rows.connection(&developer) };
+    let idle = connected(&store, Connection { user_id: uuid(1), ..other("account-1", &idle) }).await;
+    let refreshed = connected(&store, Connection { user_id: uuid(2), ..other("account-2", &refreshed) }).await;
+    let busy = connected(&store, Connection { user_id: uuid(3), ..other("account-3", &busy) }).await;
+    let done = leased(&store, &refreshed, lease(0)).await;
+    assert!(store.keep_tokens(&done, &tokens(7)).await.unwrap());
+    let busy = leased(&store, &busy, lease(5)).await;
+
+    assert_eq!(store.mark_in_doubt().await.unwrap(), 3);
+
+    let marks = [now_kept(&store, &idle).await, now_kept(&store, &refreshed).await, now_kept(&store, &busy).await];
+    assert_eq!(marks[0].in_flight_since, Some(Rows::NOW), "since it was connected");
+    assert_eq!(marks[1].in_flight_since, Some(Rows::at(4)), "since its tokens came");
+    assert_eq!(marks[2].in_flight_since, busy.in_flight_since);
+    assert!(marks.iter().all(|grant| grant.lease_until.is_none()));
+}
+
+fn uuid(number: u128) -> terra_auth_types::UserId {
+    terra_auth_types::UserId(uuid::Uuid::from_u128(number))
+}

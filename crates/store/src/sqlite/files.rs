@@ -1,0 +1,215 @@
+//! The files of a store: who has them, and whether they are still the same.
+
+use std::{
+    fs::{self, File, Metadata, OpenOptions, TryLockError},
+    io::{Read as _, Write as _},
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::{SqliteError, log};
+
+/// How a process wants a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Share {
+    Alone,
+    /// With others who want it so.
+    Together,
+}
+
+/// What the lock file says once the store beside it was made. It outlives the store's own file.
+const MADE: &str = "a store was made here\n";
+
+/// How long a process that shares the file waits for another one that checks it.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// The locks of a store. They end with it.
+///
+/// The lock file says who may open the store at all. The database is locked as well, so that a lock file that was
+/// removed lets no second process in: by `flock`, which does not meet the locks of SQLite on Linux. This handle of the
+/// database must live longer than all connections: closing it drops SQLite's locks too.
+pub(super) struct Locks {
+    lock: File,
+    database: File,
+    /// Whether no other process has the store open now, so that its files may be checked.
+    pub(super) is_first: bool,
+    /// Whether a store was made here before.
+    pub(super) was_made: bool,
+}
+
+impl Locks {
+    /// Makes the database, empty, where there is none and none was before, or a new one is wanted.
+    pub(super) fn take(path: &Path, share: Share, new_store: bool) -> Result<Self, SqliteError> {
+        let refused = |error| SqliteError::File(path.to_owned(), error);
+        let mut lock = private().open(path.with_added_extension("lock")).map_err(refused)?;
+        let locked = match share {
+            Share::Alone => lock.try_lock(),
+            Share::Together => lock.try_lock_shared(),
+        };
+        locked.map_err(|error| in_use(path, error))?;
+        let mut said = String::new();
+        lock.read_to_string(&mut said).map_err(refused)?;
+        let was_made = !said.is_empty();
+        if !new_store && is_gone(path, was_made) {
+            return Err(SqliteError::Gone(path.to_owned()));
+        }
+        let database = private().open(path).map_err(refused)?;
+        let is_first = lock_database(&database, path, share)?;
+        Ok(Self { lock, database, is_first, was_made })
+    }
+
+    /// Lets others in who share the file, and writes down that there is a store now.
+    pub(super) fn settle(&mut self, path: &Path, share: Share) -> Result<(), SqliteError> {
+        let refused = |error| SqliteError::File(path.to_owned(), error);
+        if !self.was_made {
+            self.lock.write_all(MADE.as_bytes()).and_then(|()| self.lock.sync_all()).map_err(refused)?;
+        }
+        if self.is_first && share == Share::Together && cfg!(target_os = "linux") {
+            self.database.lock_shared().map_err(refused)?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether a store was here and is not any more. A log alone is what is left of one too.
+fn is_gone(path: &Path, was_made: bool) -> bool {
+    let size = |path: &Path| fs::metadata(path).map_or(0, |file| file.len());
+    size(path) == 0 && (was_made || size(&log::beside(path, "-wal")) > 0)
+}
+
+/// Answers whether no other process has the file.
+fn lock_database(database: &File, path: &Path, share: Share) -> Result<bool, SqliteError> {
+    if !cfg!(target_os = "linux") {
+        return Ok(share == Share::Alone); // elsewhere such a lock meets SQLite's own
+    }
+    let began = Instant::now();
+    loop {
+        match database.try_lock() {
+            Ok(()) => return Ok(true),
+            Err(TryLockError::WouldBlock) if share == Share::Together => {}
+            Err(error) => return Err(in_use(path, error)),
+        }
+        match database.try_lock_shared() {
+            Ok(()) => return Ok(false),
+            Err(TryLockError::WouldBlock) if began.elapsed() < CHECK_TIMEOUT => thread::sleep(PAUSE),
+            Err(error) => return Err(in_use(path, error)),
+        }
+    }
+}
+
+fn in_use(path: &Path, error: TryLockError) -> SqliteError {
+    match error {
+        TryLockError::WouldBlock => SqliteError::InUse(path.to_owned()),
+        TryLockError::Error(error) => SqliteError::File(path.to_owned(), error),
+    }
+}
+
+/// Makes files that only their owner reads.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+/// What happened to a file of the store while it was open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FileError {
+    /// There is no file under its name.
+    #[error("the store's {0} was deleted or moved; put it back, or stop the server and restore a backup")]
+    Deleted(StoreFile),
+    /// There is another file under its name.
+    #[error("the store's {0} was replaced by another file; stop the server, then choose which one is right")]
+    Replaced(StoreFile),
+    /// It is shorter than SQLite ever makes it.
+    #[error("the store's {0} was truncated; stop the server and restore a backup")]
+    Truncated(StoreFile),
+}
+
+/// One of the files of a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreFile {
+    /// The database itself.
+    Database,
+    /// Beside it, ending in `-wal`.
+    Log,
+    /// Beside it, ending in `-shm`.
+    Index,
+}
+
+impl std::fmt::Display for StoreFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Database => "file",
+            Self::Log => "write-ahead log",
+            Self::Index => "index of the write-ahead log",
+        })
+    }
+}
+
+/// The files of an open store, as they were when it was opened.
+pub(super) struct Files {
+    watched: [(StoreFile, PathBuf, Identity); 3],
+    share: Share,
+    /// The longest that the log was.
+    log_bytes: AtomicU64,
+}
+
+/// SQLite cuts a log that is longer, when it begins it again.
+pub(super) const LOG_LIMIT_BYTES: u64 = 64 * 1024 * 1024;
+
+impl Files {
+    /// `None` where the system does not tell the files apart.
+    pub(super) fn of(path: &Path, share: Share) -> Option<Self> {
+        let endings = [(StoreFile::Database, ""), (StoreFile::Log, "-wal"), (StoreFile::Index, "-shm")];
+        let watched = endings.map(|(file, ending)| {
+            let path = log::beside(path, ending);
+            let identity = fs::metadata(&path).ok().as_ref().map(identity);
+            (file, path, identity)
+        });
+        let [first, second, third] = watched;
+        let known = |(file, path, identity): (StoreFile, PathBuf, Option<Identity>)| Some((file, path, identity?));
+        let watched = [known(first)?, known(second)?, known(third)?];
+        cfg!(unix).then_some(Self { watched, share, log_bytes: AtomicU64::new(0) })
+    }
+
+    /// Whether what is written reaches the files that the next process will open.
+    pub(super) fn check(&self) -> Result<(), FileError> {
+        for (file, path, known) in &self.watched {
+            let Ok(metadata) = fs::metadata(path) else { return Err(FileError::Deleted(*file)) };
+            if identity(&metadata) != *known {
+                return Err(FileError::Replaced(*file));
+            }
+            if metadata.len() < self.least_bytes(*file, metadata.len()) {
+                return Err(FileError::Truncated(*file));
+            }
+        }
+        Ok(())
+    }
+
+    fn least_bytes(&self, file: StoreFile, now: u64) -> u64 {
+        match (file, self.share) {
+            (StoreFile::Database | StoreFile::Index, _) => 1,
+            // The last of several processes that closes the log cuts it.
+            (StoreFile::Log, Share::Together) => 0,
+            (StoreFile::Log, Share::Alone) => self.log_bytes.fetch_max(now, Ordering::Relaxed).min(LOG_LIMIT_BYTES),
+        }
+    }
+}
+
+type Identity = (u64, u64);
+
+#[cfg(unix)]
+fn identity(metadata: &Metadata) -> Identity {
+    use std::os::unix::fs::MetadataExt as _;
+    (metadata.dev(), metadata.ino())
+}
+
+#[cfg(not(unix))]
+fn identity(_: &Metadata) -> Identity {
+    (0, 0)
+}

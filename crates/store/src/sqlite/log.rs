@@ -1,0 +1,174 @@
+//! What an unclean end left in the write-ahead log, looked at before SQLite does.
+//!
+//! SQLite ends its log silently at the first frame whose checksum is wrong: that is how it drops a transaction that was
+//! cut by a crash. A byte that changed in the middle of the log looks the same, and takes all later transactions with it,
+//! although they were acknowledged. Two witnesses tell the cases apart:
+//!
+//! 1. **The index** (`-shm`) counts the frames of all committed transactions. It is written after the log is synced, so
+//!    it never counts too many; after a crash of the machine it may be older, or unreadable. Fewer good frames than it
+//!    counts means that acknowledged changes are lost.
+//! 2. **Frames after the first bad one.** A frame's checksum continues that of the frame before it, so it can be verified
+//!    from the value stored there. Only the last transaction can be cut by a crash. Two commits after a bad frame mean that
+//!    acknowledged changes are lost.
+//!
+//! Not noticed: a changed byte in the very last transaction after a crash of the machine, and a log that was removed
+//! together with its index. Format: <https://www.sqlite.org/fileformat2.html#walformat> and
+//! <https://www.sqlite.org/walformat.html>.
+
+use std::{
+    fs::File,
+    io::{self, BufReader, Read},
+    path::{Path, PathBuf},
+};
+
+/// What a log holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Log {
+    /// The last process did not close the store: something is in the log.
+    pub(super) is_unclean: bool,
+    /// Acknowledged transactions are in the log, and SQLite will not read them.
+    pub(super) is_cut: bool,
+}
+
+const HEADER: usize = 32;
+const FRAME_HEADER: usize = 24;
+const MAGIC: u32 = 0x377f_0682;
+const MAX_PAGE: usize = 65_536;
+
+/// The file beside a database that SQLite gives this ending.
+pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+/// Looks at the log beside a database that no process has open.
+pub(super) fn look(path: &Path) -> io::Result<Log> {
+    let index = Index::read(&beside(path, "-shm"))?;
+    let Some(found) = Frames::read(&beside(path, "-wal"))? else {
+        // A log without a header holds nothing; so does one that was removed.
+        let is_cut = index.is_some_and(|index| index.frames > index.moved);
+        return Ok(Log { is_unclean: is_cut, is_cut });
+    };
+    let counted = index.filter(|index| index.salt == found.salt);
+    // Even if all of it is in the database: SQLite would read the first part of the log over it.
+    let is_short = counted.as_ref().is_some_and(|index| found.committed < index.frames);
+    let is_whole = counted.is_some_and(|index| found.committed == index.frames);
+    let is_broken = !is_whole && found.commits_after_a_bad_frame > 1;
+    Ok(Log { is_unclean: true, is_cut: is_short || is_broken })
+}
+
+/// The frames of a log.
+#[derive(Debug, PartialEq, Eq)]
+struct Frames {
+    salt: [u8; 8],
+    /// Good frames up to the last commit.
+    committed: u32,
+    commits_after_a_bad_frame: u32,
+}
+
+impl Frames {
+    /// `None` if there is no log, or one without a header.
+    fn read(path: &Path) -> io::Result<Option<Self>> {
+        let Some(file) = open(path)? else { return Ok(None) };
+        let mut file = BufReader::with_capacity(1 << 16, file);
+        let mut header = [0; HEADER];
+        if !fill(&mut file, &mut header)? {
+            return Ok(None);
+        }
+        let (magic, page) = (word(&header, 0), word(&header, 8) as usize);
+        if magic & !1 != MAGIC || !page.is_power_of_two() || !(512..=MAX_PAGE).contains(&page) {
+            return Ok(None);
+        }
+        let order = if magic & 1 == 1 { u32::from_be_bytes } else { u32::from_le_bytes };
+        let sum = checksum(order, (0, 0), &header[..24]);
+        if sum != (word(&header, 24), word(&header, 28)) {
+            return Ok(None);
+        }
+        let salt = part(&header, 16);
+        Self { salt, committed: 0, commits_after_a_bad_frame: 0 }.count(&mut file, page, order, sum).map(Some)
+    }
+
+    fn count(mut self, file: &mut impl Read, page: usize, order: Order, mut sum: Sum) -> io::Result<Self> {
+        let mut frame = vec![0; FRAME_HEADER + page];
+        let (mut number, mut is_good) = (0, true);
+        while fill(file, &mut frame)? {
+            number += 1;
+            let is_ours = part(&frame, 8) == self.salt; // or it is left from before the log was begun again
+            let expected = checksum(order, checksum(order, sum, &frame[..8]), &frame[FRAME_HEADER..]);
+            sum = (word(&frame, 16), word(&frame, 20)); // what the next frame continues, if this one is bad too
+            let is_commit = word(&frame, 4) != 0;
+            if sum != expected || !is_ours {
+                is_good = false;
+            } else if is_commit && is_good {
+                self.committed = number;
+            } else if is_commit {
+                self.commits_after_a_bad_frame += 1;
+            }
+        }
+        Ok(self)
+    }
+}
+
+/// The head of the index.
+#[derive(Debug, PartialEq, Eq)]
+struct Index {
+    /// Frames of committed transactions.
+    frames: u32,
+    /// Frames whose pages are in the database.
+    moved: u32,
+    salt: [u8; 8],
+}
+
+impl Index {
+    /// `None` if there is no index, or one that was not written whole.
+    fn read(path: &Path) -> io::Result<Option<Self>> {
+        let Some(mut file) = open(path)? else { return Ok(None) };
+        let mut head = [0; 100];
+        if !fill(&mut file, &mut head)? || head[..48] != head[48..96] {
+            return Ok(None);
+        }
+        let native = |at| u32::from_ne_bytes(part(&head, at));
+        if checksum(u32::from_ne_bytes, (0, 0), &head[..40]) != (native(40), native(44)) {
+            return Ok(None);
+        }
+        Ok(Some(Self { frames: native(16), moved: native(96), salt: part(&head, 32) }))
+    }
+}
+
+type Sum = (u32, u32);
+type Order = fn([u8; 4]) -> u32;
+
+fn checksum(order: Order, start: Sum, bytes: &[u8]) -> Sum {
+    bytes.chunks_exact(8).fold(start, |(first, second), pair| {
+        let first = first.wrapping_add(order(part(pair, 0))).wrapping_add(second);
+        (first, second.wrapping_add(order(part(pair, 4))).wrapping_add(first))
+    })
+}
+
+fn word(bytes: &[u8], at: usize) -> u32 {
+    u32::from_be_bytes(part(bytes, at))
+}
+
+fn part<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
+    let mut part = [0; N];
+    part.copy_from_slice(&bytes[at..at + N]);
+    part
+}
+
+/// Whether the buffer was filled; `false` at the end of the file, in the middle of a buffer too.
+fn fill(file: &mut impl Read, buffer: &mut [u8]) -> io::Result<bool> {
+    match file.read_exact(buffer) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn open(path: &Path) -> io::Result<Option<File>> {
+    match File::open(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
