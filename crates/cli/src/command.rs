@@ -10,6 +10,7 @@ use crate::{
 
 mod admin;
 mod audit;
+mod backup;
 mod completions;
 mod connections;
 mod deauthenticate_user;
@@ -25,6 +26,7 @@ mod list_integrations;
 mod migrate;
 pub(crate) mod providers;
 mod reconcile;
+mod restore;
 mod sandbox;
 mod serve;
 mod setup_environment;
@@ -32,6 +34,8 @@ mod users;
 mod vault;
 mod verify_connection;
 mod verify_webhook;
+
+pub(crate) use gateway::variable;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -49,6 +53,8 @@ pub(crate) enum Command {
     DeauthenticateUser(deauthenticate_user::Args),
     VerifyWebhook(verify_webhook::Args),
     Serve(serve::Args),
+    Backup(backup::Args),
+    Restore(restore::Args),
     #[command(subcommand)]
     Vault(vault::Command),
     Gateway(Box<gateway::Args>),
@@ -100,6 +106,8 @@ impl Command {
             Self::DeauthenticateUser(args) => args.run(app),
             Self::VerifyWebhook(args) => args.run(app),
             Self::Serve(args) => args.run(app),
+            Self::Backup(args) => args.run(app),
+            Self::Restore(args) => args.run(app),
             Self::Vault(command) => command.run(app),
             Self::Gateway(args) => args.run(app),
             Self::Reconcile(args) => args.run(app),

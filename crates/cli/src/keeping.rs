@@ -62,7 +62,20 @@ impl Keeping {
 
     /// Whether there is a store at all, as far as a look at the files tells.
     pub(crate) fn is_there(&self) -> bool {
-        self.store().expose_secret().strip_prefix("sqlite://").is_none_or(|path| Path::new(path).exists())
+        self.sqlite_file().is_none_or(|path| path.exists())
+    }
+
+    /// Refuses to go on where there is no store, for commands that make none.
+    pub(crate) fn must_be_there(&self) -> anyhow::Result<()> {
+        let next = "choose it with --data-dir or TERRA_AUTH_STORE";
+        let absent = || Advice::new(Kind::NotFound, "there is no store here", next).into();
+        if self.is_there() { Ok(()) } else { Err(absent()) }
+    }
+
+    /// The file of a SQLite store.
+    pub(crate) fn sqlite_file(&self) -> Option<PathBuf> {
+        let path = self.store().expose_secret().strip_prefix("sqlite://").map(PathBuf::from);
+        path.filter(|path| !path.as_os_str().is_empty())
     }
 
     pub(crate) fn make_data_dir(&self) -> anyhow::Result<()> {
@@ -77,6 +90,11 @@ impl Keeping {
 
     /// Nodes that share a PostgreSQL must share the keys too.
     pub(crate) fn master_keys(&self) -> anyhow::Result<MasterKeys> {
+        self.master_keys_for(NewStore::IfNoneWas)
+    }
+
+    /// The same for a store that may be new although there was one before.
+    pub(crate) fn master_keys_for(&self, new_store: NewStore) -> anyhow::Result<MasterKeys> {
         if let Some(command) = &self.master_key_command {
             return parse(&output_of(command)?, "the master key command");
         }
@@ -93,7 +111,7 @@ impl Keeping {
             .into()),
             Err(_) => {
                 self.make_data_dir()?;
-                keys_beside(&self.default_file(), &self.key_file())
+                keys_beside(&self.default_file(), &self.key_file(), new_store)
             }
         }
     }
@@ -136,17 +154,60 @@ impl Unkept {
     }
 }
 
+/// Whether a store may be made where none is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NewStore {
+    /// Unless something shows that there was one before.
+    IfNoneWas,
+    /// The operator says so.
+    Told,
+}
+
+impl NewStore {
+    pub(crate) fn if_told(told: bool) -> Self {
+        if told { Self::Told } else { Self::IfNoneWas }
+    }
+}
+
 /// Reads the master keys of a SQLite file from the file beside it, which is made for a store that is still to be made.
-pub(crate) fn keys_beside(store: &Path, file: &Path) -> anyhow::Result<MasterKeys> {
-    if !file.exists() {
-        if store.exists() {
-            let message =
-                format!("the master key is missing: {} is there, and {} is not", store.display(), file.display());
-            let next = "put the key back where it was; if it is lost for ever, see `terra-auth vault reset`";
+///
+/// A first start leaves its traces in this order, so that one that was cut off can be told from a store that is gone:
+///
+/// 1. The store's lock file, empty. A crash here leaves nothing else.
+/// 2. The master key. A crash here leaves a key that has sealed nothing: the next start uses it.
+/// 3. The store, with data keys that the master key wraps. A crash before its schema is there is like one at 2.
+/// 4. The lock file says that there is a store. From now on a store that is missing is gone.
+pub(crate) fn keys_beside(store: &Path, file: &Path, new_store: NewStore) -> anyhow::Result<MasterKeys> {
+    let lock = store.with_added_extension("lock");
+    let size = |path: &Path| path.metadata().ok().map(|it| it.len());
+    let is_there = size(store).is_some_and(|bytes| bytes > 0);
+    let first_start_was_cut = size(&lock) == Some(0);
+    if file.exists() {
+        if !is_there && !first_start_was_cut && new_store == NewStore::IfNoneWas {
+            let message = format!(
+                "the store is missing: {} is there, and {} is not, or it is empty",
+                file.display(),
+                store.display()
+            );
+            let next = "mount its volume or put the file back, or restore a backup with `terra-auth restore`; to begin with an \
+                        empty store and this key, add --new-store";
             return Err(Advice::new(Kind::Failed, message, next).into());
         }
-        secret_in(file)?;
+        return keys_in(file);
     }
+    if is_there {
+        let message = format!("the master key is missing: {} is there, and {} is not", store.display(), file.display());
+        let next = "put the key back where it was; if it is lost for ever, see `terra-auth vault reset`";
+        return Err(Advice::new(Kind::Failed, message, next).into());
+    }
+    if size(&lock).is_some_and(|bytes| bytes > 0) && new_store == NewStore::IfNoneWas {
+        let message = format!("the store and its master key are gone: {} and {}", store.display(), file.display());
+        let next =
+            "mount their volume or put both back, or restore a backup; to begin with an empty store, add --new-store";
+        return Err(Advice::new(Kind::Failed, message, next).into());
+    }
+    private_file::touch(&lock).with_context(|| format!("could not write {}", lock.display()))?;
+    secret_in(file)?;
     keys_in(file)
 }
 

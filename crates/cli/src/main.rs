@@ -22,6 +22,7 @@ mod git;
 mod keeping;
 mod logging;
 mod node;
+mod opening;
 mod private_file;
 mod provision;
 mod reload;

@@ -22,8 +22,10 @@ use url::Url;
 use crate::{
     command::providers::files::ProviderFiles,
     failure::{Advice, Kind},
+    opening::{IdleTimeout, Opening, Share, advised},
     reload::Reload,
     shutdown::Shutdown,
+    ui::Ui,
 };
 
 /// What a server is made of.
@@ -34,6 +36,9 @@ pub(crate) struct NodeConfig {
     pub(crate) public_url: Option<Url>,
     /// `sqlite://path`, `sqlite::memory:` or `postgres://…`; may hold a password.
     pub(crate) store: SecretString,
+    pub(crate) opening: Opening,
+    pub(crate) idle_timeout: IdleTimeout,
+    pub(crate) ui: Ui,
     pub(crate) master_keys: MasterKeys,
     /// Reads them again, for a new one while the server runs; `None` where that cannot be.
     pub(crate) master_key_source: Option<MasterKeySource>,
@@ -61,6 +66,7 @@ pub(crate) struct Node {
     router: Router,
     worker: DeliveryWorker,
     reload: Option<Reload>,
+    limits: Limits,
     grace: Duration,
 }
 
@@ -69,7 +75,7 @@ const SANDBOX_CLIENT_ID: &str = "terra-auth-dev";
 impl Node {
     /// Opens the store and wires everything together.
     pub(crate) async fn prepare(config: NodeConfig) -> anyhow::Result<Self> {
-        let listener = config.listener;
+        let (listener, limits) = (config.listener, config.idle_timeout.limits(config.grace)?);
         let url = match config.public_url {
             Some(url) => url,
             None => format!("http://{}/", listener.local_addr()?).parse()?,
@@ -86,7 +92,7 @@ impl Node {
         };
         let providers = Arc::new(providers);
         let reload = reload.map(|files| Reload::listen(Arc::clone(&providers), files)).transpose()?;
-        let store = terra_auth_store::open(&config.store).await.context("could not open the store")?;
+        let store = config.opening.open(&config.store, Share::Alone, config.ui).await?;
         let keys = open_keys(&store, config.master_keys).await?;
         let keys = match config.master_key_source {
             Some(source) => keys.with_source(source),
@@ -109,7 +115,7 @@ impl Node {
             router = router.nest("/sandbox", sandbox(&auth, &url, sandbox_secret).router());
         }
         let worker = DeliveryWorker::new(auth.clone(), config.addresses, config.observer)?;
-        Ok(Self { auth, url, listener, router, worker, reload, grace: config.grace })
+        Ok(Self { auth, url, listener, router, worker, reload, limits, grace: config.grace })
     }
 
     /// Answers until the process is asked to end, then lets what is in flight finish; asked twice, it ends at once. It ends
@@ -119,8 +125,7 @@ impl Node {
         if let Some(reload) = self.reload {
             tokio::spawn(reload.run(shutdown.asked()));
         }
-        let limits = Limits { drain: self.grace, ..Limits::default() };
-        let serve = serve(self.listener, self.router, limits, Workers::here(), shutdown.asked());
+        let serve = serve(self.listener, self.router, self.limits, Workers::here(), shutdown.asked());
         let late = "some deliveries did not end in time; they are made again later";
         let deliver = shutdown.with_patience(self.worker.run(shutdown.asked()), late);
         let late = "some refreshes did not end in time; whoever comes next recovers them";
@@ -140,7 +145,7 @@ impl Node {
 
 /// The rules over a store that is there, for what needs no network.
 pub(crate) async fn offline(store: &SecretString, master_keys: MasterKeys) -> anyhow::Result<Auth> {
-    let store = terra_auth_store::open(store).await.context("could not open the store")?;
+    let store = terra_auth_store::open(store).await.map_err(advised)?;
     let keys = open_keys(&store, master_keys).await?;
     let auth = alone(store, keys)?;
     auth.reload().await.context("could not read the environments")?;

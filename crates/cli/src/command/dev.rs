@@ -12,9 +12,10 @@ use crate::{
     app::App,
     event_log::EventLog,
     failure::{Advice, Kind},
-    keeping::{fleeting_keys, keys_beside},
+    keeping::{NewStore, fleeting_keys, keys_beside},
     logging,
     node::{Node, NodeConfig, ProviderSource, listen},
+    opening::{IdleTimeout, Opening},
     private_file,
     provision::{Provisioned, ensure_admin_token, ensure_environment},
 };
@@ -40,6 +41,9 @@ pub(crate) struct Args {
     /// Keep nothing: each start begins anew
     #[arg(long)]
     in_memory: bool,
+    /// Begin an empty store although there was one here before and it is gone
+    #[arg(long, conflicts_with = "in_memory")]
+    new_store: bool,
     /// Post each event to this URL, signed, instead of showing its body
     #[arg(long, value_name = "URL")]
     forward_to: Option<Url>,
@@ -96,14 +100,17 @@ impl Args {
                 .with_context(|| format!("could not make {}", self.data_dir.display()))?;
             let store = self.data_dir.join("terra-auth.db");
             let (url, file) = (format!("sqlite://{}", store.display()), self.data_dir.join("master.key"));
-            let keys = keys_beside(&store, &file)?;
-            let source: MasterKeySource = Arc::new(move || Ok(keys_beside(&store, &file)?));
+            let keys = keys_beside(&store, &file, NewStore::if_told(self.new_store))?;
+            let source: MasterKeySource = Arc::new(move || Ok(keys_beside(&store, &file, NewStore::IfNoneWas)?));
             (url, keys, Some(source))
         };
         Ok(NodeConfig {
             listener,
             public_url: None,
             store: store.into(),
+            opening: Opening::new_store(self.new_store),
+            idle_timeout: IdleTimeout::default(),
+            ui: app.ui,
             master_keys,
             master_key_source,
             providers: ProviderSource::Sandbox,

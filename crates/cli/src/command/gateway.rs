@@ -5,7 +5,7 @@ use crate::{
     failure::{Advice, Kind},
 };
 use options::Options;
-pub(crate) use options::Places;
+pub(crate) use options::{Places, variable};
 
 mod check;
 mod events;

@@ -11,10 +11,12 @@ use super::providers::files::ProviderFiles;
 use crate::{
     app::App,
     failure::{Advice, Kind},
-    keeping::Keeping,
+    keeping::{Keeping, NewStore},
     logging,
     node::{Node, NodeConfig, ProviderSource, listen},
+    opening::{IdleTimeout, Opening},
     provision::ensure_environment,
+    ui::Ui,
 };
 
 /// The longest call to a provider or a receiver.
@@ -43,6 +45,10 @@ pub(crate) struct Args {
     public_url: Option<Url>,
     #[command(flatten)]
     keeping: Keeping,
+    #[command(flatten)]
+    opening: Opening,
+    #[command(flatten)]
+    idle_timeout: IdleTimeout,
     /// Recipes of your own, as TOML; each takes the place of a built-in one for the same provider
     #[arg(long, value_name = "FILE")]
     providers: Option<PathBuf>,
@@ -69,7 +75,7 @@ impl Args {
 
     async fn serve(self, app: &App) -> anyhow::Result<()> {
         let listener = listen(self.listen).await?;
-        let node = Node::prepare(self.config(listener)?).await?;
+        let node = Node::prepare(self.config(listener, app.ui)?).await?;
         if let Some(issued) = node.auth.bootstrap_admin().await? {
             // Shown in both forms of output, as nothing can show it again.
             app.ui.warn(&format!(
@@ -77,6 +83,11 @@ impl Args {
                  expire, then revoke it",
                 issued.token.expose()
             ))?;
+        } else if node.auth.has_only_the_first_admin_token().await? {
+            app.ui.note(
+                "the only admin token is the one that the first start showed; if it is lost, stop the server and run \
+                 `terra-auth admin tokens create --offline --name NAME --role owner`",
+            )?;
         }
         let here = std::env::current_dir()?;
         for environment in &self.create_environment {
@@ -98,11 +109,11 @@ impl Args {
         Ok(())
     }
 
-    fn config(&self, listener: TcpListener) -> anyhow::Result<NodeConfig> {
+    fn config(&self, listener: TcpListener, ui: Ui) -> anyhow::Result<NodeConfig> {
         if let Some(url) = &self.public_url {
             check_public_url(url)?;
         }
-        let master_keys = self.keeping.master_keys()?;
+        let master_keys = self.keeping.master_keys_for(NewStore::if_told(self.opening.new_store))?;
         self.keeping.make_data_dir()?;
         let files = self.provider_files();
         let providers = if self.sandbox { ProviderSource::Sandbox } else { ProviderSource::Files(files) };
@@ -112,6 +123,9 @@ impl Args {
             listener,
             public_url,
             store: self.keeping.store(),
+            opening: self.opening.clone(),
+            idle_timeout: self.idle_timeout.clone(),
+            ui,
             master_keys,
             master_key_source: Some(self.keeping.master_key_source()),
             providers,

@@ -5,7 +5,6 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 use terra_auth::wire::admin::{VaultKey, VaultRotation, VaultRotationState, VaultStatus};
 use terra_auth_core::{Auth, vault::ColumnCount};
-use terra_auth_store::{OpenError, SqliteError};
 use tokio::time::Duration;
 
 use crate::{
@@ -14,6 +13,7 @@ use crate::{
     failure::{Advice, Kind},
     keeping::Keeping,
     node,
+    opening::in_use,
     ui::{Ui, table},
 };
 
@@ -79,28 +79,14 @@ impl Command {
     }
 }
 
-fn must_be_there(keeping: &Keeping) -> anyhow::Result<()> {
-    let next = "choose it with --data-dir or TERRA_AUTH_STORE";
-    let absent = || Advice::new(Kind::NotFound, "there is no store here", next).into();
-    if keeping.is_there() { Ok(()) } else { Err(absent()) }
-}
-
 async fn open(keeping: &Keeping) -> anyhow::Result<Auth> {
-    must_be_there(keeping)?;
-    node::offline(&keeping.store(), keeping.master_keys()?).await.map_err(in_use)
+    keeping.must_be_there()?;
+    node::offline(&keeping.store(), keeping.master_keys()?).await.map_err(|error| in_use(error, IN_USE))
 }
 
 /// A SQLite file that a server has open: that server can do it.
-fn in_use(error: anyhow::Error) -> anyhow::Error {
-    match error.downcast_ref() {
-        Some(error @ OpenError::Sqlite(SqliteError::InUse(_))) => {
-            let next =
-                "end that server, or let it do the work if this is `status` or `rotate`: add --server with its address";
-            Advice::new(Kind::Failed, error.to_string(), next).into()
-        }
-        _ => error,
-    }
-}
+const IN_USE: &str =
+    "end that server, or let it do the work if this is `status` or `rotate`: add --server with its address";
 
 impl Status {
     async fn run(self, app: &App) -> anyhow::Result<()> {

@@ -1,11 +1,13 @@
 //! The whole system: the real binary, spoken to over real HTTP, and Terra's own clients against it.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod backup;
 mod client;
 mod commands;
 mod crash;
 mod dev;
 mod first_admin;
+mod lost_store;
 mod official;
 mod openapi;
 mod payloads;
@@ -13,3 +15,4 @@ mod providers;
 mod retries;
 mod secrets;
 mod support;
+mod wait_for_store;

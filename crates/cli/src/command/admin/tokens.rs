@@ -4,7 +4,8 @@ use clap::{
     builder::{PossibleValuesParser, TypedValueParser},
 };
 use serde_json::json;
-use terra_auth::wire::admin::{AdminTokenInfo, CreateAdminToken, Role};
+use terra_auth::wire::admin::{AdminTokenInfo, CreateAdminToken, IssuedAdminToken, Role};
+use terra_auth_core::admin::Admin;
 use uuid::Uuid;
 
 use super::access::Access;
@@ -12,6 +13,9 @@ use crate::{
     app::{self, App},
     ask,
     command::users::minute,
+    keeping::Keeping,
+    node,
+    opening::in_use,
     ui::{shown, table},
 };
 
@@ -62,9 +66,13 @@ fn rows(tokens: &[AdminTokenInfo]) -> String {
 ///
 /// A read-only token sees everything but secrets; an operator's also makes and ends keys, secrets and settings; an owner's
 /// also makes and deletes environments and admin tokens.
+///
+/// With --offline this command opens the store itself, with the server's own settings and master key, and needs no admin token:
+/// for the case that all of them are lost. A server on a SQLite file must be stopped for it.
 #[derive(Args)]
 #[command(after_help = examples![
     "terra-auth admin tokens create --name alice --role operator",
+    "terra-auth admin tokens create --offline --name alice --role owner",
     "terra-auth admin tokens create --name auditor --role read-only --expires-in-days 7",
 ])]
 pub(crate) struct Create {
@@ -77,8 +85,13 @@ pub(crate) struct Create {
     /// When it stops working
     #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=365))]
     expires_in_days: u32,
+    /// Write it into the store itself, without a server and without another token
+    #[arg(long, conflicts_with_all = ["server", "admin_token_file"])]
+    offline: bool,
     #[command(flatten)]
     access: Access,
+    #[command(flatten)]
+    keeping: Keeping,
 }
 
 fn role() -> impl TypedValueParser<Value = Role> {
@@ -88,14 +101,29 @@ fn role() -> impl TypedValueParser<Value = Role> {
 
 impl Create {
     fn run(self, app: &App) -> anyhow::Result<()> {
-        let Self { name, role, expires_in_days, access } = self;
+        let Self { name, role, expires_in_days, offline, access, keeping } = self;
         let new = CreateAdminToken { name, role, expires_in_days: Some(expires_in_days) };
-        let issued = app::wait(access.open(app)?.create_admin_token(&new))?.context("could not make an admin token")?;
+        let issued = if offline {
+            app::wait(create_offline(&keeping, &new))??
+        } else {
+            app::wait(access.open(app)?.create_admin_token(&new))?.context("could not make an admin token")?
+        };
         app.ui.result(|| issued.token.expose().to_owned(), &issued)?;
         let ends = issued.info.expires_at.map(|at| format!("works until {}; ", minute(at))).unwrap_or_default();
         Ok(app.ui.note(&format!("{ends}shown only now: keep it safe"))?)
     }
 }
+
+async fn create_offline(keeping: &Keeping, new: &CreateAdminToken) -> anyhow::Result<IssuedAdminToken> {
+    keeping.must_be_there()?;
+    let next = "stop that server first; its store has one process only";
+    let auth = node::offline(&keeping.store(), keeping.master_keys()?).await;
+    let auth = auth.map_err(|error| in_use(error, next))?;
+    auth.create_admin_token(&Admin::local(OFFLINE), new).await.context("could not create an admin token")
+}
+
+/// How the audit log names whoever has the store and its key.
+const OFFLINE: &str = "admin tokens create --offline";
 
 /// End an admin token at once
 #[derive(Args)]

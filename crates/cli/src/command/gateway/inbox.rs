@@ -2,7 +2,6 @@
 
 use std::{path::Path, sync::Arc};
 
-use anyhow::Context as _;
 use secrecy::{ExposeSecret as _, SecretString};
 use terra_auth::Environment;
 use terra_auth_core::{
@@ -12,7 +11,10 @@ use terra_auth_core::{
 use terra_auth_store::{OpenError, SqliteError, open_shared};
 
 use super::options::Places;
-use crate::failure::{Advice, Kind};
+use crate::{
+    failure::{Advice, Kind},
+    opening::advised,
+};
 
 impl Places {
     /// Opens what the gateway of an environment keeps, which may run meanwhile. Where none ever ran, nothing is made.
@@ -24,7 +26,7 @@ impl Places {
                 let next = "a server uses it; name the gateway's with --config, --data-dir or TERRA_AUTH_GATEWAY_STORE";
                 return Err(Advice::new(Kind::Misused, error.to_string(), next).into());
             }
-            store => store.context("could not open the gateway's store")?,
+            store => store.map_err(advised)?,
         };
         Ok(Inbox::new(store, Arc::new(SystemClock), Arc::new(SystemEntropy)))
     }

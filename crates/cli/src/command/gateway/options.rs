@@ -16,6 +16,7 @@ use url::Url;
 use crate::{
     failure::{Advice, Kind},
     node::secret_in,
+    opening::{IdleTimeout, Opening},
     private_file,
 };
 
@@ -36,6 +37,10 @@ const SHORTEST_SECRET: usize = 16;
 pub(crate) struct Options {
     #[command(flatten)]
     pub(crate) places: Places,
+    #[command(flatten)]
+    pub(crate) opening: Opening,
+    #[command(flatten)]
+    pub(crate) idle_timeout: IdleTimeout,
     /// Where the app's users reach the gateway [default: 127.0.0.1:8790]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Option<SocketAddr>,

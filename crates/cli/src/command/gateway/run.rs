@@ -5,7 +5,6 @@ use axum::Router;
 use metrics_exporter_prometheus::PrometheusHandle;
 use terra_auth_gateway::Gateway;
 use terra_auth_listen::{Certificates, Limits, Workers, serve, serve_tls};
-use terra_auth_store::open_shared;
 use tokio::{net::TcpListener, time::Duration};
 
 use super::{
@@ -16,7 +15,7 @@ use super::{
     summary::Summary,
     welcome::{Addresses, Welcome},
 };
-use crate::{app::App, logging, node::listen, shutdown::Shutdown};
+use crate::{app::App, logging, node::listen, opening::Share, shutdown::Shutdown};
 
 /// The longest call to the upstream or to the app.
 const GRACE: Duration = Duration::from_secs(12);
@@ -43,6 +42,7 @@ struct Prepared {
     certificates: Option<Arc<Certificates>>,
     operations: Option<(TcpListener, PrometheusHandle)>,
     workers: Workers,
+    limits: Limits,
     reloader: Reloader,
     shutdown: Shutdown,
 }
@@ -61,7 +61,8 @@ impl Prepared {
         options.places.make_dir_of(&sources.store)?;
         let workers = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let workers = Workers::start(workers).context("could not start a thread for each core")?;
-        let store = open_shared(&sources.store).await.context("could not open the store")?;
+        let limits = options.idle_timeout.limits(GRACE)?;
+        let store = options.opening.open(&sources.store, Share::Together, app.ui).await?;
         let gateway = sources.gateway(store)?;
         let certificates = sources.certificates.clone();
         let operations_listener = operations.as_ref().map(|(listener, _)| listener);
@@ -75,16 +76,16 @@ impl Prepared {
         let shutdown = Shutdown::listen(GRACE);
         // Only now is it safe to send signals.
         app.ui.line(|| plain, &json)?;
-        Ok(Self { gateway, listener, certificates, operations, workers, reloader, shutdown })
+        Ok(Self { gateway, listener, certificates, operations, workers, limits, reloader, shutdown })
     }
 
     async fn serve(self) {
-        let Self { gateway, listener, certificates, operations, workers, reloader, shutdown } = self;
-        let answer = answer(listener, gateway.router(), certificates, &workers, &shutdown);
+        let Self { gateway, listener, certificates, operations, workers, limits, reloader, shutdown } = self;
+        let answer = answer(listener, gateway.router(), certificates, limits, &workers, &shutdown);
         let operate = Box::pin(async {
             if let Some((listener, handle)) = operations {
                 let router = operations::router(&gateway, handle.clone());
-                let answer = serve(listener, router, limits(), Workers::here(), shutdown.asked());
+                let answer = serve(listener, router, limits, Workers::here(), shutdown.asked());
                 tokio::join!(answer, operations::keep_up(handle, shutdown.asked()));
             }
         });
@@ -101,16 +102,13 @@ async fn answer(
     listener: TcpListener,
     router: Router,
     certificates: Option<Arc<Certificates>>,
+    limits: Limits,
     workers: &Workers,
     shutdown: &Shutdown,
 ) {
     let (workers, asked) = (workers.clone(), shutdown.asked());
     match certificates {
-        Some(certificates) => serve_tls(listener, router, limits(), workers, certificates, asked).await,
-        None => serve(listener, router, limits(), workers, asked).await,
+        Some(certificates) => serve_tls(listener, router, limits, workers, certificates, asked).await,
+        None => serve(listener, router, limits, workers, asked).await,
     }
-}
-
-fn limits() -> Limits {
-    Limits { drain: GRACE, ..Limits::default() }
 }

@@ -11,12 +11,13 @@ use terra_auth_core::{
 };
 use tokio::time::Instant;
 
-use super::{SAYS_EVERY, in_use, must_be_there};
+use super::{IN_USE, SAYS_EVERY};
 use crate::{
     app, ask,
     failure::{Advice, Kind},
     keeping::Keeping,
     node,
+    opening::{advised, in_use},
     ui::Ui,
 };
 
@@ -48,10 +49,10 @@ pub(crate) struct Args {
 
 impl Args {
     pub(super) async fn run(self, ui: Ui) -> anyhow::Result<()> {
-        must_be_there(&self.keeping)?;
+        self.keeping.must_be_there()?;
         let (masters, unkept) = self.keeping.new_master_keys()?;
-        let store = terra_auth_store::open(&self.keeping.store()).await.context("could not open the store");
-        let store = store.map_err(in_use)?;
+        let store = terra_auth_store::open(&self.keeping.store()).await.map_err(advised);
+        let store = store.map_err(|error| in_use(error, IN_USE))?;
         let KeysInStead { ring, rows } = self.instead_of_lost(&store, masters).await?;
         let auth = node::alone(store, ring)?;
         let counts = auth.verify_vault(|_, _| {}).await.context("could not read every value")?;
