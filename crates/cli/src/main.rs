@@ -20,6 +20,7 @@ mod event_log;
 mod failure;
 mod git;
 mod keeping;
+mod known_stores;
 mod logging;
 mod node;
 mod opening;

@@ -22,6 +22,7 @@ use url::Url;
 use crate::{
     command::providers::files::ProviderFiles,
     failure::{Advice, Kind},
+    known_stores::KnownStores,
     opening::{IdleTimeout, Opening, Share, advised},
     reload::Reload,
     shutdown::Shutdown,
@@ -37,6 +38,8 @@ pub(crate) struct NodeConfig {
     /// `sqlite://path`, `sqlite::memory:` or `postgres://…`; may hold a password.
     pub(crate) store: SecretString,
     pub(crate) opening: Opening,
+    /// Where it is remembered which stores were served; `None` where an empty one is noticed in another way.
+    pub(crate) known_stores: Option<KnownStores>,
     pub(crate) idle_timeout: IdleTimeout,
     pub(crate) ui: Ui,
     pub(crate) master_keys: MasterKeys,
@@ -93,7 +96,13 @@ impl Node {
         let providers = Arc::new(providers);
         let reload = reload.map(|files| Reload::listen(Arc::clone(&providers), files)).transpose()?;
         let store = config.opening.open(&config.store, Share::Alone, config.ui).await?;
+        if let Some(known) = config.known_stores.as_ref().filter(|_| !config.opening.new_store) {
+            known.check(&config.store, &store).await?;
+        }
         let keys = open_keys(&store, config.master_keys).await?;
+        if let Some(known) = &config.known_stores {
+            known.add(&config.store)?;
+        }
         let keys = match config.master_key_source {
             Some(source) => keys.with_source(source),
             None => keys,

@@ -124,6 +124,19 @@ impl Database {
 }
 
 impl Database {
+    /// Removes everything that is in it.
+    ///
+    /// # Panics
+    ///
+    /// The server refuses.
+    pub fn empty(&self) {
+        let mut psql = Command::new(self.server.bin.join("psql"));
+        let psql =
+            psql.arg(self.url()).args(["--no-psqlrc", "-qc", "DROP SCHEMA public CASCADE; CREATE SCHEMA public"]);
+        let output = psql.output().expect(MISSING);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
     /// Writes everything that is in it into a file, in the format of `pg_restore`.
     ///
     /// # Panics

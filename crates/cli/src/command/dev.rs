@@ -109,6 +109,7 @@ impl Args {
             public_url: None,
             store: store.into(),
             opening: Opening::new_store(self.new_store),
+            known_stores: None,
             idle_timeout: IdleTimeout::default(),
             ui: app.ui,
             master_keys,

@@ -8,9 +8,10 @@ use std::{
 
 use http::Method;
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, prlimit};
+use terra_auth_testkit::Postgres;
 
 use crate::support::{
-    folder::Folder,
+    folder::{Answer, Folder},
     http::{Reply, send},
     server::Server,
     until,
@@ -201,4 +202,23 @@ fn a_start_says_what_to_do_if_the_first_token_was_never_shown() {
     until("the advice is there", || folder.read("said").contains("admin tokens create --offline").then_some(()));
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+#[test]
+fn an_empty_database_in_the_place_of_a_store_is_refused_unless_told() {
+    let (folder, database) = (Folder::new(), Postgres::start().database());
+    let command = |more: &str| {
+        let mut command = folder.command(&format!("{SERVE} {more}"));
+        command.env("TERRA_AUTH_STORE", database.url()).env("TERRA_AUTH_MASTER_KEY", "ab".repeat(32));
+        command
+    };
+    Server::start(&mut command("")).end(Signal::TERM);
+    Server::start(&mut command("")).end(Signal::TERM);
+    database.empty();
+    let answer = Answer::of(&mut command(""));
+    assert!(
+        answer.code == 1 && answer.stderr.contains("the store is empty") && answer.stderr.contains("--new-store"),
+        "{answer}"
+    );
+    Server::start(&mut command("--new-store")).end(Signal::TERM);
 }

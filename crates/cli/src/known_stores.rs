@@ -1,0 +1,77 @@
+//! Which stores were served from a data directory, so that an empty database in the place of one of them is noticed.
+
+use std::{collections::BTreeSet, fs, io, path::PathBuf};
+
+use anyhow::Context as _;
+use secrecy::{ExposeSecret as _, SecretString};
+use sha2::{Digest as _, Sha256};
+use terra_auth_core::{seal::KeyRing, store::Store};
+use url::Url;
+
+use crate::{
+    failure::{Advice, Kind},
+    private_file,
+};
+
+/// A file with a line for each store that was served: a digest of its address, without user and password.
+pub(crate) struct KnownStores(pub(crate) PathBuf);
+
+impl KnownStores {
+    /// Refuses a store that is empty now and was not when it was last served.
+    pub(crate) async fn check(&self, address: &SecretString, store: &Store) -> anyhow::Result<()> {
+        if !self.read()?.contains(&name_of(address)) || KeyRing::is_in(store).await? {
+            return Ok(());
+        }
+        let message = "the store is empty, and it was not when it was last served from this data directory";
+        let next =
+            "check its address, or restore a backup (docs/backup.md); to begin with an empty store, add --new-store";
+        Err(Advice::new(Kind::Failed, message, next).into())
+    }
+
+    pub(crate) fn add(&self, address: &SecretString) -> anyhow::Result<()> {
+        let mut names = self.read()?;
+        if names.insert(name_of(address)) {
+            let text: String = names.iter().map(|name| format!("{name}\n")).collect();
+            private_file::replace(&self.0, &text).with_context(|| format!("could not write {}", self.0.display()))?;
+        }
+        Ok(())
+    }
+
+    fn read(&self) -> anyhow::Result<BTreeSet<String>> {
+        match fs::read_to_string(&self.0) {
+            Ok(text) => Ok(text.lines().map(str::to_owned).collect()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeSet::new()),
+            Err(error) => Err(error).with_context(|| format!("could not read {}", self.0.display())),
+        }
+    }
+}
+
+fn name_of(address: &SecretString) -> String {
+    let text = address.expose_secret();
+    let place = Url::parse(text).ok().filter(|url| url.scheme().starts_with("postgres")).map(|url| {
+        let socket = url.query_pairs().find(|(name, _)| name == "host").map(|(_, at)| at.into_owned());
+        format!(
+            "{}:{}{} {}",
+            url.host_str().unwrap_or_default(),
+            url.port().unwrap_or(5432),
+            url.path(),
+            socket.unwrap_or_default()
+        )
+    });
+    hex::encode(Sha256::digest(place.as_deref().unwrap_or(text)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::name_of;
+
+    #[test]
+    fn a_store_is_known_by_its_place_and_not_by_its_password() {
+        let name = |address: &str| name_of(&address.into());
+        let known = name("postgres://terra:one-not-a-secret@db/terra");
+        assert_eq!(known, name("postgres://other:two-not-a-secret@db:5432/terra?sslmode=require"));
+        assert_ne!(known, name("postgres://terra@db/staging"));
+        assert_ne!(known, name("postgres://terra@db2/terra"));
+        assert_ne!(name("sqlite://a.db"), name("sqlite://b.db"));
+    }
+}
