@@ -55,7 +55,7 @@ async fn an_idle_connection_is_not_kept() {
 
 #[tokio::test]
 async fn a_connection_between_two_requests_is_kept_longer_than_a_slow_head() {
-    let listening = Listening::plain(Limits { idle_timeout: Duration::from_secs(60), ..HASTY }).await;
+    let listening = Listening::plain(Limits { idle_timeout: Duration::from_mins(1), ..HASTY }).await;
     let mut stream = listening.connect().await;
     ask(&mut stream, "/").await;
     answer(&mut stream).await;
@@ -74,7 +74,7 @@ async fn a_connection_between_two_requests_is_kept_longer_than_a_slow_head() {
 
 #[tokio::test]
 async fn idle_connections_are_closed_soon_when_half_of_the_places_are_taken() {
-    let limits = Limits { idle_timeout: Duration::from_secs(60), connections: 4, ..HASTY };
+    let limits = Limits { idle_timeout: Duration::from_mins(1), connections: 4, ..HASTY };
     let listening = Listening::plain(limits).await;
     let mut idle = Vec::new();
     for _ in 0..4 {
