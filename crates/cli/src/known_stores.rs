@@ -31,7 +31,7 @@ impl KnownStores {
     pub(crate) fn add(&self, address: &SecretString) -> anyhow::Result<()> {
         let mut names = self.read()?;
         if names.insert(name_of(address)) {
-            let text: String = names.iter().map(|name| format!("{name}\n")).collect();
+            let text = names.into_iter().collect::<Vec<_>>().join("\n") + "\n";
             private_file::replace(&self.0, &text).with_context(|| format!("could not write {}", self.0.display()))?;
         }
         Ok(())

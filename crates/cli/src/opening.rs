@@ -92,7 +92,7 @@ impl Opening {
                 Err(error) if error.is_transient() && began.elapsed() + RETRY_EVERY < patience => {
                     if said.is_none_or(|said| said.elapsed() >= SAYS_EVERY) {
                         said = Some(Instant::now());
-                        let left = (patience - began.elapsed()).as_secs();
+                        let left = patience.saturating_sub(began.elapsed()).as_secs();
                         ui.note(&format!("waiting up to {left} s for the store: {:#}", anyhow::Error::new(error)))?;
                     }
                     sleep(RETRY_EVERY).await;

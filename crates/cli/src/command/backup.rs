@@ -28,7 +28,7 @@ use crate::{
 ///
 /// The copy is the store at one instant. It is verified before it gets its name: every page is read, and every sealed value
 /// is opened with the master key. The master key is not part of it: keep that elsewhere, as a backup is worth nothing without
-/// it. A gateway's store is copied with --store sqlite://path. For PostgreSQL use `pg_dump`. See docs/backup.md.
+/// it. A gateway's store is copied with `--store sqlite://path`. For PostgreSQL use `pg_dump`. See docs/backup.md.
 #[derive(clap::Args)]
 #[command(after_help = examples![
     "terra-auth backup /var/backups/terra-auth-2026-05-01.db",

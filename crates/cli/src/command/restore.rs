@@ -89,8 +89,8 @@ impl Args {
         });
         let shown = || {
             let kept = aside.map(|aside| format!("; what was there is in {}", aside.display())).unwrap_or_default();
-            let lines = consequences.iter().map(|line| format!("\n  {line}")).collect::<String>();
-            format!("{} is restored, {connections} connections{kept}\nSince the backup:{lines}", store.display())
+            let lines = consequences.join("\n  ");
+            format!("{} is restored, {connections} connections{kept}\nSince the backup:\n  {lines}", store.display())
         };
         app.ui.result(shown, &json)
     }
