@@ -27,8 +27,8 @@ use deadpool::{
 use secrecy::SecretString;
 use terra_auth_core::store::{Engine, Job, StoreError};
 
-pub(crate) use self::{transaction::Transaction, transient::is_transient};
 use self::{address::Address, servers::Servers};
+pub(crate) use self::{transaction::Transaction, transient::is_transient};
 use crate::{
     engine::{Access, Bug, WAIT, failed},
     migrate::{self, MigrateError, Migrated as _},

@@ -164,7 +164,13 @@ impl Sqlite {
         let health = Arc::new(Health::new(None));
         let (writer, write) = start_writer(connection::open_in_memory()?, &health);
         let readers = writer.clone();
-        Ok(Self { queues: Some(Queues { writer, readers }), threads: vec![write], exclusive: true, health, _locks: None })
+        Ok(Self {
+            queues: Some(Queues { writer, readers }),
+            threads: vec![write],
+            exclusive: true,
+            health,
+            _locks: None,
+        })
     }
 
     fn queues(&self) -> Result<&Queues, StoreError> {
