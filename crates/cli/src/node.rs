@@ -7,7 +7,7 @@ use axum::Router;
 use secrecy::SecretString;
 use terra_auth_core::{
     Auth, Parts,
-    clock::{Clock, Entropy, SystemClock, SystemEntropy},
+    clock::{Clock, Entropy, SystemClock, SystemEntropy, SystemSteadyClock},
     directory::Directory,
     outbox::Outbox,
     seal::{KeyRing, MasterKeySource, MasterKeys, OpenVaultError},
@@ -107,12 +107,18 @@ impl Node {
             Some(source) => keys.with_source(source),
             None => keys,
         };
+        // Without other processes nothing is revoked elsewhere, and the directory is always up to date.
+        let directory = if store.is_exclusive() {
+            Directory::default()
+        } else {
+            Directory::with_age_limit(Arc::new(SystemSteadyClock))
+        };
         let auth = Auth::new(Parts {
             store,
             clock,
             entropy: Arc::new(SystemEntropy),
             keys,
-            directory: Directory::default(),
+            directory,
             providers,
             widget_url: url.clone(),
             outbox: Outbox::default(),

@@ -7,7 +7,8 @@ use terra_auth::Environment;
 use terra_auth_core::{
     Auth,
     admin::Admin,
-    developer::{Developer, IssuedCredentials, NewDeveloper},
+    developer::{self, Developer, IssuedCredentials, NewDeveloper},
+    directory::NotAuthenticated,
 };
 use terra_auth_types::{
     AdminToken, ApiKey,
@@ -35,14 +36,26 @@ pub(crate) struct Provisioned {
     pub(crate) left_alone: Option<PathBuf>,
 }
 
-/// Makes sure that an environment exists and that a credential file opens it.
+/// What a start says about where events are posted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Destination {
+    /// Nothing: what is stored stays.
+    Keep,
+    /// Nowhere from now on.
+    Clear,
+    /// To this URL from now on.
+    Set(Url),
+}
+
+/// Makes sure that an environment exists and that a credential file opens it. An environment that exists keeps every setting
+/// that the caller does not name.
 ///
 /// The file is `.env.terra.<environment>` in `dir`; where that is somebody else's, the same name in `fallback_dir`.
 pub(crate) async fn ensure_environment(
     auth: &Auth,
     url: &Url,
     environment: Environment,
-    destination: Option<Url>,
+    destination: Destination,
     (dir, fallback_dir): (&Path, &Path),
 ) -> anyhow::Result<Provisioned> {
     let name = format!(".env.terra.{environment}");
@@ -51,35 +64,68 @@ pub(crate) async fn ensure_environment(
     let file = if ours { wanted.clone() } else { std::path::absolute(fallback_dir.join(&name))? };
     let left_alone = (!ours).then_some(wanted);
 
-    let developers = auth.developers().await?;
-    let existing = developers.into_iter().find(|developer| developer.environment == environment);
-    let developer = if let Some(developer) = existing {
-        let developer = with_destination(auth, developer, destination).await?;
-        if !opens(auth, &file, &developer)? {
-            write(&file, url, &another_key(auth, &developer).await?)?;
-        }
-        developer
+    auth.reload().await.context("could not read the environments")?;
+    let developer = if let Some(developer) = existing(auth, environment).await? {
+        with_credentials(auth, developer, destination, (&file, url)).await?
     } else {
+        let destination = match destination {
+            Destination::Keep | Destination::Clear => None,
+            Destination::Set(url) => Some(url),
+        };
         let new = NewDeveloper { environment, name: "Your app".to_owned(), destination };
-        let issued = auth.create_developer(&Admin::local(ACTOR), new).await?;
-        write(&file, url, &issued)?;
-        let developer = auth.directory.developer(&issued.dev_id).context("the environment is not there")?;
-        Developer::clone(&developer)
+        let issued = auth.create_first_developer(&Admin::local(ACTOR), new.clone()).await?;
+        if let Some(issued) = &issued {
+            write(&file, url, issued)?;
+        }
+        let developer = existing(auth, environment).await?.context("the environment was deleted meanwhile")?;
+        if issued.is_some() {
+            developer
+        } else {
+            let destination = new.destination.map_or(Destination::Keep, Destination::Set);
+            with_credentials(auth, developer, destination, (&file, url)).await?
+        }
     };
     point_at(&file, url)?;
     Ok(Provisioned { developer, file, left_alone })
 }
 
+async fn existing(auth: &Auth, environment: Environment) -> anyhow::Result<Option<Developer>> {
+    let developers = auth.developers().await?;
+    let fits = |developer: &Developer| {
+        developer.environment == environment && developer.standing != developer::Standing::Deleting
+    };
+    Ok(developers.into_iter().find(fits))
+}
+
+/// For an environment that exists: a file with a key of its own, unless the file opens it already.
+async fn with_credentials(
+    auth: &Auth,
+    developer: Developer,
+    destination: Destination,
+    (file, url): (&Path, &Url),
+) -> anyhow::Result<Developer> {
+    let developer = with_destination(auth, developer, destination).await?;
+    if !opens(auth, file, &developer)? {
+        write(file, url, &another_key(auth, &developer).await?)?;
+    }
+    Ok(developer)
+}
+
 async fn with_destination(
     auth: &Auth,
     mut developer: Developer,
-    destination: Option<Url>,
+    destination: Destination,
 ) -> anyhow::Result<Developer> {
-    if developer.destination != destination {
-        let change = ChangeEnvironment { destination: Some(destination.clone()), ..ChangeEnvironment::default() };
+    let wanted = match destination {
+        Destination::Keep => return Ok(developer),
+        Destination::Clear => None,
+        Destination::Set(url) => Some(url),
+    };
+    if developer.destination != wanted {
+        let change = ChangeEnvironment { destination: Some(wanted.clone()), ..ChangeEnvironment::default() };
         let changed = auth.change_environment(&Admin::local(ACTOR), &developer.dev_id, &change).await;
         changed.context("could not change where events are posted")?;
-        developer.destination = destination;
+        developer.destination = wanted;
     }
     Ok(developer)
 }
@@ -94,9 +140,11 @@ async fn another_key(auth: &Auth, developer: &Developer) -> anyhow::Result<Issue
 
 /// Makes sure that a file holds an admin token that works: an owner's, as whoever runs the server is one.
 pub(crate) async fn ensure_admin_token(auth: &Auth, file: &Path) -> anyhow::Result<()> {
+    auth.reload().await.context("could not read the admin tokens")?;
     let known = std::fs::read_to_string(file).is_ok_and(|text| {
         let token = AdminToken::from(text.trim());
-        auth.authenticate_admin(&token, None).is_some_and(|admin| admin.role == Role::Owner)
+        let admin = auth.authenticate_admin(&token, None).ok().flatten();
+        admin.is_some_and(|admin| admin.role == Role::Owner)
     });
     if known {
         return Ok(());
@@ -125,8 +173,11 @@ fn opens(auth: &Auth, file: &Path, developer: &Developer) -> anyhow::Result<bool
     let Ok(text) = std::fs::read_to_string(file) else { return Ok(false) };
     let file = EnvFile::parse(&text)?;
     let (Some(dev_id), Some(api_key)) = (file.get("TERRA_DEV_ID"), file.get("TERRA_API_KEY")) else { return Ok(false) };
-    let found = auth.authenticate(dev_id, &ApiKey::from(api_key));
-    Ok(found.is_ok_and(|found| found.developer.dev_id == developer.dev_id))
+    match auth.authenticate(dev_id, &ApiKey::from(api_key)) {
+        Ok(found) => Ok(found.developer.dev_id == developer.dev_id),
+        Err(error @ NotAuthenticated::Stale) => Err(error.into()),
+        Err(NotAuthenticated::Mismatch | NotAuthenticated::Disabled) => Ok(false),
+    }
 }
 
 /// Writes a new file of credentials, after telling git to ignore it.

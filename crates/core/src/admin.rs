@@ -14,6 +14,8 @@ use crate::{
     auth::Auth,
     developer::Developer,
     digest::{KeyDigest, sha256},
+    directory::NotAuthenticated,
+    lock::Lock,
     seal::SealBroken,
     store::{StoreError, Tx, Unit},
 };
@@ -158,11 +160,19 @@ const MAX_TOKENS: usize = 100;
 
 impl Auth {
     /// Whose admin token this is; `None` for one that is unknown or has expired.
-    #[must_use]
-    pub fn authenticate_admin(&self, token: &AdminToken, origin: Option<String>) -> Option<Admin> {
+    ///
+    /// # Errors
+    ///
+    /// [`NotAuthenticated::Stale`] only.
+    pub fn authenticate_admin(
+        &self,
+        token: &AdminToken,
+        origin: Option<String>,
+    ) -> Result<Option<Admin>, NotAuthenticated> {
+        self.directory.check_fresh()?;
         let digest = KeyDigest(sha256(token.expose().as_bytes()));
-        let record = self.directory.admin_token(&digest)?;
-        record.works(self.now()).then(|| Admin { name: record.name.clone(), role: record.role, origin })
+        let record = self.directory.admin_token(&digest).filter(|record| record.works(self.now()));
+        Ok(record.map(|record| Admin { name: record.name, role: record.role, origin }))
     }
 
     /// Makes an owner's token if nobody has one that works. It never expires: replace it by named ones.
@@ -177,7 +187,10 @@ impl Auth {
         let act = Act { action: "admin_token.create", dev_id: None, target: "bootstrap" };
         match self.administer(&admin, &act, AddAdminToken { record, only_first: true }).await {
             Ok(()) => Ok(Some(issued)),
-            Err(AdminError::Refused(_)) => Ok(None),
+            Err(AdminError::Refused(_)) => {
+                self.reload().await?; // another node may have made it just now
+                Ok(None)
+            }
             Err(error) => Err(error),
         }
     }
@@ -311,6 +324,9 @@ impl Unit for AddAdminToken {
     type Refusal = AdminError;
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<(), AdminError> {
+        if self.only_first {
+            tx.lock(Lock::Provisioning).await?;
+        }
         let tokens = tx.admin_tokens().await?;
         let now = self.record.created_at;
         if self.only_first && tokens.iter().any(|token| token.is_owner(now)) {

@@ -1,5 +1,7 @@
 //! The only ways to the time and to random bytes.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -7,6 +9,13 @@ use uuid::Uuid;
 pub trait Clock: Send + Sync + 'static {
     /// The present instant.
     fn now(&self) -> Timestamp;
+}
+
+/// Measures how much time has passed, whatever the wall clock says.
+pub trait SteadyClock: Send + Sync + 'static {
+    /// The time since some fixed instant. It never decreases, and it counts the time in which the process was stopped or the
+    /// machine was suspended.
+    fn elapsed(&self) -> Duration;
 }
 
 /// Gives random bytes.
@@ -23,6 +32,22 @@ impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the Clock that everybody else asks")]
     fn now(&self) -> Timestamp {
         Timestamp::now()
+    }
+}
+
+/// The machine's time since it was started: `CLOCK_BOOTTIME` on Linux, `CLOCK_MONOTONIC` elsewhere.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemSteadyClock;
+
+impl SteadyClock for SystemSteadyClock {
+    fn elapsed(&self) -> Duration {
+        #[cfg(target_os = "linux")]
+        const CLOCK: rustix::time::ClockId = rustix::time::ClockId::Boottime;
+        #[cfg(not(target_os = "linux"))]
+        const CLOCK: rustix::time::ClockId = rustix::time::ClockId::Monotonic;
+        let time = rustix::time::clock_gettime(CLOCK);
+        let (seconds, nanoseconds) = (u64::try_from(time.tv_sec), u32::try_from(time.tv_nsec));
+        Duration::new(seconds.unwrap_or_default(), nanoseconds.unwrap_or_default())
     }
 }
 

@@ -14,6 +14,7 @@ use crate::{
     developer::Developer,
     digest::sha256,
     flow::Flow,
+    lock::Lock,
     open_session::{OpenSession, WayBack},
     provider::{AuthorizationRequest, CodeExchange, Connects, Grant, ProviderError},
     store::{StoreError, Tx, Unit},
@@ -251,7 +252,16 @@ impl BeginLogin {
     }
 }
 
-pub(crate) async fn is_full(tx: &mut dyn Tx, developer: &Developer) -> Result<bool, StoreError> {
+/// Whether a new user is one too many. Where there is a limit, no other unit adds a user until this one ends.
+pub(crate) async fn has_no_room(tx: &mut dyn Tx, developer: &Developer) -> Result<bool, StoreError> {
+    if developer.user_limit.is_some() {
+        tx.lock(Lock::Room(&developer.dev_id)).await?;
+    }
+    is_full(tx, developer).await
+}
+
+/// The same without a lock, as a first guess.
+async fn is_full(tx: &mut dyn Tx, developer: &Developer) -> Result<bool, StoreError> {
     match developer.user_limit {
         Some(limit) => Ok(tx.count_connections(&developer.dev_id).await? >= u64::from(limit)),
         None => Ok(false),

@@ -13,6 +13,7 @@ use crate::{
     api_key::{ApiKeyRecord, new_key},
     auth::Auth,
     environment::{check_name, check_url},
+    lock::Lock,
     provider::ProviderInfo,
     seal::Sealed,
     store::{StoreError, Tx, Unit},
@@ -111,8 +112,12 @@ pub trait Developers: Send {
     /// One developer.
     async fn developer(&mut self, dev_id: &DevId) -> Result<Option<Developer>, StoreError>;
 
-    /// One developer, whom nobody else holds until this unit ends: connections are counted under it.
-    async fn hold_developer(&mut self, dev_id: &DevId) -> Result<Option<Developer>, StoreError>;
+    /// One developer, locked for an administrative act: until this unit ends no other unit changes it, and no account is
+    /// connected.
+    async fn lock_developer(&mut self, dev_id: &DevId) -> Result<Option<Developer>, StoreError>;
+
+    /// One developer, shared with other units that connect accounts: until this unit ends it is not changed or deleted.
+    async fn share_developer(&mut self, dev_id: &DevId) -> Result<Option<Developer>, StoreError>;
 
     /// All developers, by id.
     async fn developers(&mut self) -> Result<Vec<Developer>, StoreError>;
@@ -151,6 +156,36 @@ impl Auth {
     ///
     /// See [`AdminError`].
     pub async fn create_developer(&self, admin: &Admin, new: NewDeveloper) -> Result<IssuedCredentials, AdminError> {
+        self.add_developer(admin, new, false).await
+    }
+
+    /// The same, unless there is an environment of this kind: `None` then. Of any number of nodes that start at once, one
+    /// creates it.
+    ///
+    /// # Errors
+    ///
+    /// See [`AdminError`].
+    pub async fn create_first_developer(
+        &self,
+        admin: &Admin,
+        new: NewDeveloper,
+    ) -> Result<Option<IssuedCredentials>, AdminError> {
+        match self.add_developer(admin, new, true).await {
+            Ok(issued) => Ok(Some(issued)),
+            Err(AdminError::Refused(_)) => {
+                self.reload().await?;
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn add_developer(
+        &self,
+        admin: &Admin,
+        new: NewDeveloper,
+        only_first: bool,
+    ) -> Result<IssuedCredentials, AdminError> {
         let suffix = hex::encode(self.entropy.bytes::<5>());
         let dev_id = format!("{}-{suffix}", new.environment);
         let act = Act { action: "environment.create", dev_id: None, target: &dev_id };
@@ -176,7 +211,7 @@ impl Auth {
             created_at: self.now(),
         };
         let (key, api_key) = new_key(self, &dev_id, new.environment, "first key", Scopes::USUAL);
-        self.administer(admin, &act, AddDeveloper { developer, key }).await?;
+        self.administer(admin, &act, AddDeveloper { developer, key, only_first }).await?;
         Ok(IssuedCredentials { dev_id, api_key, signing_secret })
     }
 
@@ -193,6 +228,7 @@ impl Auth {
 struct AddDeveloper {
     developer: Developer,
     key: ApiKeyRecord,
+    only_first: bool,
 }
 
 #[async_trait]
@@ -201,6 +237,15 @@ impl Unit for AddDeveloper {
     type Refusal = AdminError;
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<(), AdminError> {
+        if self.only_first {
+            tx.lock(Lock::Provisioning).await?;
+            let same = |found: &Developer| {
+                found.environment == self.developer.environment && found.standing != Standing::Deleting
+            };
+            if tx.developers().await?.iter().any(same) {
+                return Err(AdminError::Refused("there is an environment of this kind already"));
+            }
+        }
         if !tx.add_developer(&self.developer).await? {
             return Err(AdminError::Refused("that dev-id is taken; try again"));
         }

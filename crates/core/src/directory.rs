@@ -19,8 +19,10 @@ use crate::{
     api_key::ApiKeyRecord,
     auth::Auth,
     causes::Causes,
+    clock::SteadyClock,
     developer::{Developer, Standing},
     digest::KeyDigest,
+    freshness::Freshness,
     provider_app::ProviderApp,
     seal::{DataKey, UnwrapError},
     store::{StoreError, Tx, Unit},
@@ -36,6 +38,9 @@ pub enum NotAuthenticated {
     /// The credentials are right, and the environment takes no calls.
     #[error("this environment is disabled; ask its operator to enable it")]
     Disabled,
+    /// This node has not read the store lately, so the credentials may have been revoked at another node.
+    #[error("this node cannot tell which credentials are valid at the moment; try again")]
+    Stale,
 }
 
 /// A caller with the credentials of an environment.
@@ -53,6 +58,7 @@ pub struct Directory {
     snapshot: RwLock<Arc<Snapshot>>,
     pub(crate) strangers: Strangers,
     used_apps: Mutex<HashMap<(DevId, Provider), Timestamp>>,
+    freshness: Freshness,
 }
 
 #[derive(Default)]
@@ -90,6 +96,22 @@ impl Key {
 }
 
 impl Directory {
+    /// A directory that is not used once it is older than [`MAX_AGE`](crate::freshness::MAX_AGE), for a store that other
+    /// processes change too. [`Auth::watch`] keeps it fresh. The default one has no such limit.
+    #[must_use]
+    pub fn with_age_limit(clock: Arc<dyn SteadyClock>) -> Self {
+        Self { freshness: Freshness::by(clock), ..Self::default() }
+    }
+
+    /// Fails unless the directory was read lately.
+    ///
+    /// # Errors
+    ///
+    /// [`NotAuthenticated::Stale`].
+    pub fn check_fresh(&self) -> Result<(), NotAuthenticated> {
+        if self.freshness.is_stale() { Err(NotAuthenticated::Stale) } else { Ok(()) }
+    }
+
     fn snapshot(&self) -> Arc<Snapshot> {
         Arc::clone(&self.snapshot.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -100,6 +122,7 @@ impl Directory {
     ///
     /// [`NotAuthenticated`], also for a key that has expired.
     pub fn authenticate(&self, dev_id: &str, key: &ApiKey, now: Timestamp) -> Result<Identity, NotAuthenticated> {
+        self.check_fresh()?;
         let snapshot = self.snapshot();
         let key = snapshot.keys.get(&KeyDigest::of(key)).ok_or(NotAuthenticated::Mismatch)?;
         if key.record.dev_id.as_str() != dev_id || !key.record.works(now) {
@@ -192,11 +215,13 @@ impl Auth {
     ///
     /// The store failed; what was known stays in force.
     pub async fn reload(&self) -> Result<(), StoreError> {
+        let begun = self.directory.freshness.begin_read();
         let (snapshot, data_keys) = self.store.read(ReadDirectory).await?;
         if let Err(error) = self.adopt(&data_keys).await {
             tracing::error!(error = %error, "cannot use the data keys of the store: start this node with the new master key");
         }
         self.directory.replace(snapshot);
+        self.directory.freshness.record(begun);
         Ok(())
     }
 
@@ -218,36 +243,55 @@ impl Auth {
     ///
     /// The store failed; what was known stays in force.
     pub async fn reload_if_changed(&self) -> Result<(), StoreError> {
+        let begun = self.directory.freshness.begin_read();
         let revision = self.store.read(ReadRevision).await?;
-        if revision == self.directory.snapshot().revision { Ok(()) } else { self.reload().await }
+        if revision != self.directory.snapshot().revision {
+            return self.reload().await;
+        }
+        self.directory.freshness.record(begun);
+        Ok(())
     }
 }
 
 /// How soon a change of another node is in force here; a revoked key is refused everywhere within a second.
 const LOOK_EVERY: Duration = Duration::from_millis(400);
 
-/// How often the keys' last use is written down.
+/// How long one look may take. A connection that is open but silent must not stop the next look.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// After how many looks the keys' last use is written down.
 const RECORD_EVERY: u32 = 150;
+
+/// How long that may take: another node may hold one of the rows.
+const RECORD_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Auth {
     /// Follows the changes of other nodes and writes down which keys are used, until `shutdown`; or until the vault is
     /// reset, as nobody can ever open what this node seals then.
     pub async fn watch(&self, shutdown: impl Future<Output = ()>) {
         let mut shutdown = std::pin::pin!(shutdown);
-        for turn in 1_u32.. {
-            let ends = tokio::select! {
-                () = tokio::time::sleep(LOOK_EVERY) => false,
-                () = &mut shutdown => true,
-            };
-            let looked = self.reload_if_changed().await;
-            let due = ends || turn.is_multiple_of(RECORD_EVERY);
-            let recorded = if due { self.record_use().await } else { Ok(()) };
-            if let Err(error) = looked.and(recorded) {
-                tracing::warn!(error = %Causes(&error), "could not look after the directory of keys");
-            }
-            if ends || self.has_lost_keys() {
+        for turn in 0_u32.. {
+            self.look().await;
+            if self.has_lost_keys() {
                 return;
             }
+            if turn % RECORD_EVERY == RECORD_EVERY - 1 {
+                let auth = self.clone();
+                tokio::spawn(async move { auth.record_use().await }); // it must not hold up the next look
+            }
+            tokio::select! {
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+                () = &mut shutdown => break,
+            }
+        }
+        self.record_use().await;
+    }
+
+    async fn look(&self) {
+        match tokio::time::timeout(LOOK_TIMEOUT, self.reload_if_changed()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(error = %Causes(&error), "could not read the directory of keys"),
+            Err(_) => tracing::warn!("could not read the directory of keys: the store does not answer"),
         }
     }
 }
@@ -259,9 +303,16 @@ impl Auth {
         self.keys.are_lost()
     }
 
-    async fn record_use(&self) -> Result<(), StoreError> {
-        self.record_key_use().await?;
-        self.record_app_use().await
+    async fn record_use(&self) {
+        let record = async {
+            self.record_key_use().await?;
+            self.record_app_use().await
+        };
+        match tokio::time::timeout(RECORD_TIMEOUT, record).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(error = %Causes(&error), "could not record which keys are used"),
+            Err(_) => tracing::warn!("could not record which keys are used: the store does not answer"),
+        }
     }
 }
 

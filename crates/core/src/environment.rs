@@ -220,7 +220,7 @@ impl Unit for ChangeDeveloper {
 }
 
 async fn held(tx: &mut dyn Tx, dev_id: &DevId) -> Result<Developer, AdminError> {
-    let found = tx.hold_developer(dev_id).await?.filter(|developer| developer.standing != Standing::Deleting);
+    let found = tx.lock_developer(dev_id).await?.filter(|developer| developer.standing != Standing::Deleting);
     found.ok_or(AdminError::UnknownEnvironment)
 }
 
@@ -261,7 +261,7 @@ impl Unit for BeginDeletion {
     type Refusal = AdminError;
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<(), AdminError> {
-        let found = tx.hold_developer(&self.dev_id).await?;
+        let found = tx.lock_developer(&self.dev_id).await?;
         let mut developer = found.ok_or(AdminError::UnknownEnvironment)?;
         let contents = contents(tx, &self.dev_id, self.now).await?;
         if developer.standing != Standing::Deleting && self.confirmed != Some(contents) {
@@ -286,7 +286,7 @@ impl Unit for Remove {
     type Refusal = StoreError;
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<bool, StoreError> {
-        tx.hold_developer(&self.dev_id).await?; // nobody connects meanwhile
+        tx.lock_developer(&self.dev_id).await?; // nobody connects meanwhile
         let lot = tx.connections(&self.dev_id, 0, LOT).await?;
         for connection in &lot {
             end_connection(&self.auth, tx, (&self.dev_id, connection.user_id), End::Removed, self.now).await?;

@@ -129,6 +129,9 @@ impl Auth {
         secret: [u8; 16],
     ) -> Result<Option<OpenSession>, StoreError> {
         let session = self.store.read(ReadSession(session_id)).await?;
+        if self.directory.check_fresh().is_err() {
+            self.reload_if_changed().await?; // the store has just answered, so it can be asked
+        }
         Ok(session.and_then(|session| {
             let developer = self.directory.developer(&session.dev_id)?;
             Some(OpenSession { session, developer, secret })

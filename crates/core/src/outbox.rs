@@ -31,6 +31,10 @@ pub const LEASE: SignedDuration = SignedDuration::from_secs(60);
 /// How long a delivery that has ended is kept, to be looked at.
 const DELIVERY_RETENTION: SignedDuration = SignedDuration::from_hours(14 * 24);
 
+/// How long beyond its deadline the store remembers that a mobile token or a session was used. As long as the clocks of all
+/// nodes agree within this span, and no clock jumps further, nothing can be used twice.
+pub const SPENT_MEMORY: SignedDuration = SignedDuration::from_hours(24);
+
 /// How long a revocation that has ended is kept as a report.
 const REVOCATION_RETENTION: SignedDuration = SignedDuration::from_hours(90 * 24);
 
@@ -193,8 +197,8 @@ impl Auth {
     pub async fn forget_expired(&self) -> Result<u64, StoreError> {
         let ago = |span: SignedDuration| self.now().saturating_sub(span).unwrap_or(Timestamp::MIN).as_millisecond();
         let expired = Expired {
-            tokens_before_ms: ago(SignedDuration::ZERO),
-            sessions_before_ms: ago(SignedDuration::from_hours(24)),
+            tokens_before_ms: ago(SPENT_MEMORY),
+            sessions_before_ms: ago(SPENT_MEMORY),
             delivered_before_ms: ago(DELIVERY_RETENTION),
             revoked_before_ms: ago(REVOCATION_RETENTION),
             limit: 1000,

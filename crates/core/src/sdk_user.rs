@@ -6,9 +6,10 @@ use terra_auth_types::{MobileToken, ReferenceId, UserId, wire};
 
 use crate::{
     auth::Auth,
-    connect::is_full,
+    connect::has_no_room,
     connection::{Connection, NewConnection},
     developer::Developer,
+    lock::Lock,
     mobile_token::{InvalidToken, TokenId},
     provider::Connects,
     store::{StoreError, Tx, Unit},
@@ -112,12 +113,17 @@ impl Unit for RedeemToken {
             return Err(AuthenticateSdkUserError::InvalidToken);
         }
         let new = &self.new.connection;
-        let developer = tx.hold_developer(&new.dev_id).await?.ok_or(StoreError::Closed)?;
+        let developer = tx.share_developer(&new.dev_id).await?.ok_or(StoreError::Closed)?;
+        tx.lock(match &new.reference_id {
+            Some(reference_id) => Lock::EndUser(&new.dev_id, &new.provider, reference_id),
+            None => Lock::Account(&new.dev_id, &new.provider, &new.account),
+        })
+        .await?;
         let earlier = self.earlier(tx).await?;
         if let Some(same) = earlier.iter().find(|connection| connection.account == new.account) {
             return Ok(same.user_id);
         }
-        if earlier.is_empty() && is_full(tx, &developer).await? {
+        if earlier.is_empty() && has_no_room(tx, &developer).await? {
             return Err(AuthenticateSdkUserError::UserLimit);
         }
         Ok(self.new.place(&self.auth, tx, &developer, &earlier).await?)

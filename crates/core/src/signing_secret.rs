@@ -107,7 +107,7 @@ impl Unit for RotateSecret {
     type Refusal = AdminError;
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<(), AdminError> {
-        let found = tx.hold_developer(&self.dev_id).await?;
+        let found = tx.lock_developer(&self.dev_id).await?;
         let mut developer = found.ok_or(AdminError::UnknownEnvironment)?;
         let replacing = developer.retiring_secret.as_ref().is_some_and(|retiring| self.now < retiring.until);
         if replacing && self.retire.is_some() {

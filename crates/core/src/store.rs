@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::{
     admin::AdminTokens, api_key::ApiKeys, audit::Audits, connection::Connections, delivery::Deliveries,
-    developer::Developers, grant::Grants, inbox::ReceivedEvents, known_connection::KnownConnections,
+    developer::Developers, grant::Grants, inbox::ReceivedEvents, known_connection::KnownConnections, lock::Locks,
     mobile_token::MobileTokens, provider_app::ProviderApps, revocation::Revocations, seal::DataKeys,
     vault::SealedValues, widget_session::WidgetSessions,
 };
@@ -67,6 +67,7 @@ pub trait Tx:
     + DataKeys
     + SealedValues
     + Housekeeping
+    + Locks
     + Send
 {
 }
@@ -88,6 +89,7 @@ impl<T> Tx for T where
         + DataKeys
         + SealedValues
         + Housekeeping
+        + Locks
         + Send
 {
 }

@@ -127,6 +127,7 @@ impl FromRequestParts<Auth> for MobileApp {
         };
         let token = text(&parts.headers, header::AUTHORIZATION.as_str()).and_then(|text| after_scheme(text, "bearer"));
         let token = token.ok_or_else(missing)?.into();
+        auth.directory.check_fresh()?;
         let Named(developer) = Named::from_request_parts(parts, auth).await.unwrap_or(Named(None));
         let developer = developer.ok_or(terra_auth_core::sdk_user::AuthenticateSdkUserError::InvalidToken)?;
         if developer.standing != Standing::Active {
@@ -144,8 +145,9 @@ impl FromRequestParts<Auth> for Administrator {
 
     async fn from_request_parts(parts: &mut Parts, auth: &Auth) -> Result<Self, ApiError> {
         let token = text(&parts.headers, header::AUTHORIZATION.as_str()).and_then(|text| after_scheme(text, "bearer"));
-        let admin = token.and_then(|token| auth.authenticate_admin(&token.into(), origin(parts)));
-        if let Some(admin) = admin {
+        if let Some(token) = token
+            && let Some(admin) = auth.authenticate_admin(&token.into(), origin(parts))?
+        {
             return Ok(Self(admin));
         }
         let target = format!("{} {}", parts.method, parts.uri.path());

@@ -217,6 +217,10 @@ impl From<NotAuthenticated> for ApiError {
         match error {
             NotAuthenticated::Mismatch => Self::unauthorized(error),
             NotAuthenticated::Disabled => Self::forbidden(error).with_code("environment_disabled"),
+            NotAuthenticated::Stale => Self {
+                retry_after_s: Some(1),
+                ..Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()).with_code("directory_stale")
+            },
         }
     }
 }

@@ -10,7 +10,7 @@ use terra_auth_types::{DevId, Provider, ReferenceId, UserId};
 use uuid::Uuid;
 
 use crate::{
-    engine::{Database, Queries, Sql, statements},
+    engine::{Database, Lock, Queries, Sql, statements},
     value::{Parameter as _, Record, Row},
 };
 
@@ -55,7 +55,14 @@ statements! {
     CONNECTIONS_AFTER: Sql::plain(concat!(
         "SELECT ", columns!(), " FROM connection WHERE dev_id = $1 AND user_id > $2 ORDER BY user_id LIMIT $3",
     ));
-    COUNT: Sql::plain(
+    // Takes a row that no other unit is changing, so that counting waits for nobody.
+    COUNT_IN_FREE_PART: Sql::locking(
+        "UPDATE connection_count SET connections = connections + $1
+        WHERE dev_id = $2 AND part = (SELECT part FROM connection_count WHERE dev_id = $2 LIMIT 1",
+        Lock::ForUpdateSkipLocked,
+        ")",
+    );
+    COUNT_IN_NEW_PART: Sql::plain(
         "INSERT INTO connection_count (dev_id, part, connections) VALUES ($1, $2, $3)
         ON CONFLICT (dev_id, part) DO UPDATE SET connections = connection_count.connections + excluded.connections",
     );
@@ -67,13 +74,14 @@ statements! {
     );
 }
 
-/// Into how many rows a developer's count is divided.
-const PARTS: u8 = 8;
-
 impl<D: Database> Queries<D> {
     async fn count(&mut self, connection: &Connection, change: i64) -> Result<(), StoreError> {
-        let part = i64::from(connection.user_id.0.as_bytes()[15] % PARTS);
-        self.execute(COUNT, &[connection.dev_id.value(), part.value(), change.value()]).await?;
+        if self.changes(COUNT_IN_FREE_PART, &[change.value(), connection.dev_id.value()]).await? {
+            return Ok(());
+        }
+        let (part, _) = connection.user_id.0.as_u64_pair(); // no other unit adds the same one
+        let part = i64::from_be_bytes(part.to_be_bytes());
+        self.execute(COUNT_IN_NEW_PART, &[connection.dev_id.value(), part.value(), change.value()]).await?;
         Ok(())
     }
 }

@@ -4,13 +4,14 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use terra_auth_core::{
     developer::{Developer, Developers, RetiringSecret},
+    lock::Lock,
     seal::Sealed,
     store::StoreError,
 };
 use terra_auth_types::{DevId, wire::admin::SignWith};
 
 use crate::{
-    engine::{Database, Lock, Queries, Sql, statements},
+    engine::{Database, Lock as RowLock, LockMode, Queries, Sql, statements},
     value::{Json, Parameter as _, Record, Row, Value},
 };
 
@@ -33,8 +34,8 @@ statements! {
         WHERE dev_id = $14",
     );
     DEVELOPER: Sql::plain(concat!("SELECT ", columns!(), " FROM developer WHERE dev_id = $1"));
-    HOLD_DEVELOPER: Sql::locking(
-        concat!("SELECT ", columns!(), " FROM developer WHERE dev_id = $1"), Lock::ForUpdate, "",
+    LOCK_DEVELOPER: Sql::locking(
+        concat!("SELECT ", columns!(), " FROM developer WHERE dev_id = $1"), RowLock::ForUpdate, "",
     );
     DEVELOPERS: Sql::plain(concat!("SELECT ", columns!(), " FROM developer ORDER BY dev_id"));
     // Takes along its keys, sessions, deliveries and counts, but is refused while there is a connection. It looks at
@@ -92,8 +93,14 @@ impl<D: Database> Developers for Queries<D> {
         self.first(DEVELOPER, &[dev_id.value()]).await
     }
 
-    async fn hold_developer(&mut self, dev_id: &DevId) -> Result<Option<Developer>, StoreError> {
-        self.first(HOLD_DEVELOPER, &[dev_id.value()]).await
+    async fn lock_developer(&mut self, dev_id: &DevId) -> Result<Option<Developer>, StoreError> {
+        self.take_lock(Lock::Environment(dev_id).key(), LockMode::Exclusive).await?;
+        self.first(LOCK_DEVELOPER, &[dev_id.value()]).await
+    }
+
+    async fn share_developer(&mut self, dev_id: &DevId) -> Result<Option<Developer>, StoreError> {
+        self.take_lock(Lock::Environment(dev_id).key(), LockMode::Shared).await?;
+        self.first(DEVELOPER, &[dev_id.value()]).await
     }
 
     async fn developers(&mut self) -> Result<Vec<Developer>, StoreError> {

@@ -16,6 +16,9 @@ pub(crate) trait Database: Send {
     /// Runs a statement; answers how many rows it changed.
     fn execute(&mut self, text: &str, values: &[Value<'_>]) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
+    /// Takes a lock until the transaction ends. A database with one writer at a time has nothing to do.
+    fn lock(&mut self, key: i64, mode: LockMode) -> impl Future<Output = Result<(), StoreError>> + Send;
+
     /// Runs a statement; answers its rows.
     fn rows(&mut self, text: &str, values: &[Value<'_>]) -> impl Future<Output = Result<Vec<Row>, StoreError>> + Send;
 }
@@ -26,6 +29,13 @@ pub(crate) struct Sql {
     head: &'static str,
     lock: Option<Lock>,
     tail: &'static str,
+}
+
+/// Whether others may have the same lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LockMode {
+    Shared,
+    Exclusive,
 }
 
 #[derive(Clone, Copy)]
@@ -109,6 +119,14 @@ impl<D: Database> Queries<D> {
     pub(crate) async fn execute(&mut self, sql: Sql, values: &[Value<'_>]) -> Result<u64, StoreError> {
         self.go_on()?;
         let outcome = self.database.execute(&sql.text::<D>(), values).await;
+        self.failed = outcome.is_err();
+        outcome
+    }
+
+    /// Takes a lock until the unit ends.
+    pub(crate) async fn take_lock(&mut self, key: i64, mode: LockMode) -> Result<(), StoreError> {
+        self.go_on()?;
+        let outcome = self.database.lock(key, mode).await;
         self.failed = outcome.is_err();
         outcome
     }

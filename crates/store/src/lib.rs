@@ -13,6 +13,7 @@ mod engine;
 mod grant;
 mod housekeeping;
 mod known_connection;
+mod lock;
 mod migrate;
 mod mobile_token;
 mod open;

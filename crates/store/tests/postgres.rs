@@ -73,9 +73,9 @@ impl Unit for HoldSlowly {
     type Refusal = StoreError;
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<bool, StoreError> {
-        tx.hold_developer(&self.0).await?;
+        tx.lock_developer(&self.0).await?;
         tokio::time::sleep(Duration::from_millis(200)).await;
-        Ok(tx.hold_developer(&self.1).await?.is_some())
+        Ok(tx.lock_developer(&self.1).await?.is_some())
     }
 }
 

@@ -53,6 +53,12 @@ pub fn auth(store: Store) -> Auth {
 /// The same with keys of its own.
 #[must_use]
 pub fn auth_with(store: Store, keys: KeyRing) -> Auth {
+    auth_of(store, keys, Directory::default())
+}
+
+/// The same with a directory of its own, such as one that becomes stale.
+#[must_use]
+pub fn auth_of(store: Store, keys: KeyRing, directory: Directory) -> Auth {
     let info = |name: &str| ProviderInfo {
         provider: name.parse().unwrap(),
         name: name.to_owned(),
@@ -64,7 +70,7 @@ pub fn auth_with(store: Store, keys: KeyRing) -> Auth {
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
         keys,
-        directory: Directory::default(),
+        directory,
         providers: Arc::new(Catalogue(Arc::new([info("FITBIT"), info("GARMIN")]))),
         widget_url: "http://localhost:8787".parse().unwrap(),
         outbox: Outbox::default(),

@@ -1,7 +1,10 @@
-use std::sync::{Mutex, PoisonError};
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use jiff::{SignedDuration, Timestamp};
-use terra_auth_core::clock::Clock;
+use terra_auth_core::clock::{Clock, SteadyClock};
 
 /// Stands still, at first at 2030-01-01T00:00:00Z, until a test moves it.
 #[derive(Debug)]
@@ -26,6 +29,12 @@ impl Default for FixedClock {
 impl Clock for FixedClock {
     fn now(&self) -> Timestamp {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl SteadyClock for FixedClock {
+    fn elapsed(&self) -> Duration {
+        self.now().duration_since(Self::START).try_into().unwrap_or_default()
     }
 }
 

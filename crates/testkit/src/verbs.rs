@@ -64,7 +64,8 @@ verbs! {
     run add_developer(developer: Developer) -> bool = |tx| tx.add_developer(developer);
     run update_developer(developer: Developer) -> bool = |tx| tx.update_developer(developer);
     read developer(dev_id: DevId) -> Option<Developer> = |tx| tx.developer(dev_id);
-    run hold_developer(dev_id: DevId) -> Option<Developer> = |tx| tx.hold_developer(dev_id);
+    run lock_developer(dev_id: DevId) -> Option<Developer> = |tx| tx.lock_developer(dev_id);
+    run share_developer(dev_id: DevId) -> Option<Developer> = |tx| tx.share_developer(dev_id);
     read developers() -> Vec<Developer> = |tx| tx.developers();
     run remove_developer(dev_id: DevId) -> bool = |tx| tx.remove_developer(dev_id);
 

@@ -17,7 +17,7 @@ use crate::{
     node::{Node, NodeConfig, ProviderSource, listen},
     opening::{IdleTimeout, Opening},
     private_file,
-    provision::{Provisioned, ensure_admin_token, ensure_environment},
+    provision::{Destination, Provisioned, ensure_admin_token, ensure_environment},
 };
 
 /// Run a whole Terra authentication server on this machine, with a practice provider
@@ -45,8 +45,13 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "in_memory")]
     new_store: bool,
     /// Post each event to this URL, signed, instead of showing its body
+    ///
+    /// The server stores it: later starts without this option post there too.
     #[arg(long, value_name = "URL")]
     forward_to: Option<Url>,
+    /// Post events nowhere: clear the URL that an earlier start or the API stored
+    #[arg(long, conflicts_with = "forward_to")]
+    no_forward: bool,
 }
 
 /// Somebody waits for the prompt.
@@ -69,8 +74,7 @@ impl Args {
         let dirs = (std::env::current_dir()?, self.data_dir.clone());
         let environment = Environment::Testing;
         let places = (&dirs.0 as &std::path::Path, &dirs.1 as &std::path::Path);
-        let provisioned =
-            ensure_environment(&node.auth, &node.url, environment, self.forward_to.clone(), places).await?;
+        let provisioned = ensure_environment(&node.auth, &node.url, environment, self.destination(), places).await?;
         if let Some(file) = self.admin_token() {
             ensure_admin_token(&node.auth, &file).await?;
         }
@@ -85,6 +89,14 @@ impl Args {
         node.run().await?;
         app.ui.note("ended; everything is kept")?;
         Ok(())
+    }
+
+    fn destination(&self) -> Destination {
+        match &self.forward_to {
+            Some(url) => Destination::Set(url.clone()),
+            None if self.no_forward => Destination::Clear,
+            None => Destination::Keep,
+        }
     }
 
     /// Where the admin token is; nowhere if nothing is kept.
@@ -131,15 +143,15 @@ impl Args {
             "dev_id": provisioned.developer.dev_id,
             "credentials": provisioned.file,
             "admin_token": self.admin_token(),
-            "forward_to": self.forward_to,
+            "forward_to": provisioned.developer.destination,
         })
     }
 
     fn welcome(&self, url: &Url, provisioned: &Provisioned) -> String {
         let origin = url.as_str().trim_end_matches('/');
         let data = if self.in_memory { "in memory".to_owned() } else { self.data_dir.display().to_string() };
-        let events =
-            self.forward_to.as_ref().map_or("shown below".to_owned(), |url| format!("posted to {url}, shown below"));
+        let destination = provisioned.developer.destination.as_ref();
+        let events = destination.map_or("shown below".to_owned(), |url| format!("posted to {url}, shown below"));
         let command = own_name();
         let mut text = format!("terra-auth {} is ready, on this machine only\n", env!("CARGO_PKG_VERSION"));
         let rows = [

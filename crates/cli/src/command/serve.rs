@@ -16,7 +16,7 @@ use crate::{
     logging,
     node::{Node, NodeConfig, ProviderSource, listen},
     opening::{IdleTimeout, Opening},
-    provision::ensure_environment,
+    provision::{Destination, ensure_environment},
     ui::Ui,
 };
 
@@ -60,6 +60,8 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with_all = ["providers", "provider_apps"])]
     sandbox: bool,
     /// Make this environment if there is none yet, and write its credentials to .env.terra.<NAME>; may be repeated
+    ///
+    /// An environment that exists keeps all its settings.
     #[arg(long, value_name = "NAME")]
     create_environment: Vec<Environment>,
     /// Let webhooks and provider calls reach private addresses too
@@ -93,7 +95,7 @@ impl Args {
         let here = std::env::current_dir()?;
         for environment in &self.create_environment {
             let places = (here.as_path(), self.keeping.data_dir.as_path());
-            let made = ensure_environment(&node.auth, &node.url, *environment, None, places).await?;
+            let made = ensure_environment(&node.auth, &node.url, *environment, Destination::Keep, places).await?;
             app.ui.note(&format!(
                 "{environment}: dev-id {}, keys in {}",
                 made.developer.dev_id,

@@ -12,6 +12,7 @@ mod official;
 mod openapi;
 mod payloads;
 mod providers;
+mod restart;
 mod retries;
 mod secrets;
 mod support;

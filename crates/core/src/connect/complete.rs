@@ -6,12 +6,13 @@ use terra_auth_types::{Provider, UserId};
 use super::{
     Connected, ReturnError,
     failure::{ConnectFailure, Given, Unused},
-    is_full,
+    has_no_room,
 };
 use crate::{
     auth::Auth,
     connection::{Connection, NewConnection},
     flow::Flow,
+    lock::Lock,
     open_session::{OpenSession, WayBack},
     provider::Grant,
     redirect,
@@ -107,14 +108,15 @@ impl Unit for CompleteConnection {
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<UserId, CompleteError> {
         let new = &self.new.connection;
-        let developer = tx.hold_developer(&new.dev_id).await?.ok_or(StoreError::Closed)?;
+        let developer = tx.share_developer(&new.dev_id).await?.ok_or(StoreError::Closed)?;
         let to = if self.session.request.multi_auth { SessionState::Open } else { SessionState::Connected };
         if !tx.move_widget_session(self.session.session_id, to).await? {
             return Err(CompleteError::Used);
         }
+        tx.lock(Lock::Account(&new.dev_id, &new.provider, &new.account)).await?;
         let reference_id = new.reference_id.as_ref();
         let earlier = tx.connections_of_account(&new.dev_id, &new.provider, &new.account, reference_id).await?;
-        if earlier.is_empty() && is_full(tx, &developer).await? {
+        if earlier.is_empty() && has_no_room(tx, &developer).await? {
             return Err(CompleteError::UserLimit);
         }
         Ok(self.new.place(&self.auth, tx, &developer, &earlier).await?)

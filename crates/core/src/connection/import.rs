@@ -215,7 +215,7 @@ enum Placed {
 impl Import {
     /// How many more users there may be.
     async fn room(&self, tx: &mut dyn Tx) -> Result<u64, Stopped> {
-        let found = tx.hold_developer(&self.dev_id).await?; // nobody connects meanwhile
+        let found = tx.lock_developer(&self.dev_id).await?; // nobody connects meanwhile
         let developer = found.filter(|developer| developer.standing != Standing::Deleting);
         let Some(limit) = developer.ok_or(AdminError::UnknownEnvironment)?.user_limit else { return Ok(u64::MAX) };
         let there = tx.count_connections(&self.dev_id).await? + self.counted;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use terra_auth_types::{
     ClientSecret, DevId, Provider,
     wire::admin::{AdminProviderApp, Role, RotateProviderApp, SetProviderApp},
@@ -110,10 +110,11 @@ impl Auth {
         self.permit(admin, Role::Operator, &act).await?;
         self.known(dev_id)?;
         let overlap = how.overlap_s.map_or(OVERLAP, |seconds| SignedDuration::from_secs(seconds.into()));
+        let headers = if how.headers.is_empty() { self.headers_of(dev_id, provider) } else { how.headers.clone() };
         let unit = RotateApp {
             dev_id: dev_id.clone(),
             provider: provider.clone(),
-            secret: self.sealed(dev_id, provider, &how.client_secret, &how.headers)?,
+            secret: self.sealed(dev_id, provider, &how.client_secret, &headers)?,
             previous_until: (!how.now).then(|| self.now() + overlap),
             now: self.now(),
         };
@@ -136,6 +137,14 @@ impl Auth {
         self.permit(admin, Role::Operator, &act).await?;
         self.known(dev_id)?;
         self.administer(admin, &act, RemoveApp { dev_id: dev_id.clone(), provider: provider.clone() }).await
+    }
+
+    /// The headers of an environment's app; none if they cannot be read, as after a reset of the vault.
+    fn headers_of(&self, dev_id: &DevId, provider: &Provider) -> BTreeMap<String, ClientSecret> {
+        let app = self.directory.provider_app(dev_id, provider);
+        let opened = app.and_then(|app| self.open_app(&app, &app.secret).ok());
+        let headers = opened.into_iter().flat_map(|opened| opened.headers);
+        headers.map(|(name, value)| (name, ClientSecret::from(value.expose_secret()))).collect()
     }
 
     fn has_login(&self, provider: &Provider) -> Result<(), AdminError> {
@@ -261,7 +270,7 @@ impl Unit for RemoveApp {
 
 /// Whoever changes an environment's apps is alone with it.
 async fn hold(tx: &mut dyn Tx, dev_id: &DevId) -> Result<(), AdminError> {
-    let found = tx.hold_developer(dev_id).await?.filter(|developer| developer.standing != Standing::Deleting);
+    let found = tx.lock_developer(dev_id).await?.filter(|developer| developer.standing != Standing::Deleting);
     found.map(drop).ok_or(AdminError::UnknownEnvironment)
 }
 

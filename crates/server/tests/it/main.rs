@@ -23,6 +23,8 @@ mod revocation;
 mod scope;
 mod signing_secret;
 mod slow_client;
+mod stale;
+mod stopped_node;
 mod store_away;
 mod support;
 mod two_nodes;

@@ -154,3 +154,16 @@ async fn streaming_tokens_take_headers_or_basic_and_are_no_mobile_tokens() {
     assert_eq!(app.post_nothing(&format!("/auth/user?id={user}")).await.status, 200);
     assert_eq!(app.post_nothing("/auth/user").await.problem().0, 400);
 }
+
+/// A clock that jumps, or a node whose clock is ahead, makes the tidying early.
+#[tokio::test]
+async fn a_used_token_stays_used_when_the_clock_is_set_back_by_a_day() {
+    let app = TestApp::start().await;
+    let token = mint(&app, "").await;
+    assert_eq!(redeem(&app, &token, "").await.status, 200);
+    let day = SignedDuration::from_hours(24);
+    app.clock.advance(day);
+    app.auth.forget_expired().await.unwrap();
+    app.clock.advance(-day);
+    assert_eq!(redeem(&app, &token, "").await.problem(), (401, GONE.to_owned()));
+}

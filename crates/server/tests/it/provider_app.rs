@@ -69,6 +69,20 @@ async fn a_secret_that_leaked_is_forgotten_at_once() {
 }
 
 #[tokio::test]
+async fn a_rotation_that_names_no_headers_keeps_those_of_the_app() {
+    let app = TestApp::start().await;
+    let token = app.token(Role::Operator).await;
+    let new = json!({"client_id": "tests", "client_secret": WRONG, "headers": {"X-Key": "key-not-a-secret"}});
+    app.admin(&token, "PUT", &oura(&app), new).await;
+    let rotate = format!("{}/rotate", oura(&app));
+    let kept = app.admin(&token, "POST", &rotate, json!({"client_secret": RIGHT})).await.json();
+    let replaced =
+        app.admin(&token, "POST", &rotate, json!({"client_secret": RIGHT, "headers": {"X-Other": "x"}})).await.json();
+    assert_eq!((&kept["headers"], &replaced["headers"]), (&json!(["X-Key"]), &json!(["X-Other"])));
+    assert_eq!(outcome(&app).await, "connected");
+}
+
+#[tokio::test]
 async fn apps_are_shown_without_their_secrets_and_with_their_last_use() {
     let app = TestApp::start().await;
     let token = app.token(Role::Operator).await;

@@ -25,10 +25,10 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::{PostgresError, address::Address, failure};
 
 /// Bounds each statement, and each pause in a transaction.
-pub(super) const SETTINGS: &str = "SET statement_timeout = '30s'; SET idle_in_transaction_session_timeout = '30s'";
+pub(super) const SETTINGS: &str = "SET statement_timeout = '30s'; SET idle_in_transaction_session_timeout = '5s'";
 /// The same for one transaction: behind a pooler the next one runs elsewhere.
 pub(super) const LOCAL_SETTINGS: &str =
-    "; SET LOCAL statement_timeout = '30s'; SET LOCAL idle_in_transaction_session_timeout = '30s'";
+    "; SET LOCAL statement_timeout = '30s'; SET LOCAL idle_in_transaction_session_timeout = '5s'";
 
 /// How long a server may be silent in a job before it is asked whether it lives.
 const SILENCE: Duration = Duration::from_secs(2);

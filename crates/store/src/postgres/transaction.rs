@@ -11,7 +11,7 @@ use super::{
     servers::Session,
 };
 use crate::{
-    engine::{Access, Database, failed},
+    engine::{Access, Database, LockMode, failed},
     migrate::Migrated,
     value::{Cell, Row, Value},
 };
@@ -67,6 +67,14 @@ impl Database for Transaction<'_> {
 
     async fn execute(&mut self, text: &str, values: &[Value<'_>]) -> Result<u64, StoreError> {
         self.try_execute(text, values).await.map_err(|error| self.failed(error))
+    }
+
+    async fn lock(&mut self, key: i64, mode: LockMode) -> Result<(), StoreError> {
+        let text = match mode {
+            LockMode::Shared => "SELECT pg_advisory_xact_lock_shared($1)",
+            LockMode::Exclusive => "SELECT pg_advisory_xact_lock($1)",
+        };
+        self.execute(text, &[Value::Int(key)]).await.map(drop)
     }
 
     async fn rows(&mut self, text: &str, values: &[Value<'_>]) -> Result<Vec<Row>, StoreError> {

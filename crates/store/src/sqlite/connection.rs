@@ -14,7 +14,7 @@ use terra_auth_core::store::StoreError;
 
 use super::{SqliteError, failure::of_sqlite, worker};
 use crate::{
-    engine::Database,
+    engine::{Database, LockMode},
     migrate::{self, MigrateError, Migrated},
     value::{Cell, Row, Value},
 };
@@ -30,6 +30,10 @@ impl Database for Transaction<'_> {
         self.prepare(text)
             .and_then(|mut statement| statement.execute(params_from_iter(values)))
             .map_or_else(|error| Err(of_sqlite(error)), |changed| Ok(changed as u64))
+    }
+
+    async fn lock(&mut self, _key: i64, _mode: LockMode) -> Result<(), StoreError> {
+        Ok(()) // only one thread writes
     }
 
     async fn rows(&mut self, text: &str, values: &[Value<'_>]) -> Result<Vec<Row>, StoreError> {

@@ -233,7 +233,7 @@ impl Unit for AddBelowCap {
     type Refusal = StoreError;
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<bool, StoreError> {
-        tx.hold_developer(&self.0.dev_id).await?;
+        tx.lock_developer(&self.0.dev_id).await?;
         if tx.count_connections(&self.0.dev_id).await? >= CAP {
             return Ok(false);
         }

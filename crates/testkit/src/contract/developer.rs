@@ -46,10 +46,10 @@ pub async fn a_developer_is_read_as_it_was_added(store: Store) {
     for developer in [bare, full] {
         assert!(store.add_developer(&developer).await.unwrap());
         assert_eq!(store.developer(&developer.dev_id).await.unwrap(), Some(developer.clone()));
-        assert_eq!(store.hold_developer(&developer.dev_id).await.unwrap(), Some(developer));
+        assert_eq!(store.lock_developer(&developer.dev_id).await.unwrap(), Some(developer));
     }
     assert_eq!(store.developer(&Rows::dev_id("unknown")).await.unwrap(), None);
-    assert_eq!(store.hold_developer(&Rows::dev_id("unknown")).await.unwrap(), None);
+    assert_eq!(store.lock_developer(&Rows::dev_id("unknown")).await.unwrap(), None);
 }
 
 /// The second one is told so, and changes nothing.
@@ -193,7 +193,7 @@ impl Unit for RotateSecret {
     type Refusal = StoreError;
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<(), StoreError> {
-        let mut developer = tx.hold_developer(&self.0).await?.unwrap();
+        let mut developer = tx.lock_developer(&self.0).await?.unwrap();
         let secret = std::mem::replace(&mut developer.signing_secret, self.1.clone());
         developer.retiring_secret = Some(RetiringSecret { secret, until: Rows::at(9), sign_with: SignWith::Both });
         tx.update_developer(&developer).await?;

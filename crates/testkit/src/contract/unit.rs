@@ -157,8 +157,8 @@ impl Unit for HoldBoth {
     type Refusal = StoreError;
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<bool, StoreError> {
-        tx.hold_developer(&self.first).await?;
-        tx.hold_developer(&self.second).await?;
+        tx.lock_developer(&self.first).await?;
+        tx.lock_developer(&self.second).await?;
         tx.spend_token(self.token_id, Rows::at(1)).await
     }
 }

@@ -35,7 +35,7 @@ pub struct RotateProviderApp {
     #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 1, max_length = 4096, pattern = r"^[\x20-\x7e]+$"))]
     #[serde(serialize_with = "shown_once")]
     pub client_secret: ClientSecret,
-    /// The headers that go with it.
+    /// The headers that go with it; none keeps those that the app has.
     #[cfg_attr(feature = "openapi", schema(value_type = BTreeMap<String, String>))]
     #[serde(default, serialize_with = "each_shown_once")]
     pub headers: BTreeMap<String, ClientSecret>,

@@ -1,0 +1,50 @@
+//! A restart changes nothing that it was not told to change.
+
+use http::Method;
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use terra_auth::{Credentials, Environment};
+
+use crate::support::{folder::Folder, http::send, receiver::Receiver, server::Server};
+
+const SERVE: &str =
+    "serve --sandbox --allow-private-addresses --listen 127.0.0.1:0 --output json --create-environment testing";
+
+/// One call about where events are posted, with the keys that the server wrote.
+async fn destination(folder: &Folder, method: Method, body: String) -> Value {
+    let Credentials { dev_id, api_key, api_url, .. } = folder.credentials(Environment::Testing);
+    let headers = [("dev-id", dev_id.as_str()), ("x-api-key", api_key.expose()), ("content-type", "application/json")];
+    let reply = send(method, &format!("{api_url}/webhooks/destination"), &headers, body).await.unwrap();
+    assert_eq!(reply.status, 200, "{}", reply.text);
+    serde_json::from_str(&reply.text).unwrap()
+}
+
+#[tokio::test]
+async fn a_start_with_create_environment_keeps_the_destination_that_was_set() {
+    let (folder, receiver) = (Folder::new(), Receiver::start());
+    let first = Server::start(&mut folder.command(SERVE));
+    let set = json!({ "destination": receiver.url });
+    assert_eq!(destination(&folder, Method::PUT, set.to_string()).await, set);
+    assert_eq!(first.end(Signal::TERM).code, Some(0));
+
+    let _second = Server::start(&mut folder.command(SERVE));
+    assert_eq!(destination(&folder, Method::GET, String::new()).await, set);
+    folder.connect("FITBIT", "alice");
+    assert_eq!(receiver.wait_for(1)[0].json()["type"], "auth");
+}
+
+#[tokio::test]
+async fn dev_keeps_where_events_are_posted_until_it_is_told_otherwise() {
+    let (folder, receiver) = (Folder::new(), Receiver::start());
+    let (stored, none) = (json!({ "destination": receiver.url }), json!({ "destination": null }));
+    for (arguments, expected) in [
+        (format!("--forward-to {}", receiver.url), &stored),
+        (String::new(), &stored),
+        ("--no-forward".to_owned(), &none),
+    ] {
+        let server = folder.dev(&arguments);
+        assert_eq!(destination(&folder, Method::GET, String::new()).await, *expected, "{arguments}");
+        assert_eq!(server.ready["forward_to"], expected["destination"], "{arguments}");
+        assert_eq!(server.end(Signal::INT).code, Some(0));
+    }
+}

@@ -1,0 +1,16 @@
+//! Locks that no row stands for.
+
+use async_trait::async_trait;
+use terra_auth_core::{
+    lock::{Lock, Locks},
+    store::StoreError,
+};
+
+use crate::engine::{Database, LockMode, Queries};
+
+#[async_trait]
+impl<D: Database> Locks for Queries<D> {
+    async fn lock(&mut self, lock: Lock<'_>) -> Result<(), StoreError> {
+        self.take_lock(lock.key(), LockMode::Exclusive).await
+    }
+}
