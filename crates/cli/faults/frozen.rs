@@ -19,6 +19,8 @@ use crate::support::{
 /// The longest that the server may leave a request without an answer: a job's bound, and the wait for a connection.
 const BOUND: Duration = Duration::from_secs(40);
 
+const CLIENTS: usize = 8;
+
 const RECOVERY: Duration = Duration::from_secs(5);
 
 struct World {
@@ -38,7 +40,7 @@ impl World {
         Ok(Self { _spec: spec, _node: node, api, receiver })
     }
 
-    async fn verdict(&self, report: &mut Report, told: &Told, back: Instant) -> anyhow::Result<()> {
+    async fn verdict(&self, report: &mut Report, told: &Told, back: Instant, faults: u32) -> anyhow::Result<()> {
         let slowest = told.slowest();
         let text = format!("every call is answered within {BOUND:?}, the slowest after {:.1} s", slowest.as_secs_f64());
         report.promise(slowest < BOUND, &text);
@@ -48,13 +50,13 @@ impl World {
             first.is_some_and(|first| first < RECOVERY),
             &format!("works again within {RECOVERY:?}: {seconds}"),
         );
-        refusals_say_when_to_come_back(report, told);
+        refusals_say_when_to_come_back(report, told, faults);
         settle(report, &self.api, &self.receiver, told).await
     }
 }
 
 /// A call that writes may get a 500 instead, if nobody knows whether its COMMIT was done.
-fn refusals_say_when_to_come_back(report: &mut Report, told: &Told) {
+fn refusals_say_when_to_come_back(report: &mut Report, told: &Told, faults: u32) {
     let is_right = |refusal: &Refusal, writes| {
         matches!(refusal, Refusal::Answer { status: 503, retry_after: true } | Refusal::Page(_))
             || writes && matches!(refusal, Refusal::Answer { status: 500, .. })
@@ -64,15 +66,18 @@ fn refusals_say_when_to_come_back(report: &mut Report, told: &Told) {
         told.calls.iter().filter(|call| matches!(call.refusal, Some(Refusal::Answer { status: 500, .. }))).count();
     let wrong = wrong.count();
     report.promise(wrong == 0, &format!("refused with 503 and Retry-After, but for {wrong}: {}", told.refusals()));
-    // Eight clients have at most eight commits under way.
-    report.promise(unknown <= 8, &format!("500 only where the outcome of a COMMIT is unknown: {unknown}"));
+    // Each client has at most one commit under way at each fault.
+    report.promise(
+        unknown <= CLIENTS * faults as usize,
+        &format!("500 only where the outcome of a COMMIT is unknown: {unknown}"),
+    );
 }
 
 pub(crate) async fn frozen_postgres(report: &mut Report) -> anyhow::Result<()> {
     let cluster = Cluster::start()?;
     let proxy = Proxy::start(cluster.address()).await?;
     let world = World::start(&cluster.url_at(proxy.address)).await?;
-    let load = Load::start("frozen", std::slice::from_ref(&world.api), 8, false);
+    let load = Load::start("frozen", std::slice::from_ref(&world.api), CLIENTS, false);
     load.some_more(100).await?;
     proxy.set(State::Frozen);
     let ready_after = readiness(&world.api).await;
@@ -83,7 +88,7 @@ pub(crate) async fn frozen_postgres(report: &mut Report) -> anyhow::Result<()> {
     load.some_more(50).await?;
     sleep(Duration::from_secs(2)).await;
     let told = load.end().await;
-    world.verdict(report, &told, back).await
+    world.verdict(report, &told, back, 1).await
 }
 
 /// How long it takes until the node says that it cannot work.
@@ -98,7 +103,7 @@ async fn readiness(api: &Api) -> Duration {
 pub(crate) async fn restart_postgres(report: &mut Report) -> anyhow::Result<()> {
     let cluster = Cluster::start()?;
     let world = World::start(&cluster.url()).await?;
-    let load = Load::start("restart", std::slice::from_ref(&world.api), 8, true);
+    let load = Load::start("restart", std::slice::from_ref(&world.api), CLIENTS, true);
     let mut back = Instant::now();
     for round in 0..3 * report.times {
         load.some_more(100).await?;
@@ -109,5 +114,6 @@ pub(crate) async fn restart_postgres(report: &mut Report) -> anyhow::Result<()> 
     }
     load.some_more(50).await?;
     let told = load.end().await;
-    world.verdict(report, &told, back).await
+    let restarts = 3 * report.times;
+    world.verdict(report, &told, back, restarts).await
 }
