@@ -79,8 +79,8 @@ impl<D: Database> Queries<D> {
         if self.changes(COUNT_IN_FREE_PART, &[change.value(), connection.dev_id.value()]).await? {
             return Ok(());
         }
-        let (part, _) = connection.user_id.0.as_u64_pair(); // no other unit adds the same one
-        let part = i64::from_be_bytes(part.to_be_bytes());
+        let (high, low) = connection.user_id.0.as_u64_pair();
+        let part = i64::from_be_bytes((high ^ low).to_be_bytes()); // of this user only
         self.execute(COUNT_IN_NEW_PART, &[connection.dev_id.value(), part.value(), change.value()]).await?;
         Ok(())
     }

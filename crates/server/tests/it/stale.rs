@@ -87,7 +87,7 @@ async fn credentials_are_refused_with_503_once_the_directory_is_too_old() {
     let developer = auth.directory.developer(&keys.dev_id).unwrap();
     let mobile = auth.generate_auth_token(&developer, None).token;
     let streaming = || {
-        let request = Request::post("/v2/auth/developer").header("dev-id", keys.dev_id.as_str());
+        let request = Request::post("/auth/developer").header("dev-id", keys.dev_id.as_str());
         request.header("x-api-key", keys.api_key.expose())
     };
     let administer = || {
