@@ -64,7 +64,6 @@ pub(crate) async fn ensure_environment(
     let file = if ours { wanted.clone() } else { std::path::absolute(fallback_dir.join(&name))? };
     let left_alone = (!ours).then_some(wanted);
 
-    auth.reload().await.context("could not read the environments")?;
     let developer = if let Some(developer) = existing(auth, environment).await? {
         with_credentials(auth, developer, destination, (&file, url)).await?
     } else {
@@ -104,6 +103,8 @@ async fn with_credentials(
     destination: Destination,
     (file, url): (&Path, &Url),
 ) -> anyhow::Result<Developer> {
+    // Another node may have created it after this one read the directory.
+    auth.reload().await.context("could not read the environments")?;
     let developer = with_destination(auth, developer, destination).await?;
     if !opens(auth, file, &developer)? {
         write(file, url, &another_key(auth, &developer).await?)?;
