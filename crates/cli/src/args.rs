@@ -89,16 +89,27 @@ pub(crate) fn refused(error: &clap::Error) -> ExitCode {
     if shows { ExitCode::SUCCESS } else { Kind::Misused.into() }
 }
 
-/// What `--env` says.
+/// What `--env` says. Every argument with that id has this type: clap reads the global one from a command's own.
 #[derive(Clone, Copy)]
-enum Which {
+pub(crate) enum Which {
     One(Environment),
     All,
 }
 
-/// Reads `all` beside the names. Only one command takes it, so the help of the others does not list it.
+impl Which {
+    /// Those that are meant, each once if `all` is among them.
+    pub(crate) fn environments(which: &[Self]) -> Vec<Environment> {
+        let one = |which: &Self| match which {
+            Self::One(environment) => Some(*environment),
+            Self::All => None,
+        };
+        which.iter().map(one).collect::<Option<_>>().unwrap_or_else(|| Environment::ALL.to_vec())
+    }
+}
+
+/// Reads `all` beside the names. Few commands take it, so the help of the others does not list it.
 #[derive(Clone)]
-struct WhichParser;
+pub(crate) struct WhichParser;
 
 impl TypedValueParser for WhichParser {
     type Value = Which;
@@ -114,7 +125,7 @@ impl TypedValueParser for WhichParser {
 
 /// Reads an environment's name with the library's own message for an unknown one.
 #[derive(Clone)]
-pub(crate) struct EnvironmentParser;
+struct EnvironmentParser;
 
 impl TypedValueParser for EnvironmentParser {
     type Value = Environment;

@@ -1,6 +1,7 @@
 //! The commands. To add one: a file with its arguments and a `run`, a variant and an arm here.
 
 use clap::Subcommand;
+use terra_auth::Environment;
 
 use crate::{
     app::App,
@@ -83,9 +84,10 @@ impl Command {
     pub(crate) fn run_for_all(self, ui: Ui) -> anyhow::Result<()> {
         match self {
             Self::VerifyConnection(args) => args.run_for_all(ui),
+            Self::Doctor(args) => args.run(&App { environment: Environment::default(), ui }),
             _ => Err(Advice::new(
                 Kind::Misused,
-                "only verify-connection takes --env all",
+                "only verify-connection and doctor take --env all",
                 "name one environment: testing, staging or production",
             )
             .into()),

@@ -3,12 +3,11 @@ use std::path::PathBuf;
 use anstyle::AnsiColor;
 use anyhow::Context as _;
 use clap::ValueHint;
-use terra_auth::Environment;
 use url::Url;
 
 use crate::{
     app::App,
-    args::EnvironmentParser,
+    args::{Which, WhichParser},
     doctor::{Finding, Report, Scope, Severity, examine},
     failure::{Advice, Kind},
     ui::shown,
@@ -31,8 +30,8 @@ pub(crate) struct Args {
     #[arg(default_value = ".", value_hint = ValueHint::DirPath)]
     path: PathBuf,
     /// Which environments to examine [default: all with credentials here]
-    #[arg(long = "env", id = "env", value_name = "NAME", value_parser = EnvironmentParser, value_delimiter = ',')]
-    environments: Vec<Environment>,
+    #[arg(long = "env", id = "env", value_name = "NAME", value_parser = WhichParser, value_delimiter = ',')]
+    environments: Vec<Which>,
     /// Ask neither the API nor the gateway
     #[arg(long, conflicts_with = "gateway_url")]
     offline: bool,
@@ -49,7 +48,7 @@ impl Args {
         let place = self.path.display().to_string();
         std::env::set_current_dir(&self.path).with_context(|| format!("could not look into {place}"))?;
         let report = examine(&Scope {
-            environments: self.environments,
+            environments: Which::environments(&self.environments),
             offline: self.offline,
             gateway: self.gateway_url,
             redirects: self.redirect_url,

@@ -71,5 +71,5 @@ fn all_environments_are_verified_with_a_line_for_each_and_the_worst_exit_code() 
 fn other_commands_take_one_environment() {
     let answer = Folder::new().run("list-integrations --env all");
     assert_eq!(answer.code, Some(2));
-    assert!(answer.stderr.starts_with("error: only verify-connection takes --env all"), "{answer}");
+    assert!(answer.stderr.starts_with("error: only verify-connection and doctor take --env all"), "{answer}");
 }
