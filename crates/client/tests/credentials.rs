@@ -210,7 +210,7 @@ fn variables_that_name_the_environment_win_and_bring_everything_else() {
         ("acme-own-0000000000", "own-key-not-a-secret")
     );
     assert_eq!(credentials.signing_secrets().count(), 2);
-    let urls = [&credentials.api_url, &credentials.widget_url, &credentials.streaming_url].map(|url| url.as_str());
+    let urls = [&credentials.api_url, &credentials.widget_url, &credentials.streaming_url].map(url::Url::as_str);
     assert_eq!(urls, ["http://127.0.0.1:8080/v2", "https://widget.example.com/", "wss://stream.example.com/"]);
     assert_eq!(credentials.notices, Vec::<String>::new(), "the plain pair is production's");
 }

@@ -67,7 +67,7 @@ impl Upstream {
 fn refused(kind: fn(Box<Refusal>) -> Error, status: u16) -> Error {
     let message = "words".to_owned();
     let (code, trace_id, retry_after, invalid_user_ids) = (None, None, None, Vec::new());
-    kind(Box::new(Refusal { status, message, code, trace_id, retry_after, invalid_user_ids }))
+    kind(Box::new(Refusal { status, message, code, product: None, trace_id, retry_after, invalid_user_ids }))
 }
 
 fn unreadable() -> Error {

@@ -50,7 +50,7 @@ impl Unit for Stopping {
         tx.lock(Lock::EndUser(dev_id, provider, reference_id.as_ref().unwrap())).await?;
         tx.add_connection(&self.connection).await?;
         self.stopped.notify_one();
-        tokio::time::sleep(Duration::from_secs(60)).await;
+        tokio::time::sleep(Duration::from_mins(1)).await;
         Ok(())
     }
 }

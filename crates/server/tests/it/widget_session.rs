@@ -208,7 +208,7 @@ async fn every_integration_has_a_name_a_resource_and_a_logo_that_loads() {
         let integrations = names["integrations"].as_array().unwrap();
         let resources: Vec<&Value> = integrations.iter().map(|integration| &integration["resource"]).collect();
         let of = |field: &str| names[field].as_array().unwrap().iter();
-        assert_eq!(resources, Vec::from_iter(of("providers").chain(of("sdk_providers"))));
+        assert_eq!(resources, of("providers").chain(of("sdk_providers")).collect::<Vec<_>>());
         let fitbit = integrations.iter().find(|integration| integration["resource"] == "FITBIT").unwrap();
         let logo_url = "http://localhost:8787/assets/provider/fitbit.svg";
         assert_eq!(fitbit, &json!({"name": "Fitbit", "resource": "FITBIT", "logo_url": logo_url}));

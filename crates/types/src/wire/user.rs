@@ -146,7 +146,6 @@ pub struct SubscriptionsAnswer {
     /// The page after this one; `null` on the last one.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<u32>, required = false))]
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[expect(clippy::option_option, reason = "absent and null mean different things")]
     pub next: Option<Option<u32>>,
     /// The number of pages.
     #[cfg_attr(feature = "openapi", schema(value_type = u32, required = false))]

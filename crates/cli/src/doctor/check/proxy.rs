@@ -32,7 +32,7 @@ mod tests {
     fn online(answer: Result<Answer, Error>, answers_directly: bool) -> Online {
         let url = "https://api.example.com/v2".parse().unwrap();
         let proxy = Some("proxy.example.com:3128".to_owned());
-        Online { environment: Environment::Testing, url, proxy, answer, answers_directly }
+        Online { environment: Environment::Testing, url, proxy, answer, answers_directly, streaming: None }
     }
 
     #[test]
