@@ -87,13 +87,14 @@ fn everything_that_was_planted_is_found() {
 
     let other = Folder::project(&Api { widget_path: "/elsewhere", ..Api::new() }.start());
     other.secret(".env.terra.staging", "TERRA_API_KEY\n");
+    other.replace("testing", "TERRA_DEV_ID", "TERRA_STREAMING_URL=ws://127.0.0.1:9\nTERRA_DEV_ID");
     let report = other.report("");
     found_here.extend(found(&report));
 
     let every: BTreeSet<String> =
         report["checks"].as_array().unwrap().iter().map(|check| check.as_str().unwrap().to_owned()).collect();
     assert_eq!(found_here, every);
-    assert_eq!(every.len(), 15);
+    assert_eq!(every.len(), 16);
 }
 
 #[test]

@@ -71,7 +71,7 @@ fn the_destination_is_the_one_that_was_given_last() {
     folder.connect("FITBIT", "alice");
     second.wait_for(1);
     assert_eq!(server.end(Signal::INT).code, Some(0));
-    let server = folder.dev("");
+    let server = folder.dev("--no-forward");
     folder.connect("FITBIT", "bob");
     until("the event is shown", || server.events().into_iter().find(|event| event["result"] == "no destination"));
     assert_eq!((first.received().len(), second.received().len()), (0, 1));
