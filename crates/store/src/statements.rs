@@ -104,6 +104,7 @@ fn no_statement_walks_through_a_table_that_grows() {
                         "DATA_KEYS",
                         "DEAD_FORWARDS",
                         "DEVELOPERS",
+                        "MARK_IN_DOUBT",
                         "PROVIDER_APPS",
                         "REMOVE_DEVELOPER",
                         "RELEASE_DELIVERIES",

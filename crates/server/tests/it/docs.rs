@@ -119,7 +119,7 @@ fn no_published_answer_is_null_where_the_published_contract_has_no_null() {
         "AuthToken",
         "AuthenticateUser",
         "DataTypes",
-        "Done",
+        "Deauthenticated",
         "Integration",
         "IntegrationName",
         "Integrations",
