@@ -18,11 +18,13 @@ use super::{
 use crate::engine::{Access, Queries};
 
 /// Runs of a job that loses against others, at most.
-const RUNS: u32 = 8;
+const RUNS: u32 = 16;
 /// Runs of a job whose connections are lost, at most.
 const LOST_RUNS: u32 = 4;
-/// How long a job that lost waits before its second run; longer before the next ones.
+/// How long a job that lost waits before its second run; twice as long before each of the next ones, up to [`DOUBLINGS`].
 const PAUSE: Duration = Duration::from_millis(10);
+/// The longest pause is 640 ms.
+const DOUBLINGS: u32 = 6;
 
 /// How a run ended, and what may end better.
 struct Run {
@@ -42,7 +44,7 @@ pub(super) async fn run(pool: Pool<Servers>, mut job: Box<dyn Job>, access: Acce
         match run.remedy {
             Some(Remedy::Again) if clashes + 1 < RUNS => {
                 clashes += 1;
-                sleep(jittered(PAUSE * 2_u32.pow(clashes - 1))).await;
+                sleep(jittered(PAUSE * 2_u32.pow((clashes - 1).min(DOUBLINGS)))).await;
             }
             Some(Remedy::Elsewhere | Remedy::Unprepared) if losses + 1 < LOST_RUNS => losses += 1,
             _ => return run.outcome,
