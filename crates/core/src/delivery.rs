@@ -108,7 +108,7 @@ pub trait Deliveries: Send {
     ) -> Result<Vec<Delivery>, StoreError>;
 
     /// Makes every delivery that is leased due at once; answers how many there were. For the only process of a store,
-    /// when it starts: nobody else can be at work on them.
+    /// when it starts: no other worker can be at work on them.
     async fn release_deliveries(&mut self, now: Timestamp) -> Result<u64, StoreError>;
 
     /// Makes every waiting delivery due at once that was attempted after an instant which is still to come: a clock that

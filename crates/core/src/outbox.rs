@@ -212,7 +212,7 @@ struct ClaimDeliveries {
     now: Timestamp,
 }
 
-/// What was claimed in each environment, and when the next delivery falls due.
+/// The claimed deliveries of each environment, and when the next delivery falls due.
 type DeliveryLots = (Vec<(Vec<Delivery>, Developer)>, Option<Timestamp>);
 
 #[async_trait]
@@ -230,7 +230,7 @@ impl Unit for ClaimDeliveries {
             } else if limit > 0 {
                 let deliveries = tx.claim_deliveries(&dev_id, self.now, lease_until(self.now), limit).await?;
                 room.total -= count(&deliveries);
-                // Read after the claim: whoever added one of them could already see the destination that is read here.
+                // Read after the claim: a destination that was set before one of them was added is seen here.
                 let Some(developer) = tx.developer(&dev_id).await? else { continue };
                 if developer.destination.is_none() {
                     for delivery in &deliveries {

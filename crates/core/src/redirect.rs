@@ -60,7 +60,7 @@ pub fn is_allow_list_entry(url: &Url) -> bool {
     url.query().is_none() && url.fragment().is_none() && !can_run(url.scheme()) && !leaves_its_path(url)
 }
 
-/// Whether a browser runs or displays what a URL of this scheme holds, whoever names it.
+/// Whether a browser runs or displays the content of a URL of this scheme, so that no allow-list may name it.
 #[must_use]
 pub fn can_run(scheme: &str) -> bool {
     const SCHEMES: [&str; 8] = ["javascript", "data", "vbscript", "file", "blob", "about", "view-source", "filesystem"];

@@ -28,7 +28,7 @@ pub(crate) trait Work: Send + Sync + 'static {
     type Queue: Clone + Eq + Hash + Send + Sync + 'static;
     type Item: Send + 'static;
 
-    /// What it is called in the log.
+    /// The name in the log.
     const NAME: &'static str;
     const LIMITS: Limits;
 
@@ -39,7 +39,7 @@ pub(crate) trait Work: Send + Sync + 'static {
     async fn attempt(&self, item: Self::Item) -> Pace;
 }
 
-/// What was claimed, and when there is more.
+/// The claimed work, and when more falls due.
 pub(crate) struct Claimed<W: Work + ?Sized> {
     pub(crate) items: Vec<(W::Queue, W::Item)>,
     /// Ended by the claim itself.

@@ -15,7 +15,7 @@ pub(crate) struct Limits {
     pub(crate) most: u32,
 }
 
-/// What an attempt says about the speed of its queue.
+/// How an attempt changes the places of its queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pace {
     /// It succeeded quickly: more attempts may be under way.

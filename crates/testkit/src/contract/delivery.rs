@@ -141,7 +141,7 @@ pub async fn released_deliveries_are_those_that_were_leased(store: Store) {
     assert_eq!(claim(&store, Rows::at(5), 9).await, ids(&added[2..3]));
 }
 
-/// A clock that was ahead had scheduled them. Nobody waits for it to be right again.
+/// A clock that was ahead had scheduled them, so they do not wait until the right clock gets there.
 pub async fn deliveries_that_were_attempted_in_the_future_are_due(store: Store) {
     let developer = developer(&store, "acme").await;
     let added = waiting(&store, &developer, &[0, 0, 70]).await;
