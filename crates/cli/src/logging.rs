@@ -42,7 +42,7 @@ pub(crate) fn serve_traced(output: Output) -> anyhow::Result<Option<Traces>> {
 fn server_lines<S: Subscriber + for<'a> LookupSpan<'a>>(output: Output) -> impl Layer<S> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| {
         EnvFilter::new(
-            "warn,terra_auth_core=info,terra_auth_gateway=info,terra_auth_listen=info,terra_auth_outbound=info,\
+            "warn,terra_auth_core=info,terra_auth_gateway=info,terra_auth_http=info,terra_auth_outbound=info,\
              terra_auth_server=info,terra_auth_store=info",
         )
     });

@@ -13,7 +13,7 @@ use terra_auth_core::{
     seal::{KeyRing, MasterKeySource, MasterKeys, OpenVaultError},
     store::Store,
 };
-use terra_auth_listen::{Limits, Workers, serve};
+use terra_auth_http::{Limits, Workers, serve};
 use terra_auth_outbound::{AddressPolicy, ClientCredentials, DeliveryWorker, OAuthProviders, Observer, Recipes};
 use terra_auth_sandbox::{Sandbox, SandboxConfig};
 use tokio::{net::TcpListener, time::Duration};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use secrecy::{ExposeSecret as _, SecretString};
 use terra_auth_core::store::Store;
-use terra_auth_listen::Limits;
+use terra_auth_http::Limits;
 use terra_auth_store::{Accepted, OpenError, SqliteError, open_accepting, open_shared_accepting};
 use tokio::time::{Instant, sleep};
 

@@ -12,7 +12,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
-use terra_auth_listen::Peer;
+use terra_auth_http::Peer;
 use terra_auth_types::ReferenceId;
 use tokio::time::timeout;
 

@@ -12,7 +12,7 @@ use axum::{Router, routing::post};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use terra_auth_core::{admin::Admin, developer::NewDeveloper};
-use terra_auth_listen::{Limits, Workers, serve};
+use terra_auth_http::{Limits, Workers, serve};
 use terra_auth_server::router;
 use terra_auth_testkit::bench;
 use terra_auth_types::Environment;

@@ -14,7 +14,7 @@ use terra_auth_core::{
     developer::{Developer, Standing},
     directory::{Identity, NotAuthenticated},
 };
-use terra_auth_listen::Peer;
+use terra_auth_http::Peer;
 use terra_auth_types::{ApiKey, DevId, Scope};
 
 use crate::error::ApiError;

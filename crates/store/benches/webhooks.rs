@@ -22,7 +22,7 @@ use rusqlite::{Connection, types::Value};
 use terra_auth::{Credentials, Environment, webhook::sign};
 use terra_auth_core::clock::{Clock as _, SystemClock, SystemEntropy};
 use terra_auth_gateway::{Config, Gateway, Parts, Settings};
-use terra_auth_listen::{Limits, Workers, serve};
+use terra_auth_http::{Limits, Workers, serve};
 use terra_auth_testkit::bench;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},

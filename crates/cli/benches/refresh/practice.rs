@@ -17,7 +17,7 @@ use axum::{
 };
 use terra_auth::Provider;
 use terra_auth_core::clock::{Clock, Entropy as _, SystemEntropy};
-use terra_auth_listen::{Limits, Workers, serve};
+use terra_auth_http::{Limits, Workers, serve};
 use terra_auth_outbound::{AddressPolicy, ClientCredentials, OAuthProviders, Recipes};
 use terra_auth_sandbox::{Face, Sandbox, SandboxConfig};
 use tokio::{net::TcpListener, runtime, sync::oneshot};

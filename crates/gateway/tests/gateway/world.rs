@@ -21,7 +21,7 @@ use terra_auth_core::{
     store::Store,
 };
 use terra_auth_gateway::{Config, Gateway, Identity, Login, LoginError, Parts, Presented, Settings};
-use terra_auth_listen::{Limits, Workers};
+use terra_auth_http::{Limits, Workers};
 use terra_auth_outbound::{AddressPolicy, ClientCredentials, DeliveryWorker, Log, OAuthProviders, Recipes};
 use terra_auth_store::Sqlite;
 use terra_auth_testkit::{CountingEntropy, FixedClock};
@@ -208,7 +208,7 @@ pub(crate) async fn free_port() -> (TcpListener, Url) {
 
 pub(crate) fn serve(listener: TcpListener, router: Router) {
     let workers = Workers::here();
-    tokio::spawn(terra_auth_listen::serve(listener, router, Limits::default(), workers, std::future::pending()));
+    tokio::spawn(terra_auth_http::serve(listener, router, Limits::default(), workers, std::future::pending()));
 }
 
 pub(crate) async fn answer_of(router: &Router, request: Request<Body>) -> Answer {

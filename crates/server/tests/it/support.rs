@@ -20,7 +20,7 @@ use terra_auth_core::{
     seal::{KeyRing, MasterKey},
     store::Store,
 };
-use terra_auth_listen::{Limits, Workers};
+use terra_auth_http::{Limits, Workers};
 use terra_auth_outbound::{AddressPolicy, ClientCredentials, OAuthProviders, Recipes};
 use terra_auth_sandbox::{Sandbox, SandboxConfig};
 use terra_auth_testkit::{CountingEntropy, Database, FixedClock, Postgres};
@@ -118,7 +118,7 @@ impl TestApp {
         let app = Self::start_at(url, Environment::Testing, "").await;
         let never = std::future::pending();
         let router = app.router.clone();
-        tokio::spawn(terra_auth_listen::serve(listener, router, Limits::default(), Workers::here(), never));
+        tokio::spawn(terra_auth_http::serve(listener, router, Limits::default(), Workers::here(), never));
         app
     }
 

@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use axum::Router;
 use metrics_exporter_prometheus::PrometheusHandle;
 use terra_auth_gateway::Gateway;
-use terra_auth_listen::{Certificates, Limits, Workers, serve, serve_tls};
+use terra_auth_http::{Certificates, Limits, Workers, serve, serve_tls};
 use tokio::{net::TcpListener, time::Duration};
 
 use super::{

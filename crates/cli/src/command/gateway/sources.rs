@@ -9,7 +9,7 @@ use terra_auth_core::{
     store::Store,
 };
 use terra_auth_gateway::{Config, Gateway, Parts, SetupError};
-use terra_auth_listen::Certificates;
+use terra_auth_http::Certificates;
 
 use super::options::{JWT_SECRET, Options, SettingsFile, variable};
 use crate::failure::{Advice, Kind};

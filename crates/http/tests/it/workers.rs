@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use terra_auth_listen::Limits;
+use terra_auth_http::Limits;
 use tokio::net::TcpStream;
 
 use crate::support::{HASTY, Listening, answer, ask, closed, soon, two_threads};

@@ -1,6 +1,6 @@
 use std::time::Instant;
 
-use terra_auth_listen::{CertificateError, Limits};
+use terra_auth_http::{CertificateError, Limits};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 

@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use terra_auth_listen::Limits;
+use terra_auth_http::Limits;
 use tokio::{io::AsyncWriteExt as _, time::timeout};
 
 use crate::support::{HASTY, Listening, answer, ask, closed};

@@ -2,7 +2,7 @@ use std::{future::Future, net::SocketAddr, num::NonZeroUsize, path::PathBuf, syn
 
 use axum::{Extension, Router, routing::get};
 use tempfile::TempDir;
-use terra_auth_listen::{Certificates, Limits, Peer, Workers, serve, serve_tls};
+use terra_auth_http::{Certificates, Limits, Peer, Workers, serve, serve_tls};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},

@@ -1,6 +1,6 @@
 use std::error::Error as _;
 
-use terra_auth_listen::Certificates;
+use terra_auth_http::Certificates;
 
 use crate::support::{PairFiles, pair};
 

@@ -1,4 +1,4 @@
-use terra_auth_listen::Limits;
+use terra_auth_http::Limits;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
