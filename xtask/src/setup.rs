@@ -14,13 +14,15 @@ struct Need {
     packages: &'static str,
 }
 
-const NEEDS: [Need; 7] = [
+const NEEDS: [Need; 9] = [
     Need {
         name: "PostgreSQL's server",
         probe: "PATH=$PATH:$(echo /usr/lib/postgresql/*/bin | tr ' ' ':') && command -v initdb",
         packages: "postgresql",
     },
     Need { name: "PgBouncer", probe: "PATH=$PATH:/usr/sbin && command -v pgbouncer", packages: "pgbouncer" },
+    Need { name: "zsh", probe: "command -v zsh", packages: "zsh" },
+    Need { name: "fish", probe: "command -v fish", packages: "fish" },
     Need { name: "libfaketime", probe: "command -v faketime", packages: "faketime" },
     Need {
         name: "GNOME's keyring, with a message bus",

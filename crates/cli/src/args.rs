@@ -3,7 +3,7 @@
 use std::{ffi::OsStr, process::ExitCode};
 
 use clap::{
-    Args, Parser,
+    Args, CommandFactory as _, FromArgMatches as _, Parser,
     builder::{PossibleValue, TypedValueParser},
     error::ErrorKind,
 };
@@ -11,9 +11,9 @@ use terra_auth::{Environment, credentials::ENV};
 
 use crate::{
     app::App,
-    command::Command,
+    command::{Command, VERSION},
     failure::{self, Advice, Kind},
-    logging,
+    help, logging,
     ui::{Output, Ui},
 };
 
@@ -22,8 +22,8 @@ use crate::{
 /// The commands speak to the hosted API, or to a server of your own where `TERRA_API_URL` says so. The keys of an environment are
 /// read from `.env.terra.<environment>` in the working directory, or from the process environment.
 #[derive(Parser)]
-#[command(name = "terra-auth", version, max_term_width = 100)]
-#[command(after_help = EXAMPLES, after_long_help = long_footer())]
+#[command(name = "terra-auth", version = VERSION, max_term_width = 100)]
+#[command(after_help = short_footer(), after_long_help = long_footer())]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -31,32 +31,64 @@ pub(crate) struct Cli {
     command: Command,
 }
 
-/// Flags that stand before or after any command.
+/// Flags that stand before or after any command. The short help leaves them out, as they are the same everywhere.
 #[derive(Args)]
 #[command(next_help_heading = "Flags of every command")]
 pub(crate) struct Global {
-    #[arg(help = "Whose keys to use [default: $TERRA_ENV, else testing]", long, global = true, value_name = "NAME", value_parser = WhichParser)]
+    #[arg(help = "Whose keys to use [default: $TERRA_ENV, else testing]", long, global = true, value_name = "NAME", value_parser = WhichParser, hide_short_help = true)]
     env: Option<Which>,
     /// How results are written to standard output, and errors to standard error
-    #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t, hide_default_value = true)]
-    pub(crate) output: Output,
-    /// Show API keys and signing secrets whole instead of their last four characters
+    #[arg(short, long, global = true, value_name = "FORMAT", value_enum, default_value_t, hide_default_value = true, hide_short_help = true)]
+    output: Output,
+    /// The same as `--output json`
+    #[arg(long, global = true, conflicts_with = "output", hide_short_help = true)]
+    json: bool,
+    /// Write results, warnings and errors only, without remarks
+    #[arg(short, long, global = true, hide_short_help = true)]
+    quiet: bool,
+    /// Show API keys and signing secrets in full instead of their last four characters
     ///
-    /// What a command makes, such as a mobile token or a session's URL, is always shown whole: it is the result.
-    #[arg(long, global = true)]
+    /// The result of a command, such as a mobile token or a session's URL, is always shown in full.
+    #[arg(long, global = true, hide_short_help = true)]
     reveal: bool,
-    /// Tell on standard error what is being done
-    #[arg(short, long, global = true)]
+    /// Log each step to standard error
+    #[arg(short, long, global = true, conflicts_with = "quiet", hide_short_help = true)]
     verbose: bool,
+}
+
+impl Global {
+    pub(crate) fn output(&self) -> Output {
+        if self.json { Output::Json } else { self.output }
+    }
+}
+
+/// The arguments of this process.
+pub(crate) fn parse() -> Result<Cli, clap::Error> {
+    Cli::from_arg_matches(&command().try_get_matches()?)
+}
+
+/// The tree of commands, with what each of a kind has alike.
+pub(crate) fn command() -> clap::Command {
+    let command = Cli::command().mut_subcommands(with_aliases);
+    let template = help::template(&command);
+    command.help_template(template)
+}
+
+/// Every `list` is an `ls` too.
+fn with_aliases(command: clap::Command) -> clap::Command {
+    let is_list = command.get_name() == "list";
+    let command = command.mut_subcommands(with_aliases);
+    if is_list { command.visible_alias("ls") } else { command }
 }
 
 impl Cli {
     pub(crate) fn run(self) -> anyhow::Result<()> {
-        let Global { env, output, reveal, verbose } = self.global;
+        let output = self.global.output();
+        let Global { env, quiet, reveal, verbose, .. } = self.global;
         if verbose {
             logging::start(output);
         }
-        let ui = Ui { output, reveal };
+        let ui = Ui { output, reveal, quiet, verbose };
         let environment = match env {
             Some(Which::One(environment)) => environment,
             Some(Which::All) => return self.command.run_for_all(ui),
@@ -69,14 +101,14 @@ impl Cli {
 /// An empty `TERRA_ENV` counts as none, as in a credential file.
 fn environment_of_process() -> anyhow::Result<Environment> {
     let name = std::env::var(ENV).unwrap_or_default();
-    let misused = |error| Advice::new(Kind::Misused, format!("{ENV}: {error}"), format!("mend or unset {ENV}"));
+    let misused = |error| Advice::new(Kind::Misused, format!("{ENV}: {error}"), format!("correct or unset {ENV}"));
     if name.is_empty() { Ok(Environment::default()) } else { Ok(name.parse().map_err(misused)?) }
 }
 
 /// Says what is wrong with the arguments, or shows the help or version that was asked for.
 pub(crate) fn refused(error: &clap::Error) -> ExitCode {
-    let asked_for_json = std::env::args().any(|arg| arg == "--output=json")
-        || std::env::args().zip(std::env::args().skip(1)).any(|(flag, value)| flag == "--output" && value == "json");
+    let words: Vec<_> = std::env::args().skip(1).take_while(|word| word != "--").collect();
+    let asked_for_json = asks_for_json(&words);
     let shows = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
     if asked_for_json && !shows {
         let text = error.render().to_string();
@@ -87,6 +119,17 @@ pub(crate) fn refused(error: &clap::Error) -> ExitCode {
     // A closed pipe is no reason to complain.
     let _ = error.print();
     if shows { ExitCode::SUCCESS } else { Kind::Misused.into() }
+}
+
+/// Whether the words ask for errors as JSON, though the rest of them cannot be read.
+fn asks_for_json(words: &[String]) -> bool {
+    let is_json = |format: &str| ["json", "ndjson"].contains(&format.trim_start_matches('='));
+    let joined = |word: &String| {
+        let format = word.strip_prefix("--output=").or_else(|| word.strip_prefix("-o"));
+        word == "--json" || format.is_some_and(is_json)
+    };
+    let apart = |pair: &[String]| ["--output", "-o"].contains(&&*pair[0]) && is_json(&pair[1]);
+    words.iter().any(joined) || words.windows(2).any(apart)
 }
 
 /// What `--env` says. Every argument with that id has this type: clap reads the global one from a command's own.
@@ -153,7 +196,31 @@ const EXAMPLES: &str = examples![
     "terra-auth users list --env production --output json",
 ];
 
+/// Where the documentation is.
+const DOCS: &str = "\n\nEach command has more in its own `--help`. A server describes its API at `/docs`; `terra-auth dev` prints \
+                    the address.";
+
+fn short_footer() -> String {
+    format!("{EXAMPLES}{DOCS}")
+}
+
 fn long_footer() -> String {
     let codes = Kind::ALL.map(|kind| format!("\n  {:<2} {}", kind as u8, kind.meaning())).concat();
-    format!("{EXAMPLES}\n\n{}\n  0  done{codes}", heading!("Exit codes"))
+    format!("{EXAMPLES}\n\n{}\n  0  done{codes}{DOCS}", heading!("Exit codes"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::asks_for_json;
+
+    #[test]
+    fn json_is_asked_for_in_each_spelling() {
+        let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        for line in ["--output json x", "--output=json", "users -o json", "-ojson", "-o=ndjson", "x --json"] {
+            assert!(asks_for_json(&words(line)), "{line}");
+        }
+        for line in ["--output plain", "-o csv", "json", "--jsonx", "x -o"] {
+            assert!(!asks_for_json(&words(line)), "{line}");
+        }
+    }
 }

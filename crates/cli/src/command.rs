@@ -10,6 +10,7 @@ use crate::{
 };
 
 mod admin;
+mod api;
 mod audit;
 mod backup;
 mod completions;
@@ -35,8 +36,10 @@ mod users;
 mod vault;
 mod verify_connection;
 mod verify_webhook;
+mod version;
 
 pub(crate) use gateway::variable;
+pub(crate) use version::VERSION;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -76,7 +79,9 @@ pub(crate) enum Command {
     Admin(admin::Command),
     #[command(subcommand)]
     Audit(audit::Command),
+    Api(api::Args),
     Completions(completions::Args),
+    Version(version::Args),
 }
 
 impl Command {
@@ -121,7 +126,9 @@ impl Command {
             Self::Migrate(command) => command.run(app),
             Self::Admin(command) => command.run(app),
             Self::Audit(command) => command.run(app),
+            Self::Api(args) => args.run(app),
             Self::Completions(args) => args.run(),
+            Self::Version(args) => args.run(app),
         }
     }
 }

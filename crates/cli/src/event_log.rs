@@ -4,64 +4,136 @@ use std::io::Write as _;
 
 use anstyle::{AnsiColor, Style};
 use jiff::{Timestamp, tz::TimeZone};
-use terra_auth_outbound::{Attempt, DeliveryResult, Observer};
+use serde_json::{Value, json};
+use terra_auth_outbound::{Attempt, DeliveryError, DeliveryResult, Observer};
 
-use crate::ui::Output;
+use crate::ui::{Ui, shown};
 
-/// Prints deliveries to standard output, one line each, the payload below it when it was not sent anywhere.
-pub(crate) struct EventLog(pub(crate) Output);
+/// Prints each attempt to standard output on one line; with `--verbose` the payload follows it.
+pub(crate) struct EventLog(pub(crate) Ui);
 
 impl Observer for EventLog {
     fn attempted(&self, attempt: &Attempt<'_>) {
-        let text = match self.0 {
-            Output::Plain => plain(attempt),
-            Output::Json => json(attempt),
+        let payload: Value = serde_json::from_str(&attempt.delivery.payload).unwrap_or_default();
+        let text = match (self.0.output.is_json(), self.0.verbose) {
+            (true, _) => json(attempt, &payload).to_string(),
+            (false, false) => plain(attempt, &payload),
+            (false, true) => format!("{}\n{}", plain(attempt, &payload), pretty(&payload)),
         };
-        // Whoever reads may have gone away; deliveries go on.
+        // The reader may have gone away; deliveries continue.
         let _ = writeln!(anstream::stdout(), "{text}");
     }
 }
 
-fn plain(attempt: &Attempt<'_>) -> String {
-    let delivery = attempt.delivery;
-    let (style, result) = result(attempt.result);
-    let bold = Style::new().bold();
-    let kind = &delivery.kind;
-    let line = format!(
-        "{}  {bold}{kind:<15}{bold:#} {style}{result}{style:#}  {}",
-        time(delivery.created_at),
-        delivery.delivery_id
-    );
-    match attempt.result {
-        DeliveryResult::Unsent => format!("{line}\n          {}", delivery.payload),
-        _ => line,
-    }
+/// Such as `22:51:24  auth  FITBIT user_1  → [200] 12 ms`.
+fn plain(attempt: &Attempt<'_>, payload: &Value) -> String {
+    let (bold, (style, result)) = (Style::new().bold(), outcome(attempt));
+    let (at, kind) = (time(attempt.delivery.created_at), shown(&attempt.delivery.kind));
+    format!("{at}  {bold}{kind:<16}{bold:#} {:<28} {style}{result}{style:#}", about(payload))
 }
 
-fn result(result: &DeliveryResult) -> (Style, String) {
+/// The provider and the end user of an event, as far as it names them.
+fn about(payload: &Value) -> String {
+    let user = ["user", "new_user"].iter().find_map(|name| payload[*name].as_object());
+    let field = |name: &str| user.and_then(|user| user.get(name)?.as_str()).or_else(|| payload[name].as_str());
+    let whose = field("reference_id").or_else(|| field("user_id"));
+    shown(&[field("provider"), whose].into_iter().flatten().collect::<Vec<_>>().join(" "))
+}
+
+fn outcome(attempt: &Attempt<'_>) -> (Style, String) {
     let color = |color: AnsiColor| color.on_default();
-    match result {
-        DeliveryResult::Unsent => (color(AnsiColor::Cyan), "no destination".to_owned()),
-        DeliveryResult::Delivered { status } => (color(AnsiColor::Green), format!("delivered, {status}")),
+    let took = attempt.took.as_millis();
+    let why = |reason: &DeliveryError| match reason {
+        DeliveryError::Status(status) => format!("[{status}] {took} ms"),
+        other => format!("failed: {other}"),
+    };
+    match attempt.result {
+        DeliveryResult::Unsent => (color(AnsiColor::Cyan), "not posted: no destination".to_owned()),
+        DeliveryResult::Delivered { status } => (color(AnsiColor::Green), format!("→ [{status}] {took} ms")),
         DeliveryResult::Failed { reason, retry_at } => {
-            (color(AnsiColor::Yellow), format!("failed: {reason}; next try at {}", time(*retry_at)))
+            (color(AnsiColor::Yellow), format!("→ {}; next attempt at {}", why(reason), time(*retry_at)))
         }
-        DeliveryResult::GaveUp { reason } => (color(AnsiColor::Red), format!("given up: {reason}")),
+        DeliveryResult::GaveUp { reason } => (color(AnsiColor::Red), format!("→ {}; given up", why(reason))),
     }
 }
 
-fn json(attempt: &Attempt<'_>) -> String {
-    let payload: serde_json::Value = serde_json::from_str(&attempt.delivery.payload).unwrap_or_default();
-    serde_json::json!({
+fn pretty(payload: &Value) -> String {
+    let text = serde_json::to_string_pretty(payload).unwrap_or_default();
+    text.lines().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
+}
+
+fn json(attempt: &Attempt<'_>, payload: &Value) -> Value {
+    let result = match attempt.result {
+        DeliveryResult::Unsent => "no destination".to_owned(),
+        DeliveryResult::Delivered { status } => format!("delivered, {status}"),
+        DeliveryResult::Failed { reason, retry_at } => format!("failed: {reason}; next try at {}", time(*retry_at)),
+        DeliveryResult::GaveUp { reason } => format!("given up: {reason}"),
+    };
+    let status = match attempt.result {
+        DeliveryResult::Delivered { status }
+        | DeliveryResult::Failed { reason: DeliveryError::Status(status), .. }
+        | DeliveryResult::GaveUp { reason: DeliveryError::Status(status) } => Some(status),
+        _ => None,
+    };
+    json!({
         "at": attempt.delivery.created_at,
         "delivery_id": attempt.delivery.delivery_id,
         "type": attempt.delivery.kind,
-        "result": result(attempt.result).1,
+        "result": result,
+        "status": status,
+        "took_ms": u64::try_from(attempt.took.as_millis()).ok(),
         "payload": payload,
     })
-    .to_string()
 }
 
+/// In UTC, as everything that the server says.
 fn time(at: Timestamp) -> String {
-    at.to_zoned(TimeZone::UTC).strftime("%H:%M:%SZ").to_string()
+    at.to_zoned(TimeZone::UTC).strftime("%H:%M:%S").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::json;
+    use terra_auth_core::delivery::Delivery;
+    use terra_auth_outbound::{Attempt, DeliveryError, DeliveryResult};
+    use terra_auth_types::DeliveryId;
+
+    use super::plain;
+
+    fn line(result: &DeliveryResult) -> String {
+        let delivery = Delivery {
+            delivery_id: DeliveryId(uuid::Uuid::nil()),
+            dev_id: "acme-testing-0000000000".parse().unwrap(),
+            kind: "auth".to_owned(),
+            payload: json!({ "user": { "provider": "FITBIT", "reference_id": "user_1\u{1b}" } }).to_string(),
+            created_at: "2030-01-01T22:51:24Z".parse().unwrap(),
+            attempts: 1,
+            next_attempt_at: "2030-01-01T22:51:24Z".parse().unwrap(),
+        };
+        let attempt = Attempt { delivery: &delivery, result, took: Duration::from_millis(12) };
+        let text = plain(&attempt, &serde_json::from_str(&delivery.payload).unwrap());
+        anstream::adapter::strip_str(&text).to_string()
+    }
+
+    #[test]
+    fn an_event_is_one_line_that_says_where_it_went() {
+        let end = "2030-01-01T22:51:34Z".parse().unwrap();
+        let start = format!("22:51:24  auth             {:<28} ", "FITBIT user_1\u{fffd}");
+        for (result, expected) in [
+            (DeliveryResult::Delivered { status: 200 }, "→ [200] 12 ms"),
+            (DeliveryResult::Unsent, "not posted: no destination"),
+            (
+                DeliveryResult::Failed { reason: DeliveryError::Status(500), retry_at: end },
+                "→ [500] 12 ms; next attempt at 22:51:34",
+            ),
+            (
+                DeliveryResult::GaveUp { reason: DeliveryError::Timeout },
+                "→ failed: the destination did not answer in time; given up",
+            ),
+        ] {
+            assert_eq!(line(&result), format!("{start}{expected}"));
+        }
+    }
 }

@@ -1,4 +1,6 @@
-//! How the parts of a help text that clap does not know look; clap drops the colours where nobody wants them.
+//! The parts of a help text that clap does not know. Clap drops the colours where the output shows none.
+
+use std::fmt::Write as _;
 
 macro_rules! heading {
     ($title:literal) => {
@@ -11,4 +13,64 @@ macro_rules! examples {
     ($($line:literal),+ $(,)?) => {
         concat!(heading!("Examples"), $("\n  ", $line),+)
     };
+}
+
+/// The commands by what they are for, in the order in which a newcomer needs them.
+const GROUPS: [(&str, &[&str]); 6] = [
+    ("Start here", &["dev", "setup-environment", "verify-connection", "doctor"]),
+    (
+        "Connect end users",
+        &[
+            "generate-widget-session",
+            "generate-mobile-token",
+            "list-integrations",
+            "users",
+            "deauthenticate-user",
+            "verify-webhook",
+            "sandbox",
+        ],
+    ),
+    ("Keys and settings", &["env", "environments", "keys"]),
+    (
+        "Run a server of your own",
+        &["serve", "providers", "connections", "migrate", "admin", "audit", "vault", "backup", "restore"],
+    ),
+    ("Stand beside your app", &["gateway", "reconcile"]),
+    ("Tools", &["api", "completions", "version"]),
+];
+
+/// The help of the program: its commands in groups. One that no group names is in the last.
+pub(crate) fn template(root: &clap::Command) -> String {
+    let shown: Vec<_> = root.get_subcommands().filter(|command| !command.is_hide_set()).collect();
+    let width = shown.iter().map(|command| command.get_name().len()).max().unwrap_or_default();
+    let line = |command: &clap::Command| {
+        let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+        format!("\n  \x1b[1m{:<width$}\x1b[0m  {}", command.get_name(), about)
+    };
+    let is_grouped = |name: &str| GROUPS.iter().any(|(_, names)| names.contains(&name));
+    let mut text = "{about-with-newline}\n{usage-heading} {usage}".to_owned();
+    for (title, names) in GROUPS {
+        let named = names.iter().filter_map(|name| shown.iter().find(|command| command.get_name() == *name));
+        let others = shown.iter().filter(|command| title == "Tools" && !is_grouped(command.get_name()));
+        let lines: String = named.chain(others).map(|command| line(command)).collect();
+        let _ = write!(text, "\n\n\x1b[1m\x1b[4m{title}:\x1b[0m{lines}");
+    }
+    text + concat!("\n\n", heading!("Flags of every command"), "\n{options}{after-help}")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::GROUPS;
+    use crate::args::Cli;
+
+    #[test]
+    fn each_command_is_in_one_group() {
+        let root = Cli::command();
+        for name in root.get_subcommands().map(clap::Command::get_name) {
+            let groups = GROUPS.iter().filter(|(_, names)| names.contains(&name)).count();
+            assert_eq!(groups, 1, "{name}");
+        }
+    }
 }

@@ -12,10 +12,7 @@ use crate::ui::Output;
 pub(crate) fn start(output: Output) {
     let ours = Targets::new().with_target("terra_auth", LevelFilter::DEBUG);
     let lines = tracing_subscriber::fmt::layer().with_writer(anstream::stderr).with_target(false);
-    let lines = match output {
-        Output::Plain => lines.without_time().boxed(),
-        Output::Json => lines.json().boxed(),
-    };
+    let lines = if output.is_json() { lines.json().boxed() } else { lines.without_time().boxed() };
     tracing_subscriber::registry().with(ours).with(lines).init();
 }
 
@@ -47,9 +44,6 @@ fn server_lines<S: Subscriber + for<'a> LookupSpan<'a>>(output: Output) -> impl 
         )
     });
     let lines = tracing_subscriber::fmt::layer().with_writer(anstream::stderr);
-    let lines = match output {
-        Output::Plain => lines.boxed(),
-        Output::Json => lines.json().boxed(),
-    };
+    let lines = if output.is_json() { lines.json().boxed() } else { lines.boxed() };
     lines.with_filter(filter)
 }

@@ -2,8 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 #[macro_use]
 mod help;
 
@@ -12,8 +10,10 @@ mod args;
 mod ask;
 mod browser;
 mod command;
+mod completion;
 mod credential_file;
 mod doctor;
+mod dry_run;
 mod env_file;
 mod env_settings;
 mod event_log;
@@ -39,11 +39,11 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The only place that exits. Nothing is built before the arguments are understood, so `--version` costs nothing.
 fn main() -> ExitCode {
-    let cli = match args::Cli::try_parse() {
+    let cli = match args::parse() {
         Ok(cli) => cli,
         Err(error) => return args::refused(&error),
     };
-    let output = cli.global.output;
+    let output = cli.global.output();
     match cli.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failure::report(&error, output),

@@ -24,7 +24,7 @@ use terra_auth_types::AdminToken;
 use url::Url;
 
 use crate::{
-    clock,
+    RawAnswer, RawCall, clock,
     endpoints::{check, is_hosted, widget_base},
     transport::{Call, Keys, Limits, Transport},
 };
@@ -68,6 +68,15 @@ impl AdminClient {
         base.set_path("/api/v3/admin");
         let transport = Transport::new(keys, [&base, &base], &Limits::default(), clock::system())?;
         Ok(Self { inner: Arc::new(Inner { base, transport }) })
+    }
+
+    /// Sends a call with the admin token to the server. It is sent once.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::raw`](crate::Client::raw).
+    pub async fn raw(&self, call: RawCall) -> Result<RawAnswer, AdminError> {
+        Ok(self.inner.transport.raw(&call.call(&self.inner.base)).await?)
     }
 
     async fn read<T: DeserializeOwned>(&self, call: Call) -> Result<T, AdminError> {

@@ -65,6 +65,7 @@ mod endpoints;
 mod error;
 mod integration;
 mod mobile_token;
+mod raw;
 mod redirect;
 mod streaming_token;
 mod subscription;
@@ -79,6 +80,7 @@ pub use credentials::{Credentials, CredentialsError};
 pub use error::{Error, Refusal};
 pub use integration::Integration;
 pub use mobile_token::MobileToken;
+pub use raw::{InvalidRawCall, RawAnswer, RawCall};
 pub use redirect::InvalidRedirect;
 pub use terra_auth_types as types;
 pub use terra_auth_types::{

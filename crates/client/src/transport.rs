@@ -19,7 +19,7 @@ use answer::{Answer, body, misread, redirected, says_error};
 pub(crate) use call::Call;
 pub(crate) use keys::Keys;
 
-use crate::{Clock, Error, Refusal, endpoints::is_loopback, error::refusal::Cleaner, trace};
+use crate::{Clock, Error, RawAnswer, Refusal, endpoints::is_loopback, error::refusal::Cleaner, trace};
 
 mod answer;
 mod call;
@@ -99,6 +99,22 @@ impl Transport {
     pub(crate) async fn done(&self, call: &Call) -> Result<(), Error> {
         let answer = self.send(call).await?;
         if answer.status == StatusCode::NO_CONTENT { Ok(()) } else { self.parse::<wire::Done>(call, &answer).map(drop) }
+    }
+
+    /// The answer to a call, whatever it is. A redirect is not followed, and is an error.
+    pub(crate) async fn raw(&self, call: &Call) -> Result<RawAnswer, Error> {
+        let failed = |source: reqwest::Error| network(&call.url, source);
+        let mut response = self.request(call).send().await.map_err(failed)?;
+        let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
+        tracing::debug!(status = status.as_u16(), "{} {} answered", call.method, call.url.path());
+        if status.is_redirection() {
+            return Err(self.unreadable(call, &headers, &redirected(status, &headers)));
+        }
+        let Some(body) = body(&mut response, call.longest_answer).await.map_err(failed)? else {
+            return Err(self.unreadable(call, &headers, &format!("longer than {} bytes", call.longest_answer)));
+        };
+        let trace_id = self.cleaner().header(&headers, "x-terra-trace-id");
+        Ok(RawAnswer { status: status.as_u16(), trace_id, body: body.into() })
     }
 
     /// The server's clock, by whatever it answers.

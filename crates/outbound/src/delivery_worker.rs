@@ -125,7 +125,7 @@ impl Work for Deliveries {
     async fn claim(&self, room: Room<DevId>) -> Result<Claimed<Self>, StoreError> {
         let claimed = self.auth.claim_deliveries(room).await?;
         for delivery in &claimed.unsent {
-            self.observer.attempted(&Attempt { delivery, result: &DeliveryResult::Unsent });
+            self.observer.attempted(&Attempt { delivery, result: &DeliveryResult::Unsent, took: Duration::ZERO });
         }
         let items = claimed.due.into_iter().map(|item| (item.0.dev_id.clone(), item)).collect();
         Ok(Claimed { items, ended: claimed.unsent.len(), next_at: claimed.next_at })
@@ -134,12 +134,13 @@ impl Work for Deliveries {
     async fn attempt(&self, (delivery, destination): Self::Item) -> Pace {
         let began = Instant::now();
         let result = self.sender.attempt(&delivery, &destination, self.auth.clock.as_ref()).await;
-        let pace = pace(matches!(result, DeliveryResult::Delivered { .. }), began.elapsed());
+        let took = began.elapsed();
+        let pace = pace(matches!(result, DeliveryResult::Delivered { .. }), took);
         if let Err(error) = self.auth.settle_delivery(&delivery, result.outcome()).await {
             // The lease ends, and the attempt is made again.
             tracing::error!(delivery.id = %delivery.delivery_id, error = %Causes(&error), "could not record an attempt");
         }
-        self.observer.attempted(&Attempt { delivery: &delivery, result: &result });
+        self.observer.attempted(&Attempt { delivery: &delivery, result: &result, took });
         pace
     }
 }

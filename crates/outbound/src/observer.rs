@@ -31,6 +31,8 @@ pub struct Attempt<'a> {
     pub delivery: &'a Delivery,
     /// How it ended.
     pub result: &'a DeliveryResult,
+    /// How long the call took; zero if there was none.
+    pub took: Duration,
 }
 
 /// How an attempt ended.
@@ -129,7 +131,7 @@ impl Log {
 }
 
 impl Observer for Log {
-    fn attempted(&self, Attempt { delivery, result }: &Attempt<'_>) {
+    fn attempted(&self, Attempt { delivery, result, .. }: &Attempt<'_>) {
         let (id, kind, attempt) = (delivery.delivery_id, delivery.kind.as_str(), delivery.attempts);
         let dev_id = &delivery.dev_id;
         match result {

@@ -7,7 +7,7 @@ use crate::app::App;
 pub(crate) mod access;
 mod tokens;
 
-/// See and change who may administer a server
+/// Manage the admin tokens of a server
 #[derive(Subcommand)]
 #[command(after_help = examples![
     "terra-auth admin tokens list",

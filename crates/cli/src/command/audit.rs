@@ -16,7 +16,7 @@ use crate::{
     ui::{json_line, shown, table},
 };
 
-/// See who did what to which environment, and prove that nothing was taken out
+/// List, export and verify the audit log of a server
 #[derive(Subcommand)]
 #[command(after_help = examples!["terra-auth audit list", "terra-auth audit verify"])]
 pub(crate) enum Command {

@@ -24,7 +24,7 @@ use crate::{
     opening::advised,
 };
 
-/// Copy a SQLite store into one file, while its server goes on
+/// Copy a SQLite store into one file while its server runs
 ///
 /// The copy is the store at one instant. It is verified before it gets its name: every page is read, and every sealed value
 /// is opened with the master key. The master key is not part of it: keep that elsewhere, as a backup is worth nothing without

@@ -15,7 +15,7 @@ mod row;
 mod rows;
 mod show;
 
-/// See how connections stand and how they ended, take over existing ones from another system, take yours along when you leave
+/// Import, export and inspect the connections of an environment
 #[derive(Subcommand)]
 #[command(after_help = examples![
     "terra-auth connections import grants.csv --dry-run",

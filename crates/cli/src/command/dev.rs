@@ -20,7 +20,7 @@ use crate::{
     provision::{Destination, Provisioned, ensure_admin_token, ensure_environment},
 };
 
-/// Run a whole Terra authentication server on this machine, with a practice provider
+/// Run the API, the widget and a practice provider on this machine
 ///
 /// Starts the API, the widget, the sandbox provider and the webhook sender on loopback; makes a testing environment the
 /// first time; writes `.env.terra.testing` pointing at itself, so that every other command just works; and shows each
@@ -128,7 +128,7 @@ impl Args {
             master_key_source,
             providers: ProviderSource::Sandbox,
             addresses: AddressPolicy::AllowPrivate,
-            observer: Arc::new(EventLog(app.ui.output)),
+            observer: Arc::new(EventLog(app.ui)),
             grace: GRACE,
         })
     }

@@ -16,7 +16,7 @@ use crate::{
 mod create;
 mod delete;
 
-/// See and change the environments of a server of your own
+/// Manage the environments of a server of your own
 #[derive(Subcommand)]
 #[command(after_help = examples![
     "terra-auth environments list",

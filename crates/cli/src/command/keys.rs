@@ -22,7 +22,7 @@ mod rotate;
 mod signing_secret;
 mod whose;
 
-/// See, make, replace and end the API keys of an environment
+/// Manage the API keys of an environment
 #[derive(Subcommand)]
 #[command(after_help = examples![
     "terra-auth keys list",

@@ -34,9 +34,8 @@ impl Args {
 
 fn rows(integrations: &[Integration]) -> String {
     let row = |integration: &Integration| {
-        let Integration { name, resource, logo_url, enabled, .. } = integration;
-        let logo_url = shown(logo_url.as_deref().unwrap_or_default());
-        [shown(name), shown(resource), logo_url, yes_or_no(Some(*enabled)).to_owned()]
+        let Integration { name, resource, enabled, .. } = integration;
+        [shown(name), shown(resource), yes_or_no(Some(*enabled)).to_owned()]
     };
-    table(["name", "resource", "logo_url", "enabled"], integrations.iter().map(row))
+    table(["name", "provider", "enabled"], integrations.iter().map(row))
 }

@@ -13,7 +13,7 @@ mod start;
 mod state;
 mod status;
 
-/// Move end users from one provider to another, such as from Fitbit to Google Health
+/// Move end users from one provider to another
 ///
 /// A grant cannot be moved: each end user must consent at the new provider. `start` makes links for that, a cohort at a time;
 /// the old connection lives on until the new one is there; `status` counts who has moved; `retire` ends old connections.

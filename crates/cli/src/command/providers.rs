@@ -15,7 +15,7 @@ mod lint;
 mod list;
 mod show;
 
-/// See and extend what `terra-auth serve` knows about providers
+/// Manage the providers that `terra-auth serve` knows
 ///
 /// A recipe says where a provider's login is and how its tokens behave. The built-in ones are followed by those in the
 /// data directory's `providers.d`, and these by a file of your own; a later recipe takes the place of an earlier one for

@@ -16,7 +16,7 @@ use crate::{
     private_file,
 };
 
-/// Put a backup in the place of a SQLite store
+/// Replace a SQLite store with a backup
 ///
 /// Stop the server first. The backup is verified before anything is changed, with the master key that the store had then. The
 /// replaced file is kept beside the new one, under a name with the time in it.

@@ -14,7 +14,7 @@ use crate::{
     ui::{shown, table, yes_or_no},
 };
 
-/// See who is connected
+/// List, show and delete connected users
 #[derive(Subcommand)]
 #[command(after_help = examples![
     "terra-auth users list --limit 10",

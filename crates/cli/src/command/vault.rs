@@ -20,7 +20,7 @@ use crate::{
 mod reset;
 mod rotate;
 
-/// See, check and replace the keys that a server's secrets are sealed with
+/// Check and rotate the keys that encrypt a server's secrets
 ///
 /// These commands open the store themselves, with the server's own settings and master key. Servers on the same PostgreSQL may
 /// go on meanwhile, but for a reset. A SQLite file is open in one process only: `status` and `rotate` can ask its server with

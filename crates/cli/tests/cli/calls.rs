@@ -28,9 +28,9 @@ fn a_connection_is_verified_with_both_keys() {
 fn integrations_are_listed_without_commanding_the_terminal() {
     assert_snapshot!(run("list-integrations"), @"
     exit 0
-    name       resource  logo_url                             enabled
-    Fitbit     FITBIT    https://app.example.com/fitbit.webp  yes
-    Oura�[31m  OURA                                           no
+    NAME       PROVIDER  ENABLED
+    Fitbit     FITBIT    yes
+    Oura�[31m  OURA      no
     ");
     assert_snapshot!(run("list-integrations --providers-only"), @"
     exit 0
@@ -81,13 +81,13 @@ fn a_mobile_token_stands_alone_on_standard_output() {
 fn users_are_listed_up_to_a_limit() {
     assert_snapshot!(run("users list"), @"
     exit 0
-    user_id                               provider  reference_id  connected since  active
+    USER ID                               PROVIDER  REFERENCE ID  CONNECTED SINCE  ACTIVE
     00000000-0000-4000-8000-000000000001  FITBIT    alice         2030-01-01       yes
     00000000-0000-4000-8000-000000000001  FITBIT    alice         2030-01-01       yes
     ");
     assert_snapshot!(run("users list --limit 1"), @"
     exit 0
-    user_id                               provider  reference_id  connected since  active
+    USER ID                               PROVIDER  REFERENCE ID  CONNECTED SINCE  ACTIVE
     00000000-0000-4000-8000-000000000001  FITBIT    alice         2030-01-01       yes
     --- stderr
     warning: there are more than 1 users; see them with --limit

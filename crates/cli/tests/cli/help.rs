@@ -17,7 +17,7 @@ fn every_command_explains_itself() {
 fn every_command_has_examples_to_copy() {
     for command in commands("") {
         let help = Folder::new().run(&format!("{command} -h")).stdout;
-        if help.contains("\nCommands:\n") {
+        if !listed(&help).is_empty() {
             continue; // its commands have them
         }
         let examples = help.split_once("Examples:\n").unwrap().1;
@@ -27,21 +27,61 @@ fn every_command_has_examples_to_copy() {
 }
 
 /// `command` and all that are below it, as its help lists them.
-fn commands(command: &str) -> Vec<String> {
+pub(crate) fn commands(command: &str) -> Vec<String> {
     let help = Folder::new().run(&format!("{command} -h")).stdout;
-    let list = help.split_once("\nCommands:\n").map_or("", |(_, rest)| rest.split_once("\n\n").unwrap().0);
-    let names = list.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
-    let below = names.filter(|name| !["", "help"].contains(name));
-    let below = below.flat_map(|name| commands(format!("{command} {name}").trim()));
+    let below = listed(&help).into_iter().flat_map(|name| commands(format!("{command} {name}").trim()));
     [command.to_owned()].into_iter().chain(below).collect()
 }
 
+/// The commands that a help text lists, under any heading before the options.
+fn listed(help: &str) -> Vec<&str> {
+    let lists = ["Options:", "Flags of ", "Examples:"].iter().fold(help, |text, end| text.split(end).next().unwrap());
+    let names = lists.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
+    names.filter(|name| name.starts_with(|c: char| c.is_ascii_lowercase()) && *name != "help").collect()
+}
+
 #[test]
-fn the_version_is_one_line() {
-    assert_snapshot!(Folder::new().run("--version"), @"
-    exit 0
-    terra-auth 0.1.0
-    ");
+fn the_help_lists_the_commands_in_groups() {
+    assert_snapshot!(Folder::new().run("-h"));
+}
+
+#[test]
+fn the_short_help_of_a_command_has_its_own_flags_only() {
+    assert_snapshot!(Folder::new().run("generate-mobile-token -h"));
+}
+
+#[test]
+fn a_list_is_an_ls_too() {
+    for list in ["users ls", "keys ls", "environments ls", "providers app ls", "gateway events ls", "env ls"] {
+        assert_eq!(Folder::new().run(&format!("{list} --help")).code, 0, "{list}");
+    }
+}
+
+#[test]
+fn the_form_of_the_output_has_short_spellings() {
+    let folder = Folder::with_keys(&crate::support::api());
+    let json = folder.run("users list --output json").stdout;
+    for same in ["users list -o json", "-ojson users list", "users list --json", "--json users ls"] {
+        assert_eq!(folder.run(same).stdout, json, "{same}");
+    }
+    assert_eq!(folder.run("users list --json -o csv").code, 2);
+    let refused = folder.run("users list --nosuch -o json");
+    assert!(refused.stderr.starts_with('{'), "{refused}");
+    assert_eq!(folder.run("generate-mobile-token --quiet").stderr, "");
+    assert_eq!(folder.run("generate-mobile-token -q").stdout, "a-mobile-token\n");
+}
+
+#[test]
+fn the_version_is_one_line_with_the_commit_and_its_date() {
+    let version = Folder::new().run("--version");
+    let (number, build) = version.stdout.trim_end().split_once(" (").unwrap();
+    assert_eq!((version.code, number), (0, concat!("terra-auth ", env!("CARGO_PKG_VERSION"))));
+    let json: serde_json::Value = serde_json::from_str(&Folder::new().run("version --json").stdout).unwrap();
+    let said = |name: &str| json[name].as_str().unwrap().to_owned();
+    assert_eq!(build, format!("{} {})", said("commit"), said("date")));
+    assert_eq!(said("version"), env!("CARGO_PKG_VERSION"));
+    assert!(said("date").len() == 10 || said("commit") == "unknown", "{json}");
+    assert!(Folder::new().run("version").stdout.starts_with(&version.stdout), "{version}");
 }
 
 #[test]
@@ -50,11 +90,4 @@ fn nothing_is_coloured_in_a_pipe() {
         let answer = Folder::new().run(arguments).to_string();
         assert!(!answer.contains('\u{1b}'), "{answer:?}");
     }
-}
-
-#[test]
-fn a_completion_script_knows_the_commands() {
-    let script = Folder::new().run("completions bash");
-    assert_eq!((script.code, &*script.stderr), (0, ""));
-    assert!(script.stdout.contains("generate-widget-session"));
 }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod calls;
+mod completions;
 mod help;
 mod providers;
 mod refusals;

@@ -42,6 +42,11 @@ impl Call {
         Self::new(Method::DELETE, url)
     }
 
+    /// As it is given; sent once.
+    pub(crate) fn raw(method: Method, url: Url, body: Option<Vec<u8>>) -> Self {
+        Self { body: body.map(Bytes::from), longest_answer: 64 * MIB, ..Self::new(method, url) }
+    }
+
     fn new(method: Method, url: Url) -> Self {
         Self { method, url, body: None, needs_api_key: true, repeatable: false, longest_answer: MIB }
     }

@@ -24,7 +24,7 @@ use crate::{
     app::{self, App},
     command::keys::Whose,
     failure::{Advice, Kind},
-    ui::{Output, Ui},
+    ui::Ui,
 };
 
 /// Take over existing grants of another system from a file
@@ -145,9 +145,10 @@ impl Import {
     }
 
     fn name(&self, line: u64, reason: &Reason) -> anyhow::Result<()> {
-        let text = match self.ui.output {
-            Output::Plain => format!("line {line}: {reason}"),
-            Output::Json => json!({ "line": line, "reason": reason }).to_string(),
+        let text = if self.ui.output.is_json() {
+            json!({ "line": line, "reason": reason }).to_string()
+        } else {
+            format!("line {line}: {reason}")
         };
         Ok(writeln!(anstream::stderr(), "{text}")?)
     }

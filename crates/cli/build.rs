@@ -1,0 +1,29 @@
+//! Tells the program from which commit it was built.
+
+#![expect(clippy::print_stdout, reason = "cargo reads what a build script prints")]
+
+use std::process::Command;
+
+fn main() {
+    println!("cargo::rerun-if-env-changed=TERRA_AUTH_BUILD");
+    // In a debug build only a change of this package runs it again, so that a commit alone compiles nothing.
+    if std::env::var("PROFILE").is_ok_and(|profile| profile == "release") {
+        println!("cargo::rerun-if-changed=build.rs");
+        for file in ["HEAD", "logs/HEAD"] {
+            if let Some(path) = git(&["rev-parse", "--path-format=absolute", "--git-path", file]) {
+                println!("cargo::rerun-if-changed={path}");
+            }
+        }
+    }
+    let build = std::env::var("TERRA_AUTH_BUILD").ok().filter(|build| !build.is_empty());
+    let commit = || git(&["log", "-1", "--abbrev=10", "--format=%h %cs"]);
+    let build = build.or_else(commit).unwrap_or_else(|| "unknown commit".to_owned());
+    println!("cargo::rustc-env=TERRA_AUTH_BUILD={build}");
+}
+
+/// What git says about this source. A source without its history, such as an unpacked archive, says nothing.
+fn git(arguments: &[&str]) -> Option<String> {
+    let output = Command::new("git").args(arguments).output().ok().filter(|output| output.status.success())?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+}
