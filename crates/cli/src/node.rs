@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use anyhow::Context as _;
-use axum::Router;
+use axum::{Router, middleware::from_fn_with_state};
 use secrecy::SecretString;
 use terra_auth_core::{
     Auth, Parts,
@@ -13,7 +13,7 @@ use terra_auth_core::{
     seal::{KeyRing, MasterKeySource, MasterKeys, OpenVaultError},
     store::Store,
 };
-use terra_auth_http::{Limits, Workers, serve};
+use terra_auth_http::{Limits, StrictTransport, Workers, security_headers, serve};
 use terra_auth_outbound::{AddressPolicy, ClientCredentials, DeliveryWorker, OAuthProviders, Observer, Recipes};
 use terra_auth_sandbox::{Sandbox, SandboxConfig};
 use tokio::{net::TcpListener, time::Duration};
@@ -23,7 +23,7 @@ use crate::{
     command::providers::files::ProviderFiles,
     failure::{Advice, Kind},
     known_stores::KnownStores,
-    opening::{IdleTimeout, Opening, Share, advised},
+    opening::{ConnectionOptions, Opening, Share, advised},
     reload::Reload,
     shutdown::Shutdown,
     ui::Ui,
@@ -40,7 +40,7 @@ pub(crate) struct NodeConfig {
     pub(crate) opening: Opening,
     /// Where it is remembered which stores were served; `None` where an empty one is noticed in another way.
     pub(crate) known_stores: Option<KnownStores>,
-    pub(crate) idle_timeout: IdleTimeout,
+    pub(crate) connections: ConnectionOptions,
     pub(crate) ui: Ui,
     pub(crate) master_keys: MasterKeys,
     /// Reads them again, for a new one while the server runs; `None` where that cannot be.
@@ -78,7 +78,7 @@ const SANDBOX_CLIENT_ID: &str = "terra-auth-dev";
 impl Node {
     /// Opens the store and wires everything together.
     pub(crate) async fn prepare(config: NodeConfig) -> anyhow::Result<Self> {
-        let (listener, limits) = (config.listener, config.idle_timeout.limits(config.grace)?);
+        let (listener, limits) = (config.listener, config.connections.limits(config.grace)?);
         let url = match config.public_url {
             Some(url) => url,
             None => format!("http://{}/", listener.local_addr()?).parse()?,
@@ -127,7 +127,8 @@ impl Node {
         auth.release_leases().await.context("could not take over the work of an earlier process")?;
         let mut router = terra_auth_server::router(auth.clone());
         if is_sandbox {
-            router = router.nest("/sandbox", sandbox(&auth, &url, sandbox_secret).router());
+            let pages = sandbox(&auth, &url, sandbox_secret).router();
+            router = router.nest("/sandbox", pages.layer(from_fn_with_state(StrictTransport::Off, security_headers)));
         }
         let worker = DeliveryWorker::new(auth.clone(), config.addresses, config.observer)?;
         Ok(Self { auth, url, listener, router, worker, reload, limits, grace: config.grace })

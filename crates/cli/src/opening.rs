@@ -1,6 +1,6 @@
 //! How a server or a gateway opens its store: how long it waits for it, and what it accepts in a file.
 
-use std::time::Duration;
+use std::{num::NonZeroUsize, str::FromStr, time::Duration};
 
 use jiff::SignedDuration;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -41,20 +41,54 @@ pub(crate) struct Opening {
 
 const IDLE_TIMEOUT: &str = "TERRA_AUTH_IDLE_TIMEOUT";
 
-/// How long a connection without a request stays open.
+const CONNECTIONS_HEADING: &str = "Flags of connections";
+const CONNECTIONS: &str = "TERRA_AUTH_CONNECTIONS";
+const CONNECTIONS_PER_PEER: &str = "TERRA_AUTH_CONNECTIONS_PER_PEER";
+
+/// How many connections there may be, and how long one without a request stays open.
 #[derive(Clone, Default, PartialEq, clap::Args)]
-pub(crate) struct IdleTimeout {
+pub(crate) struct ConnectionOptions {
     /// Close a connection so long after the last answer; longer than a proxy in front keeps it [default: `$TERRA_AUTH_IDLE_TIMEOUT`, else 75s]
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", value_parser = duration, help_heading = CONNECTIONS_HEADING)]
     idle_timeout: Option<Duration>,
+    /// Keep at most so many connections open [default: `$TERRA_AUTH_CONNECTIONS`, else what memory and open files allow, up to 20000]
+    ///
+    /// One more closes the connection that has waited longest for its client. The start raises the soft limit of open files
+    /// to the hard one.
+    #[arg(long, value_name = "COUNT", help_heading = CONNECTIONS_HEADING)]
+    connections: Option<NonZeroUsize>,
+    /// Let one address have so many of them, 0 for no limit [default: `$TERRA_AUTH_CONNECTIONS_PER_PEER`, else an eighth]
+    ///
+    /// An IPv6 address counts with its /64 network. Loopback addresses have no limit. Set 0 behind a proxy on another machine.
+    #[arg(long, value_name = "COUNT", help_heading = CONNECTIONS_HEADING)]
+    connections_per_peer: Option<usize>,
 }
 
-impl IdleTimeout {
+impl ConnectionOptions {
     pub(crate) fn limits(&self, drain: Duration) -> anyhow::Result<Limits> {
-        let limits = Limits { drain, ..Limits::default() };
+        let fitting = Limits::for_this_process();
         let idle_timeout = self.idle_timeout.map_or_else(|| duration_in(IDLE_TIMEOUT), |it| Ok(Some(it)))?;
-        Ok(Limits { idle_timeout: idle_timeout.unwrap_or(limits.idle_timeout), ..limits })
+        let connections = self.connections.map_or_else(|| number_in(CONNECTIONS), |it| Ok(Some(it)))?;
+        let per_peer = self.connections_per_peer.map_or_else(|| number_in(CONNECTIONS_PER_PEER), |it| Ok(Some(it)))?;
+        let connections = connections.map_or(fitting.connections, NonZeroUsize::get);
+        Ok(Limits {
+            idle_timeout: idle_timeout.unwrap_or(fitting.idle_timeout),
+            connections,
+            connections_per_peer: Some(per_peer.unwrap_or((connections / 8).max(1))).filter(|share| *share > 0),
+            drain,
+            ..fitting
+        })
     }
+}
+
+/// The number in a variable of the process environment.
+fn number_in<T: FromStr>(name: &str) -> anyhow::Result<Option<T>> {
+    let Some(text) = variable(name) else { return Ok(None) };
+    let misused = |_| {
+        let message = format!("{name}: {:?} is no number", text.expose_secret());
+        Advice::new(Kind::Misused, message, format!("correct or unset {name}"))
+    };
+    Ok(Some(text.expose_secret().trim().parse().map_err(misused)?))
 }
 
 /// The duration in a variable of the process environment.

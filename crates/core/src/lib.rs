@@ -24,7 +24,6 @@ pub mod inbox;
 pub mod known_connection;
 pub mod lend;
 pub mod lock;
-pub mod log_limit;
 pub mod mobile_token;
 pub mod notice;
 pub mod open_session;
@@ -44,3 +43,4 @@ pub mod vault;
 pub mod widget_session;
 
 pub use auth::{Auth, Parts};
+pub use terra_auth_types::log_limit;

@@ -16,6 +16,7 @@ use axum::{
     routing::{delete, get, post},
 };
 use http::HeaderValue;
+use terra_auth_http::{StrictTransport, security_headers};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::{caller, gateway::Gateway, trace};
@@ -39,6 +40,7 @@ impl Gateway {
             .route("/webhooks/terra", post(webhook::receive))
             .merge(health::routes())
             .layer(middleware::from_fn_with_state(self.clone(), trace::trace))
+            .layer(middleware::from_fn_with_state(StrictTransport::Off, security_headers))
             .with_state(self.clone())
     }
 

@@ -1,10 +1,15 @@
-//! The accept loop: bounds on connections, on slow clients, and on the time to say goodbye; with TLS or without.
+//! Requests in: the accept loop and its bounds, TLS, and what server and gateway do alike with every request and answer.
 
+mod capacity;
 mod certificates;
+mod connections;
+mod head;
+mod headers;
 mod serve;
 mod silence;
 mod workers;
 
 pub use certificates::{CertificateError, Certificates};
+pub use headers::{StrictTransport, security_headers};
 pub use serve::{Limits, Peer, serve, serve_tls};
 pub use workers::Workers;

@@ -4,10 +4,10 @@ use std::{
     io,
     net::{self, IpAddr},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use axum::Router;
+use axum::{Router, middleware::from_fn};
 use http::Request;
 use hyper::{body::Incoming, server::conn::http1};
 use hyper_util::{
@@ -15,17 +15,19 @@ use hyper_util::{
     server::graceful::{GracefulShutdown, Watcher},
     service::TowerToHyperService,
 };
+use terra_auth_types::log_limit::LogLimit;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
     time::{Timeout, timeout},
 };
 use tower::ServiceExt as _;
 
 use crate::{
     Certificates, Workers,
-    silence::{Phase, Silence},
+    connections::{Connections, Phase, Place},
+    head,
+    silence::Watched,
 };
 
 /// Serves until `shutdown` resolves, then lets requests in flight finish. Each connection stays with one of the `workers`.
@@ -69,9 +71,14 @@ pub struct Limits {
     /// How long a connection stays open after an answer. Longer than proxies usually reuse one (60 s), so that the proxy
     /// closes first. While more than half of the `connections` are open, it is `header_timeout` instead.
     pub idle_timeout: Duration,
-    /// How many connections are held at once, in a handshake or after; further ones wait in the listener's queue.
+    /// A client has to read 8 KiB of an answer within this time, or all that is left of it.
+    pub write_timeout: Duration,
+    /// How many connections are open at once, handshakes included. One more closes the connection that has waited longest
+    /// for its client; see also `connections_per_peer`.
     pub connections: usize,
-    /// How long requests may go on after the shutdown began.
+    /// How many of them one address may have (a /64 network for IPv6); `None` has no limit. Loopback has none either.
+    pub connections_per_peer: Option<usize>,
+    /// How long requests may continue after the shutdown began.
     pub drain: Duration,
 }
 
@@ -80,11 +87,18 @@ impl Default for Limits {
         Self {
             header_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(75),
+            write_timeout: Duration::from_secs(30),
             connections: 20_000,
+            connections_per_peer: None,
             drain: Duration::from_secs(10),
         }
     }
 }
+
+/// The most that is kept in memory of a head, and of an answer that is not read yet.
+const MAX_BUFFER_BYTES: usize = 32 << 10;
+
+static CANNOT_ACCEPT: LogLimit = LogLimit::every(Duration::from_mins(1));
 
 async fn serve_with<S, H>(
     listener: TcpListener,
@@ -98,29 +112,34 @@ async fn serve_with<S, H>(
     H: Future<Output = io::Result<S>> + Send + 'static,
 {
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(None); // `Silence` tells a slow head from an idle connection
-    let places = Arc::new(Semaphore::new(limits.connections));
+    // `Watched` tells a slow head from an idle connection.
+    builder.timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(MAX_BUFFER_BYTES);
+    let connections = Connections::new(limits);
+    let router = router.layer(from_fn(head::check));
     let graceful = GracefulShutdown::new();
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
         let accepted = tokio::select! {
-            accepted = accept(&listener, &places) => accepted,
+            accepted = accept(&listener, &connections) => accepted,
             () = &mut shutdown => break,
         };
         let Some((stream, peer, place)) = accepted else { continue };
         let (handshake, builder, watcher) = (handshake.clone(), builder.clone(), graceful.watcher());
         let router = router.clone();
-        let silence = Silence::new(limits, Arc::clone(&places));
         workers.spawn(async move {
+            let connection = place.connection();
             let answered = async {
                 // Only here does it belong to the runtime of this thread.
                 let handshake = timeout(limits.header_timeout, handshake(TcpStream::from_std(stream)?));
-                answer(handshake, builder, watcher, router, peer, silence).await
+                answer(handshake, builder, watcher, router, peer, |stream| Watched::new(stream, place, limits)).await
             };
-            if let Err(error) = answered.await {
+            let ended = tokio::select! {
+                answered = answered => answered,
+                () = connection.closing() => Err("it made room for another".into()),
+            };
+            if let Err(error) = ended {
                 tracing::debug!(error, "a connection ended early");
             }
-            drop(place);
         });
     }
     drop(listener);
@@ -129,22 +148,25 @@ async fn serve_with<S, H>(
     }
 }
 
-async fn accept(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> Option<(net::TcpStream, Peer, OwnedSemaphorePermit)> {
-    let place = Arc::clone(places).acquire_owned().await.ok()?;
+async fn accept(listener: &TcpListener, connections: &Connections) -> Option<(net::TcpStream, Peer, Place)> {
     let accepted = listener.accept().await.and_then(|(stream, address)| {
         let _ = stream.set_nodelay(true); // only a hint
         Ok((stream.into_std()?, address))
     });
     match accepted {
-        Ok((stream, address)) => Some((stream, Peer(address.ip().to_canonical()), place)),
+        Ok((stream, address)) => {
+            let peer = Peer(address.ip().to_canonical());
+            let place = connections.admit(peer).await?;
+            Some((stream, peer, place))
+        }
         Err(error) => {
             // The machine is out of descriptors, or the client is gone already.
             if !matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) {
-                tracing::warn!(%error, "cannot accept a connection");
-                tokio::time::sleep(Duration::from_millis(100)).await;
+                if let Some(left_out) = CANNOT_ACCEPT.admit(Instant::now()) {
+                    tracing::warn!(%error, left_out, "cannot accept a connection");
+                }
+                connections.make_room();
+                tokio::time::sleep(Duration::from_millis(20)).await;
             }
             None
         }
@@ -158,14 +180,13 @@ async fn answer<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     watcher: Watcher,
     router: Router,
     peer: Peer,
-    silence: Silence,
+    watch: impl FnOnce(S) -> Watched<S>,
 ) -> Result<(), Box<dyn Error + Send + Sync>> {
-    let stream = handshake.await??;
-    let phase = silence.phase();
-    let answered = Arc::clone(&phase);
+    let stream = watch(handshake.await??);
+    let (asked, answered) = (stream.connection(), stream.connection());
     let service = router
         .map_request(move |mut request: Request<Incoming>| {
-            phase.set(Phase::Answering);
+            asked.set(Phase::Answering);
             request.extensions_mut().insert(peer);
             request
         })
@@ -173,6 +194,6 @@ async fn answer<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
             answered.set(Phase::Answered);
             response
         });
-    let connection = builder.serve_connection(TokioIo::new(silence.of(stream)), TowerToHyperService::new(service));
+    let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
     Ok(watcher.watch(connection).await?)
 }

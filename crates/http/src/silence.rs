@@ -1,109 +1,122 @@
-//! Ends a connection that is silent for too long: soon while a request's head is due, later between two requests.
+//! Ends a connection whose client is too slow: soon while a request's head is due, later between two requests, and when it
+//! does not read an answer.
 //!
-//! hyper has one time-out for both.
+//! hyper has one time-out for the first two and none for the last.
 
 use std::{
     future::Future as _,
     io,
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicU8, Ordering},
-    },
-    task::{Context, Poll},
+    sync::Arc,
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    sync::Semaphore,
     time::{Instant, Sleep, sleep},
 };
 
-use crate::Limits;
+use crate::{
+    Limits,
+    connections::{Connection, Phase, Place},
+};
 
-/// What a connection waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum Phase {
-    /// The first bytes of a head have come, or the connection is new.
-    Head,
-    /// A handler works; how long that may take is not decided here.
-    Answering,
-    /// The handler has answered, and no silence was seen since.
-    Answered,
-    /// Nothing has come since the answer.
-    Idle,
-}
+/// A client has to read at least this much of an answer within each `write_timeout`.
+const MIN_BYTES_PER_WRITE_TIMEOUT: usize = 8 << 10;
 
-/// The phase, shared by a connection's stream and its service.
-pub(crate) struct SharedPhase(AtomicU8);
-
-impl SharedPhase {
-    pub(crate) fn set(&self, phase: Phase) {
-        self.0.store(phase as u8, Ordering::Relaxed); // both ends are polled by one task
-    }
-
-    fn is(&self, phase: Phase) -> bool {
-        self.0.load(Ordering::Relaxed) == phase as u8
-    }
-}
-
-/// How long one connection may be silent.
-pub(crate) struct Silence {
-    limits: Limits,
-    places: Arc<Semaphore>,
-    phase: Arc<SharedPhase>,
-}
-
-impl Silence {
-    pub(crate) fn new(limits: Limits, places: Arc<Semaphore>) -> Self {
-        Self { limits, places, phase: Arc::new(SharedPhase(AtomicU8::new(Phase::Head as u8))) }
-    }
-
-    pub(crate) fn phase(&self) -> Arc<SharedPhase> {
-        Arc::clone(&self.phase)
-    }
-
-    /// A stream that reads as closed once it was silent for too long.
-    pub(crate) fn of<S>(self, stream: S) -> Watched<S> {
-        let deadline = Box::pin(sleep(self.limits.header_timeout));
-        Watched { stream, silence: self, deadline }
-    }
-
-    fn idle_timeout(&self) -> Duration {
-        let is_crowded = self.places.available_permits() < self.limits.connections / 2;
-        if is_crowded { self.limits.header_timeout } else { self.limits.idle_timeout }
-    }
-}
-
-/// A stream that ends when its peer is silent for too long.
+/// A stream that ends when its client is silent for too long, or reads too slowly.
 pub(crate) struct Watched<S> {
     stream: S,
-    silence: Silence,
+    place: Place,
+    connection: Arc<Connection>,
+    limits: Limits,
     deadline: Pin<Box<Sleep>>,
+    unread: Option<Unread>,
+}
+
+/// An answer that the client has not read to its end.
+struct Unread {
+    deadline: Pin<Box<Sleep>>,
+    /// Since the deadline was set.
+    written: usize,
 }
 
 impl<S> Watched<S> {
+    pub(crate) fn new(stream: S, place: Place, limits: Limits) -> Self {
+        let connection = place.connection();
+        let deadline = Box::pin(sleep(limits.header_timeout));
+        Self { stream, place, connection, limits, deadline, unread: None }
+    }
+
+    pub(crate) fn connection(&self) -> Arc<Connection> {
+        Arc::clone(&self.connection)
+    }
+
+    fn idle_timeout(&self) -> Duration {
+        if self.place.is_crowded() { self.limits.header_timeout } else { self.limits.idle_timeout }
+    }
+
     fn heard(&mut self) {
-        let phase = &self.silence.phase;
-        if phase.is(Phase::Answered) || phase.is(Phase::Idle) {
-            phase.set(Phase::Head);
-            self.deadline.as_mut().reset(Instant::now() + self.silence.limits.header_timeout);
+        if self.connection.is(Phase::Answered) || self.connection.is(Phase::Idle) {
+            self.connection.set(Phase::Head);
+            self.deadline.as_mut().reset(Instant::now() + self.limits.header_timeout);
         }
     }
 
     /// Ready when the silence has lasted too long.
     fn poll_silence(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let phase = &self.silence.phase;
-        if phase.is(Phase::Answering) {
+        if self.connection.is(Phase::Answering) || self.unread.is_some() {
             return Poll::Pending;
         }
-        if phase.is(Phase::Answered) {
-            phase.set(Phase::Idle);
-            self.deadline.as_mut().reset(Instant::now() + self.silence.idle_timeout());
+        if self.connection.is(Phase::Answered) {
+            self.connection.set(Phase::Idle);
+            let idle_timeout = self.idle_timeout();
+            self.deadline.as_mut().reset(Instant::now() + idle_timeout);
         }
         self.deadline.as_mut().poll(context)
+    }
+
+    /// Notes how a write went. Fails one that waits for a client that reads too slowly.
+    fn poll_written<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        write: Poll<io::Result<T>>,
+        bytes: impl Fn(&T) -> usize,
+    ) -> Poll<io::Result<T>> {
+        match (&write, &mut self.unread) {
+            (Poll::Ready(Ok(written)), Some(unread)) => {
+                unread.written += bytes(written);
+                return write;
+            }
+            (Poll::Ready(_), _) => return write,
+            (Poll::Pending, Some(_)) => {}
+            (Poll::Pending, none) => {
+                *none = Some(Unread { deadline: Box::pin(sleep(self.limits.write_timeout)), written: 0 });
+                if !self.connection.is(Phase::Answering) {
+                    self.connection.set(Phase::Unread);
+                }
+            }
+        }
+        let Some(unread) = &mut self.unread else { return write };
+        ready!(unread.deadline.as_mut().poll(context));
+        if unread.written < MIN_BYTES_PER_WRITE_TIMEOUT {
+            let slow = "the client does not read its answer";
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, slow)));
+        }
+        unread.written = 0;
+        unread.deadline.as_mut().reset(Instant::now() + self.limits.write_timeout);
+        if unread.deadline.as_mut().poll(context).is_ready() {
+            context.waker().wake_by_ref(); // a time-out of nothing
+        }
+        Poll::Pending
+    }
+
+    /// The client has everything that was written.
+    fn all_written(&mut self) {
+        if self.unread.take().is_some() && self.connection.is(Phase::Unread) {
+            self.connection.set(Phase::Answered);
+        }
     }
 }
 
@@ -125,15 +138,21 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let write = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.poll_written(context, write, |written| *written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        let flush = Pin::new(&mut self.stream).poll_flush(context);
+        if flush.is_ready() {
+            self.all_written();
+        }
+        self.poll_written(context, flush, |()| 0)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        let shutdown = Pin::new(&mut self.stream).poll_shutdown(context);
+        self.poll_written(context, shutdown, |()| 0)
     }
 
     fn poll_write_vectored(
@@ -141,7 +160,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         context: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, parts)
+        let write = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
+        self.poll_written(context, write, |written| *written)
     }
 
     fn is_write_vectored(&self) -> bool {

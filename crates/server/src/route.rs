@@ -20,6 +20,7 @@ mod widget_session;
 
 use axum::{Router, middleware};
 use terra_auth_core::Auth;
+use terra_auth_http::{StrictTransport, security_headers};
 use utoipa::{
     Modify, OpenApi,
     openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
@@ -30,6 +31,8 @@ use crate::trace;
 
 /// Everything the server answers.
 pub fn router(auth: Auth) -> Router {
+    let is_https = auth.widget_url.scheme() == "https";
+    let transport = if is_https { StrictTransport::On } else { StrictTransport::Off };
     let (routes, document) = described().split_for_parts();
     let (again, _) = v2().split_for_parts();
     routes
@@ -41,6 +44,7 @@ pub fn router(auth: Auth) -> Router {
         .merge(health::routes())
         .merge(docs::routes(document::complete(document)))
         .layer(middleware::from_fn_with_state(auth.clone(), trace::trace))
+        .layer(middleware::from_fn_with_state(transport, security_headers))
         .with_state(auth)
 }
 

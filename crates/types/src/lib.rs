@@ -5,6 +5,7 @@
 
 mod environment;
 mod id;
+pub mod log_limit;
 mod provider;
 #[cfg(feature = "openapi")]
 mod schema;

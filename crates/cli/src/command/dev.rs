@@ -15,7 +15,7 @@ use crate::{
     keeping::{NewStore, fleeting_keys, keys_beside},
     logging,
     node::{Node, NodeConfig, ProviderSource, listen},
-    opening::{IdleTimeout, Opening},
+    opening::{ConnectionOptions, Opening},
     private_file,
     provision::{Destination, Provisioned, ensure_admin_token, ensure_environment},
 };
@@ -122,7 +122,7 @@ impl Args {
             store: store.into(),
             opening: Opening::new_store(self.new_store),
             known_stores: None,
-            idle_timeout: IdleTimeout::default(),
+            connections: ConnectionOptions::default(),
             ui: app.ui,
             master_keys,
             master_key_source,

@@ -15,7 +15,7 @@ use crate::{
     known_stores::KnownStores,
     logging,
     node::{Node, NodeConfig, ProviderSource, listen},
-    opening::{IdleTimeout, Opening},
+    opening::{ConnectionOptions, Opening},
     provision::{Destination, ensure_environment},
     ui::Ui,
 };
@@ -49,7 +49,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     opening: Opening,
     #[command(flatten)]
-    idle_timeout: IdleTimeout,
+    connections: ConnectionOptions,
     /// Recipes of your own, as TOML; each takes the place of a built-in one for the same provider
     #[arg(long, value_name = "FILE")]
     providers: Option<PathBuf>,
@@ -128,7 +128,7 @@ impl Args {
             store: self.keeping.store(),
             opening: self.opening.clone(),
             known_stores: Some(KnownStores(self.keeping.data_dir.join("known-stores"))),
-            idle_timeout: self.idle_timeout.clone(),
+            connections: self.connections.clone(),
             ui,
             master_keys,
             master_key_source: Some(self.keeping.master_key_source()),

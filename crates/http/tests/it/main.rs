@@ -4,7 +4,9 @@
 
 mod certificates;
 mod drain;
+mod head;
 mod slow_client;
+mod slow_reader;
 mod support;
 mod tls;
 mod workers;

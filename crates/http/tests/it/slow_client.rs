@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 use terra_auth_http::Limits;
 use tokio::{io::AsyncWriteExt as _, time::timeout};
 
-use crate::support::{HASTY, Listening, answer, ask, closed};
+use crate::support::{HASTY, Listening, answer, ask, closed, soon};
 
 #[tokio::test]
 async fn half_a_request_is_not_waited_for() {
@@ -30,15 +30,34 @@ async fn who_is_fast_is_not_hurt_by_who_is_slow() {
 }
 
 #[tokio::test]
-async fn one_connection_too_many_waits_for_a_place() {
+async fn a_full_listener_closes_the_connection_that_has_waited_longest() {
+    let listening = Listening::plain(Limits { connections: 2, ..Limits::default() }).await;
+    let mut working = listening.connect().await;
+    ask(&mut working, "/slow").await;
+    soon(listening.slow_began.notified()).await;
+    let mut idle = listening.connect().await;
+    ask(&mut idle, "/").await;
+    answer(&mut idle).await;
+
+    let mut third = listening.connect().await;
+    ask(&mut third, "/").await;
+    assert!(answer(&mut third).await.ends_with("127.0.0.1"));
+    closed(&mut idle).await;
+    listening.slow_may_end.notify_one();
+    assert!(answer(&mut working).await.ends_with("at last"));
+}
+
+#[tokio::test]
+async fn a_request_that_is_handled_is_never_closed_to_make_room() {
     let listening = Listening::plain(Limits { connections: 1, ..Limits::default() }).await;
     let mut first = listening.connect().await;
-    ask(&mut first, "/").await;
-    answer(&mut first).await;
+    ask(&mut first, "/slow").await;
+    soon(listening.slow_began.notified()).await;
     let mut second = listening.connect().await;
     ask(&mut second, "/").await;
-    assert!(timeout(Duration::from_millis(200), answer(&mut second)).await.is_err());
-    drop(first);
+    assert!(timeout(Duration::from_millis(300), answer(&mut second)).await.is_err());
+    listening.slow_may_end.notify_one();
+    assert!(answer(&mut first).await.ends_with("at last"));
     assert!(answer(&mut second).await.ends_with("127.0.0.1"));
 }
 

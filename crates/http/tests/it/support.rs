@@ -23,7 +23,9 @@ use tokio_rustls::{
 pub(crate) const HASTY: Limits = Limits {
     header_timeout: Duration::from_millis(300),
     idle_timeout: Duration::from_millis(300),
+    write_timeout: Duration::from_millis(300),
     connections: 1_000,
+    connections_per_peer: None,
     drain: Duration::from_millis(300),
 };
 
@@ -32,7 +34,11 @@ pub(crate) async fn soon<T>(what: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(5), what).await.unwrap()
 }
 
-/// A loop that runs: `/` tells the client's address, `/thread` where it is answered, `/slow` answers when it is let go.
+/// What `/large` answers: more than the buffers of both ends hold.
+pub(crate) const LARGE: usize = 16 << 20;
+
+/// A loop that runs: `/` tells the client's address, `/thread` where it is answered, `/slow` answers when it is let go,
+/// `/large` answers [`LARGE`] bytes.
 pub(crate) struct Listening {
     pub(crate) address: SocketAddr,
     pub(crate) slow_began: Arc<Notify>,
@@ -94,7 +100,12 @@ fn router(began: &Arc<Notify>, may_end: &Arc<Notify>) -> Router {
     };
     let address = async |Extension(Peer(address)): Extension<Peer>| address.to_string();
     let thread = async || format!("{:?}", thread::current().id());
-    Router::new().route("/", get(address)).route("/slow", get(slow)).route("/thread", get(thread))
+    let large = async || vec![b'x'; LARGE];
+    Router::new()
+        .route("/large", get(large))
+        .route("/", get(address))
+        .route("/slow", get(slow))
+        .route("/thread", get(thread))
 }
 
 /// A certificate for `localhost` and its key, as they lie in a folder.

@@ -2,7 +2,7 @@
 
 use axum::{
     Json, Router,
-    extract::State,
+    extract::{FromRequest, FromRequestParts as _, Request, State},
     http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
     routing::post,
@@ -28,6 +28,23 @@ pub(crate) fn other_paths() -> Router<Auth> {
         .route("/widget/api/session", post(create_widget_session))
 }
 
+/// The caller and then the parameters: a body is read only for a caller with a key.
+pub(crate) struct WidgetCall {
+    caller: Caller<scope::AuthWrite>,
+    params: wire::WidgetSessionParams,
+}
+
+impl FromRequest<Auth> for WidgetCall {
+    type Rejection = WidgetCallError;
+
+    async fn from_request(request: Request, auth: &Auth) -> Result<Self, WidgetCallError> {
+        let (mut parts, body) = request.into_parts();
+        let caller = Caller::from_request_parts(&mut parts, auth).await?;
+        let Params(params) = Params::from_request(Request::from_parts(parts, body), auth).await?;
+        Ok(Self { caller, params })
+    }
+}
+
 /// Make a widget session: a URL that connects one end user.
 ///
 /// Valid 15 minutes, until used or expired.
@@ -43,10 +60,8 @@ pub(crate) fn other_paths() -> Router<Auth> {
 )]
 pub(crate) async fn create_widget_session(
     State(auth): State<Auth>,
-    caller: Result<Caller<scope::AuthWrite>, ApiError>,
-    params: Result<Params<wire::WidgetSessionParams>, ApiError>,
+    WidgetCall { caller, params }: WidgetCall,
 ) -> Result<(StatusCode, Json<wire::WidgetSession>), WidgetCallError> {
-    let (caller, Params(params)) = (caller?, params?);
     let session = auth.generate_widget_session(&caller.developer, &params).await?;
     Ok((StatusCode::CREATED, Json(session)))
 }

@@ -1,6 +1,12 @@
 //! Each route with no credentials, with another environment's, with a malformed and an oversized body.
 
-use axum::body::Body;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use axum::body::{Body, Bytes};
+use futures_util::stream;
 use http::{Request, StatusCode};
 
 use crate::support::{Answer, TestApp};
@@ -120,5 +126,58 @@ async fn health_needs_no_keys() {
         let answer = app.send(Request::get(path).body(Body::empty()).unwrap()).await;
         checked(&answer);
         assert_eq!((answer.status.as_u16(), answer.text.as_str()), (200, body));
+    }
+}
+
+/// Every operation of the document: method, path with values for its parameters.
+fn operations() -> Vec<(&'static str, String)> {
+    let document = serde_json::to_value(terra_auth_server::openapi()).unwrap();
+    let mut operations = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let path: Vec<_> = path.split('/').map(|part| if part.starts_with('{') { "one" } else { part }).collect();
+        let path = path.join("/");
+        for method in ["GET", "PUT", "POST", "DELETE", "PATCH"] {
+            if item.get(method.to_ascii_lowercase()).is_some() {
+                operations.push((method, path.clone()));
+            }
+        }
+    }
+    assert!(operations.len() > 40, "{operations:?}");
+    operations
+}
+
+/// The most that is read of a body before its request has shown a key.
+const MAX_READ_BYTES: usize = 16 << 10;
+
+#[tokio::test]
+async fn no_route_reads_a_large_body_before_it_has_seen_a_key() {
+    let app = TestApp::start().await;
+    let others = ["/widget/session", "/widget/api/session"].map(|path| ("POST", path.to_owned()));
+    for (method, path) in operations().into_iter().chain(others) {
+        let read = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&read);
+        let parts = stream::iter((0..1024).map(move |_| {
+            counter.fetch_add(1024, Ordering::Relaxed);
+            Ok::<_, std::io::Error>(Bytes::from_static(&[b' '; 1024]))
+        }));
+        let request = Request::builder().method(method).uri(&path).header("content-type", "application/json");
+        let answer = app.send(request.body(Body::from_stream(parts)).unwrap()).await;
+        let read = read.load(Ordering::Relaxed);
+        assert!(read <= MAX_READ_BYTES, "{method} {path} read {read} bytes: {answer:?}");
+        assert!(!answer.status.is_success() || method == "GET", "{method} {path}: {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn no_answer_may_be_cached_framed_or_guessed() {
+    let app = TestApp::start().await;
+    for (method, path) in operations() {
+        for request in [Request::builder().method(method).uri(&path), app.request(method, &path)] {
+            let answer = app.send(request.body(Body::empty()).unwrap()).await;
+            let headers = ["cache-control", "x-content-type-options", "x-frame-options", "referrer-policy"];
+            let found = headers.map(|name| answer.header(name));
+            assert_eq!(found, ["no-store", "nosniff", "DENY", "no-referrer"], "{method} {path}: {answer:?}");
+            assert!(answer.header("content-security-policy").contains("frame-ancestors 'none'"), "{method} {path}");
+        }
     }
 }

@@ -16,7 +16,7 @@ use url::Url;
 use crate::{
     failure::{Advice, Kind},
     node::secret_in,
-    opening::{IdleTimeout, Opening},
+    opening::{ConnectionOptions, Opening},
     private_file,
 };
 
@@ -40,7 +40,7 @@ pub(crate) struct Options {
     #[command(flatten)]
     pub(crate) opening: Opening,
     #[command(flatten)]
-    pub(crate) idle_timeout: IdleTimeout,
+    pub(crate) connections: ConnectionOptions,
     /// Where the app's users reach the gateway [default: 127.0.0.1:8790]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Option<SocketAddr>,

@@ -1,10 +1,10 @@
 use std::{num::NonZeroUsize, sync::Arc, thread};
 
 use anyhow::Context as _;
-use axum::Router;
+use axum::{Router, middleware::from_fn_with_state};
 use metrics_exporter_prometheus::PrometheusHandle;
 use terra_auth_gateway::Gateway;
-use terra_auth_http::{Certificates, Limits, Workers, serve, serve_tls};
+use terra_auth_http::{Certificates, Limits, StrictTransport, Workers, security_headers, serve, serve_tls};
 use tokio::{net::TcpListener, time::Duration};
 
 use super::{
@@ -19,6 +19,9 @@ use crate::{app::App, logging, node::listen, opening::Share, shutdown::Shutdown}
 
 /// The longest call to the upstream or to the app.
 const GRACE: Duration = Duration::from_secs(12);
+
+/// Enough for metrics and health checks.
+const OPERATIONS_CONNECTIONS: usize = 256;
 
 /// Answers until the process is asked to end, then lets what is in flight finish; asked twice, it ends at once.
 pub(super) fn run(options: Options, app: &App) -> anyhow::Result<()> {
@@ -61,7 +64,7 @@ impl Prepared {
         options.places.make_dir_of(&sources.store)?;
         let workers = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let workers = Workers::start(workers).context("could not start a thread for each core")?;
-        let limits = options.idle_timeout.limits(GRACE)?;
+        let limits = options.connections.limits(GRACE)?;
         let store = options.opening.open(&sources.store, Share::Together, app.ui).await?;
         let gateway = sources.gateway(store)?;
         let certificates = sources.certificates.clone();
@@ -81,10 +84,15 @@ impl Prepared {
 
     async fn serve(self) {
         let Self { gateway, listener, certificates, operations, workers, limits, reloader, shutdown } = self;
-        let answer = answer(listener, gateway.router(), certificates, limits, &workers, &shutdown);
+        let mut router = gateway.router();
+        if certificates.is_some() {
+            router = router.layer(from_fn_with_state(StrictTransport::On, security_headers));
+        }
+        let answer = answer(listener, router, certificates, limits, &workers, &shutdown);
         let operate = Box::pin(async {
             if let Some((listener, handle)) = operations {
                 let router = operations::router(&gateway, handle.clone());
+                let limits = Limits { connections: limits.connections.min(OPERATIONS_CONNECTIONS), ..limits };
                 let answer = serve(listener, router, limits, Workers::here(), shutdown.asked());
                 tokio::join!(answer, operations::keep_up(handle, shutdown.asked()));
             }

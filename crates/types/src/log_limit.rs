@@ -1,13 +1,16 @@
-//! One log line a second, however often its cause occurs.
+//! At most one log line per period, however often its cause occurs.
 
 use std::{
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-/// Lets one line a second through and counts the others. For a `static` beside the line.
-#[derive(Debug, Default)]
-pub struct LogLimit(Mutex<State>);
+/// Lets one line per period through and counts the others. For a `static` beside the line.
+#[derive(Debug)]
+pub struct LogLimit {
+    period: Duration,
+    state: Mutex<State>,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -15,24 +18,34 @@ struct State {
     left_out: u64,
 }
 
-const PERIOD: Duration = Duration::from_secs(1);
-
 impl LogLimit {
-    /// A limit that has let nothing through yet.
+    /// One line a second.
     #[must_use]
     pub const fn new() -> Self {
-        Self(Mutex::new(State { last: None, left_out: 0 }))
+        Self::every(Duration::from_secs(1))
+    }
+
+    /// One line per `period`.
+    #[must_use]
+    pub const fn every(period: Duration) -> Self {
+        Self { period, state: Mutex::new(State { last: None, left_out: 0 }) }
     }
 
     /// Whether to write a line now: `Some` with the number of lines left out since the last one, or `None`.
     pub fn admit(&self, now: Instant) -> Option<u64> {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.last.is_some_and(|last| now.saturating_duration_since(last) < PERIOD) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.last.is_some_and(|last| now.saturating_duration_since(last) < self.period) {
             state.left_out += 1;
             return None;
         }
         state.last = Some(now);
         Some(std::mem::take(&mut state.left_out))
+    }
+}
+
+impl Default for LogLimit {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
