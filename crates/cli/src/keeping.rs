@@ -56,6 +56,32 @@ impl Keeping {
         self.store.clone().unwrap_or_else(file)
     }
 
+    /// Whether the store was chosen.
+    pub(crate) fn has_store(&self) -> bool {
+        self.store.is_some()
+    }
+
+    /// Whether the master keys can be read; creates none.
+    pub(crate) fn check_master_keys(&self) -> anyhow::Result<()> {
+        let is_elsewhere = self.master_key_command.is_some() || self.master_key_file.is_some() || self.store.is_some();
+        if is_elsewhere || std::env::var_os(MASTER_KEY).is_some() {
+            return self.master_keys().map(drop);
+        }
+        if self.key_file().exists() { keys_in(&self.key_file()).map(drop) } else { Ok(()) }
+    }
+
+    /// Where the master key is, and what says so.
+    pub(crate) fn master_key_origin(&self) -> (String, &'static str) {
+        let file = self.key_file();
+        match &self.master_key_file {
+            _ if self.master_key_command.is_some() => ("printed by a command".to_owned(), "--master-key-command"),
+            Some(file) => (file.display().to_string(), "--master-key-file"),
+            None if crate::command::variable(MASTER_KEY).is_some() => ("set".to_owned(), MASTER_KEY),
+            None if file.exists() => (file.display().to_string(), "default"),
+            None => (format!("{}, created by the first start", file.display()), "default"),
+        }
+    }
+
     fn default_file(&self) -> PathBuf {
         self.data_dir.join("terra-auth.db")
     }
@@ -290,4 +316,17 @@ fn parse_one(word: &str) -> anyhow::Result<MasterKey> {
 /// For a store that keeps nothing.
 pub(crate) fn fleeting_keys() -> anyhow::Result<MasterKeys> {
     Ok(MasterKeys::new(parse_one(&crate::node::random_hex())?, Vec::new()))
+}
+
+/// A store's address without its password.
+pub(crate) fn without_password(store: &str) -> String {
+    let Ok(mut url) = store.parse::<url::Url>() else { return "set".to_owned() };
+    if url.scheme() == "sqlite" {
+        return store.to_owned();
+    }
+    url.set_query(None); // may hold a password too
+    if url.password().is_some() && url.set_password(Some("***")).is_err() {
+        return url.scheme().to_owned();
+    }
+    url.to_string()
 }

@@ -43,6 +43,7 @@ const IDLE_TIMEOUT: &str = "TERRA_AUTH_IDLE_TIMEOUT";
 
 const CONNECTIONS_HEADING: &str = "Flags of connections";
 const CONNECTIONS: &str = "TERRA_AUTH_CONNECTIONS";
+const ACCESS_LOG: &str = "TERRA_AUTH_ACCESS_LOG";
 const CONNECTIONS_PER_PEER: &str = "TERRA_AUTH_CONNECTIONS_PER_PEER";
 
 /// How many connections there may be, and how long one without a request stays open.
@@ -62,9 +63,19 @@ pub(crate) struct ConnectionOptions {
     /// An IPv6 address counts with its /64 network. Loopback addresses have no limit. Set 0 behind a proxy on another machine.
     #[arg(long, value_name = "COUNT", help_heading = CONNECTIONS_HEADING)]
     connections_per_peer: Option<usize>,
+    /// Log each request: method, route, status, milliseconds, peer, dev-id, trace id [default: `$TERRA_AUTH_ACCESS_LOG`, else off]
+    ///
+    /// Refused credentials are logged in any case, with the reason and at most one line a second for each peer.
+    #[arg(long, help_heading = CONNECTIONS_HEADING)]
+    access_log: bool,
 }
 
 impl ConnectionOptions {
+    pub(crate) fn access_log(&self) -> bool {
+        let is_on = |text: SecretString| !matches!(text.expose_secret().trim(), "0" | "false" | "off" | "no");
+        self.access_log || variable(ACCESS_LOG).is_some_and(is_on)
+    }
+
     pub(crate) fn limits(&self, drain: Duration) -> anyhow::Result<Limits> {
         let fitting = Limits::for_this_process();
         let idle_timeout = self.idle_timeout.map_or_else(|| duration_in(IDLE_TIMEOUT), |it| Ok(Some(it)))?;

@@ -9,6 +9,7 @@ use axum::{
 };
 use terra_auth::Error;
 use terra_auth_core::{causes::Causes, log_limit::LogLimit, store::StoreError};
+use terra_auth_http::Refused;
 use terra_auth_types::wire::{Problem, Status};
 
 use crate::{breaker::UpstreamError, csrf::CrossSite, limit::TooMany, login::LoginError};
@@ -65,6 +66,11 @@ impl Refusal {
     /// When to try again, in seconds.
     pub(crate) fn retry_after(self, seconds: u32) -> Self {
         Self { retry_after_s: Some(seconds), ..self }
+    }
+
+    /// For the log of requests.
+    pub(crate) fn refused(&self) -> Refused {
+        Refused { code: self.code, detail: self.detail.clone() }
     }
 
     /// For the log, not for the caller.

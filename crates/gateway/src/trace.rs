@@ -10,6 +10,7 @@ use axum::{
     middleware::Next,
     response::Response,
 };
+use terra_auth_http::RequestLog;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
@@ -21,12 +22,14 @@ const TRACE_ID: HeaderName = HeaderName::from_static("x-terra-trace-id");
 
 /// Gives each request its trace id, turns each failed answer without a body of its own into a problem, and counts it.
 pub(crate) async fn trace(State(gateway): State<Gateway>, request: Request, next: Next) -> Response {
-    let began = Instant::now();
+    let (began, log) = (Instant::now(), RequestLog::of(&request));
     let route = request.extensions().get::<MatchedPath>().cloned();
     let target = request.uri().path_and_query().cloned();
     let (span, place) = Place::open(&request, gateway.entropy());
     let work = async {
         let response = terra_auth::traced(place.traceparent(), next.run(request)).await;
+        let refused = response.extensions().get::<Refusal>().map(Refusal::refused);
+        log.write(response.status(), refused.as_ref(), place.trace_id_header().to_str().unwrap_or_default());
         if !response.status().is_client_error() && !response.status().is_server_error() {
             return response;
         }

@@ -1,5 +1,6 @@
 //! Requests in: the accept loop and its bounds, TLS, and what server and gateway do alike with every request and answer.
 
+mod access;
 mod capacity;
 mod certificates;
 mod connections;
@@ -9,6 +10,7 @@ mod serve;
 mod silence;
 mod workers;
 
+pub use access::{ACCESS_LOG, Refused, RequestLog};
 pub use certificates::{CertificateError, Certificates};
 pub use headers::{StrictTransport, security_headers};
 pub use serve::{Limits, Peer, serve, serve_tls};

@@ -13,6 +13,7 @@ use terra_auth_core::{
     sdk_user::AuthenticateSdkUserError, store::StoreError, vault::RotateMasterKeyError,
     widget_session::GenerateWidgetSessionError,
 };
+use terra_auth_http::Refused;
 use terra_auth_types::wire::{Problem, Status, WidgetError};
 
 /// A refusal: a status, and what to do about it, for people.
@@ -127,6 +128,11 @@ impl ApiError {
         Self::unavailable(Arc::new(error))
     }
 
+    /// For the log of requests.
+    pub(crate) fn refused(&self) -> Refused {
+        Refused { code: self.code, detail: self.detail.clone() }
+    }
+
     /// Writes the problem, and logs what is our fault.
     pub(crate) fn into_problem(self, instance: &str, trace_id: &str) -> Response {
         self.log(instance, trace_id);
@@ -198,6 +204,7 @@ impl From<GenerateWidgetSessionError> for WidgetCallError {
 impl IntoResponse for WidgetCallError {
     fn into_response(self) -> Response {
         self.error.log("/api/widget/session", "");
+        let refused = self.error.refused();
         let body = WidgetError {
             message: self.error.detail,
             code: self.error.code.map(str::to_owned),
@@ -205,6 +212,7 @@ impl IntoResponse for WidgetCallError {
             invalid_user_ids: self.invalid_user_ids,
         };
         let mut response = (self.error.status, Json(body)).into_response();
+        response.extensions_mut().insert(refused);
         if let Some(seconds) = self.error.retry_after_s {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

@@ -7,6 +7,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use terra_auth_core::Auth;
+use terra_auth_http::{Refused, RequestLog};
 
 use crate::{error::ApiError, params::settle_body};
 
@@ -15,12 +16,17 @@ const REFERENCE: HeaderName = HeaderName::from_static("terra-reference");
 
 /// Gives each answer its trace id and turns each failed one without a body of its own into a problem.
 pub(crate) async fn trace(State(auth): State<Auth>, request: Request, next: Next) -> Response {
-    let uri = request.uri().clone();
+    let (uri, log) = (request.uri().clone(), RequestLog::of(&request));
     let (mut response, unread) = match settle_body(request).await {
         Ok((request, unread)) => (next.run(request).await, unread),
         Err(error) => (error.into_response(), true),
     };
     let trace_id = trace_id(&auth);
+    let refused = response
+        .extensions_mut()
+        .remove::<Refused>()
+        .or_else(|| Some(response.extensions().get::<ApiError>()?.refused()));
+    log.write(response.status(), refused.as_ref(), trace_id.to_str().unwrap_or_default());
     if response.status().is_client_error() || response.status().is_server_error() {
         let instance = uri.path_and_query().map_or("/", |instance| instance.as_str());
         response = as_problem(response, instance, trace_id.to_str().unwrap_or_default());

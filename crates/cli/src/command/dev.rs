@@ -63,7 +63,7 @@ impl Args {
             let message = "dev listens on loopback only, as its provider lets anybody in";
             return Err(Advice::new(Kind::Misused, message, "use `terra-auth serve` to be reachable").into());
         }
-        logging::serve(app.ui.output);
+        logging::serve(app.ui.output, false);
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("could not start")?;
         runtime.block_on(self.serve(app))
     }

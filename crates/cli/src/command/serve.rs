@@ -2,7 +2,8 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use anyhow::Context as _;
 use serde_json::json;
-use terra_auth::Environment;
+use terra_auth::{Environment, Provider};
+use terra_auth_core::Auth;
 use terra_auth_outbound::{AddressPolicy, Log};
 use tokio::{net::TcpListener, time::Duration};
 use url::Url;
@@ -17,8 +18,11 @@ use crate::{
     node::{Node, NodeConfig, ProviderSource, listen},
     opening::{ConnectionOptions, Opening},
     provision::{Destination, ensure_environment},
-    ui::Ui,
+    ui::{Ui, table},
 };
+use summary::Summary;
+
+mod summary;
 
 /// The longest call to a provider or a receiver.
 const GRACE: Duration = Duration::from_secs(12);
@@ -32,12 +36,33 @@ const ADMIN_TOKEN: &str = "TERRA_AUTH_ADMIN_TOKEN";
 /// well-known providers are built in; `terra-auth providers` shows and adds to them. SIGHUP makes the server read recipes
 /// and apps again; if any is bad, all stay as they were. `--sandbox` offers the practice provider instead.
 #[derive(clap::Args)]
-#[command(after_help = examples![
+#[command(args_conflicts_with_subcommands = true, after_help = examples![
     "terra-auth serve --public-url https://auth.acme.example --provider-apps apps.toml",
     "TERRA_AUTH_STORE=postgres://terra@db/terra TERRA_AUTH_MASTER_KEY=$(cat key) terra-auth serve --public-url https://auth.acme.example --provider-apps apps.toml",
     "terra-auth serve --sandbox --create-environment staging",
+    "terra-auth serve check --public-url https://auth.acme.example --provider-apps apps.toml",
 ])]
 pub(crate) struct Args {
+    #[command(flatten)]
+    options: Options,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Read flags, variables, files and keys as a start would, and show the effective settings and where they come from
+    ///
+    /// Opens no store, listens nowhere and creates nothing.
+    #[command(after_help = examples![
+        "terra-auth serve check --public-url https://auth.acme.example --provider-apps apps.toml",
+        "terra-auth serve check --provider-apps apps.toml --output json",
+    ])]
+    Check(Box<Options>),
+}
+
+#[derive(clap::Args)]
+struct Options {
     /// Where to listen
     #[arg(long, value_name = "ADDRESS", env = "TERRA_AUTH_LISTEN", default_value = "127.0.0.1:8787")]
     listen: SocketAddr,
@@ -71,7 +96,16 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
-        logging::serve(app.ui.output);
+        match self.command {
+            Some(Command::Check(options)) => options.check(app),
+            None => self.options.run(app),
+        }
+    }
+}
+
+impl Options {
+    fn run(self, app: &App) -> anyhow::Result<()> {
+        logging::serve(app.ui.output, self.connections.access_log());
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("could not start")?;
         runtime.block_on(self.serve(app))
     }
@@ -102,14 +136,41 @@ impl Args {
                 made.file.display()
             ))?;
         }
-        if node.auth.developers().await?.is_empty() {
-            app.ui.warn("there is no environment yet; make one with --create-environment testing")?;
+        let developers = node.auth.developers().await?;
+        if developers.is_empty() {
+            app.ui.warn("there is no environment yet; create one with --create-environment testing")?;
         }
-        let ready = json!({ "ready": true, "url": node.url });
+        let mut summary = Summary::of(&self, &offered(&node.auth))?;
+        summary.add_environments(&developers);
+        for warning in &summary.warnings {
+            app.ui.warn(warning)?;
+        }
+        app.ui.note(&summary.to_string())?;
+        let ready = json!({ "ready": true, "url": node.url, "settings": summary.rows });
         app.ui.line(|| format!("terra-auth {} is ready at {}", env!("CARGO_PKG_VERSION"), node.url), &ready)?;
         node.run().await?;
         app.ui.note("ended; everything is kept")?;
         Ok(())
+    }
+
+    fn check(&self, app: &App) -> anyhow::Result<()> {
+        if let Some(url) = &self.public_url {
+            check_public_url(url)?;
+        }
+        let offered = if self.sandbox {
+            Vec::new()
+        } else {
+            let (recipes, app_of) = self.provider_files().read()?;
+            recipes.iter().map(|recipe| recipe.info().provider).filter(|name| app_of(name).is_some()).collect()
+        };
+        self.keeping.check_master_keys()?;
+        let summary = Summary::of(self, &offered)?;
+        for warning in &summary.warnings {
+            app.ui.warn(warning)?;
+        }
+        let rows = || summary.rows.iter().map(|row| [row.setting.to_owned(), row.value.clone(), row.origin.clone()]);
+        let json = json!({ "settings": summary.rows, "warnings": summary.warnings });
+        app.ui.result(|| table(["Setting", "Value", "From"], rows()), &json)
     }
 
     fn config(&self, listener: TcpListener, ui: Ui) -> anyhow::Result<NodeConfig> {
@@ -146,6 +207,13 @@ impl Args {
             apps: self.provider_apps.clone(),
         }
     }
+}
+
+/// The providers at which the server has an app of its own.
+fn offered(auth: &Auth) -> Vec<Provider> {
+    let known = auth.providers.list();
+    let offered = known.iter().map(|info| info.provider.clone()).filter(|name| auth.providers.has_app(name));
+    offered.collect()
 }
 
 fn check_public_url(url: &Url) -> anyhow::Result<()> {

@@ -10,6 +10,7 @@ mod first_admin;
 mod lost_store;
 mod official;
 mod openapi;
+mod operate;
 mod payloads;
 mod providers;
 mod restart;

@@ -26,9 +26,9 @@ const OPERATIONS_CONNECTIONS: usize = 256;
 /// Answers until the process is asked to end, then lets what is in flight finish; asked twice, it ends at once.
 pub(super) fn run(options: Options, app: &App) -> anyhow::Result<()> {
     #[cfg(feature = "otel")]
-    let _traces = logging::serve_traced(app.ui.output)?;
+    let _traces = logging::serve_traced(app.ui.output, options.connections.access_log())?;
     #[cfg(not(feature = "otel"))]
-    logging::serve(app.ui.output);
+    logging::serve(app.ui.output, options.connections.access_log());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("could not start")?;
     runtime.block_on(async {
         let prepared = Prepared::new(options, app).await?;

@@ -5,7 +5,8 @@ use serde::Serialize;
 use terra_auth::Credentials;
 use terra_auth_gateway::{Config, settings::LoginSettings};
 use toml::{Table, Value};
-use url::Url;
+
+use crate::keeping::without_password;
 
 use super::{
     options::{FORWARD_SECRET, Options, STORE, SettingsFile, variable},
@@ -160,18 +161,6 @@ fn is_in(setting: &str, section: &str) -> bool {
 
 fn or_none(value: Option<&impl ToString>) -> String {
     value.map_or_else(|| "none".to_owned(), ToString::to_string)
-}
-
-fn without_password(store: &str) -> String {
-    let Ok(mut url) = store.parse::<Url>() else { return "set".to_owned() };
-    if url.scheme() == "sqlite" {
-        return store.to_owned();
-    }
-    url.set_query(None); // may hold a password too
-    if url.password().is_some() && url.set_password(Some("***")).is_err() {
-        return url.scheme().to_owned();
-    }
-    url.to_string()
 }
 
 fn warnings(sources: &Sources) -> Vec<String> {

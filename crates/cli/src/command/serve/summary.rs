@@ -1,0 +1,137 @@
+//! The effective settings of a server, without a secret.
+
+use std::fmt;
+
+use secrecy::ExposeSecret as _;
+use serde::Serialize;
+use terra_auth::Provider;
+use terra_auth_core::developer::{Developer, Standing};
+
+use super::{GRACE, Options};
+use crate::{command::variable, keeping::without_password};
+
+pub(super) struct Summary {
+    pub(super) rows: Vec<Row>,
+    /// What works and should be changed.
+    pub(super) warnings: Vec<String>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Row {
+    pub(super) setting: &'static str,
+    pub(super) value: String,
+    pub(super) origin: String,
+}
+
+impl Summary {
+    /// `offered` are the providers at which the server has an app.
+    pub(super) fn of(options: &Options, offered: &[Provider]) -> anyhow::Result<Self> {
+        let limits = options.connections.limits(GRACE)?;
+        let listen = options.listen.to_string();
+        let mut summary = Self { rows: Vec::new(), warnings: Vec::new() };
+        summary.add(
+            "listen",
+            listen.clone(),
+            origin("TERRA_AUTH_LISTEN", "--listen", &listen, listen == "127.0.0.1:8787"),
+        );
+        let url = options.public_url.as_ref().map(ToString::to_string);
+        let from = origin("TERRA_AUTH_PUBLIC_URL", "--public-url", url.as_deref().unwrap_or_default(), url.is_none());
+        summary.add("public URL", url.clone().unwrap_or_else(|| format!("http://{listen}/")), from);
+        let store = options.keeping.store();
+        let from = origin("TERRA_AUTH_STORE", "--store", store.expose_secret(), !options.keeping.has_store());
+        summary.add("store", without_password(store.expose_secret()), from);
+        let data_dir = options.keeping.data_dir.display().to_string();
+        summary.add(
+            "data directory",
+            data_dir.clone(),
+            origin("TERRA_AUTH_DATA_DIR", "--data-dir", &data_dir, data_dir == ".terra-auth"),
+        );
+        let (value, from) = options.keeping.master_key_origin();
+        summary.add("master key", value, from);
+        summary.providers(options, offered);
+        let reach =
+            if options.allow_private_addresses { "public and private addresses" } else { "public addresses only" };
+        summary.add("outgoing calls", reach, given(options.allow_private_addresses, "--allow-private-addresses"));
+        let share = limits.connections_per_peer.map_or_else(|| "no limit".to_owned(), |share| share.to_string());
+        let connections =
+            format!("{}, of one peer: {share}; idle for {} s", limits.connections, limits.idle_timeout.as_secs());
+        summary.add("connections", connections, "flags, variables, memory and open files");
+        let access_log = options.connections.access_log();
+        let from = if variable("TERRA_AUTH_ACCESS_LOG").is_some() {
+            "TERRA_AUTH_ACCESS_LOG"
+        } else {
+            given(access_log, "--access-log")
+        };
+        summary.add("access log", if access_log { "on" } else { "off" }, from);
+        if url.is_none() && !options.listen.ip().is_loopback() {
+            summary.warnings.push(
+                "browsers are sent to the address that the server listens on, without TLS; set --public-url".to_owned(),
+            );
+        }
+        Ok(summary)
+    }
+
+    /// The environments of the store.
+    pub(super) fn add_environments(&mut self, developers: &[Developer]) {
+        let name = |developer: &Developer| {
+            let state = if developer.standing == Standing::Active { "" } else { " (disabled)" };
+            format!("{} {}{state}", developer.environment, developer.dev_id)
+        };
+        let names: Vec<_> = developers.iter().take(MAX_NAMES).map(name).collect();
+        self.add("environments", listed(&names, developers.len()), "store");
+    }
+
+    fn providers(&mut self, options: &Options, offered: &[Provider]) {
+        if options.sandbox {
+            self.add("providers", "the practice provider, where anybody may sign in", "--sandbox");
+            return;
+        }
+        let names: Vec<_> = offered.iter().take(MAX_NAMES).map(ToString::to_string).collect();
+        let from =
+            options.provider_apps.as_ref().map_or_else(|| "default".to_owned(), |file| file.display().to_string());
+        self.add("providers with an app", listed(&names, offered.len()), from);
+        if offered.is_empty() {
+            self.warnings.push(
+                "this server has no app at any provider, so only environments with apps of their own can connect anybody; \
+                 name yours with --provider-apps FILE or `terra-auth providers app set`, or try it with --sandbox"
+                    .to_owned(),
+            );
+        }
+    }
+
+    fn add(&mut self, setting: &'static str, value: impl Into<String>, origin: impl Into<String>) {
+        self.rows.push(Row { setting, value: value.into(), origin: origin.into() });
+    }
+}
+
+/// More than that is a number.
+const MAX_NAMES: usize = 12;
+
+fn listed(names: &[String], count: usize) -> String {
+    match count.checked_sub(names.len()) {
+        _ if names.is_empty() => "none".to_owned(),
+        Some(more @ 1..) => format!("{}, and {more} more", names.join(", ")),
+        _ => names.join(", "),
+    }
+}
+
+/// Where a value comes from: clap has merged variable and flag already, and a flag wins.
+fn origin(name: &'static str, flag: &'static str, value: &str, is_default: bool) -> &'static str {
+    let same = |text: &str| text.trim().trim_end_matches('/') == value.trim_end_matches('/');
+    if variable(name).is_some_and(|text| same(text.expose_secret())) { name } else { given(!is_default, flag) }
+}
+
+fn given(is_given: bool, flag: &'static str) -> &'static str {
+    if is_given { flag } else { "default" }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = self.rows.iter().map(|row| row.setting.len()).max().unwrap_or_default();
+        for (index, row) in self.rows.iter().enumerate() {
+            let end = if index == 0 { "" } else { "\n" };
+            write!(f, "{end}  {:width$}  {}", row.setting, row.value)?;
+        }
+        Ok(())
+    }
+}

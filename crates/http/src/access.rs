@@ -1,0 +1,164 @@
+//! The lines that a request leaves in the log.
+
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use axum::{extract::MatchedPath, extract::Request};
+use http::{Method, StatusCode};
+
+use crate::Peer;
+
+/// The target of the access log's lines: one per request, at `info`.
+pub const ACCESS_LOG: &str = "terra_auth::access";
+
+/// The most lines about refused requests within a second, of all peers together; each peer has one.
+const MAX_REFUSALS: u64 = 10;
+/// Peers whose latest line is remembered.
+const MAX_PEERS: usize = 1024;
+
+static REFUSALS: Mutex<Option<Refusals>> = Mutex::new(None);
+
+/// A request, as the log names it. Paths can hold secrets, so it is the route.
+#[derive(Debug)]
+pub struct RequestLog {
+    method: Method,
+    route: Option<MatchedPath>,
+    peer: Option<IpAddr>,
+    dev_id: Option<String>,
+    began: Instant,
+}
+
+/// Why a request was refused: the code for programs and the sentence for people. An extension of the response.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    /// As in the problem's `code`.
+    pub code: Option<&'static str>,
+    /// As in the problem's `detail`.
+    pub detail: String,
+}
+
+impl RequestLog {
+    /// Notes what there is to say before the request is handled.
+    #[must_use]
+    pub fn of(request: &Request) -> Self {
+        // Of a stranger, so only what looks like a dev-id.
+        let is_dev_id = |text: &&str| {
+            text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+        };
+        let dev_id = request.headers().get("dev-id").and_then(|value| value.to_str().ok()).filter(is_dev_id);
+        Self {
+            method: request.method().clone(),
+            route: request.extensions().get::<MatchedPath>().cloned(),
+            peer: request.extensions().get::<Peer>().map(|peer| peer.0),
+            dev_id: dev_id.map(str::to_owned),
+            began: Instant::now(),
+        }
+    }
+
+    /// Writes the access log's line, and a warning where credentials were refused: one a second for each peer.
+    pub fn write(&self, status: StatusCode, refused: Option<&Refused>, trace_id: &str) {
+        let now = Instant::now();
+        let (method, route) = (&self.method, self.route.as_ref().map(MatchedPath::as_str));
+        let (peer, dev_id) = (self.peer.map(tracing::field::display), self.dev_id.as_deref());
+        let ms = u64::try_from((now - self.began).as_millis()).unwrap_or(u64::MAX);
+        let code = refused.and_then(|refused| refused.code);
+        tracing::info!(
+            target: ACCESS_LOG,
+            %method, route, status = status.as_u16(), ms, peer, dev_id, code, trace.id = trace_id, "answered"
+        );
+        let Some(refused) = refused.filter(|_| is_warned_of(status)) else { return };
+        if let Some(left_out) = admit(self.peer, now) {
+            let (peer, status) = (self.peer.map(tracing::field::display), status.as_u16());
+            let reason = &*refused.detail;
+            tracing::warn!(%method, route, status, code, peer, dev_id, left_out, trace.id = trace_id, reason, "refused a request");
+        }
+    }
+}
+
+fn is_warned_of(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::UNAUTHORIZED
+            | StatusCode::FORBIDDEN
+            | StatusCode::MISDIRECTED_REQUEST
+            | StatusCode::TOO_MANY_REQUESTS
+    )
+}
+
+fn admit(peer: Option<IpAddr>, now: Instant) -> Option<u64> {
+    REFUSALS.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| Refusals::new(now)).admit(peer, now)
+}
+
+struct Refusals {
+    second: Instant,
+    lines: u64,
+    left_out: u64,
+    latest: HashMap<Option<IpAddr>, Instant>,
+}
+
+impl Refusals {
+    fn new(now: Instant) -> Self {
+        Self { second: now, lines: 0, left_out: 0, latest: HashMap::new() }
+    }
+
+    /// Whether to write a line: `Some` with the number of lines left out since the last one, or `None`.
+    fn admit(&mut self, peer: Option<IpAddr>, now: Instant) -> Option<u64> {
+        const SECOND: Duration = Duration::from_secs(1);
+        if now.saturating_duration_since(self.second) >= SECOND {
+            (self.second, self.lines) = (now, 0);
+        }
+        let is_early = self.latest.get(&peer).is_some_and(|latest| now.saturating_duration_since(*latest) < SECOND);
+        if is_early || self.lines >= MAX_REFUSALS {
+            self.left_out += 1;
+            return None;
+        }
+        if self.latest.len() >= MAX_PEERS {
+            self.latest.clear();
+        }
+        self.latest.insert(peer, now);
+        self.lines += 1;
+        Some(std::mem::take(&mut self.left_out))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        net::{IpAddr, Ipv4Addr},
+        time::{Duration, Instant},
+    };
+
+    use super::{MAX_PEERS, Refusals};
+
+    fn peer(number: u32) -> Option<IpAddr> {
+        Some(Ipv4Addr::from_bits(number).into())
+    }
+
+    #[test]
+    fn one_peer_does_not_silence_another() {
+        let now = Instant::now();
+        let mut refusals = Refusals::new(now);
+        let admitted = [1, 1, 1, 2, 1].map(|number| refusals.admit(peer(number), now));
+        assert_eq!(admitted, [Some(0), None, None, Some(2), None]);
+        assert_eq!(refusals.admit(peer(1), now + Duration::from_secs(1)), Some(1));
+    }
+
+    #[test]
+    fn lines_and_memory_are_bounded_however_many_peers_there_are() {
+        let mut now = Instant::now();
+        let mut refusals = Refusals::new(now);
+        let mut lines = 0;
+        for second in 0..200 {
+            for number in 0..20 {
+                lines += u32::from(refusals.admit(peer(second * 20 + number), now).is_some());
+            }
+            assert!(refusals.latest.len() <= MAX_PEERS);
+            now += Duration::from_secs(1);
+        }
+        assert_eq!(lines, 200 * 10);
+    }
+}
