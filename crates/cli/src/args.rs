@@ -38,7 +38,16 @@ pub(crate) struct Global {
     #[arg(help = "Whose keys to use [default: $TERRA_ENV, else testing]", long, global = true, value_name = "NAME", value_parser = WhichParser, hide_short_help = true)]
     env: Option<Which>,
     /// How results are written to standard output, and errors to standard error
-    #[arg(short, long, global = true, value_name = "FORMAT", value_enum, default_value_t, hide_default_value = true, hide_short_help = true)]
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_name = "FORMAT",
+        value_enum,
+        default_value_t,
+        hide_default_value = true,
+        hide_short_help = true
+    )]
     output: Output,
     /// The same as `--output json`
     #[arg(long, global = true, conflicts_with = "output", hide_short_help = true)]

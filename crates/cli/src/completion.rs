@@ -202,15 +202,8 @@ fn known_values(arg: &Arg) -> Option<Vec<Candidate>> {
 }
 
 /// The types of the events that are published.
-const EVENT_TYPES: [&str; 7] = [
-    "auth",
-    "auth_cancelled",
-    "deauth",
-    "user_reauth",
-    "access_revoked",
-    "permission_change",
-    "connection_error",
-];
+const EVENT_TYPES: [&str; 7] =
+    ["auth", "auth_cancelled", "deauth", "user_reauth", "access_revoked", "permission_change", "connection_error"];
 
 /// Those that every server knows.
 fn providers() -> Vec<Candidate> {
@@ -316,8 +309,32 @@ mod tests {
 
     /// The names of values that only the user knows.
     const FREE: [&str; 27] = [
-        "NAME", "ID", "URL", "N", "DURATION", "TIME", "DAYS", "ADDRESS", "PATH", "CODE", "TEXT", "COMMAND", "INSTANT", "NAME=FILE",
-        "DATE", "SIGNATURE", "VALUE", "ORIGIN", "KEY", "HEADER", "NAME=VALUE", "SECONDS", "HOURS", "SEQ", "FIELD", "USER_ID",
+        "NAME",
+        "ID",
+        "URL",
+        "N",
+        "DURATION",
+        "TIME",
+        "DAYS",
+        "ADDRESS",
+        "PATH",
+        "CODE",
+        "TEXT",
+        "COMMAND",
+        "INSTANT",
+        "NAME=FILE",
+        "DATE",
+        "SIGNATURE",
+        "VALUE",
+        "ORIGIN",
+        "KEY",
+        "HEADER",
+        "NAME=VALUE",
+        "SECONDS",
+        "HOURS",
+        "SEQ",
+        "FIELD",
+        "USER_ID",
         "EVENT_ID",
     ];
 
@@ -331,8 +348,10 @@ mod tests {
             let command = path[1..].iter().fold(&root, |command, name| command.find_subcommand(name).unwrap());
             for arg in command.get_arguments().filter(|arg| takes_value(arg) && !arg.is_hide_set()) {
                 let Some(long) = arg.get_long() else { continue };
-                let (apart, joined) =
-                    (answers(&root, path, &[&format!("--{long}")], ""), answers(&root, path, &[], &format!("--{long}=")));
+                let (apart, joined) = (
+                    answers(&root, path, &[&format!("--{long}")], ""),
+                    answers(&root, path, &[], &format!("--{long}=")),
+                );
                 assert_eq!(apart.len(), joined.len(), "{path:?} --{long}");
                 known += usize::from(!apart.is_empty());
                 if apart.is_empty() && !FREE.contains(&&*value_name(arg)) {

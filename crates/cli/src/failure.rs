@@ -142,11 +142,8 @@ pub(crate) fn report(error: &anyhow::Error, output: Output) -> ExitCode {
     }
     let mut stderr = anstream::stderr().lock();
     // If nobody listens to standard error either, the exit code is all there is to say.
-    let _ = if output.is_json() {
-        writeln!(stderr, "{}", as_json(error))
-    } else {
-        writeln!(stderr, "{}", plain(error))
-    };
+    let _ =
+        if output.is_json() { writeln!(stderr, "{}", as_json(error)) } else { writeln!(stderr, "{}", plain(error)) };
     Kind::of(error).into()
 }
 

@@ -92,9 +92,7 @@ impl Ui {
 /// Each element of a list on a line; anything else on one line.
 fn ndjson(json: &impl Serialize) -> serde_json::Result<String> {
     match serde_json::to_value(json)? {
-        Value::Array(elements) => {
-            Ok(elements.iter().map(Value::to_string).collect::<Vec<_>>().join("\n"))
-        }
+        Value::Array(elements) => Ok(elements.iter().map(Value::to_string).collect::<Vec<_>>().join("\n")),
         other => Ok(other.to_string()),
     }
 }

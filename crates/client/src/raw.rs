@@ -120,8 +120,15 @@ mod tests {
         let call = RawCall::new("get", "/v2/userInfo?a=1").unwrap().query("b", "x y");
         assert_eq!(call.url(&server).as_str(), "https://auth.acme.example/v2/userInfo?a=1&b=x+y");
         for path in [
-            "https://evil.example/v2", "//evil.example/v2", "/\\evil.example", "\\\\evil.example", "v2/userInfo", "",
-            "/\t/evil.example", "@evil.example", "http:/evil.example",
+            "https://evil.example/v2",
+            "//evil.example/v2",
+            "/\\evil.example",
+            "\\\\evil.example",
+            "v2/userInfo",
+            "",
+            "/\t/evil.example",
+            "@evil.example",
+            "http:/evil.example",
         ] {
             let refused = RawCall::new("GET", path);
             match refused {

@@ -1,7 +1,8 @@
 //! What webhooks tell about connections.
 
+use jiff::Timestamp;
 use terra_auth_types::{
-    SessionId,
+    SessionId, UserId,
     wire::{self, Event, Status},
 };
 use uuid::Uuid;
@@ -95,4 +96,58 @@ pub(crate) fn deauth_event(connection: &Connection) -> Event {
 
 fn version() -> String {
     wire::API_VERSION.to_owned()
+}
+
+/// One event of each type, made as real ones are: for the API reference and for rehearsals.
+///
+/// The end user `user_1` of the environment `acme-testing-4fd81c` connects at Garmin on 5 December 2026.
+///
+/// # Errors
+///
+/// Never: the ids in it are well formed.
+pub fn examples() -> Result<[Event; 7], Box<dyn std::error::Error + Send + Sync>> {
+    let user_id = |last: u8| UserId(Uuid::from_u128(0x3f1b_6c52_9c1e_4c6b_8f0a_5d2f_7b9e_4a00 | u128::from(last)));
+    let connection = Connection {
+        user_id: user_id(0x11),
+        dev_id: "acme-testing-4fd81c".parse()?,
+        provider: "GARMIN".parse()?,
+        account: "garmin-account-1".to_owned(),
+        reference_id: Some("user_1".parse()?),
+        scopes: Some("activity,sleep".to_owned()),
+        active: true,
+        created_at: "2026-12-05T12:00:00Z".parse::<Timestamp>()?,
+        last_webhook_update: None,
+        grant: None,
+    };
+    let before = Connection { user_id: user_id(0x10), active: false, ..connection.clone() };
+    let inactive = Connection { active: false, ..connection.clone() };
+    let flow_id = Uuid::from_u128(0x5c0d_2a77_1e3b_4f6a_9b8c_7d6e_5f4a_3b2c);
+    let session_id = "0f9e8d7c-6b5a-4f3e-8d2c-1b0a9f8e7d6c".parse()?;
+    let cancelled = wire::AuthCancelled {
+        status: Status::Error,
+        flow_id: Some(flow_id.to_string()),
+        reason: Some("access_denied".to_owned()),
+        reference_id: Some("user_1".to_owned()),
+        user: None,
+    };
+    Ok([
+        auth_event(&connection, Some(flow_id), Some(session_id)),
+        Event::AuthCancelled(cancelled),
+        deauth_event(&inactive),
+        reauth_event(&connection, &before),
+        revoked_event(&inactive),
+        permission_event(&connection, Some("activity")).unwrap_or_else(|| deauth_event(&inactive)),
+        error_event(&inactive, "The end user must connect again"),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use terra_auth_types::wire::Event;
+
+    #[test]
+    fn there_is_an_example_of_every_type() {
+        let examples = super::examples().unwrap();
+        assert_eq!(examples.each_ref().map(Event::kind), Event::TYPES);
+    }
 }

@@ -16,7 +16,7 @@ pub mod developer;
 pub mod digest;
 pub mod directory;
 pub mod environment;
-mod event;
+pub mod event;
 pub mod flow;
 pub mod freshness;
 pub mod grant;

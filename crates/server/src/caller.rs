@@ -70,7 +70,7 @@ fn permit(identity: &Identity, scope: Scope) -> Result<(), ApiError> {
     if identity.key.scopes.contains(scope) {
         return Ok(());
     }
-    Err(ApiError::forbidden(format!("this key lacks the scope {scope}")).with_code("scope_missing"))
+    Err(ApiError::scope_missing(scope))
 }
 
 /// The same for the streaming tokens, which need `auth:write` and take HTTP Basic in place of the headers.

@@ -61,6 +61,11 @@ impl ApiError {
         Self::new(StatusCode::CONFLICT, detail.to_string())
     }
 
+    /// The API key may not be used for this call.
+    pub(crate) fn scope_missing(scope: impl Display) -> Self {
+        Self::forbidden(format!("this key lacks the scope {scope}")).with_code("scope_missing")
+    }
+
     /// Gives it a name for programs, unless it has one.
     pub(crate) fn with_code(mut self, code: &'static str) -> Self {
         self.code.get_or_insert(code);
@@ -87,7 +92,7 @@ impl ApiError {
         Self { source: Some(Arc::new(error)), ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, detail) }
     }
 
-    fn busy() -> Self {
+    pub(crate) fn busy() -> Self {
         let detail = "the server is busy; try again in a moment";
         Self { retry_after_s: Some(1), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail) }
     }
@@ -136,16 +141,7 @@ impl ApiError {
     /// Writes the problem, and logs what is our fault.
     pub(crate) fn into_problem(self, instance: &str, trace_id: &str) -> Response {
         self.log(instance, trace_id);
-        let title = self.status.canonical_reason().unwrap_or("error").to_ascii_lowercase();
-        let problem = Problem {
-            r#type: "about:blank".to_owned(),
-            title,
-            instance: instance.to_owned(),
-            detail: Some(self.detail.clone()),
-            code: self.code.map(str::to_owned),
-            message: self.detail,
-            status: Status::Error,
-        };
+        let problem = self.problem(instance);
         let mut response = (self.status, Json(problem)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -157,6 +153,19 @@ impl ApiError {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(self.challenge));
         }
         response
+    }
+
+    /// The body of the answer, for the request `instance`.
+    pub(crate) fn problem(&self, instance: &str) -> Problem {
+        Problem {
+            r#type: "about:blank".to_owned(),
+            title: self.status.canonical_reason().unwrap_or("error").to_ascii_lowercase(),
+            instance: instance.to_owned(),
+            detail: Some(self.detail.clone()),
+            code: self.code.map(str::to_owned),
+            message: self.detail.clone(),
+            status: Status::Error,
+        }
     }
 
     fn log(&self, instance: &str, trace_id: &str) {

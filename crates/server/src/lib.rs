@@ -5,8 +5,10 @@
 mod caller;
 mod error;
 mod params;
+mod reference;
 mod route;
 mod trace;
 pub mod widget;
 
+pub use reference::Credentials;
 pub use route::{openapi, router};

@@ -146,12 +146,18 @@ pub(crate) async fn settle_body(request: Request) -> Result<(Request, bool), Api
 
 async fn read_body(body: Body) -> Result<Bytes, ApiError> {
     let read = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, MAX_BODY_BYTES).collect()).await;
-    let read = read.map_err(|_| ApiError::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive within 10 s"))?;
+    let read = read.map_err(|_| body_timeout())?;
     match read {
         Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => {
-            Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than 1 MiB"))
-        }
+        Err(error) if error.is::<LengthLimitError>() => Err(body_too_large()),
         Err(_) => Err(ApiError::bad_request("the body broke off")),
     }
+}
+
+pub(crate) fn body_timeout() -> ApiError {
+    ApiError::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive within 10 s")
+}
+
+pub(crate) fn body_too_large() -> ApiError {
+    ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than 1 MiB")
 }

@@ -21,6 +21,7 @@ mod widget_session;
 use axum::{Router, middleware};
 use terra_auth_core::Auth;
 use terra_auth_http::{StrictTransport, security_headers};
+use terra_auth_types::wire;
 use utoipa::{
     Modify, OpenApi,
     openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
@@ -42,7 +43,7 @@ pub fn router(auth: Auth) -> Router {
         .merge(notice::routes())
         .merge(icon::routes())
         .merge(health::routes())
-        .merge(docs::routes(document::complete(document)))
+        .merge(docs::routes(document::complete(document, auth.widget_url.as_str())))
         .layer(middleware::from_fn_with_state(auth.clone(), trace::trace))
         .layer(middleware::from_fn_with_state(transport, security_headers))
         .with_state(auth)
@@ -51,8 +52,11 @@ pub fn router(auth: Auth) -> Router {
 /// The `OpenAPI` document of the server.
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    document::complete(described().split_for_parts().1)
+    document::complete(described().split_for_parts().1, DEV_SERVER)
 }
+
+/// Where `terra-auth dev` listens, for the document that is kept in a file.
+const DEV_SERVER: &str = "http://127.0.0.1:8787";
 
 fn described() -> OpenApiRouter<Auth> {
     OpenApiRouter::with_openapi(Document::openapi())
@@ -93,8 +97,13 @@ fn v2() -> OpenApiRouter<Auth> {
         (name = "Integrations", description = "What can be connected"),
         (name = "Streaming", description = "Tokens for the streaming socket"),
         (name = "Webhooks", description = "Where events are posted"),
+        (name = "Events", description = "What is posted there"),
         (name = "Administration", description = "Environments, keys, admin tokens and the audit log, for operators"),
     ),
+    components(schemas(
+        wire::Auth, wire::AuthCancelled, wire::Deauth, wire::UserReauth, wire::AccessRevoked, wire::PermissionChange,
+        wire::ConnectionError,
+    )),
     security(("dev_id" = [], "api_key" = [])),
     modifiers(&Schemes),
 )]

@@ -60,7 +60,11 @@ impl Args {
         let call = self.call()?;
         let server = self.access.server(app)?;
         let url = call.url(&server);
-        if self.dry_run.stops(app.ui, &format!("call {} {url}", self.method), &json!({ "method": self.method, "url": url }))? {
+        if self.dry_run.stops(
+            app.ui,
+            &format!("call {} {url}", self.method),
+            &json!({ "method": self.method, "url": url }),
+        )? {
             return Ok(());
         }
         let answer = if self.admin {

@@ -32,7 +32,8 @@ pub(super) fn of(json: &impl Serialize) -> serde_json::Result<String> {
         let cell = row.iter().find(|(name, _)| name == column);
         cell.map(|(_, value)| quoted(value)).unwrap_or_default()
     };
-    let line = |row: &Vec<(String, String)>| columns.iter().map(|column| value(row, column)).collect::<Vec<_>>().join(",");
+    let line =
+        |row: &Vec<(String, String)>| columns.iter().map(|column| value(row, column)).collect::<Vec<_>>().join(",");
     let header = columns.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(",");
     Ok([header].into_iter().chain(rows.iter().map(line)).collect::<Vec<_>>().join("\n"))
 }
@@ -69,7 +70,11 @@ fn text(node: Node) -> String {
 }
 
 fn quoted(value: &str) -> String {
-    if value.contains([',', '"', '\n', '\r']) { format!("\"{}\"", value.replace('"', "\"\"")) } else { value.to_owned() }
+    if value.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", value.replace('"', "\"\""))
+    } else {
+        value.to_owned()
+    }
 }
 
 impl<'de> Deserialize<'de> for Node {
@@ -136,7 +141,8 @@ mod tests {
 
     #[test]
     fn a_list_has_a_line_for_each_element_under_all_names() {
-        let list = json!([{ "a": 1, "b": { "c": "x,y" } }, { "a": null, "d": ["one", "two"] }, { "a": "say \"hi\"\n" }]);
+        let list =
+            json!([{ "a": 1, "b": { "c": "x,y" } }, { "a": null, "d": ["one", "two"] }, { "a": "say \"hi\"\n" }]);
         assert_eq!(of(&list).unwrap(), "a,b.c,d\n1,\"x,y\",\n,,one two\n\"say \"\"hi\"\"\n\",,");
     }
 

@@ -26,7 +26,8 @@ fn shell(shell: &str, program: &str, lines: &[String]) -> Vec<Vec<String>> {
     let output = output.unwrap_or_else(|error| panic!("{shell} does not start ({error}): run `cargo xtask setup`"));
     let (stdout, stderr) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     assert_eq!(stderr, "", "{shell}");
-    let blocks: Vec<_> = stdout.split_terminator("=\n").map(|block| block.lines().map(str::to_owned).collect()).collect();
+    let blocks: Vec<_> =
+        stdout.split_terminator("=\n").map(|block| block.lines().map(str::to_owned).collect()).collect();
     assert_eq!(blocks.len(), lines.len(), "{stdout}");
     blocks
 }

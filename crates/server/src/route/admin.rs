@@ -63,7 +63,7 @@ async fn finish(request: Request, next: Next) -> Response {
 }
 
 /// For refusals that nobody has named more exactly. The published admin API has these names.
-fn usual_code(status: StatusCode) -> &'static str {
+pub(super) fn usual_code(status: StatusCode) -> &'static str {
     match status {
         StatusCode::UNAUTHORIZED => "unauthorized",
         StatusCode::NOT_FOUND => "not_found",

@@ -1,16 +1,25 @@
-//! Declares in the document what all operations have in common.
+//! Declares in the document what all operations have in common, the events, and an example of every body.
 
+mod event;
+mod example;
+mod refusal;
+
+use serde_json::Value;
 use utoipa::openapi::{
-    Content, OpenApi, Ref, RefOr, Response, ResponseBuilder,
+    Content, OpenApi, Ref, RefOr, Response, ResponseBuilder, Server,
+    example::ExampleBuilder,
     path::{Operation, Parameter, ParameterIn, PathItem},
     schema::{Schema, SchemaType, Type},
 };
 
+use self::{example::Examples, refusal::Refused};
+
 const PROBLEM: &str = "application/problem+json";
 
 /// Adds what the extractors and the layers around every route answer. Takes `null` from parameters, as an address has only
-/// text, and from bodies that may be absent. Opens the schemas that others extend.
-pub(super) fn complete(mut document: OpenApi) -> OpenApi {
+/// text, and from bodies that may be absent. Opens the schemas that others extend. `server` is the origin of the API.
+pub(super) fn complete(mut document: OpenApi, server: &str) -> OpenApi {
+    document.servers = Some(vec![Server::new(server.trim_end_matches('/'))]);
     open_extended_schemas(&mut document);
     for item in document.paths.paths.values_mut() {
         for operation in operations(item) {
@@ -22,7 +31,70 @@ pub(super) fn complete(mut document: OpenApi) -> OpenApi {
             }
         }
     }
+    event::add(&mut document);
+    add_examples(&mut document);
     document
+}
+
+/// Adds an example to every body that has none.
+fn add_examples(document: &mut OpenApi) {
+    let schemas = document.components.as_ref().map(|components| components.schemas.clone()).unwrap_or_default();
+    let examples = Examples(&schemas);
+    for (path, item) in &mut document.paths.paths {
+        for operation in operations(item) {
+            let id = operation.operation_id.clone().unwrap_or_default();
+            parameters(operation).for_each(|parameter| examples.add_to(parameter));
+            if let Some(RefOr::T(body)) = &mut operation.request_body {
+                bodies(body.content.values_mut()).for_each(|content| add_example(content, &examples));
+            }
+            for (status, response) in &mut operation.responses.responses {
+                let RefOr::T(response) = response else { continue };
+                let description = response.description.clone();
+                let refused = Refused { operation: &id, path, status, description: &description };
+                for content in bodies(response.content.values_mut()) {
+                    match schema_name(content) {
+                        Some("Problem") => add_problems(content, &refused),
+                        Some("WidgetError") => content.example = Some(refused.widget_error()),
+                        _ => add_example(content, &examples),
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn bodies<'a>(contents: impl Iterator<Item = &'a mut RefOr<Content>>) -> impl Iterator<Item = &'a mut Content> {
+    contents.filter_map(|content| match content {
+        RefOr::T(content) => Some(content),
+        RefOr::Ref(_) => None,
+    })
+}
+
+fn schema_name(content: &Content) -> Option<&str> {
+    match content.schema.as_ref()? {
+        RefOr::Ref(target) => target.ref_location.rsplit('/').next(),
+        RefOr::T(_) => None,
+    }
+}
+
+fn add_example(content: &mut Content, examples: &Examples) {
+    if let (None, Some(schema)) = (&content.example, &content.schema) {
+        content.example = Some(examples.of(schema));
+    }
+}
+
+/// One example where there is one reason for the answer, or one for each reason.
+fn add_problems(content: &mut Content, refused: &Refused) {
+    let mut problems = refused.examples();
+    if problems.len() == 1 {
+        content.example = problems.pop().map(|(_, problem)| problem);
+    } else {
+        content.examples = problems.into_iter().map(|(name, problem)| (name, named_example(problem))).collect();
+    }
+}
+
+fn named_example(problem: Value) -> RefOr<utoipa::openapi::example::Example> {
+    RefOr::T(ExampleBuilder::new().value(Some(problem)).build())
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {

@@ -15,13 +15,15 @@ pub struct Asset {
     pub etag: String,
 }
 
-/// The stylesheet and the mark shown in a browser's tab: every file besides themes and icons.
+/// The widget's stylesheet, the mark shown in a browser's tab, and the stylesheet of the API reference: every file besides
+/// themes and icons.
 #[must_use]
-pub fn assets() -> &'static [Asset; 2] {
-    static ASSETS: LazyLock<[Asset; 2]> = LazyLock::new(|| {
+pub fn assets() -> &'static [Asset; 3] {
+    static ASSETS: LazyLock<[Asset; 3]> = LazyLock::new(|| {
         [
             asset("widget", "css", "text/css; charset=utf-8", include_bytes!("../../assets/widget.css")),
             asset("mark", "svg", "image/svg+xml", include_bytes!("../../assets/mark.svg")),
+            asset("reference", "css", "text/css; charset=utf-8", include_bytes!("../../assets/reference.css")),
         ]
     });
     &ASSETS
@@ -61,8 +63,10 @@ mod tests {
     }
 
     #[test]
-    fn the_stylesheet_loads_nothing_from_elsewhere() {
-        let css = std::str::from_utf8(assets()[0].bytes).expect("text");
-        assert!(!css.contains("url(") && !css.contains("@import"));
+    fn the_stylesheets_load_nothing_from_elsewhere() {
+        for sheet in [&assets()[0], &assets()[2]] {
+            let css = std::str::from_utf8(sheet.bytes).expect("text");
+            assert!(!css.contains("url(") && !css.contains("@import"), "{}", sheet.path);
+        }
     }
 }

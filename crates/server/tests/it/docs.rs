@@ -2,8 +2,9 @@ use std::collections::BTreeSet;
 
 use axum::body::Body;
 use http::Request;
+use serde_json::Value;
 
-use crate::support::TestApp;
+use crate::{json_schema, support::TestApp};
 
 /// What this server answers, written down from `docs/compatibility.md`: the published contract, and what is ours.
 const OPERATIONS: [(&str, &str); 47] = [
@@ -56,7 +57,7 @@ const OPERATIONS: [(&str, &str); 47] = [
     ("post", "/v2/bulkUserInfo"),
 ];
 
-fn document() -> serde_json::Value {
+fn document() -> Value {
     serde_json::to_value(terra_auth_server::openapi()).unwrap()
 }
 
@@ -91,13 +92,136 @@ async fn every_documented_operation_is_answered() {
 }
 
 #[tokio::test]
-async fn the_docs_page_loads_nothing_from_elsewhere() {
+async fn every_page_of_the_reference_loads_nothing_from_elsewhere() {
     let app = TestApp::start().await;
-    let page = app.send(Request::get("/docs/").body(Body::empty()).unwrap()).await;
-    assert_eq!(page.status, 200);
-    assert!(!page.text.contains("https://") && !page.text.contains("//cdn"), "{}", page.text);
-    let document = app.send(Request::get("/openapi.json").body(Body::empty()).unwrap()).await;
-    assert_eq!(document.json()["info"]["title"], "terra-auth");
+    let document = document();
+    let ids: Vec<&str> =
+        operations(&document).map(|(_, _, operation)| operation["operationId"].as_str().unwrap()).collect();
+    assert!(ids.contains(&"generate_widget_session") && ids.contains(&"event_auth"), "{ids:?}");
+    let pages = ids.iter().map(|id| format!("/docs/{id}")).chain(["/docs", "/docs/", "/docs?q=key"].map(str::to_owned));
+    for path in pages {
+        let page = app.page(&path, &[]).await;
+        assert_eq!((page.status.as_u16(), page.header("content-type")), (200, "text/html; charset=utf-8"), "{path}");
+        assert!(page.header("content-security-policy").starts_with("default-src 'none'; style-src 'self'"), "{path}");
+        let loads = ["<script", "<iframe", " src=\"http", "<link rel=\"stylesheet\" href=\"http", " style=\""];
+        assert!(!loads.iter().any(|load| page.text.contains(load)), "{path}: {}", page.text);
+    }
+}
+
+#[tokio::test]
+async fn a_search_of_the_reference_finds_names_and_paths() {
+    let app = TestApp::start().await;
+    let found = app.page("/docs?q=WIDGET", &[]).await.text;
+    assert!(found.contains("/docs/generate_widget_session") && found.contains("Found for “WIDGET”"), "{found}");
+    let main = found.split("<nav").next().unwrap();
+    assert!(!main.contains("/docs/audit_page"), "{main}");
+    let attack = app.page("/docs?q=%3Cscript%3E", &[]).await.text;
+    assert!(attack.contains("&#60;script&#62;") && !attack.contains("<script>"), "{attack}");
+    assert_eq!(app.page("/docs/no_such_operation", &[]).await.problem().0, 404);
+}
+
+#[tokio::test]
+async fn the_document_names_the_address_of_its_server() {
+    let app = TestApp::start().await;
+    let served = app.page("/openapi.json", &[]).await;
+    assert_eq!(served.header("content-type"), "application/json");
+    assert_eq!(served.json()["servers"], serde_json::json!([{"url": crate::support::WIDGET}]));
+    assert_eq!(served.json()["paths"], document()["paths"]);
+}
+
+#[test]
+fn every_event_is_a_webhook_of_the_document() {
+    let document = document();
+    let webhooks: BTreeSet<&str> = document["webhooks"].as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(webhooks, BTreeSet::from(terra_auth_types::wire::Event::TYPES));
+    for (name, webhook) in document["webhooks"].as_object().unwrap() {
+        let body = &webhook["post"]["requestBody"]["content"]["application/json"];
+        let event: terra_auth_types::wire::Event = serde_json::from_value(body["example"].clone()).unwrap();
+        assert_eq!((event.kind(), &body["example"]["type"]), (name.as_str(), &Value::from(name.as_str())));
+        assert_eq!(serde_json::to_value(&event).unwrap(), body["example"], "{name}");
+    }
+}
+
+/// Method, path and description of each operation and event.
+fn operations(document: &Value) -> impl Iterator<Item = (&str, &str, &Value)> {
+    let items = ["paths", "webhooks"].into_iter().flat_map(|part| document[part].as_object().unwrap());
+    items.flat_map(|(path, item)| {
+        item.as_object().unwrap().iter().map(move |(method, operation)| (method.as_str(), path.as_str(), operation))
+    })
+}
+
+/// Every body of the document: where it is, its schema, its examples.
+fn bodies(document: &Value) -> Vec<(String, &Value, Vec<&Value>)> {
+    let mut bodies = Vec::new();
+    for (method, path, operation) in operations(document) {
+        let answers = operation["responses"].as_object().unwrap().iter();
+        let parts =
+            answers.map(|(status, answer)| (status.as_str(), answer)).chain([("body", &operation["requestBody"])]);
+        for (part, body) in parts {
+            for (_, content) in body["content"].as_object().into_iter().flatten() {
+                let named = content["examples"].as_object().into_iter().flatten().map(|(_, example)| &example["value"]);
+                let examples = named.chain(content.get("example")).collect();
+                bodies.push((format!("{method} {path} {part}"), &content["schema"], examples));
+            }
+        }
+    }
+    bodies
+}
+
+#[test]
+fn every_body_has_an_example_that_fits_its_schema() {
+    let document = document();
+    let bodies = bodies(&document);
+    assert!(bodies.len() > 200, "{}", bodies.len());
+    for (place, schema, examples) in bodies {
+        assert!(!examples.is_empty(), "{place} has no example");
+        for example in examples {
+            assert!(!example.to_string().contains("an example is missing"), "{place}: {example}");
+            assert_eq!(json_schema::faults(&document, schema, example), Vec::<String>::new(), "{place}: {example}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_server_takes_the_example_of_every_request() {
+    let app = TestApp::start().await;
+    let owner = app.token(terra_auth_types::wire::admin::Role::Owner).await;
+    let document = document();
+    for (method, path, operation) in operations(&document).filter(|(_, path, _)| path.starts_with('/')) {
+        let body = &operation["requestBody"]["content"]["application/json"]["example"];
+        if body.is_null() {
+            continue;
+        }
+        let path = path.replace("{dev_id}", app.keys.dev_id.as_str()).replace("{provider}", "garmin");
+        let path = path.replace("{key_id}", "3f1b6c52-9c1e-4c6b-8f0a-5d2f7b9e4a11");
+        let request =
+            app.request(&method.to_ascii_uppercase(), &path).header("authorization", format!("Bearer {owner}"));
+        let request = request.header("content-type", "application/json").body(Body::from(body.to_string())).unwrap();
+        let answer = app.send(request).await;
+        assert!(answer.status.is_success() || answer.status == 404, "{method} {path} {body}: {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_example_of_a_refusal_is_what_the_server_answers() {
+    let app = TestApp::start().await;
+    let owner = app.token(terra_auth_types::wire::admin::Role::Owner).await;
+    let document = document();
+    let example = |method: &str, path: &str, status: &str| {
+        document["paths"][path][method]["responses"][status]["content"]["application/problem+json"]["example"].clone()
+    };
+    let missing = "/api/v3/admin/environments/acme-testing-4fd81c";
+    let answer = app.admin(&owner, "GET", "/environments/acme-testing-4fd81c", Value::Null).await;
+    assert_eq!(answer.json(), example("get", "/api/v3/admin/environments/{dev_id}", "404"));
+    let answer = app.admin("wrong", "GET", "/environments/acme-testing-4fd81c", Value::Null).await;
+    assert_eq!(answer.json(), example("get", "/api/v3/admin/environments/{dev_id}", "401"));
+    assert_eq!(answer.json()["instance"], missing);
+    let request = Request::get("/v2/webhooks/destination").header("dev-id", "acme").header("x-api-key", "wrong");
+    let answer = app.send(request.body(Body::empty()).unwrap()).await;
+    assert_eq!(answer.json(), example("get", "/v2/webhooks/destination", "401"));
+    assert_eq!(app.get("/v2/userInfo").await.json(), example("get", "/v2/userInfo", "400"));
+    let user = "/v2/userInfo?user_id=3f1b6c52-9c1e-4c6b-8f0a-5d2f7b9e4a11";
+    assert_eq!(app.get(user).await.json()["detail"], example("get", "/v2/userInfo", "404")["detail"]);
 }
 
 /// Every place in the answers of the published calls where the published contract allows `null`.

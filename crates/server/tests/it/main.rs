@@ -14,6 +14,7 @@ mod connection_report;
 mod docs;
 mod environment;
 mod every_route;
+mod json_schema;
 mod migration;
 mod mobile_token;
 mod notice;

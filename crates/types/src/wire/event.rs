@@ -37,6 +37,7 @@ pub enum Event {
 
 /// Body of an `auth` event.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = AuthEvent))]
 pub struct Auth {
     /// Always `success`.
     pub status: Status,
@@ -61,6 +62,7 @@ pub struct Auth {
 
 /// Body of an `auth_cancelled` event.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = AuthCancelledEvent))]
 pub struct AuthCancelled {
     /// Always `error`.
     pub status: Status,
@@ -79,9 +81,10 @@ pub struct AuthCancelled {
 }
 
 macro_rules! about_a_user {
-    ($(#[$doc:meta])* $name:ident) => {
+    ($(#[$doc:meta])* $name:ident as $schema:ident) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = $schema))]
         pub struct $name {
             /// The connection.
             pub user: TerraUser,
@@ -96,19 +99,20 @@ macro_rules! about_a_user {
 }
 about_a_user!(
     /// Body of a `deauth` event; its status is `success`.
-    Deauth
+    Deauth as DeauthEvent
 );
 about_a_user!(
     /// Body of an `access_revoked` event; its status is `warning`.
-    AccessRevoked
+    AccessRevoked as AccessRevokedEvent
 );
 about_a_user!(
     /// Body of a `connection_error` event; its status is `warning`.
-    ConnectionError
+    ConnectionError as ConnectionErrorEvent
 );
 
 /// Body of a `user_reauth` event.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = UserReauthEvent))]
 pub struct UserReauth {
     /// The connection that counts from now on.
     pub new_user: TerraUser,
@@ -116,6 +120,7 @@ pub struct UserReauth {
     #[serde(default)]
     pub old_user: Option<TerraUser>,
     /// No more than its id; only in an older spelling.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<uuid::Uuid>))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub old_user_id: Option<UserId>,
     /// Always `warning`.
@@ -131,6 +136,7 @@ pub struct UserReauth {
 
 /// Body of a `permission_change` event.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = PermissionChangeEvent))]
 pub struct PermissionChange {
     /// The connection.
     pub user: TerraUser,
@@ -186,6 +192,10 @@ impl UserReauth {
 }
 
 impl Event {
+    /// Every `type` that is sent, in the order of the variants.
+    pub const TYPES: [&str; 7] =
+        ["auth", "auth_cancelled", "deauth", "user_reauth", "access_revoked", "permission_change", "connection_error"];
+
     /// The `type` the event has on the wire; empty for one without.
     #[must_use]
     pub fn kind(&self) -> &str {
