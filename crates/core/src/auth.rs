@@ -6,6 +6,7 @@ use url::Url;
 
 use crate::{
     clock::{Clock, Entropy},
+    connect::Logins,
     directory::Directory,
     notice::Notices,
     outbox::Outbox,
@@ -24,6 +25,7 @@ struct Plane {
     parts: Parts,
     refreshes: Refreshes,
     notices: Notices,
+    logins: Logins,
     rotations: Rotations,
 }
 
@@ -66,8 +68,13 @@ impl Auth {
     #[doc(hidden)]
     #[must_use]
     pub fn with_rules(parts: Parts, rules: Rules) -> Self {
-        let (notices, rotations) = (Notices::default(), Rotations::default());
-        Self(Arc::new(Plane { parts, refreshes: Refreshes::new(rules), notices, rotations }))
+        Self(Arc::new(Plane {
+            parts,
+            refreshes: Refreshes::new(rules),
+            notices: Notices::default(),
+            logins: Logins::default(),
+            rotations: Rotations::default(),
+        }))
     }
 
     pub(crate) fn refreshes(&self) -> &Refreshes {
@@ -76,6 +83,10 @@ impl Auth {
 
     pub(crate) fn notices(&self) -> &Notices {
         &self.0.notices
+    }
+
+    pub(crate) fn logins(&self) -> &Logins {
+        &self.0.logins
     }
 
     pub(crate) fn rotations(&self) -> &Rotations {

@@ -4,28 +4,30 @@ use async_trait::async_trait;
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use secrecy::SecretString;
-use subtle::ConstantTimeEq as _;
 use terra_auth_types::{Provider, UserId};
 use url::Url;
 
 use crate::{
     auth::Auth,
-    causes::Causes,
     developer::Developer,
     digest::sha256,
     flow::Flow,
     lock::Lock,
     open_session::{OpenSession, WayBack},
-    provider::{AuthorizationRequest, CodeExchange, Connects, Grant, ProviderError},
+    provider::{AuthorizationRequest, Connects, ProviderError},
     store::{StoreError, Tx, Unit},
-    widget_session::{SESSION_TTL, SessionState, WidgetSession},
+    widget_session::{SESSION_TTL, WidgetSession},
 };
 
 mod complete;
 mod failure;
+mod finish;
 
 pub use failure::ConnectFailure;
-use failure::Unused;
+pub(crate) use finish::Logins;
+
+/// How many logins of one session may come back: each may cost the provider's app a call, and the app an event.
+pub const MAX_LOGINS: u32 = 20;
 
 /// Why nobody was sent to a provider.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +41,9 @@ pub enum ConnectError {
     /// The session ended in the meantime.
     #[error("this session was used already")]
     Used,
+    /// As many logins of the session came back as it may have.
+    #[error("this session had {MAX_LOGINS} logins; start again in the app")]
+    TooManyLogins,
     /// The provider's recipe does not work.
     #[error("could not begin the login")]
     Provider(#[from] ProviderError),
@@ -86,6 +91,12 @@ pub enum ReturnError {
     /// The session was used in the meantime.
     #[error("this session was used already")]
     Used(Box<OpenSession>),
+    /// As many logins of the session came back as it may have.
+    #[error("this session had {MAX_LOGINS} logins; start again in the app")]
+    TooManyLogins(Box<OpenSession>),
+    /// The login came back before and was not finished.
+    #[error("the login was not finished; try again")]
+    Unfinished(Box<OpenSession>),
     /// The store failed.
     #[error("could not finish the login")]
     Store(#[from] StoreError),
@@ -114,7 +125,7 @@ pub struct Connected {
 }
 
 impl Auth {
-    /// Begins a login at a provider, or tells the app why there is none.
+    /// As [`Auth::depart`], and tells the app, once for each session, why the end user cannot log in.
     ///
     /// # Errors
     ///
@@ -122,14 +133,26 @@ impl Auth {
     pub async fn connect(&self, open: &OpenSession, name: &str) -> Result<Departure, ConnectError> {
         let outcome = self.depart(open, name).await;
         match &outcome {
-            Err(ConnectError::UserLimit) => self.fail_once(open, None, &ConnectFailure::UserLimit).await?,
-            Err(ConnectError::Provider(error)) => self.fail_once(open, None, &ConnectFailure::from(error)).await?,
-            Ok(_) | Err(ConnectError::NotOffered | ConnectError::Used | ConnectError::Store(_)) => {}
+            Err(ConnectError::UserLimit) => self.fail_once(open, &ConnectFailure::UserLimit).await?,
+            Err(ConnectError::Provider(error)) => self.fail_once(open, &ConnectFailure::from(error)).await?,
+            Ok(_)
+            | Err(
+                ConnectError::NotOffered
+                | ConnectError::Used
+                | ConnectError::TooManyLogins
+                | ConnectError::Store(_),
+            ) => {}
         }
         outcome
     }
 
-    async fn depart(&self, open: &OpenSession, name: &str) -> Result<Departure, ConnectError> {
+    /// Begins a login at a provider. Nothing is stored until the end user comes back, so a link may be opened any number of
+    /// times.
+    ///
+    /// # Errors
+    ///
+    /// See [`ConnectError`].
+    pub async fn depart(&self, open: &OpenSession, name: &str) -> Result<Departure, ConnectError> {
         let info = self.offered(&open.developer, name).filter(|info| info.connects == Connects::ByLogin);
         let provider = info.map(|info| info.provider.clone()).ok_or(ConnectError::NotOffered)?;
         if !open.session.request.providers.contains(&provider) {
@@ -152,7 +175,7 @@ impl Auth {
             redirect_uri: self.redirect_uri(&provider),
         };
         let url = self.providers.authorization_url(&provider, app.as_ref(), &request)?;
-        self.store.run(BeginLogin { session: open.session.clone(), provider }).await?;
+        self.store.read(MayDepart { session: open.session.clone(), provider }).await?;
         Ok(Departure { url, cookie_name: flow.cookie_name(), cookie_value: cookie_value.into() })
     }
 
@@ -161,72 +184,16 @@ impl Auth {
     pub fn redirect_uri(&self, provider: &Provider) -> Url {
         self.widget_page(&["auth", &provider.slug(), "oauth2"])
     }
-
-    /// Ends a login: exchanges the code and makes the connection, or records the failure.
-    ///
-    /// # Errors
-    ///
-    /// See [`ReturnError`]; no connection was made.
-    pub async fn finish(&self, flow: Flow, answer: ProviderAnswer) -> Result<Arrival, ReturnError> {
-        let open = self.load_session(flow.session_id, flow.session_secret).await?.ok_or(ReturnError::UnknownState)?;
-        let digest = sha256(answer.cookie.unwrap_or_default().as_bytes());
-        if !bool::from(digest.ct_eq(&flow.cookie_digest)) {
-            return Err(ReturnError::WrongBrowser);
-        }
-        if self.providers.issuer(&flow.provider).is_some_and(|issuer| answer.iss != Some(issuer)) {
-            return Err(ReturnError::UnknownState);
-        }
-        if open.session.state.is_used() {
-            return Err(ReturnError::Used(Box::new(open)));
-        }
-        if self.now() >= flow.expires_at {
-            self.fail_once(&open, Some(flow.id), &"session_expired").await?;
-            return Err(ReturnError::Expired(Box::new(open)));
-        }
-        let reference_id = open.session.request.reference_id.clone();
-        let exchange = |code| CodeExchange {
-            code,
-            code_verifier: BASE64.encode(flow.code_verifier).into(),
-            redirect_uri: self.redirect_uri(&flow.provider),
-            scope: answer.scope,
-            reference_id,
-        };
-        let outcome = match self.redeem(&open, &flow.provider, answer.code.map(exchange)).await {
-            Ok(grant) => self.complete(&open, &flow, grant).await?,
-            Err(unused) => Err(unused),
-        };
-        let outcome = match outcome {
-            Ok(connected) => Ok(connected),
-            Err(unused) => Err(self.fail(&open, &flow, unused).await?),
-        };
-        self.outbox.notify_one();
-        Ok(Arrival { open, provider: flow.provider, outcome })
-    }
-
-    async fn redeem(
-        &self,
-        open: &OpenSession,
-        provider: &Provider,
-        exchange: Result<CodeExchange, String>,
-    ) -> Result<Grant, Unused> {
-        let exchange = exchange.map_err(|code| Unused::from(ConnectFailure::from_oauth(&code)))?;
-        match self.exchange_at(&open.developer.dev_id, provider, &exchange).await {
-            Ok(grant) => Unused::unless_usable(grant),
-            Err(error) => {
-                tracing::warn!(%provider, error = %Causes(&error), "a login could not be finished at {provider}");
-                Err(error.into())
-            }
-        }
-    }
 }
 
-struct BeginLogin {
+/// Whether another login may begin. It reads only: links are opened by previews and prefetchers too.
+struct MayDepart {
     session: WidgetSession,
     provider: Provider,
 }
 
 #[async_trait]
-impl Unit for BeginLogin {
+impl Unit for MayDepart {
     type Done = ();
     type Refusal = ConnectError;
 
@@ -235,15 +202,16 @@ impl Unit for BeginLogin {
         if is_full(tx, &developer).await? && !self.is_connected(tx).await? {
             return Err(ConnectError::UserLimit);
         }
-        if tx.move_widget_session(self.session.session_id, SessionState::AtProvider).await? {
-            Ok(())
-        } else {
-            Err(ConnectError::Used)
+        let session = tx.widget_session(self.session.session_id).await?.ok_or(ConnectError::Used)?;
+        match session {
+            session if session.state.is_used() => Err(ConnectError::Used),
+            session if session.logins >= MAX_LOGINS => Err(ConnectError::TooManyLogins),
+            _ => Ok(()),
         }
     }
 }
 
-impl BeginLogin {
+impl MayDepart {
     /// Somebody who comes back takes no new place.
     async fn is_connected(&self, tx: &mut dyn Tx) -> Result<bool, StoreError> {
         let Some(reference_id) = &self.session.request.reference_id else { return Ok(false) };

@@ -1,14 +1,18 @@
-//! A login on its way: everything about it travels through the provider, sealed.
+//! A login on its way: everything about it travels through the provider, sealed. When it comes back it is spent: a row says
+//! so, and how it ended.
 
+use async_trait::async_trait;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use jiff::Timestamp;
-use terra_auth_types::{Provider, SessionId};
+use serde::{Deserialize, Serialize};
+use terra_auth_types::{Provider, SessionId, UserId};
 use uuid::Uuid;
 
 use crate::{
     auth::Auth,
-    connect::ReturnError,
+    connect::{ConnectFailure, ReturnError},
     seal::{Place, Sealed},
+    store::StoreError,
 };
 
 /// A login on its way, as the sealed `state` carries it through the provider.
@@ -21,6 +25,48 @@ pub struct Flow {
     pub(crate) code_verifier: [u8; 32],
     pub(crate) cookie_digest: [u8; 32],
     pub(crate) expires_at: Timestamp,
+}
+
+/// A login that came back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpentFlow {
+    /// How it ended; `None` while it is under way, or if the process that finished it died.
+    pub outcome: Option<FlowOutcome>,
+}
+
+/// How a login ended. Kept as JSON in one column, so that a second arrival gets the same page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FlowOutcome {
+    /// With a connection.
+    Connected {
+        /// The connection.
+        user_id: UserId,
+        /// What was asked for and not granted.
+        declined_scopes: Vec<String>,
+    },
+    /// Without one, and the app was told why.
+    Failed(ConnectFailure),
+    /// It took longer than 15 minutes.
+    Expired,
+    /// Another login of the same session was faster.
+    Used,
+    /// The store failed after the code was exchanged; the tokens were given back.
+    Abandoned,
+}
+
+/// The verbs for logins that came back.
+#[async_trait]
+pub trait SpentFlows: Send {
+    /// Spends a login; answers whether it was unspent. Of any number of callers one is told yes. A login that expires at or
+    /// before one that was forgotten counts as spent.
+    async fn spend_flow(&mut self, flow_id: Uuid, expires_at: Timestamp) -> Result<bool, StoreError>;
+
+    /// Records how a spent login ended, unless that is recorded already; answers whether it was recorded.
+    async fn end_flow(&mut self, flow_id: Uuid, outcome: &FlowOutcome) -> Result<bool, StoreError>;
+
+    /// A spent login.
+    async fn spent_flow(&mut self, flow_id: Uuid) -> Result<Option<SpentFlow>, StoreError>;
 }
 
 impl Auth {

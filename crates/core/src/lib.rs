@@ -7,6 +7,7 @@ pub mod admin;
 pub mod api_key;
 pub mod audit;
 mod auth;
+mod bucket;
 pub mod causes;
 pub mod clock;
 pub mod connect;

@@ -24,7 +24,8 @@ pub struct TokenId(pub [u8; 16]);
 #[async_trait]
 pub trait MobileTokens: Send {
     /// Spends a token; answers whether it was unspent. Of any number of callers one is told yes.
-    /// Remembered until `expires_at`, when the token stops working by itself.
+    /// Remembered beyond `expires_at`, when the token stops working by itself. A token that expires at or before one that
+    /// was forgotten counts as spent.
     async fn spend_token(&mut self, token_id: TokenId, expires_at: Timestamp) -> Result<bool, StoreError>;
 }
 

@@ -197,7 +197,7 @@ impl Auth {
     pub async fn forget_expired(&self) -> Result<u64, StoreError> {
         let ago = |span: SignedDuration| self.now().saturating_sub(span).unwrap_or(Timestamp::MIN).as_millisecond();
         let expired = Expired {
-            tokens_before_ms: ago(SPENT_MEMORY),
+            spent_before_ms: ago(SPENT_MEMORY),
             sessions_before_ms: ago(SPENT_MEMORY),
             delivered_before_ms: ago(DELIVERY_RETENTION),
             revoked_before_ms: ago(REVOCATION_RETENTION),

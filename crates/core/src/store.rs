@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::{
     admin::AdminTokens, api_key::ApiKeys, audit::Audits, connection::Connections, delivery::Deliveries,
-    developer::Developers, grant::Grants, inbox::ReceivedEvents, known_connection::KnownConnections, lock::Locks,
+    developer::Developers, flow::SpentFlows, grant::Grants, inbox::ReceivedEvents, known_connection::KnownConnections, lock::Locks,
     mobile_token::MobileTokens, provider_app::ProviderApps, revocation::Revocations, seal::DataKeys,
     vault::SealedValues, widget_session::WidgetSessions,
 };
@@ -59,6 +59,7 @@ pub trait Tx:
     + Grants
     + WidgetSessions
     + MobileTokens
+    + SpentFlows
     + Deliveries
     + Revocations
     + ReceivedEvents
@@ -81,6 +82,7 @@ impl<T> Tx for T where
         + Grants
         + WidgetSessions
         + MobileTokens
+        + SpentFlows
         + Deliveries
         + Revocations
         + ReceivedEvents
@@ -97,8 +99,9 @@ impl<T> Tx for T where
 /// Keeps what is remembered from growing without end.
 #[async_trait]
 pub trait Housekeeping: Send {
-    /// Removes at most `limit` rows of each kind that nobody can ask for any more: mobile tokens past their expiry,
-    /// sessions, deliveries and revocations that are over. Returns how many rows went.
+    /// Removes at most `limit` rows of each kind that nobody can ask for any more: spent mobile tokens and logins past their
+    /// expiry, sessions, deliveries and revocations that are over. Returns how many rows went. Afterwards no token or login
+    /// is accepted that expires at or before one that was removed.
     async fn forget_expired(&mut self, expired: &Expired) -> Result<u64, StoreError>;
 
     /// Removes at most `limit` rows of each kind that nobody asks for any more: received events that are not to be
@@ -120,8 +123,8 @@ pub struct Forgotten {
 /// What [`Housekeeping::forget_expired`] may remove. Instants are Unix milliseconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Expired {
-    /// Mobile tokens that expired at or before this instant.
-    pub tokens_before_ms: i64,
+    /// Spent mobile tokens and logins that expired at or before this instant.
+    pub spent_before_ms: i64,
     /// Widget sessions that expired at or before this instant.
     pub sessions_before_ms: i64,
     /// Deliveries that were created at or before this instant and are no longer waiting.

@@ -36,21 +36,21 @@ pub struct WidgetSession {
     pub state: SessionState,
     /// What the app asked for.
     pub request: SessionRequest,
-    /// The user that a login link promised; a widget session promises none.
+    /// The user that a login link promised, until a login takes it; a widget session promises none.
     pub user_id: Option<UserId>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it can no longer be opened.
     pub expires_at: Timestamp,
+    /// How many logins came back to it, successful or not.
+    pub logins: u32,
 }
 
 /// How far an end user has come. An expired session keeps its state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SessionState {
-    /// Nothing chosen yet.
+    /// No login came back yet.
     Open,
-    /// Sent to a provider, not yet back.
-    AtProvider,
     /// Came back with an error; may try again until the session expires.
     Failed,
     /// Came back connected: used.
@@ -65,7 +65,6 @@ impl SessionState {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Open => "open",
-            Self::AtProvider => "at_provider",
             Self::Failed => "failed",
             Self::Connected => "connected",
             Self::Cancelled => "cancelled",
@@ -75,7 +74,7 @@ impl SessionState {
     /// Reads the name in the store.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Open, Self::AtProvider, Self::Failed, Self::Connected, Self::Cancelled]
+        [Self::Open, Self::Failed, Self::Connected, Self::Cancelled]
             .into_iter()
             .find(|state| state.as_str() == name)
     }
@@ -142,6 +141,12 @@ pub trait WidgetSessions: Send {
 
     /// Moves a session to a state, unless it is used already; answers whether it moved.
     async fn move_widget_session(&mut self, session_id: SessionId, to: SessionState) -> Result<bool, StoreError>;
+
+    /// Counts a login that came back, unless the session is used or has had `most` already; answers whether it was counted.
+    async fn count_login(&mut self, session_id: SessionId, most: u32) -> Result<bool, StoreError>;
+
+    /// Takes the user that a session promised; answers whether it was still there. Of any number of callers one is told yes.
+    async fn take_promised_user(&mut self, session_id: SessionId) -> Result<bool, StoreError>;
 
     /// The session that promised a user and is neither used nor expired.
     async fn session_of_user(
@@ -258,6 +263,7 @@ impl Auth {
             user_id,
             created_at: now,
             expires_at: now + SESSION_TTL,
+            logins: 0,
         };
         (session, url)
     }

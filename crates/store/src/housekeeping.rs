@@ -14,6 +14,9 @@ use crate::{
 /// Removes some rows of a table, in the order of a column that grows with time; nodes that do it at the same time take different ones.
 macro_rules! forget {
     ($table:literal, $id:literal, $instant:literal, $condition:literal) => {
+        forget!($table, $id, $instant, $condition, "")
+    };
+    ($table:literal, $id:literal, $instant:literal, $condition:literal, $returning:literal) => {
         Sql::locking(
             concat!(
                 "WITH gone AS MATERIALIZED (SELECT ",
@@ -29,13 +32,17 @@ macro_rules! forget {
                 " LIMIT $2",
             ),
             Lock::ForUpdateSkipLocked,
-            concat!(") DELETE FROM ", $table, " WHERE ", $id, " IN (SELECT ", $id, " FROM gone)"),
+            concat!(") DELETE FROM ", $table, " WHERE ", $id, " IN (SELECT ", $id, " FROM gone)", $returning),
         )
     };
 }
 
 statements! {
-    FORGET_TOKENS: forget!("spent_token", "token_id", "expires_at_ms", "");
+    FORGET_TOKENS: forget!("spent_token", "token_id", "expires_at_ms", "", " RETURNING expires_at_ms");
+    FORGET_FLOWS: forget!("spent_flow", "flow_id", "expires_at_ms", "", " RETURNING expires_at_ms");
+    RAISE_WATERMARK: Sql::plain(
+        "UPDATE spent_watermark SET expires_at_ms = $1 WHERE kind = $2 AND expires_at_ms < $1",
+    );
     FORGET_SESSIONS: forget!("widget_session", "session_id", "expires_at_ms", "");
     FORGET_DELIVERIES: forget!("delivery", "delivery_id", "created_at_ms", " AND state <> 'waiting'");
     FORGET_REVOCATIONS: forget!("revocation", "user_id", "ended_at_ms", " AND state <> 'pending'");
@@ -48,8 +55,15 @@ statements! {
 impl<D: Database> Housekeeping for Queries<D> {
     async fn forget_expired(&mut self, expired: &Expired) -> Result<u64, StoreError> {
         let mut forgotten = 0;
+        for (sql, kind) in [(FORGET_TOKENS, "token"), (FORGET_FLOWS, "flow")] {
+            let gone: Vec<u64> =
+                self.all(sql, &[expired.spent_before_ms.value(), expired.limit.value()]).await?;
+            if let Some(latest) = gone.iter().max() {
+                self.execute(RAISE_WATERMARK, &[latest.value(), kind.value()]).await?;
+            }
+            forgotten += gone.len() as u64;
+        }
         for (sql, before_ms) in [
-            (FORGET_TOKENS, expired.tokens_before_ms),
             (FORGET_SESSIONS, expired.sessions_before_ms),
             (FORGET_DELIVERIES, expired.delivered_before_ms),
             (FORGET_REVOCATIONS, expired.revoked_before_ms),

@@ -10,6 +10,7 @@ mod data_key;
 mod delivery;
 mod developer;
 mod engine;
+mod flow;
 mod grant;
 mod housekeeping;
 mod known_connection;

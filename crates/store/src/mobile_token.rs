@@ -14,7 +14,9 @@ use crate::{
 
 statements! {
     SPEND_TOKEN: Sql::plain(
-        "INSERT INTO spent_token (token_id, expires_at_ms) VALUES ($1, $2) ON CONFLICT (token_id) DO NOTHING",
+        "INSERT INTO spent_token (token_id, expires_at_ms)
+        SELECT $1, $2 WHERE $2 > (SELECT expires_at_ms FROM spent_watermark WHERE kind = 'token')
+        ON CONFLICT (token_id) DO NOTHING",
     );
 }
 

@@ -8,6 +8,7 @@ use terra_auth_testkit::Postgres as TestServer;
 use crate::{
     admin_token, api_key, audit, connection, data_key, delivery, developer,
     engine::{Database, Sql},
+    flow,
     grant, housekeeping, known_connection, mobile_token,
     postgres::{Postgres, Transaction as PostgresTransaction},
     provider_app, received_event, revocation,
@@ -24,6 +25,7 @@ fn all() -> impl Iterator<Item = &'static (&'static str, Sql)> {
         data_key::STATEMENTS,
         delivery::STATEMENTS,
         developer::STATEMENTS,
+        flow::STATEMENTS,
         grant::STATEMENTS,
         housekeeping::STATEMENTS,
         known_connection::STATEMENTS,

@@ -15,17 +15,24 @@ use crate::{
 
 macro_rules! columns {
     () => {
-        "session_id, dev_id, secret_digest, state, request, user_id, created_at_ms, expires_at_ms"
+        "session_id, dev_id, secret_digest, state, request, user_id, created_at_ms, expires_at_ms, logins"
     };
 }
 
 statements! {
     ADD_WIDGET_SESSION: Sql::plain(concat!(
-        "INSERT INTO widget_session (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO widget_session (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     ));
     WIDGET_SESSION: Sql::plain(concat!("SELECT ", columns!(), " FROM widget_session WHERE session_id = $1"));
     MOVE_WIDGET_SESSION: Sql::plain(
         "UPDATE widget_session SET state = $1 WHERE session_id = $2 AND state NOT IN ('connected', 'cancelled')",
+    );
+    COUNT_LOGIN: Sql::plain(
+        "UPDATE widget_session SET logins = logins + 1
+        WHERE session_id = $1 AND logins < $2 AND state NOT IN ('connected', 'cancelled')",
+    );
+    TAKE_PROMISED_USER: Sql::plain(
+        "UPDATE widget_session SET user_id = NULL WHERE session_id = $1 AND user_id IS NOT NULL",
     );
     SESSION_OF_USER: Sql::plain(concat!(
         "SELECT ", columns!(), " FROM widget_session
@@ -46,6 +53,7 @@ impl<D: Database> WidgetSessions for Queries<D> {
             session.user_id.value(),
             session.created_at.value(),
             session.expires_at.value(),
+            session.logins.value(),
         ];
         self.execute(ADD_WIDGET_SESSION, &values).await?;
         Ok(())
@@ -57,6 +65,14 @@ impl<D: Database> WidgetSessions for Queries<D> {
 
     async fn move_widget_session(&mut self, session_id: SessionId, to: SessionState) -> Result<bool, StoreError> {
         self.changes(MOVE_WIDGET_SESSION, &[to.value(), session_id.value()]).await
+    }
+
+    async fn count_login(&mut self, session_id: SessionId, most: u32) -> Result<bool, StoreError> {
+        self.changes(COUNT_LOGIN, &[session_id.value(), most.value()]).await
+    }
+
+    async fn take_promised_user(&mut self, session_id: SessionId) -> Result<bool, StoreError> {
+        self.changes(TAKE_PROMISED_USER, &[session_id.value()]).await
     }
 
     async fn session_of_user(
@@ -80,6 +96,7 @@ impl Record for WidgetSession {
             user_id: row.take()?,
             created_at: row.take()?,
             expires_at: row.take()?,
+            logins: row.take()?,
         })
     }
 }

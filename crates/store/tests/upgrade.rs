@@ -59,7 +59,7 @@ async fn check(store: &Store) {
     assert_eq!(store.developers().await.unwrap(), [developer]);
     let now_ms = Rows::NOW.as_millisecond();
     let sessions = Expired {
-        tokens_before_ms: 0,
+        spent_before_ms: 0,
         sessions_before_ms: now_ms,
         delivered_before_ms: 0,
         revoked_before_ms: 0,

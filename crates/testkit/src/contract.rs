@@ -6,6 +6,7 @@ mod audit;
 mod connection;
 mod delivery;
 mod developer;
+mod flow;
 mod grant;
 mod housekeeping;
 mod inbox;
@@ -23,7 +24,7 @@ use std::future::Future;
 use terra_auth_core::{developer::Developer, store::Store};
 
 pub use self::{
-    admin_token::*, api_key::*, audit::*, connection::*, delivery::*, developer::*, grant::*, housekeeping::*,
+    admin_token::*, api_key::*, audit::*, connection::*, delivery::*, developer::*, flow::*, grant::*, housekeeping::*,
     inbox::*, known_connection::*, mobile_token::*, provider_app::*, received_event::*, revocation::*, unit::*,
     vault::*, widget_session::*,
 };
@@ -112,6 +113,10 @@ macro_rules! store_contract {
                 a_session_moves_until_it_is_used
                 of_many_who_use_a_session_one_succeeds
                 the_session_of_a_user_is_found_until_it_is_used_or_expires
+                the_logins_of_a_session_are_counted
+                a_promised_user_is_taken_once
+                of_many_who_spend_a_login_one_succeeds
+                a_login_has_one_outcome
                 a_token_is_spent_once
                 of_a_thousand_who_spend_a_token_one_succeeds
                 a_delivery_is_claimed_when_it_is_due
@@ -136,6 +141,7 @@ macro_rules! store_contract {
                 released_revocations_are_those_that_were_leased
                 a_revocation_of_the_same_id_gives_way
                 what_nobody_can_ask_for_is_forgotten
+                what_was_forgotten_stays_spent
                 what_still_waits_is_not_forgotten
                 housekeeping_takes_small_bites
                 an_event_is_read_as_it_was_recorded
@@ -241,6 +247,7 @@ mod tests {
             include_str!("contract/connection.rs"),
             include_str!("contract/delivery.rs"),
             include_str!("contract/developer.rs"),
+            include_str!("contract/flow.rs"),
             include_str!("contract/grant.rs"),
             include_str!("contract/housekeeping.rs"),
             include_str!("contract/inbox.rs"),

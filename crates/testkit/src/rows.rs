@@ -22,6 +22,8 @@ use terra_auth_types::{
     wire::admin::{RevocationOutcome, RevocationReason, Role},
 };
 
+use uuid::Uuid;
+
 use crate::{CountingEntropy, FixedClock};
 
 /// Makes rows, each of them new.
@@ -157,7 +159,14 @@ impl Rows {
             user_id: None,
             created_at: Self::NOW,
             expires_at: Self::at(1000),
+            logins: 0,
         }
+    }
+
+    /// A login's id.
+    #[must_use]
+    pub fn uuid(&self) -> Uuid {
+        self.entropy().id()
     }
 
     /// A token's id.

@@ -7,6 +7,7 @@ use terra_auth_core::{
     connection::Connection,
     delivery::{AttemptOutcome, Delivery},
     developer::Developer,
+    flow::{FlowOutcome, SpentFlow},
     grant::{KeptGrant, Lease, NewTokens, RefreshRecord, Settled},
     inbox::{EventFilter, ForwardCounts, NewEvent, ReceivedEvent},
     known_connection::{KnownConnection, LoginFailure},
@@ -138,6 +139,13 @@ verbs! {
         = |tx| tx.move_widget_session(*session_id, *to);
     read session_of_user(dev_id: DevId, user_id: UserId, now: Timestamp) -> Option<WidgetSession>
         = |tx| tx.session_of_user(dev_id, *user_id, *now);
+
+    run count_login(session_id: SessionId, most: u32) -> bool = |tx| tx.count_login(*session_id, *most);
+    run take_promised_user(session_id: SessionId) -> bool = |tx| tx.take_promised_user(*session_id);
+
+    run spend_flow(flow_id: Uuid, expires_at: Timestamp) -> bool = |tx| tx.spend_flow(*flow_id, *expires_at);
+    run end_flow(flow_id: Uuid, outcome: FlowOutcome) -> bool = |tx| tx.end_flow(*flow_id, outcome);
+    read spent_flow(flow_id: Uuid) -> Option<SpentFlow> = |tx| tx.spent_flow(*flow_id);
 
     run spend_token(token_id: TokenId, expires_at: Timestamp) -> bool = |tx| tx.spend_token(*token_id, *expires_at);
 

@@ -2,16 +2,17 @@
 
 use async_trait::async_trait;
 use terra_auth_types::{Provider, UserId};
+use uuid::Uuid;
 
 use super::{
-    Connected, ReturnError,
-    failure::{ConnectFailure, Given, Unused},
+    Connected,
+    failure::{ConnectFailure, Unused, Why},
     has_no_room,
 };
 use crate::{
     auth::Auth,
     connection::{Connection, NewConnection},
-    flow::Flow,
+    flow::{Flow, FlowOutcome},
     lock::Lock,
     open_session::{OpenSession, WayBack},
     provider::Grant,
@@ -21,39 +22,31 @@ use crate::{
 };
 
 impl Auth {
-    pub(super) async fn complete(
-        &self,
-        open: &OpenSession,
-        flow: &Flow,
-        grant: Grant,
-    ) -> Result<Result<Connected, Unused>, ReturnError> {
+    pub(super) async fn complete(&self, open: &OpenSession, flow: &Flow, grant: Grant) -> Result<Connected, Unused> {
         let session = &open.session;
         let unit = CompleteConnection {
             auth: self.clone(),
+            flow_id: flow.id,
+            promised: session.user_id,
             session: session.clone(),
             new: self.new_connection(session, flow, &grant),
+            declined_scopes: grant.declined_scopes.clone(),
         };
+        let unused = |why| Unused::new(why, grant.account, grant.tokens);
         match self.store.run(unit).await {
             Ok(user_id) => {
                 let way_back = self.way_back_connected(session, user_id, &flow.provider);
-                Ok(Ok(Connected { user_id, declined_scopes: grant.declined_scopes, way_back }))
+                Ok(Connected { user_id, declined_scopes: grant.declined_scopes, way_back })
             }
-            Err(CompleteError::UserLimit) => {
-                Ok(Err(Unused::new(ConnectFailure::UserLimit, grant.account, grant.tokens)))
-            }
-            Err(CompleteError::Used) => {
-                let given = Given { account: Some(grant.account), tokens: grant.tokens };
-                self.store.run(self.give_back(open, flow, given)).await?;
-                self.outbox.notify_one();
-                Err(ReturnError::Used(Box::new(open.clone())))
-            }
-            Err(CompleteError::Store(error)) => Err(error.into()),
+            Err(CompleteError::UserLimit) => Err(unused(ConnectFailure::UserLimit.into())),
+            Err(CompleteError::Used) => Err(unused(Why::Used)),
+            Err(CompleteError::Store(error)) => Err(unused(Why::Store(error))),
         }
     }
 
     fn new_connection(&self, session: &WidgetSession, flow: &Flow, grant: &Grant) -> NewConnection {
         let connection = Connection {
-            user_id: session.user_id.unwrap_or_else(|| UserId(self.entropy.id())),
+            user_id: UserId(self.entropy.id()),
             dev_id: session.dev_id.clone(),
             provider: flow.provider.clone(),
             account: grant.account.clone(),
@@ -74,7 +67,7 @@ impl Auth {
         }
     }
 
-    fn way_back_connected(&self, session: &WidgetSession, user_id: UserId, provider: &Provider) -> WayBack {
+    pub(super) fn way_back_connected(&self, session: &WidgetSession, user_id: UserId, provider: &Provider) -> WayBack {
         let request = &session.request;
         let own_page = self.widget_page(&["session", "demo", "success"]);
         let stays = request.bypass_feedback == Some(false) || request.multi_auth;
@@ -87,8 +80,12 @@ impl Auth {
 
 struct CompleteConnection {
     auth: Auth,
+    flow_id: Uuid,
+    /// The user that the session promised. The first connection takes it; later ones have ids of their own.
+    promised: Option<UserId>,
     session: WidgetSession,
     new: NewConnection,
+    declined_scopes: Vec<String>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -119,6 +116,20 @@ impl Unit for CompleteConnection {
         if earlier.is_empty() && has_no_room(tx, &developer).await? {
             return Err(CompleteError::UserLimit);
         }
-        Ok(self.new.place(&self.auth, tx, &developer, &earlier).await?)
+        let user_id = self.new_for(tx).await?.place(&self.auth, tx, &developer, &earlier).await?;
+        let outcome = FlowOutcome::Connected { user_id, declined_scopes: self.declined_scopes.clone() };
+        if tx.end_flow(self.flow_id, &outcome).await? { Ok(user_id) } else { Err(CompleteError::Used) }
+    }
+}
+
+impl CompleteConnection {
+    async fn new_for(&self, tx: &mut dyn Tx) -> Result<NewConnection, StoreError> {
+        let mut new = self.new.clone();
+        if let Some(promised) = self.promised
+            && tx.take_promised_user(self.session.session_id).await?
+        {
+            new.connection.user_id = promised;
+        }
+        Ok(new)
     }
 }

@@ -3,13 +3,16 @@
 use std::fmt;
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 use terra_auth_types::UserId;
 use uuid::Uuid;
 
+use super::{Connected, ReturnError};
 use crate::{
     auth::Auth,
+    causes::Causes,
     event::cancelled_event,
-    flow::Flow,
+    flow::{Flow, FlowOutcome},
     open_session::{FailSession, OpenSession},
     provider::{Grant, ProviderError, Tokens},
     revocation::Revocation,
@@ -20,7 +23,8 @@ use crate::{
 /// No connection was made, and why. As text it is the `reason` that the app is told.
 ///
 /// Source: "When a login fails" in `docs/compatibility.md`.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ConnectFailure {
     /// The end user said no.
     #[error("access_denied")]
@@ -77,8 +81,41 @@ impl From<&ProviderError> for ConnectFailure {
 
 /// A login that ends without a connection.
 pub(super) struct Unused {
-    failure: ConnectFailure,
+    why: Why,
     given: Option<Given>,
+}
+
+/// Why there is no connection.
+pub(super) enum Why {
+    /// The app is told.
+    Failure(ConnectFailure),
+    /// Another login of the session was faster.
+    Used,
+    /// Nothing could be stored.
+    Store(StoreError),
+}
+
+impl Why {
+    fn failure(&self) -> Option<&ConnectFailure> {
+        match self {
+            Self::Failure(failure) => Some(failure),
+            Self::Used | Self::Store(_) => None,
+        }
+    }
+
+    fn outcome(&self) -> FlowOutcome {
+        match self {
+            Self::Failure(failure) => FlowOutcome::Failed(failure.clone()),
+            Self::Used => FlowOutcome::Used,
+            Self::Store(_) => FlowOutcome::Abandoned,
+        }
+    }
+}
+
+impl From<ConnectFailure> for Why {
+    fn from(failure: ConnectFailure) -> Self {
+        Self::Failure(failure)
+    }
 }
 
 /// What a provider gave for a login that made no connection.
@@ -89,20 +126,20 @@ pub(super) struct Given {
 }
 
 impl Unused {
-    pub(super) fn new(failure: ConnectFailure, account: String, tokens: Tokens) -> Self {
-        Self { failure, given: Some(Given { account: Some(account), tokens }) }
+    pub(super) fn new(why: Why, account: String, tokens: Tokens) -> Self {
+        Self { why, given: Some(Given { account: Some(account), tokens }) }
     }
 
     /// A grant of which a connection can be made.
     pub(super) fn unless_usable(grant: Grant) -> Result<Grant, Self> {
         if !is_account(&grant.account) {
             let given = Given { account: None, tokens: grant.tokens };
-            return Err(Self { failure: ConnectFailure::ProviderDown, given: Some(given) });
+            return Err(Self { why: ConnectFailure::ProviderDown.into(), given: Some(given) });
         }
         if grant.missing_scopes.is_empty() {
             return Ok(grant);
         }
-        Err(Self::new(ConnectFailure::MissingScopes(grant.missing_scopes), grant.account, grant.tokens))
+        Err(Self::new(ConnectFailure::MissingScopes(grant.missing_scopes).into(), grant.account, grant.tokens))
     }
 }
 
@@ -113,39 +150,82 @@ fn is_account(id: &str) -> bool {
 
 impl From<ConnectFailure> for Unused {
     fn from(failure: ConnectFailure) -> Self {
-        Self { failure, given: None }
+        Self { why: failure.into(), given: None }
     }
 }
 
 impl From<ProviderError> for Unused {
     fn from(error: ProviderError) -> Self {
-        let failure = ConnectFailure::from(&error);
+        let why = ConnectFailure::from(&error).into();
         let given = match error {
             ProviderError::Incomplete { tokens, .. } => Some(Given { account: None, tokens: *tokens }),
             _ => None,
         };
-        Self { failure, given }
+        Self { why, given }
     }
 }
 
 impl Auth {
-    /// Records a failed login, tells the app, and gives back what the provider gave.
-    pub(super) async fn fail(
+    /// Ends a login that made no connection: records the outcome, tells the app, and gives back what the provider gave. It may
+    /// turn out that the connection was made after all, where the store lost its answer.
+    ///
+    /// # Errors
+    ///
+    /// See [`ReturnError`].
+    pub(super) async fn conclude(
         &self,
         open: &OpenSession,
         flow: &Flow,
         unused: Unused,
-    ) -> Result<ConnectFailure, StoreError> {
-        let fail = FailSession {
-            session: open.session.clone(),
-            to: SessionState::Failed,
-            event: cancelled_event(open, Some(flow.id), &unused.failure.to_string()),
-            delivery_id: self.delivery_id(),
-            now: self.now(),
+    ) -> Result<Result<Connected, ConnectFailure>, ReturnError> {
+        let Unused { why, given } = unused;
+        let outcome = why.outcome();
+        let unit = Conclude {
+            flow_id: flow.id,
+            fail: why.failure().map(|failure| FailSession {
+                session: open.session.clone(),
+                to: SessionState::Failed,
+                event: cancelled_event(open, Some(flow.id), &failure.to_string()),
+                delivery_id: self.delivery_id(),
+                now: self.now(),
+            }),
+            outcome,
+            given: given.as_ref().map(|given| self.give_back(open, flow, given)),
         };
-        let given = unused.given.map(|given| self.give_back(open, flow, given));
-        self.store.run(FailLogin { fail, given }).await?;
-        Ok(unused.failure)
+        match self.store.run(unit).await {
+            Ok(None) => {}
+            Ok(Some(recorded)) => {
+                let arrival = self.arrive_again(open.clone(), flow.provider.clone(), Some(recorded))?;
+                return Ok(arrival.outcome);
+            }
+            Err(error) => {
+                if let Some(given) = &given {
+                    self.revoke_at_once(open, flow, given, &error).await;
+                }
+                return Err(error.into());
+            }
+        }
+        self.outbox.notify_one();
+        match why {
+            Why::Failure(failure) => Ok(Err(failure)),
+            Why::Used => Err(ReturnError::Used(Box::new(open.clone()))),
+            Why::Store(error) => Err(error.into()),
+        }
+    }
+
+    /// The last resort for tokens that no store remembers.
+    async fn revoke_at_once(&self, open: &OpenSession, flow: &Flow, given: &Given, error: &StoreError) {
+        let (dev_id, provider) = (&open.session.dev_id, &flow.provider);
+        match self.revoke_at(dev_id, provider, given.account.as_deref(), &given.tokens).await {
+            Ok(_) => tracing::error!(
+                %dev_id, %provider, error = %Causes(error),
+                "a login could not be stored, and its tokens were revoked"
+            ),
+            Err(failed) => tracing::error!(
+                %dev_id, %provider, error = %Causes(error), revocation = %Causes(&failed),
+                "a login could not be stored, and its tokens could not be revoked; the end user can remove the app's access at the provider"
+            ),
+        }
     }
 
     /// Records a failure without a call to the provider, and tells the app. Of a session that has failed already nothing is
@@ -153,13 +233,12 @@ impl Auth {
     pub(super) async fn fail_once(
         &self,
         open: &OpenSession,
-        flow_id: Option<Uuid>,
         reason: &(dyn fmt::Display + Sync),
     ) -> Result<(), StoreError> {
         let fail = FailSession {
             session: open.session.clone(),
             to: SessionState::Failed,
-            event: cancelled_event(open, flow_id, &reason.to_string()),
+            event: cancelled_event(open, None, &reason.to_string()),
             delivery_id: self.delivery_id(),
             now: self.now(),
         };
@@ -168,7 +247,7 @@ impl Auth {
         Ok(())
     }
 
-    pub(super) fn give_back(&self, open: &OpenSession, flow: &Flow, given: Given) -> GiveBack {
+    pub(super) fn give_back(&self, open: &OpenSession, flow: &Flow, given: &Given) -> GiveBack {
         let session = &open.session;
         let user_id = UserId(self.entropy.id());
         let revocation = Revocation {
@@ -182,11 +261,11 @@ impl Auth {
             attempts: 0,
             next_attempt_at: self.now(),
         };
-        GiveBack { session: session.clone(), account: given.account, revocation }
+        GiveBack { session: session.clone(), account: given.account.clone(), revocation }
     }
 }
 
-struct FailOnce(FailSession);
+pub(super) struct FailOnce(pub(super) FailSession);
 
 #[async_trait]
 impl Unit for FailOnce {
@@ -200,22 +279,33 @@ impl Unit for FailOnce {
     }
 }
 
-struct FailLogin {
-    fail: FailSession,
+/// Everything that a login without a connection leaves; answers with another outcome if there is one.
+struct Conclude {
+    flow_id: Uuid,
+    outcome: FlowOutcome,
+    fail: Option<FailSession>,
     given: Option<GiveBack>,
 }
 
 #[async_trait]
-impl Unit for FailLogin {
-    type Done = ();
+impl Unit for Conclude {
+    type Done = Option<FlowOutcome>;
     type Refusal = StoreError;
 
-    async fn run(&self, tx: &mut dyn Tx) -> Result<(), StoreError> {
-        self.fail.run(tx).await?;
-        match &self.given {
-            Some(give_back) => give_back.run(tx).await,
-            None => Ok(()),
+    async fn run(&self, tx: &mut dyn Tx) -> Result<Option<FlowOutcome>, StoreError> {
+        if !tx.end_flow(self.flow_id, &self.outcome).await? {
+            let recorded = tx.spent_flow(self.flow_id).await?.and_then(|spent| spent.outcome);
+            if recorded.is_some() {
+                return Ok(recorded);
+            }
         }
+        if let Some(fail) = &self.fail {
+            fail.run(tx).await?;
+        }
+        if let Some(give_back) = &self.given {
+            give_back.run(tx).await?;
+        }
+        Ok(None)
     }
 }
 

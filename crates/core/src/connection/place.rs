@@ -17,6 +17,7 @@ use crate::{
 };
 
 /// A connection that somebody has just made.
+#[derive(Clone)]
 pub(crate) struct NewConnection {
     /// As it is if it replaces nothing; its tokens are beside it, to be sealed for the user id that it gets.
     pub(crate) connection: Connection,

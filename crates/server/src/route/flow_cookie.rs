@@ -8,6 +8,9 @@ use secrecy::ExposeSecret as _;
 use terra_auth_core::{Auth, connect::Departure, flow::Flow};
 use terra_auth_types::{Provider, wire::SESSION_TTL_S};
 
+/// For how long the page at the end of a login may be loaded again.
+const RELOAD_S: u32 = 120;
+
 pub(crate) fn read(headers: &HeaderMap, flow: &Flow) -> Option<String> {
     let cookies =
         headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).flat_map(|text| text.split(';'));
@@ -21,8 +24,9 @@ pub(crate) fn set(auth: &Auth, provider: &Provider, departure: &Departure) -> He
     header(auth, provider, &departure.cookie_name, value, SESSION_TTL_S)
 }
 
-pub(crate) fn forget(auth: &Auth, flow: &Flow) -> HeaderMap {
-    header(auth, flow.provider(), &flow.cookie_name(), "", 0)
+/// Lets the cookie of a login that came back end soon: until then the page may be loaded again.
+pub(crate) fn end_soon(auth: &Auth, flow: &Flow, value: &str) -> HeaderMap {
+    header(auth, flow.provider(), &flow.cookie_name(), value, RELOAD_S)
 }
 
 fn header(auth: &Auth, provider: &Provider, name: &str, value: &str, max_age_s: u32) -> HeaderMap {

@@ -3,7 +3,7 @@
 use axum::{
     extract::{FromRequestParts, Path},
     http::{
-        HeaderMap, HeaderValue, StatusCode,
+        HeaderMap, HeaderValue, Method, StatusCode,
         header::{ACCEPT_LANGUAGE, CACHE_CONTROL, LOCATION, REFERRER_POLICY},
         request::Parts,
     },
@@ -28,6 +28,8 @@ use crate::{
 pub(crate) struct Visit {
     pub(crate) open: OpenSession,
     language: Language,
+    /// Whether an end user follows a link, as far as one can tell; not a preview, a prefetch or a `HEAD`.
+    pub(crate) is_followed: bool,
 }
 
 #[derive(Deserialize)]
@@ -49,7 +51,10 @@ impl FromRequestParts<Auth> for Visit {
             return Err(stranger().failed(StatusCode::NOT_FOUND, Failure::UnknownSession));
         };
         match auth.open_session(session_id, &path.secret).await {
-            Ok(Some(open)) => Self::of(auth, open, accepted.as_deref()),
+            Ok(Some(open)) => {
+                let visit = Self::of(auth, open, accepted.as_deref())?;
+                Ok(Self { is_followed: parts.method != Method::HEAD && !is_prefetch(&parts.headers), ..visit })
+            }
             Ok(None) => Err(stranger().failed(StatusCode::NOT_FOUND, Failure::UnknownSession)),
             Err(error) => Err(stranger().internal(&error)),
         }
@@ -59,7 +64,7 @@ impl FromRequestParts<Auth> for Visit {
 impl Visit {
     pub(crate) fn new(open: OpenSession, accepted: Option<&str>) -> Self {
         let language = Language::negotiate(open.session.request.language.as_deref(), accepted);
-        Self { open, language }
+        Self { open, language, is_followed: true }
     }
 
     #[expect(clippy::result_large_err, reason = "the error is the answer, moved once")]
@@ -107,10 +112,25 @@ impl Visit {
         show(status, &Failed { frame: self.frame(), failure, try_again: retry, return_to_app })
     }
 
+    /// A login that came back twice, and of which nothing else is known.
+    pub(crate) fn unfinished(&self) -> Response {
+        let failure = Failure::Internal { trace: None };
+        self.failed(StatusCode::SERVICE_UNAVAILABLE, failure, Some(self.link("")), None)
+    }
+
     pub(crate) fn internal(&self, error: &(dyn std::error::Error + 'static)) -> Response {
         log(error);
         self.failed(StatusCode::INTERNAL_SERVER_ERROR, Failure::Internal { trace: None }, Some(self.link("")), None)
     }
+}
+
+/// Whether a browser says that it loads a page before anybody asked for it.
+fn is_prefetch(headers: &HeaderMap) -> bool {
+    let mut purposes = ["sec-purpose", "purpose", "x-moz", "x-purpose"].into_iter().filter_map(|name| headers.get(name));
+    purposes.any(|value| {
+        let text = value.to_str().unwrap_or_default().to_ascii_lowercase();
+        ["prefetch", "prerender", "preview"].iter().any(|word| text.contains(word))
+    })
 }
 
 /// Somebody without a session that we know.

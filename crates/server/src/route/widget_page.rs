@@ -33,7 +33,7 @@ pub(crate) fn routes() -> Router<Auth> {
     Router::new()
         .route("/session/demo/success", get(demo_success))
         .route("/session/{session_id}/{secret}", get(choose))
-        .route("/session/{session_id}/{secret}/cancel", get(cancel))
+        .route("/session/{session_id}/{secret}/cancel", get(to_list).post(cancel))
         .route("/session/{session_id}/{secret}/connect/{provider}", get(connect))
         .route("/session/{session_id}/{secret}/disconnect/{provider}", get(ask_disconnect).post(disconnect))
         .route("/auth/{provider}/oauth2", get(return_from_provider))
@@ -85,7 +85,8 @@ fn exit(visit: &Visit, offers: &[Offer]) -> Exit {
     if visit.open.session.request.multi_auth && offers.iter().any(|offer| offer.is_new) {
         Exit::Continue(visit.open.session.request.success_url.as_ref().and_then(Link::external))
     } else {
-        Exit::Cancel(visit.link("/cancel"))
+        let back = visit.open.way_back(None, "user_cancelled");
+        Exit::Cancel { form: visit.link("/cancel"), leads_to: back.url.filter(|_| back.at_once) }
     }
 }
 
@@ -130,7 +131,12 @@ async fn depart(auth: &Auth, visit: &Visit, provider: &Provider) -> Response {
         );
     }
     let back = |reason| visit.open.way_back(Some(provider), reason).url;
-    match auth.connect(&visit.open, provider.as_str()).await {
+    let departure = if visit.is_followed {
+        auth.connect(&visit.open, provider.as_str()).await
+    } else {
+        auth.depart(&visit.open, provider.as_str()).await
+    };
+    match departure {
         Ok(departure) => see(departure.url.as_str(), flow_cookie::set(auth, provider, &departure)),
         Err(ConnectError::NotOffered) => {
             visit.failed(StatusCode::NOT_FOUND, Failure::NoProvider, None, back("no_provider").as_ref())
@@ -139,12 +145,18 @@ async fn depart(auth: &Auth, visit: &Visit, provider: &Provider) -> Response {
             visit.failed(StatusCode::FORBIDDEN, Failure::CapReached, None, back("user_limit_reached").as_ref())
         }
         Err(ConnectError::Used) => visit.ended(Failure::AlreadyUsed, "session_used"),
+        Err(ConnectError::TooManyLogins) => visit.ended(Failure::Expired, "too_many_logins"),
         Err(ConnectError::Provider(error)) => {
             tracing::error!(%provider, error = %Causes(&error), "nobody can log in at {provider}");
             failed_page(auth, visit, provider, &ConnectFailure::from(&error))
         }
         Err(ConnectError::Store(error)) => visit.internal(&error),
     }
+}
+
+/// Opening an address changes nothing: previews, scanners and prefetchers open every address they find.
+async fn to_list(visit: Visit) -> Response {
+    see(&visit.link("").to_string(), HeaderMap::new())
 }
 
 /// The end user wants none of them.

@@ -68,7 +68,7 @@ pub(crate) async fn return_from_provider(
         scope: params.scope,
         cookie: flow_cookie::read(&headers, &flow),
     };
-    let forget = flow_cookie::forget(&auth, &flow);
+    let short_lived = answer.cookie.as_deref().map(|value| flow_cookie::end_soon(&auth, &flow, value));
     let mut response = match auth.finish(flow, answer).await {
         Ok(arrival) => arrive(&auth, arrival, accepted),
         Err(ReturnError::UnknownState | ReturnError::WrongBrowser) => {
@@ -76,9 +76,11 @@ pub(crate) async fn return_from_provider(
         }
         Err(ReturnError::Expired(open)) => Visit::new(*open, accepted).ended(Failure::Expired, "session_expired"),
         Err(ReturnError::Used(open)) => Visit::new(*open, accepted).ended(Failure::AlreadyUsed, "session_used"),
+        Err(ReturnError::TooManyLogins(open)) => Visit::new(*open, accepted).ended(Failure::Expired, "too_many_logins"),
+        Err(ReturnError::Unfinished(open)) => Visit::new(*open, accepted).unfinished(),
         Err(ReturnError::Store(error)) => stranger.internal(&error),
     };
-    response.headers_mut().extend(forget);
+    response.headers_mut().extend(short_lived.unwrap_or_default());
     response
 }
 

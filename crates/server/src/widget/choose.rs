@@ -1,6 +1,7 @@
 //! The first page: which provider?
 
 use askama::Template;
+use url::Url;
 
 use super::{Frame, Link, Page};
 
@@ -31,8 +32,13 @@ pub struct Choose {
 /// The way out of the list.
 #[derive(Clone, Debug)]
 pub enum Exit {
-    /// For an end user who wants none of them.
-    Cancel(Link),
+    /// For an end user who wants none of them: a form, as it changes something.
+    Cancel {
+        /// Where the form is posted.
+        form: Link,
+        /// Where its answer leads, if it leads away at once.
+        leads_to: Option<Url>,
+    },
     /// For one who has connected something here: back to the app, or, without a link, to close the page.
     Continue(Option<Link>),
 }
@@ -72,6 +78,13 @@ impl Page for Choose {
 
     fn title(&self) -> String {
         self.frame.t("choose-title")
+    }
+
+    fn forms_lead_to(&self) -> Option<&Url> {
+        match &self.exit {
+            Exit::Cancel { leads_to, .. } => leads_to.as_ref(),
+            Exit::Continue(_) => None,
+        }
     }
 }
 

@@ -13,6 +13,11 @@ pub trait Page: Template {
 
     /// The page's one heading, which also begins the document's title.
     fn title(&self) -> String;
+
+    /// Where the answer to a form of the page leads, if it leads away from us. Chromium applies `form-action` to it.
+    fn forms_lead_to(&self) -> Option<&Url> {
+        None
+    }
 }
 
 /// The language of a page and whose page it is.

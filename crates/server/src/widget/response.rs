@@ -7,6 +7,7 @@ use http::header::{
     X_FRAME_OPTIONS,
 };
 use http::{HeaderName, StatusCode};
+use url::Url;
 
 use super::{Brand, Page};
 
@@ -26,7 +27,7 @@ pub fn page_response<P: Page>(status: StatusCode, page: &P) -> Result<Response, 
     let headers = [
         (CONTENT_TYPE, "text/html; charset=utf-8".to_owned()),
         (CONTENT_LANGUAGE, page.frame().language.tag().to_owned()),
-        (CONTENT_SECURITY_POLICY, policy(page.frame().brand.as_ref())),
+        (CONTENT_SECURITY_POLICY, policy(page.frame().brand.as_ref(), page.forms_lead_to())),
         (CACHE_CONTROL, "no-store".to_owned()),
         (REFERRER_POLICY, "no-referrer".to_owned()),
         (X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
@@ -61,12 +62,22 @@ pub fn static_response(content_type: &'static str, freshness: Freshness, body: i
     (headers, body.into()).into_response()
 }
 
-fn policy(brand: Option<&Brand>) -> String {
+fn policy(brand: Option<&Brand>, forms_lead_to: Option<&Url>) -> String {
     let logo = brand.and_then(Brand::logo).map(|(_, origin)| format!(" {origin}")).unwrap_or_default();
+    let app = forms_lead_to.and_then(form_target).map(|target| format!(" {target}")).unwrap_or_default();
     format!(
-        "default-src 'none'; style-src 'self'; img-src 'self'{logo}; form-action 'self'; base-uri 'none'; \
+        "default-src 'none'; style-src 'self'; img-src 'self'{logo}; form-action 'self'{app}; base-uri 'none'; \
          frame-ancestors 'none'"
     )
+}
+
+/// An address as the policy names it: its origin, or the scheme of an app. None that could end a directive.
+fn form_target(url: &Url) -> Option<String> {
+    if !matches!(url.scheme(), "http" | "https") {
+        return Some(format!("{}:", url.scheme()));
+    }
+    let is_plain = url.host_str()?.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.[]:".contains(&byte));
+    is_plain.then(|| url.origin().ascii_serialization())
 }
 
 #[cfg(test)]
@@ -102,7 +113,19 @@ mod tests {
 
     #[test]
     fn without_a_logo_images_come_from_us_only() {
-        assert!(super::policy(None).contains("img-src 'self';"));
+        assert!(super::policy(None, None).contains("img-src 'self';"));
+    }
+
+    #[test]
+    fn a_form_may_lead_back_to_the_app_and_nowhere_else() {
+        for (url, target) in [
+            ("https://app.example:8443/failed?a=b", "'self' https://app.example:8443;"),
+            ("com.acme.app://failed", "'self' com.acme.app:;"),
+            ("https://a;b.example/", "'self';"),
+        ] {
+            let policy = super::policy(None, Some(&url.parse().expect("a URL")));
+            assert!(policy.contains(&format!("form-action {target}")), "{policy}");
+        }
     }
 
     #[test]

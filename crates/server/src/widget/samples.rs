@@ -38,7 +38,7 @@ pub(super) fn choose(frame: Frame) -> Choose {
         providers: PROVIDERS.map(provider).into(),
         query: String::new(),
         page: Link::path("/session/1?secret=s"),
-        exit: Exit::Cancel(Link::path("/session/1/cancel")),
+        exit: Exit::Cancel { form: Link::path("/session/1/cancel"), leads_to: None },
     }
 }
 

@@ -23,7 +23,7 @@ use terra_auth_core::{
 use terra_auth_http::{Limits, Workers};
 use terra_auth_outbound::{AddressPolicy, ClientCredentials, OAuthProviders, Recipes};
 use terra_auth_sandbox::{Sandbox, SandboxConfig};
-use terra_auth_testkit::{CountingEntropy, Database, FixedClock, Postgres};
+use terra_auth_testkit::{CountingEntropy, Database, FixedClock, Postgres, WriteFaults};
 use terra_auth_types::{
     Environment,
     wire::admin::{ChangeEnvironment, CreateAdminToken, Role},
@@ -88,6 +88,13 @@ impl TestApp {
 
     pub(crate) async fn start_with(environment: Environment) -> Self {
         Self::start_at(WIDGET.parse().unwrap(), environment, "").await
+    }
+
+    /// On a store whose writes can fail, with recipes as in [`TestApp::start_with_recipes`].
+    pub(crate) async fn start_failing(toml: &str) -> (Self, WriteFaults) {
+        let (store, database) = fresh_store().await;
+        let (store, faults) = WriteFaults::of(store);
+        (Self::start_in((store, database), WIDGET.parse().unwrap(), Environment::Testing, toml).await, faults)
     }
 
     /// On a PostgreSQL that a second node may use too.

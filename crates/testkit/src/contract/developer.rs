@@ -175,7 +175,7 @@ pub async fn a_developer_goes_while_others_add_to_it(store: Store) {
     assert_eq!(store.developers().await.unwrap(), []);
     assert_eq!(store.waiting_deliveries().await.unwrap(), 0);
     let everything = Expired {
-        tokens_before_ms: i64::MAX,
+        spent_before_ms: i64::MAX,
         sessions_before_ms: i64::MAX,
         delivered_before_ms: i64::MAX,
         revoked_before_ms: i64::MAX,

@@ -12,7 +12,7 @@ use crate::{Rows, Verbs as _};
 fn expired(ms: i64, limit: u32) -> Expired {
     let before_ms = Rows::at(ms).as_millisecond();
     Expired {
-        tokens_before_ms: before_ms,
+        spent_before_ms: before_ms,
         sessions_before_ms: before_ms,
         delivered_before_ms: before_ms,
         revoked_before_ms: before_ms,
@@ -23,13 +23,15 @@ fn expired(ms: i64, limit: u32) -> Expired {
 /// Of each kind what is from the given millisecond or before, and nothing newer.
 pub async fn what_nobody_can_ask_for_is_forgotten(store: Store) {
     let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
-    let (mut tokens, mut sessions) = (Vec::new(), Vec::new());
+    let (mut tokens, mut flows, mut sessions) = (Vec::new(), Vec::new(), Vec::new());
     for ms in [10, 11] {
         let session = WidgetSession { expires_at: Rows::at(ms), ..rows.widget_session(&developer) };
         let delivery = Delivery { created_at: Rows::at(ms), ..rows.delivery(&developer) };
         let revocation = rows.revocation(&developer);
         tokens.push(rows.token_id());
         store.spend_token(&tokens[tokens.len() - 1], &Rows::at(ms)).await.unwrap();
+        flows.push(rows.uuid());
+        store.spend_flow(&flows[flows.len() - 1], &Rows::at(ms)).await.unwrap();
         store.add_widget_session(&session).await.unwrap();
         store.add_delivery(&delivery).await.unwrap();
         store.settle_delivery(&delivery.delivery_id, &AttemptOutcome::Done).await.unwrap();
@@ -39,13 +41,34 @@ pub async fn what_nobody_can_ask_for_is_forgotten(store: Store) {
         sessions.push(session);
     }
     assert_eq!(store.forget_expired(&expired(9, 100)).await.unwrap(), 0);
-    assert_eq!(store.forget_expired(&expired(10, 100)).await.unwrap(), 4);
+    assert_eq!(store.forget_expired(&expired(10, 100)).await.unwrap(), 5);
     assert_eq!(store.widget_session(&sessions[0].session_id).await.unwrap(), None);
     assert_eq!(store.widget_session(&sessions[1].session_id).await.unwrap(), Some(sessions[1].clone()));
     assert_eq!(store.deliveries(&developer.dev_id, &9).await.unwrap().len(), 1);
     assert_eq!(store.revocation_reports(&developer.dev_id, &None, &None, &9).await.unwrap().len(), 1);
-    assert!(store.spend_token(&tokens[0], &Rows::at(10)).await.unwrap());
-    assert!(!store.spend_token(&tokens[1], &Rows::at(11)).await.unwrap());
+    assert!(store.spent_flow(&flows[0]).await.unwrap().is_none());
+    assert!(store.spent_flow(&flows[1]).await.unwrap().is_some());
+}
+
+/// Whatever a clock says: those that are forgotten, and any other that expires no later.
+pub async fn what_was_forgotten_stays_spent(store: Store) {
+    let rows = Rows::default();
+    let (tokens, flows) = ([10, 20].map(|ms| (rows.token_id(), ms)), [15, 25].map(|ms| (rows.uuid(), ms)));
+    for ((token_id, token_ms), (flow_id, flow_ms)) in tokens.iter().zip(&flows) {
+        assert!(store.spend_token(token_id, &Rows::at(*token_ms)).await.unwrap());
+        assert!(store.spend_flow(flow_id, &Rows::at(*flow_ms)).await.unwrap());
+    }
+    assert_eq!(store.forget_expired(&expired(1_000, 1)).await.unwrap(), 2);
+    assert!(!store.spend_token(&tokens[0].0, &Rows::at(10)).await.unwrap());
+    assert!(!store.spend_token(&rows.token_id(), &Rows::at(10)).await.unwrap());
+    assert!(store.spend_token(&rows.token_id(), &Rows::at(11)).await.unwrap());
+    assert!(!store.spend_flow(&flows[0].0, &Rows::at(15)).await.unwrap());
+    assert!(store.spend_flow(&rows.uuid(), &Rows::at(16)).await.unwrap());
+    assert_eq!(store.forget_expired(&expired(20, 100)).await.unwrap(), 3);
+    assert!(!store.spend_token(&tokens[1].0, &Rows::at(20)).await.unwrap());
+    assert!(!store.spend_flow(&rows.uuid(), &Rows::at(16)).await.unwrap());
+    assert!(!store.spend_flow(&flows[1].0, &Rows::at(25)).await.unwrap(), "it is not forgotten yet");
+    assert!(store.spend_token(&rows.token_id(), &Rows::at(21)).await.unwrap());
 }
 
 /// However old it is.

@@ -6,9 +6,8 @@ use terra_auth_core::{
 use super::{at_once, developer};
 use crate::{Rows, Verbs as _};
 
-const STATES: [SessionState; 5] = [
+const STATES: [SessionState; 4] = [
     SessionState::Open,
-    SessionState::AtProvider,
     SessionState::Failed,
     SessionState::Connected,
     SessionState::Cancelled,

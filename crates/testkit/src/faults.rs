@@ -1,0 +1,103 @@
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex as Lock},
+};
+
+use async_trait::async_trait;
+use terra_auth_core::store::{Engine, Job, Store, StoreError, Tx, Unit};
+use tokio::sync::Mutex;
+
+/// What becomes of one write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WriteFault {
+    /// It is made.
+    None,
+    /// It is refused, and nothing is changed.
+    Refused,
+    /// It is made, and the answer is lost.
+    AnswerLost,
+}
+
+/// Lets writes of a store fail.
+#[derive(Clone, Debug, Default)]
+pub struct WriteFaults(Arc<Lock<VecDeque<WriteFault>>>);
+
+impl WriteFaults {
+    /// A store that keeps what `store` keeps, and fails as planned.
+    #[must_use]
+    pub fn of(store: Store) -> (Store, Self) {
+        let faults = Self::default();
+        (Store::new(Faulty { store, faults: faults.clone() }), faults)
+    }
+
+    /// What becomes of the next writes; those after them are made.
+    pub fn plan(&self, faults: &[WriteFault]) {
+        *self.0.lock().unwrap() = faults.iter().copied().collect();
+    }
+
+    fn next(&self) -> WriteFault {
+        self.0.lock().unwrap().pop_front().unwrap_or(WriteFault::None)
+    }
+}
+
+struct Faulty {
+    store: Store,
+    faults: WriteFaults,
+}
+
+#[async_trait]
+impl Engine for Faulty {
+    async fn write(&self, job: Box<dyn Job>) -> Result<(), StoreError> {
+        match self.faults.next() {
+            WriteFault::None => outcome(self.store.run(Wrapped(Mutex::new(job))).await),
+            WriteFault::Refused => Err(StoreError::Unavailable("a planned fault".into())),
+            WriteFault::AnswerLost => {
+                outcome(self.store.run(Wrapped(Mutex::new(job))).await)?;
+                Err(StoreError::UnknownOutcome("a planned fault".into()))
+            }
+        }
+    }
+
+    async fn read(&self, job: Box<dyn Job>) -> Result<(), StoreError> {
+        outcome(self.store.read(Wrapped(Mutex::new(job))).await)
+    }
+
+    fn is_exclusive(&self) -> bool {
+        self.store.is_exclusive()
+    }
+
+    async fn health(&self) -> Result<(), StoreError> {
+        self.store.health().await
+    }
+}
+
+fn outcome(ran: Result<(), NotKept>) -> Result<(), StoreError> {
+    match ran {
+        Ok(()) | Err(NotKept::ByItself) => Ok(()),
+        Err(NotKept::Store(error)) => Err(error),
+    }
+}
+
+/// A job as a unit of work.
+struct Wrapped(Mutex<Box<dyn Job>>);
+
+enum NotKept {
+    ByItself,
+    Store(StoreError),
+}
+
+impl From<StoreError> for NotKept {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+#[async_trait]
+impl Unit for Wrapped {
+    type Done = ();
+    type Refusal = NotKept;
+
+    async fn run(&self, tx: &mut dyn Tx) -> Result<(), NotKept> {
+        if self.0.lock().await.run(tx).await { Ok(()) } else { Err(NotKept::ByItself) }
+    }
+}
