@@ -2,7 +2,10 @@ use std::future::Future;
 
 use anyhow::Context as _;
 use jiff::Timestamp;
-use terra_auth::{Client, Credentials, Environment};
+use terra_auth::{
+    Client, Credentials, CredentialsError, Environment,
+    credentials::{Written, folder_of},
+};
 use tokio::runtime;
 
 use crate::ui::Ui;
@@ -26,6 +29,11 @@ impl App {
     pub(crate) fn client(&self) -> anyhow::Result<Client> {
         Ok(Client::new(self.credentials()?)?)
     }
+}
+
+/// What the nearest source says about the keys of an environment.
+pub(crate) fn written(environment: Environment) -> Result<Written, CredentialsError> {
+    Written::find(environment, &folder_of(environment), &|name| std::env::var(name).ok())
 }
 
 /// Waits for calls of the client, on this thread.

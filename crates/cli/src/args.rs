@@ -15,6 +15,7 @@ use crate::{
     failure::{self, Advice, Kind},
     help, logging,
     ui::{Output, Ui},
+    variable,
 };
 
 /// Terra's authentication API: call it, run it, test against it
@@ -78,7 +79,7 @@ pub(crate) fn parse() -> Result<Cli, clap::Error> {
 
 /// The tree of commands, with what each of a kind has alike.
 pub(crate) fn command() -> clap::Command {
-    let command = Cli::command().mut_subcommands(with_aliases);
+    let command = with_quiet_variables(Cli::command().mut_subcommands(with_aliases));
     let template = help::template(&command);
     command.help_template(template)
 }
@@ -88,6 +89,20 @@ fn with_aliases(command: clap::Command) -> clap::Command {
     let is_list = command.get_name() == "list";
     let command = command.mut_subcommands(with_aliases);
     if is_list { command.visible_alias("ls") } else { command }
+}
+
+/// A help text shows the names of variables and never their values, and an empty variable counts as unset.
+fn with_quiet_variables(command: clap::Command) -> clap::Command {
+    let quiet = |arg: clap::Arg| {
+        let is_empty =
+            |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.to_string_lossy().trim().is_empty());
+        match arg.get_env() {
+            Some(name) if is_empty(name) => arg.env(None::<&'static str>),
+            Some(_) => arg.hide_env_values(true),
+            None => arg,
+        }
+    };
+    command.mut_args(quiet).mut_subcommands(with_quiet_variables)
 }
 
 impl Cli {
@@ -109,14 +124,18 @@ impl Cli {
 
 /// An empty `TERRA_ENV` counts as none, as in a credential file.
 fn environment_of_process() -> anyhow::Result<Environment> {
-    let name = std::env::var(ENV).unwrap_or_default();
+    let name = variable::text(ENV).unwrap_or_default();
     let misused = |error| Advice::new(Kind::Misused, format!("{ENV}: {error}"), format!("correct or unset {ENV}"));
     if name.is_empty() { Ok(Environment::default()) } else { Ok(name.parse().map_err(misused)?) }
 }
 
 /// Says what is wrong with the arguments, or shows the help or version that was asked for.
 pub(crate) fn refused(error: &clap::Error) -> ExitCode {
-    let words: Vec<_> = std::env::args().skip(1).take_while(|word| word != "--").collect();
+    let words: Vec<_> = std::env::args_os()
+        .skip(1)
+        .map(|word| word.to_string_lossy().into_owned())
+        .take_while(|word| word != "--")
+        .collect();
     let asked_for_json = asks_for_json(&words);
     let shows = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
     if asked_for_json && !shows {
@@ -220,7 +239,18 @@ fn long_footer() -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::asks_for_json;
+    use super::{asks_for_json, command};
+
+    #[test]
+    fn no_help_text_shows_what_is_in_a_variable() {
+        fn check(command: &clap::Command) -> usize {
+            let with_variables: Vec<_> = command.get_arguments().filter(|arg| arg.get_env().is_some()).collect();
+            let shown = with_variables.iter().find(|arg| !arg.is_hide_env_values_set());
+            assert!(shown.is_none(), "{}: {shown:?}", command.get_name());
+            with_variables.len() + command.get_subcommands().map(check).sum::<usize>()
+        }
+        assert!(check(&command()) > 10);
+    }
 
     #[test]
     fn json_is_asked_for_in_each_spelling() {

@@ -38,7 +38,6 @@ mod verify_connection;
 mod verify_webhook;
 mod version;
 
-pub(crate) use gateway::variable;
 pub(crate) use version::VERSION;
 
 #[derive(Subcommand)]

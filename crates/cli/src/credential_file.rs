@@ -1,9 +1,15 @@
 //! The files with the environments' keys, which only their owner can read and git does not see.
 
-use std::{fs, io, path::Path};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context as _;
-use terra_auth::{Environment, credentials};
+use terra_auth::{
+    Environment,
+    credentials::{self, FileDigest, Trust, TrustStore},
+};
 
 use crate::{
     env_file::EnvFile,
@@ -18,9 +24,15 @@ mod write;
 /// The same bound as the client's.
 const LONGEST: u64 = 64 * 1024;
 
-/// The credential file of one environment in the working directory, there already or not.
+/// The credential file of one environment, there already or not.
 pub(crate) struct CredentialFile {
+    pub(crate) path: PathBuf,
+    /// The path for people.
     pub(crate) name: String,
+    /// Whether the user has agreed to the text that was read. A file that is not there asks for nothing.
+    pub(crate) trust: Trust,
+    /// Whether the user agrees to all that the new text will say.
+    pub(crate) agreed: bool,
     pub(crate) entries: EnvFile,
     standing: Standing,
     /// The text that was read; none if there was no file.
@@ -28,15 +40,29 @@ pub(crate) struct CredentialFile {
 }
 
 impl CredentialFile {
+    /// That of the working directory.
     pub(crate) fn open(environment: Environment) -> anyhow::Result<Self> {
-        let name = credentials::file_name(environment);
-        let standing = git::standing(&name);
+        Self::open_in(Path::new(""), environment)
+    }
+
+    pub(crate) fn open_in(folder: &Path, environment: Environment) -> anyhow::Result<Self> {
+        let path = folder.join(credentials::file_name(environment));
+        let name = path.display().to_string();
+        let standing = git::standing(&path);
         if standing == Standing::Tracked {
             return Err(tracked(&name).into());
         }
-        let before = read(&name).with_context(|| format!("could not read {name}"))?;
+        let before = read(&path).with_context(|| format!("could not read {name}"))?;
         let entries = parse(&name, before.as_deref().unwrap_or_default())?;
-        Ok(Self { name, entries, standing, before })
+        let trust = match &before {
+            Some(text) => TrustStore::of_process().look_up(&path, &FileDigest::of(text.as_bytes())),
+            None => Trust::Trusted,
+        };
+        Ok(Self { path, name, trust, agreed: trust == Trust::Trusted, entries, standing, before })
+    }
+
+    fn folder(&self) -> &Path {
+        self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
     }
 
     /// The value that the file holds, unless it is empty.
@@ -56,8 +82,8 @@ fn tracked(name: &str) -> Advice {
     Advice::new(Kind::Failed, format!("{name} is tracked by git, which would spread its keys"), next)
 }
 
-fn read(name: &str) -> io::Result<Option<String>> {
-    let metadata = match fs::symlink_metadata(Path::new(name)) {
+fn read(path: &Path) -> io::Result<Option<String>> {
+    let metadata = match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         metadata => metadata?,
     };
@@ -67,5 +93,11 @@ fn read(name: &str) -> io::Result<Option<String>> {
     if metadata.len() > LONGEST {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, "longer than 64 KiB"));
     }
-    fs::read_to_string(name).map(Some)
+    fs::read_to_string(path).map(Some)
+}
+
+/// Remembers that this program wrote a credential file, so that it counts like one that its user has looked at. Where that
+/// cannot be remembered, the file works as far as one from elsewhere does.
+pub(crate) fn trust(path: &Path, text: &str) -> io::Result<()> {
+    TrustStore::of_process().add(path, &FileDigest::of(text.as_bytes()))
 }

@@ -2,6 +2,8 @@
 
 use std::{fmt, ops::Range};
 
+use terra_auth::credentials::expands;
+
 #[cfg(test)]
 mod readers;
 #[cfg(test)]
@@ -101,11 +103,6 @@ pub(crate) fn is_portable(value: &str) -> bool {
         value.chars().all(|c| !c.is_control() && !['\u{2028}', '\u{2029}'].contains(&c)) && !value.contains("${");
     let single = !value.contains(['\'', '`']) && !value.contains(r"\\") && !value.ends_with('\\');
     plain && (single || !value.contains(['"', '\\', '$', '`']))
-}
-
-fn expands(piece: &str) -> bool {
-    let value = piece.split_once('=').map_or("", |(_, value)| value.trim_start());
-    value.contains('$') && !value.starts_with('\'')
 }
 
 /// The value in the plainest form that holds it: bare, in single quotes, in double quotes, or glued together as in a shell.

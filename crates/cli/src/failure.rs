@@ -148,7 +148,17 @@ pub(crate) fn report(error: &anyhow::Error, output: Output) -> ExitCode {
 }
 
 fn plain(error: &anyhow::Error) -> String {
+    // Nothing else is worth a line, unless the command has advice of its own.
+    let says_all = |cause: &&(dyn std::error::Error + 'static)| {
+        let of_admin = |error: &AdminError| matches!(error, AdminError::Call(Error::Network { source: None, .. }));
+        matches!(cause.downcast_ref(), Some(Error::Network { source: None, .. }))
+            || cause.downcast_ref().is_some_and(of_admin)
+    };
+    let nothing_listens = error.chain().find(says_all).filter(|_| error.downcast_ref::<Advice>().is_none());
     let (red, green) = (Style::new().bold().fg_color(Some(AnsiColor::Red.into())), AnsiColor::Green.on_default());
+    if let Some(cause) = nothing_listens {
+        return format!("{red}error:{red:#} {cause}");
+    }
     let mut lines = vec![format!("{red}error:{red:#} {error}")];
     lines.extend(error.chain().skip(1).map(|cause| format!("  because: {cause}")));
     lines.extend(next(error).map(|next| format!("{green}next:{green:#} {next}")));

@@ -1,6 +1,7 @@
 //! Keeps credential files out of git.
 
 use std::{
+    ffi::OsStr,
     fs,
     io::{self, Write as _},
     path::Path,
@@ -21,22 +22,23 @@ pub(crate) enum Standing {
     NotIgnored,
 }
 
-pub(crate) fn standing(file: &str) -> Standing {
-    if !says_yes(&["rev-parse", "--show-toplevel"]) {
+pub(crate) fn standing(file: impl AsRef<OsStr>) -> Standing {
+    let file = file.as_ref();
+    if !says_yes(&["rev-parse", "--show-toplevel"], None) {
         Standing::NoRepository
-    } else if says_yes(&["ls-files", "--error-unmatch", "--", file]) {
+    } else if says_yes(&["ls-files", "--error-unmatch", "--"], Some(file)) {
         Standing::Tracked
-    } else if says_yes(&["check-ignore", "--quiet", "--", file]) {
+    } else if says_yes(&["check-ignore", "--quiet", "--"], Some(file)) {
         Standing::Ignored
     } else {
         Standing::NotIgnored
     }
 }
 
-/// Adds a line to the working directory's `.gitignore`, in the style of those that are there.
-pub(crate) fn ignore() -> io::Result<()> {
-    let path = Path::new(".gitignore");
-    let text = match fs::read_to_string(path) {
+/// Adds a line to a folder's `.gitignore`, in the style of those that are there.
+pub(crate) fn ignore(folder: &Path) -> io::Result<()> {
+    let path = folder.join(".gitignore");
+    let text = match fs::read_to_string(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
         text => text?,
     };
@@ -46,8 +48,18 @@ pub(crate) fn ignore() -> io::Result<()> {
     file.write_all(format!("{before}{PATTERN}{line_break}").as_bytes())
 }
 
-fn says_yes(args: &[&str]) -> bool {
+/// A git that runs no program which the repository's own configuration names, and fetches nothing: the repository may come
+/// from an archive.
+pub(crate) fn command() -> Command {
     let mut git = Command::new("git");
-    git.args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    git.status().is_ok_and(|status| status.success())
+    for setting in ["core.fsmonitor=false", "core.hooksPath=/dev/null", "core.pager=cat", "log.showSignature=false"] {
+        git.args(["-c", setting]);
+    }
+    git.env("GIT_NO_LAZY_FETCH", "1").env("GIT_ALLOW_PROTOCOL", "none").env("GIT_OPTIONAL_LOCKS", "0");
+    git.stdin(Stdio::null()).stderr(Stdio::null());
+    git
+}
+
+fn says_yes(args: &[&str], file: Option<&OsStr>) -> bool {
+    command().args(args).args(file).stdout(Stdio::null()).status().is_ok_and(|status| status.success())
 }

@@ -2,7 +2,6 @@
 
 use std::{
     io::Read as _,
-    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::{Arc, mpsc},
@@ -12,12 +11,14 @@ use std::{
 
 use anyhow::Context as _;
 use secrecy::{ExposeSecret as _, SecretString};
+use terra_auth::ownership::Access;
 use terra_auth_core::seal::{MasterKey, MasterKeySource, MasterKeys};
 
 use crate::{
     failure::{Advice, Kind},
+    guard::Guard,
     node::secret_in,
-    private_file,
+    private_file, variable,
 };
 
 const MASTER_KEY: &str = "TERRA_AUTH_MASTER_KEY";
@@ -67,7 +68,7 @@ impl Keeping {
         if is_elsewhere || std::env::var_os(MASTER_KEY).is_some() {
             return self.master_keys().map(drop);
         }
-        if self.key_file().exists() { keys_in(&self.key_file()).map(drop) } else { Ok(()) }
+        if self.key_file().exists() { keys_in(&self.key_file(), Guard::Refuses).map(drop) } else { Ok(()) }
     }
 
     /// Where the master key is, and what says so.
@@ -76,7 +77,7 @@ impl Keeping {
         match &self.master_key_file {
             _ if self.master_key_command.is_some() => ("printed by a command".to_owned(), "--master-key-command"),
             Some(file) => (file.display().to_string(), "--master-key-file"),
-            None if crate::command::variable(MASTER_KEY).is_some() => ("set".to_owned(), MASTER_KEY),
+            None if variable::secret(MASTER_KEY).is_some() => ("set".to_owned(), MASTER_KEY),
             None if file.exists() => (file.display().to_string(), "default"),
             None => (format!("{}, created by the first start", file.display()), "default"),
         }
@@ -105,6 +106,7 @@ impl Keeping {
     }
 
     pub(crate) fn make_data_dir(&self) -> anyhow::Result<()> {
+        Guard::Refuses.check(&self.data_dir, Access::Change)?;
         private_file::create_dir(&self.data_dir).with_context(|| format!("could not make {}", self.data_dir.display()))
     }
 
@@ -125,21 +127,32 @@ impl Keeping {
             return parse(&output_of(command)?, "the master key command");
         }
         if let Some(file) = &self.master_key_file {
-            return keys_in(file);
+            return keys_in(file, Guard::Refuses);
         }
-        match std::env::var(MASTER_KEY) {
-            Ok(text) => parse(&text.into(), MASTER_KEY),
-            Err(_) if self.store.is_some() => Err(Advice::new(
+        match variable::secret(MASTER_KEY) {
+            Some(text) => parse(&text, MASTER_KEY),
+            None if self.store.is_some() || is_empty(MASTER_KEY) => Err(Advice::new(
                 Kind::Misused,
-                format!("{MASTER_KEY} is not set"),
-                "a store of your own choice needs a master key: make one with `openssl rand -hex 32` and keep it safe",
+                if is_empty(MASTER_KEY) {
+                    format!("{MASTER_KEY} is empty")
+                } else {
+                    format!("{MASTER_KEY} is not set")
+                },
+                "give it a master key: make one with `openssl rand -hex 32` and keep it safe; or unset it, and without \
+                 TERRA_AUTH_STORE the first start makes a key in the data directory",
             )
             .into()),
-            Err(_) => {
+            None => {
                 self.make_data_dir()?;
-                keys_beside(&self.default_file(), &self.key_file(), new_store)
+                keys_beside(&self.default_file(), &self.key_file(), new_store, Guard::Refuses)
             }
         }
+    }
+
+    /// Refuses files of the data directory that other users of the machine could have changed.
+    pub(crate) fn check_files(&self) -> anyhow::Result<()> {
+        Guard::Refuses.check(&self.data_dir, Access::Change)?;
+        self.sqlite_file().map_or(Ok(()), |file| Guard::Refuses.check(&file, Access::Change))
     }
 
     fn key_file(&self) -> PathBuf {
@@ -150,7 +163,7 @@ impl Keeping {
     /// to be kept.
     pub(crate) fn new_master_keys(&self) -> anyhow::Result<(MasterKeys, Option<Unkept>)> {
         let elsewhere = self.master_key_command.is_some() || self.master_key_file.is_some() || self.store.is_some();
-        if elsewhere || std::env::var_os(MASTER_KEY).is_some() || self.key_file().exists() {
+        if elsewhere || variable::secret(MASTER_KEY).is_some() || self.key_file().exists() {
             return Ok((self.master_keys()?, None));
         }
         let unkept = Unkept { key: crate::node::random_hex().into(), file: self.key_file() };
@@ -159,7 +172,7 @@ impl Keeping {
 
     /// The same keys, and after them all that lie where a server would look for them too.
     pub(crate) fn with_all_at_hand(&self, chosen: &MasterKeys) -> MasterKeys {
-        let in_environment = std::env::var(MASTER_KEY).ok().and_then(|text| parse(&text.into(), MASTER_KEY).ok());
+        let in_environment = variable::secret(MASTER_KEY).and_then(|text| parse(&text, MASTER_KEY).ok());
         let in_file = text_in(&self.key_file()).and_then(|text| parse(&text, "the key file")).ok();
         let found = [in_environment, in_file].into_iter().flatten();
         let found = found.flat_map(|keys| keys.all().cloned().collect::<Vec<_>>());
@@ -203,7 +216,7 @@ impl NewStore {
 /// 2. The master key. A crash here leaves a key that has sealed nothing: the next start uses it.
 /// 3. The store, with data keys that the master key wraps. A crash before its schema is there is like one at 2.
 /// 4. The lock file says that there is a store. From now on a store that is missing is gone.
-pub(crate) fn keys_beside(store: &Path, file: &Path, new_store: NewStore) -> anyhow::Result<MasterKeys> {
+pub(crate) fn keys_beside(store: &Path, file: &Path, new_store: NewStore, guard: Guard) -> anyhow::Result<MasterKeys> {
     let lock = store.with_added_extension("lock");
     let size = |path: &Path| path.metadata().ok().map(|it| it.len());
     let is_there = size(store).is_some_and(|bytes| bytes > 0);
@@ -219,7 +232,7 @@ pub(crate) fn keys_beside(store: &Path, file: &Path, new_store: NewStore) -> any
                         empty store and this key, add --new-store";
             return Err(Advice::new(Kind::Failed, message, next).into());
         }
-        return keys_in(file);
+        return keys_in(file, guard);
     }
     if is_there {
         let message = format!("the master key is missing: {} is there, and {} is not", store.display(), file.display());
@@ -234,16 +247,11 @@ pub(crate) fn keys_beside(store: &Path, file: &Path, new_store: NewStore) -> any
     }
     private_file::touch(&lock).with_context(|| format!("could not write {}", lock.display()))?;
     secret_in(file)?;
-    keys_in(file)
+    keys_in(file, guard)
 }
 
-fn keys_in(file: &Path) -> anyhow::Result<MasterKeys> {
-    let unreadable = || format!("could not read {}", file.display());
-    let mode = file.metadata().with_context(unreadable)?.permissions().mode();
-    if mode & 0o077 != 0 {
-        let message = format!("others may read the master key in {}", file.display());
-        return Err(Advice::new(Kind::Failed, message, format!("chmod 600 {}", file.display())).into());
-    }
+fn keys_in(file: &Path, guard: Guard) -> anyhow::Result<MasterKeys> {
+    guard.check(file, Access::ReadOrChange)?;
     parse(&text_in(file)?, &file.display().to_string())
 }
 
@@ -293,9 +301,14 @@ fn ended(child: &mut std::process::Child) -> anyhow::Result<std::process::ExitSt
     anyhow::bail!("the master key command did not end")
 }
 
+/// Whether a variable is there and says nothing. Of a master key, that is a mistake in a deployment and no wish for a new one.
+fn is_empty(name: &str) -> bool {
+    std::env::var_os(name).is_some() && variable::text(name).is_none()
+}
+
 /// The current key and the previous ones, each 64 hex digits.
 fn parse(text: &SecretString, source: &str) -> anyhow::Result<MasterKeys> {
-    let previous = SecretString::from(std::env::var(PREVIOUS).unwrap_or_default());
+    let previous = variable::secret(PREVIOUS).unwrap_or_default();
     let all = [(text, source), (&previous, PREVIOUS)].into_iter().flat_map(|(text, source)| {
         let words = text.expose_secret().split(|c: char| c.is_whitespace() || c == ',');
         words.filter(|word| !word.is_empty()).map(move |word| (word, source))

@@ -5,11 +5,13 @@ use std::{collections::BTreeSet, fs, io, path::PathBuf};
 use anyhow::Context as _;
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
+use terra_auth::ownership::Access;
 use terra_auth_core::{seal::KeyRing, store::Store};
 use url::Url;
 
 use crate::{
     failure::{Advice, Kind},
+    guard::Guard,
     private_file,
 };
 
@@ -38,6 +40,7 @@ impl KnownStores {
     }
 
     fn read(&self) -> anyhow::Result<BTreeSet<String>> {
+        Guard::Refuses.check(&self.0, Access::Change)?;
         match fs::read_to_string(&self.0) {
             Ok(text) => Ok(text.lines().map(str::to_owned).collect()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeSet::new()),

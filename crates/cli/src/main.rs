@@ -19,6 +19,7 @@ mod env_settings;
 mod event_log;
 mod failure;
 mod git;
+mod guard;
 mod keeping;
 mod known_stores;
 mod logging;
@@ -31,6 +32,7 @@ mod shutdown;
 #[cfg(feature = "otel")]
 mod telemetry;
 mod ui;
+mod variable;
 mod verified;
 
 /// The C library's allocator takes a tenth of the time that a request to the gateway takes.

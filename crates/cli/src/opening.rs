@@ -10,9 +10,9 @@ use terra_auth_store::{Accepted, OpenError, SqliteError, open_accepting, open_sh
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    command::variable,
     failure::{Advice, Kind},
     ui::Ui,
+    variable,
 };
 
 const WAIT_FOR_STORE: &str = "TERRA_AUTH_WAIT_FOR_STORE";
@@ -73,7 +73,7 @@ pub(crate) struct ConnectionOptions {
 impl ConnectionOptions {
     pub(crate) fn access_log(&self) -> bool {
         let is_on = |text: SecretString| !matches!(text.expose_secret().trim(), "0" | "false" | "off" | "no");
-        self.access_log || variable(ACCESS_LOG).is_some_and(is_on)
+        self.access_log || variable::secret(ACCESS_LOG).is_some_and(is_on)
     }
 
     pub(crate) fn limits(&self, drain: Duration) -> anyhow::Result<Limits> {
@@ -94,7 +94,7 @@ impl ConnectionOptions {
 
 /// The number in a variable of the process environment.
 fn number_in<T: FromStr>(name: &str) -> anyhow::Result<Option<T>> {
-    let Some(text) = variable(name) else { return Ok(None) };
+    let Some(text) = variable::secret(name) else { return Ok(None) };
     let misused = |_| {
         let message = format!("{name}: {:?} is no number", text.expose_secret());
         Advice::new(Kind::Misused, message, format!("correct or unset {name}"))
@@ -104,7 +104,7 @@ fn number_in<T: FromStr>(name: &str) -> anyhow::Result<Option<T>> {
 
 /// The duration in a variable of the process environment.
 fn duration_in(name: &str) -> anyhow::Result<Option<Duration>> {
-    let Some(text) = variable(name) else { return Ok(None) };
+    let Some(text) = variable::secret(name) else { return Ok(None) };
     let misused = |error| Advice::new(Kind::Misused, format!("{name}: {error}"), format!("correct or unset {name}"));
     Ok(Some(duration(text.expose_secret()).map_err(misused)?))
 }

@@ -3,7 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use terra_auth::Environment;
+use terra_auth::{
+    Environment,
+    credentials::{Reference, VARIABLES},
+};
 use terra_auth_core::{
     Auth,
     admin::Admin,
@@ -17,6 +20,7 @@ use terra_auth_types::{
 use url::Url;
 
 use crate::{
+    credential_file,
     env_file::EnvFile,
     git::{self, Standing},
     private_file,
@@ -84,7 +88,11 @@ pub(crate) async fn ensure_environment(
             with_credentials(auth, developer, destination, (&file, url)).await?
         }
     };
-    point_at(&file, url)?;
+    let text = point_at(&file, url)?;
+    if !refers(&EnvFile::parse(&text)?) {
+        // Where this cannot be remembered, commands name the file when they need it.
+        drop(credential_file::trust(&file, &text));
+    }
     Ok(Provisioned { developer, file, left_alone })
 }
 
@@ -169,6 +177,12 @@ fn is_ours(path: &Path) -> anyhow::Result<bool> {
     }
 }
 
+/// Whether a value is kept elsewhere, which no file of ours says.
+fn refers(file: &EnvFile) -> bool {
+    let values = VARIABLES.into_iter().filter_map(|key| file.get(key));
+    values.into_iter().any(|value| !matches!(Reference::parse(value.trim()), Ok(None)))
+}
+
 /// Whether the file's credentials are those of the environment.
 fn opens(auth: &Auth, file: &Path, developer: &Developer) -> anyhow::Result<bool> {
     let Ok(text) = std::fs::read_to_string(file) else { return Ok(false) };
@@ -183,10 +197,12 @@ fn opens(auth: &Auth, file: &Path, developer: &Developer) -> anyhow::Result<bool
 
 /// Writes a new file of credentials, after telling git to ignore it.
 fn write(path: &Path, url: &Url, issued: &IssuedCredentials) -> anyhow::Result<()> {
-    if git::standing(&path.to_string_lossy()) == Standing::NotIgnored {
-        git::ignore().context("could not write .gitignore")?;
+    if git::standing(path) == Standing::NotIgnored {
+        git::ignore(path.parent().unwrap_or(Path::new("."))).context("could not write .gitignore")?;
     }
-    let mut file = EnvFile::parse(&format!("{MARK}\n"))?;
+    // Lines that somebody added to a file of ours stay.
+    let before = std::fs::read_to_string(path).ok().and_then(|text| EnvFile::parse(&text).ok());
+    let mut file = before.map_or_else(|| EnvFile::parse(&format!("{MARK}\n")), Ok)?;
     file.set("TERRA_DEV_ID", issued.dev_id.as_str());
     file.set("TERRA_API_KEY", issued.api_key.expose());
     file.set("TERRA_SIGNING_SECRET", issued.signing_secret.expose());
@@ -194,12 +210,15 @@ fn write(path: &Path, url: &Url, issued: &IssuedCredentials) -> anyhow::Result<(
     save(path, &file)
 }
 
-/// The port may have changed since the file was written.
-fn point_at(path: &Path, url: &Url) -> anyhow::Result<()> {
+/// The port may have changed since the file was written. Returns the text of the file.
+fn point_at(path: &Path, url: &Url) -> anyhow::Result<String> {
     let before = std::fs::read_to_string(path).with_context(|| format!("could not read {}", path.display()))?;
     let mut file = EnvFile::parse(&before)?;
     set_urls(&mut file, url);
-    if file.to_string() == before { Ok(()) } else { save(path, &file) }
+    if file.to_string() != before {
+        save(path, &file)?;
+    }
+    Ok(file.to_string())
 }
 
 fn set_urls(file: &mut EnvFile, url: &Url) {

@@ -16,6 +16,8 @@ use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use tracing_subscriber::{Layer, filter::Targets, registry::LookupSpan};
 use uuid::Uuid;
 
+use crate::variable;
+
 const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
 const SERVICE_NAME: &str = "OTEL_SERVICE_NAME";
 
@@ -27,7 +29,7 @@ impl Traces {
     ///
     /// The exporter has a thread and a blocking client of its own: an async one would have no runtime there.
     pub(crate) fn start(service: &'static str) -> anyhow::Result<Option<Self>> {
-        let is_set = |name: &&str| std::env::var(name).is_ok_and(|value| !value.is_empty());
+        let is_set = |name: &&str| variable::text(name).is_some();
         if !ENDPOINTS.iter().any(is_set) {
             return Ok(None);
         }

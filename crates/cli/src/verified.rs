@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use terra_auth::credentials::{API_KEY, API_URL, DEV_ID, Written};
 
-use crate::{app, private_file};
+use crate::{app, private_file, variable};
 
 /// The oldest beyond these are forgotten.
 const MOST: usize = 100;
@@ -46,7 +46,7 @@ fn digest(written: &Written) -> String {
 }
 
 fn file() -> Option<PathBuf> {
-    let folder = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let folder = |name| variable::path(name).filter(|path| path.is_absolute());
     let state = folder("XDG_STATE_HOME").or_else(|| Some(folder("HOME")?.join(".local/state")))?;
     Some(state.join("terra-auth/verified"))
 }

@@ -9,7 +9,10 @@
 //! belong to another environment are refused: the process environment's when `TERRA_ENV` names another one, and any that
 //! another environment's file beside it, or another environment's own variables, have too. An empty variable counts as absent.
 //!
-//! The API key and the signing secret may be kept elsewhere: see [`Reference`].
+//! The files are looked for in the working directory, and in the folders above it up to the root of the repository.
+//!
+//! The API key and the signing secret may be kept elsewhere: see [`Reference`]. A file may say so only if its user has agreed
+//! to it: see [`TrustStore`].
 
 use std::{
     fmt,
@@ -20,15 +23,20 @@ use terra_auth_types::{ApiKey, DevId, Environment, SigningSecret};
 use url::Url;
 
 pub use error::{CredentialsError, Place};
+pub use file::expands;
 pub use load::Written;
-pub use reference::{Reference, ReferenceError};
+pub use reference::{Audience, Reference, ReferenceError};
+pub use search::folder_of;
+pub use trust::{FileDigest, TRUSTED_FILES, Trust, TrustStore, TrustedFile};
 
 mod error;
 mod file;
 mod hosts;
 mod load;
 mod reference;
+mod search;
 mod settings;
+mod trust;
 
 /// The variable with the public half of the keys.
 pub const DEV_ID: &str = "TERRA_DEV_ID";
@@ -46,6 +54,11 @@ pub const WIDGET_URL: &str = "TERRA_WIDGET_URL";
 pub const STREAMING_URL: &str = "TERRA_STREAMING_URL";
 /// The variable that says which environment the process environment's keys belong to. Optional.
 pub const ENV: &str = "TERRA_ENV";
+
+/// Every variable that gives keys or addresses to an environment, in the order of a new credential file. Each has a form for
+/// one environment only: see [`variable_of`].
+pub const VARIABLES: [&str; 7] =
+    [DEV_ID, API_KEY, SIGNING_SECRET, RETIRING_SIGNING_SECRET, API_URL, WIDGET_URL, STREAMING_URL];
 
 /// The keys of one environment, and the addresses they are for.
 #[derive(Clone, Debug)]
@@ -101,25 +114,6 @@ impl Source {
             Self::Program | Self::Process | Self::ProcessOf(_) => format!("variable {}", self.variable(key)),
         }
     }
-
-    /// Whether it is a file that other users of this machine can open. Always `false` where files have no mode.
-    fn is_open_to_others(&self) -> bool {
-        match self {
-            Self::File(file) => open_to_others(file),
-            Self::Program | Self::Process | Self::ProcessOf(_) => false,
-        }
-    }
-}
-
-#[cfg(unix)]
-fn open_to_others(file: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt as _;
-    std::fs::metadata(file).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0)
-}
-
-#[cfg(not(unix))]
-fn open_to_others(_: &Path) -> bool {
-    false
 }
 
 impl fmt::Display for Source {
@@ -157,7 +151,13 @@ impl Credentials {
         self.signing_secret.iter().chain(&self.retiring_signing_secret)
     }
 
-    /// Loads from the process environment and the working directory.
+    /// Whom the keys are sent to.
+    #[must_use]
+    pub fn audience(&self) -> Audience {
+        Audience::of(&self.api_url, &self.streaming_url)
+    }
+
+    /// Loads from the process environment, or from the nearest credential file: see [`folder_of`].
     ///
     /// # Errors
     ///
@@ -165,7 +165,7 @@ impl Credentials {
     ///
     /// Where a [`Reference`] stands, this waits for who is referred to.
     pub fn load(environment: Environment) -> Result<Self, CredentialsError> {
-        Self::load_from(environment, Path::new(""), &|name| std::env::var(name).ok())
+        Self::load_from(environment, &folder_of(environment), &|name| std::env::var(name).ok())
     }
 
     /// Loads from `vars`, which stand for the process environment, and the files in `dir`.

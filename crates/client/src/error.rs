@@ -42,15 +42,17 @@ pub enum Error {
     #[error("the server failed: {}; {}", .0, .0.after_failure())]
     Server(Box<Refusal>),
     /// No whole answer came. The server may have done the work or not.
-    #[error("{problem} {host}; check the network and the server's address")]
+    #[error("{problem} {host}; {next}")]
     Network {
         /// What happened, up to the host's name.
         problem: &'static str,
         /// Whom it was about.
         host: String,
-        /// Without the URL, which may hold personal data.
+        /// What to do.
+        next: &'static str,
+        /// Without the URL, which may hold personal data. `None` if nothing listens on this machine, which says it all.
         #[source]
-        source: reqwest::Error,
+        source: Option<reqwest::Error>,
     },
     /// An answer came that is none of this API's.
     #[error("unreadable answer from {host}: {problem}{}; check TERRA_API_URL", refusal::trace(trace_id.as_deref()))]

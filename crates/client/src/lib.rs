@@ -65,6 +65,7 @@ mod endpoints;
 mod error;
 mod integration;
 mod mobile_token;
+pub mod ownership;
 mod raw;
 mod redirect;
 mod streaming_token;

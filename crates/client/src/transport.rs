@@ -1,4 +1,6 @@
 use std::{
+    error::Error as _,
+    io,
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
     time::Duration,
 };
@@ -62,7 +64,12 @@ impl Transport {
         if !limits.proxies || addresses.into_iter().any(is_loopback) {
             http = http.no_proxy();
         }
-        let failed = |source| Error::Network { problem: "TLS could not start for", host: host(addresses[0]), source };
+        let failed = |source| Error::Network {
+            problem: "TLS could not start for",
+            host: host(addresses[0]),
+            next: CHECK_NETWORK,
+            source: Some(source),
+        };
         let backoff = ExponentialBuilder::default().with_min_delay(repeat::FIRST_WAIT).with_max_times(limits.retries);
         Ok(Self { http: http.build().map_err(failed)?, keys, backoff: backoff.with_jitter(), clock })
     }
@@ -185,13 +192,31 @@ impl Transport {
     }
 }
 
+const CHECK_NETWORK: &str = "check the network and the server's address";
+
 pub(crate) fn network(url: &Url, source: reqwest::Error) -> Error {
+    if is_loopback(url) && is_refused(&source) {
+        let (problem, next) = ("nothing listens at", "is `terra-auth dev` running?");
+        return Error::Network { problem, host: host(url), next, source: None };
+    }
     let problem = match () {
         () if source.is_connect() => "could not reach",
         () if source.is_timeout() => "no whole answer within the time limit from",
         () => "lost the connection to",
     };
-    Error::Network { problem, host: host(url), source: source.without_url() }
+    Error::Network { problem, host: host(url), next: CHECK_NETWORK, source: Some(source.without_url()) }
+}
+
+/// Whether no program has the port.
+fn is_refused(error: &reqwest::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(now) = cause {
+        if now.downcast_ref::<io::Error>().is_some_and(|now| now.kind() == io::ErrorKind::ConnectionRefused) {
+            return true;
+        }
+        cause = now.source();
+    }
+    false
 }
 
 fn host(url: &Url) -> String {

@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 use tempfile::TempDir;
 use terra_auth::{
     Credentials, CredentialsError, Environment,
-    credentials::{Source, Written, file_name},
+    credentials::{FileDigest, Source, TRUSTED_FILES, Trust, TrustStore, Written, file_name},
 };
 
 const TESTING: &str = "TERRA_DEV_ID=acme-testing-0000000000\nTERRA_API_KEY=test-key-not-a-secret\n";
@@ -317,8 +317,8 @@ fn without_a_file_both_names_and_the_remedy_are_named() {
     assert_eq!(
         refusal(&[], &[]),
         "no keys for testing: neither .env.terra.testing nor .env.testing exists; \
-         run `terra-auth setup-environment --env testing`, or set TERRA_DEV_ID and TERRA_API_KEY \
-         (or TERRA_DEV_ID_TESTING and TERRA_API_KEY_TESTING)"
+         run `terra-auth dev` for a server on this machine, or `terra-auth setup-environment --env testing` for keys that \
+         you have, or set TERRA_DEV_ID and TERRA_API_KEY (or TERRA_DEV_ID_TESTING and TERRA_API_KEY_TESTING)"
     );
 }
 
@@ -401,7 +401,7 @@ fn keyed(value: &str) -> String {
 fn a_secret_may_be_kept_by_a_command() {
     let text = keyed("command:printf \"%s\\n\" test-key-not-a-secret")
         + "TERRA_SIGNING_SECRET='command:echo signing not-a-secret'\n";
-    let credentials = load(&[(".env.terra.testing", &text)], &[]).unwrap();
+    let credentials = load(&[(".env.terra.testing", &text)], &[(TRUSTED_FILES, &digest(&text))]).unwrap();
     assert_eq!(credentials.api_key.expose(), "test-key-not-a-secret");
     assert_eq!(credentials.signing_secret.unwrap().expose(), "signing not-a-secret");
     let process = [PAIR[0], ("TERRA_API_KEY", "command:echo process-key-not-a-secret")];
@@ -413,7 +413,7 @@ fn a_secret_may_be_kept_by_a_command() {
 fn a_command_that_gives_nothing_is_an_error_and_not_a_key() {
     let told = |value: &str| {
         let dir = dir(&[(".env.terra.testing", &keyed(value))]);
-        let error = load_from(dir.path(), &[]).unwrap_err();
+        let error = load_from(dir.path(), &[(TRUSTED_FILES, &digest(&keyed(value)))]).unwrap_err();
         let cause = std::error::Error::source(&error).unwrap().to_string();
         assert!(error.to_string().ends_with(".env.terra.testing:2: TERRA_API_KEY could not be had"), "{error}");
         assert!(!format!("{error:?} {cause}").contains("not-a-secret"));
@@ -422,24 +422,183 @@ fn a_command_that_gives_nothing_is_an_error_and_not_a_key() {
     assert_eq!(told("command:no-such-program --token not-a-secret"), "could not run no-such-program");
     assert_eq!(told("command:false not-a-secret"), "false failed (exit code 1); run it by itself to see why");
     assert_eq!(told("command:"), "the reference names no command; close every quote");
-    assert_eq!(told("keyring:terra-auth"), "the reference must be keyring:service/account");
-    let invalid = refusal(&[(".env.terra.testing", &keyed("command:echo two words"))], &[]);
+    assert!(told("keyring:terra-auth").starts_with("the reference must be keyring:terra-auth/NAME"));
+    let two_words = keyed("command:echo two words");
+    let invalid = refusal(&[(".env.terra.testing", &two_words)], &[(TRUSTED_FILES, &digest(&two_words))]);
     assert_eq!(invalid, ".env.terra.testing:2: TERRA_API_KEY must be visible ASCII characters");
+}
+
+/// The SHA-256 of a file's text.
+fn digest(text: &str) -> String {
+    FileDigest::of(text.as_bytes()).to_string()
+}
+
+/// A credential file that names a program, which leaves a trace when it runs; and the folder for the user's state.
+#[cfg(unix)]
+struct Planted {
+    dir: TempDir,
+    state: TempDir,
+}
+
+#[cfg(unix)]
+impl Planted {
+    fn new() -> Self {
+        let planted = Self { dir: dir(&[]), state: tempfile::tempdir().unwrap() };
+        planted.write(&planted.text());
+        planted
+    }
+
+    fn text(&self) -> String {
+        keyed(&format!("command:touch {}", self.trace().display()))
+    }
+
+    fn write(&self, text: &str) {
+        fs::write(self.file(), text).unwrap();
+        set_mode(&self.file(), 0o600);
+    }
+
+    fn file(&self) -> std::path::PathBuf {
+        self.dir.path().join(".env.terra.testing")
+    }
+
+    fn trace(&self) -> std::path::PathBuf {
+        self.dir.path().join("ran")
+    }
+
+    fn vars(&self) -> [(&str, &str); 1] {
+        [("XDG_STATE_HOME", self.state.path().to_str().unwrap())]
+    }
+
+    fn store(&self) -> TrustStore {
+        let state = self.state.path().display().to_string();
+        TrustStore::of(&|name| (name == "XDG_STATE_HOME").then(|| state.clone()))
+    }
+
+    fn trust(&self, text: &str) {
+        self.store().add(&self.file(), &FileDigest::of(text.as_bytes())).unwrap();
+    }
+
+    /// The error of a load, and whether the program ran.
+    fn load(&self) -> (String, bool) {
+        let _ = fs::remove_file(self.trace());
+        // The program prints no key, so loading fails even where it may run.
+        let error = load_from(self.dir.path(), &self.vars()).unwrap_err().to_string();
+        (error, self.trace().exists())
+    }
 }
 
 #[cfg(unix)]
 #[test]
-fn a_command_of_a_file_that_others_can_open_does_not_run() {
-    let dir = dir(&[(".env.terra.testing", &keyed("command:touch ran"))]);
-    let (file, ran) = (dir.path().join(".env.terra.testing"), dir.path().join("ran"));
-    fs::write(&file, keyed(&format!("command:touch {}", ran.display()))).unwrap();
-    set_mode(&file, 0o644);
-    let error = load_from(dir.path(), &[]).unwrap_err().to_string();
-    assert!(error.contains("only run from a file that nobody else can open"), "{error}");
-    assert!(!ran.exists());
-    set_mode(&file, 0o600);
-    assert!(load_from(dir.path(), &[]).is_err());
-    assert!(ran.exists());
+fn a_command_runs_only_for_a_file_that_its_user_trusts_as_it_is() {
+    let planted = Planted::new();
+    let (error, ran) = planted.load();
+    assert!(
+        !ran && error.contains("but the file is not trusted; look at the file, then run `terra-auth env trust "),
+        "{error}"
+    );
+
+    planted.trust(&planted.text());
+    assert!(planted.load().1);
+
+    planted.write(&(planted.text() + "# and a line more\n"));
+    let (error, ran) = planted.load();
+    assert!(!ran && error.contains("but the file has changed since it was trusted"), "{error}");
+
+    planted.write(&planted.text());
+    assert!(planted.load().1);
+    planted.store().remove(&planted.file()).unwrap();
+    assert!(!planted.load().1);
+}
+
+#[cfg(unix)]
+#[test]
+fn trust_is_for_one_path() {
+    let (trusted, other) = (Planted::new(), Planted::new());
+    trusted.trust(&trusted.text());
+    other.write(&trusted.text());
+    let vars = trusted.vars();
+    let error = load_from(other.dir.path(), &vars).unwrap_err().to_string();
+    assert!(error.contains("is not trusted") && !trusted.trace().exists(), "{error}");
+
+    // A link to the trusted file is that file.
+    fs::remove_file(other.file()).unwrap();
+    std::os::unix::fs::symlink(trusted.file(), other.file()).unwrap();
+    let _ = load_from(other.dir.path(), &vars);
+    assert!(trusted.trace().exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_trusted_file_that_others_could_read_or_exchange_runs_nothing() {
+    let planted = Planted::new();
+    planted.trust(&planted.text());
+    for mode in [0o644, 0o604, 0o666, 0o606, 0o602] {
+        set_mode(&planted.file(), mode);
+        let (error, ran) = planted.load();
+        assert!(!ran && error.contains("other users of this machine can") && error.contains("run `chmod "), "{error}");
+    }
+    set_mode(&planted.file(), 0o600);
+    set_mode(planted.dir.path(), 0o777);
+    let (error, ran) = planted.load();
+    assert!(!ran && error.contains("other users of this machine can change"), "{error}");
+    set_mode(planted.dir.path(), 0o1777);
+    assert!(planted.load().1, "nobody can exchange a file in a sticky folder");
+}
+
+/// Only root can give a file to another user.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_trusted_file_of_another_user_runs_nothing() {
+    let planted = Planted::new();
+    planted.trust(&planted.text());
+    if std::os::unix::fs::chown(planted.file(), Some(65_534), None).is_err() {
+        return;
+    }
+    let (error, ran) = planted.load();
+    assert!(!ran && error.contains("belongs to another user (uid 65534)"), "{error}");
+}
+
+#[cfg(unix)]
+#[test]
+fn records_that_others_could_have_written_count_for_nothing() {
+    let planted = Planted::new();
+    planted.trust(&planted.text());
+    set_mode(&planted.state.path().join("terra-auth"), 0o777);
+    assert!(!planted.load().1);
+    set_mode(&planted.state.path().join("terra-auth"), 0o700);
+    assert!(planted.load().1);
+}
+
+#[test]
+fn a_file_is_trusted_by_its_digest_too() {
+    let text = keyed("command:echo test-key-not-a-secret");
+    let files = [(".env.terra.testing", &*text)];
+    let both = format!(" {},{}", digest("another"), digest(&text).to_uppercase());
+    assert!(load(&files, &[(TRUSTED_FILES, &both)]).is_ok() || cfg!(not(unix)));
+    assert!(load(&files, &[(TRUSTED_FILES, &digest("another"))]).is_err());
+}
+
+#[test]
+fn a_source_says_whether_it_is_trusted() {
+    let dir = dir(&[(".env.terra.testing", TESTING)]);
+    let trust = |vars: &[(&str, &str)]| {
+        let get = |name: &str| vars.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        Written::find(Environment::Testing, dir.path(), &get).unwrap().trust()
+    };
+    assert_eq!(trust(&[]), Trust::Unknown);
+    assert_eq!(trust(&[(TRUSTED_FILES, &digest(TESTING))]), Trust::Trusted);
+    assert_eq!(trust(&PAIR), Trust::Trusted);
+}
+
+#[test]
+fn no_variable_of_the_process_gets_into_a_value() {
+    for value in ["$PATH", "'a'$PATH", "'a'\"${PATH}\"", "\"'${PATH}'\""] {
+        for key in ["TERRA_DEV_ID", "TERRA_API_URL", "export TERRA_API_KEY"] {
+            let text = format!("{key}={value}\n");
+            let told = refusal(&[(".env.terra.testing", &text)], &[]);
+            assert!(told.starts_with(".env.terra.testing:1: has a `$`"), "{text}: {told}");
+        }
+    }
 }
 
 #[test]
@@ -453,7 +612,8 @@ fn a_reference_that_two_environments_share_is_refused() {
 #[test]
 fn without_the_feature_the_keyring_is_not_asked() {
     let dir = dir(&[(".env.terra.testing", &keyed("keyring:terra-auth/acme/api-key"))]);
-    let error = load_from(dir.path(), &[]).unwrap_err();
+    let text = keyed("keyring:terra-auth/acme/api-key");
+    let error = load_from(dir.path(), &[(TRUSTED_FILES, &digest(&text))]).unwrap_err();
     let cause = std::error::Error::source(&error).unwrap().to_string();
     assert!(cause.contains("built without the keyring"), "{cause}");
 }

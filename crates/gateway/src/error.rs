@@ -178,7 +178,7 @@ impl From<Error> for Refusal {
             }
             Error::InvalidInput(refusal) => Self::bad_request(refusal.message.clone()),
             Error::InvalidRedirect(_) => Self::bad_request(error.to_string()),
-            Error::Network { source, .. } if source.is_timeout() => {
+            Error::Network { source: Some(source), .. } if source.is_timeout() => {
                 let detail = "Terra's API did not answer in time; try again";
                 Self::new(StatusCode::GATEWAY_TIMEOUT, detail).with_code("upstream_timeout").because(error)
             }

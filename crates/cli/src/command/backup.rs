@@ -62,7 +62,7 @@ impl Args {
         // Unlike a rename, a second name never takes the place of a file that came meanwhile.
         fs::hard_link(&copy, &self.file).with_context(|| format!("could not write {}", self.file.display()))?;
         File::open(folder_of(&self.file)).and_then(|folder| folder.sync_all())?;
-        let json = json!({ "file": self.file, "bytes": bytes, "sealed_values": verified.values });
+        let json = json!({ "file": self.file.display().to_string(), "bytes": bytes, "sealed_values": verified.values });
         let shown = || {
             let (file, values) = (self.file.display(), verified.values);
             format!("{file}: {bytes} bytes, every page read and {values} sealed values opened")

@@ -2,7 +2,7 @@ use std::{fmt::Write as _, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use anyhow::Context as _;
 use serde_json::json;
-use terra_auth::Environment;
+use terra_auth::{Environment, ownership::Access};
 use terra_auth_core::seal::MasterKeySource;
 use terra_auth_outbound::AddressPolicy;
 use tokio::{net::TcpListener, time::Duration};
@@ -12,6 +12,7 @@ use crate::{
     app::App,
     event_log::EventLog,
     failure::{Advice, Kind},
+    guard::Guard,
     keeping::{NewStore, fleeting_keys, keys_beside},
     logging,
     node::{Node, NodeConfig, ProviderSource, listen},
@@ -108,12 +109,14 @@ impl Args {
         let (store, master_keys, master_key_source) = if self.in_memory {
             ("sqlite::memory:".to_owned(), fleeting_keys()?, None)
         } else {
+            let guard = Guard::Warns(app.ui);
+            guard.check(&self.data_dir, Access::Change)?;
             private_file::create_dir(&self.data_dir)
                 .with_context(|| format!("could not make {}", self.data_dir.display()))?;
             let store = self.data_dir.join("terra-auth.db");
             let (url, file) = (format!("sqlite://{}", store.display()), self.data_dir.join("master.key"));
-            let keys = keys_beside(&store, &file, NewStore::if_told(self.new_store))?;
-            let source: MasterKeySource = Arc::new(move || Ok(keys_beside(&store, &file, NewStore::IfNoneWas)?));
+            let keys = keys_beside(&store, &file, NewStore::if_told(self.new_store), guard)?;
+            let source: MasterKeySource = Arc::new(move || Ok(keys_beside(&store, &file, NewStore::IfNoneWas, guard)?));
             (url, keys, Some(source))
         };
         Ok(NodeConfig {
@@ -141,8 +144,8 @@ impl Args {
             "widget_url": origin,
             "docs_url": format!("{origin}/docs"),
             "dev_id": provisioned.developer.dev_id,
-            "credentials": provisioned.file,
-            "admin_token": self.admin_token(),
+            "credentials": provisioned.file.display().to_string(),
+            "admin_token": self.admin_token().map(|file| file.display().to_string()),
             "forward_to": provisioned.developer.destination,
         })
     }
@@ -186,6 +189,6 @@ fn shown(path: &std::path::Path) -> String {
 
 /// How this program was called, so that what is shown can be typed.
 fn own_name() -> String {
-    let called = std::env::args().next().unwrap_or_default();
-    if called.contains('/') { shown(std::path::Path::new(&called)) } else { "terra-auth".to_owned() }
+    let called = std::path::PathBuf::from(std::env::args_os().next().unwrap_or_default());
+    if called.components().count() > 1 { shown(&called) } else { "terra-auth".to_owned() }
 }

@@ -12,6 +12,7 @@ mod list;
 mod secret;
 mod settings;
 mod show;
+mod trust;
 
 /// See the environments and use their keys
 #[derive(Subcommand)]
@@ -28,6 +29,7 @@ pub(crate) enum Command {
     Diff(diff::Args),
     Export(export::Args),
     Apply(apply::Args),
+    Trust(trust::Args),
 }
 
 impl Command {
@@ -39,6 +41,7 @@ impl Command {
             Self::Diff(args) => args.run(app),
             Self::Export(args) => args.run(app),
             Self::Apply(args) => args.run(app),
+            Self::Trust(args) => args.run(app),
         }
     }
 }

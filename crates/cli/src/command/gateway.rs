@@ -5,7 +5,7 @@ use crate::{
     failure::{Advice, Kind},
 };
 use options::Options;
-pub(crate) use options::{Places, variable};
+pub(crate) use options::Places;
 
 mod check;
 mod events;

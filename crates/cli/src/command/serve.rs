@@ -179,6 +179,7 @@ impl Options {
         }
         let master_keys = self.keeping.master_keys_for(NewStore::if_told(self.opening.new_store))?;
         self.keeping.make_data_dir()?;
+        self.keeping.check_files()?;
         let files = self.provider_files();
         let providers = if self.sandbox { ProviderSource::Sandbox } else { ProviderSource::Files(files) };
         let addresses = if self.allow_private_addresses { AddressPolicy::AllowPrivate } else { AddressPolicy::Public };

@@ -3,7 +3,8 @@ use std::path::{Path, PathBuf};
 use clap::ValueHint;
 use terra_auth::{
     Credentials, CredentialsError, DevId, Environment,
-    credentials::{API_KEY, DEV_ID, ENV, Written},
+    admin::is_terras_own,
+    credentials::{API_KEY, API_URL, DEV_ID, ENV, Reference, STREAMING_URL, Trust, VARIABLES, WIDGET_URL, Written},
 };
 
 use crate::{
@@ -70,7 +71,7 @@ pub(crate) struct Args {
     ///
     /// Its variables are those of a credential file. Without the environment's name before the file they are --env's, but
     /// one that begins with `TESTING_`, `STAGING_` or `PRODUCTION_`, such as `STAGING_TERRA_API_KEY`, is that environment's.
-    #[arg(long, value_name = "[ENV=]FILE", conflicts_with_all = ["dev_id", "api_key", "signing_secret", "all"])]
+    #[arg(long, value_name = "[ENV=]FILE", value_parser = from::parser(), conflicts_with_all = ["dev_id", "api_key", "signing_secret", "all"])]
     from: Vec<From>,
     /// Ask for testing, staging and production
     #[arg(long, conflicts_with_all = ["dev_id", "api_key", "signing_secret"])]
@@ -99,6 +100,8 @@ pub(crate) struct Args {
 struct Plan {
     environment: Environment,
     file: CredentialFile,
+    /// Those that only the file names, if it is not trusted.
+    addresses: Vec<(&'static str, String)>,
     values: Values,
     credentials: Credentials,
     /// How many providers the environment offers, if the API was asked.
@@ -116,6 +119,7 @@ impl Args {
         }
         refuse_shared(&plans)?;
         plans.iter().try_for_each(|plan| self.may_replace(plan))?;
+        plans.iter_mut().try_for_each(|plan| self.agree(plan))?;
         if !self.no_verify {
             verify::all(&mut plans)?;
         }
@@ -134,9 +138,46 @@ impl Args {
     /// Nothing if the environment is to be left out.
     fn plan(&self, environment: Environment, given: &Values) -> anyhow::Result<Option<Plan>> {
         let file = CredentialFile::open(environment)?;
+        let addresses = self.kept_addresses(&file, given)?;
         let Some(values) = self.complete(environment, given, &file)? else { return Ok(None) };
         let credentials = credentials(environment, &file, &values)?;
-        Ok(Some(Plan { environment, file, values, credentials, providers: None }))
+        Ok(Some(Plan { environment, file, addresses, values, credentials, providers: None }))
+    }
+
+    /// The addresses that an untrusted file has and that were not given. A program or keyring entry of such a file is refused.
+    fn kept_addresses(&self, file: &CredentialFile, given: &Values) -> anyhow::Result<Vec<(&'static str, String)>> {
+        if file.trust == Trust::Trusted {
+            return Ok(Vec::new());
+        }
+        let flags = [(API_URL, &self.api_url), (WIDGET_URL, &self.widget_url), (STREAMING_URL, &self.streaming_url)];
+        let is_given =
+            |key: &str| given.get(key).is_some() || flags.iter().any(|(url, flag)| *url == key && flag.is_some());
+        let mut addresses = Vec::new();
+        for key in VARIABLES.into_iter().filter(|key| !is_given(key)) {
+            let Some(held) = file.held(key) else { continue };
+            if key.ends_with("_URL") {
+                let is_terras = held.parse().is_ok_and(|url| is_terras_own(&url));
+                addresses.extend((!is_terras).then(|| (key, held.to_owned())));
+            } else if !matches!(Reference::parse(held), Ok(None)) {
+                return Err(not_trusted(&file.name, key, held).into());
+            }
+        }
+        Ok(addresses)
+    }
+
+    /// A key that was given now does not go to an address that only an untrusted file names.
+    fn agree(&self, Plan { file, values, addresses, .. }: &mut Plan) -> anyhow::Result<()> {
+        let is_new = values.get(API_KEY) != file.held(API_KEY);
+        let address = addresses.iter().find(|(key, _)| *key != WIDGET_URL).filter(|_| is_new && !self.no_verify);
+        if let Some((key, value)) = address {
+            let question = format!("{} is not trusted, and says {key}={value}. Send the key there?", file.name);
+            if !(ask::possible() && ask::confirm(&question)?) {
+                return Err(not_trusted(&file.name, key, value).into());
+            }
+            addresses.clear();
+        }
+        file.agreed = addresses.is_empty();
+        Ok(())
     }
 
     fn may_replace(&self, Plan { file, values, .. }: &Plan) -> anyhow::Result<()> {
@@ -152,6 +193,13 @@ impl Args {
         let message = format!("{name} has another {replaced}; nothing was changed");
         Err(Advice::new(Kind::NotConfirmed, message, "add --yes to replace it").into())
     }
+}
+
+fn not_trusted(name: &str, key: &str, value: &str) -> Advice {
+    let message = format!("{name} is not trusted, and says {key}={value}; nothing was sent or run");
+    let next =
+        format!("look at the file, then run `terra-auth env trust {name}`; or give the value of {key} with its flag");
+    Advice::new(Kind::NotConfirmed, message, next)
 }
 
 impl Plan {

@@ -90,8 +90,8 @@ const IN_USE: &str =
 
 impl Status {
     async fn run(self, app: &App) -> anyhow::Result<()> {
-        if let Some(server) = &self.access.server {
-            let status = self.access.open_at(app, server)?.vault_status().await;
+        if let Some(server) = self.access.flag() {
+            let status = self.access.open_at(app, &server)?.vault_status().await;
             let status = status.context("could not ask for the vault's status")?;
             return app.ui.result(|| shown(&status, &how_far(&status.rotation)), &status);
         }

@@ -1,9 +1,7 @@
-use std::path::Path;
-
 use anyhow::Context as _;
 use futures_util::future;
 use serde_json::{Value, json};
-use terra_auth::{Client, Credentials, Environment, credentials::Written};
+use terra_auth::{Client, Credentials, Environment};
 
 use crate::{
     app::{self, App},
@@ -108,7 +106,7 @@ fn client(ui: Ui, environment: Environment) -> anyhow::Result<Client> {
 /// How many the environment offers, once the keys are accepted; that is remembered.
 async fn providers(client: &Client) -> anyhow::Result<usize> {
     let integrations = client.verify_connection().await.context("could not verify the connection")?;
-    let written = Written::find(client.environment(), Path::new(""), &|name| std::env::var(name).ok())?;
+    let written = app::written(client.environment())?;
     verified::remember(&written);
     Ok(integrations.iter().filter(|integration| integration.enabled).count())
 }

@@ -1,7 +1,7 @@
 use std::{
     fs::{self, File},
     io::{self, Read},
-    path::{Path, PathBuf},
+    path::PathBuf,
     time::Duration,
 };
 
@@ -10,7 +10,7 @@ use clap::{ArgGroup, ValueHint};
 use serde_json::json;
 use terra_auth::{
     Credentials, Environment, SigningSecret,
-    credentials::SIGNING_SECRET,
+    credentials::{SIGNING_SECRET, folder_of},
     webhook::{DEFAULT_TOLERANCE, Verifier, VerifyError},
 };
 
@@ -132,7 +132,7 @@ fn advice(environment: Environment, error: VerifyError, header: &str, body: &[u8
 fn others(environment: Environment) -> impl Iterator<Item = (Environment, SigningSecret)> {
     let others = Environment::ALL.into_iter().filter(move |other| *other != environment);
     let secret = |other| {
-        Credentials::load_from(other, Path::new(""), &|_| None).ok()?.signing_secret.map(|secret| (other, secret))
+        Credentials::load_from(other, &folder_of(other), &|_| None).ok()?.signing_secret.map(|secret| (other, secret))
     };
     others.filter_map(secret)
 }

@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File, TryLockError},
     io::{self, Write as _},
+    path::Path,
     thread,
     time::{Duration, Instant},
 };
@@ -10,7 +11,7 @@ use std::{
 use anyhow::Context as _;
 use tempfile::NamedTempFile;
 
-use super::{CredentialFile, read};
+use super::{CredentialFile, read, trust};
 use crate::{
     failure::{Advice, Kind},
     git::{self, Standing},
@@ -26,28 +27,34 @@ const PATIENCE: Duration = Duration::from_secs(5);
 ///
 /// Everything that may fail for want of space or rights happens beside the old files; then each is replaced by a rename.
 /// Should a rename fail all the same, those before it are undone.
+///
+/// All of them are in one folder.
 pub(crate) fn write(files: &[&CredentialFile]) -> anyhow::Result<bool> {
-    let _lock = lock()?;
-    sweep();
+    let Some(folder) = files.first().map(|file| file.folder()) else { return Ok(false) };
+    let _lock = lock(folder)?;
+    sweep(folder);
     files.iter().try_for_each(|file| unchanged(file))?;
     let told = ignore(files)?;
     let prepared: Result<Vec<_>, _> = files.iter().map(|file| Ok((*file, prepare(file)?))).collect();
     let mut done: Vec<&CredentialFile> = Vec::new();
     for (file, half_written) in prepared.map_err(|(name, error)| not_written(name, &error))? {
-        if let Err(error) = half_written.persist(&file.name) {
+        if let Err(error) = half_written.persist(&file.path) {
             done.into_iter().for_each(undo);
             return Err(not_written(&file.name, &error.error).into());
         }
         done.push(file);
     }
     // The renames themselves; where a folder cannot be opened, the file system does it by itself.
-    File::open(".").map_or(Ok(()), |folder| folder.sync_all()).context("the files may not survive a power cut")?;
+    File::open(folder).map_or(Ok(()), |folder| folder.sync_all()).context("the files may not survive a power cut")?;
+    // A file that cannot be remembered has the same keys, and a reference in it says what to do.
+    let agreed = files.iter().filter(|file| file.agreed);
+    agreed.for_each(|file| drop(trust(&file.path, &file.entries.to_string())));
     Ok(told)
 }
 
 /// Holds the folder until it is dropped, so that two of us do not write at once. Not every file system can.
-fn lock() -> anyhow::Result<Option<File>> {
-    let Ok(folder) = File::open(".") else { return Ok(None) };
+fn lock(folder: &Path) -> anyhow::Result<Option<File>> {
+    let Ok(folder) = File::open(folder) else { return Ok(None) };
     let began = Instant::now();
     loop {
         match folder.try_lock() {
@@ -63,15 +70,15 @@ fn lock() -> anyhow::Result<Option<File>> {
 }
 
 /// Removes what a killed run of ours has left; a folder that cannot be read is the next step's to complain about.
-fn sweep() {
-    let entries = fs::read_dir(".").into_iter().flatten().filter_map(Result::ok);
+fn sweep(folder: &Path) {
+    let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
     for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(HALF_WRITTEN)) {
         let _ = fs::remove_file(entry.path());
     }
 }
 
 fn unchanged(file: &CredentialFile) -> anyhow::Result<()> {
-    let now = read(&file.name).with_context(|| format!("could not read {}", file.name))?;
+    let now = read(&file.path).with_context(|| format!("could not read {}", file.name))?;
     if now == file.before {
         return Ok(());
     }
@@ -84,8 +91,8 @@ fn ignore(files: &[&CredentialFile]) -> anyhow::Result<bool> {
     if seen.is_empty() {
         return Ok(false);
     }
-    git::ignore().context("could not write .gitignore")?;
-    match seen.into_iter().find(|file| git::standing(&file.name) == Standing::NotIgnored) {
+    git::ignore(seen[0].folder()).context("could not write .gitignore")?;
+    match seen.into_iter().find(|file| git::standing(&file.path) == Standing::NotIgnored) {
         Some(file) => Err(still_seen(&file.name).into()),
         None => Ok(true),
     }
@@ -99,7 +106,7 @@ fn still_seen(name: &str) -> Advice {
 /// The new text on the disk beside the old, readable by its owner only.
 fn prepare(file: &CredentialFile) -> Result<NamedTempFile, (&str, io::Error)> {
     let write = || {
-        let mut new = tempfile::Builder::new().prefix(HALF_WRITTEN).tempfile_in(".")?;
+        let mut new = tempfile::Builder::new().prefix(HALF_WRITTEN).tempfile_in(file.folder())?;
         new.write_all(file.entries.to_string().as_bytes())?;
         new.as_file().sync_all()?;
         Ok(new)
@@ -110,8 +117,8 @@ fn prepare(file: &CredentialFile) -> Result<NamedTempFile, (&str, io::Error)> {
 /// Puts back what was there. It was there a moment ago, so there is room; if not, the error that follows tells enough.
 fn undo(file: &CredentialFile) {
     let _ = match &file.before {
-        Some(text) => private_file::replace(file.name.as_ref(), text),
-        None => fs::remove_file(&file.name),
+        Some(text) => private_file::replace(&file.path, text),
+        None => fs::remove_file(&file.path),
     };
 }
 

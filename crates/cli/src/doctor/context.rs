@@ -1,9 +1,7 @@
-use std::path::Path;
-
 use secrecy::{ExposeSecret as _, SecretString};
 use terra_auth::{
     Credentials, CredentialsError, Environment,
-    credentials::{API_KEY, DEV_ID, ENV, SIGNING_SECRET, variable_of},
+    credentials::{API_KEY, DEV_ID, ENV, SIGNING_SECRET, folder_of, variable_of},
 };
 
 use super::{
@@ -19,6 +17,7 @@ use super::{
 use crate::{
     app,
     git::{self, Standing},
+    variable,
 };
 
 /// All that was seen.
@@ -106,19 +105,15 @@ impl Context {
     }
 }
 
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
-}
-
 /// Whose keys the process environment holds: what it says, else what every command takes by default.
 fn environment_of_process() -> Option<Environment> {
-    variable(ENV).map_or(Some(Environment::default()), |name| name.parse().ok())
+    variable::text(ENV).map_or(Some(Environment::default()), |name| name.parse().ok())
 }
 
 fn of_process() -> Vec<Held> {
     let held = |environment, name: &str, key: &'static str| {
         let place = format!("{name} of the process environment");
-        Some(Held { environment, key, value: variable(name)?.into(), place })
+        Some(Held { environment, key, value: variable::text(name)?.into(), place })
     };
     let plain = KEYS.into_iter().filter_map(|key| held(environment_of_process(), key, key));
     let own = |one| KEYS.into_iter().filter_map(move |key| held(Some(one), &variable_of(key, one), key));
@@ -140,9 +135,9 @@ fn environments(scope: &Scope, files: &[EnvFile], process: &[Held]) -> Vec<Envir
 /// The plain variables of the process environment count for one environment only.
 fn load(environment: Environment) -> Result<Credentials, CredentialsError> {
     let is_plains = environment_of_process() == Some(environment);
-    let plain = is_plains && KEYS.into_iter().any(|key| variable(key).is_some());
+    let plain = is_plains && KEYS.into_iter().any(|key| variable::text(key).is_some());
     let counts = |name: &str| plain || Environment::ALL.iter().any(|one| name.ends_with(&variable_of("", *one)));
-    Credentials::load_from(environment, Path::new(""), &|name| variable(name).filter(|_| counts(name)))
+    Credentials::load_from(environment, &folder_of(environment), &|name| variable::text(name).filter(|_| counts(name)))
 }
 
 /// What a reference leads to can be searched for too.

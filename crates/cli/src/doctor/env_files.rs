@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use secrecy::SecretString;
-use terra_auth::Environment;
+use terra_auth::{Environment, ownership};
 
 use super::context::{Held, KEYS};
 use crate::{
@@ -52,7 +52,7 @@ pub(crate) fn read() -> Vec<EnvFile> {
 }
 
 fn one(name: String) -> Option<EnvFile> {
-    let metadata = fs::metadata(&name).ok().filter(|metadata| metadata.is_file() && metadata.len() <= LONGEST)?;
+    fs::metadata(&name).ok().filter(|metadata| metadata.is_file() && metadata.len() <= LONGEST)?;
     let text = fs::read_to_string(&name).ok()?;
     let environment = environment(&name);
     let (mut held, mut refers) = (Vec::new(), false);
@@ -67,7 +67,15 @@ fn one(name: String) -> Option<EnvFile> {
         }
     }
     let standing = git::standing(&name);
-    Some(EnvFile { open_to_others: open_to_others(&metadata), environment, text, held, refers, standing, name })
+    Some(EnvFile {
+        open_to_others: ownership::is_open_to_others(Path::new(&name)),
+        environment,
+        text,
+        held,
+        refers,
+        standing,
+        name,
+    })
 }
 
 fn environment(name: &str) -> Option<Environment> {
@@ -81,11 +89,6 @@ fn line_of(text: &str, key: &str) -> usize {
         line.strip_prefix("export ").unwrap_or(line).trim_start().starts_with(key)
     };
     text.lines().position(sets).map_or(1, |index| index + 1)
-}
-
-fn open_to_others(metadata: &fs::Metadata) -> bool {
-    use std::os::unix::fs::PermissionsExt as _;
-    metadata.permissions().mode() & 0o077 != 0
 }
 
 /// Whether the walk through the tree leaves the keys of `path` to the checks of credential files.

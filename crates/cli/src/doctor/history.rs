@@ -3,13 +3,14 @@
 use std::{
     io::{self, BufRead, BufReader},
     path::PathBuf,
-    process::{Child, ChildStdout, Command, Stdio},
+    process::{Child, ChildStdout, Stdio},
     sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender},
     thread,
     time::{Duration, Instant},
 };
 
 use super::eye::{Eye, Sight};
+use crate::git;
 
 /// The keys in the history.
 #[derive(Default)]
@@ -55,10 +56,10 @@ fn deadline() -> Instant {
 
 /// The keys are looked for here and not by git, whose arguments every process on the machine can read.
 fn log() -> io::Result<(Child, ChildStdout)> {
-    let mut git = Command::new("git");
+    let mut git = git::command();
     git.args(["-c", "core.quotePath=false", "log", "--all", "--patch", "--unified=0", "--no-color", "--no-renames"]);
     git.args(["--no-ext-diff", "--no-textconv", "--no-prefix", "--relative", "--format=commit %h", "--", "."]);
-    let mut child = git.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+    let mut child = git.stdout(Stdio::piped()).spawn()?;
     let stdout = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
     Ok((child, stdout))
 }

@@ -56,7 +56,7 @@ fn a_rotated_key_is_written_where_the_old_one_stood_and_both_work() {
     let (folder, _server) = dev();
     let before = folder.read(FILE);
     let old = folder.key("TERRA_API_KEY");
-    folder.write(FILE, &format!("# ours\n{before}OTHER=1\n"));
+    folder.write_trusted(FILE, &format!("# ours\n{before}OTHER=1\n"));
     let answer = folder.run("keys rotate --overlap 90m");
     assert_eq!((answer.code, &*answer.stderr), (0, ""), "{answer}");
     let new = folder.key("TERRA_API_KEY");
@@ -105,7 +105,7 @@ fn a_key_from_elsewhere_than_the_file_is_not_written_over() {
     let (folder, _server) = dev();
     let text = folder.read(FILE);
     folder.write("key", &folder.key("TERRA_API_KEY"));
-    folder.write(FILE, &text.replace(&folder.key("TERRA_API_KEY"), "'command:cat key'"));
+    folder.write_trusted(FILE, &text.replace(&folder.key("TERRA_API_KEY"), "'command:cat key'"));
     let refused = folder.run("keys rotate");
     assert_eq!(refused.code, 2, "{refused}");
     assert!(refused.stderr.contains("from a command"), "{refused}");
@@ -118,7 +118,7 @@ fn a_key_from_elsewhere_than_the_file_is_not_written_over() {
 fn a_new_key_that_cannot_be_written_is_not_lost() {
     let (folder, server) = dev();
     let elsewhere = Folder::new();
-    elsewhere.write(FILE, &folder.read(FILE));
+    elsewhere.write_trusted(FILE, &folder.read(FILE));
     elsewhere.write("admin-token", &folder.read(".terra-auth/admin-token"));
     // A folder in the place of .gitignore: the file would be seen by git, so it is not written.
     std::fs::create_dir(elsewhere.path(".gitignore")).unwrap();

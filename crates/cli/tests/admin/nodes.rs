@@ -30,7 +30,7 @@ fn a_key_that_is_ended_at_one_node_is_refused_by_both_within_a_second() {
     let (here, there) = (Folder::new(), Folder::new());
     let first = node(&here, &database, "--create-environment testing");
     let second = node(&there, &database, "");
-    there.write(FILE, &here.read(FILE).replace(&first.origin(), &second.origin()));
+    there.write_trusted(FILE, &here.read(FILE).replace(&first.origin(), &second.origin()));
     for folder in [&here, &there] {
         said(folder, "generate-mobile-token");
     }

@@ -50,7 +50,7 @@ fn an_api_that_is_not_there_or_refuses_the_keys_is_found() {
     let refused = findings("api", Api { accepts_keys: false, ..Api::new() });
     assert!(refused.starts_with("error testing: the keys were not accepted"), "{refused}");
     let silent = Folder::project(&nowhere()).findings("api", "");
-    assert!(silent.starts_with("error testing: could not reach 127.0.0.1"), "{silent}");
+    assert!(silent.starts_with("error testing: nothing listens at 127.0.0.1"), "{silent}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod commands;
 mod crash;
 mod dev;
 mod first_admin;
+mod guard;
 mod lost_store;
 mod official;
 mod openapi;

@@ -24,10 +24,12 @@ fn a_program_gets_the_keys_of_one_environment_and_of_no_other() {
 #[test]
 fn a_key_that_is_kept_elsewhere_reaches_the_program_itself() {
     let folder = Folder::new();
-    folder
-        .write(FILE, &format!("TERRA_DEV_ID={}\nTERRA_API_KEY='command:echo {}'\n", dev_id("testing"), key("testing")));
+    folder.write_trusted(
+        FILE,
+        &format!("TERRA_DEV_ID={}\nTERRA_API_KEY='command:echo {}'\n", dev_id("testing"), key("testing")),
+    );
     assert_eq!(folder.run("env exec -- printenv TERRA_API_KEY").stdout, format!("{}\n", key("testing")));
-    folder.write(FILE, &format!("TERRA_DEV_ID={}\nTERRA_API_KEY='command:false'\n", dev_id("testing")));
+    folder.write_trusted(FILE, &format!("TERRA_DEV_ID={}\nTERRA_API_KEY='command:false'\n", dev_id("testing")));
     let refused = folder.run("env exec -- touch ran");
     assert_eq!(refused.code, Some(8));
     assert_snapshot!(refused.stderr, @"

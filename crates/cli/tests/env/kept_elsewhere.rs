@@ -53,7 +53,7 @@ fn a_key_that_comes_back_into_the_file_is_warned_about() {
         dev_id("testing"),
         key("testing")
     );
-    folder.write(FILE, &plain);
+    folder.write_trusted(FILE, &plain);
     let setup = format!("setup-environment --dev-id {} --api-key-file -", dev_id("testing"));
     assert_eq!(folder.run_with(&setup, &key("testing")).code, Some(7));
     assert_eq!(folder.read(FILE), plain);
@@ -94,7 +94,7 @@ fn a_keyring_that_does_not_answer_is_given_up_after_a_second() {
     let _silent = std::os::unix::net::UnixListener::bind(&socket).unwrap();
     let folder = folder.variable("DBUS_SESSION_BUS_ADDRESS", &format!("unix:path={}", socket.display()));
     nothing_is_written(&folder, "the keyring did not answer within 1 s");
-    folder.write(FILE, "TERRA_DEV_ID=acme\nTERRA_API_KEY=keyring:terra-auth/acme/api-key\n");
+    folder.write_trusted(FILE, "TERRA_DEV_ID=acme\nTERRA_API_KEY=keyring:terra-auth/acme/api-key\n");
     let answer = folder.run("verify-connection");
     assert_eq!(answer.code, Some(8));
     assert!(answer.stderr.contains("the keyring did not answer within 1 s"), "{answer}");

@@ -12,7 +12,7 @@ fn all_environments_are_listed_with_their_sources_and_no_secret() {
     );
     assert_snapshot!(folder.run("env list"), @"
     exit 0
-    environment  dev-id                   API key     signing secret  API                    from                last verified
+    ENVIRONMENT  DEV-ID                   API KEY     SIGNING SECRET  API                    FROM                LAST VERIFIED
     testing      acme-testing-0000000000  ••••cret    –               http://127.0.0.1:1/v2  .env.terra.testing  never
     staging      acme-staging-0000000000  command op  –               hosted                 .env.staging        never
     production   –                        –           –               –                      –                   –
@@ -84,10 +84,13 @@ fn a_state_folder_that_cannot_be_written_is_no_failure() {
 #[test]
 fn one_environment_is_shown_with_the_line_of_each_value() {
     let folder = Folder::with(&["testing"], "http://127.0.0.1:1/v2");
-    folder.write(FILE, &(folder.read(FILE) + "# hooks\nTERRA_SIGNING_SECRET='command:echo signing-not-a-secret'\n"));
+    folder.write_trusted(
+        FILE,
+        &(folder.read(FILE) + "# hooks\nTERRA_SIGNING_SECRET='command:echo signing-not-a-secret'\n"),
+    );
     assert_snapshot!(folder.run("env show"), @"
     exit 0
-    name            value                    from
+    NAME            VALUE                    FROM
     environment     testing
     dev-id          acme-testing-0000000000  .env.terra.testing:1
     API key         ••••cret                 .env.terra.testing:2
@@ -112,7 +115,7 @@ fn two_settings_files_are_compared() {
     folder.write("production.toml", "name = \"Acme\"\nuser_limit = \"none\"\nproviders = [\"OURA\"]\n");
     assert_snapshot!(folder.run("env diff testing.toml production.toml"), @"
     exit 0
-    setting     testing.toml  production.toml
+    SETTING     TESTING.TOML  PRODUCTION.TOML
     user_limit  50            none
     providers   FITBIT        –
     ");

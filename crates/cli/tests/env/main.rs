@@ -9,3 +9,4 @@ mod prompt;
 mod setup;
 mod several;
 mod support;
+mod trust;

@@ -74,6 +74,13 @@ impl Folder {
         new.persist(self.path(file)).unwrap();
     }
 
+    /// Writes such a file and trusts it, as its user does after a look at it.
+    pub(crate) fn write_trusted(&self, file: &str, text: &str) {
+        self.write(file, text);
+        let answer = self.run(&format!("env trust {file}"));
+        assert_eq!(answer.code, Some(0), "{answer}");
+    }
+
     pub(crate) fn read(&self, file: &str) -> String {
         fs::read_to_string(self.path(file)).unwrap()
     }

@@ -2,6 +2,8 @@ use std::{fmt, io, path::PathBuf};
 
 use terra_auth_types::Environment;
 
+use crate::ownership::OwnershipError;
+
 use super::{API_KEY, DEV_ID, ENV, ReferenceError, Source, file_name, variable_of};
 
 /// Why there are no credentials. Names files, lines and variables, never a value.
@@ -9,8 +11,9 @@ use super::{API_KEY, DEV_ID, ENV, ReferenceError, Source, file_name, variable_of
 pub enum CredentialsError {
     /// Neither the process environment nor a file has keys.
     #[error(
-        "no keys for {environment}: neither {} nor {} exists; \
-         run `terra-auth setup-environment --env {environment}`, or set {DEV_ID} and {API_KEY} (or {} and {})",
+        "no keys for {environment}: neither {} nor {} exists; run `terra-auth dev` for a server on this machine, or \
+         `terra-auth setup-environment --env {environment}` for keys that you have, or set {DEV_ID} and {API_KEY} (or {} \
+         and {})",
         file.display(), older.display(), variable_of(DEV_ID, *environment), variable_of(API_KEY, *environment)
     )]
     NoFile {
@@ -85,6 +88,35 @@ pub enum CredentialsError {
         /// Why.
         source: Box<ReferenceError>,
     },
+    /// A file says where a secret is kept, and its user has not agreed to that.
+    #[error(
+        "{} is to come from the {reference}, but the file {}; look at the file, then run `terra-auth env trust {}`",
+        named(place, key),
+        if *changed { "has changed since it was trusted" } else { "is not trusted" },
+        shell_word(place)
+    )]
+    NotTrusted {
+        /// Where the reference stands.
+        place: Place,
+        /// Which one.
+        key: &'static str,
+        /// What it refers to.
+        reference: String,
+        /// Whether an earlier text of the file was trusted.
+        changed: bool,
+    },
+    /// A file says where a secret is kept, and other users could have written or read it.
+    #[error("{} is to come from the {reference}, but {source}; {}", named(place, key), source.remedy())]
+    NotPrivate {
+        /// Where the reference stands.
+        place: Place,
+        /// Which one.
+        key: &'static str,
+        /// What it refers to.
+        reference: String,
+        /// What is wrong with the file.
+        source: OwnershipError,
+    },
     /// The process environment holds another environment's keys.
     #[error(
         "asked for {asked}, but the process environment holds keys of {held} (by its {ENV}); \
@@ -114,6 +146,12 @@ pub enum CredentialsError {
         /// And where: a file, or variables of the process environment.
         elsewhere: Source,
     },
+}
+
+/// A file's name, as it can be typed.
+fn shell_word(place: &Place) -> String {
+    let name = place.source.to_string();
+    shlex::try_quote(&name).map(Into::into).unwrap_or(name)
 }
 
 /// A variable and where it stands.

@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use super::CredentialsError;
+use super::{CredentialsError, FileDigest};
 
 /// No credential file is longer; whatever is, is something else.
 const LONGEST: u64 = 64 * 1024;
@@ -19,23 +19,32 @@ pub(super) struct Entry {
     pub(super) value: String,
 }
 
-/// What a file says, or `None` if there is no such file.
-pub(super) fn read(file: &Path) -> Result<Option<Vec<Entry>>, CredentialsError> {
-    let text = match File::open(file).and_then(text) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(CredentialsError::Unreadable { file: file.to_owned(), source }),
-    };
-    let malformed = |(line, problem)| CredentialsError::Malformed { file: file.to_owned(), line, problem };
-    entries(&text).map(Some).map_err(malformed)
+/// The entries of a file and the digest of the text that they were read from.
+pub(super) struct ReadFile {
+    pub(super) entries: Vec<Entry>,
+    pub(super) digest: FileDigest,
 }
 
-fn text(file: File) -> io::Result<String> {
-    let mut text = String::new();
-    if file.take(LONGEST + 1).read_to_string(&mut text)? as u64 > LONGEST {
+/// What a file says, or `None` if there is no such file. The file is read once, so the digest is that of these entries.
+pub(super) fn read(file: &Path) -> Result<Option<ReadFile>, CredentialsError> {
+    let unreadable = |source| CredentialsError::Unreadable { file: file.to_owned(), source };
+    let bytes = match File::open(file).and_then(bytes) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(unreadable(source)),
+    };
+    let digest = FileDigest::of(&bytes);
+    let text = String::from_utf8(bytes).map_err(|_| unreadable(io::ErrorKind::InvalidData.into()))?;
+    let malformed = |(line, problem)| CredentialsError::Malformed { file: file.to_owned(), line, problem };
+    entries(&text).map(|entries| Some(ReadFile { entries, digest })).map_err(malformed)
+}
+
+fn bytes(file: File) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    if file.take(LONGEST + 1).read_to_end(&mut bytes)? as u64 > LONGEST {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, "longer than 64 KiB"));
     }
-    Ok(text)
+    Ok(bytes)
 }
 
 const NOT_AN_ENTRY: &str = "is not KEY=value; quote a value that has spaces, and close every quote";
@@ -69,10 +78,25 @@ fn is_idle(line: &str) -> bool {
     line.trim().is_empty() || line.trim_start().starts_with('#')
 }
 
-/// The parser fills in variables, even from the process environment: a key with a `$` would be another key.
-fn expands(written: &str) -> bool {
-    let value = written.split_once('=').map_or("", |(_, value)| value.trim_start());
-    value.contains('$') && !value.starts_with('\'')
+/// Whether the parser would fill in a variable in this entry, perhaps one of the process environment: only within single
+/// quotes is a `$` always itself.
+#[must_use]
+pub fn expands(written: &str) -> bool {
+    let value = written.split_once('=').map_or("", |(_, value)| value);
+    let (mut quote, mut escaped) = (None, false);
+    for c in value.chars() {
+        match (c, quote) {
+            ('$', None | Some('"')) => return true,
+            ('\'', Some('\'')) => quote = None,
+            (_, Some('\'')) => {}
+            _ if escaped => escaped = false,
+            ('\\', _) => escaped = true,
+            ('"', Some('"')) => quote = None,
+            ('"' | '\'', None) => quote = Some(c),
+            _ => {}
+        }
+    }
+    false
 }
 
 /// Gives one line at a time and counts them.
@@ -133,6 +157,9 @@ mod tests {
     fn a_key_with_a_dollar_is_itself_or_refused() {
         assert_eq!(read("TERRA_API_KEY=a$HOME\n"), Err((1, EXPANDED)));
         assert_eq!(read("TERRA_API_KEY=\"a${HOME}\"\n"), Err((1, EXPANDED)));
+        for value in ["'a'$HOME", "'a'\"$HOME\"", "\"'$HOME'\"", "\\'$HOME\\'", "a\"'\"$HOME'", "'a\\'$HOME'b'"] {
+            assert_eq!(read(&format!("TERRA_API_KEY={value}\n")), Err((1, EXPANDED)), "{value}");
+        }
         assert_eq!(read("TERRA_API_KEY='a$HOME'\n").unwrap(), [entry(1, "TERRA_API_KEY", "a$HOME")]);
     }
 

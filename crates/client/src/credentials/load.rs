@@ -6,19 +6,22 @@ use std::{
 use terra_auth_types::{ApiKey, DevId, Environment};
 
 use super::{
-    API_KEY, API_URL, Credentials, CredentialsError, DEV_ID, ENV, Place, RETIRING_SIGNING_SECRET, SIGNING_SECRET,
-    STREAMING_URL, Source, WIDGET_URL, file, file_name, hosts::Hosts, settings::Settings, variable_of,
+    API_KEY, API_URL, Audience, Credentials, CredentialsError, DEV_ID, ENV, Place, RETIRING_SIGNING_SECRET,
+    SIGNING_SECRET, STREAMING_URL, Source, Trust, TrustStore, WIDGET_URL, file, file_name, hosts::Hosts,
+    settings::Settings, variable_of,
 };
+use crate::ownership;
 
 /// What one source says, before anybody is asked for a value that is kept elsewhere.
 pub struct Written {
     environment: Environment,
     settings: Settings,
     notices: Vec<String>,
+    trusted: TrustStore,
 }
 
 impl Written {
-    /// Chooses the source as [`Credentials::load_from`] does.
+    /// Chooses the source as [`Credentials::load_from`] does. Which files are trusted is found by `vars` too.
     ///
     /// # Errors
     ///
@@ -41,13 +44,38 @@ impl Written {
         let mut notices = Vec::from_iter(unused(environment, settings.source(), vars));
         notices.extend(of_file);
         refuse_shared_keys(environment, dir, vars, &settings)?;
-        Ok(Self { environment, settings, notices })
+        Ok(Self { environment, settings, notices, trusted: TrustStore::of(vars) })
+    }
+
+    /// With another memory of which files are trusted.
+    #[must_use]
+    pub fn trusting(self, trusted: TrustStore) -> Self {
+        Self { trusted, ..self }
+    }
+
+    /// Whether the user has agreed to the source: to the programs and entries that it names, and to its addresses.
+    ///
+    /// A secret that does not come from the source itself, such as an admin token, must not go to an address of one that is
+    /// not [`Trust::Trusted`].
+    #[must_use]
+    pub fn trust(&self) -> Trust {
+        self.settings.trust(&self.trusted)
     }
 
     /// The file, or the process environment.
     #[must_use]
     pub fn source(&self) -> &Source {
         self.settings.source()
+    }
+
+    /// Whom the keys are sent to.
+    ///
+    /// # Errors
+    ///
+    /// [`CredentialsError`] about an address.
+    pub fn audience(&self) -> Result<Audience, CredentialsError> {
+        let hosts = hosts_of(&self.settings)?;
+        Ok(Audience::of(&hosts.api, &hosts.streaming))
     }
 
     /// The text of a variable as it stands there: the value or a [`Reference`](super::Reference). An empty one is none.
@@ -68,7 +96,7 @@ impl Written {
     ///
     /// [`CredentialsError`] about a single value.
     pub fn read(self) -> Result<Credentials, CredentialsError> {
-        read(self.environment, &self.settings, self.notices)
+        read(self.environment, &self.settings, self.notices, &self.trusted)
     }
 }
 
@@ -126,38 +154,44 @@ const DEFAULT: &str = Environment::Testing.as_str();
 
 fn own_file(environment: Environment, dir: &Path, notices: &mut Vec<String>) -> Result<Settings, CredentialsError> {
     let [file, older] = files(environment).map(|name| dir.join(name));
-    let (used, entries) = match (file::read(&file)?, older.exists()) {
-        (Some(entries), both) => {
+    let (used, read) = match (file::read(&file)?, older.exists()) {
+        (Some(read), both) => {
             notices.extend(both.then(|| format!("using {}; {} is not read", file.display(), older.display())));
-            (file, entries)
+            (file, read)
         }
         (None, _) => match file::read(&older)? {
-            Some(entries) => (older, entries),
+            Some(read) => (older, read),
             None => return Err(CredentialsError::NoFile { environment, file, older }),
         },
     };
-    let name = used.display().to_string();
-    let source = Source::File(used);
-    if source.is_open_to_others() {
-        notices.push(format!("other users of this machine can open {name}; run `chmod 600 {name}`"));
-    }
-    Ok(Settings::of_file(source, entries))
+    notices.extend(open_to_others(&used));
+    Ok(Settings::of_file(Source::File(used), read))
 }
 
-fn files(environment: Environment) -> [String; 2] {
+/// About the file itself; its folders matter to references only.
+fn open_to_others(file: &Path) -> Option<String> {
+    ownership::is_open_to_others(file)
+        .then(|| format!("other users of this machine can open {0}; run `chmod 600 {0}`", file.display()))
+}
+
+pub(super) fn files(environment: Environment) -> [String; 2] {
     [file_name(environment), format!(".env.{environment}")]
 }
 
-fn read(environment: Environment, settings: &Settings, notices: Vec<String>) -> Result<Credentials, CredentialsError> {
+fn read(
+    environment: Environment,
+    settings: &Settings,
+    notices: Vec<String>,
+    trusted: &TrustStore,
+) -> Result<Credentials, CredentialsError> {
     let missing = |key| CredentialsError::Missing { environment, place: settings.place(key), key };
     let dev_id = settings.parse::<DevId>(DEV_ID, "must be 1 to 128 visible ASCII characters")?;
     let dev_id = dev_id.ok_or_else(|| missing(DEV_ID))?;
-    let api = settings.address(API_URL, ["https", "http"])?;
-    let hosts = api.map_or_else(Hosts::published, Hosts::beside);
-    let widget_url = settings.address(WIDGET_URL, ["https", "http"])?.unwrap_or(hosts.widget);
-    let streaming_url = settings.address(STREAMING_URL, ["wss", "ws"])?.unwrap_or(hosts.streaming);
+    let Hosts { api: api_url, widget: widget_url, streaming: streaming_url } = hosts_of(settings)?;
+    let audience = Audience::of(&api_url, &streaming_url);
+    let secret = |key| settings.secret(key, &audience, trusted);
     // Last, because somebody may have to unlock something for them.
-    let api_key = settings.secret(API_KEY)?.ok_or_else(|| missing(API_KEY))?;
+    let api_key = secret(API_KEY)?.ok_or_else(|| missing(API_KEY))?;
     if !api_key.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(settings.invalid(API_KEY, "must be visible ASCII characters"));
     }
@@ -165,14 +199,23 @@ fn read(environment: Environment, settings: &Settings, notices: Vec<String>) -> 
         environment,
         dev_id,
         api_key: ApiKey::from(api_key),
-        signing_secret: settings.secret(SIGNING_SECRET)?.map(Into::into),
-        retiring_signing_secret: settings.secret(RETIRING_SIGNING_SECRET)?.map(Into::into),
+        signing_secret: secret(SIGNING_SECRET)?.map(Into::into),
+        retiring_signing_secret: secret(RETIRING_SIGNING_SECRET)?.map(Into::into),
         widget_url,
         streaming_url,
-        api_url: hosts.api,
+        api_url,
         source: settings.source().clone(),
         notices,
     })
+}
+
+/// The addresses that a source names, or that go with those.
+fn hosts_of(settings: &Settings) -> Result<Hosts, CredentialsError> {
+    let api = settings.address(API_URL, ["https", "http"])?;
+    let Hosts { api, widget, streaming } = api.map_or_else(Hosts::published, Hosts::beside);
+    let widget = settings.address(WIDGET_URL, ["https", "http"])?.unwrap_or(widget);
+    let streaming = settings.address(STREAMING_URL, ["wss", "ws"])?.unwrap_or(streaming);
+    Ok(Hosts { api, widget, streaming })
 }
 
 /// A key that two environments have was copied into the wrong one. A file that cannot be read proves nothing.
@@ -196,6 +239,10 @@ fn refuse_shared_keys(
 }
 
 fn of_file_if_readable(file: PathBuf) -> Settings {
-    let entries = file::read(&file).ok().flatten().unwrap_or_default();
-    Settings::of_file(Source::File(file), entries)
+    let read = file::read(&file).ok().flatten();
+    let source = Source::File(file);
+    match read {
+        Some(read) => Settings::of_file(source, read),
+        None => Settings::of_no_file(source),
+    }
 }

@@ -1,12 +1,19 @@
 //! A value that is kept elsewhere, where the file only says where.
 
-use std::{fmt, io};
+use std::{fmt, io, path::Path};
+
+use url::Url;
+
+use super::hosts::Hosts;
+use crate::endpoints::is_hosted;
 
 mod command;
 mod keyring;
 
 const COMMAND: &str = "command:";
 const KEYRING: &str = "keyring:";
+/// Whose entries of the keyring are read; those of other programs are not.
+const SERVICE: &str = "terra-auth";
 
 /// Where a secret is kept that is not in the credential file itself.
 ///
@@ -17,18 +24,49 @@ const KEYRING: &str = "keyring:";
 ///
 /// A command's words are split as a shell splits them, but no shell runs: no variables, no pipes. It gets no standard input
 /// and 10 s; the first line it writes is the value. The keyring is the operating system's, behind the feature `keyring`,
-/// and gets 1 s. Whatever goes wrong is an error: there is no other place that the value might come from.
+/// and gets 1 s. Only entries of terra-auth are read, and each is bound to its [`Audience`], so a file cannot have it sent
+/// to another address. Whatever goes wrong is an error: there is no other place that the value might come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reference {
     /// A program and its arguments; never empty.
     Command(Vec<String>),
     /// An entry of the operating system's keyring.
     Keyring {
-        /// Up to the first `/`.
-        service: String,
-        /// All that follows.
+        /// All that follows `terra-auth/`.
         account: String,
     },
+}
+
+/// The audience of keys for Terra's own hosts.
+const HOSTED: &str = "tryterra.co";
+
+/// Whom a secret is sent to: the origin of the API, and that of the streaming socket if it does not go with the API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Audience(String);
+
+impl Audience {
+    /// Of these two addresses. All hosts that Terra runs are one audience.
+    #[must_use]
+    pub fn of(api: &Url, streaming: &Url) -> Self {
+        let name = |url: &Url| if is_hosted(url) { HOSTED.to_owned() } else { url.origin().ascii_serialization() };
+        let beside = Hosts::beside(api.clone()).streaming;
+        let further = (name(streaming) != name(&beside)).then(|| format!(" {}", name(streaming)));
+        Self(format!("{}{}", name(api), further.unwrap_or_default()))
+    }
+}
+
+impl Audience {
+    /// Whether Terra itself runs all of it.
+    #[must_use]
+    pub fn is_hosted(&self) -> bool {
+        self.0 == HOSTED
+    }
+}
+
+impl fmt::Display for Audience {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 impl Reference {
@@ -45,10 +83,11 @@ impl Reference {
         }
         let Some(entry) = value.strip_prefix(KEYRING) else { return Ok(None) };
         match entry.split_once('/') {
-            Some((service, account)) if !service.is_empty() && !account.is_empty() => {
-                Ok(Some(Self::Keyring { service: service.to_owned(), account: account.to_owned() }))
-            }
-            _ => Err(malformed("must be keyring:service/account")),
+            Some((SERVICE, account)) if !account.is_empty() => Ok(Some(Self::Keyring { account: account.to_owned() })),
+            _ => Err(malformed(
+                "must be keyring:terra-auth/NAME, as entries of other programs are not read; store the value with \
+                 `terra-auth setup-environment --keyring`",
+            )),
         }
     }
 
@@ -57,24 +96,42 @@ impl Reference {
     /// # Errors
     ///
     /// [`ReferenceError`] says who did not answer, and never what.
-    pub fn resolve(&self) -> Result<String, ReferenceError> {
+    pub fn resolve(&self, audience: &Audience) -> Result<String, ReferenceError> {
+        self.resolve_in(None, audience)
+    }
+
+    /// The same, where a command runs in the folder of the file that names it.
+    pub(super) fn resolve_in(&self, folder: Option<&Path>, audience: &Audience) -> Result<String, ReferenceError> {
         match self {
-            Self::Command(words) => command::first_line(words, command::PATIENCE),
-            Self::Keyring { service, account } => keyring::get(service, account),
+            Self::Command(words) => command::first_line(words, folder, command::PATIENCE),
+            Self::Keyring { account } => match keyring::get(&service(audience), account) {
+                Err(ReferenceError::NotInKeyring { .. }) if keyring::get(SERVICE, account).is_ok() => {
+                    Err(ReferenceError::Unbound {
+                        entry: format!("{SERVICE}/{account}"),
+                        audience: audience.to_string(),
+                    })
+                }
+                answer => answer,
+            },
         }
     }
 
-    /// Puts a value where the reference points, within 1 s.
+    /// Puts a value where the reference points, within 1 s, to be sent to this audience only.
     ///
     /// # Errors
     ///
     /// [`ReferenceError::ReadOnly`] for a command, else what the keyring says.
-    pub fn keep(&self, value: &str) -> Result<(), ReferenceError> {
+    pub fn keep(&self, audience: &Audience, value: &str) -> Result<(), ReferenceError> {
         match self {
             Self::Command(_) => Err(ReferenceError::ReadOnly),
-            Self::Keyring { service, account } => keyring::set(service, account, value),
+            Self::Keyring { account } => keyring::set(&service(audience), account, value),
         }
     }
+}
+
+/// The audience is part of the entry's name, and no file can choose it.
+fn service(audience: &Audience) -> String {
+    format!("{SERVICE}/{audience}")
 }
 
 /// As people may see it: of a command only the program, because an argument may be a secret.
@@ -82,7 +139,7 @@ impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Command(words) => write!(f, "command {}", words.first().map_or("", |program| program)),
-            Self::Keyring { service, account } => write!(f, "keyring {service}/{account}"),
+            Self::Keyring { account } => write!(f, "keyring {SERVICE}/{account}"),
         }
     }
 }
@@ -140,6 +197,17 @@ pub enum ReferenceError {
         /// Service and account.
         entry: String,
     },
+    /// The keyring has such an entry of an earlier version, which any address could have had.
+    #[error(
+        "the keyring's entry {entry} was stored by an earlier version, which did not bind it to {audience}; store it again \
+         with `terra-auth setup-environment --keyring`, or set it again with `terra-auth keys rotate`"
+    )]
+    Unbound {
+        /// Service and account.
+        entry: String,
+        /// Whom it would have been sent to.
+        audience: String,
+    },
     /// The keyring cannot be reached, is locked, or refuses.
     #[error("the keyring cannot be used: {problem}")]
     KeyringFailed {
@@ -150,7 +218,7 @@ pub enum ReferenceError {
 
 #[cfg(test)]
 mod tests {
-    use super::Reference;
+    use super::{Audience, Reference};
 
     fn read(value: &str) -> Option<Reference> {
         Reference::parse(value).unwrap()
@@ -162,7 +230,7 @@ mod tests {
         assert_eq!(read("Command:op"), None);
         let words = ["op", "read", "op://my vault/terra", ""].map(str::to_owned);
         assert_eq!(read("command: op read 'op://my vault/terra' \"\""), Some(Reference::Command(words.to_vec())));
-        let entry = Reference::Keyring { service: "terra-auth".to_owned(), account: "acme/api-key".to_owned() };
+        let entry = Reference::Keyring { account: "acme/api-key".to_owned() };
         assert_eq!(read("keyring:terra-auth/acme/api-key"), Some(entry));
     }
 
@@ -175,9 +243,36 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_of_another_program_is_refused() {
+        for value in ["keyring:gh:github.com/me", "keyring:terra-auth", "keyring:terra-auth/", "keyring:terra-auth2/a"]
+        {
+            let error = Reference::parse(value).unwrap_err().to_string();
+            assert!(error.contains("entries of other programs are not read"), "{value}: {error}");
+        }
+    }
+
+    #[test]
+    fn an_entry_is_bound_to_whom_it_is_sent() {
+        let audience =
+            |api: &str, streaming: &str| Audience::of(&api.parse().unwrap(), &streaming.parse().unwrap()).to_string();
+        let hosted = audience("https://api.tryterra.co/v2", "wss://ws.tryterra.co");
+        assert_eq!(hosted, "tryterra.co");
+        assert_eq!(audience("https://access.tryterra.co/v2", "wss://streaming.tryterra.co"), hosted);
+        let own = "https://auth.acme.example:8443/v2";
+        assert_eq!(audience(own, "wss://auth.acme.example:8443/"), "https://auth.acme.example:8443");
+        assert_eq!(audience(own, "wss://elsewhere.example/"), "https://auth.acme.example:8443 wss://elsewhere.example");
+        assert_eq!(
+            audience("https://api.tryterra.co/v2", "wss://elsewhere.example"),
+            "tryterra.co wss://elsewhere.example"
+        );
+        assert_ne!(audience("https://tryterra.co.evil.example", "wss://tryterra.co.evil.example"), hosted);
+    }
+
+    #[test]
     fn an_argument_is_not_shown() {
         let shown = read("command:get --token token-not-a-secret").unwrap().to_string();
         assert_eq!(shown, "command get");
-        assert!(read("command:true").unwrap().keep("test-key-not-a-secret").is_err());
+        let audience = Audience("tryterra.co".to_owned());
+        assert!(read("command:true").unwrap().keep(&audience, "test-key-not-a-secret").is_err());
     }
 }

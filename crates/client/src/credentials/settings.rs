@@ -3,46 +3,50 @@ use std::str::FromStr;
 use terra_auth_types::Environment;
 use url::Url;
 
-use super::file::Entry;
+use super::file::{Entry, ReadFile};
 use super::{
-    API_KEY, API_URL, CredentialsError, DEV_ID, ENV, Place, RETIRING_SIGNING_SECRET, Reference, SIGNING_SECRET,
-    STREAMING_URL, Source, WIDGET_URL, variable_of,
+    Audience, CredentialsError, ENV, FileDigest, Place, Reference, Source, Trust, TrustStore, VARIABLES, variable_of,
 };
-use crate::endpoints::check;
-
-/// A file from a repository or an archive is rarely so private: what it names does not run before somebody has looked.
-const OPEN: &str =
-    "names a command, which is only run from a file that nobody else can open: look at it, then `chmod 600` it";
-
-/// The variables that have a form for each environment.
-const KEYS: [&str; 7] = [DEV_ID, API_KEY, SIGNING_SECRET, RETIRING_SIGNING_SECRET, API_URL, WIDGET_URL, STREAMING_URL];
+use crate::{
+    endpoints::check,
+    ownership::{self, Access},
+};
 
 /// The variables of one source, none of them from another.
 pub(super) struct Settings {
     source: Source,
     values: Vec<Entry>,
+    /// Of the text of a file.
+    digest: Option<FileDigest>,
 }
 
 impl Settings {
     pub(super) fn of_process(vars: &impl Fn(&str) -> Option<String>) -> Self {
         let set = |key: &str| Some(Entry { line: 0, key: key.to_owned(), value: vars(key)? });
-        Self { source: Source::Process, values: KEYS.into_iter().chain([ENV]).filter_map(set).collect() }
+        let values = VARIABLES.into_iter().chain([ENV]).filter_map(set).collect();
+        Self { source: Source::Process, values, digest: None }
     }
 
     /// The variables that name `environment`, under their plain names.
     pub(super) fn of_process_for(environment: Environment, vars: &impl Fn(&str) -> Option<String>) -> Self {
         let set =
             |key: &str| Some(Entry { line: 0, key: key.to_owned(), value: vars(&variable_of(key, environment))? });
-        Self { source: Source::ProcessOf(environment), values: KEYS.into_iter().filter_map(set).collect() }
+        let values = VARIABLES.into_iter().filter_map(set).collect();
+        Self { source: Source::ProcessOf(environment), values, digest: None }
     }
 
     /// The names of all variables that are set, as they are written there.
     pub(super) fn names(&self) -> Vec<String> {
-        KEYS.into_iter().filter(|key| self.get(key).is_some()).map(|key| self.source.variable(key)).collect()
+        VARIABLES.into_iter().filter(|key| self.get(key).is_some()).map(|key| self.source.variable(key)).collect()
     }
 
-    pub(super) fn of_file(source: Source, values: Vec<Entry>) -> Self {
-        Self { source, values }
+    pub(super) fn of_file(source: Source, read: ReadFile) -> Self {
+        Self { source, values: read.entries, digest: Some(read.digest) }
+    }
+
+    /// A file that says nothing.
+    pub(super) fn of_no_file(source: Source) -> Self {
+        Self { source, values: Vec::new(), digest: None }
     }
 
     pub(super) fn source(&self) -> &Source {
@@ -69,15 +73,39 @@ impl Settings {
         self.get(key).map(read).transpose()
     }
 
-    /// The value, asked for where it is kept.
-    pub(super) fn secret(&self, key: &'static str) -> Result<Option<String>, CredentialsError> {
+    /// Whether the user has agreed to where the values are sent and asked for. The process environment is the user's own.
+    pub(super) fn trust(&self, store: &TrustStore) -> Trust {
+        match (&self.source, &self.digest) {
+            (Source::File(file), Some(digest)) => store.look_up(file, digest),
+            (Source::File(_), None) => Trust::Unknown,
+            (Source::Program | Source::Process | Source::ProcessOf(_), _) => Trust::Trusted,
+        }
+    }
+
+    /// The value, asked for where it is kept if the source may say so.
+    pub(super) fn secret(
+        &self,
+        key: &'static str,
+        audience: &Audience,
+        store: &TrustStore,
+    ) -> Result<Option<String>, CredentialsError> {
         let not_had = |source| CredentialsError::NotHad { place: self.place(key), key, source: Box::new(source) };
         let Some(value) = self.get(key) else { return Ok(None) };
-        match Reference::parse(value).map_err(not_had)? {
-            None => Ok(Some(value.to_owned())),
-            Some(Reference::Command(_)) if self.source.is_open_to_others() => Err(self.invalid(key, OPEN)),
-            Some(reference) => reference.resolve().map(Some).map_err(not_had),
+        let Some(reference) = Reference::parse(value).map_err(not_had)? else { return Ok(Some(value.to_owned())) };
+        let mut folder = None;
+        if let Source::File(file) = &self.source {
+            let trust = self.trust(store);
+            if trust != Trust::Trusted {
+                let (place, reference) = (self.place(key), reference.to_string());
+                return Err(CredentialsError::NotTrusted { place, key, reference, changed: trust == Trust::Changed });
+            }
+            ownership::check(file, Access::ReadOrChange).map_err(|source| {
+                let (place, reference) = (self.place(key), reference.to_string());
+                CredentialsError::NotPrivate { place, key, reference, source }
+            })?;
+            folder = file.parent();
         }
+        reference.resolve_in(folder, audience).map(Some).map_err(not_had)
     }
 
     /// An address that keys may be sent to, if there is one. The schemes are the encrypted and the plain one.

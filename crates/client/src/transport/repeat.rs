@@ -17,8 +17,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 /// Whether sending `call` again can do no harm, and some good.
 pub(super) fn is_safe(call: &Call, error: &Error) -> bool {
     match error {
-        Error::Network { source, .. } if source.is_connect() => true, // nothing was sent
-        Error::Network { source, .. } => call.repeatable && !source.is_timeout(),
+        Error::Network { source: None, .. } => true, // nothing was sent
+        Error::Network { source: Some(source), .. } if source.is_connect() => true, // nor here
+        Error::Network { source: Some(source), .. } => call.repeatable && !source.is_timeout(),
         Error::RateLimited(refusal) => call.repeatable || refusal.retry_after.is_some(),
         Error::Server(refusal) => match refusal.status {
             503 => call.repeatable || refusal.retry_after.is_some(),

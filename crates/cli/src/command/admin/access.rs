@@ -3,23 +3,34 @@
 use std::{
     fs::File,
     io::{self, BufRead as _, BufReader, Read as _},
-    os::unix::fs::PermissionsExt as _,
+    ops::Deref,
     path::{Path, PathBuf},
 };
 
 use anyhow::Context as _;
 use clap::ValueHint;
-use terra_auth::{AdminToken, Credentials, admin::AdminClient};
+use terra_auth::{
+    AdminToken, Credentials, Environment,
+    admin::AdminClient,
+    credentials::{Audience, Source, Trust, TrustStore, Written, folder_of},
+    ownership::Access as FileAccess,
+};
 use terra_auth_core::redirect::is_loopback;
 use url::Url;
 
 use crate::{
-    app::App,
+    app::{self, App},
     failure::{Advice, Kind},
+    guard::Guard,
+    variable,
 };
 
+const SERVER: &str = "TERRA_AUTH_SERVER";
 const TOKEN: &str = "TERRA_AUTH_ADMIN_TOKEN";
 const TOKEN_FILE: &str = "TERRA_AUTH_ADMIN_TOKEN_FILE";
+
+/// The variables that give an admin token.
+pub(crate) const ADMIN_VARIABLES: [&str; 2] = [TOKEN, TOKEN_FILE];
 
 /// Where `dev` keeps the token of the server on this machine.
 const KEPT: &str = ".terra-auth/admin-token";
@@ -29,7 +40,7 @@ const HEADING: &str = "Flags of administration";
 /// The flags of every command that administers.
 #[derive(clap::Args)]
 pub(crate) struct Access {
-    /// The server, if it is not the one that the credential file of --env names
+    /// The server [default: `$TERRA_AUTH_SERVER`, else the one that the credential file of --env names]
     #[arg(long, value_name = "URL", help_heading = HEADING)]
     pub(crate) server: Option<Url>,
     /// Read the admin token from the first line of a file
@@ -40,6 +51,35 @@ pub(crate) struct Access {
     admin_token_file: Option<PathBuf>,
 }
 
+/// The address of a server, and whether an admin token may go there.
+pub(crate) struct Server {
+    url: Url,
+    /// The credential file that named it, if that is not trusted.
+    untrusted: Option<Source>,
+}
+
+impl Server {
+    /// Named by a flag or a variable, so by the person or program that holds the token.
+    fn named(url: Url) -> Self {
+        Self { url, untrusted: None }
+    }
+}
+
+impl Server {
+    /// The file that named it, unless a new key may be written there: its user trusts it, or it is for Terra's own API.
+    pub(crate) fn untrusted(&self, audience: &Audience) -> Option<&Source> {
+        self.untrusted.as_ref().filter(|_| !audience.is_hosted())
+    }
+}
+
+impl Deref for Server {
+    type Target = Url;
+
+    fn deref(&self) -> &Url {
+        &self.url
+    }
+}
+
 impl Access {
     /// For commands that need nothing of an environment but, perhaps, its server's address.
     pub(crate) fn open(&self, app: &App) -> anyhow::Result<AdminClient> {
@@ -47,41 +87,96 @@ impl Access {
     }
 
     /// Any address of the server.
-    pub(crate) fn server(&self, app: &App) -> anyhow::Result<Url> {
-        match &self.server {
-            Some(server) => Ok(server.clone()),
-            None => Ok(credentials(app)?.api_url),
+    pub(crate) fn server(&self, app: &App) -> anyhow::Result<Server> {
+        match self.named()? {
+            Some(server) => Ok(server),
+            None => Ok(credentials(app)?.1),
         }
     }
 
-    pub(crate) fn open_at(&self, app: &App, server: &Url) -> anyhow::Result<AdminClient> {
-        Ok(AdminClient::new(server, &self.token(app, server)?)?)
+    /// The server that the flag or the variable names.
+    pub(crate) fn named(&self) -> anyhow::Result<Option<Server>> {
+        let of_process = || {
+            let text = variable::text(SERVER)?;
+            let misused = |error| {
+                Advice::new(Kind::Misused, format!("{SERVER}: {error}"), "write it like https://auth.acme.example")
+            };
+            Some(text.trim().parse().map_err(misused))
+        };
+        let url = self.server.clone().map(Ok).or_else(of_process).transpose()?;
+        Ok(url.map(Server::named))
+    }
+
+    /// The server that the flag names, for commands that work without a server too.
+    pub(crate) fn flag(&self) -> Option<Server> {
+        self.server.clone().map(Server::named)
+    }
+
+    /// An admin token never goes to an address of a credential file that its user has not agreed to.
+    pub(crate) fn open_at(&self, app: &App, server: &Server) -> anyhow::Result<AdminClient> {
+        let token = self.token(app, server)?;
+        if let Some(source) = &server.untrusted {
+            let message = format!(
+                "the address {} comes from {source}, which is not trusted, so no admin token is sent there",
+                server.url
+            );
+            let next = format!(
+                "look at the file, then run `terra-auth env trust {source}`; or name the server with --server or {SERVER}"
+            );
+            return Err(Advice::new(Kind::NoCredentials, message, next).into());
+        }
+        Ok(AdminClient::new(server, &token)?)
     }
 
     fn token(&self, app: &App, server: &Url) -> anyhow::Result<AdminToken> {
-        let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
         if let Some(file) = &self.admin_token_file {
             return read(app, file);
         }
-        if let Some(token) = variable(TOKEN) {
+        if let Some(token) = variable::text(TOKEN) {
             return Ok(token.trim().into());
         }
-        if let Some(file) = variable(TOKEN_FILE) {
-            return read(app, Path::new(&file));
+        if let Some(file) = variable::path(TOKEN_FILE) {
+            return read(app, &file);
         }
         // It is this machine's, so it goes to no other.
-        if is_loopback(server) && Path::new(KEPT).exists() {
-            return read(app, Path::new(KEPT));
+        let kept = folder_of(app.environment).join(KEPT);
+        if is_loopback(server) && kept.exists() {
+            return read(app, &kept);
         }
         let next = format!("set {TOKEN}, or name a file with --admin-token-file; `serve` shows one at its first start");
         Err(Advice::new(Kind::NoCredentials, format!("there is no admin token for {server}"), next).into())
     }
 }
 
-/// The keys of the environment; an admin can do without by naming the server.
-pub(crate) fn credentials(app: &App) -> anyhow::Result<Credentials> {
+/// The keys of the environment and their server; an admin can do without by naming the server.
+pub(crate) fn credentials(app: &App) -> anyhow::Result<(Credentials, Server)> {
     let next = "name the server with --server, and what is not in a credential file with its own flag";
-    app.credentials().context(Advice::new(Kind::NoCredentials, "it is not known which server to administer", next))
+    held(app, app.environment).context(Advice::new(
+        Kind::NoCredentials,
+        "it is not known which server to administer",
+        next,
+    ))
+}
+
+/// The keys of an environment and their server.
+pub(crate) fn held(app: &App, environment: Environment) -> anyhow::Result<(Credentials, Server)> {
+    let written = app::written(environment)?;
+    let untrusted = (!is_agreed(&written, environment)).then(|| written.source().clone());
+    let credentials = written.read()?;
+    credentials.notices.iter().try_for_each(|notice| app.ui.warn(notice))?;
+    let server = Server { url: credentials.api_url.clone(), untrusted };
+    Ok((credentials, server))
+}
+
+/// Whether the user trusts the source, or a trusted file beside it sends secrets to the same addresses.
+fn is_agreed(written: &Written, environment: Environment) -> bool {
+    let (folder, Ok(audience)) = (folder_of(environment), written.audience()) else { return false };
+    let agrees = |other: Environment| {
+        let beside = Written::find(other, &folder, &|_| None);
+        let beside = beside.map(|beside| beside.trusting(TrustStore::of_process()));
+        beside.is_ok_and(|it| it.trust() == Trust::Trusted && it.audience().is_ok_and(|it| it == audience))
+    };
+    written.trust() == Trust::Trusted || Environment::ALL.into_iter().filter(|other| *other != environment).any(agrees)
 }
 
 /// No token is longer.
@@ -89,18 +184,13 @@ const LONGEST: u64 = 4096;
 
 fn read(app: &App, file: &Path) -> anyhow::Result<AdminToken> {
     let name = file.display();
-    let (token, open) = first_line(file).with_context(|| format!("could not read {name}"))?;
-    if open {
-        app.ui.warn(&format!("other users of this machine can open {name}; run `chmod 600 {name}`"))?;
-    }
+    Guard::Warns(app.ui).check(file, FileAccess::ReadOrChange)?;
+    let token = first_line(file).with_context(|| format!("could not read {name}"))?;
     Ok(token.trim().into())
 }
 
-/// With whether others can open the file.
-fn first_line(file: &Path) -> io::Result<(String, bool)> {
-    let file = File::open(file)?;
-    let open = file.metadata()?.permissions().mode() & 0o077 != 0;
+fn first_line(file: &Path) -> io::Result<String> {
     let mut line = String::new();
-    BufReader::new(file.take(LONGEST)).read_line(&mut line)?;
-    Ok((line, open))
+    BufReader::new(File::open(file)?.take(LONGEST)).read_line(&mut line)?;
+    Ok(line)
 }

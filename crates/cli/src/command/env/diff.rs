@@ -1,3 +1,5 @@
+use std::ffi::{OsStr, OsString};
+
 use crate::{
     app::App,
     command::{admin::access::Access, env::settings::Side},
@@ -19,21 +21,22 @@ use crate::{
 ])]
 pub(crate) struct Args {
     /// An environment or a settings file
-    left: String,
+    left: OsString,
     /// Another
-    right: String,
+    right: OsString,
     #[command(flatten)]
     access: Access,
 }
 
 impl Args {
     pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
-        let side = |text: &str| text.parse::<Side>()?.settings(app, &self.access);
+        let side = |text: &OsStr| Side::of(text).settings(app, &self.access);
         let differences = side(&self.left)?.differences(&side(&self.right)?);
         if differences.is_empty() {
             app.ui.note("no difference")?;
         }
-        let header = ["setting", &*self.left, &*self.right];
+        let [left, right] = [&self.left, &self.right].map(|side| side.to_string_lossy());
+        let header = ["setting", &*left, &*right];
         app.ui.result(|| if differences.is_empty() { String::new() } else { rows(header, &differences) }, &differences)
     }
 }

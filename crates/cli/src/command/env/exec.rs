@@ -1,21 +1,25 @@
 use std::{ffi::OsString, io, os::unix::process::CommandExt as _, process::Command};
 
 use terra_auth::{
-    Credentials, Environment,
+    Credentials, Environment, SigningSecret,
     credentials::{
-        API_KEY, API_URL, DEV_ID, ENV, RETIRING_SIGNING_SECRET, SIGNING_SECRET, STREAMING_URL, WIDGET_URL, variable_of,
+        API_KEY, API_URL, DEV_ID, ENV, RETIRING_SIGNING_SECRET, SIGNING_SECRET, STREAMING_URL, Trust, VARIABLES,
+        WIDGET_URL, variable_of,
     },
 };
 
 use crate::{
-    app::App,
+    app::{self, App},
+    command::admin::access::ADMIN_VARIABLES,
     failure::{Advice, Kind},
 };
 
 /// Run a program with an environment's keys in its process environment, and nowhere else
 ///
-/// Sets `TERRA_DEV_ID`, `TERRA_API_KEY`, `TERRA_SIGNING_SECRET` if there is one, `TERRA_API_URL`, `TERRA_WIDGET_URL`,
-/// `TERRA_STREAMING_URL` and `TERRA_ENV`, and unsets variables such as `TERRA_API_KEY_TESTING`; secrets that are kept elsewhere are asked for first. The program takes the place
+/// Sets `TERRA_DEV_ID`, `TERRA_API_KEY`, `TERRA_SIGNING_SECRET` and `TERRA_RETIRING_SIGNING_SECRET` if there are any,
+/// `TERRA_API_URL`, `TERRA_WIDGET_URL`, `TERRA_STREAMING_URL` and `TERRA_ENV`, and unsets those of other environments, such
+/// as `TERRA_API_KEY_TESTING`; secrets that are kept elsewhere are asked for first. An admin token is handed on only if the
+/// credential file is trusted. The program takes the place
 /// of this command, so signals reach it and its exit code is the one that is seen.
 #[derive(clap::Args)]
 #[command(after_help = examples![
@@ -34,27 +38,44 @@ impl Args {
         let program = words.next().unwrap_or_default();
         let mut command = Command::new(&program);
         command.args(words);
+        let trust = app::written(app.environment)?.trust();
         give(&mut command, &app.credentials()?);
+        if trust != Trust::Trusted {
+            // To the program, the address of the file looks like one that the user has set.
+            for name in ADMIN_VARIABLES {
+                command.env_remove(name);
+            }
+        }
         Err(not_run(&program.to_string_lossy(), &command.exec()).into())
     }
 }
 
-/// Whatever may name an environment.
-const ALL: [&str; 7] = [DEV_ID, API_KEY, SIGNING_SECRET, RETIRING_SIGNING_SECRET, API_URL, WIDGET_URL, STREAMING_URL];
-
 /// All of one environment and nothing of another that this process may hold.
 fn give(command: &mut Command, credentials: &Credentials) {
-    for name in Environment::ALL.into_iter().flat_map(|one| ALL.map(|key| variable_of(key, one))) {
-        command.env_remove(name);
+    for key in VARIABLES {
+        command.env_remove(key);
+        for environment in Environment::ALL {
+            command.env_remove(variable_of(key, environment));
+        }
+        if let Some(value) = value_of(credentials, key) {
+            command.env(key, value);
+        }
     }
-    let Credentials { environment, dev_id, api_key, api_url, widget_url, streaming_url, .. } = credentials;
-    command.env(DEV_ID, dev_id.as_str()).env(API_KEY, api_key.expose()).env(ENV, environment.as_str());
-    command.env(API_URL, api_url.as_str()).env(WIDGET_URL, widget_url.as_str());
-    command.env(STREAMING_URL, streaming_url.as_str());
-    match &credentials.signing_secret {
-        Some(secret) => command.env(SIGNING_SECRET, secret.expose()),
-        None => command.env_remove(SIGNING_SECRET),
-    };
+    command.env(ENV, credentials.environment.as_str());
+}
+
+fn value_of<'a>(credentials: &'a Credentials, key: &str) -> Option<&'a str> {
+    let Credentials { dev_id, api_key, signing_secret, retiring_signing_secret, .. } = credentials;
+    match key {
+        DEV_ID => Some(dev_id.as_str()),
+        API_KEY => Some(api_key.expose()),
+        SIGNING_SECRET => signing_secret.as_ref().map(SigningSecret::expose),
+        RETIRING_SIGNING_SECRET => retiring_signing_secret.as_ref().map(SigningSecret::expose),
+        API_URL => Some(credentials.api_url.as_str()),
+        WIDGET_URL => Some(credentials.widget_url.as_str()),
+        STREAMING_URL => Some(credentials.streaming_url.as_str()),
+        _ => None,
+    }
 }
 
 fn not_run(program: &str, error: &io::Error) -> Advice {

@@ -1,10 +1,8 @@
-use std::{env, path::Path};
-
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use terra_auth::{
     CredentialsError, Environment,
-    credentials::{API_KEY, API_URL, DEV_ID, ENV, SIGNING_SECRET, Written, variable_of},
+    credentials::{API_KEY, API_URL, DEV_ID, ENV, SIGNING_SECRET, Written, folder_of, variable_of},
 };
 
 use super::secret::{keeper, shown};
@@ -12,7 +10,7 @@ use crate::{
     app::App,
     command::users::minute,
     ui::{Ui, table},
-    verified,
+    variable, verified,
 };
 
 /// List the environments: which keys there are, where they come from, when the API last accepted them
@@ -29,8 +27,9 @@ pub(crate) struct Args {}
 impl Args {
     #[expect(clippy::unused_self, reason = "every command runs alike")]
     pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
-        let files = Environment::ALL
-            .map(|environment| (environment.to_string(), Written::find(environment, Path::new(""), &|_| None)));
+        let files = Environment::ALL.map(|environment| {
+            (environment.to_string(), Written::find(environment, &folder_of(environment), &|_| None))
+        });
         let process = of_process().map(|found| ("(process)".to_owned(), found));
         let own = Environment::ALL.into_iter().filter_map(own_of_process);
         let lines: Vec<Line> =
@@ -47,22 +46,21 @@ impl Args {
 
 /// The keys of the process environment, whole or half, whosever they are.
 fn of_process() -> Option<Result<Written, CredentialsError>> {
-    let environment = var(ENV).and_then(|name| name.parse().ok()).unwrap_or_default();
-    let set = var(DEV_ID).or_else(|| var(API_KEY)).is_some();
+    let environment = variable::text(ENV).and_then(|name| name.parse().ok()).unwrap_or_default();
+    let set = variable::text(DEV_ID).or_else(|| variable::text(API_KEY)).is_some();
     let plain = |name: &str| name != ENV && !Environment::ALL.iter().any(|one| name.ends_with(&variable_of("", *one)));
-    set.then(|| Written::find(environment, Path::new(""), &|name| var(name).filter(|_| plain(name))))
+    set.then(|| {
+        Written::find(environment, &folder_of(environment), &|name| variable::text(name).filter(|_| plain(name)))
+    })
 }
 
 /// The keys in the variables that name an environment, whole or half.
 fn own_of_process(environment: Environment) -> Option<(String, Result<Written, CredentialsError>)> {
-    let set = [DEV_ID, API_KEY].into_iter().any(|key| var(&variable_of(key, environment)).is_some());
+    let set = [DEV_ID, API_KEY].into_iter().any(|key| variable::text(&variable_of(key, environment)).is_some());
     let own = |name: &str| name.ends_with(&variable_of("", environment));
-    let find = || Written::find(environment, Path::new(""), &|name| var(name).filter(|_| own(name)));
+    let find =
+        || Written::find(environment, &folder_of(environment), &|name| variable::text(name).filter(|_| own(name)));
     set.then(|| (format!("{environment} (process)"), find()))
-}
-
-fn var(name: &str) -> Option<String> {
-    env::var(name).ok().filter(|value| !value.trim().is_empty())
 }
 
 struct Line {

@@ -1,18 +1,18 @@
 //! Where settings come from: a file, or an environment of a server.
 
 use std::{
+    ffi::OsStr,
     fs::File,
     io::Read as _,
     path::{Path, PathBuf},
-    str::FromStr,
 };
 
 use anyhow::Context as _;
-use terra_auth::{Credentials, DevId, Environment, admin::AdminClient, wire::admin::AdminEnvironment};
+use terra_auth::{DevId, Environment, admin::AdminClient, wire::admin::AdminEnvironment};
 
 use crate::{
     app::{self, App},
-    command::admin::access::Access,
+    command::admin::access::{Access, held},
     env_settings::EnvSettings,
     failure::{Advice, Kind},
 };
@@ -24,15 +24,13 @@ pub(super) enum Side {
     File(PathBuf),
 }
 
-impl FromStr for Side {
-    type Err = std::convert::Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(text.parse().map_or_else(|_| Self::File(text.into()), Self::Environment))
-    }
-}
-
 impl Side {
+    /// A name of an environment, or else of a file, which need not be text.
+    pub(super) fn of(argument: &OsStr) -> Self {
+        let environment = argument.to_str().and_then(|text| text.parse().ok());
+        environment.map_or_else(|| Self::File(argument.into()), Self::Environment)
+    }
+
     pub(super) fn settings(&self, app: &App, access: &Access) -> anyhow::Result<EnvSettings> {
         match self {
             Self::File(file) => read(file),
@@ -51,9 +49,8 @@ pub(super) struct Owned {
 impl Owned {
     /// Asks the server that the environment's credential file names.
     pub(super) fn find(app: &App, access: &Access, environment: Environment) -> anyhow::Result<Self> {
-        let credentials = Credentials::load(environment)?;
-        let server = access.server.as_ref().unwrap_or(&credentials.api_url);
-        let admin = access.open_at(app, server)?;
+        let (credentials, server) = held(app, environment)?;
+        let admin = access.open_at(app, &access.named()?.unwrap_or(server))?;
         let now = app::wait(admin.environment(&credentials.dev_id))?;
         let now = now.with_context(|| format!("could not read the settings of {environment}"))?;
         Ok(Self { admin, dev_id: credentials.dev_id, now })

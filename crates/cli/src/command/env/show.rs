@@ -1,10 +1,13 @@
-use std::path::Path;
-
 use serde_json::json;
 use terra_auth::credentials::{API_KEY, API_URL, DEV_ID, SIGNING_SECRET, STREAMING_URL, WIDGET_URL, Written};
 
 use super::secret::keeper;
-use crate::{app::App, command::users::minute, ui::table, verified};
+use crate::{
+    app::{self, App},
+    command::users::minute,
+    ui::table,
+    verified,
+};
 
 /// Show what an environment's keys and addresses are, and where each comes from
 ///
@@ -20,7 +23,7 @@ pub(crate) struct Args {}
 impl Args {
     #[expect(clippy::unused_self, reason = "every command runs alike")]
     pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
-        let written = Written::find(app.environment, Path::new(""), &|name| std::env::var(name).ok())?;
+        let written = app::written(app.environment)?;
         let from = Origins::of(&written);
         let verified = verified::last(&written);
         let credentials = written.read()?;

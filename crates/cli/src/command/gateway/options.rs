@@ -8,16 +8,17 @@ use std::{
 
 use anyhow::Context as _;
 use secrecy::{ExposeSecret as _, SecretString};
-use terra_auth::{Environment, SigningSecret};
+use terra_auth::{Environment, SigningSecret, ownership::Access};
 use terra_auth_gateway::{Settings, settings::WhoAmISettings};
 use toml::Table;
 use url::Url;
 
 use crate::{
     failure::{Advice, Kind},
+    guard::Guard,
     node::secret_in,
     opening::{ConnectionOptions, Opening},
-    private_file,
+    private_file, variable,
 };
 
 pub(crate) const STORE: &str = "TERRA_AUTH_GATEWAY_STORE";
@@ -108,6 +109,8 @@ impl Places {
     /// The settings of the file that was named, else of `gateway.toml` if it is there.
     pub(crate) fn read(&self) -> anyhow::Result<SettingsFile> {
         let file = self.config.as_deref().unwrap_or(Path::new("gateway.toml"));
+        // It says where logins are checked and where events go, whether it was named or found.
+        Guard::Refuses.check(file, Access::Change)?;
         let text = match std::fs::read_to_string(file) {
             Err(error) if error.kind() == io::ErrorKind::NotFound && self.config.is_none() => {
                 return Ok(SettingsFile::default());
@@ -123,21 +126,22 @@ impl Places {
     /// environment: what is known of one must not be compared with another.
     pub(crate) fn store(&self, settings: &Settings, environment: Environment) -> SecretString {
         let default = || format!("sqlite://{}", self.data_dir().join(format!("gateway-{environment}.db")).display());
-        variable(STORE).unwrap_or_else(|| settings.store.clone().unwrap_or_else(default).into())
+        variable::secret(STORE).unwrap_or_else(|| settings.store.clone().unwrap_or_else(default).into())
     }
 
     /// The secret that signs what is forwarded: the variable's, else the file's, which is made where there is none yet.
     pub(crate) fn forward_secret(&self) -> anyhow::Result<SigningSecret> {
-        if let Some(secret) = variable(FORWARD_SECRET) {
+        if let Some(secret) = variable::secret(FORWARD_SECRET) {
             return signing_secret(&secret, FORWARD_SECRET);
         }
         let file = self.forward_secret_file();
+        Guard::Refuses.check(&file, Access::ReadOrChange)?;
         signing_secret(&secret_in(&file)?, &file.display().to_string())
     }
 
     /// Whether the next start makes the secret.
     pub(crate) fn makes_forward_secret(&self) -> bool {
-        variable(FORWARD_SECRET).is_none() && !self.forward_secret_file().exists()
+        variable::secret(FORWARD_SECRET).is_none() && !self.forward_secret_file().exists()
     }
 
     pub(crate) fn forward_secret_file(&self) -> PathBuf {
@@ -152,11 +156,12 @@ impl Places {
 
     pub(crate) fn make_data_dir(&self) -> anyhow::Result<()> {
         let dir = self.data_dir();
+        Guard::Refuses.check(&dir, Access::Change)?;
         private_file::create_dir(&dir).with_context(|| format!("could not make {}", dir.display()))
     }
 
     fn data_dir(&self) -> PathBuf {
-        let of_process = || variable(DATA_DIR).map(|dir| PathBuf::from(dir.expose_secret()));
+        let of_process = || variable::path(DATA_DIR);
         self.data_dir.clone().or_else(of_process).unwrap_or_else(|| ".terra-auth".into())
     }
 }
@@ -170,11 +175,6 @@ fn who_am_i_at(url: &Url) -> WhoAmISettings {
         cache_s: None,
         timeout_s: None,
     }
-}
-
-/// An empty variable counts as none, as in a credential file.
-pub(crate) fn variable(name: &str) -> Option<SecretString> {
-    std::env::var(name).ok().filter(|text| !text.trim().is_empty()).map(Into::into)
 }
 
 fn signing_secret(secret: &SecretString, origin: &str) -> anyhow::Result<SigningSecret> {

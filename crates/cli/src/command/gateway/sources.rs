@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use secrecy::SecretString;
-use terra_auth::{Credentials, Environment, SigningSecret};
+use terra_auth::{Credentials, Environment, SigningSecret, ownership::Access};
 use terra_auth_core::{
     clock::{SystemClock, SystemEntropy},
     store::Store,
@@ -11,8 +11,12 @@ use terra_auth_core::{
 use terra_auth_gateway::{Config, Gateway, Parts, SetupError};
 use terra_auth_http::Certificates;
 
-use super::options::{JWT_SECRET, Options, SettingsFile, variable};
-use crate::failure::{Advice, Kind};
+use super::options::{JWT_SECRET, Options, SettingsFile};
+use crate::{
+    failure::{Advice, Kind},
+    guard::Guard,
+    variable,
+};
 
 /// What a gateway is made from.
 pub(crate) struct Sources {
@@ -36,11 +40,13 @@ impl Sources {
         let settings = file.settings.clone();
         let credentials = Credentials::load(environment)?;
         let tls = settings.tls.as_ref();
+        // A key that others can read is a warning of the summary: many tools write one so.
+        tls.map_or(Ok(()), |tls| Guard::Refuses.check(&tls.key, Access::Change))?;
         let certificates = tls.map(|tls| Certificates::read(&tls.certificate, &tls.key)).transpose();
         let certificates = certificates.map_err(|error| unusable(&error.into()))?;
         let store = options.places.store(&settings, environment);
         let forward_secret = settings.webhooks.forward_to.as_ref().map(|_| forward_secret(options, missing));
-        let jwt_secret = variable(JWT_SECRET);
+        let jwt_secret = variable::secret(JWT_SECRET);
         let forward_secret = forward_secret.transpose()?;
         let config = Config { settings, credentials, forward_secret, jwt_secret, logins: Vec::new() };
         Ok(Self { config, file, store, certificates: certificates.map(Arc::new) })

@@ -2,16 +2,20 @@
 
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
-use terra_auth::Credentials;
+use terra_auth::{
+    Credentials,
+    ownership::{self, Access},
+};
 use terra_auth_gateway::{Config, settings::LoginSettings};
 use toml::{Table, Value};
 
 use crate::keeping::without_password;
 
 use super::{
-    options::{FORWARD_SECRET, Options, STORE, SettingsFile, variable},
+    options::{FORWARD_SECRET, Options, STORE, SettingsFile},
     sources::Sources,
 };
+use crate::variable;
 
 pub(super) struct Summary {
     pub(super) rows: Vec<Row>,
@@ -96,7 +100,7 @@ impl Rows<'_> {
         let flag = options.operations_listen.map(|_| "--operations-listen");
         let operations = or_none(settings.operations_listen.as_ref());
         self.add("operations_listen", operations, self.origin(flag, "operations_listen"));
-        let origin = self.origin(variable(STORE).map(|_| STORE), "store");
+        let origin = self.origin(variable::secret(STORE).map(|_| STORE), "store");
         self.add("store", without_password(self.sources.store.expose_secret()), origin);
     }
 
@@ -118,7 +122,7 @@ impl Rows<'_> {
         self.add(key, or_none(url), self.origin(options.forward_to.as_ref().map(|_| "--forward-to"), key));
         if url.is_some() {
             let file = options.places.forward_secret_file();
-            let (value, origin) = match variable(FORWARD_SECRET) {
+            let (value, origin) = match variable::secret(FORWARD_SECRET) {
                 Some(_) => ("set", FORWARD_SECRET.to_owned()),
                 None if file.exists() => ("set", file.display().to_string()),
                 None => ("made at the first start", file.display().to_string()),
@@ -179,5 +183,7 @@ fn warnings(sources: &Sources) -> Vec<String> {
         });
     let operations = settings.operations_listen.filter(|address| address.ip().is_unspecified());
     let operations = operations.map(|address| format!("whoever reaches {address} can read the metrics"));
-    [no_secret, plain, operations].into_iter().flatten().collect()
+    let key = settings.tls.as_ref().and_then(|tls| ownership::check(&tls.key, Access::ReadOrChange).err());
+    let key = key.map(|error| format!("{error}; {}", error.remedy()));
+    [no_secret, plain, operations, key].into_iter().flatten().collect()
 }

@@ -5,10 +5,11 @@ use tokio::net::TcpListener;
 use url::Url;
 
 use super::{
-    options::{FORWARD_SECRET, Places, variable},
+    options::{FORWARD_SECRET, Places},
     sources::Sources,
     summary::logins,
 };
+use crate::variable;
 
 /// What is said when a gateway is ready.
 pub(super) struct Welcome<'a> {
@@ -57,6 +58,7 @@ impl Welcome<'_> {
             "allowed_origins": config.settings.cors.allowed_origins,
             "forward_to": config.settings.webhooks.forward_to,
             "forward_secret": self.forward_secret(),
+            "settings": self.sources.file.path.as_ref().map(|path| path.display().to_string()),
         })
     }
 
@@ -64,7 +66,7 @@ impl Welcome<'_> {
     fn forward_secret(&self) -> Option<String> {
         self.sources.config.forward_secret.as_ref()?;
         let file = || self.places.forward_secret_file().display().to_string();
-        Some(variable(FORWARD_SECRET).map_or_else(file, |_| FORWARD_SECRET.to_owned()))
+        Some(variable::secret(FORWARD_SECRET).map_or_else(file, |_| FORWARD_SECRET.to_owned()))
     }
 
     fn rows(&self) -> Vec<(&'static str, String)> {
@@ -76,6 +78,7 @@ impl Welcome<'_> {
             ("Keys", format!("{}, dev-id {}, from {}", keys.environment, keys.dev_id, keys.source)),
             ("API", keys.api_url.to_string()),
         ];
+        rows.extend(self.sources.file.path.as_ref().map(|path| ("Settings", path.display().to_string())));
         rows.extend(logins(&config.settings.login).into_iter().map(|(_, login)| ("Login", login)));
         rows.push(("Pages", pages));
         rows.push(("Events", self.events()));

@@ -1,7 +1,7 @@
 //! Where a new key or secret goes: into the credential file or, where the file says so, the keyring.
 
 use anyhow::Context as _;
-use terra_auth::credentials::{Reference, Source};
+use terra_auth::credentials::{self, Audience, Reference, Source};
 
 use super::whose::Owner;
 use crate::{
@@ -13,33 +13,39 @@ use crate::{
 /// Found and checked before anything is asked for, so that nothing new is lost.
 pub(super) enum Place {
     File(Box<CredentialFile>),
-    Elsewhere(Reference),
+    Elsewhere(Reference, Audience),
 }
 
 impl Place {
     /// Where the environment's `key`, a variable of the credential file, is kept.
     pub(super) fn of(app: &App, owner: &Owner, key: &str) -> anyhow::Result<Self> {
-        let file = CredentialFile::open(app.environment)?;
+        let folder = credentials::folder_of(app.environment);
+        let file = CredentialFile::open_in(&folder, app.environment)?;
         let Some(held) = &owner.credentials else {
             return Err(nowhere(&format!("{} is not the credential file of {}", file.name, owner.dev_id)).into());
         };
-        if !matches!(&held.source, Source::File(path) if path.as_os_str() == file.name.as_str()) {
+        if !matches!(&held.source, Source::File(path) if *path == file.path) {
             return Err(nowhere(&format!("the keys come from {}, not from {}", held.source, file.name)).into());
+        }
+        if !owner.takes_new_keys {
+            let message = format!("{} is not trusted, so no new secret is written to it", file.name);
+            let next = format!("look at the file, then run `terra-auth env trust {}`", file.name);
+            return Err(Advice::new(Kind::NoCredentials, message, next).into());
         }
         match file.held(key).map(Reference::parse).transpose()?.flatten() {
             None => Ok(Self::File(Box::new(file))),
             Some(Reference::Command(_)) => {
                 Err(nowhere(&format!("{} has {key} from a command, which cannot be written to", file.name)).into())
             }
-            Some(keyring) => Ok(Self::Elsewhere(keyring)),
+            Some(keyring) => Ok(Self::Elsewhere(keyring, held.audience())),
         }
     }
 
     /// Puts the new value there; what else the file holds stays. Answers where that is.
     pub(super) fn put(self, app: &App, key: &str, value: &str) -> anyhow::Result<String> {
         match self {
-            Self::Elsewhere(reference) => {
-                reference.keep(value).with_context(|| format!("could not write to the {reference}"))?;
+            Self::Elsewhere(reference, audience) => {
+                reference.keep(&audience, value).with_context(|| format!("could not write to the {reference}"))?;
                 Ok(format!("the {reference}"))
             }
             Self::File(mut file) => {

@@ -2,11 +2,10 @@ use terra_auth::{
     Credentials, DevId,
     admin::{AdminClient, is_terras_own},
 };
-use url::Url;
 
 use crate::{
     app::App,
-    command::admin::access::{Access, credentials},
+    command::admin::access::{Access, Server, credentials},
 };
 
 /// The flags that say whose keys they are.
@@ -24,9 +23,11 @@ pub(crate) struct Owner {
     pub(crate) dev_id: DevId,
     /// `None` if the file is another environment's, or was not needed.
     pub(super) credentials: Option<Credentials>,
+    /// Whether the user agrees to where the credential file sends its keys.
+    pub(super) takes_new_keys: bool,
     /// Whether Terra itself runs the server that the keys are for.
     pub(super) hosted: bool,
-    server: Url,
+    server: Server,
     access: Access,
 }
 
@@ -34,15 +35,31 @@ impl Whose {
     /// Asks nobody yet.
     pub(crate) fn find(self, app: &App) -> anyhow::Result<Owner> {
         let Self { dev_id, access } = self;
-        if let (Some(dev_id), Some(server)) = (&dev_id, &access.server) {
-            let (dev_id, server) = (dev_id.clone(), server.clone());
-            return Ok(Owner { hosted: is_terras_own(&server), dev_id, credentials: None, server, access });
+        let named = access.named()?;
+        if let (Some(dev_id), Some(server)) = (&dev_id, named) {
+            let dev_id = dev_id.clone();
+            return Ok(Owner {
+                hosted: is_terras_own(&server),
+                takes_new_keys: false,
+                dev_id,
+                credentials: None,
+                server,
+                access,
+            });
         }
-        let held = credentials(app)?;
+        let (held, server) = credentials(app)?;
         let dev_id = dev_id.unwrap_or_else(|| held.dev_id.clone());
-        let server = access.server.clone().unwrap_or_else(|| held.api_url.clone());
+        let takes_new_keys = server.untrusted(&held.audience()).is_none();
+        let server = access.named()?.unwrap_or(server);
         let hosted = is_terras_own(&held.api_url);
-        Ok(Owner { credentials: Some(held).filter(|held| held.dev_id == dev_id), dev_id, hosted, server, access })
+        Ok(Owner {
+            takes_new_keys,
+            credentials: Some(held).filter(|held| held.dev_id == dev_id),
+            dev_id,
+            hosted,
+            server,
+            access,
+        })
     }
 }
 

@@ -17,6 +17,7 @@ use crate::{
     command::{keys::Whose, users::minute},
     failure::{Advice, Kind},
     ui::{shown, table},
+    variable,
 };
 
 mod check;
@@ -115,7 +116,7 @@ impl Secrets {
         if let Some(file) = &self.secret_file {
             return first_line(file);
         }
-        if let Some(secret) = std::env::var(SECRET).ok().filter(|secret| !secret.is_empty()) {
+        if let Some(secret) = variable::text(SECRET) {
             return Ok(secret.trim().into());
         }
         if !ask::possible() {

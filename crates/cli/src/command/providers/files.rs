@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
-use terra_auth::Provider;
+use terra_auth::{Provider, ownership::Access};
 use terra_auth_outbound::{ClientCredentials, Recipes};
 
 use super::{apps, layers};
 use crate::{
     app,
     failure::{Advice, Kind},
+    guard::Guard,
 };
 
 /// Where a server reads its recipes and its own apps.
@@ -21,7 +22,15 @@ pub(crate) struct ProviderFiles {
 
 impl ProviderFiles {
     /// All recipes, and the server's own app at each provider.
+    ///
+    /// A recipe says where secrets are sent, so other users of the machine must not be able to change one.
     pub(crate) fn read(&self) -> anyhow::Result<(Recipes, impl Fn(&Provider) -> Option<ClientCredentials> + use<>)> {
+        for file in layers::files(&self.data_dir, self.own.as_deref())? {
+            Guard::Refuses.check(&file, Access::Change)?;
+        }
+        if let Some(file) = &self.apps {
+            Guard::Refuses.check(file, Access::ReadOrChange)?;
+        }
         let recipes = layers::read(&self.data_dir, self.own.as_deref())?;
         let apps = self.apps.as_deref().map(apps::read).transpose()?.unwrap_or_default();
         for name in apps.keys() {

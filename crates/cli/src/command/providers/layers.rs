@@ -12,8 +12,12 @@ use crate::failure::{Advice, Kind};
 
 /// The built-in recipes, those in the data directory, and those of a file; later ones take the place of earlier ones.
 pub(in crate::command) fn read(data_dir: &Path, own: Option<&Path>) -> anyhow::Result<Recipes> {
-    let files = added(data_dir)?.into_iter().chain(own.map(Path::to_owned));
-    files.map(|file| read_file(&file)).try_fold(Recipes::builtin()?, |all, more| Ok(all.with(more?)))
+    files(data_dir, own)?.map(|file| read_file(&file)).try_fold(Recipes::builtin()?, |all, more| Ok(all.with(more?)))
+}
+
+/// The files of recipes, in the same order.
+pub(super) fn files(data_dir: &Path, own: Option<&Path>) -> anyhow::Result<impl Iterator<Item = PathBuf> + use<>> {
+    Ok(added(data_dir)?.into_iter().chain(own.map(Path::to_owned)))
 }
 
 /// The recipes of one file.

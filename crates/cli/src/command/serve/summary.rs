@@ -8,7 +8,7 @@ use terra_auth::Provider;
 use terra_auth_core::developer::{Developer, Standing};
 
 use super::{GRACE, Options};
-use crate::{command::variable, keeping::without_password};
+use crate::{keeping::without_password, variable};
 
 pub(super) struct Summary {
     pub(super) rows: Vec<Row>,
@@ -57,7 +57,7 @@ impl Summary {
             format!("{}, of one peer: {share}; idle for {} s", limits.connections, limits.idle_timeout.as_secs());
         summary.add("connections", connections, "flags, variables, memory and open files");
         let access_log = options.connections.access_log();
-        let from = if variable("TERRA_AUTH_ACCESS_LOG").is_some() {
+        let from = if variable::secret("TERRA_AUTH_ACCESS_LOG").is_some() {
             "TERRA_AUTH_ACCESS_LOG"
         } else {
             given(access_log, "--access-log")
@@ -118,7 +118,7 @@ fn listed(names: &[String], count: usize) -> String {
 /// Where a value comes from: clap has merged variable and flag already, and a flag wins.
 fn origin(name: &'static str, flag: &'static str, value: &str, is_default: bool) -> &'static str {
     let same = |text: &str| text.trim().trim_end_matches('/') == value.trim_end_matches('/');
-    if variable(name).is_some_and(|text| same(text.expose_secret())) { name } else { given(!is_default, flag) }
+    if variable::secret(name).is_some_and(|text| same(text.expose_secret())) { name } else { given(!is_default, flag) }
 }
 
 fn given(is_given: bool, flag: &'static str) -> &'static str {

@@ -1,17 +1,21 @@
 //! Whole files of values, for one environment or for several.
 
 use std::{
-    convert::Infallible,
+    ffi::OsString,
     fs::File,
     io::{self, Read as _},
+    os::unix::ffi::{OsStrExt as _, OsStringExt as _},
     path::{Path, PathBuf},
-    str::FromStr,
 };
 
 use anyhow::Context as _;
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use terra_auth::{
     Environment,
-    credentials::{API_KEY, API_URL, DEV_ID, ENV, SIGNING_SECRET, STREAMING_URL, WIDGET_URL, variable_of},
+    credentials::{
+        API_KEY, API_URL, DEV_ID, ENV, FileDigest, Reference, SIGNING_SECRET, STREAMING_URL, Trust, TrustStore,
+        WIDGET_URL, variable_of,
+    },
 };
 
 use super::values::{LONGEST, Values};
@@ -30,15 +34,22 @@ pub(super) struct From {
     file: PathBuf,
 }
 
-impl FromStr for From {
-    type Err = Infallible;
+/// Reads the argument, in which the file's name need not be text.
+pub(super) fn parser() -> impl TypedValueParser<Value = From> {
+    OsStringValueParser::new().map(From::of)
+}
 
-    fn from_str(text: &str) -> Result<Self, Infallible> {
-        let named = text.split_once('=').and_then(|(name, file)| Some((name.parse().ok()?, file)));
-        Ok(match named {
+impl From {
+    fn of(argument: OsString) -> Self {
+        let bytes = argument.as_bytes();
+        let named = bytes.iter().position(|byte| *byte == b'=').and_then(|at| {
+            let environment = std::str::from_utf8(&bytes[..at]).ok()?.parse().ok()?;
+            Some((environment, OsString::from_vec(bytes[at + 1..].to_vec())))
+        });
+        match named {
             Some((environment, file)) => Self { environment: Some(environment), file: file.into() },
-            None => Self { environment: None, file: text.into() },
-        })
+            None => Self { environment: None, file: argument.into() },
+        }
     }
 }
 
@@ -50,7 +61,8 @@ impl From {
     /// What the file gives to each environment; `default` is whose the plain names are if the file's own is not said.
     pub(super) fn read(&self, default: Environment) -> anyhow::Result<Vec<(Environment, Values)>> {
         let name = if self.is_stdin() { "standard input".to_owned() } else { self.file.display().to_string() };
-        let entries = credential_file::parse(&name, &self.text().with_context(|| format!("could not read {name}"))?)?;
+        let text = self.text().with_context(|| format!("could not read {name}"))?;
+        let entries = credential_file::parse(&name, &text)?;
         let plain = self.environment.unwrap_or(default);
         if let Some(other) = entries.get(ENV).filter(|other| !other.is_empty() && *other != plain.as_str()) {
             let message = format!("{name} says that it is {other}'s (by its {ENV}), but is given for {plain}");
@@ -62,7 +74,26 @@ impl From {
             let next = format!("it needs lines such as {DEV_ID}=… and {API_KEY}=…");
             return Err(Advice::new(Kind::Misused, format!("{name} has no keys"), next).into());
         }
+        self.refuse_references(&name, &text, &given)?;
         Ok(given)
+    }
+
+    /// A file from elsewhere does not name programs to run, nor entries of the keyring.
+    fn refuse_references(&self, name: &str, text: &str, given: &[(Environment, Values)]) -> anyhow::Result<()> {
+        let values = given.iter().flat_map(|(_, values)| &values.0);
+        let Some((key, _)) = values.into_iter().find(|(_, value)| !matches!(Reference::parse(value), Ok(None))) else {
+            return Ok(());
+        };
+        if TrustStore::of_process().look_up(&self.file, &FileDigest::of(text.as_bytes())) == Trust::Trusted {
+            return Ok(());
+        }
+        let message = format!("{name} says where {key} is kept, and is not trusted; nothing was run");
+        let next = if self.is_stdin() {
+            "put it into a file, or use --api-key-command or --keyring".to_owned()
+        } else {
+            format!("look at the file, then run `terra-auth env trust {name}`; or use --api-key-command or --keyring")
+        };
+        Err(Advice::new(Kind::NotConfirmed, message, next).into())
     }
 
     fn text(&self) -> io::Result<String> {

@@ -24,9 +24,9 @@ pub(super) fn in_keyring(plan: &Plan) -> anyhow::Result<Values> {
     for (key, name, secret) in [api_key, (SIGNING_SECRET, "signing-secret", signing_secret)] {
         let Some(secret) = secret else { continue };
         let account = format!("{}/{name}", credentials.dev_id);
-        let reference = Reference::Keyring { service: SERVICE.to_owned(), account: account.clone() };
+        let reference = Reference::Keyring { account: account.clone() };
         let next = "unlock or start it; or use --api-key-command, or leave out --keyring";
-        reference.keep(secret).with_context(|| {
+        reference.keep(&credentials.audience(), secret).with_context(|| {
             Advice::new(Kind::Failed, format!("could not keep {key} in the keyring; no file was written"), next)
         })?;
         values.retain(|(known, _)| *known != key);

@@ -7,7 +7,7 @@ use terra_auth::{
 };
 
 use super::Plan;
-use crate::{app::App, ui::Ui};
+use crate::{app::App, ui::Ui, variable};
 
 pub(super) fn warn_of_what_changes(app: &App, Plan { file, values, .. }: &Plan, keyring: bool) -> anyhow::Result<()> {
     let name = &file.name;
@@ -24,8 +24,7 @@ pub(super) fn warn_of_what_changes(app: &App, Plan { file, values, .. }: &Plan, 
             app.ui.warn(&format!("{key} was kept elsewhere; from now on it stands in {name} itself"))?;
         }
     }
-    for key in [DEV_ID, API_KEY].into_iter().filter(|key| std::env::var_os(key).is_some_and(|value| !value.is_empty()))
-    {
+    for key in [DEV_ID, API_KEY].into_iter().filter(|key| variable::text(key).is_some()) {
         app.ui.warn(&format!("unset {key}: the process environment wins over the file"))?;
     }
     Ok(())

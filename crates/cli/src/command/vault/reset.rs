@@ -76,7 +76,7 @@ impl Args {
         let reset = reset.map_err(failed)?;
         let master_key = auth.keys.masters().current().id().to_string();
         let mut json = as_json(&reset, &master_key);
-        json["new_master_key_file"] = json!(unkept.map(|unkept| unkept.file));
+        json["new_master_key_file"] = json!(unkept.map(|unkept| unkept.file.display().to_string()));
         ui.result(|| plain(&reset, &master_key), &json)
     }
 

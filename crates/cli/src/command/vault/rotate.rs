@@ -49,8 +49,8 @@ pub(crate) struct Args {
 
 impl Args {
     pub(super) async fn run(self, app: &App) -> anyhow::Result<()> {
-        let server = self.access.server.as_ref();
-        let admin = server.map(|server| self.access.open_at(app, server)).transpose()?;
+        let server = self.access.flag();
+        let admin = server.map(|server| self.access.open_at(app, &server)).transpose()?;
         match (admin, self.master) {
             (Some(admin), true) => {
                 let rotated = admin.rotate_master_key().await.context("the server did not change its master key")?;

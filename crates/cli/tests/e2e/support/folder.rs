@@ -36,6 +36,13 @@ impl Folder {
         fs::set_permissions(self.path(file), Permissions::from_mode(0o600)).unwrap();
     }
 
+    /// The same for a credential file, which its user then trusts.
+    pub(crate) fn write_trusted(&self, file: &str, text: &str) {
+        self.write(file, text);
+        let answer = self.run(&format!("env trust {file}"));
+        assert_eq!(answer.code, 0, "{answer}");
+    }
+
     /// `terra-auth` with the words of `arguments`, not started yet.
     pub(crate) fn command(&self, arguments: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_terra-auth"));

@@ -1,5 +1,6 @@
 use std::{
     io::Read,
+    path::Path,
     process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc::{self, Receiver},
     thread,
@@ -14,11 +15,15 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 const LONGEST: u64 = 64 * 1024;
 
 /// Runs a program without a shell and without standard input; the first line that it writes, once it has ended well.
-pub(super) fn first_line(words: &[String], patience: Duration) -> Result<String, ReferenceError> {
+pub(super) fn first_line(
+    words: &[String],
+    folder: Option<&Path>,
+    patience: Duration,
+) -> Result<String, ReferenceError> {
     let deadline = Instant::now() + patience;
     let program = words.first().map_or("", |word| word).to_owned();
     let late = |program| ReferenceError::Late { program, seconds: patience.as_secs() };
-    let mut child = start(&program, words)?;
+    let mut child = start(&program, words, folder)?;
     let (output, remarks) = (read(child.stdout.take()), read(child.stderr.take()));
     let Some(status) = ended(&mut child, deadline) else { return Err(late(program)) };
     // Whoever it started may still hold the pipe.
@@ -34,10 +39,20 @@ pub(super) fn first_line(words: &[String], patience: Duration) -> Result<String,
     Ok(value.to_owned())
 }
 
-fn start(program: &str, words: &[String]) -> Result<Child, ReferenceError> {
+fn start(program: &str, words: &[String], folder: Option<&Path>) -> Result<Child, ReferenceError> {
+    let not_started = |source| ReferenceError::NotStarted { program: program.to_owned(), source };
+    let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
     let mut command = Command::new(program);
+    if let Some(folder) = folder {
+        let folder = folder.canonicalize().map_err(not_started)?;
+        // Which folder a relative program is looked for in depends on the platform, unless it is told.
+        if program.contains('/') {
+            command = Command::new(folder.join(program));
+        }
+        command.current_dir(folder);
+    }
     command.args(words.iter().skip(1)).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.spawn().map_err(|source| ReferenceError::NotStarted { program: program.to_owned(), source })
+    command.spawn().map_err(not_started)
 }
 
 /// Reads a pipe to its end on a thread of its own, so that a full pipe holds nobody up.
@@ -91,7 +106,7 @@ mod tests {
 
     fn run(script: &str) -> Result<String, String> {
         let words = ["sh", "-c", script].map(str::to_owned);
-        first_line(&words, Duration::from_secs(1)).map_err(|error| error.to_string())
+        first_line(&words, None, Duration::from_secs(1)).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -108,7 +123,7 @@ mod tests {
             assert_eq!(run(script).unwrap_err(), unusable, "{script}");
         }
         assert!(run("yes | head -c 70000").is_err());
-        let missing = first_line(&["no-such-program".to_owned()], Duration::from_secs(1)).unwrap_err();
+        let missing = first_line(&["no-such-program".to_owned()], None, Duration::from_secs(1)).unwrap_err();
         assert_eq!(missing.to_string(), "could not run no-such-program");
     }
 
