@@ -1,4 +1,8 @@
-use crate::{setup, steps::Steps};
+use crate::{
+    say::say,
+    setup,
+    steps::{Steps, succeeds},
+};
 
 /// Quick refusals first. The documentation stands on what clippy has compiled; it leaves out the command, whose name is
 /// the library's. The tests are compiled once for both stores: with `-p` Cargo would choose other features, and so build
@@ -20,6 +24,18 @@ pub(crate) fn check() -> anyhow::Result<()> {
     for (name, line) in CHECKS {
         steps.run(name, line)?;
     }
+    let is_reachable = succeeds("timeout 20 git ls-remote --exit-code https://github.com/rustsec/advisory-db HEAD");
+    if is_reachable {
+        advisories(&mut steps)?;
+    }
     steps.summary();
+    if !is_reachable {
+        say("not checked: security advisories, as their database cannot be reached; try `cargo xtask advisories` later");
+    }
     Ok(())
+}
+
+/// Known vulnerabilities of dependencies, and those that are abandoned or withdrawn.
+pub(crate) fn advisories(steps: &mut Steps) -> anyhow::Result<()> {
+    steps.run("security advisories", "cargo deny check advisories")
 }

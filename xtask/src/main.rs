@@ -16,6 +16,7 @@ usage: cargo xtask <task>
 
   check          everything a change must pass; installs what it needs first
   setup          only the installs
+  advisories     known vulnerabilities of dependencies; needs the internet (`check` includes it where there is one)
   openapi        write crates/server/openapi.json
   bench [name…]  the numbers we hold ourselves to, each beside its baseline
   faults [name…] long fault runs with the real binary, each counts what is lost; --list shows them";
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
     let done = match words[..] {
         ["check"] => check::check(),
         ["setup"] => setup::setup(&mut steps::Steps::default()),
+        ["advisories"] => check::advisories(&mut steps::Steps::default()),
         ["openapi"] => openapi(),
         ["bench", ref names @ ..] => bench::bench(names),
         ["faults", ref words @ ..] => faults::faults(words),

@@ -158,6 +158,19 @@ impl FromRequestParts<Auth> for Administrator {
     }
 }
 
+/// The admin of a request that anybody may make; `None` without an admin token that works.
+pub(crate) struct MaybeAdmin(pub(crate) Option<Admin>);
+
+impl FromRequestParts<Auth> for MaybeAdmin {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, auth: &Auth) -> Result<Self, Self::Rejection> {
+        let token = text(&parts.headers, header::AUTHORIZATION.as_str()).and_then(|text| after_scheme(text, "bearer"));
+        let admin = token.and_then(|token| auth.authenticate_admin(&token.into(), origin(parts)).ok().flatten());
+        Ok(Self(admin))
+    }
+}
+
 /// Who wants to borrow access tokens: an admin, or a worker with a key of the environment that has the scope for it.
 pub(crate) struct Borrower {
     admin: Admin,

@@ -13,6 +13,7 @@ use terra_auth_outbound::{AddressPolicy, Bounds, Http};
 use terra_auth_sandbox::Fault;
 use terra_auth_store::Sqlite;
 use terra_auth_testkit::{FixedClock, Verbs as _};
+use terra_auth_types::AdminToken;
 use tokio::{net::TcpListener, time::Duration};
 use tracing::subscriber::{DefaultGuard, set_default};
 use tracing_subscriber::fmt::MakeWriter;
@@ -66,14 +67,16 @@ async fn tries(world: &World, clock: &FixedClock) {
     }
 }
 
-/// What the node answers whoever asks whether it is ready.
-async fn readiness(world: &World) -> (u16, Value) {
+/// What the node answers an administrator who asks whether it is ready.
+async fn readiness(world: &World, admin: &AdminToken) -> (u16, Value) {
+    let mut headers = HeaderMap::new();
+    headers.insert("authorization", format!("Bearer {}", admin.expose()).parse().unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/readyz", listener.local_addr().unwrap()).parse().unwrap();
     let router = terra_auth_server::router(world.nodes[0].clone());
     tokio::spawn(async { axum::serve(listener, router).await.unwrap() });
     let bounds = Bounds { timeout: Duration::from_secs(10), size_bytes: 1024 };
-    let answer = Http::new(AddressPolicy::AllowPrivate).unwrap().get(&url, HeaderMap::new(), bounds).await.unwrap();
+    let answer = Http::new(AddressPolicy::AllowPrivate).unwrap().get(&url, headers, bounds).await.unwrap();
     (answer.status, serde_json::from_slice(&answer.body).unwrap())
 }
 
@@ -90,32 +93,34 @@ async fn events(world: &World) -> Vec<String> {
 #[tokio::test]
 async fn a_provider_that_refuses_the_app_is_one_alarm_and_no_users_fault() {
     let (world, clock, log, _listening) = start().await;
-    assert_eq!(readiness(&world).await, ready(&[], &[]));
+    let admin = world.nodes[0].bootstrap_admin().await.unwrap().unwrap().token;
+    assert_eq!(readiness(&world, &admin).await, ready(&[], &[]));
     world.practice.sandbox.set_fault(FACE, Some(Fault::InvalidClient));
     tries(&world, &clock).await;
     assert_eq!(log.times("OURA refuses the app of"), 1);
-    assert_eq!(readiness(&world).await, ready(&["OURA"], &[]));
+    assert_eq!(readiness(&world, &admin).await, ready(&["OURA"], &[]));
 
     world.practice.sandbox.set_fault(FACE, None);
     world.refresh_all().await;
     assert_eq!(log.times("OURA accepts the app of"), 1);
-    assert_eq!(readiness(&world).await, ready(&[], &[]));
+    assert_eq!(readiness(&world, &admin).await, ready(&[], &[]));
     assert_eq!((world.practice.refreshed_once(), events(&world).await), (20, Vec::new()));
 }
 
 #[tokio::test]
 async fn a_provider_that_fails_is_one_alarm_and_each_connection_is_told_of_once_a_day() {
     let (world, clock, log, _listening) = start().await;
+    let admin = world.nodes[0].bootstrap_admin().await.unwrap().unwrap().token;
     world.practice.sandbox.set_fault(FACE, Some(Fault::ServerError));
     tries(&world, &clock).await;
     assert!(world.practice.calls.begun() > 40, "each is tried again and again");
     assert_eq!(log.times("OURA fails: 5 refreshes in a row brought nothing"), 1);
-    assert_eq!(readiness(&world).await, ready(&[], &["OURA"]));
+    assert_eq!(readiness(&world, &admin).await, ready(&[], &["OURA"]));
     assert_eq!(events(&world).await, vec!["connection_error"; 20]);
 
     world.practice.sandbox.set_fault(FACE, None);
     world.refresh_all().await;
     assert_eq!((log.times("OURA answers the app of"), log.times("works again")), (1, 20));
-    assert_eq!(readiness(&world).await, ready(&[], &[]));
+    assert_eq!(readiness(&world, &admin).await, ready(&[], &[]));
     assert_eq!((world.practice.refreshed_once(), events(&world).await.len()), (20, 20));
 }

@@ -12,7 +12,7 @@ use axum::{
 use serde_json::{Value, json};
 use terra_auth_core::{Auth, store::StoreError};
 
-use crate::error::ApiError;
+use crate::{caller::MaybeAdmin, error::ApiError};
 
 pub(crate) fn routes() -> Router<Auth> {
     Router::new().route("/healthz", get(alive)).route("/readyz", get(ready))
@@ -22,13 +22,16 @@ async fn alive() -> Json<Value> {
     Json(json!({"status": "ok"}))
 }
 
-/// Ready is who can work, even if a provider fails or refuses the operator's app: no other node would be better off. Whoever
-/// watches is told which; whose app it is and why stands in the log, as anybody may ask here.
-async fn ready(State(auth): State<Auth>) -> Result<Response, ApiError> {
+/// Ready means that the store works. A provider that fails or refuses the operator's app does not count, as no other node
+/// would do better. An admin token of any role is told which providers these are; the log has the rest.
+async fn ready(State(auth): State<Auth>, MaybeAdmin(admin): MaybeAdmin) -> Result<Response, ApiError> {
     if let Err(error) = auth.store.health().await {
         return Ok(not_ready(&error));
     }
     auth.next_due().await.map_err(ApiError::not_ready)?;
+    if admin.is_none() {
+        return Ok(Json(json!({"status": "ok"})).into_response());
+    }
     let refused_by: BTreeSet<_> = auth.refused_apps().into_iter().map(|app| app.provider).collect();
     let failing: BTreeSet<_> = auth.failing_providers().into_iter().map(|failing| failing.provider).collect();
     Ok(Json(json!({"status": "ok", "refused_by": refused_by, "failing": failing})).into_response())

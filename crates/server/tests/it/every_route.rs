@@ -9,6 +9,8 @@ use axum::body::{Body, Bytes};
 use futures_util::stream;
 use http::{Request, StatusCode};
 
+use terra_auth_types::wire::admin::Role;
+
 use crate::support::{Answer, TestApp};
 
 /// Every operation that needs keys: method, path.
@@ -120,9 +122,7 @@ async fn unknown_paths_and_methods_are_problems_too() {
 #[tokio::test]
 async fn health_needs_no_keys() {
     let app = TestApp::start().await;
-    for (path, body) in
-        [("/healthz", r#"{"status":"ok"}"#), ("/readyz", r#"{"failing":[],"refused_by":[],"status":"ok"}"#)]
-    {
+    for (path, body) in [("/healthz", r#"{"status":"ok"}"#), ("/readyz", r#"{"status":"ok"}"#)] {
         let answer = app.send(Request::get(path).body(Body::empty()).unwrap()).await;
         checked(&answer);
         assert_eq!((answer.status.as_u16(), answer.text.as_str()), (200, body));
@@ -179,5 +179,18 @@ async fn no_answer_may_be_cached_framed_or_guessed() {
             assert_eq!(found, ["no-store", "nosniff", "DENY", "no-referrer"], "{method} {path}: {answer:?}");
             assert!(answer.header("content-security-policy").contains("frame-ancestors 'none'"), "{method} {path}");
         }
+    }
+}
+
+#[tokio::test]
+async fn readiness_names_providers_to_administrators_only() {
+    let app = TestApp::start().await;
+    let token = app.token(Role::ReadOnly).await;
+    for (token, body) in
+        [("ta_admin_wrong", r#"{"status":"ok"}"#), (&token, r#"{"failing":[],"refused_by":[],"status":"ok"}"#)]
+    {
+        let request = Request::get("/readyz").header("authorization", format!("Bearer {token}"));
+        let answer = app.send(request.body(Body::empty()).unwrap()).await;
+        assert_eq!((answer.status.as_u16(), answer.text.as_str()), (200, body));
     }
 }
