@@ -6,15 +6,14 @@ use std::{
 };
 
 use axum::{
-    body::{Body, Bytes, HttpBody as _, to_bytes},
+    body::{Body, Bytes, HttpBody as _},
     extract::{ConnectInfo, FromRequestParts, Request, State},
     http::{StatusCode, request},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
-use terra_auth_http::Peer;
+use terra_auth_http::{BodyError, Peer, read_body};
 use terra_auth_types::ReferenceId;
-use tokio::time::timeout;
 
 use crate::{csrf, error::Refusal, gateway::Gateway, limit::Standing, live::Live, login::Presented, metrics};
 
@@ -75,10 +74,13 @@ async fn whole(body: Body) -> Result<Bytes, Refusal> {
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }
-    let late = |_| Refusal::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time");
-    timeout(BODY_TIMEOUT, to_bytes(body, MAX_BODY_BYTES)).await.map_err(late)?.map_err(|_| {
-        let detail = format!("the body must come whole and hold at most {MAX_BODY_BYTES} bytes");
-        Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
+    read_body(body, MAX_BODY_BYTES, BODY_TIMEOUT).await.map_err(|error| match error {
+        BodyError::TimedOut => Refusal::new(StatusCode::REQUEST_TIMEOUT, error.to_string()),
+        BodyError::TooLarge => {
+            let detail = format!("the body must hold at most {MAX_BODY_BYTES} bytes");
+            Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
+        }
+        BodyError::Incomplete => Refusal::bad_request(error.to_string()),
     })
 }
 

@@ -3,14 +3,12 @@
 use std::{sync::Arc, time::Instant};
 
 use axum::{
-    Json,
-    http::{HeaderValue, StatusCode, header},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use terra_auth::Error;
 use terra_auth_core::{causes::Causes, log_limit::LogLimit, store::StoreError};
-use terra_auth_http::Refused;
-use terra_auth_types::wire::{Problem, Status};
+use terra_auth_http::{Refused, problem, problem_response};
 
 use crate::{breaker::UpstreamError, csrf::CrossSite, limit::TooMany, login::LoginError};
 
@@ -88,26 +86,8 @@ impl Refusal {
                 tracing::warn!(path, status, left_out, error = %Causes(&**source), "{}", self.detail);
             }
         }
-        let problem = Problem {
-            r#type: "about:blank".to_owned(),
-            title: self.status.canonical_reason().unwrap_or("error").to_ascii_lowercase(),
-            instance: instance.to_owned(),
-            detail: Some(self.detail.clone()),
-            code: self.code.map(str::to_owned),
-            message: self.detail,
-            status: Status::Error,
-        };
-        let mut response = (self.status, Json(problem)).into_response();
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Some(seconds) = self.retry_after_s {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        if self.status == StatusCode::UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
-        response
+        let problem = problem(self.status, self.code, &self.detail, instance);
+        problem_response(self.status, &problem, self.retry_after_s, "Bearer")
     }
 }
 

@@ -6,19 +6,17 @@ use std::pin::pin;
 
 use axum::{
     extract::{MatchedPath, Request, State},
-    http::{HeaderName, StatusCode, header},
+    http::header,
     middleware::Next,
     response::Response,
 };
-use terra_auth_http::RequestLog;
+use terra_auth_http::{RequestLog, TRACE_ID, meaning};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
 pub use place::{Place, Tracer, set_tracer};
 
 use crate::{error::Refusal, gateway::Gateway, metrics};
-
-const TRACE_ID: HeaderName = HeaderName::from_static("x-terra-trace-id");
 
 /// Gives each request its trace id, turns each failed answer without a body of its own into a problem, and counts it.
 pub(crate) async fn trace(State(gateway): State<Gateway>, request: Request, next: Next) -> Response {
@@ -67,14 +65,5 @@ impl WithHeaders for Response {
             }
         }
         self
-    }
-}
-
-fn meaning(status: StatusCode) -> &'static str {
-    match status {
-        StatusCode::NOT_FOUND => "there is nothing at this path",
-        StatusCode::METHOD_NOT_ALLOWED => "this path does not take this method; the Allow header lists those it takes",
-        StatusCode::PAYLOAD_TOO_LARGE => "the body is too large",
-        _ => "the request cannot be answered",
     }
 }

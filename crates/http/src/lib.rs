@@ -1,17 +1,21 @@
 //! Requests in: the accept loop and its bounds, TLS, and what server and gateway do alike with every request and answer.
 
 mod access;
+mod body;
 mod capacity;
 mod certificates;
 mod connections;
 mod head;
 mod headers;
+mod problem;
 mod serve;
 mod silence;
 mod workers;
 
 pub use access::{ACCESS_LOG, Refused, RequestLog};
+pub use body::{BodyError, read_body};
 pub use certificates::{CertificateError, Certificates};
 pub use headers::{StrictTransport, security_headers};
+pub use problem::{TRACE_ID, meaning, problem, problem_response, trace_id_value};
 pub use serve::{Limits, Peer, serve, serve_tls};
 pub use workers::Workers;

@@ -13,7 +13,7 @@ use terra_auth_core::{
     sdk_user::AuthenticateSdkUserError, store::StoreError, vault::RotateMasterKeyError,
     widget_session::GenerateWidgetSessionError,
 };
-use terra_auth_http::Refused;
+use terra_auth_http::{Refused, problem, problem_response};
 use terra_auth_types::wire::{Problem, Status, WidgetError};
 
 /// A refusal: a status, and what to do about it, for people.
@@ -141,31 +141,12 @@ impl ApiError {
     /// Writes the problem, and logs what is our fault.
     pub(crate) fn into_problem(self, instance: &str, trace_id: &str) -> Response {
         self.log(instance, trace_id);
-        let problem = self.problem(instance);
-        let mut response = (self.status, Json(problem)).into_response();
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Some(seconds) = self.retry_after_s {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        if self.status == StatusCode::UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(self.challenge));
-        }
-        response
+        problem_response(self.status, &self.problem(instance), self.retry_after_s, self.challenge)
     }
 
     /// The body of the answer, for the request `instance`.
     pub(crate) fn problem(&self, instance: &str) -> Problem {
-        Problem {
-            r#type: "about:blank".to_owned(),
-            title: self.status.canonical_reason().unwrap_or("error").to_ascii_lowercase(),
-            instance: instance.to_owned(),
-            detail: Some(self.detail.clone()),
-            code: self.code.map(str::to_owned),
-            message: self.detail.clone(),
-            status: Status::Error,
-        }
+        problem(self.status, self.code, &self.detail, instance)
     }
 
     fn log(&self, instance: &str, trace_id: &str) {

@@ -9,9 +9,9 @@ use axum::{
     http::{HeaderMap, StatusCode, header, request::Parts},
 };
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use terra_auth_http::BodyError;
 
 use crate::error::ApiError;
 
@@ -145,13 +145,11 @@ pub(crate) async fn settle_body(request: Request) -> Result<(Request, bool), Api
 }
 
 async fn read_body(body: Body) -> Result<Bytes, ApiError> {
-    let read = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, MAX_BODY_BYTES).collect()).await;
-    let read = read.map_err(|_| body_timeout())?;
-    match read {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(body_too_large()),
-        Err(_) => Err(ApiError::bad_request("the body broke off")),
-    }
+    terra_auth_http::read_body(body, MAX_BODY_BYTES, BODY_TIMEOUT).await.map_err(|error| match error {
+        BodyError::TimedOut => body_timeout(),
+        BodyError::TooLarge => body_too_large(),
+        BodyError::Incomplete => ApiError::bad_request(error),
+    })
 }
 
 pub(crate) fn body_timeout() -> ApiError {

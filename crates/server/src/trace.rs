@@ -7,11 +7,10 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use terra_auth_core::Auth;
-use terra_auth_http::{Refused, RequestLog};
+use terra_auth_http::{Refused, RequestLog, TRACE_ID, trace_id_value};
 
 use crate::{error::ApiError, params::settle_body};
 
-const TRACE_ID: HeaderName = HeaderName::from_static("x-terra-trace-id");
 const REFERENCE: HeaderName = HeaderName::from_static("terra-reference");
 
 /// Gives each answer its trace id and turns each failed one without a body of its own into a problem.
@@ -21,7 +20,7 @@ pub(crate) async fn trace(State(auth): State<Auth>, request: Request, next: Next
         Ok((request, unread)) => (next.run(request).await, unread),
         Err(error) => (error.into_response(), true),
     };
-    let trace_id = trace_id(&auth);
+    let trace_id = trace_id_value(auth.entropy.id());
     let refused = response
         .extensions_mut()
         .remove::<Refused>()
@@ -37,12 +36,6 @@ pub(crate) async fn trace(State(auth): State<Auth>, request: Request, next: Next
     response.headers_mut().insert(REFERENCE, trace_id.clone());
     response.headers_mut().insert(TRACE_ID, trace_id);
     response
-}
-
-fn trace_id(auth: &Auth) -> HeaderValue {
-    let mut text = [0; uuid::fmt::Simple::LENGTH];
-    auth.entropy.id().simple().encode_lower(&mut text);
-    HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static(""))
 }
 
 fn as_problem(mut response: Response, instance: &str, trace_id: &str) -> Response {
@@ -63,7 +56,6 @@ fn as_problem(mut response: Response, instance: &str, trace_id: &str) -> Respons
 fn meaning(status: StatusCode) -> &'static str {
     match status {
         StatusCode::NOT_FOUND => "there is nothing at this path; the operations are listed at /docs",
-        StatusCode::METHOD_NOT_ALLOWED => "this path does not take this method; the Allow header lists those it takes",
-        _ => "the request cannot be answered",
+        status => terra_auth_http::meaning(status),
     }
 }

@@ -3,6 +3,7 @@ use std::sync::OnceLock;
 use axum::extract::Request;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use terra_auth_core::clock::Entropy;
+use terra_auth_http::trace_id_value;
 use tracing::{Span, field};
 use uuid::Uuid;
 
@@ -76,9 +77,7 @@ impl Place {
     }
 
     pub(super) fn trace_id_header(&self) -> HeaderValue {
-        let mut text = [0; uuid::fmt::Simple::LENGTH];
-        self.trace_id.simple().encode_lower(&mut text);
-        HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static(""))
+        trace_id_value(self.trace_id)
     }
 }
 

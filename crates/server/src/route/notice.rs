@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::{
     Json, Router,
-    body::{Body, to_bytes},
+    body::Body,
     extract::{DefaultBodyLimit, Path, Query, State},
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Response},
@@ -12,6 +12,7 @@ use axum::{
 };
 use serde_json::json;
 use terra_auth_core::{Auth, provider::Greeting};
+use terra_auth_http::{BodyError, read_body};
 
 /// The largest notice that is read.
 const MAX_BYTES: usize = 64 << 10;
@@ -36,10 +37,10 @@ async fn greet(
 }
 
 async fn take(State(auth): State<Auth>, Path(provider): Path<String>, body: Body) -> Response {
-    let body = match tokio::time::timeout(PATIENCE, to_bytes(body, MAX_BYTES)).await {
-        Ok(Ok(body)) => body,
-        Ok(Err(_)) => return StatusCode::PAYLOAD_TOO_LARGE.into_response(),
-        Err(_) => return StatusCode::REQUEST_TIMEOUT.into_response(),
+    let body = match read_body(body, MAX_BYTES, PATIENCE).await {
+        Ok(body) => body,
+        Err(BodyError::TimedOut) => return StatusCode::REQUEST_TIMEOUT.into_response(),
+        Err(BodyError::TooLarge | BodyError::Incomplete) => return StatusCode::PAYLOAD_TOO_LARGE.into_response(),
     };
     let Some((provider, notice)) = auth.read_notice(&provider, &body) else {
         return StatusCode::NOT_FOUND.into_response();

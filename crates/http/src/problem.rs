@@ -1,0 +1,66 @@
+//! Failed answers in one shape: a problem of RFC 9457 with the fields of Terra's older errors.
+
+use axum::{
+    Json,
+    response::{IntoResponse as _, Response},
+};
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use terra_auth_types::wire::{Problem, Status};
+use uuid::Uuid;
+
+/// The trace id of a request: in its answer, in the log, and in the calls that it leads to.
+pub const TRACE_ID: HeaderName = HeaderName::from_static("x-terra-trace-id");
+
+/// A trace id as [`TRACE_ID`] shows it: 32 hex digits.
+#[must_use]
+pub fn trace_id_value(id: Uuid) -> HeaderValue {
+    let mut text = [0; uuid::fmt::Simple::LENGTH];
+    id.simple().encode_lower(&mut text);
+    HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static(""))
+}
+
+/// The body of a failed answer to the request `instance`, a path with its query.
+#[must_use]
+pub fn problem(status: StatusCode, code: Option<&str>, detail: &str, instance: &str) -> Problem {
+    Problem {
+        r#type: "about:blank".to_owned(),
+        title: status.canonical_reason().unwrap_or("error").to_ascii_lowercase(),
+        instance: instance.to_owned(),
+        detail: Some(detail.to_owned()),
+        code: code.map(str::to_owned),
+        message: detail.to_owned(),
+        status: Status::Error,
+    }
+}
+
+/// A failed answer. `challenge` is the scheme of `WWW-Authenticate` in a 401.
+#[must_use]
+pub fn problem_response(
+    status: StatusCode,
+    problem: &Problem,
+    retry_after_s: Option<u32>,
+    challenge: &'static str,
+) -> Response {
+    let mut response = (status, Json(problem)).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(seconds) = retry_after_s {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if status == StatusCode::UNAUTHORIZED {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    }
+    response
+}
+
+/// What a failed answer without a reason of its own means, such as the router's.
+#[must_use]
+pub fn meaning(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::NOT_FOUND => "there is nothing at this path",
+        StatusCode::METHOD_NOT_ALLOWED => "this path does not take this method; the Allow header lists those it takes",
+        StatusCode::PAYLOAD_TOO_LARGE => "the body is too large",
+        _ => "the request cannot be answered",
+    }
+}
