@@ -148,16 +148,16 @@ pub(crate) fn report(error: &anyhow::Error, output: Output) -> ExitCode {
 }
 
 fn plain(error: &anyhow::Error) -> String {
-    // Nothing else is worth a line, unless the command has advice of its own.
-    let says_all = |cause: &&(dyn std::error::Error + 'static)| {
+    // It says all there is, so it stands on the same line, unless the command has advice of its own.
+    let says_all = |cause: &(dyn std::error::Error + 'static)| {
         let of_admin = |error: &AdminError| matches!(error, AdminError::Call(Error::Network { source: None, .. }));
         matches!(cause.downcast_ref(), Some(Error::Network { source: None, .. }))
             || cause.downcast_ref().is_some_and(of_admin)
     };
-    let nothing_listens = error.chain().find(says_all).filter(|_| error.downcast_ref::<Advice>().is_none());
+    let is_one_line = error.downcast_ref::<Advice>().is_none() && error.chain().any(says_all);
     let (red, green) = (Style::new().bold().fg_color(Some(AnsiColor::Red.into())), AnsiColor::Green.on_default());
-    if let Some(cause) = nothing_listens {
-        return format!("{red}error:{red:#} {cause}");
+    if is_one_line {
+        return format!("{red}error:{red:#} {error:#}");
     }
     let mut lines = vec![format!("{red}error:{red:#} {error}")];
     lines.extend(error.chain().skip(1).map(|cause| format!("  because: {cause}")));

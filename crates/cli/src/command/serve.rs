@@ -163,6 +163,7 @@ impl Options {
             let (recipes, app_of) = self.provider_files().read()?;
             recipes.iter().map(|recipe| recipe.info().provider).filter(|name| app_of(name).is_some()).collect()
         };
+        self.keeping.check_files()?;
         self.keeping.check_master_keys()?;
         let summary = Summary::of(self, &offered)?;
         for warning in &summary.warnings {

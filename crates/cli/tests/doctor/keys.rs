@@ -15,7 +15,7 @@ fn a_file_that_cannot_be_read_is_found() {
     let folder = Folder::offline();
     folder.secret(".env.terra.staging", "TERRA_DEV_ID=acme-staging-0000000000\nTERRA_API_KEY\n");
     assert_snapshot!(folder.findings("credentials", "--offline"), @"error staging: .env.terra.staging:2: is not KEY=value; quote a value that has spaces, and close every quote");
-    assert_snapshot!(folder.findings("credentials", "--offline --env production"), @"error production: no keys for production: neither .env.terra.production nor .env.production exists; run `terra-auth setup-environment --env production`, or set TERRA_DEV_ID and TERRA_API_KEY (or TERRA_DEV_ID_PRODUCTION and TERRA_API_KEY_PRODUCTION)");
+    assert_snapshot!(folder.findings("credentials", "--offline --env production"), @"error production: no keys for production: neither .env.terra.production nor .env.production exists; run `terra-auth dev` for a server on this machine, or `terra-auth setup-environment --env production` for keys that you have, or set TERRA_DEV_ID and TERRA_API_KEY (or TERRA_DEV_ID_PRODUCTION and TERRA_API_KEY_PRODUCTION)");
 }
 
 #[test]

@@ -229,7 +229,10 @@ fn a_server_that_is_not_running_is_named_in_one_line() {
         "TERRA_DEV_ID=a\nTERRA_API_KEY=test-key-not-a-secret\nTERRA_API_URL=http://127.0.0.1:9/v2\n",
     );
     let answer = folder.run("verify-connection");
-    assert_eq!(answer.stderr, "error: nothing listens at 127.0.0.1:9; is `terra-auth dev` running?\n");
+    assert_eq!(
+        answer.stderr,
+        "error: could not verify the connection: nothing listens at 127.0.0.1:9; is `terra-auth dev` running?\n"
+    );
     assert_eq!(answer.code, 5);
 }
 
