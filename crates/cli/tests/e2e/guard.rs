@@ -224,16 +224,15 @@ fn dev_keeps_the_lines_that_were_added_to_its_file() {
 #[test]
 fn a_server_that_is_not_running_is_named_in_one_line() {
     let folder = Folder::new();
-    folder.write(
-        ".env.terra.testing",
-        "TERRA_DEV_ID=a\nTERRA_API_KEY=test-key-not-a-secret\nTERRA_API_URL=http://127.0.0.1:9/v2\n",
-    );
-    let answer = folder.run("verify-connection");
-    assert_eq!(
-        answer.stderr,
-        "error: could not verify the connection: nothing listens at 127.0.0.1:9; is `terra-auth dev` running?\n"
-    );
-    assert_eq!(answer.code, 5);
+    let keys = "TERRA_DEV_ID=a\nTERRA_API_KEY=test-key-not-a-secret\nTERRA_API_URL=http://127.0.0.1:9/v2\n";
+    folder.write_trusted(".env.terra.testing", keys);
+    folder.write("token", "admin-token-not-a-secret");
+    let said = "nothing listens at 127.0.0.1:9; is `terra-auth dev` running?\n";
+    for command in ["verify-connection", "users list", "environments list --admin-token-file token"] {
+        let answer = folder.run(command);
+        assert!(answer.stderr.starts_with("error: could not ") && answer.stderr.ends_with(said), "{answer}");
+        assert_eq!((answer.code, answer.stderr.lines().count()), (5, 1), "{answer}");
+    }
 }
 
 #[test]

@@ -61,7 +61,7 @@ pub struct TrustedFile {
 /// Remembers which files are trusted.
 #[derive(Clone, Debug, Default)]
 pub struct TrustStore {
-    /// Those that pass [`ownership::check`] count; the first of them is written to.
+    /// The state folder and the one below the folder for temporary files. The first that passes [`ownership::check`] is used.
     folders: Vec<PathBuf>,
     digests: Vec<String>,
 }
@@ -100,7 +100,7 @@ impl TrustStore {
         let Ok(path) = file.canonicalize() else { return Trust::Unknown };
         let name = record_name(&path, digest);
         let holds = |folder: &PathBuf| ownership::check(&folder.join(&name), Access::Change).is_ok();
-        if self.folders.iter().any(holds) {
+        if self.in_use().iter().any(holds) {
             return Trust::Trusted;
         }
         if self.list().iter().any(|known| known.path == path) { Trust::Changed } else { Trust::Unknown }
@@ -154,8 +154,16 @@ impl TrustStore {
         Ok(!records.is_empty())
     }
 
+    /// The state folder alone, if it can be used.
+    fn in_use(&self) -> &[PathBuf] {
+        match self.folders.first() {
+            Some(first) if ownership::check(first, Access::Change).is_ok() => std::slice::from_ref(first),
+            _ => &self.folders,
+        }
+    }
+
     fn records(&self) -> Vec<(PathBuf, TrustedFile)> {
-        let entries = self.folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
+        let entries = self.in_use().iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
         entries.filter_map(|entry| Some((entry.path(), read_record(&entry.path())?))).collect()
     }
 }
