@@ -342,8 +342,8 @@ mod system {
                     .lines()
                     .any(|line| Account::read(line).is_some_and(|it| it.name == name && [0, uid].contains(&it.uid)))
             };
-            let group = self.group.lines().map(|line| line.split(':').collect::<Vec<_>>());
-            let group = group.into_iter().find(|fields| fields.get(2).is_some_and(|field| *field == gid.to_string()));
+            let mut groups = self.group.lines().map(|line| line.split(':').collect::<Vec<_>>());
+            let group = groups.find(|fields| fields.get(2).is_some_and(|field| *field == gid.to_string()));
             if cfg!(not(target_os = "linux")) || group.is_none() && !self.are_all && gid != uid {
                 return false;
             }

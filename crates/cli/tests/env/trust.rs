@@ -9,7 +9,7 @@ use std::{
     thread,
 };
 
-use crate::support::{Answer, FILE, Folder, dev_id, key};
+use crate::support::{FILE, Folder, dev_id, key};
 
 /// Who is not to hear a secret: takes every request and remembers its head.
 struct Listener {
@@ -241,7 +241,7 @@ fn a_folder_above_is_found_and_its_commands_run_there() {
     let folder = Folder::new();
     fs::create_dir_all(folder.path("src/deep")).unwrap();
     folder.write("vault", &key("testing"));
-    folder.write_trusted(FILE, &format!("TERRA_DEV_ID=a\nTERRA_API_KEY='command:cat vault'\n"));
+    folder.write_trusted(FILE, "TERRA_DEV_ID=a\nTERRA_API_KEY='command:cat vault'\n");
     let answer = folder.shell("cd src/deep && $TERRA_AUTH env exec -- printenv TERRA_API_KEY");
     assert_eq!((answer.code, &*answer.stdout), (Some(0), &*format!("{}\n", key("testing"))), "{answer}");
 }
@@ -255,8 +255,7 @@ fn git_runs_no_program_of_the_repository() {
     assert_eq!(folder.shell(setup).code, Some(0));
     folder.write("evil", "#!/bin/sh\ntouch ran\n");
     mode(&folder, "evil", 0o755);
-    let run = |arguments: &str| -> Answer { folder.run(arguments) };
-    run("setup-environment --no-verify --dev-id acme --api-key-command 'echo test-key-not-a-secret'");
-    run("doctor --offline");
+    folder.run("setup-environment --no-verify --dev-id acme --api-key-command 'echo test-key-not-a-secret'");
+    folder.run("doctor --offline");
     assert!(!folder.path("ran").exists());
 }

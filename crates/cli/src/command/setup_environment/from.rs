@@ -80,8 +80,8 @@ impl From {
 
     /// A file from elsewhere does not name programs to run, nor entries of the keyring.
     fn refuse_references(&self, name: &str, text: &str, given: &[(Environment, Values)]) -> anyhow::Result<()> {
-        let values = given.iter().flat_map(|(_, values)| &values.0);
-        let Some((key, _)) = values.into_iter().find(|(_, value)| !matches!(Reference::parse(value), Ok(None))) else {
+        let mut values = given.iter().flat_map(|(_, values)| &values.0);
+        let Some((key, _)) = values.find(|(_, value)| !matches!(Reference::parse(value), Ok(None))) else {
             return Ok(());
         };
         if TrustStore::of_process().look_up(&self.file, &FileDigest::of(text.as_bytes())) == Trust::Trusted {
