@@ -16,6 +16,7 @@ use terra_auth_core::{
 use terra_auth_http::{Limits, StrictTransport, Workers, security_headers, serve};
 use terra_auth_outbound::{AddressPolicy, ClientCredentials, DeliveryWorker, OAuthProviders, Observer, Recipes};
 use terra_auth_sandbox::{Sandbox, SandboxConfig};
+use terra_auth_server::DevAccess;
 use tokio::{net::TcpListener, time::Duration};
 use url::Url;
 
@@ -65,6 +66,8 @@ pub(crate) struct Node {
     pub(crate) auth: Auth,
     /// Where browsers find it.
     pub(crate) url: Url,
+    /// Lets pages show the credentials of `dev`; `serve` leaves it empty.
+    pub(crate) dev_access: DevAccess,
     listener: TcpListener,
     router: Router,
     worker: DeliveryWorker,
@@ -125,13 +128,14 @@ impl Node {
         });
         auth.reload().await.context("could not read the environments")?;
         auth.release_leases().await.context("could not take over the work of an earlier process")?;
-        let mut router = terra_auth_server::router(auth.clone());
+        let dev_access = DevAccess::default();
+        let mut router = terra_auth_server::router_with(auth.clone(), dev_access.clone());
         if is_sandbox {
             let pages = sandbox(&auth, &url, sandbox_secret).router();
             router = router.nest("/sandbox", pages.layer(from_fn_with_state(StrictTransport::Off, security_headers)));
         }
         let worker = DeliveryWorker::new(auth.clone(), config.addresses, config.observer)?;
-        Ok(Self { auth, url, listener, router, worker, reload, limits, grace: config.grace })
+        Ok(Self { auth, url, dev_access, listener, router, worker, reload, limits, grace: config.grace })
     }
 
     /// Answers until the process is asked to end, then lets what is in flight finish; asked twice, it ends at once. It ends

@@ -92,7 +92,16 @@ impl Standing {
     }
 }
 
+/// The name of an environment whose operator has not chosen one, as for `terra-auth dev`.
+pub const UNNAMED: &str = "Your app";
+
 impl Developer {
+    /// The name that the operator chose.
+    #[must_use]
+    pub fn display_name(&self) -> Option<&str> {
+        (self.name != UNNAMED).then_some(&self.name)
+    }
+
     /// Whether the environment offers a provider.
     #[must_use]
     pub fn enables(&self, info: &ProviderInfo) -> bool {

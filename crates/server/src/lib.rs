@@ -3,6 +3,7 @@
 //! A request takes three steps: handler (`route`) → operation (`terra_auth_core::Auth`) → unit of work.
 
 mod caller;
+mod dev;
 mod error;
 mod params;
 mod reference;
@@ -10,5 +11,6 @@ mod route;
 mod trace;
 pub mod widget;
 
+pub use dev::DevAccess;
 pub use reference::Credentials;
-pub use route::{openapi, router};
+pub use route::{openapi, router, router_with};

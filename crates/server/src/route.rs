@@ -11,6 +11,7 @@ mod integration;
 mod mobile_token;
 mod notice;
 mod sdk_user;
+mod start;
 mod streaming_token;
 mod visit;
 mod webhook;
@@ -28,10 +29,15 @@ use utoipa::{
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::trace;
+use crate::{dev::DevAccess, trace};
 
 /// Everything the server answers.
 pub fn router(auth: Auth) -> Router {
+    router_with(auth, DevAccess::default())
+}
+
+/// The same, with pages that have the credentials of `terra-auth dev` once `dev` holds them.
+pub fn router_with(auth: Auth, dev: DevAccess) -> Router {
     let is_https = auth.widget_url.scheme() == "https";
     let transport = if is_https { StrictTransport::On } else { StrictTransport::Off };
     let (routes, document) = described().split_for_parts();
@@ -43,7 +49,8 @@ pub fn router(auth: Auth) -> Router {
         .merge(notice::routes())
         .merge(icon::routes())
         .merge(health::routes())
-        .merge(docs::routes(document::complete(document, auth.widget_url.as_str())))
+        .merge(start::routes(dev.clone()))
+        .merge(docs::routes(document::complete(document, auth.widget_url.as_str()), dev))
         .layer(middleware::from_fn_with_state(auth.clone(), trace::trace))
         .layer(middleware::from_fn_with_state(transport, security_headers))
         .with_state(auth)

@@ -83,9 +83,17 @@ function report(error) {
   else if (error.name !== "AbortError") say(explain(error), true);
 }
 
+/** What a user reads about a login that failed, by its reason. */
+const NOT_CONNECTED = {
+  access_denied: "Nothing was connected: you did not allow access. To connect, try again and allow it.",
+  missing_scopes: "Nothing was connected: we need all the permissions that we ask for. Please try again.",
+  session_expired: "Nothing was connected: the link has expired. Please start again.",
+  user_limit_reached: "Nothing was connected: we cannot take more connections at the moment. Please try again later.",
+};
+
 function explain({ code, message, detail = message, retryAfter }) {
   if (code === "cancelled") return "Nothing was connected: the window was closed, or you cancelled.";
-  if (code === "failed") return `Nothing was connected (${detail}).`;
+  if (code === "failed") return NOT_CONNECTED[detail] ?? "Nothing was connected. Please try again in a few minutes.";
   if (code === "popup_blocked") return "Your browser blocked the window. Allow pop-ups for this page and try again.";
   return retryAfter ? `${detail} Try again in ${retryAfter} s.` : detail;
 }

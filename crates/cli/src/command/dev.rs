@@ -5,11 +5,13 @@ use serde_json::json;
 use terra_auth::{Environment, ownership::Access};
 use terra_auth_core::seal::MasterKeySource;
 use terra_auth_outbound::AddressPolicy;
+use terra_auth_server::Credentials;
 use tokio::{net::TcpListener, time::Duration};
 use url::Url;
 
 use crate::{
     app::App,
+    env_file::EnvFile,
     event_log::EventLog,
     failure::{Advice, Kind},
     guard::Guard,
@@ -79,6 +81,9 @@ impl Args {
         if let Some(file) = self.admin_token() {
             ensure_admin_token(&node.auth, &file).await?;
         }
+        if let Some(credentials) = self.credentials(&provisioned)? {
+            node.dev_access.allow(credentials);
+        }
         if let Some(other) = &provisioned.left_alone {
             app.ui.warn(&format!(
                 "{} is not ours, so it was left alone; the credentials are in {}",
@@ -103,6 +108,19 @@ impl Args {
     /// Where the admin token is; nowhere if nothing is kept.
     fn admin_token(&self) -> Option<PathBuf> {
         (!self.in_memory).then(|| self.data_dir.join("admin-token"))
+    }
+
+    /// For the pages of the API reference, which browsers on this machine see.
+    fn credentials(&self, provisioned: &Provisioned) -> anyhow::Result<Option<Credentials>> {
+        let text = std::fs::read_to_string(&provisioned.file)
+            .with_context(|| format!("could not read {}", provisioned.file.display()))?;
+        let file = EnvFile::parse(&text)?;
+        let admin_token = self.admin_token().and_then(|file| std::fs::read_to_string(file).ok());
+        Ok(file.get("TERRA_API_KEY").map(|api_key| Credentials {
+            dev_id: provisioned.developer.dev_id.to_string(),
+            api_key: api_key.to_owned(),
+            admin_token: admin_token.map(|token| token.trim().to_owned()),
+        }))
     }
 
     fn config(&self, app: &App, listener: TcpListener) -> anyhow::Result<NodeConfig> {
@@ -174,7 +192,7 @@ impl Args {
             "\n\nTry next, in another terminal in this directory:\n\n  \
              {command} verify-connection\n  \
              {command} generate-widget-session --reference-id user_1\n  \
-             {command} sandbox connect --provider FITBIT --reference-id user_1\n\n\
+             {command} sandbox connect --provider GARMIN --reference-id user_1\n\n\
              Ctrl-C ends.\n"
         );
         text

@@ -26,11 +26,13 @@ struct ConsentPage<'a> {
     handle: &'a str,
     account: &'a str,
     scopes: &'a [&'a Scope],
+    /// Whether the boxes of the scopes are ticked.
+    ticked: bool,
     trouble: bool,
     choices: &'a [(&'a str, &'a str, Option<Fault>)],
 }
 
-pub(super) fn show_consent(sandbox: &Sandbox, pending: &Pending, handle: &str) -> Response {
+pub(super) fn show_consent(sandbox: &Sandbox, pending: &Pending, handle: &str, ticked: bool) -> Response {
     let face = pending.face;
     let page = ConsentPage {
         frame: Frame::of(sandbox, face),
@@ -40,6 +42,7 @@ pub(super) fn show_consent(sandbox: &Sandbox, pending: &Pending, handle: &str) -
         handle,
         account: pending.account.as_ref().map_or("", |account| &account.name),
         scopes: &pending.scopes,
+        ticked,
         trouble: sandbox.fault(face).is_some(),
         choices: Fault::CHOICES,
     };
@@ -52,6 +55,9 @@ pub(super) async fn consent(State(sandbox): State<Sandbox>, OnFace(face): OnFace
     let (Ok(Some(handle)), Ok(Some(decision))) = (params.one("handle"), params.one("decision")) else {
         return show_error(&sandbox, StatusCode::BAD_REQUEST, "The form is incomplete.");
     };
+    if let "all" | "none" = decision {
+        return show_again(&sandbox, face, handle, decision == "all");
+    }
     let Some((pending, account)) = take_signed_in(&sandbox, face, handle) else { return show_expired(&sandbox) };
     make_trouble(&sandbox, face, &account, &params);
     let ticked: Vec<_> = params.all("scope").collect();
@@ -64,6 +70,15 @@ pub(super) async fn consent(State(sandbox): State<Sandbox>, OnFace(face): OnFace
     answer.into_response()
 }
 
+/// The page once more, with every box ticked or none: the switch works without a script.
+fn show_again(sandbox: &Sandbox, face: &Face, handle: &str, ticked: bool) -> Response {
+    let pending = sandbox.ledger().pending(face, handle, sandbox.now()).cloned();
+    match pending.filter(|pending| pending.account.is_some()) {
+        Some(pending) => show_consent(sandbox, &pending, handle, ticked),
+        None => show_expired(sandbox),
+    }
+}
+
 fn take_signed_in(sandbox: &Sandbox, face: &Face, handle: &str) -> Option<(Pending, Account)> {
     let mut ledger = sandbox.ledger();
     let pending = ledger.pending(face, handle, sandbox.now())?.clone();
@@ -72,7 +87,7 @@ fn take_signed_in(sandbox: &Sandbox, face: &Face, handle: &str) -> Option<(Pendi
     Some((pending, account))
 }
 
-/// What the page's "make trouble" part asks for; without it, everything stays as it was set.
+/// What the page's "Simulate a failure" part asks for; without it, everything stays as it was set.
 fn make_trouble(sandbox: &Sandbox, face: &Face, account: &Account, params: &Params) {
     if params.all("revoke_earlier").next().is_some() {
         sandbox.revoke_account(face, &account.name);

@@ -46,7 +46,7 @@ pub(super) async fn login(State(sandbox): State<Sandbox>, OnFace(face): OnFace, 
     }
     let account = Account { id: face.account_id(name), name: name.to_owned() };
     match sign_in(&sandbox, face, handle, account) {
-        Some(pending) => show_consent(&sandbox, &pending, handle),
+        Some(pending) => show_consent(&sandbox, &pending, handle, true),
         None => show_expired(&sandbox),
     }
 }

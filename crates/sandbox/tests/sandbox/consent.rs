@@ -142,3 +142,18 @@ async fn a_person_can_make_trouble_from_the_consent_page() {
     app.post("fitbit/consent", &form, None).await.location();
     assert_eq!(app.sandbox.fault(&Face::FITBIT), None);
 }
+
+#[tokio::test]
+async fn the_switch_selects_all_or_none_and_decides_nothing() {
+    let app = App::start();
+    let handle = app.sign_in(&Face::STRAVA, "read,activity:read,profile:read_all", "demo").await;
+    for (decision, ticked) in [("none", 0), ("all", 3)] {
+        let form = [("handle", handle.as_str()), ("decision", decision), ("scope", "read")];
+        let page = app.post("strava/consent", &form, None).await.text;
+        assert_eq!(page.matches("name=\"scope\"").count(), 3, "{page}");
+        assert_eq!(page.matches(" checked>").count(), ticked, "{page}");
+    }
+    let form = [("handle", handle.as_str()), ("decision", "approve"), ("scope", "read")];
+    let answer = app.post("strava/consent", &form, None).await.location();
+    assert!(param(&answer, "code").is_some(), "{answer}");
+}

@@ -1,3 +1,4 @@
+app-unnamed = Ihre App
 close = Sie können diese Seite jetzt schließen.
 
 choose-title = Gerät oder App verbinden
@@ -28,6 +29,7 @@ connected-left-out = Nicht freigegeben
     .next = Wenn Sie auch dies freigeben möchten, verbinden Sie sich erneut und stimmen Sie dort zu.
     .again = Erneut verbinden
 connected-proceed = Weiter zu { $app }
+    .unnamed = Weiter zu Ihrer App
 connected-another = Weitere verbinden
 
 disconnect-title = { $provider } trennen?
@@ -81,3 +83,4 @@ failed-trace = Kennung für den Support:
 failed-open-app = App öffnen
 failed-try-again = Erneut versuchen
 failed-return = Zurück zu { $app }
+    .unnamed = Zurück zu Ihrer App

@@ -1,6 +1,7 @@
 # $app is the app's display name, $provider a provider's. Both are names and stay as they are.
 # A failure's text says what happened (.what) and what to do (.next) without the app's name, which may be unknown.
 
+app-unnamed = your app
 close = You can close this page now.
 
 choose-title = Connect a device or app
@@ -31,6 +32,7 @@ connected-left-out = Not shared
     .next = If you want to share this too, connect again and approve it.
     .again = Connect again
 connected-proceed = Continue to { $app }
+    .unnamed = Continue to your app
 connected-another = Connect another
 
 disconnect-title = Disconnect { $provider }?
@@ -84,3 +86,4 @@ failed-trace = Reference for support:
 failed-open-app = Open the app
 failed-try-again = Try again
 failed-return = Return to { $app }
+    .unnamed = Return to your app

@@ -1,3 +1,4 @@
+app-unnamed = tu app
 close = Ya puedes cerrar esta página.
 
 choose-title = Conecta un dispositivo o una app
@@ -28,6 +29,7 @@ connected-left-out = No compartido
     .next = Si también quieres compartir esto, conéctate de nuevo y autorízalo.
     .again = Conectar de nuevo
 connected-proceed = Continuar a { $app }
+    .unnamed = Continuar a tu app
 connected-another = Conectar otro
 
 disconnect-title = ¿Desconectar { $provider }?
@@ -81,3 +83,4 @@ failed-trace = Referencia para el soporte:
 failed-open-app = Abrir la app
 failed-try-again = Intentar de nuevo
 failed-return = Volver a { $app }
+    .unnamed = Volver a tu app

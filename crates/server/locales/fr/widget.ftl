@@ -1,3 +1,4 @@
+app-unnamed = votre app
 close = Vous pouvez maintenant fermer cette page.
 
 choose-title = Connecter un appareil ou une application
@@ -28,6 +29,7 @@ connected-left-out = Non partagé
     .next = Pour partager aussi ces données, connectez-vous à nouveau et autorisez-les.
     .again = Se connecter à nouveau
 connected-proceed = Continuer vers { $app }
+    .unnamed = Continuer vers votre app
 connected-another = Connecter autre chose
 
 disconnect-title = Déconnecter { $provider } ?
@@ -81,3 +83,4 @@ failed-trace = Référence pour l’assistance :
 failed-open-app = Ouvrir l’application
 failed-try-again = Réessayer
 failed-return = Revenir à { $app }
+    .unnamed = Revenir à votre app

@@ -1,3 +1,4 @@
+app-unnamed = la tua app
 close = Ora puoi chiudere questa pagina.
 
 choose-title = Collega un dispositivo o un’app
@@ -28,6 +29,7 @@ connected-left-out = Non condiviso
     .next = Se vuoi condividere anche questo, collegati di nuovo e autorizzalo.
     .again = Collega di nuovo
 connected-proceed = Continua su { $app }
+    .unnamed = Continua sulla tua app
 connected-another = Collega altro
 
 disconnect-title = Scollegare { $provider }?
@@ -81,3 +83,4 @@ failed-trace = Riferimento per l’assistenza:
 failed-open-app = Apri l’app
 failed-try-again = Riprova
 failed-return = Torna a { $app }
+    .unnamed = Torna alla tua app

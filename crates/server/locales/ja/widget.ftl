@@ -1,3 +1,4 @@
+app-unnamed = アプリ
 close = このページを閉じてかまいません。
 
 choose-title = デバイスやアプリを連携
@@ -27,6 +28,7 @@ connected-left-out = 共有しないデータ
     .next = これらも共有する場合は、もう一度連携して許可してください。
     .again = もう一度連携する
 connected-proceed = { $app } に進む
+    .unnamed = アプリに進む
 connected-another = 他にも連携する
 
 disconnect-title = { $provider } との連携を解除しますか？
@@ -80,3 +82,4 @@ failed-trace = お問い合わせ番号:
 failed-open-app = アプリを開く
 failed-try-again = もう一度試す
 failed-return = { $app } に戻る
+    .unnamed = アプリに戻る

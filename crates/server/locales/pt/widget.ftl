@@ -1,3 +1,4 @@
+app-unnamed = o seu app
 close = Esta página já pode ser fechada.
 
 choose-title = Conectar um dispositivo ou app
@@ -28,6 +29,7 @@ connected-left-out = Não compartilhado
     .next = Para compartilhar também estes dados, conecte novamente e autorize o acesso.
     .again = Conectar novamente
 connected-proceed = Continuar para { $app }
+    .unnamed = Continuar para o seu app
 connected-another = Conectar outro
 
 disconnect-title = Desconectar { $provider }?
@@ -81,3 +83,4 @@ failed-trace = Referência para o suporte:
 failed-open-app = Abrir o app
 failed-try-again = Tentar novamente
 failed-return = Voltar para { $app }
+    .unnamed = Voltar para o seu app

@@ -1,3 +1,4 @@
+app-unnamed = 您的应用
 close = 您现在可以关闭此页面。
 
 choose-title = 连接设备或应用
@@ -27,6 +28,7 @@ connected-left-out = 未共享的数据
     .next = 如果您也想共享这些数据，请重新连接并允许访问。
     .again = 重新连接
 connected-proceed = 继续前往 { $app }
+    .unnamed = 继续前往您的应用
 connected-another = 连接其他来源
 
 disconnect-title = 要断开与 { $provider } 的连接吗？
@@ -80,3 +82,4 @@ failed-trace = 客服参考编号：
 failed-open-app = 打开应用
 failed-try-again = 重试
 failed-return = 返回 { $app }
+    .unnamed = 返回您的应用

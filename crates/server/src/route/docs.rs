@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    extract::{Path, State},
+    extract::{Path, Request, State},
     http::header,
     response::{IntoResponse, Response},
     routing::get,
@@ -12,14 +12,14 @@ use axum::{
 use serde::Deserialize;
 use utoipa::openapi::OpenApi;
 
-use crate::{error::ApiError, params::Query, reference::Reference};
+use crate::{dev::DevAccess, error::ApiError, params::Query, reference::Reference};
 
-pub(crate) fn routes<S: Clone + Send + Sync + 'static>(document: OpenApi) -> Router<S> {
+pub(crate) fn routes<S: Clone + Send + Sync + 'static>(document: OpenApi, dev: DevAccess) -> Router<S> {
     let reference = Arc::new(Reference::new(document));
     Router::new()
         .route("/docs", get(overview))
         .route("/docs/", get(overview))
-        .route("/docs/{id}", get(page))
+        .route("/docs/{id}", get(move |reference, id, request| page(reference, id, dev, request)))
         .route("/openapi.json", get(json))
         .with_state(reference)
 }
@@ -34,8 +34,14 @@ async fn overview(State(reference): State<Arc<Reference>>, Query(search): Query<
     html(reference.overview(&search.q))
 }
 
-async fn page(State(reference): State<Arc<Reference>>, Path(id): Path<String>) -> Result<Response, ApiError> {
-    let page = reference.page(&id, None);
+async fn page(
+    State(reference): State<Arc<Reference>>,
+    Path(id): Path<String>,
+    dev: DevAccess,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let (parts, _) = request.into_parts();
+    let page = reference.page(&id, dev.for_request(&parts));
     html(page.ok_or_else(|| ApiError::not_found("there is no such operation; /docs lists them all"))?)
 }
 
@@ -44,13 +50,10 @@ async fn json(State(reference): State<Arc<Reference>>) -> Response {
 }
 
 /// A page that loads our own stylesheet and pictures, runs nothing, and submits to us only.
-fn html(page: Result<String, askama::Error>) -> Result<Response, ApiError> {
+pub(super) fn html(page: Result<String, askama::Error>) -> Result<Response, ApiError> {
     let headers = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (header::CACHE_CONTROL, "no-cache"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "same-origin"),
         (
             header::CONTENT_SECURITY_POLICY,
             "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; \

@@ -83,7 +83,8 @@ impl Visit {
     pub(crate) fn frame(&self) -> Frame {
         let developer = &self.open.developer;
         let accent = developer.accent.as_ref().and_then(|accent| accent.parse().ok());
-        let brand = Brand { name: developer.name.clone(), logo_url: developer.logo_url.clone(), accent };
+        let brand =
+            Brand { name: developer.display_name().map(str::to_owned), logo_url: developer.logo_url.clone(), accent };
         Frame { language: self.language, brand: Some(brand) }
     }
 
@@ -126,7 +127,8 @@ impl Visit {
 
 /// Whether a browser says that it loads a page before anybody asked for it.
 fn is_prefetch(headers: &HeaderMap) -> bool {
-    let mut purposes = ["sec-purpose", "purpose", "x-moz", "x-purpose"].into_iter().filter_map(|name| headers.get(name));
+    let mut purposes =
+        ["sec-purpose", "purpose", "x-moz", "x-purpose"].into_iter().filter_map(|name| headers.get(name));
     purposes.any(|value| {
         let text = value.to_str().unwrap_or_default().to_ascii_lowercase();
         ["prefetch", "prerender", "preview"].iter().any(|word| text.contains(word))

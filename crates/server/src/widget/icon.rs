@@ -35,7 +35,7 @@ struct Icon {
 #[must_use]
 pub fn provider_icon_svg(slug: &str, name: &str) -> String {
     let letters = initials(name);
-    let size = if letters.chars().count() > 1 { 40 } else { 48 };
+    let size = if letters.chars().count() > 1 { 36 } else { 48 };
     Icon { tile: tile(slug), letters, size }.render().unwrap_or_default()
 }
 
@@ -44,10 +44,16 @@ fn tile(slug: &str) -> Rgb {
     usize::try_from(fnv1a(slug.as_bytes()) % count).map_or(TILES[0], |index| TILES[index])
 }
 
-/// The first letters of the first two words, in upper case.
+/// The first letters of the first two words, in upper case. A single word gives its first two letters, so that Strava and
+/// Suunto differ; in scripts whose signs are wide, one.
 fn initials(name: &str) -> String {
-    let words = name.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-    words.take(2).filter_map(|word| word.chars().next()).flat_map(char::to_uppercase).collect()
+    let mut words = name.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    let (first, second) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let begin = first.chars().next().into_iter().flat_map(char::to_uppercase);
+    match second.chars().next() {
+        Some(letter) => begin.chain(letter.to_uppercase()).collect(),
+        None => begin.chain(first.chars().nth(1).filter(char::is_ascii)).collect(),
+    }
 }
 
 #[cfg(test)]
@@ -57,10 +63,26 @@ mod tests {
 
     #[test]
     fn a_monogram_is_the_first_letters_of_two_words() {
-        for (name, letters) in
-            [("Fitbit", "F"), ("Apple Health", "AH"), ("huawei-health kit", "HH"), ("悦动圈", "悦"), ("<&>", "")]
-        {
+        for (name, letters) in [
+            ("Fitbit", "Fi"),
+            ("WHOOP", "WH"),
+            ("Q", "Q"),
+            ("Apple Health", "AH"),
+            ("huawei-health kit", "HH"),
+            ("悦动圈", "悦"),
+            ("<&>", ""),
+        ] {
             assert_eq!(initials(name), letters, "{name}");
+        }
+    }
+
+    #[test]
+    fn providers_that_begin_alike_have_different_drawings() {
+        for (one, other) in
+            [("Strava", "Suunto"), ("Withings", "WHOOP"), ("Garmin", "Google Fit"), ("Polar", "Peloton")]
+        {
+            let draw = |name: &str| provider_icon_svg("X", name);
+            assert_ne!(draw(one), draw(other), "{one} and {other}");
         }
     }
 

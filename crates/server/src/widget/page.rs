@@ -1,5 +1,7 @@
 //! What all pages share: the environment's look, the language and the frame of the document.
 
+use std::borrow::Cow;
+
 use askama::Template;
 use fluent_bundle::{FluentArgs, FluentValue};
 use url::Url;
@@ -32,8 +34,8 @@ pub struct Frame {
 /// How an environment presents itself to end users.
 #[derive(Clone, Debug)]
 pub struct Brand {
-    /// The app's display name. Untrusted: the pages escape it.
-    pub name: String,
+    /// The app's display name. Untrusted: the pages escape it. `None` is called "your app" in the page's language.
+    pub name: Option<String>,
     /// Where browsers get the logo from. Shown only when its origin can be named in a content security policy.
     pub logo_url: Option<Url>,
     /// The colour of buttons; ours when absent.
@@ -57,14 +59,24 @@ impl Brand {
 impl Frame {
     /// The text `key`. Every text may use the variable `$app`; it is empty where the environment is not known.
     pub(super) fn t(&self, key: &str) -> String {
-        texts::format(self.language, key, &self.args())
+        self.as_sentences(texts::format(self.language, key, &self.args()))
+    }
+
+    /// A text that names the app as the place to go to; some languages inflect "your app" there.
+    pub(super) fn t_to_app(&self, key: &str) -> String {
+        if self.is_unnamed() { self.t(&format!("{key}.unnamed")) } else { self.t(key) }
+    }
+
+    /// What the page calls the app, where it stands alone.
+    pub(super) fn app_name(&self) -> String {
+        self.as_sentences(self.name_in_text().into_owned())
     }
 
     /// The text `key` with one variable more.
     pub(super) fn t_with<'a>(&'a self, key: &str, name: &'a str, value: impl Into<FluentValue<'a>>) -> String {
         let mut args = self.args();
         args.set(name, value);
-        texts::format(self.language, key, &args)
+        self.as_sentences(texts::format(self.language, key, &args))
     }
 
     pub(super) fn logo(&self) -> Option<&Url> {
@@ -77,10 +89,34 @@ impl Frame {
 
     fn args(&self) -> FluentArgs<'_> {
         let mut args = FluentArgs::new();
-        if let Some(brand) = &self.brand {
-            args.set("app", brand.name.as_str());
+        if self.brand.is_some() {
+            args.set("app", self.name_in_text());
         }
         args
+    }
+
+    fn is_unnamed(&self) -> bool {
+        self.brand.as_ref().is_some_and(|brand| brand.name.is_none())
+    }
+
+    fn name_in_text(&self) -> Cow<'_, str> {
+        match &self.brand {
+            Some(Brand { name: Some(name), .. }) => Cow::Borrowed(name),
+            Some(_) => Cow::Owned(texts::format(self.language, "app-unnamed", &FluentArgs::new())),
+            None => Cow::Borrowed(""),
+        }
+    }
+
+    /// "your app" begins a sentence with a capital; a name stays as it is.
+    fn as_sentences(&self, text: String) -> String {
+        if !self.is_unnamed() {
+            return text;
+        }
+        let name = self.name_in_text();
+        let mut letters = name.chars();
+        let capital: String = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();
+        let text = text.replace(&format!(". {name}"), &format!(". {capital}"));
+        text.strip_prefix(&*name).map_or(text.clone(), |rest| format!("{capital}{rest}"))
     }
 }
 
@@ -89,7 +125,7 @@ mod tests {
     use super::Brand;
 
     fn logo_origin(url: &str) -> Option<String> {
-        let brand = Brand { name: String::new(), logo_url: Some(url.parse().expect("a URL")), accent: None };
+        let brand = Brand { name: None, logo_url: Some(url.parse().expect("a URL")), accent: None };
         brand.logo().map(|(_, origin)| origin)
     }
 

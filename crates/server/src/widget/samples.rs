@@ -24,7 +24,7 @@ const PROVIDERS: [&str; 12] = [
 
 pub(super) fn frame() -> Frame {
     let brand = Brand {
-        name: "Acme Coach".into(),
+        name: Some("Acme Coach".into()),
         logo_url: Some("https://cdn.acme.example/logo.svg".parse().expect("a URL")),
         accent: Some("#1b6e5a".parse().expect("a colour")),
     };
@@ -118,8 +118,10 @@ pub(super) fn failures() -> [(&'static str, Failure); 12] {
 pub(super) fn gallery(frame: &Frame) -> Vec<(String, String)> {
     let oura = || "Oura".to_owned();
     let nobody = Frame { language: frame.language, brand: None };
-    let plain = Brand { name: "Acme Coach".into(), logo_url: None, accent: None };
+    let plain = Brand { name: Some("Acme Coach".into()), logo_url: None, accent: None };
     let plain = Frame { language: frame.language, brand: Some(plain) };
+    let unnamed = Brand { name: None, logo_url: None, accent: None };
+    let unnamed = Frame { language: frame.language, brand: Some(unnamed) };
     let mut pages = vec![
         show("choose", &choose(frame.clone())),
         show("choose-few", &chosen(frame, |page| page.providers.truncate(3))),
@@ -137,6 +139,8 @@ pub(super) fn gallery(frame: &Frame) -> Vec<(String, String)> {
             &Connected { connect_another: Some(Link::path("/session/1")), ..connected(frame, &[]) },
         ),
         show("connected-plain", &connected(&plain, &[])),
+        show("choose-unnamed", &choose(unnamed.clone())),
+        show("connected-unnamed", &connected(&unnamed, &[])),
         show("disconnect", &disconnect(frame)),
         show("callback", &Callback { frame: nobody.clone() }),
         show("failed-nobody", &failed(&nobody, Failure::UnknownSession)),

@@ -40,7 +40,7 @@ fn no_page_holds_a_script_or_an_inline_style() {
 #[test]
 fn untrusted_names_are_escaped_everywhere() {
     let mut frame = frame(Language::English);
-    frame.brand.as_mut().expect("a brand").name = ATTACK.into();
+    frame.brand.as_mut().expect("a brand").name = Some(ATTACK.into());
     let mut choose = samples::choose(frame.clone());
     choose.providers[3].name = ATTACK.into();
     choose.query = ATTACK.into();
@@ -57,6 +57,27 @@ fn untrusted_names_are_escaped_everywhere() {
     ];
     for html in pages {
         assert!(!html.contains("<script") && !html.contains("alert(\"1\")"), "{html}");
+    }
+}
+
+#[test]
+fn an_app_without_a_name_is_your_app_in_every_language() {
+    for (language, texts) in [
+        (
+            Language::English,
+            ["Your app never sees your password.", "decide what your app may see", "Continue to your app"],
+        ),
+        (Language::German, ["Ihre App erfährt Ihr Passwort nie.", "was Ihre App sehen darf", "Weiter zu Ihrer App"]),
+        (Language::French, ["Votre app ne voit jamais", "ce que votre app peut voir", "Continuer vers votre app"]),
+        (Language::Italian, ["La tua app non vede mai", "che cosa può vedere la tua app", "Continua sulla tua app"]),
+    ] {
+        let brand = super::Brand { name: None, logo_url: None, accent: None };
+        let frame = Frame { language, brand: Some(brand) };
+        let pages = samples::choose(frame.clone()).render().expect("a page")
+            + &samples::connected(&frame, &[]).render().expect("a page");
+        for text in texts {
+            assert!(pages.contains(text), "{text}: {pages}");
+        }
     }
 }
 
@@ -91,7 +112,7 @@ fn every_language_has_the_same_texts_with_the_same_variables() {
 fn every_text_is_used() {
     let code: String = ["src/widget", "templates/widget"].iter().map(|folder| read_all(folder)).collect();
     for key in texts_of(Language::English).into_keys() {
-        let message = key.trim_end_matches(".what").trim_end_matches(".next");
+        let message = key.trim_end_matches(".what").trim_end_matches(".next").trim_end_matches(".unnamed");
         assert!(code.contains(&format!("\"{key}\"")) || code.contains(&format!("\"{message}\"")), "{key} is not used");
     }
 }

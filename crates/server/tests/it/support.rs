@@ -165,6 +165,18 @@ impl TestApp {
         Self { auth, clock, sandbox, keys, router, database }
     }
 
+    /// The same server, whose pages may show its credentials as on `terra-auth dev`.
+    pub(crate) fn with_dev_access(self) -> Self {
+        let access = terra_auth_server::DevAccess::default();
+        access.allow(terra_auth_server::Credentials {
+            dev_id: self.keys.dev_id.to_string(),
+            api_key: self.keys.api_key.expose().to_owned(),
+            admin_token: Some("admin-token-not-a-secret".to_owned()),
+        });
+        let router = terra_auth_server::router_with(self.auth.clone(), access);
+        Self { router, ..self }
+    }
+
     /// Another environment on the same server.
     pub(crate) async fn another(&self) -> IssuedCredentials {
         let new = NewDeveloper { environment: Environment::Staging, name: "Other".to_owned(), destination: None };

@@ -120,7 +120,7 @@ async fn a_link_that_is_none_has_a_page() {
 
     assert_eq!(
         seen.headings(),
-        ["This link does not work", "Please use one browser from start to finish", "This cannot go on"]
+        ["This link does not work", "Please use one browser from start to finish", "This login cannot continue"]
     );
     assert_eq!(seen.pages.iter().map(|page| page.status).collect::<Vec<_>>(), [404, 400, 400]);
 }
