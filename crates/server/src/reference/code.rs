@@ -32,6 +32,9 @@ pub(super) fn python(value: &Value, schema: Option<&RefOr<Schema>>, schemas: Sch
     Writer { notation: Notation::Python, schemas, text: String::new() }.write(value, schema, indent)
 }
 
+/// A field's name, its value, and the value's schema; an item of an array has no name.
+type Item<'v, 'a> = (Option<&'v str>, &'v Value, Option<&'a RefOr<Schema>>);
+
 struct Writer<'a> {
     notation: Notation,
     schemas: Schemas<'a>,
@@ -73,12 +76,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn items(
-        &mut self,
-        [open, close]: [char; 2],
-        items: Vec<(Option<&str>, &Value, Option<&'a RefOr<Schema>>)>,
-        indent: usize,
-    ) {
+    fn items(&mut self, [open, close]: [char; 2], items: Vec<Item<'_, 'a>>, indent: usize) {
         self.text.push(open);
         for (position, (name, value, schema)) in items.into_iter().enumerate() {
             self.text.push_str(if position == 0 { "\n" } else { ",\n" });

@@ -21,6 +21,7 @@ pub(super) struct Page<'a> {
     sections: Vec<Section<'a>>,
     current: &'a str,
     query: &'a str,
+    title: &'a str,
     entry: Entry<'a>,
     proof: Proof,
     /// What parameters are in, and which.
@@ -60,6 +61,7 @@ impl<'a> Page<'a> {
         Self {
             sections: reference.sections(""),
             current: entry.id,
+            title: entry.summary,
             query: "",
             proof,
             parameters: parameters.filter(|(_, fields)| !fields.is_empty()).collect(),
@@ -69,10 +71,6 @@ impl<'a> Page<'a> {
             is_preauthorised: credentials.is_some(),
             entry,
         }
-    }
-
-    fn title(&self) -> String {
-        self.entry.summary.to_owned()
     }
 
     fn heading(&self) -> String {

@@ -16,6 +16,7 @@ pub(super) struct Overview<'a> {
     current: &'a str,
     query: &'a str,
     problem: String,
+    title: &'static str,
 }
 
 impl<'a> Overview<'a> {
@@ -25,11 +26,7 @@ impl<'a> Overview<'a> {
         let problem = code::html(&problem, schemas.get("Problem"), Schemas(schemas));
         let query = query.trim();
         let query = query.char_indices().nth(64).map_or(query, |(end, _)| &query[..end]);
-        Self { reference, sections: reference.sections(query), current: "", query, problem }
-    }
-
-    fn title(&self) -> String {
-        "API reference".to_owned()
+        Self { reference, sections: reference.sections(query), current: "", query, problem, title: "API reference" }
     }
 
     fn found(&self) -> usize {

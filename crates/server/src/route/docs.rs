@@ -19,7 +19,7 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>(document: OpenApi, dev: D
     Router::new()
         .route("/docs", get(overview))
         .route("/docs/", get(overview))
-        .route("/docs/{id}", get(move |reference, id, request| page(reference, id, dev, request)))
+        .route("/docs/{id}", get(move |reference, id, request| async move { page(reference, id, &dev, request) }))
         .route("/openapi.json", get(json))
         .with_state(reference)
 }
@@ -34,10 +34,10 @@ async fn overview(State(reference): State<Arc<Reference>>, Query(search): Query<
     html(reference.overview(&search.q))
 }
 
-async fn page(
+fn page(
     State(reference): State<Arc<Reference>>,
     Path(id): Path<String>,
-    dev: DevAccess,
+    dev: &DevAccess,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, _) = request.into_parts();

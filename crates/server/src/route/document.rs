@@ -43,7 +43,7 @@ fn add_examples(document: &mut OpenApi) {
     for (path, item) in &mut document.paths.paths {
         for operation in operations(item) {
             let id = operation.operation_id.clone().unwrap_or_default();
-            parameters(operation).for_each(|parameter| examples.add_to(parameter));
+            parameters(operation).for_each(example::add_to);
             if let Some(RefOr::T(body)) = &mut operation.request_body {
                 bodies(body.content.values_mut()).for_each(|content| add_example(content, &examples));
             }

@@ -25,7 +25,7 @@ const REFERENCE_ID: &str = "user_1";
 pub(crate) fn routes(dev: DevAccess) -> Router<Auth> {
     let (for_page, for_form) = (dev.clone(), dev);
     Router::new()
-        .route("/", get(move |state, request| start(state, for_page, request)))
+        .route("/", get(move |state, request| async move { start(state, &for_page, request) }))
         .route("/try-widget", post(move |state, request| try_widget(state, for_form, request)))
 }
 
@@ -36,7 +36,7 @@ struct Start<'a> {
     reference_id: &'static str,
 }
 
-async fn start(State(auth): State<Auth>, dev: DevAccess, request: Request) -> Result<Response, ApiError> {
+fn start(State(auth): State<Auth>, dev: &DevAccess, request: Request) -> Result<Response, ApiError> {
     let (parts, _) = request.into_parts();
     if !wants_html(&parts.headers) {
         return Ok(links(&auth));

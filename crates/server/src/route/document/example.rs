@@ -23,15 +23,6 @@ impl Examples<'_> {
         self.value("", "", schema)
     }
 
-    /// Adds an example to a parameter that has none and needs one.
-    pub(super) fn add_to(&self, parameter: &mut Parameter) {
-        let Some(RefOr::T(Schema::Object(object))) = &mut parameter.schema else { return };
-        let has_example = object.example.is_some() || !object.examples.is_empty();
-        if let (false, Some(value)) = (has_example, parameter_story(&parameter.name)) {
-            object.example = Some(value);
-        }
-    }
-
     /// `owner` is the schema in which `schema` is the field `field`.
     fn value(&self, owner: &str, field: &str, schema: &RefOr<Schema>) -> Value {
         if let Some(value) = story(owner, field) {
@@ -87,6 +78,15 @@ impl Examples<'_> {
                 Value::Object(fields)
             }
         }
+    }
+}
+
+/// Adds an example to a parameter that has none and needs one.
+pub(super) fn add_to(parameter: &mut Parameter) {
+    let Some(RefOr::T(Schema::Object(object))) = &mut parameter.schema else { return };
+    let has_example = object.example.is_some() || !object.examples.is_empty();
+    if let (false, Some(value)) = (has_example, parameter_story(&parameter.name)) {
+        object.example = Some(value);
     }
 }
 
@@ -168,20 +168,19 @@ fn story(owner: &str, field: &str) -> Option<Value> {
         ("ProviderNames", "") => json!("GARMIN,OURA"),
         // The published contract writes instants of a user with six digits and an offset.
         ("TerraUser", "created_at") => json!("2026-12-05T12:00:00.000000+00:00"),
-        ("UserDetails", "last_polled_at" | "most_recent_data_at") => json!(null),
+        ("UserDetails", "last_polled_at" | "most_recent_data_at")
+        | ("RefreshReport", "last_error")
+        | ("SecretCheck", "until") => json!(null),
         ("Integration" | "IntegrationName", "name") => json!("Garmin"),
         ("AdminKey" | "CreateKey", "name") => json!("backend"),
         ("AdminTokenInfo" | "CreateAdminToken", "name") => json!("deploy pipeline"),
         ("CreateEnvironment" | "EnvironmentSettings", "name") => json!("Acme Coach"),
         ("EnvironmentSettings", "redirect_allow_list") => json!(["https://acme.example/"]),
-        ("EnvironmentContents", "waiting_deliveries") => json!(0),
-        ("RefreshReport", "failures") => json!(0),
-        ("RefreshReport", "last_error") => json!(null),
+        ("EnvironmentContents", "waiting_deliveries") | ("RefreshReport", "failures") => json!(0),
         ("RefreshReport", "next_at") => json!("2026-12-06T11:00:00Z"),
-        ("WidgetSession", "warnings") => json!([]),
+        ("WidgetSession", "warnings") | ("WidgetError", "invalid_user_ids") => json!([]),
         ("WidgetError", "message") => json!("invalid auth_success_redirect_url: not an absolute URL"),
         ("WidgetError", "code") => json!("validation_failed"),
-        ("WidgetError", "invalid_user_ids") => json!([]),
         ("InviteToMigrate", "from") => json!("FITBIT"),
         ("InviteToMigrate", "to") => json!("GOOGLE"),
         ("MigrationInvitation", "url") => json!("https://auth.acme.example/session/0f9e8d7c/secret-not-a-secret"),
@@ -189,7 +188,6 @@ fn story(owner: &str, field: &str) -> Option<Value> {
         ("RefusedConnection", "user_limit") => json!(false),
         ("RefusedConnection", "reason") => json!("access_token is missing"),
         ("SecretCheck", "why") => json!("Garmin refused a code that it never gave, and accepted the app"),
-        ("SecretCheck", "until") => json!(null),
         ("VaultKey", "purpose") => json!("vault"),
         ("VaultKey", "state") => json!("current"),
         ("AdminProviderApp", "headers") => json!(["Ocp-Apim-Subscription-Key"]),
@@ -212,7 +210,7 @@ fn story(owner: &str, field: &str) -> Option<Value> {
         "access_token" => json!("access-token-not-a-secret"),
         "refresh_token" => json!("refresh-token-not-a-secret"),
         "hint" | "previous_hint" => json!("cret"),
-        "user_id" => json!("3f1b6c52-9c1e-4c6b-8f0a-5d2f7b9e4a11"),
+        "user_id" | "target" => json!("3f1b6c52-9c1e-4c6b-8f0a-5d2f7b9e4a11"),
         "session_id" => json!("0f9e8d7c-6b5a-4f3e-8d2c-1b0a9f8e7d6c"),
         "reference_id" => json!("user_1"),
         "resource" | "provider" | "providers" => provider(owner, field),
@@ -236,16 +234,14 @@ fn story(owner: &str, field: &str) -> Option<Value> {
         "valid_hours" => json!(168),
         "overlap_s" => json!(86_400),
         "expires_in_days" => json!(90),
-        "profile" => json!(null),
+        "profile" | "next" => json!(null),
         "previous_until" | "old_until" => json!("2026-12-06T12:00:00Z"),
         "actor" => json!("deploy pipeline"),
         "origin" => json!("203.0.113.7"),
         "action" => json!("api_key.rotate"),
-        "target" => json!("3f1b6c52-9c1e-4c6b-8f0a-5d2f7b9e4a11"),
         "mark" => json!("9f2c".repeat(16)),
         "master_key" => json!("mk-2026"),
         "master_keys" => json!(["mk-2026"]),
-        "next" => json!(null),
         _ => return None,
     })
 }
@@ -263,8 +259,7 @@ fn parameter_story(name: &str) -> Option<Value> {
 
 fn provider(owner: &str, field: &str) -> Value {
     match (owner, field) {
-        ("Integrations", "providers") => json!(["GARMIN", "OURA"]),
-        ("EnvironmentSettings", "providers") => json!(["GARMIN", "OURA"]),
+        ("Integrations" | "EnvironmentSettings", "providers") => json!(["GARMIN", "OURA"]),
         ("IntegrationsDetailed", "providers") => json!([{
             "provider": "GARMIN",
             "name": "Garmin",
