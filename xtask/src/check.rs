@@ -30,7 +30,9 @@ pub(crate) fn check() -> anyhow::Result<()> {
     }
     steps.summary();
     if !is_reachable {
-        say("not checked: security advisories, as their database cannot be reached; try `cargo xtask advisories` later");
+        say(
+            "not checked: security advisories, as their database cannot be reached; try `cargo xtask advisories` later",
+        );
     }
     Ok(())
 }

@@ -179,7 +179,10 @@ fn is_ours(path: &Path) -> anyhow::Result<bool> {
 
 /// Whether a value is kept elsewhere, which no file of ours says.
 fn refers(file: &EnvFile) -> bool {
-    VARIABLES.into_iter().filter_map(|key| file.get(key)).any(|value| !matches!(Reference::parse(value.trim()), Ok(None)))
+    VARIABLES
+        .into_iter()
+        .filter_map(|key| file.get(key))
+        .any(|value| !matches!(Reference::parse(value.trim()), Ok(None)))
 }
 
 /// Whether the file's credentials are those of the environment.

@@ -137,10 +137,7 @@ impl Auth {
             Err(ConnectError::Provider(error)) => self.fail_once(open, &ConnectFailure::from(error)).await?,
             Ok(_)
             | Err(
-                ConnectError::NotOffered
-                | ConnectError::Used
-                | ConnectError::TooManyLogins
-                | ConnectError::Store(_),
+                ConnectError::NotOffered | ConnectError::Used | ConnectError::TooManyLogins | ConnectError::Store(_),
             ) => {}
         }
         outcome

@@ -1,6 +1,7 @@
 //! The port to the providers: what they offer, and the four calls of a connection's life.
 
 mod check;
+mod logo;
 mod notice;
 mod revoke;
 
@@ -16,6 +17,7 @@ use zeroize::Zeroizing;
 
 pub use self::{
     check::AppCheck,
+    logo::{Logo, LogoError},
     notice::{Greeting, Notice},
     revoke::{Answered, Ends, RevokeError, RevokePolicy, Revoked},
 };
@@ -31,6 +33,8 @@ pub struct ProviderInfo {
     pub connects: Connects,
     /// The kinds of data it has.
     pub types: wire::DataTypes,
+    /// Supplied by the operator. Without one, a monogram takes its place.
+    pub logo: Option<Logo>,
 }
 
 /// How an end user connects a provider.

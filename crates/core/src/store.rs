@@ -7,8 +7,8 @@ use jiff::Timestamp;
 
 use crate::{
     admin::AdminTokens, api_key::ApiKeys, audit::Audits, connection::Connections, delivery::Deliveries,
-    developer::Developers, flow::SpentFlows, grant::Grants, inbox::ReceivedEvents, known_connection::KnownConnections, lock::Locks,
-    mobile_token::MobileTokens, provider_app::ProviderApps, revocation::Revocations, seal::DataKeys,
+    developer::Developers, flow::SpentFlows, grant::Grants, inbox::ReceivedEvents, known_connection::KnownConnections,
+    lock::Locks, mobile_token::MobileTokens, provider_app::ProviderApps, revocation::Revocations, seal::DataKeys,
     vault::SealedValues, widget_session::WidgetSessions,
 };
 

@@ -74,9 +74,7 @@ impl SessionState {
     /// Reads the name in the store.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Open, Self::Failed, Self::Connected, Self::Cancelled]
-            .into_iter()
-            .find(|state| state.as_str() == name)
+        [Self::Open, Self::Failed, Self::Connected, Self::Cancelled].into_iter().find(|state| state.as_str() == name)
     }
 
     /// Whether the session has done what it was made for.

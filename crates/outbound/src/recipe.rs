@@ -1,8 +1,10 @@
 //! One provider as data.
 
+use std::path::{Path, PathBuf};
+
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde::Deserialize;
-use terra_auth_core::provider::{Connects, ProviderInfo};
+use terra_auth_core::provider::{Connects, Logo, ProviderInfo};
 use terra_auth_types::{Provider, wire::DataTypes};
 
 pub(crate) mod after_consent;
@@ -27,6 +29,8 @@ pub struct Recipe {
     #[serde(deserialize_with = "data_types")]
     types: DataTypes,
     shutdown: Option<Shutdown>,
+    /// The path of an image file, from the folder of the recipe's file.
+    logo: Option<PathBuf>,
     #[serde(default)]
     app_limits: Vec<String>,
     #[serde(default)]
@@ -34,6 +38,8 @@ pub struct Recipe {
     #[serde(default)]
     unverified: Vec<String>,
     pub(crate) login: Option<Login>,
+    #[serde(skip)]
+    pub(crate) image: Option<Logo>,
     #[serde(skip)]
     text: String,
     #[serde(skip)]
@@ -63,7 +69,14 @@ impl Recipe {
     #[must_use]
     pub fn info(&self) -> ProviderInfo {
         let connects = if self.login.is_some() { Connects::ByLogin } else { Connects::OnDevice };
-        ProviderInfo { provider: self.provider.clone(), name: self.name.clone(), connects, types: self.types }
+        let (provider, name, logo) = (self.provider.clone(), self.name.clone(), self.image.clone());
+        ProviderInfo { provider, name, connects, types: self.types, logo }
+    }
+
+    /// The file of its logo, from the folder of [`file`](Self::file).
+    #[must_use]
+    pub fn logo_file(&self) -> Option<&Path> {
+        self.logo.as_deref()
     }
 
     /// What the provider withholds from an app, until it has looked at it or for ever.

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use serde::Deserialize;
+use terra_auth_core::provider::Logo;
 use toml::Spanned;
 use url::Url;
 
@@ -51,6 +52,7 @@ impl Recipes {
     /// provider = "ACME"                                   # its name in requests
     /// name = "Acme Health"                                # its name for people
     /// types = ["activity", "body", "daily", "menstruation", "nutrition", "sleep"]
+    /// logo = "acme.svg"                                   # none: a monogram; a file beside this one
     /// shutdown = { on = "2031-01-01", why = "sold" }      # none; from that day (UTC) nobody can log in
     /// app_limits = ["100 users until the app is reviewed"] # none: what the provider withholds from an app
     /// sources = ["https://acme.example/docs"]             # none: where the facts were read
@@ -180,6 +182,20 @@ impl Recipes {
     /// Each recipe, in order.
     pub fn iter(&self) -> impl Iterator<Item = &Recipe> {
         self.0.iter()
+    }
+
+    /// The same, with logos: `logo_of` is asked once for each recipe, and `None` leaves its monogram.
+    ///
+    /// # Errors
+    ///
+    /// Passes on what `logo_of` reports.
+    pub fn with_logos<E>(mut self, logo_of: impl Fn(&Recipe) -> Result<Option<Logo>, E>) -> Result<Self, E> {
+        for recipe in &mut self.0 {
+            if let Some(logo) = logo_of(recipe)? {
+                recipe.image = Some(logo);
+            }
+        }
+        Ok(self)
     }
 
     /// The faces of the sandbox server at `base`, and the on-device sources.

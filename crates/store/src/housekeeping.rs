@@ -56,8 +56,7 @@ impl<D: Database> Housekeeping for Queries<D> {
     async fn forget_expired(&mut self, expired: &Expired) -> Result<u64, StoreError> {
         let mut forgotten = 0;
         for (sql, kind) in [(FORGET_TOKENS, "token"), (FORGET_FLOWS, "flow")] {
-            let gone: Vec<u64> =
-                self.all(sql, &[expired.spent_before_ms.value(), expired.limit.value()]).await?;
+            let gone: Vec<u64> = self.all(sql, &[expired.spent_before_ms.value(), expired.limit.value()]).await?;
             if let Some(latest) = gone.iter().max() {
                 self.execute(RAISE_WATERMARK, &[latest.value(), kind.value()]).await?;
             }

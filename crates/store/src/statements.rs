@@ -8,8 +8,7 @@ use terra_auth_testkit::Postgres as TestServer;
 use crate::{
     admin_token, api_key, audit, connection, data_key, delivery, developer,
     engine::{Database, Sql},
-    flow,
-    grant, housekeeping, known_connection, mobile_token,
+    flow, grant, housekeeping, known_connection, mobile_token,
     postgres::{Postgres, Transaction as PostgresTransaction},
     provider_app, received_event, revocation,
     sqlite::{Transaction as SqliteTransaction, open_in_memory},

@@ -64,6 +64,7 @@ pub fn auth_of(store: Store, keys: KeyRing, directory: Directory) -> Auth {
         name: name.to_owned(),
         connects: Connects::ByLogin,
         types: wire::DataTypes::default(),
+        logo: None,
     };
     Auth::new(Parts {
         store,

@@ -13,6 +13,7 @@ pub(crate) mod files;
 mod layers;
 mod lint;
 mod list;
+mod logo;
 mod show;
 
 /// Manage the providers that `terra-auth serve` knows

@@ -111,3 +111,52 @@ async fn a_provider_that_asks_for_its_notices_is_answered_by_the_token_of_its_ap
     assert_eq!((welcome.status.as_u16(), welcome.text.as_str()), (200, r#"{"hub.challenge":"c1"}"#));
     assert_eq!(stranger.status, 404);
 }
+
+#[tokio::test]
+async fn the_operators_logos_are_sent_in_place_of_monograms() {
+    const SVG: &str = "<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>";
+    let folder = Folder::new();
+    folder.write("acme.svg", SVG);
+    folder.write("own.toml", &ACME.replace("types =", "logo = \"acme.svg\"\ntypes ="));
+    assert_eq!(folder.run("providers add own.toml").code, 0);
+    std::fs::create_dir(folder.path("logos")).unwrap();
+    folder.write("logos/oura.gif", "GIF89a-not-a-real-image");
+    let app = |name: &str| format!("[{name}]\nclient_id = \"demo\"\nclient_secret = \"test-key-not-a-secret\"\n");
+    folder.write(
+        "apps.toml",
+        &format!("{}logo = \"logos/oura.gif\"\n{}", app("OURA"), ["ACME", "WHOOP"].map(app).concat()),
+    );
+    let server = Server::start(
+        &mut folder
+            .command("serve --listen 127.0.0.1:0 --provider-apps apps.toml --create-environment testing --output json"),
+    );
+    let picture = async |slug: &str| {
+        let url = format!("{}/assets/provider/{slug}.svg", server.origin());
+        send(Method::GET, &url, &[], String::new()).await.unwrap()
+    };
+    let (acme, oura, whoop) = (picture("acme").await, picture("oura").await, picture("whoop").await);
+    assert_eq!((acme.header("content-type"), acme.text.as_str()), ("image/svg+xml", SVG));
+    assert!(acme.header("content-security-policy").ends_with("frame-ancestors 'none'; sandbox"));
+    assert_eq!((oura.header("content-type"), oura.text.as_str()), ("image/gif", "GIF89a-not-a-real-image"));
+    assert_eq!(whoop.header("content-type"), "image/svg+xml");
+    assert!(whoop.text.contains(">WH<"), "{}", whoop.text);
+}
+
+#[test]
+fn a_logo_that_no_browser_shows_is_refused_before_the_start() {
+    let folder = Folder::new();
+    let app = "[OURA]\nclient_id = \"demo\"\nclient_secret = \"test-key-not-a-secret\"\nlogo = ";
+    for (file, text, reason) in [
+        ("page.svg", "<html></html>", "a logo is an SVG, PNG, JPEG, WebP or GIF file"),
+        ("large.svg", &format!("<svg>{}", " ".repeat(256 * 1024)), "a logo has at most 256 KiB"),
+    ] {
+        folder.write(file, text);
+        folder.write("apps.toml", &format!("{app}\"{file}\"\n"));
+        let refused = folder.run("serve --listen 127.0.0.1:0 --provider-apps apps.toml");
+        assert_eq!(refused.code, 2, "{}", refused.stderr);
+        assert!(refused.stderr.contains(reason) && refused.stderr.contains(file), "{}", refused.stderr);
+    }
+    folder.write("apps.toml", &format!("{app}\"absent.svg\"\n"));
+    let refused = folder.run("serve --listen 127.0.0.1:0 --provider-apps apps.toml");
+    assert!(refused.stderr.contains("absent.svg"), "{}", refused.stderr);
+}

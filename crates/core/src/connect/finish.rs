@@ -127,7 +127,10 @@ impl Auth {
             delivery_id: self.delivery_id(),
             now: self.now(),
         });
-        let begun = self.store.run(SpendFlow { open: open.clone(), flow: flow.clone(), expired: expired.map(FailOnce) }).await?;
+        let begun = self
+            .store
+            .run(SpendFlow { open: open.clone(), flow: flow.clone(), expired: expired.map(FailOnce) })
+            .await?;
         self.outbox.notify_one();
         Ok(begun)
     }

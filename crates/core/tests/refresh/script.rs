@@ -55,6 +55,7 @@ pub(crate) fn catalogue() -> Arc<[ProviderInfo]> {
         name: "Fitbit".to_owned(),
         connects: Connects::ByLogin,
         types: wire::DataTypes::default(),
+        logo: None,
     };
     Arc::new([info])
 }

@@ -52,6 +52,7 @@ impl Script {
             name: name.to_owned(),
             connects,
             types: wire::DataTypes::default(),
+            logo: None,
         };
         Arc::new(Self {
             list: [("FITBIT", Connects::ByLogin), ("APPLE", Connects::OnDevice)].map(info).into(),

@@ -6,7 +6,8 @@ use axum::{
     response::Response,
     routing::get,
 };
-use terra_auth_core::Auth;
+use http::{HeaderValue, header::CONTENT_SECURITY_POLICY};
+use terra_auth_core::{Auth, provider::Logo};
 use terra_auth_types::Provider;
 use url::Url;
 
@@ -39,8 +40,22 @@ async fn provider_icon(State(auth): State<Auth>, Path(file): Path<String>) -> Re
     let list = auth.providers.list();
     let info = list.iter().find(|info| info.provider.slug() == slug);
     let info = info.ok_or_else(|| ApiError::not_found("there is no such provider"))?;
-    let svg = provider_icon_svg(info.provider.as_str(), &info.name);
-    Ok(static_response("image/svg+xml", Freshness::Day, svg))
+    Ok(match &info.logo {
+        Some(logo) => logo_response(logo),
+        None => {
+            let svg = provider_icon_svg(info.provider.as_str(), &info.name);
+            static_response("image/svg+xml", Freshness::Day, svg)
+        }
+    })
+}
+
+/// An SVG may carry styles of its own. Opened as a page, it is in a sandbox and runs nothing.
+fn logo_response(logo: &Logo) -> Response {
+    const POLICY: HeaderValue =
+        HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox");
+    let mut response = static_response(logo.content_type(), Freshness::Day, logo.bytes().to_vec());
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, POLICY);
+    response
 }
 
 async fn theme(Path(file): Path<String>) -> Result<Response, ApiError> {

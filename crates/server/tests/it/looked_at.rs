@@ -25,7 +25,8 @@ async fn store(app: &TestApp) -> (Vec<Value>, String) {
 async fn a_session_whose_links_were_looked_at_a_hundred_times_still_connects() {
     let app = TestApp::start().await;
     app.connected_user("FITBIT", "alice").await;
-    let body = json!({"reference_id": "alice", "show_disconnect": true, "auth_success_redirect_url": "https://a.example/"});
+    let body =
+        json!({"reference_id": "alice", "show_disconnect": true, "auth_success_redirect_url": "https://a.example/"});
     let lone = json!({"providers": "OURA", "reference_id": "bob", "auth_success_redirect_url": "https://a.example/"});
     for session in [app.session(body).await, app.session(lone).await] {
         let before = store(&app).await;
@@ -64,7 +65,11 @@ async fn the_way_out_of_the_list_is_a_form() {
     let app = TestApp::start().await;
     let session = app.session(json!({"auth_failure_redirect_url": "com.acme.app://failed"})).await;
     let list = app.page(&session, &[]).await;
-    assert!(list.text.contains(&format!(r#"<form class="actions" method="post" action="{session}/cancel">"#)), "{}", list.text);
+    assert!(
+        list.text.contains(&format!(r#"<form class="actions" method="post" action="{session}/cancel">"#)),
+        "{}",
+        list.text
+    );
     assert!(!list.text.contains(&format!(r#"href="{session}/cancel""#)), "{}", list.text);
     assert!(list.header("content-security-policy").contains("form-action 'self' com.acme.app:;"), "{list:?}");
 

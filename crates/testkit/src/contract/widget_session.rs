@@ -6,12 +6,8 @@ use terra_auth_core::{
 use super::{at_once, developer};
 use crate::{Rows, Verbs as _};
 
-const STATES: [SessionState; 4] = [
-    SessionState::Open,
-    SessionState::Failed,
-    SessionState::Connected,
-    SessionState::Cancelled,
-];
+const STATES: [SessionState; 4] =
+    [SessionState::Open, SessionState::Failed, SessionState::Connected, SessionState::Cancelled];
 
 /// With everything it may have, and with nothing but what it must have.
 pub async fn a_session_is_read_as_it_was_added(store: Store) {

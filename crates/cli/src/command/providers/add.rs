@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use serde_json::json;
 use terra_auth_outbound::Recipe;
 
-use super::layers;
+use super::{layers, logo};
 use crate::{app::App, private_file};
 
 /// Add recipes to a server's data directory, where it finds them at SIGHUP or its next start
@@ -38,9 +38,17 @@ impl Args {
     }
 
     fn add(&self, recipe: &Recipe) -> anyhow::Result<PathBuf> {
+        self.add_logo(recipe)?;
         let file = layers::folder(&self.data_dir).join(format!("{}.toml", recipe.info().provider.slug()));
         private_file::replace(&file, &format!("{}\n", recipe.text()))
             .with_context(|| format!("could not write {}", file.display()))?;
         Ok(file)
+    }
+
+    /// Recipes name their logos from the folder that they lie in.
+    fn add_logo(&self, recipe: &Recipe) -> anyhow::Result<()> {
+        let (Some(from), Some(name)) = (logo::path_of(recipe), recipe.logo_file()) else { return Ok(()) };
+        let to = layers::folder(&self.data_dir).join(name);
+        fs::copy(&from, &to).map(drop).with_context(|| format!("could not copy {} to {}", from.display(), to.display()))
     }
 }

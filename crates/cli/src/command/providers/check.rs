@@ -55,7 +55,7 @@ impl Args {
             self.names.clone()
         };
         let policy = if self.allow_private_addresses { AddressPolicy::AllowPrivate } else { AddressPolicy::Public };
-        let app_of = |provider: &Provider| apps.get(provider.as_str()).cloned();
+        let app_of = |provider: &Provider| apps.get(provider.as_str()).map(|app| app.credentials.clone());
         let providers = OAuthProviders::new(self.places.recipes()?, app_of, policy, Arc::new(SystemClock))?;
         let checks = app::wait(self.ask(&providers, &names))??;
         let header = ["PROVIDER", "APP", "WHY"];

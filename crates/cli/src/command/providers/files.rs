@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use terra_auth::{Provider, ownership::Access};
 use terra_auth_outbound::{ClientCredentials, Recipes};
 
-use super::{apps, layers};
+use super::{apps, layers, logo};
 use crate::{
     app,
     failure::{Advice, Kind},
@@ -33,6 +33,11 @@ impl ProviderFiles {
         }
         let recipes = layers::read(&self.data_dir, self.own.as_deref())?;
         let apps = self.apps.as_deref().map(apps::read).transpose()?.unwrap_or_default();
+        let logos =
+            recipes.iter().filter_map(logo::path_of).chain(apps.values().filter_map(|app| app.logo_path.clone()));
+        for file in logos {
+            Guard::Refuses.check(&file, Access::Change)?;
+        }
         for name in apps.keys() {
             let recipe = recipes.iter().find(|recipe| recipe.info().provider.as_str() == name).ok_or_else(|| {
                 let next =
@@ -43,6 +48,9 @@ impl ProviderFiles {
                 tracing::warn!(provider = %name, "{name} is not offered: {}", end.why);
             }
         }
-        Ok((recipes, move |provider: &Provider| apps.get(provider.as_str()).cloned()))
+        let recipes = recipes.with_logos(|recipe| -> anyhow::Result<_> {
+            Ok(apps.get(recipe.info().provider.as_str()).and_then(|app| app.logo.clone()))
+        })?;
+        Ok((recipes, move |provider: &Provider| apps.get(provider.as_str()).map(|app| app.credentials.clone())))
     }
 }

@@ -8,6 +8,7 @@ use std::{
 use anyhow::Context as _;
 use terra_auth_outbound::{RecipeError, Recipes};
 
+use super::logo;
 use crate::failure::{Advice, Kind};
 
 /// The built-in recipes, those in the data directory, and those of a file; later ones take the place of earlier ones.
@@ -23,7 +24,8 @@ pub(super) fn files(data_dir: &Path, own: Option<&Path>) -> anyhow::Result<impl 
 /// The recipes of one file.
 pub(super) fn read_file(file: &Path) -> anyhow::Result<Recipes> {
     let text = fs::read_to_string(file).with_context(|| format!("could not read {}", file.display()))?;
-    Ok(Recipes::from_toml(&text, &file.display().to_string()).map_err(|error| bad_recipe(&error))?)
+    let recipes = Recipes::from_toml(&text, &file.display().to_string()).map_err(|error| bad_recipe(&error))?;
+    recipes.with_logos(|recipe| recipe.logo_file().map(|name| logo::read(file, name)).transpose())
 }
 
 /// Where added recipes are.
@@ -45,9 +47,5 @@ fn added(data_dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
 }
 
 fn bad_recipe(error: &RecipeError) -> Advice {
-    Advice::new(
-        Kind::Misused,
-        error.to_string(),
-        "mend it there; `terra-auth providers show OURA` shows one that works",
-    )
+    Advice::new(Kind::Misused, error.to_string(), "fix it there; `terra-auth providers show OURA` shows one that works")
 }

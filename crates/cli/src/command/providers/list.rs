@@ -3,9 +3,12 @@ use std::{collections::BTreeMap, path::PathBuf};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use terra_auth_core::provider::Connects;
-use terra_auth_outbound::{ClientCredentials, Recipe};
+use terra_auth_outbound::Recipe;
 
-use super::{Places, apps};
+use super::{
+    Places,
+    apps::{self, OwnApp},
+};
 use crate::{
     app::{self, App},
     ui::{table, yes_or_no},
@@ -45,7 +48,7 @@ struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    fn of(recipe: &'a Recipe, apps: Option<&BTreeMap<String, ClientCredentials>>, now: Timestamp) -> Self {
+    fn of(recipe: &'a Recipe, apps: Option<&BTreeMap<String, OwnApp>>, now: Timestamp) -> Self {
         let info = recipe.info();
         let (connects, needs_app) = match info.connects {
             Connects::ByLogin => ("by login", true),
