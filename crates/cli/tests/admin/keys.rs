@@ -23,7 +23,7 @@ fn keys_are_listed_with_what_is_known_of_them() {
     let lines: Vec<_> = rows.lines().collect();
     assert_eq!(
         lines[0].split_whitespace().collect::<Vec<_>>().join(" "),
-        "key_id name hint scopes created last used ends"
+        "KEY ID NAME HINT SCOPES CREATED LAST USED ENDS"
     );
     assert!(lines[1].contains("first key") && lines[1].contains(&format!("••••{}", &key[key.len() - 4..])), "{rows}");
     assert!(lines[1].contains("  usual ") && lines[1].trim_end().ends_with("never"), "{rows}");

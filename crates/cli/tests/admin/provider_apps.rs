@@ -58,7 +58,7 @@ fn both_secrets_are_shown_and_only_the_newest_is_judged() {
     };
     assert_snapshot!(run(""), @"
     exit 3
-    provider  client id  secret    tried                       app          why
+    PROVIDER  CLIENT ID  SECRET    TRIED                       APP          WHY
     GARMIN    acme       ••••new2  newest                      known        the provider knows the app
     GARMIN    acme       ••••old2  until 2030-01-01 00:00 UTC  refused      no
     OURA      acme       ••••new1  newest                      refused      the provider refuses the app: invalid_client

@@ -38,7 +38,7 @@ fn verify_connection_counts_the_providers() {
 fn list_integrations_has_the_documented_names_and_pictures_that_are_there() {
     let (folder, server, _) = connected();
     let rows = said(&folder, "list-integrations");
-    assert!(rows.starts_with("name ") && rows.lines().count() == 17, "{rows}");
+    assert!(rows.starts_with("NAME ") && rows.lines().count() == 17, "{rows}");
     let integrations = folder.json("list-integrations");
     let fitbit = &integrations[0];
     let logo_url = format!("{}/assets/provider/fitbit.svg", server.origin());

@@ -60,7 +60,7 @@ async fn a_server_that_is_not_there_is_named_without_the_request() {
     let (_socket, free) = nobody();
     let client = Client::builder(credentials(&free)).retries(0).build().unwrap();
     let error = client.users_by_reference_id(&"alice".parse().unwrap()).await.unwrap_err();
-    assert_eq!(error.to_string(), format!("could not reach {free}; check the network and the server's address"));
+    assert_eq!(error.to_string(), format!("nothing listens at {free}; is `terra-auth dev` running?"));
     assert!(!format!("{error:?}").contains("alice"));
 }
 
