@@ -269,7 +269,7 @@ impl Auth {
         U: Unit<Refusal = AdminError>,
     {
         let draft = Draft::new(self, admin, act, true);
-        let done = self.store.run(Audited { unit: Announced(unit), draft }).await?;
+        let done = self.store.run_once(self.receipt(), Audited { unit: Announced(unit), draft }).await?;
         self.reload().await?;
         Ok(done)
     }

@@ -11,6 +11,7 @@ use crate::{
     notice::Notices,
     outbox::Outbox,
     provider::Providers,
+    receipt::Receipt,
     refresh::{Refreshes, Rules},
     seal::KeyRing,
     store::Store,
@@ -106,6 +107,11 @@ impl Auth {
             segments.pop_if_empty().extend(path);
         }
         url
+    }
+
+    /// For a call that must not happen twice.
+    pub(crate) fn receipt(&self) -> Receipt {
+        Receipt { id: self.entropy.id(), created_at: self.now() }
     }
 
     pub(crate) fn delivery_id(&self) -> DeliveryId {

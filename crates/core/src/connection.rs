@@ -19,6 +19,7 @@ use crate::{
     delivery::Delivery,
     developer::Developer,
     event::deauth_event,
+    receipt::Receipt,
     revocation::{End, end_connection},
     seal::Sealed,
     store::{StoreError, Tx, Unit},
@@ -163,7 +164,8 @@ impl Auth {
             delivery_id: self.delivery_id(),
             now: self.now(),
         };
-        self.store.run(unit).await?;
+        let receipt = Receipt { id: unit.delivery_id.0, created_at: unit.now };
+        self.store.run_once(receipt, unit).await?;
         self.outbox.notify_one();
         Ok(())
     }

@@ -31,6 +31,7 @@ pub mod open_session;
 pub mod outbox;
 pub mod provider;
 pub mod provider_app;
+pub mod receipt;
 pub mod redirect;
 pub mod refresh;
 mod restore;

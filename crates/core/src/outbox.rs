@@ -20,6 +20,7 @@ use crate::{
     auth::Auth,
     delivery::{AttemptOutcome, Delivery, Destination},
     developer::Developer,
+    receipt::RECEIPT_RETENTION,
     revocation::Revocation,
     store::{Expired, StoreError, Tx, Unit},
 };
@@ -200,6 +201,7 @@ impl Auth {
             spent_before_ms: ago(SPENT_MEMORY),
             sessions_before_ms: ago(SPENT_MEMORY),
             delivered_before_ms: ago(DELIVERY_RETENTION),
+            receipts_before_ms: ago(RECEIPT_RETENTION),
             revoked_before_ms: ago(REVOCATION_RETENTION),
             limit: 1000,
         };

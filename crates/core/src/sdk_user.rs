@@ -12,6 +12,7 @@ use crate::{
     lock::Lock,
     mobile_token::{InvalidToken, TokenId},
     provider::Connects,
+    receipt::Receipt,
     store::{StoreError, Tx, Unit},
 };
 
@@ -89,8 +90,9 @@ impl Auth {
             delivery_ids: [self.delivery_id(), self.delivery_id()],
             now: self.now(),
         };
+        let receipt = Receipt { id: new.delivery_ids[0].0, created_at: new.now };
         let unit = RedeemToken { auth: self.clone(), token: (genuine.token_id, genuine.expires_at), new };
-        let user_id = self.store.run(unit).await?;
+        let user_id = self.store.run_once(receipt, unit).await?;
         self.outbox.notify_one();
         Ok(wire::AuthenticateSdkUser { status: wire::Status::Success, user_id, reference_id })
     }

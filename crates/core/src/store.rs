@@ -1,16 +1,33 @@
 //! The port to whatever remembers: units of work, and the verbs they are written in.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::{
-    admin::AdminTokens, api_key::ApiKeys, audit::Audits, connection::Connections, delivery::Deliveries,
-    developer::Developers, flow::SpentFlows, grant::Grants, inbox::ReceivedEvents, known_connection::KnownConnections,
-    lock::Locks, mobile_token::MobileTokens, provider_app::ProviderApps, revocation::Revocations, seal::DataKeys,
-    vault::SealedValues, widget_session::WidgetSessions,
+    admin::AdminTokens,
+    api_key::ApiKeys,
+    audit::Audits,
+    connection::Connections,
+    delivery::Deliveries,
+    developer::Developers,
+    flow::SpentFlows,
+    grant::Grants,
+    inbox::ReceivedEvents,
+    known_connection::KnownConnections,
+    lock::Locks,
+    mobile_token::MobileTokens,
+    provider_app::ProviderApps,
+    receipt::{Receipt, Receipts},
+    revocation::Revocations,
+    seal::DataKeys,
+    vault::SealedValues,
+    widget_session::WidgetSessions,
 };
+
+/// How often a unit that must not happen twice is tried while its outcome is unknown.
+const MAX_RUNS: u32 = 3;
 
 /// The database failed. Nothing was changed, unless the variant says otherwise.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +86,7 @@ pub trait Tx:
     + SealedValues
     + Housekeeping
     + Locks
+    + Receipts
     + Send
 {
 }
@@ -92,6 +110,7 @@ impl<T> Tx for T where
         + SealedValues
         + Housekeeping
         + Locks
+        + Receipts
         + Send
 {
 }
@@ -129,6 +148,8 @@ pub struct Expired {
     pub sessions_before_ms: i64,
     /// Deliveries that were created at or before this instant and are no longer waiting.
     pub delivered_before_ms: i64,
+    /// Receipts of calls that came at or before this instant.
+    pub receipts_before_ms: i64,
     /// Revocations that ended at or before this instant.
     pub revoked_before_ms: i64,
     /// Rows of each kind, at most.
@@ -198,6 +219,27 @@ impl Store {
         outcome.take()
     }
 
+    /// Runs a unit of work that must not happen twice. Where the outcome at COMMIT is unknown, it asks the database for the
+    /// [`Receipt`] and runs the unit again if there is none.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Store::run`]. [`StoreError::UnknownOutcome`] remains if the database cannot be asked.
+    pub async fn run_once<U: Unit>(&self, receipt: Receipt, unit: U) -> Result<U::Done, U::Refusal> {
+        let outcome = Outcome::default();
+        let unit = Arc::new(unit);
+        let mut written = self.0.write(outcome.job_once(receipt, &unit)).await;
+        for _ in 1..MAX_RUNS {
+            let Err(StoreError::UnknownOutcome(_)) = &written else { break };
+            let again = self.0.write(outcome.job_once(receipt, &unit)).await;
+            if again.is_ok() {
+                written = again;
+            }
+        }
+        written?;
+        outcome.take()
+    }
+
     /// As [`Engine::is_exclusive`].
     #[must_use]
     pub fn is_exclusive(&self) -> bool {
@@ -231,7 +273,9 @@ struct Outcome<U: Unit>(Slot<U>);
 type Slot<U> = Arc<Mutex<Option<Result<<U as Unit>::Done, <U as Unit>::Refusal>>>>;
 
 struct Errand<U: Unit> {
-    unit: U,
+    unit: Arc<U>,
+    /// None for a unit that may happen again.
+    receipt: Option<Receipt>,
     slot: Slot<U>,
 }
 
@@ -243,7 +287,11 @@ impl<U: Unit> Default for Outcome<U> {
 
 impl<U: Unit> Outcome<U> {
     fn job(&self, unit: U) -> Box<dyn Job> {
-        Box::new(Errand { unit, slot: Arc::clone(&self.0) })
+        Box::new(Errand { unit: Arc::new(unit), receipt: None, slot: Arc::clone(&self.0) })
+    }
+
+    fn job_once(&self, receipt: Receipt, unit: &Arc<U>) -> Box<dyn Job> {
+        Box::new(Errand { unit: Arc::clone(unit), receipt: Some(receipt), slot: Arc::clone(&self.0) })
     }
 
     fn take(self) -> Result<U::Done, U::Refusal> {
@@ -255,9 +303,29 @@ impl<U: Unit> Outcome<U> {
 #[async_trait]
 impl<U: Unit> Job for Errand<U> {
     async fn run(&mut self, tx: &mut dyn Tx) -> bool {
-        let outcome = self.unit.run(tx).await;
+        let added = match self.receipt {
+            Some(receipt) => tx.add_receipt(receipt).await,
+            None => Ok(true),
+        };
+        let outcome = match added {
+            Ok(true) => self.unit.run(tx).await,
+            // The slot has what the committed run returned.
+            Ok(false) => return false,
+            Err(error) => Err(self.unasked(error).into()),
+        };
         let keep = outcome.is_ok();
-        *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
+        *self.slot() = Some(outcome);
         keep
+    }
+}
+
+impl<U: Unit> Errand<U> {
+    fn slot(&self) -> MutexGuard<'_, Option<Result<U::Done, U::Refusal>>> {
+        self.slot.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The database could not be asked for the receipt, so an earlier run may have been committed.
+    fn unasked(&self, error: StoreError) -> StoreError {
+        if matches!(*self.slot(), Some(Ok(_))) { StoreError::UnknownOutcome(Box::new(error)) } else { error }
     }
 }

@@ -44,6 +44,7 @@ statements! {
         "UPDATE spent_watermark SET expires_at_ms = $1 WHERE kind = $2 AND expires_at_ms < $1",
     );
     FORGET_SESSIONS: forget!("widget_session", "session_id", "expires_at_ms", "");
+    FORGET_RECEIPTS: forget!("receipt", "receipt_id", "created_at_ms", "");
     FORGET_DELIVERIES: forget!("delivery", "delivery_id", "created_at_ms", " AND state <> 'waiting'");
     FORGET_REVOCATIONS: forget!("revocation", "user_id", "ended_at_ms", " AND state <> 'pending'");
     FORGET_EVENTS: forget!("received_event", "event_id", "event_id", " AND state <> 'waiting'");
@@ -64,6 +65,7 @@ impl<D: Database> Housekeeping for Queries<D> {
         }
         for (sql, before_ms) in [
             (FORGET_SESSIONS, expired.sessions_before_ms),
+            (FORGET_RECEIPTS, expired.receipts_before_ms),
             (FORGET_DELIVERIES, expired.delivered_before_ms),
             (FORGET_REVOCATIONS, expired.revoked_before_ms),
         ] {

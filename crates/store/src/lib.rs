@@ -20,6 +20,7 @@ mod mobile_token;
 mod open;
 mod postgres;
 mod provider_app;
+mod receipt;
 mod received_event;
 mod revocation;
 mod sqlite;

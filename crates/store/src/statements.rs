@@ -10,7 +10,7 @@ use crate::{
     engine::{Database, Sql},
     flow, grant, housekeeping, known_connection, mobile_token,
     postgres::{Postgres, Transaction as PostgresTransaction},
-    provider_app, received_event, revocation,
+    provider_app, receipt, received_event, revocation,
     sqlite::{Transaction as SqliteTransaction, open_in_memory},
     vault, widget_session,
 };
@@ -30,6 +30,7 @@ fn all() -> impl Iterator<Item = &'static (&'static str, Sql)> {
         known_connection::STATEMENTS,
         mobile_token::STATEMENTS,
         provider_app::STATEMENTS,
+        receipt::STATEMENTS,
         received_event::STATEMENTS,
         revocation::STATEMENTS,
         vault::STATEMENTS,

@@ -11,9 +11,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use async_trait::async_trait;
 use terra_auth_core::{
     connection::Connection,
-    store::{Store, StoreError},
+    receipt::Receipt,
+    store::{Store, StoreError, Tx, Unit},
 };
 use terra_auth_store::{Postgres, PostgresError};
 use terra_auth_testkit::{Pair, Rows, Verbs as _};
@@ -207,15 +209,52 @@ async fn a_connection_lost_at_commit_is_an_unknown_outcome_and_the_job_is_not_ru
         let (store, connection) = (store.clone(), connection.clone());
         tokio::spawn(async move { store.add_connection(&connection).await })
     };
+    cut_off_at_commit(&pair).await;
+    let error = write.await.unwrap().unwrap_err();
+    pair.resume_standby();
+    assert!(matches!(error, StoreError::UnknownOutcome(_)) && !error.is_transient(), "{error:?}");
+    let found = store.connection(&connection.dev_id, &connection.user_id).await.unwrap();
+    assert!(found.is_some(), "this time it was made");
+}
+
+/// Ends the connection whose COMMIT waits for the standby.
+async fn cut_off_at_commit(pair: &Pair) {
     let waiting = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
     let start = Instant::now();
     while pair.ask(0, waiting) == "0" {
         assert!(start.elapsed() < Duration::from_secs(10), "no COMMIT waits");
         sleep(Duration::from_millis(50)).await;
     }
-    let error = write.await.unwrap().unwrap_err();
+}
+
+struct Add(Connection);
+
+#[async_trait]
+impl Unit for Add {
+    type Done = ();
+    type Refusal = StoreError;
+
+    async fn run(&self, tx: &mut dyn Tx) -> Result<(), StoreError> {
+        tx.add_connection(&self.0).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_unit_that_must_happen_once_learns_what_became_of_its_commit() {
+    let pair = Pair::start();
+    let (store, rows) = (open(&pair.url()).await.unwrap(), Rows::default());
+    let developer = rows.developer("acme");
+    store.add_developer(&developer).await.unwrap();
+    let connection = rows.connection(&developer);
+    pair.freeze_standby();
+    let write = {
+        let (store, unit) = (store.clone(), Add(connection.clone()));
+        let receipt = Receipt { id: rows.uuid(), created_at: Rows::NOW };
+        tokio::spawn(async move { store.run_once(receipt, unit).await })
+    };
+    cut_off_at_commit(&pair).await;
+    write.await.unwrap().unwrap();
     pair.resume_standby();
-    assert!(matches!(error, StoreError::UnknownOutcome(_)) && !error.is_transient(), "{error:?}");
     let found = store.connection(&connection.dev_id, &connection.user_id).await.unwrap();
-    assert!(found.is_some(), "this time it was made");
+    assert!(found.is_some(), "it happened");
 }

@@ -62,6 +62,7 @@ async fn check(store: &Store) {
         spent_before_ms: 0,
         sessions_before_ms: now_ms,
         delivered_before_ms: 0,
+        receipts_before_ms: 0,
         revoked_before_ms: 0,
         limit: 9,
     };

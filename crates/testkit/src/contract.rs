@@ -13,6 +13,7 @@ mod inbox;
 mod known_connection;
 mod mobile_token;
 mod provider_app;
+mod receipt;
 mod received_event;
 mod revocation;
 mod unit;
@@ -25,8 +26,8 @@ use terra_auth_core::{developer::Developer, store::Store};
 
 pub use self::{
     admin_token::*, api_key::*, audit::*, connection::*, delivery::*, developer::*, flow::*, grant::*, housekeeping::*,
-    inbox::*, known_connection::*, mobile_token::*, provider_app::*, received_event::*, revocation::*, unit::*,
-    vault::*, widget_session::*,
+    inbox::*, known_connection::*, mobile_token::*, provider_app::*, receipt::*, received_event::*, revocation::*,
+    unit::*, vault::*, widget_session::*,
 };
 use crate::{Rows, Verbs as _};
 
@@ -117,6 +118,8 @@ macro_rules! store_contract {
                 a_promised_user_is_taken_once
                 of_many_who_spend_a_login_one_succeeds
                 a_login_has_one_outcome
+                a_receipt_is_added_once
+                a_unit_with_a_receipt_happens_once
                 a_token_is_spent_once
                 of_a_thousand_who_spend_a_token_one_succeeds
                 a_delivery_is_claimed_when_it_is_due

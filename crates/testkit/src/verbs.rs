@@ -13,6 +13,7 @@ use terra_auth_core::{
     known_connection::{KnownConnection, LoginFailure},
     mobile_token::TokenId,
     provider_app::ProviderApp,
+    receipt::Receipt,
     revocation::{ReportCursor, Revocation, Settlement},
     seal::{DataKey, Sealed},
     store::{Expired, Forgotten, Store, StoreError, Tx, Unit},
@@ -148,6 +149,8 @@ verbs! {
     read spent_flow(flow_id: Uuid) -> Option<SpentFlow> = |tx| tx.spent_flow(*flow_id);
 
     run spend_token(token_id: TokenId, expires_at: Timestamp) -> bool = |tx| tx.spend_token(*token_id, *expires_at);
+
+    run add_receipt(receipt: Receipt) -> bool = |tx| tx.add_receipt(*receipt);
 
     run add_delivery(delivery: Delivery) -> () = |tx| tx.add_delivery(delivery);
     read delivery_queues() -> Vec<(DevId, Timestamp)> = |tx| tx.delivery_queues();

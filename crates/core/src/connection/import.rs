@@ -79,7 +79,7 @@ impl Auth {
             announce: import.announce,
             now: self.now(),
         };
-        match self.store.run(unit).await {
+        match self.store.run_once(self.receipt(), unit).await {
             Ok(imported) => {
                 self.outbox.notify_one();
                 Ok(imported)

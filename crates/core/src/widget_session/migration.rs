@@ -49,7 +49,7 @@ impl Auth {
         let sessions = self.migration_sessions(&developer, invite)?;
         let (from, to) = (invite.from.clone(), invite.to.clone());
         let unit = Invite { auth: self.clone(), admin: admin.clone(), dev_id: dev_id.clone(), from, to, sessions };
-        self.store.run(unit).await
+        self.store.run_once(self.receipt(), unit).await
     }
 
     fn migration_sessions(

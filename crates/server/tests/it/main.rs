@@ -16,6 +16,7 @@ mod environment;
 mod every_route;
 mod json_schema;
 mod looked_at;
+mod lost_answer;
 mod lost_login;
 mod migration;
 mod mobile_token;

@@ -92,6 +92,7 @@ impl Migrated for Transaction<'_> {
         include_str!("../../migrations/sqlite/0011_profile.sql"),
         include_str!("../../migrations/sqlite/0012_queues.sql"),
         include_str!("../../migrations/sqlite/0013_login.sql"),
+        include_str!("../../migrations/sqlite/0014_receipt.sql"),
     ];
 
     async fn script(&mut self, text: &str) -> Result<(), StoreError> {

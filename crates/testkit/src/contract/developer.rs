@@ -178,6 +178,7 @@ pub async fn a_developer_goes_while_others_add_to_it(store: Store) {
         spent_before_ms: i64::MAX,
         sessions_before_ms: i64::MAX,
         delivered_before_ms: i64::MAX,
+        receipts_before_ms: i64::MAX,
         revoked_before_ms: i64::MAX,
         limit: 100,
     };

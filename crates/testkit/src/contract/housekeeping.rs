@@ -1,5 +1,6 @@
 use terra_auth_core::{
     delivery::{AttemptOutcome, Delivery},
+    receipt::Receipt,
     store::{Expired, Store},
     widget_session::WidgetSession,
 };
@@ -15,6 +16,7 @@ fn expired(ms: i64, limit: u32) -> Expired {
         spent_before_ms: before_ms,
         sessions_before_ms: before_ms,
         delivered_before_ms: before_ms,
+        receipts_before_ms: before_ms,
         revoked_before_ms: before_ms,
         limit,
     }
@@ -30,6 +32,8 @@ pub async fn what_nobody_can_ask_for_is_forgotten(store: Store) {
         let revocation = rows.revocation(&developer);
         tokens.push(rows.token_id());
         store.spend_token(&tokens[tokens.len() - 1], &Rows::at(ms)).await.unwrap();
+        let receipt = Receipt { id: rows.uuid(), created_at: Rows::at(ms) };
+        assert!(store.add_receipt(&receipt).await.unwrap());
         flows.push(rows.uuid());
         store.spend_flow(&flows[flows.len() - 1], &Rows::at(ms)).await.unwrap();
         store.add_widget_session(&session).await.unwrap();
@@ -41,7 +45,7 @@ pub async fn what_nobody_can_ask_for_is_forgotten(store: Store) {
         sessions.push(session);
     }
     assert_eq!(store.forget_expired(&expired(9, 100)).await.unwrap(), 0);
-    assert_eq!(store.forget_expired(&expired(10, 100)).await.unwrap(), 5);
+    assert_eq!(store.forget_expired(&expired(10, 100)).await.unwrap(), 6);
     assert_eq!(store.widget_session(&sessions[0].session_id).await.unwrap(), None);
     assert_eq!(store.widget_session(&sessions[1].session_id).await.unwrap(), Some(sessions[1].clone()));
     assert_eq!(store.deliveries(&developer.dev_id, &9).await.unwrap().len(), 1);
