@@ -165,7 +165,7 @@ test("who cancels at the widget, or refuses at the provider, is told so", async 
   const refused = await alice.opens("Connect Fitbit");
   await refused.click("Continue");
   await leaves(refused, "Deny");
-  await alice.reads("Nothing was connected (access_denied).");
+  await alice.reads("Nothing was connected: you did not allow access. To connect, try again and allow it.");
   await alice.looks("refused");
 
   const ended = alice.page.evaluate(async (gateway) => {
