@@ -33,7 +33,7 @@ use self::{
 use crate::{
     auth::Auth,
     grant::{GrantState, KeptGrant},
-    provider::Tokens,
+    provider::{RefreshPolicy, Tokens},
     seal::SealBroken,
     store::{StoreError, Tx, Unit},
 };
@@ -126,7 +126,8 @@ impl Refreshes {
 }
 
 impl Auth {
-    /// An access token of a connection that works for a minute at least, if the provider lets us have one.
+    /// An access token of a connection that works for a minute at least, if the provider gives tokens that live so long. Where
+    /// they do not, it is refreshed once in 30 s at most.
     ///
     /// # Errors
     ///
@@ -136,8 +137,10 @@ impl Auth {
         let tokens = self.open_grant(&seen)?;
         let now = self.now();
         check(&seen)?;
-        let refreshed = self.providers.refresh_policy(&seen.provider).is_some() && tokens.refresh_token.is_some();
-        if is_live(&tokens, after(now, MARGIN)) || (!refreshed && is_live(&tokens, now)) {
+        let policy = self.providers.refresh_policy(&seen.provider).filter(|_| tokens.refresh_token.is_some());
+        let refreshed = policy.is_some();
+        let is_fresh = policy.is_some_and(|policy| is_fresh(&seen, &policy, now));
+        if is_live(&tokens, after(now, MARGIN)) || ((!refreshed || is_fresh) && is_live(&tokens, now)) {
             return Ok(handed_out(&seen, tokens));
         }
         if !refreshed {
@@ -223,6 +226,12 @@ impl Drop for Landing {
 }
 
 /// Whether there is any use in asking the provider.
+/// Whether the refresh of live tokens is not due yet. It is due a minute before their end at the latest, except where they
+/// live so short that they would be refreshed without a pause.
+fn is_fresh(seen: &KeptGrant, policy: &RefreshPolicy, now: Timestamp) -> bool {
+    policy.ahead >= MARGIN && seen.refresh_at.is_some_and(|due_at| now < due_at)
+}
+
 fn check(grant: &KeptGrant) -> Result<(), AccessTokenError> {
     match grant.state {
         GrantState::Fine | GrantState::Failing => Ok(()),

@@ -45,6 +45,18 @@ async fn an_access_token_is_refreshed_within_its_last_minute() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn tokens_that_live_less_than_a_minute_are_refreshed_once_in_30_s() {
+    let (world, node, script) = start(ONCE, [pair(1, 3650), pair(2, 3690)]).await;
+    pass(3600).await;
+    for second in 0..30 {
+        assert_eq!(text(world.access_token(&node).await), "access-1", "after {second} s");
+        pass(1).await;
+    }
+    assert_eq!(script.spent(), ["refresh-0"]);
+    assert_eq!(text(world.access_token(&node).await), "access-2");
+}
+
+#[tokio::test(start_paused = true)]
 async fn all_who_ask_at_once_share_one_refresh() {
     let (world, node, script) = start(ONCE, [pair(1, 7200)]).await;
     let other = script.node(world.store.clone());
