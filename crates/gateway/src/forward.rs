@@ -9,6 +9,7 @@ use terra_auth::webhook::{SIGNATURE_HEADER, SIGNATURE_HEADER_NEW, sign};
 use terra_auth_core::{causes::Causes, delivery::AttemptOutcome, inbox::ReceivedEvent, store::StoreError};
 use terra_auth_outbound::{Bounds, HttpAnswer, HttpError};
 use tokio::{task::JoinSet, time::sleep};
+use url::Url;
 
 use crate::{gateway::Gateway, live::Forwarding, metrics};
 
@@ -93,13 +94,9 @@ impl Gateway {
         let Some(forwarding) = &live.forwarding else { return Err("there is no app to forward to".to_owned()) };
         let headers = headers(forwarding, event, self.clock().now());
         match live.http.post(&forwarding.url, headers, event.body.clone(), BOUNDS).await {
-            Ok(HttpAnswer { status, .. }) | Err(HttpError::TooLarge { status }) => {
-                if (200..300).contains(&status) {
-                    Ok(())
-                } else {
-                    Err(format!("the app answered {status}"))
-                }
-            }
+            Ok(HttpAnswer { status: 200..=299, .. }) | Err(HttpError::TooLarge { status: 200..=299 }) => Ok(()),
+            Ok(answer) => Err(refused(&answer, &forwarding.url)),
+            Err(HttpError::TooLarge { status }) => Err(format!("the app answered {status}")),
             Err(error) => Err(Causes(&error).to_string()),
         }
     }
@@ -121,6 +118,18 @@ impl Gateway {
                 () = sleep(pause) => {}
             }
         }
+    }
+}
+
+fn refused(answer: &HttpAnswer, asked: &Url) -> String {
+    let status = answer.status;
+    match answer.redirect_target(asked) {
+        Some(target) => {
+            format!(
+                "the app answered {status}, a redirect to {target}, which is not followed; set forward_to to the final address"
+            )
+        }
+        None => format!("the app answered {status}"),
     }
 }
 

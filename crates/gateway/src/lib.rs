@@ -16,6 +16,7 @@ mod limit;
 mod live;
 mod login;
 mod metrics;
+mod origin;
 mod reconcile;
 mod route;
 pub mod settings;

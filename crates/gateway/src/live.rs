@@ -15,7 +15,7 @@ use crate::{
     gateway::{Config, Parts},
     limit::Limits,
     login::{Identity, Jwt, Login, Presented, TrustedHeader, WhoAmI},
-    metrics,
+    metrics, origin,
     settings::{LoginSettings, Settings},
     setup::SetupError,
 };
@@ -92,7 +92,7 @@ impl Live {
                 None => Arc::new(Catalogue::new(clients.any().clone(), credentials, Arc::clone(clock))?),
             },
             settings: settings.clone(),
-            allowed_origins: allowed_origins(settings)?,
+            allowed_origins: origin::allowed(&settings.cors.allowed_origins)?,
             verifier: credentials.signing_secret.is_some().then_some(verifier),
             forwarding: forwarding(config)?,
             own_logins: config.logins.clone(),
@@ -162,22 +162,6 @@ fn logins(config: &Config, http: &Http, clock: &Arc<dyn Clock>) -> Result<Logins
 fn has_own_key(config: &Config) -> bool {
     let has_file = config.settings.login.jwt.as_ref().is_some_and(|jwt| jwt.public_key_file.is_some());
     has_file || config.jwt_secret.is_some()
-}
-
-fn allowed_origins(settings: &Settings) -> Result<Vec<HeaderValue>, SetupError> {
-    let read = |text: &String| {
-        let problem = || {
-            let problem = format!("{text:?} is no origin; write scheme, host and port only, as https://app.example");
-            SetupError::invalid("cors.allowed_origins", problem)
-        };
-        let url: Url = text.parse().map_err(|_| problem())?;
-        let origin = url.origin().ascii_serialization();
-        if origin != text.trim_end_matches('/') || origin == "null" {
-            return Err(problem());
-        }
-        HeaderValue::from_str(&origin).map_err(|_| problem())
-    };
-    settings.cors.allowed_origins.iter().map(read).collect()
 }
 
 fn check_redirects(settings: &Settings) -> Result<(), SetupError> {

@@ -2,6 +2,7 @@
 
 mod jwks;
 mod jwt;
+mod nobody;
 #[cfg(test)]
 mod testing;
 mod trusted_header;

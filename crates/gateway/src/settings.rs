@@ -59,25 +59,50 @@ pub struct LoginSettings {
 
 /// Which tokens count. Keys come from `jwks_url`, else from `public_key_file`, else from the secret in
 /// `TERRA_AUTH_JWT_SECRET`, else from where the issuer's discovery document says.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct JwtSettings {
-    /// The `iss` that a token must have.
-    pub issuer: Url,
-    /// A token's `aud` must hold one of these.
+    /// The `iss` that a token must have: one, or a list of those that count. `{tenantid}` stands for the token's own `tid`, so
+    /// that every tenant of an issuer such as Entra ID counts.
+    #[serde(deserialize_with = "one_or_many")]
+    pub issuer: Vec<String>,
+    /// A token's `aud` must hold one of these; in a token without `aud`, its `client_id`, `azp` and `cid`, as far as they are
+    /// there.
+    #[serde(deserialize_with = "one_or_many")]
     pub audience: Vec<String>,
+    /// The claims of which one must hold an audience, instead of that: `["azp"]` for Keycloak's tokens, for example.
+    #[serde(default)]
+    pub audience_claims: Option<Vec<String>>,
     /// Where the issuer's keys are.
     #[serde(default)]
     pub jwks_url: Option<Url>,
     /// The issuer's one public key, PEM.
     #[serde(default)]
     pub public_key_file: Option<PathBuf>,
-    /// Signature algorithms that count; `RS256`, `ES256` and `EdDSA` unless told otherwise, `HS256` with a secret.
+    /// Signature algorithms that count; `RS256`, `ES256` and `EdDSA` unless told otherwise, `HS256` with nothing but a secret.
+    /// Those of secrets and of public keys may count beside each other, while an issuer moves from one to the other.
     #[serde(default)]
     pub algorithms: Option<Vec<String>>,
     /// The claim with the end user's id; `sub` unless told otherwise.
     #[serde(default)]
     pub user_claim: Option<String>,
+    /// The cookie in which pages of the app's own site show the token, besides `Authorization: Bearer`.
+    #[serde(default)]
+    pub cookie: Option<String>,
+}
+
+/// A text, or a list of them.
+fn one_or_many<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Texts {
+        One(String),
+        Many(Vec<String>),
+    }
+    Ok(match Texts::deserialize(deserializer)? {
+        Texts::One(text) => vec![text],
+        Texts::Many(texts) => texts,
+    })
 }
 
 /// Asks the app itself, with the caller's cookie or authorization.

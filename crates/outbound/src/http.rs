@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use reqwest::{RequestBuilder, header::HeaderMap};
+use reqwest::{
+    RequestBuilder,
+    header::{HeaderMap, LOCATION},
+};
 use url::Url;
 
 use crate::{
@@ -32,6 +35,25 @@ pub struct HttpAnswer {
     pub headers: HeaderMap,
     /// The whole body, unpacked.
     pub body: Vec<u8>,
+}
+
+impl HttpAnswer {
+    /// Where a redirect of the URL that was asked for points, for a log: absolute, without user, query and fragment, which may
+    /// hold secrets, and cut at 200 characters.
+    #[must_use]
+    pub fn redirect_target(&self, asked: &Url) -> Option<String> {
+        redirect_target(self.status, &self.headers, asked)
+    }
+}
+
+pub(crate) fn redirect_target(status: u16, headers: &HeaderMap, asked: &Url) -> Option<String> {
+    const MAX_CHARS: usize = 200;
+    let location = headers.get(LOCATION).filter(|_| (300..400).contains(&status))?;
+    let mut target = asked.join(location.to_str().ok()?).ok()?;
+    target.set_query(None);
+    target.set_fragment(None);
+    let _ = target.set_username("").and_then(|()| target.set_password(None)); // a URL without a host has neither
+    Some(target.as_str().chars().take(MAX_CHARS).collect())
 }
 
 /// Why there is no answer. The URL is left out: it may hold a secret.

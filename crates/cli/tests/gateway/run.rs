@@ -83,7 +83,7 @@ fn a_check_says_what_each_setting_amounts_to_and_where_it_came_from() {
 
     insta::assert_snapshot!(answer, @"
     exit 0
-    Setting                 Value                                            From
+    SETTING                 VALUE                                            FROM
     environment             testing                                          --env or TERRA_ENV
     dev-id                  acme-testing-0000000000                          .env.terra.testing
     API                     https://api.tryterra.co/v2                       .env.terra.testing

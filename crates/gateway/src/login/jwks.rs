@@ -22,7 +22,8 @@ use state::{Need, State};
 
 pub(super) use fetch::Place;
 
-/// An issuer's keys.
+/// An issuer's keys. Cloning is cheap; all clones are the same.
+#[derive(Clone)]
 pub(super) struct Jwks(Arc<Inner>);
 
 struct Inner {

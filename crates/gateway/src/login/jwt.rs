@@ -1,4 +1,4 @@
-//! `Authorization: Bearer` with a JSON Web Token.
+//! A JSON Web Token: in `Authorization: Bearer`, or in a cookie that the settings name.
 //!
 //! `jsonwebtoken` checks the signature; which keys and algorithms count, and what the claims must say, is decided here: by
 //! our clock, and with algorithms that are pinned before any token is seen.
@@ -6,45 +6,42 @@
 //! Source: RFC 7519 (claims), RFC 7515 (signatures), RFC 8725 (what goes wrong).
 
 mod claims;
+mod cookie;
 mod issuer;
 mod key;
+mod keys;
 mod pinned;
 #[cfg(test)]
 mod tests;
 
-use std::{fs, path::Path, sync::Arc};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use http::{HeaderMap, header::AUTHORIZATION};
-use jsonwebtoken::{Algorithm, decode_header};
-use secrecy::{ExposeSecret as _, SecretString};
+use jsonwebtoken::decode_header;
+use secrecy::SecretString;
 use terra_auth_core::clock::Clock;
 use terra_auth_outbound::Http;
 
-use super::{
-    Identity, Login, LoginError, Presented,
-    jwks::{Jwks, Place},
-};
+use super::{Identity, Login, LoginError, Presented};
 use crate::{settings::JwtSettings, setup::SetupError};
 use claims::Expected;
+use cookie::Cookie;
+use keys::Keys;
 
 pub(super) use issuer::Issuer;
 pub(super) use key::Key;
 
-/// The longest token that is read.
-const MAX_BYTES: usize = 8 * 1024;
+/// The longest token that is read. Tokens with many roles have 9 to 12 KiB, and a request's head may have 32 KiB.
+const MAX_BYTES: usize = 24 * 1024;
 
 /// Checks a token's signature and claims.
 pub(crate) struct Jwt {
     keys: Keys,
-    algorithms: Vec<Algorithm>,
     expected: Expected,
+    /// Where pages of the app's own site show the token.
+    cookie: Option<Cookie>,
     clock: Arc<dyn Clock>,
-}
-
-enum Keys {
-    Own(Arc<Key>),
-    Published(Jwks),
 }
 
 impl Jwt {
@@ -54,61 +51,44 @@ impl Jwt {
         http: &Http,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, SetupError> {
-        let issuer = Issuer::new(settings.issuer.clone());
-        let published = |place| Keys::Published(Jwks::new(place, http.clone(), Arc::clone(&clock)));
-        let keys = match (&settings.jwks_url, &settings.public_key_file, secret) {
-            (Some(url), _, _) => published(Place::At(url.clone())),
-            (None, Some(file), _) => Keys::Own(Arc::new(public_key(file)?)),
-            (None, None, Some(secret)) => Keys::Own(Arc::new(Key::secret(secret.expose_secret().as_bytes()))),
-            (None, None, None) => published(Place::DiscoveredBy(issuer.clone())),
-        };
-        let own = match &keys {
-            Keys::Own(key) => Some(&**key),
-            Keys::Published(_) => None,
-        };
-        let algorithms = pinned::algorithms(settings.algorithms.as_deref(), own)?;
-        Ok(Self { algorithms, keys, expected: Expected::new(settings, issuer)?, clock })
+        let keys = Keys::new(settings, secret, http, &clock)?;
+        let cookie = settings.cookie.as_deref().map(Cookie::new).transpose()?;
+        Ok(Self { keys, expected: Expected::new(settings)?, cookie, clock })
     }
 
-    async fn identity(&self, token: &str) -> Result<Identity, LoginError> {
+    async fn identity(&self, token: &str, ambient: bool) -> Result<Identity, LoginError> {
         if token.len() > MAX_BYTES {
             return Err(LoginError::Refused("the token is too long"));
         }
         let header = decode_header(token).map_err(|_| LoginError::Refused("the token's header means nothing here"))?;
-        if !self.algorithms.contains(&header.alg) {
+        if !self.keys.algorithms.contains(&header.alg) {
             return Err(LoginError::Refused("the token's algorithm is not accepted"));
         }
         if header.crit.is_some() {
             return Err(LoginError::Refused("the token asks for an extension"));
         }
-        let key = self.key(header.kid.as_deref(), header.alg).await?;
+        let trusted = self.keys.trusted(token)?;
+        let key = self.keys.find(trusted, header.kid.as_deref(), header.alg).await?;
         let claims = key.verify(token, header.alg)?;
-        let reference_id = self.expected.user(&claims, self.clock.now())?;
-        Ok(Identity { reference_id, ambient: false })
-    }
-
-    async fn key(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<Arc<Key>, LoginError> {
-        match &self.keys {
-            Keys::Own(key) => Ok(Arc::clone(key)), // the only one, whatever it is called
-            Keys::Published(jwks) => jwks.find(kid, algorithm).await,
-        }
+        let reference_id = self.expected.user(&claims, &trusted.issuer, &key, self.clock.now())?;
+        Ok(Identity { reference_id, ambient })
     }
 }
 
 #[async_trait]
 impl Login for Jwt {
     async fn caller(&self, request: &Presented<'_>) -> Result<Option<Identity>, LoginError> {
-        match bearer(request.headers)? {
-            Some(token) => self.identity(token).await.map(Some),
+        if let Some(token) = bearer(request.headers)? {
+            return self.identity(token, false).await.map(Some);
+        }
+        match self.cookie.as_ref().and_then(|cookie| cookie.token(request.headers)) {
+            Some(token) => self.identity(&token, true).await.map(Some),
             None => Ok(None),
         }
     }
 
     async fn reachable(&self) -> Result<(), LoginError> {
-        match &self.keys {
-            Keys::Own(_) => Ok(()),
-            Keys::Published(jwks) => jwks.reachable().await,
-        }
+        self.keys.reachable().await
     }
 }
 
@@ -124,11 +104,4 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>, LoginError> {
         return Err(LoginError::Refused("there is more than one authorization"));
     }
     Ok(token)
-}
-
-fn public_key(file: &Path) -> Result<Key, SetupError> {
-    let invalid = |problem: String| SetupError::invalid("login.jwt.public_key_file", problem);
-    let pem = fs::read(file).map_err(|error| invalid(format!("could not read {}: {error}", file.display())))?;
-    let problem = "holds no public key for RSA, P-256, P-384 or Ed25519 that begins with -----BEGIN PUBLIC KEY-----";
-    Key::from_pem(&pem).ok_or_else(|| invalid(format!("{} {problem}", file.display())))
 }

@@ -7,8 +7,10 @@ use http::{HeaderName, header};
 use ipnet::IpNet;
 use terra_auth_types::ReferenceId;
 
-use super::{Identity, Login, LoginError, Presented};
+use super::{Identity, Login, LoginError, Presented, nobody::is_nobody};
 use crate::{settings::TrustedHeaderSettings, setup::SetupError};
+
+const NO_USER_ID: LoginError = LoginError::Refused("the proxy's header holds no user id");
 
 /// The widest network that is accepted as "the proxy", in bits of its prefix.
 const MIN_IPV4_PREFIX: u8 = 8;
@@ -100,8 +102,11 @@ impl Login for TrustedHeader {
         if values.next().is_some() {
             return Err(LoginError::Refused("the proxy's header came more than once"));
         }
-        let reference_id: Option<ReferenceId> = str::from_utf8(value.as_bytes()).ok().and_then(|id| id.parse().ok());
-        let reference_id = reference_id.ok_or(LoginError::Refused("the proxy's header holds no user id"))?;
+        let text = str::from_utf8(value.as_bytes()).map_err(|_| NO_USER_ID)?;
+        if is_nobody(text) {
+            return Ok(None); // the proxy says so, and another way to log in may still find somebody
+        }
+        let reference_id: ReferenceId = text.parse().map_err(|_| NO_USER_ID)?;
         // The proxy knows its users by a cookie, most likely.
         Ok(Some(Identity { reference_id, ambient: true }))
     }

@@ -1,11 +1,29 @@
 use serde_json::Value;
 use terra_auth_types::ReferenceId;
 
+use super::nobody::is_nobody;
+
 /// Reads an end user's id, which apps write as text or as a whole number. Nothing else is one.
 pub(crate) fn user_id(value: &Value) -> Option<ReferenceId> {
     match value {
-        Value::String(text) => text.parse().ok(),
-        Value::Number(number) if !number.is_f64() => number.to_string().parse().ok(),
+        Value::String(text) => parse(text),
+        Value::Number(number) if !number.is_f64() => parse(&number.to_string()),
         _ => None,
     }
+}
+
+/// Whether a value says that nobody is logged in, wherever it stands on the way to the user's id.
+pub(crate) fn says_nobody(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::Bool(true) => false,
+        Value::Number(number) => is_nobody(&number.to_string()),
+        Value::String(text) => is_nobody(text),
+        Value::Array(values) => values.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+    }
+}
+
+fn parse(text: &str) -> Option<ReferenceId> {
+    if is_nobody(text) { None } else { text.parse().ok() }
 }

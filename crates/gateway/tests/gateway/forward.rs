@@ -31,7 +31,11 @@ impl App {
         let answer = async move |headers: HeaderMap, body: Bytes| {
             receiver.seen.lock().unwrap().push((headers, body));
             let status = receiver.answers.lock().unwrap().pop_front().unwrap_or(204);
-            StatusCode::from_u16(status).unwrap().into_response()
+            let status = StatusCode::from_u16(status).unwrap();
+            if status.is_redirection() {
+                return (status, [("location", "/hooks/terra/?key=not-a-secret")]).into_response();
+            }
+            status.into_response()
         };
         serve(listener, Router::new().fallback(answer));
         (app, url)
@@ -130,6 +134,19 @@ async fn an_app_that_fails_is_tried_again_later_with_a_fresh_signature() {
 }
 
 #[tokio::test]
+async fn where_an_app_redirects_an_event_to_is_kept_and_not_followed() {
+    let (world, app, forwarder) = world().await;
+    app.will_answer([308]);
+    world.connect("alice", "phone").await;
+    let event = until(&world, |event| event.problem.is_some()).await;
+    let problem = event.problem.unwrap();
+    assert!(problem.contains("308") && problem.contains("/hooks/terra/, which"), "{problem}");
+    assert!(!problem.contains("not-a-secret"), "{problem}");
+    assert_eq!(app.seen().len(), 1);
+    forwarder.stop().await;
+}
+
+#[tokio::test]
 async fn what_an_app_never_takes_is_kept_as_dead_and_can_be_replayed() {
     let (world, app, forwarder) = world().await;
     app.will_answer(400..411);
@@ -150,7 +167,7 @@ async fn what_an_app_never_takes_is_kept_as_dead_and_can_be_replayed() {
 
 /// Whether the latest attempt is over and the app answered so.
 fn failed_with(event: &ReceivedEvent, status: u16) -> bool {
-    event.problem.as_deref() == Some(&format!("the app answered {status}"))
+    event.problem.as_deref().is_some_and(|problem| problem.starts_with(&format!("the app answered {status}")))
 }
 
 #[tokio::test]

@@ -54,7 +54,7 @@ pub(super) fn logins(login: &LoginSettings) -> Vec<(&'static str, String)> {
     });
     let jwt = login.jwt.as_ref().map(|jwt| {
         let claim = jwt.user_claim.as_deref().unwrap_or("sub");
-        ("login.jwt", format!("{claim} in tokens of {} for {}", jwt.issuer, jwt.audience.join(", ")))
+        ("login.jwt", format!("{claim} in tokens of {} for {}", jwt.issuer.join(", "), jwt.audience.join(", ")))
     });
     let who_am_i = login.who_am_i.as_ref().map(|who| {
         let field = who

@@ -25,6 +25,10 @@ pub(super) enum FetchError {
     Call(#[from] HttpError),
     #[error("the issuer answered {0}")]
     Status(u16),
+    #[error("the issuer redirects to {0}, which is not followed")]
+    Redirect(String),
+    #[error("the issuer's name is no URL")]
+    NoUrl,
     #[error("the issuer's answer is not what it should be")]
     Unreadable(#[from] serde_json::Error),
     #[error("the issuer publishes more than 64 keys")]
@@ -52,8 +56,9 @@ pub(super) async fn fetch(http: &Http, place: &Place) -> Result<KeySet, FetchErr
 
 /// Source: `OpenID` Connect Discovery 1.0, sections 4 and 7.2 (the name must be the one that was asked).
 async fn discover(http: &Http, issuer: &Issuer) -> Result<Url, FetchError> {
-    let description: Description = serde_json::from_slice(&get(http, &issuer.discovery_url()).await?)?;
-    if !issuer.is(&description.issuer) {
+    let description: Description =
+        serde_json::from_slice(&get(http, &issuer.discovery_url().ok_or(FetchError::NoUrl)?).await?)?;
+    if !issuer.is_described_as(&description.issuer) {
         return Err(FetchError::OtherIssuer(description.issuer));
     }
     if !issuer.may_publish_at(&description.jwks_uri) {
@@ -65,5 +70,9 @@ async fn discover(http: &Http, issuer: &Issuer) -> Result<Url, FetchError> {
 async fn get(http: &Http, url: &Url) -> Result<Vec<u8>, FetchError> {
     let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]);
     let answer = http.get(url, headers, BOUNDS).await?;
-    if answer.status == 200 { Ok(answer.body) } else { Err(FetchError::Status(answer.status)) }
+    match (answer.status, answer.redirect_target(url)) {
+        (200, _) => Ok(answer.body),
+        (_, Some(target)) => Err(FetchError::Redirect(target)),
+        (status, None) => Err(FetchError::Status(status)),
+    }
 }

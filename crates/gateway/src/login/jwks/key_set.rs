@@ -37,7 +37,11 @@ impl KeySet {
         if keys.len() > MAX_KEYS {
             return Err(FetchError::TooManyKeys);
         }
-        let known = |key| serde_json::from_value::<Jwk>(key).ok().and_then(|jwk| Key::from_jwk(&jwk));
+        let known = |key: Value| {
+            let issuer = key.get("issuer").and_then(Value::as_str).map(str::to_owned); // as Entra ID says it
+            let jwk = serde_json::from_value::<Jwk>(key).ok()?;
+            Key::from_jwk(&jwk).map(|key| key.of_issuer(issuer.as_deref()))
+        };
         Ok(Self(keys.into_iter().filter_map(known).map(Arc::new).collect()))
     }
 

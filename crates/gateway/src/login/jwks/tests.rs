@@ -50,14 +50,7 @@ impl World {
 }
 
 fn settings(issuer: &str) -> JwtSettings {
-    JwtSettings {
-        issuer: issuer.parse().unwrap(),
-        audience: vec!["app".to_owned()],
-        jwks_url: None,
-        public_key_file: None,
-        algorithms: None,
-        user_claim: None,
-    }
+    JwtSettings { issuer: vec![issuer.to_owned()], audience: vec!["app".to_owned()], ..JwtSettings::default() }
 }
 
 fn claims(issuer: &str) -> Value {

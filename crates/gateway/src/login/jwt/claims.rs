@@ -2,7 +2,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 use terra_auth_types::ReferenceId;
 
-use super::Issuer;
+use super::{Issuer, Key, issuer::fits};
 use crate::{
     login::{LoginError, user_id::user_id},
     settings::JwtSettings,
@@ -15,29 +15,52 @@ pub(crate) type Claims = Map<String, Value>;
 /// How far the issuer's clock and ours may be apart.
 const LEEWAY_S: i64 = 30;
 
+/// Where access tokens without `aud` name the app that they were issued for: RFC 9068 and Cognito, `OpenID` Connect and
+/// Clerk, Okta.
+const UNNAMED: [&str; 3] = ["client_id", "azp", "cid"];
+
 /// What a token must say.
 pub(super) struct Expected {
-    issuer: Issuer,
     audience: Vec<String>,
+    /// `None` is `aud`, and `UNNAMED` in tokens without it.
+    audience_claims: Option<Vec<String>>,
     user_claim: String,
 }
 
 impl Expected {
-    pub(super) fn new(settings: &JwtSettings, issuer: Issuer) -> Result<Self, SetupError> {
+    pub(super) fn new(settings: &JwtSettings) -> Result<Self, SetupError> {
         let audience = settings.audience.clone();
         if audience.is_empty() {
             return Err(SetupError::invalid("login.jwt.audience", "name at least one, as the tokens' `aud` says it"));
         }
+        let audience_claims = settings.audience_claims.clone();
+        if audience_claims.as_ref().is_some_and(Vec::is_empty) {
+            let problem = "name at least one claim, such as \"aud\", \"client_id\" or \"azp\"";
+            return Err(SetupError::invalid("login.jwt.audience_claims", problem));
+        }
         let user_claim = settings.user_claim.clone().unwrap_or_else(|| "sub".to_owned());
-        Ok(Self { issuer, audience, user_claim })
+        Ok(Self { audience, audience_claims, user_claim })
     }
 
-    /// Whom a token is about, if it counts at `now`.
-    pub(super) fn user(&self, claims: &Claims, now: Timestamp) -> Result<ReferenceId, LoginError> {
-        if !claims.get("iss").and_then(Value::as_str).is_some_and(|name| self.issuer.is(name)) {
+    /// Whom a token of `issuer` is about that was signed with `key`, if it counts at `now`.
+    pub(super) fn user(
+        &self,
+        claims: &Claims,
+        issuer: &Issuer,
+        key: &Key,
+        now: Timestamp,
+    ) -> Result<ReferenceId, LoginError> {
+        let text = |name| claims.get(name).and_then(Value::as_str);
+        let (name, tenant) = (text("iss").unwrap_or_default(), text("tid"));
+        if !issuer.is(name, tenant) {
             return Err(LoginError::Refused("the token is another issuer's"));
         }
-        if !self.is_for_us(claims.get("aud")) {
+        // A key that is for one tenant signs for no other one.
+        let is_keys = |own: &str| fits(own, name, tenant.unwrap_or_default());
+        if issuer.is_of_many() && !key.issuer().is_none_or(is_keys) {
+            return Err(LoginError::Refused("the token's key is for something else"));
+        }
+        if !self.is_for_us(claims) {
             return Err(LoginError::Refused("the token is for another audience"));
         }
         check_times(claims, now.as_second())?;
@@ -45,12 +68,23 @@ impl Expected {
         user.ok_or(LoginError::Refused("the token names no user"))
     }
 
-    fn is_for_us(&self, audience: Option<&Value>) -> bool {
+    /// Whether one of the claims that the settings name holds one of our names. Unless they name any: whether `aud` does, or
+    /// in a token without `aud` each of those that say for which app it was issued.
+    fn is_for_us(&self, claims: &Claims) -> bool {
+        let is_named_in = |name: &&str| claims.get(*name).is_some_and(|value| self.names_us(value));
+        let is_there = |name: &&str| claims.contains_key(*name);
+        match &self.audience_claims {
+            Some(names) => names.iter().map(String::as_str).any(|name| is_named_in(&name)),
+            None if claims.contains_key("aud") => is_named_in(&"aud"),
+            None => UNNAMED.iter().any(is_there) && UNNAMED.iter().filter(|name| is_there(name)).all(is_named_in),
+        }
+    }
+
+    fn names_us(&self, audience: &Value) -> bool {
         let is_ours = |value: &Value| value.as_str().is_some_and(|name| self.audience.iter().any(|own| own == name));
         match audience {
-            Some(Value::Array(names)) => names.iter().any(is_ours),
-            Some(name) => is_ours(name),
-            None => false,
+            Value::Array(names) => names.iter().any(is_ours),
+            name => is_ours(name),
         }
     }
 }

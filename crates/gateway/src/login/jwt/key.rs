@@ -15,6 +15,8 @@ use crate::login::LoginError;
 /// Verifies signatures of its own kind.
 pub(crate) struct Key {
     id: Option<String>,
+    /// The one issuer that it is for, if it says so.
+    issuer: Option<String>,
     kind: Kind,
     /// The one algorithm it is for, if it says so.
     only: Option<Algorithm>,
@@ -26,6 +28,9 @@ pub(crate) struct Key {
 
 /// How many tokens' claims are kept for a key.
 const MOST_VERIFIED: usize = 10_000;
+
+/// Claims of a longer token are not kept, so that all of them have room.
+const MAX_KEPT_BYTES: usize = 8 * 1024;
 
 /// What a key is made of, which decides the algorithms it can be used with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +44,7 @@ pub(super) enum Kind {
 
 impl Key {
     fn new(id: Option<String>, kind: Kind, only: Option<Algorithm>, material: DecodingKey) -> Self {
-        Self { id, kind, only, material, verified: Cache::new(MOST_VERIFIED) }
+        Self { id, issuer: None, kind, only, material, verified: Cache::new(MOST_VERIFIED) }
     }
 
     /// A secret that the issuer and we share, as it is written.
@@ -75,8 +80,13 @@ impl Key {
         Some(Self::new(common.key_id.clone(), kind, only, material))
     }
 
-    pub(super) fn kind(&self) -> Kind {
-        self.kind
+    /// The same, for tokens of this issuer only.
+    pub(crate) fn of_issuer(self, issuer: Option<&str>) -> Self {
+        Self { issuer: issuer.map(str::to_owned), ..self }
+    }
+
+    pub(super) fn issuer(&self) -> Option<&str> {
+        self.issuer.as_deref()
     }
 
     /// What the issuer calls it.
@@ -101,7 +111,9 @@ impl Key {
             return Ok(claims);
         }
         let claims = Arc::new(self.verify_signature(token, algorithm)?);
-        self.verified.insert(digest, Arc::clone(&claims));
+        if token.len() <= MAX_KEPT_BYTES {
+            self.verified.insert(digest, Arc::clone(&claims));
+        }
         Ok(claims)
     }
 

@@ -5,27 +5,45 @@ use crate::setup::SetupError;
 
 const KEY: &str = "login.jwt.algorithms";
 
+/// Where keys come from that the settings name; without any, issuers are asked for theirs.
+pub(super) struct Given<'a> {
+    /// Public keys at an address.
+    pub(super) published: bool,
+    /// The public key of a file.
+    pub(super) file: Option<&'a Key>,
+    pub(super) secret: Option<&'a Key>,
+}
+
 /// The algorithms that count, settled before any token is seen: a token can never choose to have a public key taken for a
-/// secret. `own` is the one key, if it is known already.
-pub(super) fn algorithms(names: Option<&[String]>, own: Option<&Key>) -> Result<Vec<Algorithm>, SetupError> {
-    let secret = own.is_some_and(|key| key.kind() == Kind::Secret);
-    let mut algorithms = match names {
+/// secret. Algorithms of both kinds may count beside each other, each with keys of its own kind.
+pub(super) fn algorithms(names: Option<&[String]>, given: &Given<'_>) -> Result<Vec<Algorithm>, SetupError> {
+    let refused = |problem: &str| Err(SetupError::invalid(KEY, problem));
+    let has_public = given.published || given.file.is_some();
+    let named = match names {
         Some(names) => names.iter().map(|name| read(name)).collect::<Result<_, _>>()?,
-        None if secret => vec![Algorithm::HS256],
+        None if given.secret.is_some() && !has_public => vec![Algorithm::HS256],
         None => vec![Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA],
     };
-    if algorithms.iter().any(|algorithm| (Kind::of(*algorithm) == Some(Kind::Secret)) != secret) {
-        let problem = "HS256, HS384 and HS512 go with a secret, all others with public keys; they cannot be mixed";
-        return Err(SetupError::invalid(KEY, problem));
+    let (secret, mut public): (Vec<_>, Vec<_>) = named.into_iter().partition(|algorithm| is_of_secret(*algorithm));
+    public.retain(|algorithm| given.file.is_none_or(|key| key.fits(*algorithm)));
+    if public.is_empty() && (has_public || secret.is_empty()) {
+        return refused("none of them can be verified with the public key");
     }
-    algorithms.retain(|algorithm| own.is_none_or(|key| key.fits(*algorithm)));
-    if algorithms.is_empty() {
-        return Err(SetupError::invalid(KEY, "none of them can be verified with the key"));
+    match given.secret {
+        None if !secret.is_empty() => {
+            return refused("HS256, HS384 and HS512 need the secret in TERRA_AUTH_JWT_SECRET");
+        }
+        Some(_) if secret.is_empty() && !has_public => {
+            return refused("none of them goes with the secret in TERRA_AUTH_JWT_SECRET; add HS256, or unset it");
+        }
+        Some(key) => check_length(key, &secret)?,
+        None => {}
     }
-    if let Some(secret) = own.filter(|_| secret) {
-        check_length(secret, &algorithms)?;
-    }
-    Ok(algorithms)
+    Ok([secret, public].concat())
+}
+
+fn is_of_secret(algorithm: Algorithm) -> bool {
+    Kind::of(algorithm) == Some(Kind::Secret)
 }
 
 /// Whoever has a token can try out secrets at leisure, so a short one is found.

@@ -1,3 +1,5 @@
+mod cookie;
+mod many;
 mod refusals;
 mod setup;
 
@@ -19,12 +21,9 @@ const SECRET: &str = "test-key-not-a-secret-of-32-bytes";
 
 fn settings() -> JwtSettings {
     JwtSettings {
-        issuer: ISSUER.parse().unwrap(),
+        issuer: vec![ISSUER.to_owned()],
         audience: vec!["app".to_owned(), "app-on-phones".to_owned()],
-        jwks_url: None,
-        public_key_file: None,
-        algorithms: None,
-        user_claim: None,
+        ..JwtSettings::default()
     }
 }
 

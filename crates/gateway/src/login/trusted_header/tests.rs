@@ -44,8 +44,11 @@ async fn from_anybody_else_the_header_is_not_there() {
 #[tokio::test]
 async fn the_proxy_may_say_nothing_but_must_not_say_it_unclearly() {
     assert_eq!(shown(&[], Some(PROXY)).await.unwrap(), None);
+    for nobody in ["", "(null)", "-", "null", "undefined", "anonymous", "None", "${USER}"] {
+        assert_eq!(shown(&[nobody.as_bytes()], Some(PROXY)).await.unwrap(), None, "{nobody:?}");
+    }
     let long = [b'a'; 513];
-    for values in [&[&b""[..]][..], &[b"alice", b"alice"], &[b"alice", b"bob"], &[b"a\tb"], &[b"\xff"], &[&long]] {
+    for values in [&[&b"alice"[..], b"alice"][..], &[b"alice", b"bob"], &[b"a\tb"], &[b"\xff"], &[&long]] {
         let refused = shown(values, Some(PROXY)).await.unwrap_err();
         assert!(matches!(refused, LoginError::Refused(_)), "{values:?}: {refused}");
     }

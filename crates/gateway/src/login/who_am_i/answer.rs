@@ -6,7 +6,11 @@ use terra_auth_outbound::{HttpAnswer, HttpError};
 use terra_auth_types::ReferenceId;
 
 use crate::{
-    login::{LoginError, user_id::user_id},
+    login::{
+        LoginError,
+        nobody::is_nobody,
+        user_id::{says_nobody, user_id},
+    },
     settings::WhoAmISettings,
     setup::SetupError,
 };
@@ -25,6 +29,20 @@ pub(super) enum Nobody {
     /// The app did not say.
     Unavailable(Arc<AskError>),
 }
+
+const NOBODY: Nobody = Nobody::Refused("the app says that nobody is logged in");
+
+/// Fields beside the user's id in which frameworks say whether somebody is logged in.
+const FLAGS: [&str; 8] = [
+    "authenticated",
+    "isAuthenticated",
+    "is_authenticated",
+    "isLoggedIn",
+    "is_logged_in",
+    "loggedIn",
+    "loggedin",
+    "logged_in",
+];
 
 /// Why the app's answer says nothing. What it holds is not repeated: it is somebody's profile.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +85,7 @@ impl Place {
 pub(super) fn read(answer: &HttpAnswer, place: &Place) -> Outcome {
     match answer.status {
         200 => {}
+        204 | 205 => return Err(NOBODY),
         401 | 403 => return Err(Nobody::Refused("the app knows no user by this")),
         300..=399 => return Err(Nobody::Refused("the app sends this user to its login")),
         status => return Err(AskError::Status(status).into()),
@@ -78,26 +97,36 @@ pub(super) fn read(answer: &HttpAnswer, place: &Place) -> Outcome {
 }
 
 fn from_header(answer: &HttpAnswer, name: &HeaderName) -> Outcome {
+    const NONE: Nobody =
+        Nobody::Refused("the app's answer has no user in the header that login.who_am_i.user_header names");
     let mut values = answer.headers.get_all(name).iter();
-    let only = values.next().filter(|_| values.next().is_none());
-    let text = only.and_then(|value| str::from_utf8(value.as_bytes()).ok());
-    Ok(text.and_then(|id| id.parse().ok()).ok_or(AskError::NoUserId)?)
+    let value = values.next().ok_or(NONE)?;
+    let text = str::from_utf8(value.as_bytes()).ok().filter(|_| values.next().is_none()).ok_or(AskError::NoUserId)?;
+    if is_nobody(text) { Err(NOBODY) } else { Ok(text.parse().map_err(|_| AskError::NoUserId)?) }
 }
 
-/// `null` on the way to the field is how several frameworks say that nobody is logged in.
+/// Frameworks say in many ways that nobody is logged in: by `null`, `false`, `{}` or nothing at all instead of the user, of
+/// something above, or of the whole answer.
 fn from_field(body: &[u8], path: &[String]) -> Outcome {
+    const NONE: Nobody =
+        Nobody::Refused("the app's answer has no user in the field that login.who_am_i.user_field names");
+    if body.trim_ascii().is_empty() {
+        return Err(NOBODY);
+    }
     let root: Value = serde_json::from_slice(body).map_err(|_| AskError::NotJson)?;
     let mut value = &root;
     for name in path {
-        if value.is_null() {
-            break;
+        if says_nobody(value) || is_flagged(value) {
+            return Err(NOBODY);
         }
-        value = value.get(name).ok_or(AskError::NoUserId)?;
+        let Value::Object(fields) = value else { return Err(AskError::NoUserId.into()) };
+        value = fields.get(name).ok_or(NONE)?;
     }
-    if value.is_null() {
-        return Err(Nobody::Refused("the app says that nobody is logged in"));
-    }
-    Ok(user_id(value).ok_or(AskError::NoUserId)?)
+    if says_nobody(value) { Err(NOBODY) } else { Ok(user_id(value).ok_or(AskError::NoUserId)?) }
+}
+
+fn is_flagged(value: &Value) -> bool {
+    FLAGS.iter().any(|flag| value.get(flag) == Some(&Value::Bool(false)))
 }
 
 impl From<AskError> for Nobody {

@@ -13,6 +13,8 @@ use crate::{
     settings::WhoAmISettings,
 };
 
+const NOBODY: &str = "not logged in: the app says that nobody is logged in";
+
 async fn told_after(settings: WhoAmISettings, response: fn() -> Response) -> String {
     World::new(settings, async move |_| response()).await.told("1").await
 }
@@ -66,7 +68,10 @@ async fn the_user_is_where_the_settings_say() {
     assert_eq!(told_after_json("data.user.id", json!({ "data": { "user": { "id": 42 } } })).await, "42");
     let by_header = || WhoAmISettings { user_header: Some("X-User".to_owned()), ..settings() };
     assert_eq!(told_after(by_header(), || ([("x-user", "alice")], Html("hello")).into_response()).await, "alice");
-    assert_eq!(told_after(by_header(), || Json(json!({ "id": "alice" })).into_response()).await, UNAVAILABLE);
+    let without = told_after(by_header(), || Json(json!({ "id": "alice" })).into_response()).await;
+    assert!(without.starts_with("not logged in: ") && without.contains("user_header"), "{without}");
+    let nobody = told_after(by_header(), || ([("x-user", "(null)")], Html("hello")).into_response()).await;
+    assert_eq!(nobody, NOBODY);
     let twice = || {
         let mut response = StatusCode::OK.into_response();
         response.headers_mut().append("x-user", HeaderValue::from_static("alice"));
@@ -78,11 +83,37 @@ async fn the_user_is_where_the_settings_say() {
 
 #[tokio::test]
 async fn an_app_that_knows_nobody_lets_nobody_in() {
-    const NOBODY: &str = "not logged in: the app says that nobody is logged in";
     const UNKNOWN: &str = "not logged in: the app knows no user by this";
-    for body in [json!(null), json!({ "user": null }), json!({ "user": { "id": null } })] {
+    for body in [
+        json!(null),
+        json!({}),
+        json!([]),
+        json!(false),
+        json!(""),
+        json!({ "user": null }),
+        json!({ "user": {} }),
+        json!({ "user": [] }),
+        json!({ "user": false }),
+        json!({ "user": 0 }),
+        json!({ "user": "anonymous" }),
+        json!({ "user": { "id": null } }),
+        json!({ "user": { "id": 0 } }),
+        json!({ "user": { "id": "" } }),
+        json!({ "user": { "id": " " } }),
+        json!({ "user": { "id": false } }),
+        json!({ "user": { "id": {} } }),
+        json!({ "user": { "id": "AnonymousUser" } }),
+        json!({ "authenticated": false }),
+        json!({ "user": { "id": 7, "is_authenticated": false } }),
+    ] {
         assert_eq!(told_after_json("user.id", body.clone()).await, NOBODY, "{body}");
     }
+    for body in [json!({ "expires": "2031-01-01" }), json!({ "user": { "name": "alice" } }), json!({ "id": "alice" })] {
+        let told = told_after_json("user.id", body.clone()).await;
+        assert!(told.starts_with("not logged in: ") && told.contains("user_field"), "{body}: {told}");
+    }
+    assert_eq!(told_after(settings(), || StatusCode::OK.into_response()).await, NOBODY);
+    assert_eq!(told_after(settings(), || StatusCode::NO_CONTENT.into_response()).await, NOBODY);
     assert_eq!(told_after(settings(), || StatusCode::UNAUTHORIZED.into_response()).await, UNKNOWN);
     assert_eq!(told_after(settings(), || StatusCode::FORBIDDEN.into_response()).await, UNKNOWN);
     let redirect = || (StatusCode::FOUND, [(LOCATION, "/login")]).into_response();
@@ -92,27 +123,22 @@ async fn an_app_that_knows_nobody_lets_nobody_in() {
 #[tokio::test]
 async fn an_answer_that_says_nothing_logs_nobody_out() {
     for body in [
-        json!({}),
-        json!([]),
         json!("alice"),
-        json!({ "id": "alice" }),
+        json!(["alice"]),
         json!({ "user": "alice" }),
-        json!({ "user": {} }),
-        json!({ "user": { "id": "" } }),
-        json!({ "user": { "id": {} } }),
+        json!({ "user": true }),
+        json!({ "user": { "id": { "name": "alice" } } }),
         json!({ "user": { "id": ["alice"] } }),
-        json!({ "user": { "id": false } }),
+        json!({ "user": { "id": true } }),
         json!({ "user": { "id": 1.5 } }),
         json!({ "user": { "id": "a\nb" } }),
         json!({ "user": { "id": "alice" }, "more": "x".repeat(64 * 1024) }),
     ] {
         assert_eq!(told_after_json("user.id", body.clone()).await, UNAVAILABLE, "{body:.80}");
     }
-    let responses: [fn() -> Response; 7] = [
+    let responses: [fn() -> Response; 5] = [
         || Html("<h1>Welcome, alice</h1>").into_response(),
         || "{\"id\": \"alice\"".into_response(),
-        || StatusCode::OK.into_response(),
-        || StatusCode::NO_CONTENT.into_response(),
         || StatusCode::NOT_FOUND.into_response(),
         || StatusCode::TOO_MANY_REQUESTS.into_response(),
         || StatusCode::BAD_GATEWAY.into_response(),

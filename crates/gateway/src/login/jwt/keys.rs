@@ -1,0 +1,130 @@
+//! Which key verifies a token: by the kind of its algorithm, so that no public key is ever taken for a secret.
+
+use std::{fs, path::Path, sync::Arc};
+
+use jsonwebtoken::Algorithm;
+use secrecy::{ExposeSecret as _, SecretString};
+use terra_auth_core::clock::Clock;
+use terra_auth_outbound::Http;
+
+use super::{
+    Issuer, Key,
+    key::Kind,
+    pinned::{self, Given},
+};
+use crate::{
+    login::{
+        LoginError,
+        jwks::{Jwks, Place},
+    },
+    settings::JwtSettings,
+    setup::SetupError,
+};
+
+/// The issuers whose tokens count, each with its keys, and what all of them share.
+pub(super) struct Keys {
+    trusted: Vec<Trusted>,
+    secret: Option<Arc<Key>>,
+    pub(super) algorithms: Vec<Algorithm>,
+}
+
+/// An issuer and its public keys, if it has any.
+pub(super) struct Trusted {
+    pub(super) issuer: Issuer,
+    public: Option<Public>,
+}
+
+#[derive(Clone)]
+enum Public {
+    Own(Arc<Key>),
+    Published(Jwks),
+}
+
+impl Keys {
+    pub(super) fn new(
+        settings: &JwtSettings,
+        secret: Option<&SecretString>,
+        http: &Http,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Self, SetupError> {
+        let secret = secret.map(|secret| Arc::new(Key::secret(secret.expose_secret().as_bytes())));
+        let file = settings.public_key_file.as_deref().filter(|_| settings.jwks_url.is_none());
+        let file = file.map(public_key).transpose()?.map(Arc::new);
+        let given = Given { published: settings.jwks_url.is_some(), file: file.as_deref(), secret: secret.as_deref() };
+        let algorithms = pinned::algorithms(settings.algorithms.as_deref(), &given)?;
+        let published = |place| Public::Published(Jwks::new(place, http.clone(), Arc::clone(clock)));
+        let shared = match &settings.jwks_url {
+            Some(url) => Some(published(Place::At(url.clone()))),
+            None => file.map(Public::Own),
+        };
+        let discovers =
+            shared.is_none() && algorithms.iter().any(|algorithm| Kind::of(*algorithm) != Some(Kind::Secret));
+        let trust = |name: &String| {
+            let issuer = Issuer::new(name)?;
+            if discovers && issuer.discovery_url().is_none() {
+                let problem = format!("{name:?} is no URL, so its keys cannot be found there; set login.jwt.jwks_url");
+                return Err(SetupError::invalid("login.jwt.issuer", problem));
+            }
+            let public = shared.clone().or_else(|| discovers.then(|| published(Place::DiscoveredBy(issuer.clone()))));
+            Ok(Trusted { issuer, public })
+        };
+        let trusted: Vec<_> = settings.issuer.iter().map(trust).collect::<Result<_, _>>()?;
+        if trusted.is_empty() {
+            return Err(SetupError::invalid("login.jwt.issuer", "name at least one, as the tokens' `iss` says it"));
+        }
+        Ok(Self { trusted, secret, algorithms })
+    }
+
+    /// Whose token it says it is; only its signature shows whether that is so.
+    pub(super) fn trusted(&self, token: &str) -> Result<&Trusted, LoginError> {
+        if let [only] = &*self.trusted {
+            return Ok(only); // the claims are compared once they are verified
+        }
+        #[derive(serde::Deserialize)]
+        struct Claimed {
+            iss: Option<String>,
+            tid: Option<String>,
+        }
+        let Claimed { iss, tid } = jsonwebtoken::dangerous::insecure_decode_claims(token)
+            .map_err(|_| LoginError::Refused("the token's claims mean nothing here"))?;
+        let iss = iss.unwrap_or_default();
+        let found = self.trusted.iter().find(|trusted| trusted.issuer.is(&iss, tid.as_deref()));
+        found.ok_or(LoginError::Refused("the token is another issuer's"))
+    }
+
+    /// The key for a token of `trusted`.
+    pub(super) async fn find(
+        &self,
+        trusted: &Trusted,
+        kid: Option<&str>,
+        algorithm: Algorithm,
+    ) -> Result<Arc<Key>, LoginError> {
+        let unfit = LoginError::Refused("the token's algorithm is not accepted");
+        match (Kind::of(algorithm), &trusted.public) {
+            (Some(Kind::Secret), _) => self.secret.clone().ok_or(unfit),
+            (_, Some(Public::Own(key))) => Ok(Arc::clone(key)), // the only one, whatever it is called
+            (_, Some(Public::Published(jwks))) => jwks.find(kid, algorithm).await,
+            (_, None) => Err(unfit),
+        }
+    }
+
+    /// Whether the keys of some issuer are there.
+    pub(super) async fn reachable(&self) -> Result<(), LoginError> {
+        let mut last = Ok(());
+        for trusted in &self.trusted {
+            let Some(Public::Published(jwks)) = &trusted.public else { return Ok(()) };
+            last = jwks.reachable().await;
+            if last.is_ok() {
+                break;
+            }
+        }
+        last
+    }
+}
+
+fn public_key(file: &Path) -> Result<Key, SetupError> {
+    let invalid = |problem: String| SetupError::invalid("login.jwt.public_key_file", problem);
+    let pem = fs::read(file).map_err(|error| invalid(format!("could not read {}: {error}", file.display())))?;
+    let problem = "holds no public key for RSA, P-256, P-384 or Ed25519 that begins with -----BEGIN PUBLIC KEY-----";
+    Key::from_pem(&pem).ok_or_else(|| invalid(format!("{} {problem}", file.display())))
+}

@@ -1,0 +1,94 @@
+//! The origins whose pages may call.
+
+use http::HeaderValue;
+use terra_auth_core::redirect::can_run;
+use url::Url;
+
+use crate::setup::SetupError;
+
+/// Reads `cors.allowed_origins`.
+pub(crate) fn allowed(origins: &[String]) -> Result<Vec<HeaderValue>, SetupError> {
+    origins.iter().map(|text| read(text)).collect()
+}
+
+/// An origin as browsers write it; pages inside an app have a scheme of the app's own, as `capacitor://localhost`.
+///
+/// Source: RFC 6454, section 6.2.
+fn read(text: &str) -> Result<HeaderValue, SetupError> {
+    let problem = || {
+        let shape = "write scheme, host and port only, as https://app.example or capacitor://localhost";
+        SetupError::invalid("cors.allowed_origins", format!("{text:?} is no origin; {shape}"))
+    };
+    let url: Url = text.parse().map_err(|_| problem())?;
+    let origin = serialized(&url).filter(|origin| origin == text.trim_end_matches('/')).ok_or_else(problem)?;
+    if origin.contains('*') {
+        let problem = format!("{text:?}: patterns are not compared; name each origin");
+        return Err(SetupError::invalid("cors.allowed_origins", problem));
+    }
+    HeaderValue::from_str(&origin).map_err(|_| problem())
+}
+
+fn serialized(url: &Url) -> Option<String> {
+    if can_run(url.scheme()) {
+        return None; // browsers call these "null", which every sandboxed page is too
+    }
+    let origin = url.origin();
+    if origin.is_tuple() {
+        return Some(origin.ascii_serialization());
+    }
+    let host = url.host_str().filter(|host| !host.is_empty())?;
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    Some(format!("{}://{host}{port}", url.scheme()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::allowed;
+
+    #[test]
+    fn an_origin_of_the_web_or_of_an_app_is_kept_as_browsers_write_it() {
+        for (text, expected) in [
+            ("https://app.example", "https://app.example"),
+            ("https://app.example/", "https://app.example"),
+            ("http://localhost:3000", "http://localhost:3000"),
+            ("https://localhost", "https://localhost"),
+            ("capacitor://localhost", "capacitor://localhost"),
+            ("ionic://localhost", "ionic://localhost"),
+            ("app://localhost", "app://localhost"),
+            ("tauri://localhost", "tauri://localhost"),
+            (
+                "chrome-extension://aaaabbbbccccddddeeeeffffgggghhhh",
+                "chrome-extension://aaaabbbbccccddddeeeeffffgggghhhh",
+            ),
+            ("app://-", "app://-"),
+        ] {
+            assert_eq!(allowed(&[text.to_owned()]).unwrap(), [expected], "{text}");
+        }
+    }
+
+    #[test]
+    fn what_no_browser_sends_as_an_origin_is_refused() {
+        for text in [
+            "",
+            "null",
+            "*",
+            "https://*.app.example",
+            "app.example",
+            "https://app.example/path",
+            "https://app.example?q",
+            "https://user@app.example",
+            "https://app.example:443",
+            "capacitor://localhost/path",
+            "capacitor://localhost?q",
+            "capacitor://user@localhost",
+            "capacitor:localhost",
+            "capacitor://",
+            "file:///index.html",
+            "file://host",
+            "javascript://app.example",
+            "data:text/html,x",
+        ] {
+            assert!(allowed(&[text.to_owned()]).is_err(), "{text}");
+        }
+    }
+}
