@@ -6,6 +6,7 @@
 //! them lying makes room with its own.
 
 use std::{
+    cmp::Reverse,
     collections::HashMap,
     net::{IpAddr, Ipv6Addr},
     sync::{
@@ -197,9 +198,9 @@ impl Connections {
         let mut open = self.lock();
         let candidates =
             open.connections.iter().filter(|(_, connection)| connection.can_be_closed() && may_be(connection));
-        let chosen = candidates.max_by_key(|(_, connection)| {
+        let chosen = candidates.max_by_key(|(id, connection)| {
             let since = connection.since.load(Ordering::Relaxed);
-            (connection.of_peer.load(Ordering::Relaxed), std::cmp::Reverse(since))
+            (connection.of_peer.load(Ordering::Relaxed), Reverse(since), Reverse(**id))
         });
         let Some(id) = chosen.map(|(id, _)| *id) else { return false };
         if let Some(connection) = open.connections.remove(&id) {
