@@ -4,7 +4,7 @@ use std::{io, io::Write as _, process::ExitCode};
 
 use anstyle::{AnsiColor, Style};
 use serde_json::json;
-use terra_auth::{CredentialsError, Error, Refusal, admin::AdminError};
+use terra_auth::{ALLOW_PRIVATE_HTTP, CredentialsError, Error, Refusal, admin::AdminError};
 
 use crate::ui::Output;
 
@@ -182,7 +182,22 @@ fn next(error: &anyhow::Error) -> Option<String> {
     let advice = error.downcast_ref::<Advice>().map(|advice| advice.next.clone());
     let of_call = || error.downcast_ref::<Error>().and_then(next_after_call).map(str::to_owned);
     let of_admin = || error.downcast_ref::<AdminError>().and_then(next_after_admin).map(str::to_owned);
-    advice.or_else(of_call).or_else(of_admin)
+    advice.or_else(of_call).or_else(of_admin).or_else(|| next_after_plain_http(error))
+}
+
+/// For an address that keys are not sent to unencrypted.
+fn next_after_plain_http(error: &anyhow::Error) -> Option<String> {
+    let is_plain = |cause: &(dyn std::error::Error + 'static)| match cause.downcast_ref() {
+        Some(CredentialsError::Invalid { problem, .. }) => problem.starts_with("must be encrypted"),
+        _ => {
+            matches!(cause.downcast_ref(), Some(AdminError::InvalidAddress(problem)) if problem.starts_with("must be encrypted"))
+        }
+    };
+    let next = format!(
+        "use https; or, for a server in the same private network (compose, a pod), set {ALLOW_PRIVATE_HTTP}=1 in the process \
+         environment"
+    );
+    error.chain().any(is_plain).then_some(next)
 }
 
 fn next_after_admin(error: &AdminError) -> Option<&'static str> {
@@ -201,6 +216,7 @@ fn next_after_admin(error: &AdminError) -> Option<&'static str> {
             Some("not_confirmed") => Some("run it again to see what would be lost now"),
             _ => None,
         },
+        AdminError::InvalidAddress(problem) if problem.starts_with("must be encrypted") => None, // it has its own
         AdminError::InvalidAddress(_) => Some("mend --server, or TERRA_API_URL in the credential file"),
         AdminError::Call(error) => next_after_call(error),
     }

@@ -2,7 +2,7 @@
 
 use url::{Host, Url};
 
-use crate::{Credentials, CredentialsError};
+use crate::{Credentials, CredentialsError, private_http};
 
 /// The bases that calls are made on.
 pub(crate) struct Endpoints {
@@ -38,13 +38,17 @@ impl Endpoints {
     }
 }
 
-/// Whether keys may be sent there: encrypted, or not leaving the machine. The schemes are the encrypted and the plain one.
+/// Whether keys may be sent there: encrypted, or not leaving the machine, or the private network where that is allowed. The schemes are the encrypted and the plain one.
 pub(crate) fn check(url: &Url, [encrypted, plain]: [&str; 2]) -> Result<(), &'static str> {
     let clean = url.username().is_empty() && url.password().is_none() && url.query().is_none();
     match url.scheme() {
         _ if !clean || url.fragment().is_some() => Err("must be a bare address, without user, query or fragment"),
         scheme if scheme == encrypted => Ok(()),
         scheme if scheme == plain && is_loopback(url) => Ok(()),
+        scheme if scheme == plain && private_http::is_allowed() => {
+            let problem = "must be encrypted, except on loopback and in a private network";
+            if private_http::may_be_private(url) { Ok(()) } else { Err(problem) }
+        }
         scheme if scheme == plain => Err("must be encrypted, except on loopback"),
         _ if encrypted == "wss" => Err("must be a wss:// URL"),
         _ => Err("must be an https:// URL"),

@@ -31,7 +31,8 @@
 //! ```
 //!
 //! The process environment wins if it holds both keys. All values come from one source, never from two, and keys of
-//! another environment are refused; [`Credentials`] has the rules. Without `TERRA_API_URL` the hosted API is asked.
+//! another environment are refused; [`Credentials`] has the rules. Without `TERRA_API_URL` the hosted API is asked. Keys travel
+//! unencrypted on loopback only, or inside a private network where [`ALLOW_PRIVATE_HTTP`] allows it.
 //! Keys belong on a backend: whoever holds them reads every end user's data.
 //!
 //! # What it does about the network
@@ -66,6 +67,7 @@ mod error;
 mod integration;
 mod mobile_token;
 pub mod ownership;
+mod private_http;
 mod raw;
 mod redirect;
 mod streaming_token;
@@ -81,6 +83,7 @@ pub use credentials::{Credentials, CredentialsError};
 pub use error::{Error, Refusal};
 pub use integration::Integration;
 pub use mobile_token::MobileToken;
+pub use private_http::ALLOW_PRIVATE_HTTP;
 pub use raw::{InvalidRawCall, RawAnswer, RawCall};
 pub use redirect::InvalidRedirect;
 pub use terra_auth_types as types;

@@ -1,7 +1,10 @@
 use std::{
     error::Error as _,
     io,
-    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -21,7 +24,9 @@ use answer::{Answer, body, misread, redirected, says_error};
 pub(crate) use call::Call;
 pub(crate) use keys::Keys;
 
-use crate::{Clock, Error, RawAnswer, Refusal, endpoints::is_loopback, error::refusal::Cleaner, trace};
+use crate::{
+    Clock, Error, RawAnswer, Refusal, endpoints::is_loopback, error::refusal::Cleaner, private_http::PrivateOnly, trace,
+};
 
 mod answer;
 mod call;
@@ -46,7 +51,10 @@ impl Default for Limits {
 
 /// Sends calls with the keys, within the limits.
 pub(crate) struct Transport {
+    /// For encrypted addresses.
     http: reqwest::Client,
+    /// For the others: keys must not leave the machine or the private network.
+    plain: reqwest::Client,
     keys: Keys,
     backoff: ExponentialBuilder,
     clock: Clock,
@@ -55,15 +63,17 @@ pub(crate) struct Transport {
 impl Transport {
     /// For calls to `addresses`, of which the first names the server in errors.
     pub(crate) fn new(keys: Keys, addresses: [&Url; 2], limits: &Limits, clock: Clock) -> Result<Self, Error> {
-        let mut http = reqwest::Client::builder()
-            .user_agent(concat!("terra-auth/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(limits.connect_timeout)
-            .timeout(limits.timeout)
-            .redirect(redirect::Policy::none());
+        let builder = || {
+            reqwest::Client::builder()
+                .user_agent(concat!("terra-auth/", env!("CARGO_PKG_VERSION")))
+                .connect_timeout(limits.connect_timeout)
+                .timeout(limits.timeout)
+                .redirect(redirect::Policy::none())
+        };
         // A proxy would see the key that loopback may carry unencrypted.
-        if !limits.proxies || addresses.into_iter().any(is_loopback) {
-            http = http.no_proxy();
-        }
+        let without_proxy = !limits.proxies || addresses.into_iter().any(|url| is_loopback(url) || is_plain(url));
+        let encrypted = || if without_proxy { builder().no_proxy() } else { builder() };
+        let plain = || builder().no_proxy().dns_resolver(Arc::new(PrivateOnly));
         let failed = |source| Error::Network {
             problem: "TLS could not start for",
             host: host(addresses[0]),
@@ -71,7 +81,10 @@ impl Transport {
             source: Some(source),
         };
         let backoff = ExponentialBuilder::default().with_min_delay(repeat::FIRST_WAIT).with_max_times(limits.retries);
-        Ok(Self { http: http.build().map_err(failed)?, keys, backoff: backoff.with_jitter(), clock })
+        let plain = plain().build().map_err(&failed)?;
+        let all_plain = addresses.into_iter().all(is_plain);
+        let http = if all_plain { plain.clone() } else { encrypted().build().map_err(&failed)? };
+        Ok(Self { http, plain, keys, backoff: backoff.with_jitter(), clock })
     }
 
     /// The answer to `call`, read as `T`.
@@ -168,11 +181,15 @@ impl Transport {
         if let Some(traceparent) = trace::traceparent() {
             headers.insert("traceparent", traceparent);
         }
-        let request = self.http.request(call.method.clone(), call.url.clone()).headers(headers);
+        let request = self.client(&call.url).request(call.method.clone(), call.url.clone()).headers(headers);
         match &call.body {
             Some(body) => request.body(body.clone()),
             None => request,
         }
+    }
+
+    fn client(&self, url: &Url) -> &reqwest::Client {
+        if is_plain(url) { &self.plain } else { &self.http }
     }
 
     fn refused(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
@@ -190,6 +207,10 @@ impl Transport {
     fn cleaner(&self) -> Cleaner<'_> {
         Cleaner { secret: self.keys.secret.expose_secret() }
     }
+}
+
+fn is_plain(url: &Url) -> bool {
+    ["http", "ws"].contains(&url.scheme())
 }
 
 const CHECK_NETWORK: &str = "check the network and the server's address";

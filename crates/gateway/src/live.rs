@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 use http::HeaderValue;
 use terra_auth::{Client, DevId, SigningSecret, webhook::Verifier};
 use terra_auth_core::{clock::Clock, redirect};
-use terra_auth_outbound::{AddressPolicy, Http};
+use terra_auth_outbound::{AddressPolicy, Http, Proxies};
 use tokio::time::Instant;
 use url::Url;
 
@@ -69,7 +69,7 @@ impl Live {
             .clock(Arc::new(move || system.now()));
         let clients = Clients::new(builder)?;
         // The operator named these addresses.
-        let http = Http::new(AddressPolicy::AllowPrivate)?;
+        let http = Http::new(AddressPolicy::AllowPrivate, Proxies::None)?;
         let tolerance = settings.webhooks.tolerance_s.map_or(TOLERANCE_S, Into::into);
         let verifier = Verifier::new(credentials.signing_secrets().map(SigningSecret::expose))
             .with_tolerance(Duration::from_secs(tolerance.into()));
@@ -151,7 +151,10 @@ fn logins(config: &Config, http: &Http, clock: &Arc<dyn Clock>) -> Result<Logins
         logins.push(Box::new(TrustedHeader::new(settings)?));
     }
     if let Some(settings) = jwt {
-        logins.push(Box::new(Jwt::new(settings, config.jwt_secret.as_ref(), http, Arc::clone(clock))?));
+        // Whoever can answer in the issuer's place lets himself in as anybody.
+        let policy = if settings.private_http { AddressPolicy::AllowPrivate } else { AddressPolicy::PlainOnLoopback };
+        let http = Http::new(policy, Proxies::Environment)?;
+        logins.push(Box::new(Jwt::new(settings, config.jwt_secret.as_ref(), &http, Arc::clone(clock))?));
     }
     if let Some(settings) = who_am_i {
         logins.push(Box::new(WhoAmI::new(settings, http, Arc::clone(clock))?));

@@ -86,6 +86,10 @@ pub struct JwtSettings {
     /// The claim with the end user's id; `sub` unless told otherwise.
     #[serde(default)]
     pub user_claim: Option<String>,
+    /// Whether keys may be fetched over plain HTTP from private addresses, and not from loopback only: for an issuer in the same
+    /// compose network or cluster, where nobody else reads along or answers.
+    #[serde(default)]
+    pub private_http: bool,
     /// The cookie in which pages of the app's own site show the token, besides `Authorization: Bearer`.
     #[serde(default)]
     pub cookie: Option<String>,

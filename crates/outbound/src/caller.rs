@@ -6,7 +6,8 @@ use reqwest::{RequestBuilder, Response, redirect::Policy};
 use url::Url;
 
 use crate::{
-    guard::{AddressPolicy, Forbidden, GuardedResolver},
+    guard::{AddressPolicy, Forbidden, GuardedResolver, Scheme},
+    proxy::{self, Proxies, Proxy},
     recipe::login::Method,
 };
 
@@ -19,7 +20,7 @@ const USER_AGENT: &str = concat!("terra-auth/", env!("CARGO_PKG_VERSION"));
 /// The HTTP client cannot be set up, most likely because the machine has no certificates to trust.
 #[derive(Debug, thiserror::Error)]
 #[error("could not set up the HTTP client")]
-pub struct SetupError(#[source] reqwest::Error);
+pub struct SetupError(#[source] pub(crate) reqwest::Error);
 
 /// Why a call brought no answer. URLs are left out: they may hold secrets.
 #[derive(Debug, thiserror::Error)]
@@ -32,27 +33,40 @@ pub(crate) enum CallError {
     TooLarge,
 }
 
-/// Calls others: without proxies, cookies or redirects, to permitted addresses only.
+/// Calls others: without cookies or redirects, to permitted addresses only.
 #[derive(Clone)]
 pub(crate) struct Caller {
     client: reqwest::Client,
+    /// For plain HTTP, if the policy permits any: its names are resolved by another rule.
+    plain: Option<reqwest::Client>,
+    proxy: Option<Proxy>,
     policy: AddressPolicy,
 }
 
 impl Caller {
-    pub(crate) fn new(policy: AddressPolicy) -> Result<Self, SetupError> {
-        let client = reqwest::Client::builder()
-            .dns_resolver(Arc::new(GuardedResolver(policy)))
-            .no_proxy()
-            .redirect(Policy::none())
-            .referer(false)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(TIMEOUT)
-            .pool_max_idle_per_host(IDLE_CONNECTIONS_PER_HOST)
-            .user_agent(USER_AGENT)
-            .build()
-            .map_err(SetupError)?;
-        Ok(Self { client, policy })
+    pub(crate) fn new(policy: AddressPolicy, proxies: Proxies) -> Result<Self, SetupError> {
+        let direct = |scheme| {
+            let resolver = GuardedResolver { policy, scheme };
+            builder().dns_resolver(Arc::new(resolver)).no_proxy().build().map_err(SetupError)
+        };
+        let plain = (policy != AddressPolicy::Public).then(|| direct(Scheme::Http)).transpose()?;
+        let proxy = match proxies {
+            Proxies::None => None,
+            Proxies::Environment => Proxy::new(builder())?,
+        };
+        Ok(Self { client: direct(Scheme::Https)?, plain, proxy, policy })
+    }
+
+    /// Checks all that can be checked before a name is resolved.
+    pub(crate) fn check(&self, url: &Url) -> Result<(), Forbidden> {
+        match self.proxy_for(url) {
+            Some(_) => proxy::check(self.policy, url),
+            None => self.policy.check(url),
+        }
+    }
+
+    fn proxy_for(&self, url: &Url) -> Option<&Proxy> {
+        self.proxy.as_ref().filter(|proxy| proxy.carries(url))
     }
 
     /// For building requests; they go out through [`Caller::send`].
@@ -72,9 +86,28 @@ impl Caller {
     /// Sends a request; the answer's body is still to come.
     pub(crate) async fn send(&self, request: RequestBuilder) -> Result<Response, CallError> {
         let request = request.build()?;
-        self.policy.check(request.url())?;
-        Ok(self.client.execute(request).await?)
+        let url = request.url();
+        self.check(url)?;
+        let client = match (self.proxy_for(url), &self.plain) {
+            (Some(proxy), _) => {
+                proxy::check_name(self.policy, url).await?;
+                &proxy.client
+            }
+            (None, Some(plain)) if url.scheme() == "http" => plain,
+            (None, _) => &self.client,
+        };
+        Ok(client.execute(request).await?)
     }
+}
+
+fn builder() -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .redirect(Policy::none())
+        .referer(false)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(TIMEOUT)
+        .pool_max_idle_per_host(IDLE_CONNECTIONS_PER_HOST)
+        .user_agent(USER_AGENT)
 }
 
 /// Reads a body of at most `limit` bytes.

@@ -21,6 +21,7 @@ use crate::{
     guard::AddressPolicy,
     housekeeping,
     observer::{Attempt, DeliveryResult, Observer},
+    proxy::Proxies,
     shares::{Limits, Pace},
     webhook_sender::{self, WebhookSender},
 };
@@ -57,7 +58,7 @@ impl DeliveryWorker {
     ///
     /// [`SetupError`].
     pub fn new(auth: Auth, policy: AddressPolicy, observer: Arc<dyn Observer>) -> Result<Self, SetupError> {
-        let sender = WebhookSender { caller: Caller::new(policy)?, timeout: webhook_sender::TIMEOUT };
+        let sender = WebhookSender { caller: Caller::new(policy, Proxies::None)?, timeout: webhook_sender::TIMEOUT };
         Ok(Self { auth, sender, observer })
     }
 

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use terra_auth_core::redirect::is_loopback;
 use url::{Host, Url};
 
 /// Which addresses may be called. Addresses that nobody can mean (link-local ones with their cloud metadata, multicast,
@@ -12,8 +13,10 @@ pub enum AddressPolicy {
     /// Public addresses over `https` only.
     #[default]
     Public,
-    /// Loopback and private networks too, and plain `http`: for development, tests and closed networks.
+    /// Loopback and private networks too, and plain `http` to those: for development, tests and closed networks.
     AllowPrivate,
+    /// The same addresses, and plain `http` on loopback only: for what decides who is let in.
+    PlainOnLoopback,
 }
 
 /// Why something is not called.
@@ -22,6 +25,12 @@ pub enum Forbidden {
     /// Plain HTTP, or no HTTP at all.
     #[error("must be https")]
     NotHttps,
+    /// Plain HTTP, and not to a private address.
+    #[error("must be https, as its address is not a private one")]
+    PlainToPublic,
+    /// Plain HTTP, and not to this machine.
+    #[error("must be https, except on loopback")]
+    PlainBeyondLoopback,
     /// Its address, or the address its name stands for, is one that the policy refuses.
     #[error("its address is not a public one")]
     Address,
@@ -34,43 +43,69 @@ impl AddressPolicy {
     ///
     /// See [`Forbidden`].
     pub fn check(self, url: &Url) -> Result<(), Forbidden> {
-        match url.scheme() {
-            "https" => {}
-            "http" if self == Self::AllowPrivate => {}
+        let scheme = match url.scheme() {
+            "https" => Scheme::Https,
+            "http" if self != Self::Public => Scheme::Http,
             _ => return Err(Forbidden::NotHttps),
-        }
-        let permitted = match url.host() {
-            Some(Host::Ipv4(address)) => self.permits(address.into()),
-            Some(Host::Ipv6(address)) => self.permits(address.into()),
-            Some(Host::Domain(_)) => true,
-            None => false,
         };
-        if permitted { Ok(()) } else { Err(Forbidden::Address) }
+        let must_be_local = scheme == Scheme::Http && self == Self::PlainOnLoopback;
+        match url.host() {
+            Some(Host::Ipv4(address)) => self.decide(scheme, address.into()),
+            Some(Host::Ipv6(address)) => self.decide(scheme, address.into()),
+            Some(Host::Domain(_)) if must_be_local && !is_loopback(url) => Err(Forbidden::PlainBeyondLoopback),
+            Some(Host::Domain(_)) => Ok(()), // the resolver decides
+            None => Err(Forbidden::Address),
+        }
     }
 
-    /// Whether an address may be connected to.
+    /// Whether an address may be connected to, encrypted.
     #[must_use]
     pub fn permits(self, address: IpAddr) -> bool {
-        match Reach::of(address) {
-            Reach::Public => true,
-            Reach::Private => self == Self::AllowPrivate,
-            Reach::Nowhere => false,
+        self.decide(Scheme::Https, address).is_ok()
+    }
+
+    fn decide(self, scheme: Scheme, address: IpAddr) -> Result<(), Forbidden> {
+        match (Reach::of(address), scheme) {
+            (Reach::Nowhere, _) => Err(Forbidden::Address),
+            (Reach::Private, _) if self == Self::Public => Err(Forbidden::Address),
+            (Reach::Public | Reach::Private, Scheme::Https) => Ok(()),
+            (Reach::Public, Scheme::Http) => Err(Forbidden::PlainToPublic),
+            (Reach::Private, Scheme::Http) if self == Self::PlainOnLoopback && !address.is_loopback() => {
+                Err(Forbidden::PlainBeyondLoopback)
+            }
+            (Reach::Private, Scheme::Http) => Ok(()),
         }
     }
 }
 
+/// How a call travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    Http,
+    Https,
+}
+
 /// Resolves names to permitted addresses only. The connection goes to one of these, so a name that changes its mind
 /// between a check and a call gains nothing.
-pub(crate) struct GuardedResolver(pub(crate) AddressPolicy);
+pub(crate) struct GuardedResolver {
+    pub(crate) policy: AddressPolicy,
+    pub(crate) scheme: Scheme,
+}
 
 impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let policy = self.0;
+        let Self { policy, scheme } = *self;
         Box::pin(async move {
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let permitted: Vec<SocketAddr> = found.filter(|address| policy.permits(address.ip())).collect();
+            let (mut permitted, mut forbidden) = (Vec::<SocketAddr>::new(), Forbidden::Address);
+            for address in found {
+                match policy.decide(scheme, address.ip()) {
+                    Ok(()) => permitted.push(address),
+                    Err(reason) => forbidden = reason,
+                }
+            }
             if permitted.is_empty() {
-                return Err(Forbidden::Address.into());
+                return Err(forbidden.into());
             }
             Ok(Box::new(permitted.into_iter()) as Addrs)
         })
@@ -179,7 +214,9 @@ const NOWHERE_V6: [(Ipv6Addr, u32); 6] = [
 
 #[cfg(test)]
 mod tests {
-    use super::{AddressPolicy, Forbidden};
+    use reqwest::dns::Resolve as _;
+
+    use super::{AddressPolicy, Forbidden, GuardedResolver, Scheme};
 
     const PUBLIC: [&str; 9] = [
         "1.1.1.1",
@@ -278,5 +315,40 @@ mod tests {
         assert_eq!(AddressPolicy::Public.check(&url), Err(Forbidden::NotHttps));
         assert_eq!(AddressPolicy::AllowPrivate.check(&url), Ok(()));
         assert_eq!(AddressPolicy::AllowPrivate.check(&"ftp://a.example/".parse().unwrap()), Err(Forbidden::NotHttps));
+    }
+
+    #[test]
+    fn plain_http_goes_to_private_addresses_or_to_loopback_only() {
+        let check = |policy: AddressPolicy, url: &str| policy.check(&url.parse().unwrap());
+        for (url, private, loopback) in [
+            ("http://127.0.0.1/", Ok(()), Ok(())),
+            ("http://[::1]/", Ok(()), Ok(())),
+            ("http://localhost/", Ok(()), Ok(())),
+            ("http://10.0.0.1/", Ok(()), Err(Forbidden::PlainBeyondLoopback)),
+            ("http://[fd00::1]/", Ok(()), Err(Forbidden::PlainBeyondLoopback)),
+            ("http://app/", Ok(()), Err(Forbidden::PlainBeyondLoopback)),
+            ("http://1.2.3.4/", Err(Forbidden::PlainToPublic), Err(Forbidden::PlainToPublic)),
+            ("http://169.254.169.254/", Err(Forbidden::Address), Err(Forbidden::Address)),
+            ("https://1.2.3.4/", Ok(()), Ok(())),
+            ("https://10.0.0.1/", Ok(()), Ok(())),
+        ] {
+            assert_eq!(check(AddressPolicy::AllowPrivate, url), private, "{url}");
+            assert_eq!(check(AddressPolicy::PlainOnLoopback, url), loopback, "{url}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_is_called_without_encryption_only_if_it_stands_for_such_an_address() {
+        let resolve = async |policy, scheme, name: &str| {
+            let resolver = GuardedResolver { policy, scheme };
+            resolver.resolve(name.parse().unwrap()).await.map(|all| all.count() > 0)
+        };
+        assert!(resolve(AddressPolicy::AllowPrivate, Scheme::Http, "localhost").await.unwrap());
+        assert!(resolve(AddressPolicy::PlainOnLoopback, Scheme::Http, "localhost").await.unwrap());
+        let refused = resolve(AddressPolicy::AllowPrivate, Scheme::Http, "1.2.3.4").await.unwrap_err();
+        assert_eq!(refused.downcast_ref(), Some(&Forbidden::PlainToPublic));
+        let refused = resolve(AddressPolicy::PlainOnLoopback, Scheme::Http, "10.0.0.1").await.unwrap_err();
+        assert_eq!(refused.downcast_ref(), Some(&Forbidden::PlainBeyondLoopback));
+        assert!(resolve(AddressPolicy::AllowPrivate, Scheme::Https, "1.2.3.4").await.unwrap());
     }
 }

@@ -11,9 +11,10 @@ use url::Url;
 use crate::{
     caller::{CallError, Caller, SetupError, read_body},
     guard::{AddressPolicy, Forbidden},
+    proxy::Proxies,
 };
 
-/// Calls URLs that the policy permits: without proxies, cookies or redirects. Cloning is cheap and shares the connections.
+/// Calls URLs that the policy permits: without cookies or redirects. Cloning is cheap and shares the connections.
 #[derive(Clone)]
 pub struct Http(Caller);
 
@@ -77,13 +78,22 @@ pub enum HttpError {
 }
 
 impl Http {
-    /// A client for addresses that `policy` permits.
+    /// A client for addresses that `policy` permits. Proxies are for addresses that the operator named.
     ///
     /// # Errors
     ///
     /// [`SetupError`].
-    pub fn new(policy: AddressPolicy) -> Result<Self, SetupError> {
-        Caller::new(policy).map(Self)
+    pub fn new(policy: AddressPolicy, proxies: Proxies) -> Result<Self, SetupError> {
+        Caller::new(policy, proxies).map(Self)
+    }
+
+    /// Checks all of a URL that can be checked before its name is resolved.
+    ///
+    /// # Errors
+    ///
+    /// See [`Forbidden`].
+    pub fn check(&self, url: &Url) -> Result<(), Forbidden> {
+        self.0.check(url)
     }
 
     /// Asks for what is at `url`.

@@ -20,6 +20,7 @@ use crate::{
     check,
     guard::AddressPolicy,
     oauth,
+    proxy::Proxies,
     recipe::revoke::Revoke,
     recipes::Recipes,
     refresh, revoke,
@@ -47,7 +48,7 @@ impl OAuthProviders {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, SetupError> {
         let book = RwLock::new(Arc::new(Book::new(recipes, credentials, clock.now())));
-        Ok(Self { book, caller: Caller::new(policy)?, clock })
+        Ok(Self { book, caller: Caller::new(policy, Proxies::Environment)?, clock })
     }
 
     /// Takes other recipes and apps in the place of all that there were. Calls under way end as they began.

@@ -11,7 +11,7 @@ use std::{
 use axum::http::{HeaderMap, HeaderValue, header};
 use secrecy::ExposeSecret as _;
 use terra_auth_core::clock::SystemClock;
-use terra_auth_outbound::{AddressPolicy, Bounds, Http};
+use terra_auth_outbound::{AddressPolicy, Bounds, Http, Proxies};
 use tokio::task::JoinSet;
 use url::{Url, form_urlencoded::Serializer};
 
@@ -31,7 +31,7 @@ pub(crate) async fn rate(number: usize) -> f64 {
     let rate = crate::rate(number, async {
         let mut callers = JoinSet::new();
         for _ in 0..NODES {
-            let http = Http::new(AddressPolicy::AllowPrivate).unwrap();
+            let http = Http::new(AddressPolicy::AllowPrivate, Proxies::None).unwrap();
             for _ in 0..AT_ONCE {
                 callers.spawn(call(http.clone(), url.clone(), Arc::clone(&calls), Arc::clone(&next)));
             }

@@ -48,6 +48,26 @@ fn a_failure_names_its_causes_and_what_to_do_next() {
 }
 
 #[test]
+fn keys_go_unencrypted_into_a_private_network_only_where_the_operator_allows_it() {
+    let check = |url: &str, allowed: bool| {
+        let folder = if allowed { Folder::new().variable("TERRA_ALLOW_PRIVATE_HTTP", "1") } else { Folder::new() };
+        folder.write(FILE, &format!("TERRA_DEV_ID={DEV_ID}\nTERRA_API_KEY={API_KEY}\nTERRA_API_URL={url}\n"));
+        folder.run("gateway check --who-am-i http://app:3000/me")
+    };
+    for url in ["http://terra:8787/v2", "http://10.0.0.5:8787/v2"] {
+        let refused = check(url, false);
+        assert!(refused.code == 8 && refused.stderr.contains("TERRA_ALLOW_PRIVATE_HTTP=1"), "{refused}");
+        let allowed = check(url, true);
+        assert_eq!(allowed.code, 0, "{allowed}");
+    }
+    assert_eq!(check("http://1.2.3.4:8787/v2", true).code, 8);
+
+    // A name is looked up first, and the key is not sent where it stands for a public address.
+    let folder = Folder::with_keys("http://terra.invalid:8787/v2").variable("TERRA_ALLOW_PRIVATE_HTTP", "1");
+    assert_eq!(folder.run("verify-connection").code, 5);
+}
+
+#[test]
 fn a_failure_is_one_line_of_json_if_asked_for() {
     let folder = Folder::with_keys(&api());
     let cases = [

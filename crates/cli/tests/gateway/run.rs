@@ -61,6 +61,8 @@ fn a_start_that_cannot_work_says_what_to_mend() {
             "[cors]\nallowed_origins = ['app.example']\n[login.who_am_i]\nurl = 'https://app.example/me'",
             "cors.allowed_origins",
         ),
+        ("[login.jwt]\nissuer = 'x'\naudience = 'y'\njwks_url = 'http://1.2.3.4/keys'", "login.jwt.jwks_url"),
+        ("[login.who_am_i]\nurl = 'http://1.2.3.4/me'", "login.who_am_i.url"),
         ("[tls]\ncertificate = 'cert.pem'\nkey = 'key.pem'", "could not read cert.pem"),
     ] {
         folder.write("gateway.toml", settings);

@@ -9,7 +9,7 @@ use axum::http::HeaderMap;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use terra_auth_core::store::Store;
-use terra_auth_outbound::{AddressPolicy, Bounds, Http};
+use terra_auth_outbound::{AddressPolicy, Bounds, Http, Proxies};
 use terra_auth_sandbox::Fault;
 use terra_auth_store::Sqlite;
 use terra_auth_testkit::{FixedClock, Verbs as _};
@@ -76,7 +76,8 @@ async fn readiness(world: &World, admin: &AdminToken) -> (u16, Value) {
     let router = terra_auth_server::router(world.nodes[0].clone());
     tokio::spawn(async { axum::serve(listener, router).await.unwrap() });
     let bounds = Bounds { timeout: Duration::from_secs(10), size_bytes: 1024 };
-    let answer = Http::new(AddressPolicy::AllowPrivate).unwrap().get(&url, headers, bounds).await.unwrap();
+    let answer =
+        Http::new(AddressPolicy::AllowPrivate, Proxies::None).unwrap().get(&url, headers, bounds).await.unwrap();
     (answer.status, serde_json::from_slice(&answer.body).unwrap())
 }
 

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 use terra_auth::Credentials;
 use terra_auth_core::{causes::Causes, clock::Clock};
-use terra_auth_outbound::{AddressPolicy, Bounds, Http, HttpAnswer, HttpError, SetupError};
+use terra_auth_outbound::{AddressPolicy, Bounds, Http, HttpAnswer, HttpError, Proxies, SetupError};
 use tokio::{
     sync::{Mutex, Semaphore},
     time::timeout,
@@ -68,8 +68,8 @@ enum PictureError {
 impl Pictures {
     pub(super) fn new(credentials: &Credentials, clock: Arc<dyn Clock>) -> Result<Self, SetupError> {
         Ok(Self {
-            public: Http::new(AddressPolicy::Public)?,
-            own: Http::new(AddressPolicy::AllowPrivate)?,
+            public: Http::new(AddressPolicy::Public, Proxies::None)?,
+            own: Http::new(AddressPolicy::AllowPrivate, Proxies::None)?,
             own_origins: [credentials.api_url.origin(), credentials.widget_url.origin()],
             places: Semaphore::new(MAX_ASKED),
             clock,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::Router;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use terra_auth_outbound::{AddressPolicy, Http};
+use terra_auth_outbound::{AddressPolicy, Http, Proxies};
 use tokio::net::TcpListener;
 use url::Url;
 
@@ -17,7 +17,7 @@ pub(super) use issuer::{Answer, Issuer};
 pub(super) use signer::{Signer, hs256, unsigned};
 
 pub(super) fn http() -> Http {
-    Http::new(AddressPolicy::AllowPrivate).unwrap()
+    Http::new(AddressPolicy::PlainOnLoopback, Proxies::None).unwrap()
 }
 
 /// Answers on loopback until the test's runtime ends.

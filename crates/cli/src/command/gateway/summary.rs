@@ -7,7 +7,9 @@ use terra_auth::{
     ownership::{self, Access},
 };
 use terra_auth_gateway::{Config, settings::LoginSettings};
+use terra_auth_outbound::environment_proxy;
 use toml::{Table, Value};
+use url::Url;
 
 use crate::keeping::without_password;
 
@@ -66,6 +68,14 @@ pub(super) fn logins(login: &LoginSettings) -> Vec<(&'static str, String)> {
     [header, jwt, who_am_i].into_iter().flatten().collect()
 }
 
+/// Where the issuer's keys are, if the proxy of the process environment fetches them, and that proxy.
+fn keys_proxy(login: &LoginSettings) -> Option<(Url, String)> {
+    let jwt = login.jwt.as_ref()?;
+    let of_issuer = || jwt.issuer.first().filter(|_| jwt.public_key_file.is_none())?.parse().ok();
+    let url = jwt.jwks_url.clone().or_else(of_issuer)?;
+    environment_proxy(&url).map(|proxy| (url, proxy))
+}
+
 struct Rows<'a> {
     sources: &'a Sources,
     rows: Vec<Row>,
@@ -109,6 +119,10 @@ impl Rows<'_> {
         for (setting, value) in logins(&settings.login) {
             let flag = options.who_am_i.as_ref().filter(|_| setting == "login.who_am_i").map(|_| "--who-am-i");
             self.add(setting, value, self.origin(flag, setting));
+        }
+        if let Some((url, proxy)) = keys_proxy(&settings.login) {
+            let value = format!("{proxy}, for the issuer's keys at {url}");
+            self.add("proxy", value, "HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY");
         }
         let flag = options.allow_origin.first().map(|_| "--allow-origin");
         let key = "cors.allowed_origins";
@@ -185,5 +199,8 @@ fn warnings(sources: &Sources) -> Vec<String> {
     let operations = operations.map(|address| format!("whoever reaches {address} can read the metrics"));
     let key = settings.tls.as_ref().and_then(|tls| ownership::check(&tls.key, Access::ReadOrChange).err());
     let key = key.map(|error| format!("{error}; {}", error.remedy()));
-    [no_secret, plain, operations, key].into_iter().flatten().collect()
+    let proxy = keys_proxy(&settings.login).filter(|(url, _)| url.scheme() == "http").map(|(url, proxy)| {
+        format!("the keys that sign logins come unencrypted from {url} through {proxy}: whoever answers behind it can log in as any user")
+    });
+    [no_secret, plain, operations, key, proxy].into_iter().flatten().collect()
 }

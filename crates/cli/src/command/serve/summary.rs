@@ -6,6 +6,7 @@ use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use terra_auth::Provider;
 use terra_auth_core::developer::{Developer, Standing};
+use terra_auth_outbound::environment_proxy;
 
 use super::{GRACE, Options};
 use crate::{keeping::without_password, variable};
@@ -51,6 +52,9 @@ impl Summary {
         summary.providers(options, offered);
         let reach =
             if options.allow_private_addresses { "public and private addresses" } else { "public addresses only" };
+        let proxy = "https://provider.invalid/".parse().ok().and_then(|url| environment_proxy(&url));
+        let reach =
+            proxy.map_or_else(|| reach.to_owned(), |proxy| format!("{reach}; providers through the proxy {proxy}"));
         summary.add("outgoing calls", reach, given(options.allow_private_addresses, "--allow-private-addresses"));
         let share = limits.connections_per_peer.map_or_else(|| "no limit".to_owned(), |share| share.to_string());
         let connections =

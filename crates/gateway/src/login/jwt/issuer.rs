@@ -1,4 +1,3 @@
-use terra_auth_core::redirect::is_loopback;
 use url::Url;
 use uuid::Uuid;
 
@@ -56,10 +55,9 @@ impl Issuer {
         Some(url)
     }
 
-    /// Whether keys from `url` are as safe from others on the way as the issuer's own name is.
+    /// Whether keys from `url` are as safe from others on the way as the issuer's description of itself is.
     pub(crate) fn may_publish_at(&self, url: &Url) -> bool {
-        let is_local = |url: &Url| url.scheme() == "http" && is_loopback(url);
-        url.scheme() == "https" || (is_local(url) && self.url.as_ref().is_some_and(is_local))
+        url.scheme() == "https" || self.url.as_ref().is_some_and(|own| own.scheme() == "http")
     }
 }
 

@@ -5,7 +5,8 @@ use std::{fs, path::Path, sync::Arc};
 use jsonwebtoken::Algorithm;
 use secrecy::{ExposeSecret as _, SecretString};
 use terra_auth_core::clock::Clock;
-use terra_auth_outbound::Http;
+use terra_auth_outbound::{Forbidden, Http};
+use url::Url;
 
 use super::{
     Issuer, Key,
@@ -47,6 +48,9 @@ impl Keys {
         http: &Http,
         clock: &Arc<dyn Clock>,
     ) -> Result<Self, SetupError> {
+        if let Some(url) = &settings.jwks_url {
+            check(http, url).map_err(|problem| SetupError::invalid("login.jwt.jwks_url", problem))?;
+        }
         let secret = secret.map(|secret| Arc::new(Key::secret(secret.expose_secret().as_bytes())));
         let file = settings.public_key_file.as_deref().filter(|_| settings.jwks_url.is_none());
         let file = file.map(public_key).transpose()?.map(Arc::new);
@@ -59,11 +63,14 @@ impl Keys {
         };
         let discovers =
             shared.is_none() && algorithms.iter().any(|algorithm| Kind::of(*algorithm) != Some(Kind::Secret));
-        let trust = |name: &String| {
+        let trust = |name: &String| -> Result<_, SetupError> {
             let issuer = Issuer::new(name)?;
-            if discovers && issuer.discovery_url().is_none() {
-                let problem = format!("{name:?} is no URL, so its keys cannot be found there; set login.jwt.jwks_url");
-                return Err(SetupError::invalid("login.jwt.issuer", problem));
+            if discovers {
+                let missing =
+                    || format!("{name:?} is no URL, so its keys cannot be found there; set login.jwt.jwks_url");
+                let url = issuer.discovery_url().ok_or_else(missing);
+                let checked = url.and_then(|url| check(http, &url));
+                checked.map_err(|problem| SetupError::invalid("login.jwt.issuer", problem))?;
             }
             let public = shared.clone().or_else(|| discovers.then(|| published(Place::DiscoveredBy(issuer.clone()))));
             Ok(Trusted { issuer, public })
@@ -120,6 +127,16 @@ impl Keys {
         }
         last
     }
+}
+
+/// Whether keys may be fetched there.
+fn check(http: &Http, url: &Url) -> Result<(), String> {
+    http.check(url).map_err(|error| match error {
+        Forbidden::PlainBeyondLoopback => {
+            format!("{url} {error}; set login.jwt.private_http = true if the issuer is in the same private network")
+        }
+        _ => format!("{url} {error}"),
+    })
 }
 
 fn public_key(file: &Path) -> Result<Key, SetupError> {

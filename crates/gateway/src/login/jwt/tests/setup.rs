@@ -101,6 +101,21 @@ fn an_algorithm_that_the_key_in_the_file_cannot_verify_is_refused() {
 }
 
 #[test]
+fn keys_over_plain_http_come_from_this_machine_only() {
+    let at = |url: &str| JwtSettings { jwks_url: Some(url.parse().unwrap()), ..settings() };
+    for url in ["http://1.2.3.4/keys", "http://10.0.0.5/keys", "http://issuer.example/keys", "ftp://127.0.0.1/keys"] {
+        assert_eq!(refused_key(set_up(&at(url), None)), "login.jwt.jwks_url", "{url}");
+    }
+    for url in ["https://issuer.example/keys", "http://127.0.0.1:1/keys", "http://localhost:1/keys"] {
+        assert_eq!(refused_key(set_up(&at(url), None)), "", "{url}");
+    }
+    for issuer in ["http://1.2.3.4/", "http://issuer.example/", "not-a-url"] {
+        let settings = JwtSettings { issuer: vec![issuer.to_owned()], ..settings() };
+        assert_eq!(refused_key(set_up(&settings, None)), "login.jwt.issuer", "{issuer}");
+    }
+}
+
+#[test]
 fn tokens_for_anybody_are_refused() {
     let settings = JwtSettings { audience: Vec::new(), ..settings() };
     assert_eq!(refused_key(set_up(&settings, None)), "login.jwt.audience");
