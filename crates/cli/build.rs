@@ -1,7 +1,5 @@
 //! Tells the program from which commit it was built.
 
-#![expect(clippy::print_stdout, reason = "cargo reads what a build script prints")]
-
 use std::process::Command;
 
 fn main() {

@@ -35,6 +35,7 @@ pub(crate) struct Cli {
 /// Flags that stand before or after any command. The short help leaves them out, as they are the same everywhere.
 #[derive(Args)]
 #[command(next_help_heading = "Flags of every command")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct Global {
     #[arg(help = "Whose keys to use [default: $TERRA_ENV, else testing]", long, global = true, value_name = "NAME", value_parser = WhichParser, hide_short_help = true)]
     env: Option<Which>,

@@ -6,9 +6,9 @@
 
 use std::{any::TypeId, collections::BTreeSet};
 
-use clap::{Arg, Command, ValueHint};
+use clap::{Arg, Command, ValueHint, builder::Str};
 use terra_auth::{Environment, Provider, Scope};
-use terra_auth_outbound::Recipes;
+use terra_auth_outbound::{Recipe, Recipes};
 use terra_auth_sandbox::faces;
 
 /// The answer to a shell.
@@ -161,7 +161,7 @@ fn values(arg: &Arg, typed: &str, before: &str) -> Completion {
         }
         return Completion::Candidates(fitting);
     }
-    let value_name = arg.get_value_names().and_then(|names| names.first()).map(|name| name.as_str());
+    let value_name = arg.get_value_names().and_then(|names| names.first()).map(Str::as_str);
     match (arg.get_value_hint(), value_name) {
         (ValueHint::DirPath, _) | (_, Some("DIR")) => Completion::Directories,
         (ValueHint::FilePath | ValueHint::AnyPath | ValueHint::ExecutablePath, _) => Completion::Files,
@@ -180,7 +180,7 @@ fn known_values(arg: &Arg) -> Option<Vec<Candidate>> {
         return Some(shown.map(|value| Candidate::new(value.get_name(), value.get_help())).collect());
     }
     let value_name = arg.get_value_names().and_then(|names| names.first());
-    match value_name.map(|name| name.as_str()) {
+    match value_name.map(Str::as_str) {
         Some("TYPE") => return Some(EVENT_TYPES.map(named).into()),
         Some("SCOPE") if arg.get_value_parser().type_id() == TypeId::of::<String>() => {
             let scopes: BTreeSet<_> = faces().iter().flat_map(|face| face.scopes).map(|scope| scope.name).collect();
@@ -208,7 +208,7 @@ const EVENT_TYPES: [&str; 7] =
 /// Those that every server knows.
 fn providers() -> Vec<Candidate> {
     let recipes = Recipes::builtin().ok();
-    let infos = recipes.iter().flat_map(Recipes::iter).map(|recipe| recipe.info());
+    let infos = recipes.iter().flat_map(Recipes::iter).map(Recipe::info);
     let mut all: Vec<_> =
         infos.map(|info| Candidate { value: info.provider.to_string(), help: info.name.clone() }).collect();
     all.sort_by(|one, other| one.value.cmp(&other.value));
@@ -233,15 +233,13 @@ pub(crate) fn words(line: &str) -> Vec<String> {
     while let Some(c) = chars.next() {
         match (quote, c) {
             (Some(end), c) if c == end => quote = None,
-            (Some('\''), c) => word.get_or_insert_default().push(c),
-            (_, '\\') => word.get_or_insert_default().extend(chars.next()),
-            (Some(_), c) => word.get_or_insert_default().push(c),
+            (None | Some('"'), '\\') => word.get_or_insert_default().extend(chars.next()),
             (None, '\'' | '"') => {
                 quote = Some(c);
                 word.get_or_insert_default();
             }
             (None, c) if c.is_whitespace() => words.extend(word.take()),
-            (None, c) => word.get_or_insert_default().push(c),
+            (_, c) => word.get_or_insert_default().push(c),
         }
     }
     words.push(word.unwrap_or_default());

@@ -134,17 +134,17 @@ mod tests {
 
     use super::{MAX_PEERS, Refusals};
 
-    fn peer(number: u32) -> Option<IpAddr> {
-        Some(Ipv4Addr::from_bits(number).into())
+    fn peer(number: u32) -> IpAddr {
+        Ipv4Addr::from_bits(number).into()
     }
 
     #[test]
     fn one_peer_does_not_silence_another() {
         let now = Instant::now();
         let mut refusals = Refusals::new(now);
-        let admitted = [1, 1, 1, 2, 1].map(|number| refusals.admit(peer(number), now));
+        let admitted = [1, 1, 1, 2, 1].map(|number| refusals.admit(Some(peer(number)), now));
         assert_eq!(admitted, [Some(0), None, None, Some(2), None]);
-        assert_eq!(refusals.admit(peer(1), now + Duration::from_secs(1)), Some(1));
+        assert_eq!(refusals.admit(Some(peer(1)), now + Duration::from_secs(1)), Some(1));
     }
 
     #[test]
@@ -154,7 +154,7 @@ mod tests {
         let mut lines = 0;
         for second in 0..200 {
             for number in 0..20 {
-                lines += u32::from(refusals.admit(peer(second * 20 + number), now).is_some());
+                lines += u32::from(refusals.admit(Some(peer(second * 20 + number)), now).is_some());
             }
             assert!(refusals.latest.len() <= MAX_PEERS);
             now += Duration::from_secs(1);

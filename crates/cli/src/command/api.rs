@@ -124,13 +124,11 @@ fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
 
 /// JSON in the form that was asked for; anything else as it is.
 fn show(app: &App, answer: &RawAnswer) -> anyhow::Result<()> {
-    match serde_json::from_slice::<Value>(&answer.body) {
-        Ok(json) => app.ui.result(|| serde_json::to_string_pretty(&json).unwrap_or_default(), &json),
-        Err(_) => {
-            let text = crate::ui::shown_lines(&String::from_utf8_lossy(&answer.body));
-            app.ui.result(|| text.clone(), &text)
-        }
+    if let Ok(json) = serde_json::from_slice::<Value>(&answer.body) {
+        return app.ui.result(|| serde_json::to_string_pretty(&json).unwrap_or_default(), &json);
     }
+    let text = crate::ui::shown_lines(&String::from_utf8_lossy(&answer.body));
+    app.ui.result(|| text.clone(), &text)
 }
 
 /// The exit code says whether the server did it.

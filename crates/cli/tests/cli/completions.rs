@@ -11,7 +11,7 @@ fn shell(shell: &str, program: &str, lines: &[String]) -> Vec<Vec<String>> {
     assert_eq!((script.code, &*script.stderr), (0, ""));
     folder.write("script", &script.stdout);
     folder.write("program", program);
-    folder.write("lines", &lines.iter().map(|line| format!("{line}\n")).collect::<String>());
+    folder.write("lines", &(lines.join("\n") + "\n"));
     folder.write("notes.txt", "");
     let bin = std::path::Path::new(env!("CARGO_BIN_EXE_terra-auth")).parent().unwrap();
     let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());

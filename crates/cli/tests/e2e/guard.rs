@@ -53,7 +53,7 @@ const CASES: [Case; 13] = [
         "data directory that all can change",
         |f| {
             dir(f, ".terra-auth");
-            mode(f, ".terra-auth", 0o777)
+            mode(f, ".terra-auth", 0o777);
         },
         SERVE,
         "chmod go-w",
@@ -62,7 +62,7 @@ const CASES: [Case; 13] = [
         "sticky data directory",
         |f| {
             dir(f, ".terra-auth");
-            mode(f, ".terra-auth", 0o1777)
+            mode(f, ".terra-auth", 0o1777);
         },
         SERVE,
         "chmod go-w",
@@ -71,7 +71,7 @@ const CASES: [Case; 13] = [
         "data directory of another",
         |f| {
             dir(f, ".terra-auth");
-            chown(f.path(".terra-auth"), Some(65_534), None).unwrap()
+            chown(f.path(".terra-auth"), Some(65_534), None).unwrap();
         },
         SERVE,
         "uid 65534",
@@ -82,7 +82,7 @@ const CASES: [Case; 13] = [
         |f| {
             dir(f, ".terra-auth/providers.d");
             f.write(".terra-auth/providers.d/a.toml", RECIPE);
-            mode(f, ".terra-auth/providers.d/a.toml", 0o666)
+            mode(f, ".terra-auth/providers.d/a.toml", 0o666);
         },
         SERVE,
         "chmod go-w",
@@ -92,7 +92,7 @@ const CASES: [Case; 13] = [
         |f| {
             dir(f, ".terra-auth/providers.d");
             f.write(".terra-auth/providers.d/a.toml", RECIPE);
-            chown(f.path(".terra-auth/providers.d/a.toml"), Some(65_534), None).unwrap()
+            chown(f.path(".terra-auth/providers.d/a.toml"), Some(65_534), None).unwrap();
         },
         SERVE,
         "uid 65534",
@@ -101,7 +101,7 @@ const CASES: [Case; 13] = [
         "apps that all can read",
         |f| {
             f.write("apps.toml", "");
-            mode(f, "apps.toml", 0o644)
+            mode(f, "apps.toml", 0o644);
         },
         "serve --listen 127.0.0.1:0 --provider-apps apps.toml",
         "chmod 600",
@@ -112,7 +112,7 @@ const CASES: [Case; 13] = [
             dir(f, "a");
             f.write("a/apps.toml", "");
             symlink("a/apps.toml", f.path("apps.toml")).unwrap();
-            chown(f.path("a"), Some(65_534), None).unwrap()
+            chown(f.path("a"), Some(65_534), None).unwrap();
         },
         "serve --listen 127.0.0.1:0 --provider-apps apps.toml",
         "uid 65534",
@@ -121,7 +121,7 @@ const CASES: [Case; 13] = [
         "master key that all can read",
         |f| {
             f.write("key", &"ab".repeat(32));
-            mode(f, "key", 0o644)
+            mode(f, "key", 0o644);
         },
         "serve --listen 127.0.0.1:0 --master-key-file key",
         "chmod 600",
@@ -130,7 +130,7 @@ const CASES: [Case; 13] = [
         "settings that all can change",
         |f| {
             f.write("gateway.toml", "");
-            mode(f, "gateway.toml", 0o666)
+            mode(f, "gateway.toml", 0o666);
         },
         GATEWAY,
         "chmod go-w",
@@ -139,7 +139,7 @@ const CASES: [Case; 13] = [
         "settings of another",
         |f| {
             f.write("gateway.toml", "");
-            chown(f.path("gateway.toml"), Some(65_534), None).unwrap()
+            chown(f.path("gateway.toml"), Some(65_534), None).unwrap();
         },
         GATEWAY,
         "uid 65534",
@@ -149,7 +149,7 @@ const CASES: [Case; 13] = [
         |f| {
             dir(f, ".terra-auth");
             f.write(".terra-auth/forward-secret", &"ab".repeat(32));
-            mode(f, ".terra-auth/forward-secret", 0o644)
+            mode(f, ".terra-auth/forward-secret", 0o644);
         },
         GATEWAY,
         "chmod 600",
@@ -158,7 +158,7 @@ const CASES: [Case; 13] = [
         "data directory that all can change",
         |f| {
             dir(f, ".terra-auth");
-            mode(f, ".terra-auth", 0o777)
+            mode(f, ".terra-auth", 0o777);
         },
         GATEWAY,
         "chmod go-w",

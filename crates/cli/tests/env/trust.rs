@@ -25,9 +25,9 @@ impl Listener {
         let remembers = Arc::clone(&heard);
         thread::spawn(move || {
             for stream in listener.incoming() {
-                let (mut stream, mut head) = (stream.unwrap(), [0; 8192]);
-                let length = stream.read(&mut head).unwrap_or(0);
-                remembers.lock().unwrap().push(String::from_utf8_lossy(&head[..length]).into_owned());
+                let (mut stream, mut request) = (stream.unwrap(), [0; 8192]);
+                let length = stream.read(&mut request).unwrap_or(0);
+                remembers.lock().unwrap().push(String::from_utf8_lossy(&request[..length]).into_owned());
                 let _ = stream.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
             }
         });
@@ -47,7 +47,9 @@ fn plain(url: &str) -> String {
 const TOKEN: &str = "owner-token-not-a-secret";
 
 /// Every way in which a file comes that its user has not agreed to: what is done to it after it was written.
-const WAYS: [(&str, fn(&Folder)); 6] = [
+type Way = (&'static str, fn(&Folder));
+
+const WAYS: [Way; 6] = [
     ("as git clone makes it", |folder| mode(folder, FILE, 0o644)),
     ("as an archive makes it", |folder| mode(folder, FILE, 0o600)),
     ("of another user", |folder| drop(chown(folder.path(FILE), Some(65_534), None))),

@@ -40,13 +40,11 @@ async fn provider_icon(State(auth): State<Auth>, Path(file): Path<String>) -> Re
     let list = auth.providers.list();
     let info = list.iter().find(|info| info.provider.slug() == slug);
     let info = info.ok_or_else(|| ApiError::not_found("there is no such provider"))?;
-    Ok(match &info.logo {
-        Some(logo) => logo_response(logo),
-        None => {
-            let svg = provider_icon_svg(info.provider.as_str(), &info.name);
-            static_response("image/svg+xml", Freshness::Day, svg)
-        }
-    })
+    if let Some(logo) = &info.logo {
+        return Ok(logo_response(logo));
+    }
+    let svg = provider_icon_svg(info.provider.as_str(), &info.name);
+    Ok(static_response("image/svg+xml", Freshness::Day, svg))
 }
 
 /// An SVG may carry styles of its own. Opened as a page, it is in a sandbox and runs nothing.
