@@ -189,7 +189,7 @@ fn known_values(arg: &Arg) -> Option<Vec<Candidate>> {
         _ => {}
     }
     let type_id = arg.get_value_parser().type_id();
-    if type_id == TypeId::of::<Provider>() {
+    if type_id == TypeId::of::<Provider>() || arg.get_id() == "providers" && type_id == TypeId::of::<String>() {
         return Some(providers());
     }
     if type_id == TypeId::of::<Scope>() {
@@ -306,7 +306,8 @@ mod tests {
     }
 
     /// The names of values that only the user knows.
-    const FREE: [&str; 28] = [
+    const FREE: [&str; 29] = [
+        "COLOR",
         "COUNT",
         "NAME",
         "ID",

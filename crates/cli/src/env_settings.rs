@@ -63,7 +63,11 @@ impl EnvSettings {
             let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
             EnvSettingsError::NotToml(format!("line {line}: {}", error.message().replace('\n', ", ")))
         };
-        let table: Table = text.parse().map_err(not_toml)?;
+        Self::of_table(text.parse().map_err(not_toml)?)
+    }
+
+    /// Settings by name, in the form of a file.
+    pub(crate) fn of_table(table: Table) -> Result<Self, EnvSettingsError> {
         for (name, value) in &table {
             let field = FIELDS.iter().find(|field| field.0 == name);
             let (name, fits, problem) = field.ok_or_else(|| EnvSettingsError::Unknown(name.clone()))?;

@@ -6,6 +6,7 @@ use crate::{
     app::{self, App},
     ask,
     command::users::day,
+    dry_run::DryRun,
     failure::{Advice, Kind},
     ui::shown,
 };
@@ -25,15 +26,22 @@ pub(crate) struct Args {
     /// Do it without asking; needed where there is no terminal
     #[arg(long)]
     yes: bool,
+    #[command(flatten)]
+    dry_run: DryRun,
 }
 
 impl Args {
     pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
-        let Self { user_id, yes } = self;
-        if !yes && !ask::possible() {
+        let Self { user_id, yes, dry_run } = self;
+        if !yes && !dry_run.dry_run && !ask::possible() {
             return Err(not_asked().into());
         }
         let client = app.client()?;
+        if dry_run.dry_run {
+            let info = app::wait(client.user_info(user_id))?.context("could not look the user up")?;
+            let what = format!("deauthenticate {}", lost(app, &info.user.user));
+            return dry_run.stops(app.ui, &what, &json!({ "deauthenticate": info.user.user })).map(drop);
+        }
         if !yes {
             confirm(app, &client, user_id)?;
         }

@@ -5,7 +5,7 @@ use clap::Subcommand;
 use crate::app::App;
 
 mod apply;
-mod diff;
+pub(super) mod diff;
 mod exec;
 mod export;
 mod list;

@@ -2,6 +2,7 @@
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
+use serde_json::json;
 use terra_auth::{
     DevId,
     wire::admin::{AdminEnvironment, ChangeEnvironment},
@@ -10,21 +11,25 @@ use terra_auth::{
 use crate::{
     app::{self, App},
     command::{admin::access::Access, users::minute},
+    dry_run::DryRun,
     ui::{shown, table, yes_or_no},
 };
 
 mod create;
 mod delete;
+mod set;
 
 /// Manage the environments of a server of your own
 #[derive(Subcommand)]
 #[command(after_help = examples![
     "terra-auth environments list",
+    "terra-auth environments set --destination https://app.example.com/hooks",
     "terra-auth environments create --env staging --name Acme --server https://auth.acme.example",
 ])]
 pub(crate) enum Command {
     List(List),
     Create(create::Args),
+    Set(set::Args),
     Rename(Rename),
     Disable(Disable),
     Enable(Enable),
@@ -36,6 +41,7 @@ impl Command {
         match self {
             Self::List(args) => args.run(app),
             Self::Create(args) => args.run(app),
+            Self::Set(args) => args.run(app),
             Self::Rename(Rename { name, which }) => {
                 which.change(app, &ChangeEnvironment { name: Some(name), ..ChangeEnvironment::default() })
             }
@@ -82,6 +88,8 @@ struct Which {
     /// The environment, as `terra-auth environments list` shows it
     dev_id: DevId,
     #[command(flatten)]
+    dry_run: DryRun,
+    #[command(flatten)]
     access: Access,
 }
 
@@ -92,6 +100,10 @@ impl Which {
 
     fn change(self, app: &App, change: &ChangeEnvironment) -> anyhow::Result<()> {
         let admin = self.access.open(app)?;
+        let what = format!("change {}: {}", self.dev_id, json!(change));
+        if self.dry_run.stops(app.ui, &what, &json!({ "change_environment": self.dev_id, "change": change }))? {
+            return Ok(());
+        }
         let changed = app::wait(admin.change_environment(&self.dev_id, change))?;
         let changed = changed.context("could not change the environment")?;
         app.ui.result(|| rows(std::slice::from_ref(&changed)), &changed)

@@ -1,7 +1,12 @@
 use anyhow::Context as _;
+use serde_json::json;
 use terra_auth::ReferenceId;
 
-use crate::app::{self, App};
+use crate::{
+    app::{self, App},
+    dry_run::DryRun,
+    ui::shown,
+};
 
 /// Mint a token with which the mobile SDK opens one connection
 ///
@@ -15,11 +20,20 @@ pub(crate) struct Args {
     /// Bind the token to this end user, whatever the app says; your own name for them
     #[arg(long, value_name = "ID")]
     reference_id: Option<ReferenceId>,
+    #[command(flatten)]
+    dry_run: DryRun,
 }
 
 impl Args {
     pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
         let client = app.client()?;
+        let bound =
+            self.reference_id.as_ref().map(|id| format!(" bound to {}", shown(id.as_str()))).unwrap_or_default();
+        let what = format!("generate a mobile token in {}{bound}", app.environment);
+        let json = json!({ "generate_mobile_token": { "reference_id": self.reference_id } });
+        if self.dry_run.stops(app.ui, &what, &json)? {
+            return Ok(());
+        }
         let minted = app::wait(client.generate_mobile_token(self.reference_id.as_ref()))?;
         let token = minted.context("could not generate a mobile token")?;
         app.ui.result(|| token.token.expose().to_owned(), &token)?;

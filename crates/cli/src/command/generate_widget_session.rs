@@ -1,8 +1,12 @@
 use anyhow::Context as _;
 use jiff::tz::TimeZone;
+use serde_json::json;
 use terra_auth::{Provider, ReferenceId, WidgetSessionRequest};
 
-use crate::app::{self, App};
+use crate::{
+    app::{self, App},
+    dry_run::DryRun,
+};
 
 /// Open a page where an end user picks a provider and logs in
 ///
@@ -30,12 +34,19 @@ pub(crate) struct Args {
     /// Language of the pages, such as en, fr or de
     #[arg(long, value_name = "CODE")]
     language: Option<String>,
+    #[command(flatten)]
+    dry_run: DryRun,
 }
 
 impl Args {
     pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
-        let client = app.client()?;
-        let opened = app::wait(client.generate_widget_session(&self.request()))?;
+        let (client, dry_run) = (app.client()?, self.dry_run);
+        let request = self.request();
+        let what = format!("generate a widget session in {}", app.environment);
+        if dry_run.stops(app.ui, &what, &json!({ "generate_widget_session": { "environment": app.environment } }))? {
+            return Ok(());
+        }
+        let opened = app::wait(client.generate_widget_session(&request))?;
         let session = opened.context("could not generate a widget session")?;
         for warning in &session.warnings {
             app.ui.warn(warning)?;

@@ -11,6 +11,7 @@ use super::backup::{Verified, private_folder, sqlite_file, unusable};
 use crate::{
     app::{self, App},
     ask,
+    dry_run::DryRun,
     keeping::{Keeping, NewStore},
     opening::{advised, in_use},
     private_file,
@@ -35,6 +36,8 @@ pub(crate) struct Args {
     /// Do not ask
     #[arg(long)]
     yes: bool,
+    #[command(flatten)]
+    dry_run: DryRun,
     #[command(flatten)]
     keeping: Keeping,
 }
@@ -70,6 +73,10 @@ impl Args {
         private_file::restrict(&copy)?;
         terra_auth_store::verify(&copy).map_err(unusable)?;
         let verified = Verified::open(&copy, || self.keeping.master_keys_for(NewStore::Told)).await?;
+        let what = format!("replace {} by {}, which can be read", store.display(), self.file.display());
+        if self.dry_run.stops(app.ui, &what, &json!({ "restore": self.file, "store": store }))? {
+            return Ok(());
+        }
         let question =
             || Ok(format!("Replace {} by {}? It undoes all changes since then.", store.display(), self.file.display()));
         ask::sure(self.yes, "replaced", question)?;

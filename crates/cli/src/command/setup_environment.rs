@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::ValueHint;
+use serde_json::json;
 use terra_auth::{
     Credentials, CredentialsError, DevId, Environment,
     admin::is_terras_own,
@@ -11,6 +12,7 @@ use crate::{
     app::App,
     ask,
     credential_file::{self, CredentialFile},
+    dry_run::DryRun,
     failure::{Advice, Kind},
     verified,
 };
@@ -94,6 +96,8 @@ pub(crate) struct Args {
     /// Replace keys that the file already has without asking
     #[arg(long)]
     yes: bool,
+    #[command(flatten)]
+    dry_run: DryRun,
 }
 
 /// What is to become of one environment's file.
@@ -124,6 +128,10 @@ impl Args {
             verify::all(&mut plans)?;
         }
         plans.iter().try_for_each(|plan| report::warn_of_what_changes(app, plan, self.keyring))?;
+        let names: Vec<_> = plans.iter().map(|plan| plan.file.name.as_str()).collect();
+        if self.dry_run.stops(app.ui, &format!("write {}", names.join(", ")), &json!({ "write": names }))? {
+            return Ok(());
+        }
         for plan in &mut plans {
             plan.prepare(self.keyring)?;
         }

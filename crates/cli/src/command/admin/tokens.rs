@@ -13,6 +13,7 @@ use crate::{
     app::{self, App},
     ask,
     command::users::minute,
+    dry_run::DryRun,
     keeping::Keeping,
     node,
     opening::in_use,
@@ -89,6 +90,8 @@ pub(crate) struct Create {
     #[arg(long, conflicts_with_all = ["server", "admin_token_file"])]
     offline: bool,
     #[command(flatten)]
+    dry_run: DryRun,
+    #[command(flatten)]
     access: Access,
     #[command(flatten)]
     keeping: Keeping,
@@ -101,12 +104,16 @@ fn role() -> impl TypedValueParser<Value = Role> {
 
 impl Create {
     fn run(self, app: &App) -> anyhow::Result<()> {
-        let Self { name, role, expires_in_days, offline, access, keeping } = self;
+        let Self { name, role, expires_in_days, offline, dry_run, access, keeping } = self;
         let new = CreateAdminToken { name, role, expires_in_days: Some(expires_in_days) };
+        let what = format!("create an admin token for {} with the role {}", shown(&new.name), new.role.as_str());
+        if dry_run.stops(app.ui, &what, &json!({ "create_admin_token": new }))? {
+            return Ok(());
+        }
         let issued = if offline {
             app::wait(create_offline(&keeping, &new))??
         } else {
-            app::wait(access.open(app)?.create_admin_token(&new))?.context("could not make an admin token")?
+            app::wait(access.open(app)?.create_admin_token(&new))?.context("could not create an admin token")?
         };
         app.ui.result(|| issued.token.expose().to_owned(), &issued)?;
         let ends = issued.info.expires_at.map(|at| format!("works until {}; ", minute(at))).unwrap_or_default();
@@ -137,12 +144,18 @@ pub(crate) struct Revoke {
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
+    dry_run: DryRun,
+    #[command(flatten)]
     access: Access,
 }
 
 impl Revoke {
     fn run(self, app: &App) -> anyhow::Result<()> {
-        let Self { token_id, yes, access } = self;
+        let Self { token_id, yes, dry_run, access } = self;
+        let what = format!("revoke the admin token {token_id}");
+        if dry_run.stops(app.ui, &what, &json!({ "revoke_admin_token": token_id }))? {
+            return Ok(());
+        }
         ask::sure(yes, "revoked", || Ok(format!("Revoke the admin token {token_id}? Whoever has it is locked out.")))?;
         app::wait(access.open(app)?.revoke_admin_token(token_id))?.context("could not revoke the admin token")?;
         app.ui.result(|| format!("Revoked {token_id}"), &json!({ "success": true, "token_id": token_id }))

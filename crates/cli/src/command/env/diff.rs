@@ -42,7 +42,7 @@ impl Args {
 }
 
 /// The differences for people.
-pub(super) fn rows(header: [&str; 3], differences: &[Difference]) -> String {
+pub(in crate::command) fn rows(header: [&str; 3], differences: &[Difference]) -> String {
     let row = |difference: &Difference| {
         let [left, right] = difference.shown();
         [difference.setting.to_owned(), shown(&left), shown(&right)]

@@ -1,4 +1,5 @@
 use anyhow::Context as _;
+use serde_json::json;
 use terra_auth::{
     credentials::{API_KEY, API_URL, DEV_ID, SIGNING_SECRET},
     wire::admin::CreateEnvironment,
@@ -7,6 +8,8 @@ use terra_auth::{
 use crate::{
     app::{self, App},
     command::admin::access::Access,
+    dry_run::DryRun,
+    ui::shown,
 };
 
 /// Make an environment of the kind that --env names; its credentials are printed once
@@ -22,16 +25,22 @@ pub(crate) struct Args {
     #[arg(long)]
     name: String,
     #[command(flatten)]
+    dry_run: DryRun,
+    #[command(flatten)]
     access: Access,
 }
 
 impl Args {
     pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
-        let Self { name, access } = self;
+        let Self { name, dry_run, access } = self;
         let server = access.server(app)?;
         let new = CreateEnvironment { environment: app.environment, name };
+        let what = format!("create a {} environment called {} at {}", new.environment, shown(&new.name), *server);
+        if dry_run.stops(app.ui, &what, &json!({ "create_environment": new }))? {
+            return Ok(());
+        }
         let issued = app::wait(access.open_at(app, &server)?.create_environment(&new))?;
-        let issued = issued.context("could not make an environment")?;
+        let issued = issued.context("could not create an environment")?;
         let api_url = server.join("/v2")?;
         let lines = || {
             let (dev_id, api_key, secret) = (&issued.dev_id, issued.api_key.expose(), issued.signing_secret.expose());

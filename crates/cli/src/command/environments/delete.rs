@@ -6,7 +6,9 @@ use crate::{
     app::{self, App},
     ask,
     command::admin::access::Access,
+    dry_run::DryRun,
     failure::{Advice, Kind},
+    ui::count,
 };
 
 /// Delete an environment with everything in it
@@ -24,18 +26,24 @@ pub(crate) struct Args {
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
+    dry_run: DryRun,
+    #[command(flatten)]
     access: Access,
 }
 
 impl Args {
     pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
-        let Self { dev_id, yes, access } = self;
-        if !yes && !ask::possible() {
+        let Self { dev_id, yes, dry_run, access } = self;
+        if !yes && !dry_run.dry_run && !ask::possible() {
             return Err(ask::nobody("deleted").into());
         }
         let admin = access.open(app)?;
         let contents =
             app::wait(admin.environment_contents(&dev_id))?.context("could not look into the environment")?;
+        let what = format!("delete {dev_id}\n{}", lost(&dev_id, contents));
+        if dry_run.stops(app.ui, &what, &json!({ "delete_environment": dev_id, "lost": contents }))? {
+            return Ok(());
+        }
         app.ui.note(&lost(&dev_id, contents))?;
         if !yes && ask::text("Type the dev-id to delete it for good:", None)? != dev_id.as_str() {
             let message = "not deleted: that is not the dev-id; nothing was changed";
@@ -50,7 +58,9 @@ impl Args {
 fn lost(dev_id: &DevId, contents: EnvironmentContents) -> String {
     let EnvironmentContents { users, api_keys, waiting_deliveries } = contents;
     format!(
-        "With {dev_id} are lost: {users} users, who must connect again; {api_keys} API keys that work; \
-         {waiting_deliveries} events that wait to be delivered. It cannot be undone."
+        "This deletes {dev_id} with {}, who must connect again, {} and {} that wait to be delivered. It cannot be undone.",
+        count(users, "user"),
+        count(api_keys, "API key"),
+        count(waiting_deliveries, "event"),
     )
 }

@@ -1,10 +1,13 @@
 use anyhow::Context as _;
+use serde_json::json;
 use terra_auth::{Scope, wire::admin::CreateKey};
 
 use super::{Whose, names};
 use crate::{
     app::{self, App},
     command::users::minute,
+    dry_run::DryRun,
+    ui::shown,
 };
 
 /// Make one more key, which is printed once
@@ -30,17 +33,23 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=1825))]
     expires_in_days: Option<u32>,
     #[command(flatten)]
+    dry_run: DryRun,
+    #[command(flatten)]
     whose: Whose,
 }
 
 impl Args {
     pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
-        let Self { name, scope, expires_in_days, whose } = self;
+        let Self { name, scope, expires_in_days, dry_run, whose } = self;
         let owner = whose.find(app)?;
         let scopes = (!scope.is_empty()).then(|| scope.into_iter().collect());
         let new = CreateKey { name, scopes, expires_in_days };
+        let what = format!("create a key called {} for {}", shown(&new.name), owner.dev_id);
+        if dry_run.stops(app.ui, &what, &json!({ "create_key": new, "dev_id": owner.dev_id }))? {
+            return Ok(());
+        }
         let issued = app::wait(owner.admin(app)?.create_api_key(&owner.dev_id, &new))?;
-        let issued = issued.context("could not make a key")?;
+        let issued = issued.context("could not create a key")?;
         app.ui.result(|| issued.api_key.expose().to_owned(), &issued)?;
         let ends = issued.key.expires_at.map(|at| format!(", works until {}", minute(at))).unwrap_or_default();
         let (key_id, scopes) = (issued.key.key_id, names(issued.key.scopes));

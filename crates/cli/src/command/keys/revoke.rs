@@ -1,4 +1,5 @@
 use anyhow::Context as _;
+use serde_json::json;
 use terra_auth::{
     KeyId,
     wire::admin::{AdminKey, RetireKey},
@@ -9,6 +10,7 @@ use crate::{
     app::{self, App},
     ask,
     command::users::minute,
+    dry_run::DryRun,
     failure::{Advice, Kind},
     ui::shown,
 };
@@ -35,13 +37,15 @@ pub(crate) struct Args {
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
+    dry_run: DryRun,
+    #[command(flatten)]
     whose: Whose,
 }
 
 impl Args {
     pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
-        let Self { key_id, now, force, yes, whose } = self;
-        if !yes && !ask::possible() {
+        let Self { key_id, now, force, yes, dry_run, whose } = self;
+        if !yes && !dry_run.dry_run && !ask::possible() {
             return Err(ask::nobody("revoked").into());
         }
         let owner = whose.find(app)?;
@@ -50,7 +54,12 @@ impl Args {
         let found = keys.iter().find(|key| key.key_id == key_id);
         let next = "choose one that `terra-auth keys list` shows";
         let missing = || Advice::new(Kind::NotFound, format!("{} has no key {key_id}", owner.dev_id), next);
-        app.ui.note(&lost(&owner, found.ok_or_else(missing)?))?;
+        let found = found.ok_or_else(missing)?;
+        let what = format!("revoke key {key_id}\n{}", lost(&owner, found));
+        if dry_run.stops(app.ui, &what, &json!({ "revoke_key": found }))? {
+            return Ok(());
+        }
+        app.ui.note(&lost(&owner, found))?;
         ask::sure(yes, "revoked", || Ok("Revoke this key? It cannot be undone.".to_owned()))?;
         let how = RetireKey { overlap_s: None, now, force };
         let ended = app::wait(admin.revoke_api_key(&owner.dev_id, key_id, how))?.context("could not revoke the key")?;

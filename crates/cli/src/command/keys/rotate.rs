@@ -11,6 +11,7 @@ use super::{Overlap, Place, Whose, hidden, hosted, place::not_written, whose::Ow
 use crate::{
     app::{self, App},
     command::users::minute,
+    dry_run::DryRun,
     failure::{Advice, Kind},
     ui::shown,
 };
@@ -39,13 +40,19 @@ pub(crate) struct Args {
     #[command(flatten)]
     hosted: hosted::Flags,
     #[command(flatten)]
+    dry_run: DryRun,
+    #[command(flatten)]
     whose: Whose,
 }
 
 impl Args {
     pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
-        let Self { key_id, overlap: Overlap { overlap, now }, print, hosted, whose } = self;
+        let Self { key_id, overlap: Overlap { overlap, now }, print, hosted, dry_run, whose } = self;
         let owner = whose.find(app)?;
+        if owner.hosted && dry_run.dry_run {
+            let what = format!("lead through the rotation of the key of {}", owner.dev_id);
+            return dry_run.stops(app.ui, &what, &json!({ "rotate_key": owner.dev_id })).map(drop);
+        }
         if owner.hosted {
             return hosted.rotate(app, &owner, print);
         }
@@ -53,6 +60,10 @@ impl Args {
         let admin = owner.admin(app)?;
         let old = find(&owner, &admin, key_id)?;
         let place = if print { None } else { Some(place_of(app, &owner, &old)?) };
+        let what = format!("rotate key {} of {}", old.key_id, owner.dev_id);
+        if dry_run.stops(app.ui, &what, &json!({ "rotate_key": old }))? {
+            return Ok(());
+        }
         let how = RetireKey { overlap_s: overlap, now, force: false };
         let issued = app::wait(admin.rotate_api_key(&owner.dev_id, old.key_id, how))?;
         let issued = issued.context("could not rotate the key")?;

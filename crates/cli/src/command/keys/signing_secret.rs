@@ -10,6 +10,7 @@ use super::{Overlap, Place, Whose, place::not_written};
 use crate::{
     app::{self, App},
     command::users::minute,
+    dry_run::DryRun,
 };
 
 /// Replace the secret that signs the environment's webhooks
@@ -32,6 +33,8 @@ pub(crate) struct Args {
     #[arg(long)]
     print: bool,
     #[command(flatten)]
+    dry_run: DryRun,
+    #[command(flatten)]
     whose: Whose,
 }
 
@@ -42,12 +45,16 @@ fn which() -> impl TypedValueParser<Value = SignWith> {
 
 impl Args {
     pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
-        let Self { sign_with, overlap: Overlap { overlap, now }, print, whose } = self;
+        let Self { sign_with, overlap: Overlap { overlap, now }, print, dry_run, whose } = self;
         let owner = whose.find(app)?;
         // Whoever verifies with the file's secret must not be given one that does not sign yet.
         let signs = now || sign_with != SignWith::Old;
         let place = if signs && !print { Some(Place::of(app, &owner, SIGNING_SECRET)?) } else { None };
         let how = RotateSigningSecret { overlap_s: overlap, now, sign_with };
+        let what = format!("rotate the signing secret of {}", owner.dev_id);
+        if dry_run.stops(app.ui, &what, &json!({ "rotate_signing_secret": owner.dev_id }))? {
+            return Ok(());
+        }
         let rotated = app::wait(owner.admin(app)?.rotate_signing_secret(&owner.dev_id, how))?;
         let rotated = rotated.context("could not rotate the signing secret")?;
         match place.map(|place| place.put(app, SIGNING_SECRET, rotated.signing_secret.expose())) {

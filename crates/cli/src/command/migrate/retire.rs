@@ -8,6 +8,8 @@ use crate::{
     app::{self, App},
     ask,
     command::keys::Whose,
+    dry_run::DryRun,
+    ui::count,
 };
 
 /// End the old connections of those who have moved
@@ -29,12 +31,14 @@ pub(crate) struct Args {
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
+    dry_run: DryRun,
+    #[command(flatten)]
     whose: Whose,
 }
 
 impl Args {
     pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
-        let Self { between, overlap_days, yes, whose } = self;
+        let Self { between, overlap_days, yes, dry_run, whose } = self;
         let client = app.client()?;
         let owner = whose.find(app)?;
         let read = app::wait(state::read(&owner.admin(app)?, &owner.dev_id, &between))?;
@@ -44,6 +48,10 @@ impl Args {
         let moved = state.end_users.into_values().filter(|end_user| long_enough(end_user.new_since));
         let old: Vec<UserId> = moved.flat_map(|end_user| end_user.old).collect();
         let Move { from, to } = &between;
+        let what = format!("deauthenticate {} to {from}", count(old.len() as u64, "connection"));
+        if dry_run.stops(app.ui, &what, &json!({ "retire": old }))? {
+            return Ok(());
+        }
         if !old.is_empty() {
             let question = format!("Deauthenticate {} connections to {from} whose end users are at {to}?", old.len());
             ask::sure(yes, "retired", || Ok(question))?;

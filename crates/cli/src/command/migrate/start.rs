@@ -18,7 +18,9 @@ use super::{
 use crate::{
     app::{self, App},
     command::keys::Whose,
+    dry_run::DryRun,
     failure::{Advice, Kind},
+    ui::count,
 };
 
 /// Make links to consent at the new provider, for end users who are not there yet
@@ -57,6 +59,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     out: Option<PathBuf>,
     #[command(flatten)]
+    dry_run: DryRun,
+    #[command(flatten)]
     whose: Whose,
 }
 
@@ -65,7 +69,8 @@ const BATCH: usize = 500;
 
 impl Args {
     pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
-        let Self { between, all: _, reference_ids, cohort, valid_hours, success_url, failure_url, out, whose } = self;
+        let Self { between, all: _, reference_ids, cohort, valid_hours, success_url, failure_url, out, dry_run, whose } =
+            self;
         let only = reference_ids.as_deref().map(chosen).transpose()?;
         let out = out.unwrap_or_else(|| between.file());
         let invited = invitations::read(&out)?;
@@ -78,6 +83,11 @@ impl Args {
         let Move { from, to } = between;
         let valid_hours = Some(valid_hours);
         let invite = InviteToMigrate { from, to, reference_ids: Vec::new(), valid_hours, success_url, failure_url };
+        let what =
+            format!("create {} in {}, and leave {}", count(cohort.len() as u64, "link"), out.display(), rest.len());
+        if dry_run.stops(app.ui, &what, &json!({ "invite": cohort.len(), "left": rest.len() }))? {
+            return Ok(());
+        }
         let made = app::wait(make_links(&admin, &owner.dev_id, &invite, cohort, &out))?;
         let made = made.context("could not invite everybody; run it again to go on")?;
         let (left, file) = (rest.len(), out.display().to_string());

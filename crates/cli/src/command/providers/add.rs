@@ -5,7 +5,7 @@ use serde_json::json;
 use terra_auth_outbound::Recipe;
 
 use super::{layers, logo};
-use crate::{app::App, private_file};
+use crate::{app::App, dry_run::DryRun, private_file};
 
 /// Add recipes to a server's data directory, where it finds them at SIGHUP or its next start
 ///
@@ -18,6 +18,8 @@ use crate::{app::App, private_file};
 pub(crate) struct Args {
     /// Recipes, as TOML
     file: PathBuf,
+    #[command(flatten)]
+    dry_run: DryRun,
     /// The server's data directory
     #[arg(long, value_name = "DIR", env = "TERRA_AUTH_DATA_DIR", default_value = ".terra-auth")]
     data_dir: PathBuf,
@@ -27,6 +29,11 @@ impl Args {
     pub(super) fn run(self, app: &App) -> anyhow::Result<()> {
         let recipes = layers::read_file(&self.file)?;
         let folder = layers::folder(&self.data_dir);
+        let names: Vec<_> = recipes.iter().map(|recipe| recipe.info().provider.to_string()).collect();
+        let what = format!("add {} to {}", names.join(", "), folder.display());
+        if self.dry_run.stops(app.ui, &what, &json!({ "add_recipes": names }))? {
+            return Ok(());
+        }
         private_file::create_dir(&self.data_dir)
             .and_then(|()| fs::create_dir_all(&folder))
             .with_context(|| format!("could not make {}", folder.display()))?;

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::{IN_USE, SAYS_EVERY};
 use crate::{
     app, ask,
+    dry_run::DryRun,
     failure::{Advice, Kind},
     keeping::Keeping,
     node,
@@ -44,6 +45,8 @@ pub(crate) struct Args {
     #[arg(long)]
     force: bool,
     #[command(flatten)]
+    dry_run: DryRun,
+    #[command(flatten)]
     keeping: Keeping,
 }
 
@@ -56,6 +59,9 @@ impl Args {
         let KeysInStead { ring, rows } = self.instead_of_lost(&store, masters).await?;
         let auth = node::alone(store, ring)?;
         let counts = auth.verify_vault(|_, _| {}).await.context("could not read every value")?;
+        if self.dry_run.stops(ui, &format!("ask: {}", question(&counts)), &json!({ "reset": question(&counts) }))? {
+            return Ok(());
+        }
         ask::sure(self.yes, "reset", || Ok(question(&counts)))?;
         if let Some(unkept) = &unkept {
             unkept.keep()?;

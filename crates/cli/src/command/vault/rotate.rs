@@ -16,6 +16,7 @@ use super::{SAYS_EVERY, open};
 use crate::{
     app::App,
     command::admin::access::Access,
+    dry_run::DryRun,
     failure::{Advice, Kind},
     keeping::Keeping,
     ui::Ui,
@@ -42,6 +43,8 @@ pub(crate) struct Args {
     #[arg(long)]
     master: bool,
     #[command(flatten)]
+    dry_run: DryRun,
+    #[command(flatten)]
     access: Access,
     #[command(flatten)]
     keeping: Keeping,
@@ -49,6 +52,18 @@ pub(crate) struct Args {
 
 impl Args {
     pub(super) async fn run(self, app: &App) -> anyhow::Result<()> {
+        let what = if self.master {
+            "encrypt every data key with the current master key"
+        } else {
+            "create a data key and encrypt every value with it"
+        };
+        if self.dry_run.stops(
+            app.ui,
+            what,
+            &json!({ "rotate": if self.master { "master_key" } else { "data_key" } }),
+        )? {
+            return Ok(());
+        }
         let server = self.access.flag();
         let admin = server.map(|server| self.access.open_at(app, &server)).transpose()?;
         match (admin, self.master) {

@@ -6,6 +6,7 @@ use super::Whose;
 use crate::{
     app::{self, App},
     ask,
+    dry_run::DryRun,
 };
 
 /// Take the environment's own app away
@@ -21,14 +22,20 @@ pub(crate) struct Args {
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
+    dry_run: DryRun,
+    #[command(flatten)]
     whose: Whose,
 }
 
 impl Args {
     pub(super) fn run(self, app: &App) -> anyhow::Result<()> {
-        let Self { provider, yes, whose } = self;
+        let Self { provider, yes, dry_run, whose } = self;
         let owner = whose.find(app)?;
         let dev_id = &owner.dev_id;
+        let what = format!("remove the app of {dev_id} at {provider}");
+        if dry_run.stops(app.ui, &what, &json!({ "remove_provider_app": { "provider": provider } }))? {
+            return Ok(());
+        }
         ask::sure(yes, "removed", || {
             Ok(format!("Remove the app of {dev_id} at {provider}? Its grants are of no use then."))
         })?;

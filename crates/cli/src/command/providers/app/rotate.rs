@@ -1,10 +1,12 @@
 use anyhow::Context as _;
+use serde_json::json;
 use terra_auth::wire::admin::RotateProviderApp;
 
 use super::{Secrets, Whose, rows};
 use crate::{
     app::{self, App},
     command::keys::Overlap,
+    dry_run::DryRun,
 };
 
 /// Replace the secret of the environment's app
@@ -22,15 +24,21 @@ pub(crate) struct Args {
     #[command(flatten)]
     overlap: Overlap,
     #[command(flatten)]
+    dry_run: DryRun,
+    #[command(flatten)]
     whose: Whose,
 }
 
 impl Args {
     pub(super) fn run(self, app: &App) -> anyhow::Result<()> {
-        let Self { secrets, overlap: Overlap { overlap: overlap_s, now }, whose } = self;
+        let Self { secrets, overlap: Overlap { overlap: overlap_s, now }, dry_run, whose } = self;
         let owner = whose.find(app)?;
         let admin = owner.admin(app)?;
         let (client_secret, headers) = (secrets.client_secret()?, secrets.headers()?);
+        let what = format!("replace the secret of the app of {} at {}", owner.dev_id, secrets.provider);
+        if dry_run.stops(app.ui, &what, &json!({ "rotate_provider_app": { "provider": secrets.provider } }))? {
+            return Ok(());
+        }
         let how = RotateProviderApp { client_secret, headers, overlap_s, now };
         let rotated = app::wait(admin.rotate_provider_app(&owner.dev_id, &secrets.provider, &how))?;
         let rotated = rotated.context("could not replace the secret")?;

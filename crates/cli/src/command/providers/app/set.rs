@@ -1,8 +1,13 @@
 use anyhow::Context as _;
+use serde_json::json;
 use terra_auth::wire::admin::SetProviderApp;
 
 use super::{Secrets, Whose, rows};
-use crate::app::{self, App};
+use crate::{
+    app::{self, App},
+    dry_run::DryRun,
+    ui::shown,
+};
 
 /// Give the environment its own app at a provider
 ///
@@ -23,15 +28,22 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME")]
     profile: Option<String>,
     #[command(flatten)]
+    dry_run: DryRun,
+    #[command(flatten)]
     whose: Whose,
 }
 
 impl Args {
     pub(super) fn run(self, app: &App) -> anyhow::Result<()> {
-        let Self { secrets, client_id, profile, whose } = self;
+        let Self { secrets, client_id, profile, dry_run, whose } = self;
         let owner = whose.find(app)?;
         let admin = owner.admin(app)?;
         let (client_secret, headers) = (secrets.client_secret()?, secrets.headers()?);
+        let what = format!("set the app of {} at {} to {}", owner.dev_id, secrets.provider, shown(&client_id));
+        let json = json!({ "set_provider_app": { "provider": secrets.provider, "client_id": client_id } });
+        if dry_run.stops(app.ui, &what, &json)? {
+            return Ok(());
+        }
         let set = SetProviderApp { client_id, client_secret, headers, profile };
         let kept = app::wait(admin.set_provider_app(&owner.dev_id, &secrets.provider, &set))?;
         let kept = kept.context("could not set the app")?;

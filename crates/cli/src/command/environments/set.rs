@@ -1,0 +1,111 @@
+use anyhow::Context as _;
+use serde_json::json;
+use terra_auth::{DevId, wire::admin::AdminEnvironment};
+use toml::{Table, Value};
+
+use crate::{
+    app::{self, App},
+    command::{admin::access::Access, env::diff::rows},
+    dry_run::DryRun,
+    env_settings::EnvSettings,
+    failure::{Advice, Kind},
+};
+
+/// Set what an environment offers and looks like: destination, redirect allow-list, branding, providers, limits
+///
+/// A setting without a flag stays as it is. The change is shown, and nothing is asked. `env export` and `env apply` do the
+/// same with a file.
+#[derive(clap::Args)]
+#[command(after_help = examples![
+    "terra-auth environments set --destination https://app.example.com/hooks",
+    "terra-auth environments set --redirect https://app.example.com/ --redirect com.acme.app:/ --env production",
+    "terra-auth environments set acme-testing-0000000000 --user-limit none --accent \"#00aa77\" --dry-run",
+])]
+pub(crate) struct Args {
+    /// The environment, as `terra-auth environments list` shows it [default: that of the credential file of --env]
+    dev_id: Option<DevId>,
+    /// What the widget calls the app
+    #[arg(long)]
+    name: Option<String>,
+    /// The app's logo in the widget, or `none`
+    #[arg(long, value_name = "URL")]
+    logo_url: Option<String>,
+    /// The widget's colour as #rrggbb, or `none` for the usual one
+    #[arg(long, value_name = "COLOR")]
+    accent: Option<String>,
+    /// How many users there may be, or `none`
+    #[arg(long, value_name = "N")]
+    user_limit: Option<String>,
+    /// The providers that are offered, separated by commas, or `all`
+    #[arg(long, value_name = "PROVIDERS", value_delimiter = ',')]
+    providers: Vec<String>,
+    /// Where the widget may lead back to: an address that a target begins with, repeatable; `any` allows every safe one
+    #[arg(long, value_name = "URL")]
+    redirect: Vec<String>,
+    /// Where webhooks are sent, or `none`
+    #[arg(long, value_name = "URL")]
+    destination: Option<String>,
+    /// Whether someone who connects the same account again keeps the user id
+    #[arg(long, value_name = "BOOL")]
+    keep_user_id: Option<bool>,
+    #[command(flatten)]
+    dry_run: DryRun,
+    #[command(flatten)]
+    access: Access,
+}
+
+impl Args {
+    pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
+        let wanted = self.settings()?;
+        let admin = self.access.open(app)?;
+        let dev_id = match &self.dev_id {
+            Some(dev_id) => dev_id.clone(),
+            None => app.credentials()?.dev_id.clone(),
+        };
+        let now = app::wait(admin.environment(&dev_id))?.context("could not read the settings")?;
+        let differences = EnvSettings::of(&now.settings).differences(&wanted);
+        let table = || rows(["setting", "now", "then"], &differences);
+        if differences.is_empty() {
+            app.ui.note("nothing to change")?;
+            return app.ui.result(String::new, &json!({ "applied": false, "changes": differences }));
+        }
+        let what = format!("change {dev_id}:\n{}", table());
+        if self.dry_run.stops(app.ui, &what, &json!({ "changes": differences }))? {
+            return Ok(());
+        }
+        let changed = app::wait(admin.change_environment(&dev_id, &wanted.to_change()))?;
+        let _: AdminEnvironment = changed.context("could not change the environment")?;
+        app.ui.result(table, &json!({ "applied": true, "changes": differences }))
+    }
+
+    fn settings(&self) -> anyhow::Result<EnvSettings> {
+        let list = |list: &[String], all: &str| match list {
+            [] => None,
+            [one] if one == all => Some(Value::Array(Vec::new())),
+            list => Some(Value::Array(list.iter().map(|item| Value::from(item.trim())).collect())),
+        };
+        let text = |text: &Option<String>| text.as_deref().map(Value::from);
+        let or_none = |text: &Option<String>| {
+            Some(Value::from(text.as_deref().map(|text| if text == "none" { "" } else { text })?))
+        };
+        let limit = |text: &String| text.parse::<u32>().map_or_else(|_| Value::from(text.as_str()), Value::from);
+        let all = matches!(&self.providers[..], [one] if one == "all").then(|| Value::from("all"));
+        let values = [
+            ("name", text(&self.name)),
+            ("logo_url", or_none(&self.logo_url)),
+            ("accent", or_none(&self.accent)),
+            ("user_limit", self.user_limit.as_ref().map(limit)),
+            ("providers", all.or_else(|| list(&self.providers, ""))),
+            ("redirect_allow_list", list(&self.redirect, "any")),
+            ("destination", or_none(&self.destination)),
+            ("keep_user_id", self.keep_user_id.map(Value::from)),
+        ];
+        let table: Table = values.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
+        if table.is_empty() {
+            let next = "name one, such as `--destination https://app.example.com/hooks`; see `environments set --help`";
+            return Err(Advice::new(Kind::Misused, "no setting is named", next).into());
+        }
+        let invalid = |error| Advice::new(Kind::Misused, format!("{error}"), "see `environments set --help`");
+        Ok(EnvSettings::of_table(table).map_err(invalid)?)
+    }
+}
