@@ -77,7 +77,7 @@ fn a_bad_recipe_is_refused_with_the_line_and_the_reason() {
     exit 2
     --- stderr
     error: own.toml:11:15: unknown variant `digest`, expected `basic` or `body`
-    next: mend it there; `terra-auth providers show OURA` shows one that works
+    next: fix it there; `terra-auth providers show OURA` shows one that works
     ");
     assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
     assert!(!folder.has(".terra-auth"), "nothing was added");
