@@ -17,15 +17,17 @@ pub(crate) fn check(method: &Method, headers: &HeaderMap, allowed_origins: &[Hea
     let origin = headers.get(header::ORIGIN);
     let own_page = match headers.get("sec-fetch-site") {
         Some(site) => site == "same-origin" || site == "none",
-        None => origin.is_none_or(|origin| is_own(origin, headers.get(header::HOST))),
+        None => {
+            origin.is_none_or(|origin| origin.to_str().is_ok_and(|origin| is_own(origin, headers.get(header::HOST))))
+        }
     };
     let allowed = origin.is_some_and(|origin| allowed_origins.contains(origin));
     if method.is_safe() || own_page || allowed { Ok(()) } else { Err(CrossSite) }
 }
 
 /// Whether a page of `origin` reached us under its own name. A proxy may end TLS, so the scheme is not known.
-fn is_own(origin: &HeaderValue, host: Option<&HeaderValue>) -> bool {
-    let (Ok(origin), Some(Ok(host))) = (origin.to_str(), host.map(HeaderValue::to_str)) else { return false };
+pub(crate) fn is_own(origin: &str, host: Option<&HeaderValue>) -> bool {
+    let Some(Ok(host)) = host.map(HeaderValue::to_str) else { return false };
     let name = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
     name.is_some_and(|name| name.eq_ignore_ascii_case(host))
 }

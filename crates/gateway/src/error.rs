@@ -1,6 +1,10 @@
 //! Every failed answer, in one shape: a problem of RFC 9457.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
 
 use axum::{
     http::StatusCode,
@@ -27,8 +31,8 @@ pub(crate) struct Refusal {
 /// The code of a request that the store could not serve.
 const STORE_UNAVAILABLE: &str = "store_unavailable";
 
-/// A store that is away refuses thousands of requests a second.
-static LIMIT: LogLimit = LogLimit::new();
+/// One line a second for each code: a store, an app or an API that is away refuses thousands of requests a second.
+static LIMITS: Mutex<BTreeMap<&str, LogLimit>> = Mutex::new(BTreeMap::new());
 
 impl Refusal {
     pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
@@ -80,8 +84,7 @@ impl Refusal {
     pub(crate) fn into_problem(self, instance: &str) -> Response {
         if let Some(source) = &self.source {
             let path = instance.split('?').next().unwrap_or_default();
-            let left_out = if self.code == Some(STORE_UNAVAILABLE) { LIMIT.admit(Instant::now()) } else { Some(0) };
-            if let Some(left_out) = left_out {
+            if let Some(left_out) = admit(self.reason()) {
                 let status = self.status.as_u16();
                 tracing::warn!(path, status, left_out, error = %Causes(&**source), "{}", self.detail);
             }
@@ -89,6 +92,10 @@ impl Refusal {
         let problem = problem(self.status, self.code, &self.detail, instance);
         problem_response(self.status, &problem, self.retry_after_s, "Bearer")
     }
+}
+
+fn admit(code: &'static str) -> Option<u64> {
+    LIMITS.lock().unwrap_or_else(PoisonError::into_inner).entry(code).or_default().admit(Instant::now())
 }
 
 impl IntoResponse for Refusal {

@@ -1,10 +1,12 @@
 //! The origins whose pages may call.
 
-use http::HeaderValue;
-use terra_auth_core::redirect::can_run;
+use std::time::{Duration, Instant};
+
+use http::{HeaderMap, HeaderValue};
+use terra_auth_core::{log_limit::LogLimit, redirect::can_run};
 use url::Url;
 
-use crate::setup::SetupError;
+use crate::{csrf, setup::SetupError};
 
 /// Reads `cors.allowed_origins`.
 pub(crate) fn allowed(origins: &[String]) -> Result<Vec<HeaderValue>, SetupError> {
@@ -26,6 +28,25 @@ fn read(text: &str) -> Result<HeaderValue, SetupError> {
         return Err(SetupError::invalid("cors.allowed_origins", problem));
     }
     HeaderValue::from_str(&origin).map_err(|_| problem())
+}
+
+/// Says that a page's origin is not allowed, which the browser tells its developer in other words.
+pub(crate) fn log_refused(origin: &HeaderValue, headers: &HeaderMap) {
+    static LIMIT: LogLimit = LogLimit::every(Duration::from_secs(10));
+    const MAX_BYTES: usize = 200;
+    let Some(origin) = origin.to_str().ok().filter(|text| text.len() <= MAX_BYTES && read(text).is_ok()) else {
+        return;
+    };
+    let is_own = match headers.get("sec-fetch-site") {
+        Some(site) => site == "same-origin",
+        None => csrf::is_own(origin, headers.get("host")),
+    };
+    let Some(left_out) = (!is_own).then(|| LIMIT.admit(Instant::now())).flatten() else { return };
+    tracing::warn!(
+        origin,
+        left_out,
+        "a page of {origin} may not call: if it is yours, add --allow-origin {origin}, or the origin to cors.allowed_origins"
+    );
 }
 
 fn serialized(url: &Url) -> Option<String> {

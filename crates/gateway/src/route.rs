@@ -3,8 +3,10 @@
 mod connections;
 mod health;
 mod integrations;
+mod landing;
 mod logo;
 mod mobile_token;
+mod page;
 mod script;
 pub(crate) mod webhook;
 mod widget_session;
@@ -19,7 +21,7 @@ use http::HeaderValue;
 use terra_auth_http::{StrictTransport, security_headers};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use crate::{caller, gateway::Gateway, trace};
+use crate::{caller, gateway::Gateway, origin, trace};
 
 impl Gateway {
     /// Everything that the app's users and Terra reach.
@@ -32,13 +34,15 @@ impl Gateway {
             .route("/api/terra/connections/{user_id}", delete(connections::deauthenticate_user))
             .route_layer(middleware::from_fn_with_state(self.clone(), caller::let_in));
         Router::new()
+            .route("/", get(page::start))
+            .route(page::DONE, get(page::done))
             .route("/api/terra/logos/{resource}", get(logo::logo))
             .route("/terra.js", get(script::module))
             .route("/terra.d.ts", get(script::types))
             .merge(callers)
             .layer(self.cors())
             .route("/webhooks/terra", post(webhook::receive))
-            .merge(health::routes())
+            .merge(health::public())
             .layer(middleware::from_fn_with_state(self.clone(), trace::trace))
             .layer(middleware::from_fn_with_state(StrictTransport::Off, security_headers))
             .with_state(self.clone())
@@ -47,7 +51,13 @@ impl Gateway {
     /// Pages of the allow-list may call, with the cookies that they have for the gateway.
     fn cors(&self) -> CorsLayer {
         let gateway = self.clone();
-        let allowed = move |origin: &HeaderValue, _: &request::Parts| gateway.live().allowed_origins.contains(origin);
+        let allowed = move |origin: &HeaderValue, request: &request::Parts| {
+            let allowed = gateway.live().allowed_origins.contains(origin);
+            if !allowed {
+                origin::log_refused(origin, &request.headers);
+            }
+            allowed
+        };
         let readable = ["x-terra-trace-id", "retry-after", "ratelimit", "ratelimit-policy"];
         CorsLayer::new()
             .allow_origin(AllowOrigin::predicate(allowed))

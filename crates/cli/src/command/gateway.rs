@@ -8,6 +8,7 @@ use options::Options;
 pub(crate) use options::Places;
 
 mod check;
+mod destination;
 mod events;
 mod inbox;
 mod operations;

@@ -6,7 +6,7 @@ use http::Method;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::support::{Site, folder::Folder};
+use crate::support::{Site, app, folder::Folder, free_address};
 
 const TOKEN: &str = "/api/terra/mobile-token";
 
@@ -27,6 +27,21 @@ async fn a_user_of_the_app_gets_a_mobile_token_and_a_stranger_does_not() {
 
     let ended = gateway.end(Signal::TERM);
     assert_eq!(ended.code, Some(0));
+}
+
+#[test]
+fn a_server_on_this_machine_that_sends_its_events_nowhere_is_told_to_send_them_here() {
+    let folder = Folder::new();
+    let upstream = folder.dev("--in-memory");
+    let address = free_address();
+    let site = Site { folder, upstream, app: app(), address };
+    for _ in 0..2 {
+        let gateway = site.gateway("");
+        assert_eq!(gateway.ready["destination"], format!("http://{address}/webhooks/terra"));
+        gateway.kill();
+    }
+    site.upstream.signal(Signal::KILL);
+    assert_eq!(site.gateway("").ready["destination"], Value::Null, "it starts without the server too");
 }
 
 #[test]

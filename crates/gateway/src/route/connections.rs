@@ -1,10 +1,10 @@
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::{Path, Query, State},
     http::{HeaderName, HeaderValue},
 };
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use terra_auth::Error;
 use terra_auth_core::known_connection::{ConnectionState, KnownConnection, LoginFailure};
 use terra_auth_types::{ConnectionId, Provider, UserId, wire};
@@ -37,15 +37,37 @@ struct Failure {
     at: Timestamp,
 }
 
+/// How to list connections.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Params {
+    /// `1` asks Terra first, which takes longer: an event may have been lost.
+    refresh: Option<String>,
+}
+
 /// Lists the caller's connections, oldest first.
 pub(crate) async fn connections(
     State(gateway): State<Gateway>,
     caller: Caller,
+    Query(params): Query<Params>,
 ) -> Result<([(HeaderName, HeaderValue); 1], Json<Answer>), Refusal> {
+    if params.refresh.as_deref() == Some("1") {
+        refresh(&gateway, &caller).await?;
+    }
     let connections = gateway.inbox().connections_of(&caller.reference_id).await?;
     let last_failure = gateway.inbox().login_failure(&caller.reference_id).await?;
     let connections = connections.into_iter().map(Into::into).collect();
     Ok((NO_STORE, Json(Answer { connections, last_failure: last_failure.map(Into::into) })))
+}
+
+/// Takes over what Terra knows of the caller. What it cannot say stays as it is.
+async fn refresh(gateway: &Gateway, caller: &Caller) -> Result<(), Refusal> {
+    let asked_at = gateway.clock().now();
+    let asked = caller.live.call(caller.live.clients.here().users_by_reference_id(&caller.reference_id)).await;
+    let Ok(mut users) = asked else { return Ok(()) };
+    users.retain(|user| user.reference_id.as_deref() == Some(caller.reference_id.as_str()));
+    gateway.inbox().adopt(&users, asked_at).await?;
+    Ok(())
 }
 
 /// Removes a connection of the caller and revokes the access. Another's, an unknown one and a malformed id are all 404.

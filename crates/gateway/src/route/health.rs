@@ -13,13 +13,14 @@ use crate::gateway::Gateway;
 impl Gateway {
     /// Everything that the operator's machines reach, on a listener of its own.
     pub fn operations(&self) -> Router {
-        routes().with_state(self.clone())
+        Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz)).with_state(self.clone())
     }
 }
 
-/// For whoever decides whether the process lives, and whether it gets requests.
-pub(crate) fn routes() -> Router<Gateway> {
-    Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz))
+/// For a balancer on the users' listener: whether the process lives, and whether it gets requests. What fails, and how much
+/// waits, is for the operator's listener.
+pub(crate) fn public() -> Router<Gateway> {
+    Router::new().route("/healthz", get(healthz)).route("/readyz", get(whether_ready))
 }
 
 /// The process answers.
@@ -37,7 +38,6 @@ async fn readyz(State(gateway): State<Gateway>) -> Response {
     let ok = |is_ok| if is_ok { "ok" } else { "failing" };
     let counts = gateway.inbox().counts().await;
     let ready = counts.is_ok() && gateway.inbox().health().await.is_ok();
-    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let forwarding = counts.ok().map(|ForwardCounts { waiting, dead }| json!({ "waiting": waiting, "dead": dead }));
     let body = json!({
         "ready": ready,
@@ -46,5 +46,15 @@ async fn readyz(State(gateway): State<Gateway>) -> Response {
         "login": ok(live.login_is_reachable().await),
         "forwarding": forwarding,
     });
-    (status, Json(body)).into_response()
+    (status(ready), Json(body)).into_response()
+}
+
+/// The same without what it rests on.
+async fn whether_ready(State(gateway): State<Gateway>) -> Response {
+    let ready = gateway.inbox().counts().await.is_ok() && gateway.inbox().health().await.is_ok();
+    (status(ready), Json(json!({ "ready": ready }))).into_response()
+}
+
+fn status(ready: bool) -> StatusCode {
+    if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
 }

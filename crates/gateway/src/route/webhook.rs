@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use axum::{
     Json,
@@ -9,7 +9,10 @@ use axum::{
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use sha2::{Digest as _, Sha256};
 use terra_auth::webhook::{SIGNATURE_HEADER, SIGNATURE_HEADER_NEW, VerifyError};
-use terra_auth_core::inbox::{Receipt, Received};
+use terra_auth_core::{
+    inbox::{Receipt, Received},
+    log_limit::LogLimit,
+};
 use terra_auth_types::wire;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -113,7 +116,10 @@ fn too_large() -> Refusal {
 }
 
 fn refused(error: &VerifyError) -> Refusal {
-    tracing::warn!("refused an event: {error}");
+    static LIMIT: LogLimit = LogLimit::new();
+    if let Some(left_out) = LIMIT.admit(Instant::now()) {
+        tracing::warn!(left_out, "refused an event: {error}");
+    }
     unverified(error.to_string())
 }
 

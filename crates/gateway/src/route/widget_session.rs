@@ -6,13 +6,13 @@ use axum::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use terra_auth::WidgetSessionRequest;
+use terra_auth::{Error, WidgetSessionRequest};
 use terra_auth_core::redirect;
 use terra_auth_types::{Provider, SessionId};
 use url::Url;
 
-use super::mobile_token::NO_STORE;
-use crate::{caller::Caller, error::Refusal, settings::WidgetSettings};
+use super::{landing::landing, mobile_token::NO_STORE};
+use crate::{breaker::UpstreamError, caller::Caller, error::Refusal, settings::WidgetSettings};
 
 /// What the caller may choose. Everything else, the reference id above all, is not his to say.
 #[derive(Default, Deserialize)]
@@ -22,6 +22,8 @@ pub(crate) struct Params {
     language: Option<String>,
     auth_success_redirect_url: Option<String>,
     auth_failure_redirect_url: Option<String>,
+    /// The page of this gateway that closes itself, as the browser reaches it; what terra.js says.
+    landing_url: Option<String>,
 }
 
 /// A list, or names with commas between them as on Terra's own wire.
@@ -51,8 +53,17 @@ pub(crate) async fn generate_widget_session(
     body: Bytes,
 ) -> Result<([(HeaderName, HeaderValue); 1], Json<Answer>), Refusal> {
     let Caller { reference_id, live } = caller;
-    let request = request(read(&headers, &body)?, &live.settings.widget)?.reference_id(&reference_id);
-    let session = live.call(live.clients.here().generate_widget_session(&request)).await?;
+    let params = read(&headers, &body)?;
+    let landing = landing(&headers, live.settings.tls.is_some(), params.landing_url.as_deref());
+    let request = |landing| -> Result<_, Refusal> {
+        Ok(request(&params, &live.settings.widget, landing)?.reference_id(&reference_id))
+    };
+    let generate = async |request| live.call(live.clients.here().generate_widget_session(&request)).await;
+    let session = match generate(request(landing.as_ref())?).await {
+        // The environment's allow-list may lack our page, which nobody has asked for.
+        Err(UpstreamError::Failed(Error::InvalidInput(_))) if landing.is_some() => generate(request(None)?).await,
+        session => session,
+    }?;
     let terra_auth::WidgetSession { session_id, url, expires_at, warnings } = session;
     Ok((NO_STORE, Json(Answer { url, session_id, expires_at, warnings })))
 }
@@ -74,29 +85,29 @@ fn read(headers: &HeaderMap, body: &[u8]) -> Result<Params, Refusal> {
     params.map_err(|error| Refusal::bad_request(format!("the body cannot be read: {error}")))
 }
 
-fn request(params: Params, widget: &WidgetSettings) -> Result<WidgetSessionRequest, Refusal> {
-    let mut request = WidgetSessionRequest::new().providers(providers(params.providers)?);
-    if let Some(language) = params.language {
+fn request(params: &Params, widget: &WidgetSettings, landing: Option<&Url>) -> Result<WidgetSessionRequest, Refusal> {
+    let mut request = WidgetSessionRequest::new().providers(providers(params.providers.as_ref())?);
+    if let Some(language) = &params.language {
         if language.len() > LANGUAGE_BYTES {
             return Err(Refusal::bad_request("language: write it like en or zh_cn"));
         }
-        request = request.language(language);
+        request = request.language(language.clone());
     }
-    let asked = params.auth_success_redirect_url;
-    if let Some(url) = target("auth_success_redirect_url", asked, widget, widget.success_redirect_url.as_ref())? {
+    let (asked, otherwise) = (params.auth_success_redirect_url.as_deref(), widget.success_redirect_url.as_ref());
+    if let Some(url) = target("auth_success_redirect_url", asked, widget, otherwise.or(landing))? {
         request = request.auth_success_redirect_url(url);
     }
-    let asked = params.auth_failure_redirect_url;
-    if let Some(url) = target("auth_failure_redirect_url", asked, widget, widget.failure_redirect_url.as_ref())? {
+    let (asked, otherwise) = (params.auth_failure_redirect_url.as_deref(), widget.failure_redirect_url.as_ref());
+    if let Some(url) = target("auth_failure_redirect_url", asked, widget, otherwise.or(landing))? {
         request = request.auth_failure_redirect_url(url);
     }
     Ok(request)
 }
 
-fn providers(asked: Option<Providers>) -> Result<Vec<Provider>, Refusal> {
+fn providers(asked: Option<&Providers>) -> Result<Vec<Provider>, Refusal> {
     let names = match asked {
         None => Vec::new(),
-        Some(Providers::List(names)) => names,
+        Some(Providers::List(names)) => names.clone(),
         Some(Providers::Text(text)) => text.split(',').map(|name| name.trim().to_owned()).collect(),
     };
     let read = |name: &String| name.parse().map_err(|error| Refusal::bad_request(format!("providers: {error}")));
@@ -106,7 +117,7 @@ fn providers(asked: Option<Providers>) -> Result<Vec<Provider>, Refusal> {
 /// Where the end user is sent back to: what was asked for, if it is allowed, else what the settings say.
 fn target(
     field: &str,
-    asked: Option<String>,
+    asked: Option<&str>,
     widget: &WidgetSettings,
     otherwise: Option<&Url>,
 ) -> Result<Option<String>, Refusal> {
@@ -115,7 +126,7 @@ fn target(
         let detail = format!("{field}: no redirects are allowed; the operator lists them in widget.allowed_redirects");
         return Err(Refusal::bad_request(detail));
     }
-    match redirect::check(&widget.allowed_redirects, &asked) {
+    match redirect::check(&widget.allowed_redirects, asked) {
         Ok(url) => Ok(Some(url.to_string())),
         Err(error) => Err(Refusal::bad_request(format!("{field}: {error}"))),
     }

@@ -104,7 +104,10 @@ export interface ConnectOptions extends CallOptions {
   providers?: string[];
   /** Such as `"de"`; the browser's unless told otherwise. */
   language?: string;
-  /** Where the widget leads afterwards. The gateway's operator says which are allowed, and which it is if nothing is said. */
+  /**
+   * Where the widget leads afterwards. The gateway's operator says which are allowed, and which it is if nothing is said;
+   * unless they do, a popup leads to a page of the gateway that closes it.
+   */
   successUrl?: string;
   failureUrl?: string;
   /** A window beside the page unless told otherwise. */

@@ -18,6 +18,8 @@ const LONGEST_PAUSE_MS = 5_000;
 const ANSWER_MS = 15_000;
 /** The news of a connection may come after its window has closed. */
 const GRACE_MS = 10_000;
+/** When the gateway asks Terra itself about a window that has closed, once: an event may have been lost. */
+const ASK_MS = 3_000;
 /** The key in sessionStorage, under which connect() leaves what was known before the page was left. */
 const BEFORE = "terra-auth.before";
 /** Answers that are different in a moment; so may be no answer at all, which has no status. */
@@ -62,6 +64,8 @@ export function createTerra({ gateway = new URL(import.meta.url).origin, credent
 
   /** @param {CallOptions} [options] @returns {Promise<Connections>} */
   const connections = (options) => call("GET", "connections", options);
+  /** @param {CallOptions} [options] @returns {Promise<Connections>} */
+  const refreshed = (options) => call("GET", "connections?refresh=1", options);
 
   /** @param {ConnectOptions} options */
   async function connect({ providers, language, successUrl, failureUrl, mode = "popup", timeoutMs, signal } = {}) {
@@ -70,7 +74,10 @@ export function createTerra({ gateway = new URL(import.meta.url).origin, credent
     try {
       const since = await connections({ signal });
       const targets = { auth_success_redirect_url: successUrl, auth_failure_redirect_url: failureUrl };
-      const { url } = await call("POST", "widget-session", { body: { providers, language, ...targets }, signal });
+      // A popup ends on a page that closes it.
+      const landing_url = popup && at("/api/terra/done");
+      const body = { providers, language, ...targets, landing_url };
+      const { url } = await call("POST", "widget-session", { body, signal });
       if (popup) {
         popup.location.replace(url);
         return await wait({ since, timeoutMs, signal, popup });
@@ -87,13 +94,16 @@ export function createTerra({ gateway = new URL(import.meta.url).origin, credent
   async function wait({ since = before(), timeoutMs = SESSION_MS, signal, popup }) {
     const end = Date.now() + timeoutMs;
     let closedAt = Infinity;
+    let asked = false;
     for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 1.5, LONGEST_PAUSE_MS)) {
-      const { known, retryAfter } = await look(signal);
+      const asks = !asked && Date.now() - closedAt >= ASK_MS;
+      const { known, retryAfter } = await look(asks ? refreshed : connections, signal);
+      asked ||= asks && known !== undefined;
       const connection = known && newest(known, (since ??= known));
       if (connection) return connection;
       // A page that isolates itself looks closed from here; but then its window has the focus, not this one.
       closedAt = popup?.closed && document.hasFocus() ? Math.min(closedAt, Date.now()) : Infinity;
-      if (known && Date.now() - closedAt >= GRACE_MS) throw new TerraError("cancelled", "The window was closed.");
+      if (known && asked && Date.now() - closedAt >= GRACE_MS) throw new TerraError("cancelled", "The window was closed.");
       if (Date.now() >= end) throw new TerraError("timeout", "Nothing was connected in time.");
       await rest(Math.min(retryAfter ? retryAfter * 1_000 : pause, end - Date.now()), { signal, wakes: !retryAfter });
     }
@@ -101,11 +111,12 @@ export function createTerra({ gateway = new URL(import.meta.url).origin, credent
 
   /**
    * The connections now; nothing but how long to leave the gateway alone, if it cannot say at the moment.
-   * @param {AbortSignal} [signal] @returns {Promise<{ known?: Connections, retryAfter?: number }>}
+   * @param {typeof connections} list @param {AbortSignal} [signal]
+   * @returns {Promise<{ known?: Connections, retryAfter?: number }>}
    */
-  async function look(signal) {
+  async function look(list, signal) {
     try {
-      return { known: await connections({ signal }) };
+      return { known: await list({ signal }) };
     } catch (error) {
       if (error instanceof TerraError && PASSING.includes(error.status)) return { retryAfter: error.retryAfter };
       throw error;

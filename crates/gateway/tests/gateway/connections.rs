@@ -32,6 +32,20 @@ async fn a_redeemed_token_is_a_connection_of_whoever_was_logged_in() {
 }
 
 #[tokio::test]
+async fn a_connection_whose_event_was_lost_is_found_by_asking_terra_and_another_users_is_not() {
+    let world = World::start().await;
+    for user in ["alice", "bob"] {
+        let minted = world.call(user, "POST", "/api/terra/mobile-token", Value::Null).await;
+        world.redeem(minted.json()["token"].as_str().unwrap(), user).await; // and nothing is delivered
+    }
+    assert!(world.connections("alice").await.is_empty());
+    let answer = world.call("alice", "GET", "/api/terra/connections?refresh=1", Value::Null).await;
+    assert_eq!(answer.json()["connections"].as_array().unwrap().len(), 1, "{answer:?}");
+    assert_eq!(world.connections("alice").await.len(), 1);
+    assert!(world.connections("bob").await.is_empty());
+}
+
+#[tokio::test]
 async fn nothing_in_a_request_says_whose_it_is_but_the_login() {
     let world = World::start().await;
     let forged = json!({ "reference_id": "bob", "user": "bob", "providers": null });

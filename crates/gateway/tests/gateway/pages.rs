@@ -46,6 +46,23 @@ async fn paths_and_methods_that_do_not_exist_say_so() {
 }
 
 #[tokio::test]
+async fn the_gateways_own_pages_need_no_login_and_say_nothing_of_its_state() {
+    let world = World::start().await;
+    for (path, says) in [("/", "terra-auth gateway"), ("/api/terra/done", "<script>window.close()</script>")] {
+        let answer = send(&world, Request::get(path)).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.header("content-type")),
+            (200, "text/html; charset=utf-8"),
+            "{path}"
+        );
+        assert!(answer.text.contains(says), "{path}: {}", answer.text);
+        assert!(answer.header("content-security-policy").contains("frame-ancestors 'none'"), "{path}");
+        assert_eq!((answer.header("cache-control"), answer.header("x-frame-options")), ("no-store", "DENY"), "{path}");
+    }
+    assert_eq!(send(&world, Request::get("/readyz")).await.json(), serde_json::json!({ "ready": true }));
+}
+
+#[tokio::test]
 async fn a_page_of_the_allow_list_may_call_and_no_other() {
     let world = World::with(SETTINGS).await;
     for (origin, allowed) in [("https://app.example", true), ("https://evil.example", false), ("null", false)] {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use terra_auth::Credentials;
 use url::Url;
 
-use crate::world::{Answer, World, config};
+use crate::world::{Answer, World, answer_of, config};
 
 const TOKEN: &str = "/api/terra/mobile-token";
 
@@ -15,7 +15,8 @@ impl World {
     }
 
     async fn ready(&self) -> Value {
-        self.send(Request::get("/readyz").body(Body::empty()).unwrap()).await.json()
+        let request = Request::get("/readyz").body(Body::empty()).unwrap();
+        answer_of(&self.gateway.operations(), request).await.json()
     }
 
     /// From a page of `origin`, with a cookie.

@@ -2,7 +2,7 @@ use axum::body::Body;
 use http::{Request, header};
 use serde_json::{Value, json};
 use terra_auth::{Provider, SessionId};
-use terra_auth_core::widget_session::SessionRequest;
+use terra_auth_core::{admin::Admin, widget_session::SessionRequest};
 use terra_auth_testkit::Verbs as _;
 
 use crate::world::World;
@@ -40,6 +40,38 @@ async fn end_users_go_back_where_the_settings_or_the_allowed_request_say() {
         let session = session(&world, &answer.json()).await;
         assert_eq!(session.success_url.unwrap().as_str(), expected);
     }
+}
+
+#[tokio::test]
+async fn a_session_ends_on_the_page_that_closes_its_window_unless_the_app_says_otherwise() {
+    let world = World::start().await;
+    let from_page = async |body: Value| {
+        let request = Request::post(PATH).header("x-user", "alice").header("host", "gateway.example");
+        let request = request.header("origin", "https://app.example").header(header::CONTENT_TYPE, "application/json");
+        let answer = world.send(request.body(Body::from(body.to_string())).unwrap()).await;
+        let session = session(&world, &answer.json()).await;
+        [session.success_url, session.failure_url].map(|url| url.map(|url| url.to_string()))
+    };
+    let done = Some("https://gateway.example/api/terra/done".to_owned());
+    assert_eq!(from_page(json!({})).await, [done.clone(), done.clone()]);
+    assert_eq!(from_page(json!({ "landing_url": done })).await, [done.clone(), done]);
+    assert_eq!(from_page(json!({ "landing_url": "https://evil.example/api/terra/done" })).await, [None, None]);
+
+    // Nothing says how a browser reaches the gateway, so the widget's own page is the last one.
+    let answer = world.call("alice", "POST", PATH, json!({})).await;
+    assert_eq!(session(&world, &answer.json()).await.success_url, None);
+}
+
+#[tokio::test]
+async fn a_page_that_the_environments_allow_list_lacks_is_left_out() {
+    let world = World::start().await;
+    let change = serde_json::from_value(json!({ "redirect_allow_list": ["https://app.example/"] })).unwrap();
+    world.auth.change_environment(&Admin::local("tests"), &world.keys.dev_id, &change).await.unwrap();
+    let body = json!({ "landing_url": "https://gateway.example/api/terra/done" });
+    let request = Request::post(PATH).header("x-user", "alice").header("host", "gateway.example");
+    let request = request.header(header::CONTENT_TYPE, "application/json");
+    let answer = world.send(request.body(Body::from(body.to_string())).unwrap()).await;
+    assert_eq!(session(&world, &answer.json()).await.success_url, None);
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use terra_auth_http::{Certificates, Limits, StrictTransport, Workers, security_h
 use tokio::{net::TcpListener, time::Duration};
 
 use super::{
+    destination::Destination,
     operations,
     options::Options,
     reload::Reloader,
@@ -73,7 +74,13 @@ impl Prepared {
         for warning in Summary::of(&sources, &options).warnings {
             app.ui.warn(&warning)?;
         }
-        let welcome = Welcome { addresses, sources: &sources, places: &options.places, makes_secret };
+        let destination =
+            Destination::of(&sources.config.credentials, listener.local_addr()?, certificates.is_some()).await;
+        if let Some(warning) = destination.warning() {
+            app.ui.warn(&warning)?;
+        }
+        let welcome =
+            Welcome { addresses, sources: &sources, places: &options.places, makes_secret, destination: &destination };
         let (plain, json) = (welcome.to_string(), welcome.json());
         let reloader = Reloader::new(options, app.environment, gateway.clone(), sources)?;
         let shutdown = Shutdown::listen(GRACE);

@@ -5,6 +5,7 @@ use tokio::net::TcpListener;
 use url::Url;
 
 use super::{
+    destination::Destination,
     options::{FORWARD_SECRET, Places},
     sources::Sources,
     summary::logins,
@@ -18,6 +19,8 @@ pub(super) struct Welcome<'a> {
     pub(super) places: &'a Places,
     /// Whether this start has made the secret that signs what is forwarded.
     pub(super) makes_secret: bool,
+    /// Where the server sends its events.
+    pub(super) destination: &'a Destination,
 }
 
 /// Where a gateway listens.
@@ -56,10 +59,41 @@ impl Welcome<'_> {
             "api_url": config.credentials.api_url,
             "login": login.iter().map(|(setting, _)| setting).collect::<Vec<_>>(),
             "allowed_origins": config.settings.cors.allowed_origins,
+            "destination": self.destination.url(),
             "forward_to": config.settings.webhooks.forward_to,
             "forward_secret": self.forward_secret(),
             "settings": self.sources.file.path.as_ref().map(|path| path.display().to_string()),
         })
+    }
+
+    /// Where a browser finds the gateway: a cookie of a page on localhost does not go to 127.0.0.1.
+    fn origin(&self) -> String {
+        let origin = self.addresses.origin();
+        let settings = &self.sources.config.settings;
+        let app = settings.login.who_am_i.as_ref().and_then(|app| app.url.host_str());
+        let pages = settings.cors.allowed_origins.iter().any(|origin| origin.contains("://localhost"));
+        let is_local = self.addresses.url.host_str() == Some("127.0.0.1");
+        if is_local && (app == Some("localhost") || pages) {
+            return origin.replacen("127.0.0.1", "localhost", 1);
+        }
+        origin.to_owned()
+    }
+
+    /// What a request shows of whoever is logged in, by the first way that is set.
+    fn login_flag(&self) -> String {
+        let login = &self.sources.config.settings.login;
+        match (&login.jwt, &login.who_am_i, &login.trusted_header) {
+            (Some(_), _, _) if self.shows_token() => "-H 'Authorization: Bearer …'".to_owned(),
+            (Some(jwt), _, _) => format!("-H 'Cookie: {}=…'", jwt.cookie.as_deref().unwrap_or_default()),
+            (None, Some(_), _) => "-H 'Cookie: …'".to_owned(),
+            (None, None, Some(header)) => format!("-H '{}: …' # from the proxy:", header.name),
+            (None, None, None) => String::new(),
+        }
+    }
+
+    /// Whether pages give their token themselves.
+    fn shows_token(&self) -> bool {
+        self.sources.config.settings.login.jwt.as_ref().is_some_and(|jwt| jwt.cookie.is_none())
     }
 
     /// Where the secret is that signs what is forwarded.
@@ -81,6 +115,7 @@ impl Welcome<'_> {
         rows.extend(self.sources.file.path.as_ref().map(|path| ("Settings", path.display().to_string())));
         rows.extend(logins(&config.settings.login).into_iter().map(|(_, login)| ("Login", login)));
         rows.push(("Pages", pages));
+        rows.push(("Webhooks", self.destination.line()));
         rows.push(("Events", self.events()));
         rows.extend(self.addresses.operations.as_ref().map(|url| ("Operations", format!("{url}metrics"))));
         rows
@@ -97,7 +132,7 @@ impl Welcome<'_> {
 
 impl fmt::Display for Welcome<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let origin = self.addresses.origin();
+        let origin = self.origin();
         writeln!(f, "terra-auth {} stands beside your app at {origin}\n", env!("CARGO_PKG_VERSION"))?;
         for (name, value) in self.rows() {
             writeln!(f, "  {name:<10} {value}")?;
@@ -105,9 +140,13 @@ impl fmt::Display for Welcome<'_> {
         write!(
             f,
             "\nTry next, logged in to the app:\n\n  \
-             curl -X POST -H 'Cookie: …' {origin}/api/terra/mobile-token\n  \
-             <script type=\"module\" src=\"{origin}/terra.js\"></script>\n\n\
-             Let Terra send events to /webhooks/terra. Ctrl-C ends; SIGHUP reads everything again.\n"
+             curl -X POST {} {origin}/api/terra/mobile-token\n\n\
+             In a page of the app:\n\n  \
+             import {{ createTerra }} from \"{origin}/terra.js\";\n  \
+             button.onclick = () => createTerra({}).connect();\n\n\
+             Ctrl-C ends; SIGHUP reads everything again.\n",
+            self.login_flag(),
+            if self.shows_token() { "{ token: () => yourToken }" } else { "" },
         )
     }
 }
