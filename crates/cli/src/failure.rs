@@ -239,9 +239,19 @@ fn next_after_call(error: &Error) -> Option<&'static str> {
         Error::NotFound(_) => Some("is it another environment's? choose with --env"),
         Error::UserLimit(_) => Some("see who is connected with `terra-auth users list`"),
         Error::Network { .. } => Some("see each attempt with --verbose"),
+        Error::InvalidInput(refusal) => match refusal.code.as_deref() {
+            Some("provider_on_device") => {
+                Some("run `terra-auth generate-mobile-token`, and give the token to your mobile app")
+            }
+            Some("provider_unknown") => Some("see the names with `terra-auth list-integrations`"),
+            Some("provider_not_enabled") => Some("enable it with `terra-auth environments set --providers`"),
+            Some("no_provider_app") => Some(
+                "register an app there and set it with `terra-auth providers app set` or `serve --provider-apps`; to practise, start `serve --sandbox` or `dev`",
+            ),
+            _ => None,
+        },
         Error::Gone { .. }
         | Error::RateLimited(_)
-        | Error::InvalidInput(_)
         | Error::InvalidRedirect(_)
         | Error::Server(_)
         | Error::UnreadableAnswer { .. }

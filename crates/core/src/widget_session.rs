@@ -1,6 +1,9 @@
 //! A widget session: one end user's way from the app to a provider and back.
 
 mod migration;
+mod offer;
+
+pub use self::offer::NotOffered;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -19,9 +22,6 @@ use crate::{
 
 /// How long a session may be opened.
 pub const SESSION_TTL: SignedDuration = SignedDuration::from_secs(SESSION_TTL_S as i64);
-
-const ARRAY_WARNING: &str =
-    "providers was sent as a JSON array; the hosted API takes comma-separated text only, such as \"FITBIT,GARMIN\"";
 
 /// A session, as it is remembered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -170,8 +170,8 @@ pub enum GenerateWidgetSessionError {
     #[error("connected_uids has ids that are not connections of this environment")]
     InvalidUserIds(Vec<String>),
     /// None of the providers that were asked for can be offered.
-    #[error("none of the providers is available in this environment; GET /v2/integrations lists those that are")]
-    NoProvider,
+    #[error("no provider can be offered: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    NoProvider(Vec<NotOffered>),
     /// A login link was asked for a provider that does not exist here.
     #[error("provider {0} not found; GET /v2/integrations lists those available")]
     UnknownProvider(String),
@@ -297,35 +297,6 @@ impl Auth {
             bypass_feedback: params.bypass_feedback,
         };
         Ok((request, warnings))
-    }
-
-    /// The providers to offer, and a warning for each that was named and cannot be.
-    fn choose_providers(
-        &self,
-        developer: &Developer,
-        named: Option<&wire::ProviderNames>,
-        on_device: impl Fn(&str) -> bool,
-    ) -> Result<(Vec<Provider>, Vec<String>), GenerateWidgetSessionError> {
-        let can_show = |info: &ProviderInfo| info.connects == Connects::ByLogin || on_device(info.provider.as_str());
-        let asked: Vec<&str> = named.into_iter().flat_map(wire::ProviderNames::names).collect();
-        let sent_as_array = named.is_some_and(wire::ProviderNames::is_array);
-        let mut warnings = Vec::from_iter(sent_as_array.then(|| ARRAY_WARNING.to_owned()));
-        let mut providers = Vec::new();
-        if asked.is_empty() || asked.iter().any(|name| name.eq_ignore_ascii_case("ALL")) {
-            let list = self.providers.list();
-            let all = list.iter().filter(|info| self.offers_provider(developer, info) && can_show(info));
-            providers.extend(all.map(|info| info.provider.clone()));
-        } else {
-            for name in asked {
-                match self.offered(developer, name) {
-                    Some(info) if providers.contains(&info.provider) => {}
-                    Some(info) if can_show(&info) => providers.push(info.provider.clone()),
-                    Some(info) => warnings.push(format!("{} connects on the device only", info.provider)),
-                    None => warnings.push(format!("{} is unknown or not enabled in this environment", shown(name))),
-                }
-            }
-        }
-        if providers.is_empty() { Err(GenerateWidgetSessionError::NoProvider) } else { Ok((providers, warnings)) }
     }
 
     /// A provider that the environment offers, by its name in any case.

@@ -8,10 +8,18 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use terra_auth_core::{
-    admin::AdminError, causes::Causes, connection::DeauthenticateUserError, connection::UserInfoError,
-    directory::NotAuthenticated, lend::LendAccessTokenError, log_limit::LogLimit, refresh::AccessTokenError,
-    sdk_user::AuthenticateSdkUserError, store::StoreError, vault::RotateMasterKeyError,
-    widget_session::GenerateWidgetSessionError,
+    admin::AdminError,
+    causes::Causes,
+    connection::DeauthenticateUserError,
+    connection::UserInfoError,
+    directory::NotAuthenticated,
+    lend::LendAccessTokenError,
+    log_limit::LogLimit,
+    refresh::AccessTokenError,
+    sdk_user::AuthenticateSdkUserError,
+    store::StoreError,
+    vault::RotateMasterKeyError,
+    widget_session::{GenerateWidgetSessionError, NotOffered},
 };
 use terra_auth_http::{Refused, problem, problem_response};
 use terra_auth_types::wire::{Problem, Status, WidgetError};
@@ -305,9 +313,12 @@ impl From<GenerateWidgetSessionError> for ApiError {
         match error {
             GenerateWidgetSessionError::InvalidField { .. }
             | GenerateWidgetSessionError::InvalidUserIds(_)
-            | GenerateWidgetSessionError::NoProvider
             | GenerateWidgetSessionError::UnknownProvider(_)
             | GenerateWidgetSessionError::OnDevice(_) => Self::bad_request(error),
+            GenerateWidgetSessionError::NoProvider(ref why) => {
+                let code = why.first().map_or("provider_unknown", NotOffered::code);
+                Self::bad_request(error).with_code(code)
+            }
             GenerateWidgetSessionError::Store(error) => Self::from(error).or_repeat(), // another session does no harm
         }
     }

@@ -191,7 +191,7 @@ async fn a_provider_that_ends_while_the_server_runs_takes_nobody_from_that_day_o
 async fn a_provider_that_has_ended_before_the_server_started_is_offered_to_nobody() {
     let app = TestApp::start_with_recipes(&ending().replace("2030-01-02", "2030-01-01")).await;
     let (status, detail) = app.post("/v2/auth/generateWidgetSession", session()).await.problem();
-    assert!(status == 400 && detail.starts_with("none of the providers is available"), "{status} {detail}");
+    assert!(status == 400 && detail.starts_with("no provider can be offered: FITBIT is unknown"), "{status} {detail}");
 }
 
 #[tokio::test]

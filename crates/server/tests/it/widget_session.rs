@@ -31,10 +31,7 @@ async fn the_current_call_answers_201_on_all_three_paths() {
         let answer = app.post(path, json!({"providers": "FITBIT,NOPE,APPLE"})).await;
         assert_eq!(answer.status, 201, "{path}");
         assert_eq!(answer.json()["expires_at"], "2030-01-01T00:15:00Z", "{path}");
-        assert_eq!(
-            answer.json()["warnings"],
-            json!(["NOPE is unknown or not enabled in this environment", "APPLE connects on the device only"])
-        );
+        assert_eq!(answer.json()["warnings"], json!(["NOPE is unknown", "APPLE connects on a phone, with a mobile token"]));
     }
 }
 
@@ -78,7 +75,7 @@ async fn providers_are_read_as_an_array_too_with_a_warning() {
     let app = TestApp::start().await;
     let hosted =
         "providers was sent as a JSON array; the hosted API takes comma-separated text only, such as \"FITBIT,GARMIN\"";
-    let unknown = "NOPE is unknown or not enabled in this environment";
+    let unknown = "NOPE is unknown";
     for (providers, warnings) in [
         (json!("fitbit,GARMIN"), json!(null)),
         (json!(["FITBIT", "GARMIN"]), json!([hosted])),
@@ -118,14 +115,8 @@ async fn malformed_sessions_are_told_what_is_wrong() {
             json!({"reference_id": "x".repeat(513)}),
             "invalid reference_id: 1 to 512 bytes of text without control characters",
         ),
-        (
-            json!({"providers": "NOPE"}),
-            "none of the providers is available in this environment; GET /v2/integrations lists those that are",
-        ),
-        (
-            json!({"providers": ["NOPE", null]}),
-            "none of the providers is available in this environment; GET /v2/integrations lists those that are",
-        ),
+        (json!({"providers": "NOPE"}), "no provider can be offered: NOPE is unknown"),
+        (json!({"providers": ["NOPE", null]}), "no provider can be offered: NOPE is unknown"),
         (
             json!({"providers": 5}),
             "invalid providers: invalid type: integer `5`, expected comma-separated names or an array of names",
@@ -218,4 +209,35 @@ async fn every_integration_has_a_name_a_resource_and_a_logo_that_loads() {
             assert_eq!((logo.status.as_u16(), logo.header("content-type")), (200, "image/svg+xml"), "{integration}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_provider_that_cannot_be_offered_says_which_of_four_reasons_it_is() {
+    let app = TestApp::start().await;
+    let refused = async |providers: &str| {
+        app.post("/v2/auth/generateWidgetSession", json!({ "providers": providers })).await.refusal()
+    };
+    for (providers, code, detail) in [
+        ("APPLE", "provider_on_device", "APPLE connects on a phone, with a mobile token"),
+        ("FITBTI", "provider_unknown", "FITBTI is unknown, did you mean FITBIT?"),
+        (
+            "apple,gramin",
+            "provider_on_device",
+            "APPLE connects on a phone, with a mobile token; gramin is unknown, did you mean GARMIN?",
+        ),
+        ("nothing like it", "provider_unknown", "nothing like it is unknown"),
+    ] {
+        let expected = (400, code.to_owned(), format!("no provider can be offered: {detail}"));
+        assert_eq!(refused(providers).await, expected, "{providers}");
+    }
+    app.change(ChangeEnvironment {
+        providers: Some(Some(vec!["GARMIN".parse().unwrap()])),
+        ..ChangeEnvironment::default()
+    })
+    .await;
+    let (_, code, detail) = refused("FITBIT").await;
+    assert_eq!(
+        (&*code, &*detail),
+        ("provider_not_enabled", "no provider can be offered: FITBIT is not enabled in this environment")
+    );
 }

@@ -91,7 +91,7 @@ pub struct WidgetSession {
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime, example = "2026-12-05T12:15:00Z", required = true))]
     #[serde(default, with = "time::second", skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
-    /// Providers that were asked for and are unknown or not enabled, and whatever the hosted API would refuse.
+    /// Why a provider that was asked for is not offered, and what the hosted API would refuse.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
 }

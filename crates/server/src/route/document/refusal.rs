@@ -3,8 +3,12 @@
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 use terra_auth_core::{
-    admin::AdminError, connection::DeauthenticateUserError, directory::NotAuthenticated, refresh::AccessTokenError,
-    sdk_user::AuthenticateSdkUserError, widget_session::GenerateWidgetSessionError,
+    admin::AdminError,
+    connection::DeauthenticateUserError,
+    directory::NotAuthenticated,
+    refresh::AccessTokenError,
+    sdk_user::AuthenticateSdkUserError,
+    widget_session::{GenerateWidgetSessionError, NotOffered},
 };
 use terra_auth_types::wire::admin::EnvironmentContents;
 
@@ -92,7 +96,11 @@ impl Refused<'_> {
                 "send the dev-id and x-api-key headers, or Authorization: Basic base64(dev-id:api-key)",
             ),
             "authenticate_user" => GenerateWidgetSessionError::UnknownProvider("GARMIM".to_owned()).into(),
-            "create_widget_session" | "generate_widget_session" => GenerateWidgetSessionError::NoProvider.into(),
+            "create_widget_session" | "generate_widget_session" => {
+                let similar = "FITBIT".parse().ok();
+                let unknown = NotOffered::Unknown { name: "FITBTI".to_owned(), similar };
+                GenerateWidgetSessionError::NoProvider(vec![unknown]).into()
+            }
             "authenticate_sdk_user" => AuthenticateSdkUserError::InvalidDevice.into(),
             "generate_auth_token" | "tokens" => AuthenticateSdkUserError::InvalidReferenceId.into(),
             "subscriptions" => ApiError::bad_request("invalid per_page: out of range, 1 to 10000"),
