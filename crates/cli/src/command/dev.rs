@@ -1,9 +1,15 @@
-use std::{fmt::Write as _, net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{
+    fmt::Write as _,
+    fs, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::Context as _;
 use serde_json::json;
-use terra_auth::{Environment, ownership::Access};
-use terra_auth_core::seal::MasterKeySource;
+use terra_auth::{Environment, ownership::Access, wire::admin::ChangeEnvironment};
+use terra_auth_core::{Auth, admin::Admin, seal::MasterKeySource};
 use terra_auth_outbound::AddressPolicy;
 use terra_auth_server::Credentials;
 use tokio::{net::TcpListener, time::Duration};
@@ -32,6 +38,7 @@ use crate::{
 #[command(after_help = examples![
     "terra-auth dev",
     "terra-auth dev --forward-to http://localhost:3000/hooks",
+    "terra-auth dev --name \"Acme Health\" --user-limit none",
     "terra-auth dev --listen 127.0.0.1:0 --in-memory",
 ])]
 pub(crate) struct Args {
@@ -55,6 +62,28 @@ pub(crate) struct Args {
     /// Post events nowhere: clear the URL that an earlier start or the API stored
     #[arg(long, conflicts_with = "forward_to")]
     no_forward: bool,
+    /// What the widget calls your app
+    ///
+    /// The server stores it, as it does the user limit.
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// How many users there may be, or `none` [default: 50, as in testing at Terra]
+    #[arg(long, value_name = "N", value_parser = user_limit)]
+    user_limit: Option<UserLimit>,
+    /// Delete the users, keys and settings that an earlier `dev` kept here, and start with none
+    #[arg(long, conflicts_with = "in_memory")]
+    reset: bool,
+}
+
+/// `none` is no limit.
+#[derive(Clone, Copy)]
+struct UserLimit(Option<u32>);
+
+fn user_limit(text: &str) -> Result<UserLimit, String> {
+    match text {
+        "none" => Ok(UserLimit(None)),
+        text => text.parse().map(|limit| UserLimit(Some(limit))).map_err(|_| "a number, or none".to_owned()),
+    }
 }
 
 /// Somebody waits for the prompt.
@@ -65,6 +94,9 @@ impl Args {
         if !self.listen.ip().is_loopback() {
             let message = "dev listens on loopback only, as its provider lets anybody in";
             return Err(Advice::new(Kind::Misused, message, "use `terra-auth serve` to be reachable").into());
+        }
+        if self.reset {
+            reset(&self.data_dir)?;
         }
         logging::serve(app.ui.output, false);
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("could not start")?;
@@ -78,9 +110,10 @@ impl Args {
         let environment = Environment::Testing;
         let places = (&dirs.0 as &std::path::Path, &dirs.1 as &std::path::Path);
         let provisioned = ensure_environment(&node.auth, &node.url, environment, self.destination(), places).await?;
-        if let Some(file) = self.admin_token() {
-            ensure_admin_token(&node.auth, &file).await?;
-        }
+        self.change(&node.auth, &provisioned).await?;
+        private_file::create_dir(&self.data_dir)
+            .with_context(|| format!("could not create {}", self.data_dir.display()))?;
+        ensure_admin_token(&node.auth, &self.admin_token()).await?;
         if let Some(credentials) = self.credentials(&provisioned)? {
             node.dev_access.allow(credentials);
         }
@@ -92,8 +125,12 @@ impl Args {
             ))?;
         }
         app.ui.line(|| self.welcome(&node.url, &provisioned), &self.ready(&node.url, &provisioned))?;
-        node.run().await?;
-        app.ui.note("ended; everything is kept")?;
+        let ended = node.run().await;
+        if self.in_memory {
+            self.forget_admin_token()?;
+        }
+        ended?;
+        app.ui.note(if self.in_memory { "ended; nothing is kept" } else { "ended; everything is kept" })?;
         Ok(())
     }
 
@@ -105,9 +142,33 @@ impl Args {
         }
     }
 
-    /// Where the admin token is; nowhere if nothing is kept.
-    fn admin_token(&self) -> Option<PathBuf> {
-        (!self.in_memory).then(|| self.data_dir.join("admin-token"))
+    /// Settings that the flags name.
+    async fn change(&self, auth: &Auth, provisioned: &Provisioned) -> anyhow::Result<()> {
+        let change = ChangeEnvironment {
+            name: self.name.clone(),
+            user_limit: self.user_limit.map(|limit| limit.0),
+            ..ChangeEnvironment::default()
+        };
+        if change.name.is_some() || change.user_limit.is_some() {
+            auth.change_environment(&Admin::local("dev"), &provisioned.developer.dev_id, &change).await?;
+        }
+        Ok(())
+    }
+
+    /// Where the admin token is. It opens a server in memory too, for as long as that runs.
+    fn admin_token(&self) -> PathBuf {
+        self.data_dir.join("admin-token")
+    }
+
+    /// Deletes the token of a server in memory, and the folder if it held nothing else.
+    fn forget_admin_token(&self) -> anyhow::Result<()> {
+        let token = self.admin_token();
+        fs::remove_file(&token).with_context(|| format!("could not delete {}", token.display()))?;
+        let mut rest = fs::read_dir(&self.data_dir)?.flatten();
+        if rest.all(|entry| entry.file_name() == ".gitignore") {
+            fs::remove_dir_all(&self.data_dir).context("could not delete the empty data directory")?;
+        }
+        Ok(())
     }
 
     /// For the pages of the API reference, which browsers on this machine see.
@@ -115,7 +176,7 @@ impl Args {
         let text = std::fs::read_to_string(&provisioned.file)
             .with_context(|| format!("could not read {}", provisioned.file.display()))?;
         let file = EnvFile::parse(&text)?;
-        let admin_token = self.admin_token().and_then(|file| std::fs::read_to_string(file).ok());
+        let admin_token = std::fs::read_to_string(self.admin_token()).ok();
         Ok(file.get("TERRA_API_KEY").map(|api_key| Credentials {
             dev_id: provisioned.developer.dev_id.to_string(),
             api_key: api_key.to_owned(),
@@ -163,7 +224,7 @@ impl Args {
             "docs_url": format!("{origin}/docs"),
             "dev_id": provisioned.developer.dev_id,
             "credentials": provisioned.file.display().to_string(),
-            "admin_token": self.admin_token().map(|file| file.display().to_string()),
+            "admin_token": self.admin_token().display().to_string(),
             "forward_to": provisioned.developer.destination,
         })
     }
@@ -180,7 +241,7 @@ impl Args {
             ("Widget", origin.to_owned()),
             ("Reference", format!("{origin}/docs")),
             ("Keys", format!("{} (dev-id {})", shown(&provisioned.file), provisioned.developer.dev_id)),
-            ("Admin", self.admin_token().map_or("no token, as nothing is kept".to_owned(), |file| shown(&file))),
+            ("Admin", shown(&self.admin_token())),
             ("Data", data),
             ("Events", events),
         ];
@@ -197,6 +258,27 @@ impl Args {
         );
         text
     }
+}
+
+/// Deletes what an earlier `dev` kept, unless one runs on it.
+fn reset(data_dir: &Path) -> anyhow::Result<()> {
+    let in_use = || Advice::new(Kind::Failed, "another `terra-auth dev` uses this folder", "end it first, with Ctrl-C");
+    let lock = fs::File::options().write(true).open(data_dir.join("terra-auth.db.lock"));
+    if lock.is_ok_and(|lock| lock.try_lock().is_err()) {
+        return Err(in_use().into());
+    }
+    for name in
+        ["terra-auth.db", "terra-auth.db-wal", "terra-auth.db-shm", "terra-auth.db.lock", "master.key", "admin-token"]
+    {
+        let file = data_dir.join(name);
+        match fs::remove_file(&file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("could not delete {}", file.display()));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn shown(path: &std::path::Path) -> String {

@@ -7,6 +7,8 @@ use url::Url;
 use crate::{
     app::{self, App},
     browser::{Browser, Visited, fields},
+    failure::{Advice, Kind},
+    ui::shown,
 };
 
 /// Play the end user at the practice provider of `terra-auth dev`
@@ -59,8 +61,8 @@ impl Connect {
                 request = request.reference_id(reference_id);
             }
             let session = client.generate_widget_session(&request).await?;
-            self.walk(session.url).await
-        })??;
+            anyhow::Ok(self.walk(session.url).await)
+        })???;
         let found = |name: &str| end.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
         match found("user_id") {
             Some(user_id) => app.ui.result(
@@ -78,10 +80,10 @@ impl Connect {
     async fn walk(&self, url: Url) -> anyhow::Result<Url> {
         let mut browser = Browser::default();
         let login = browser.open(url, |_| true).await?;
-        let handle = handle(&login)?;
+        let handle = self.handle(&login)?;
         let consent =
             browser.submit(login.url.join("login")?, &[("handle", &handle), ("account", &self.account)]).await?;
-        let handle = self::handle(&consent)?;
+        let handle = self.handle(&consent)?;
         let scopes = fields(&consent.text, "scope");
         let decision = if self.deny { "deny" } else { "approve" };
         let mut answer = vec![("handle", handle.as_str()), ("decision", decision)];
@@ -93,18 +95,41 @@ impl Connect {
         match end.location {
             Some(location) => Ok(location),
             None if self.deny => Ok(end.url),
-            None => anyhow::bail!("the login ended with status {} instead of a connection", end.status),
+            None => Err(self.unexpected(&end)),
         }
+    }
+
+    fn handle(&self, page: &Visited) -> anyhow::Result<String> {
+        fields(&page.text, "handle").into_iter().next().ok_or_else(|| self.unexpected(page))
+    }
+
+    /// What a page says that is not the one that was expected. Its address may hold the secret of the session.
+    fn unexpected(&self, page: &Visited) -> anyhow::Error {
+        let host = page.url.host_str().unwrap_or_default();
+        let (Some(title), true) = (heading(&page.text), page.text.contains("class=\"result\"")) else {
+            let message = format!("{host} answers {} instead of a page of the practice provider", page.status);
+            let next = format!(
+                "start `terra-auth dev` or `serve --sandbox`, and use an environment without an app of its own at {} \
+                 (`terra-auth providers app list`)",
+                self.provider
+            );
+            return Advice::new(Kind::Failed, message, next).into();
+        };
+        let next = match page.status.as_u16() {
+            403 => {
+                "see the limit with `terra-auth environments list`; raise it with `terra-auth environments set --user-limit`, \
+                 or begin anew with `terra-auth dev --reset`"
+            }
+            _ => "open the page in a browser with `terra-auth generate-widget-session`",
+        };
+        Advice::new(Kind::Failed, format!("not connected; the widget says: {title}"), next).into()
     }
 }
 
-fn handle(page: &Visited) -> anyhow::Result<String> {
-    let handle = fields(&page.text, "handle").into_iter().next();
-    handle.with_context(|| {
-        format!(
-            "{} (status {}) is no page of the sandbox; is TERRA_API_URL a `terra-auth dev`?",
-            page.url.path(),
-            page.status
-        )
-    })
+/// The text of a page's first heading.
+fn heading(html: &str) -> Option<String> {
+    let (_, after) = html.split_once("<h1")?;
+    let (_, text) = after.split_once('>')?;
+    let (text, _) = text.split_once("</h1>")?;
+    Some(shown(&text.replace("&#39;", "'").replace("&quot;", "\"").replace("&amp;", "&")))
 }

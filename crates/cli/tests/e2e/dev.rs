@@ -183,3 +183,58 @@ fn a_damaged_master_key_is_told_and_nothing_is_changed() {
     assert!(answer.stderr.contains("master.key holds no master key"), "{answer}");
     assert_eq!(folder.read(FILE), before);
 }
+
+#[test]
+fn a_full_environment_is_named_and_no_secret_of_its_session_is_shown() {
+    let folder = Folder::new();
+    let server = folder.dev("--user-limit 1 --name Acme");
+    folder.connect("FITBIT", "alice");
+    let refused = folder.run("sandbox connect --provider FITBIT --reference-id bob --account bob");
+    assert_ne!(refused.code, 0);
+    assert!(
+        refused.stderr.contains("not connected; the widget says: ") && !refused.stderr.contains("/session/"),
+        "{refused}"
+    );
+    assert!(refused.stderr.contains("environments set --user-limit"), "{refused}");
+    assert_eq!(folder.json("environments list")[0]["name"], "Acme");
+    assert_eq!(server.end(Signal::INT).code, Some(0));
+
+    let _server = folder.dev("--user-limit none");
+    folder.run("sandbox connect --provider FITBIT --reference-id bob --account bob");
+    assert_eq!(folder.json("users list").as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_provider_with_an_app_of_the_environment_is_no_practice_provider() {
+    let folder = Folder::new();
+    let _server = folder.dev("");
+    folder.write("secret", "client-secret-not-a-secret\n");
+    assert_eq!(folder.run("providers app set OURA --client-id acme --secret-file secret").code, 0);
+    let refused = folder.run("sandbox connect --provider OURA --reference-id bob");
+    assert!(refused.code != 0 && refused.stderr.contains("instead of a page of the practice provider"), "{refused}");
+    assert!(refused.stderr.contains("providers app list") && !refused.stderr.contains("/session/"), "{refused}");
+}
+
+#[test]
+fn a_reset_forgets_what_was_kept_unless_a_server_runs_on_it() {
+    let folder = Folder::new();
+    let first = folder.dev("");
+    folder.connect("FITBIT", "alice");
+    let dev_id = folder.key("TERRA_DEV_ID");
+    let refused = folder.run("dev --listen 127.0.0.1:0 --reset");
+    assert!(refused.code == 1 && refused.stderr.contains("another `terra-auth dev` uses this folder"), "{refused}");
+    assert_eq!(first.end(Signal::INT).code, Some(0));
+
+    let _second = folder.dev("--reset");
+    assert_ne!(folder.key("TERRA_DEV_ID"), dev_id);
+    assert_eq!(folder.json("users list"), serde_json::json!([]));
+    assert_eq!(folder.json("keys list").as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_server_in_memory_is_administered_like_any_other() {
+    let folder = Folder::new();
+    let _server = folder.dev("--in-memory");
+    assert_eq!(folder.json("keys list").as_array().unwrap().len(), 1);
+    assert_eq!(folder.run("environments set --user-limit none").code, 0);
+}

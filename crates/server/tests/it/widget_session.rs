@@ -31,7 +31,10 @@ async fn the_current_call_answers_201_on_all_three_paths() {
         let answer = app.post(path, json!({"providers": "FITBIT,NOPE,APPLE"})).await;
         assert_eq!(answer.status, 201, "{path}");
         assert_eq!(answer.json()["expires_at"], "2030-01-01T00:15:00Z", "{path}");
-        assert_eq!(answer.json()["warnings"], json!(["NOPE is unknown", "APPLE connects on a phone, with a mobile token"]));
+        assert_eq!(
+            answer.json()["warnings"],
+            json!(["NOPE is unknown", "APPLE connects on a phone, with a mobile token"])
+        );
     }
 }
 
