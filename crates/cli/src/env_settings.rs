@@ -9,6 +9,7 @@
 //! redirect_allow_list = ["https://app.example.com/"] # [] is anywhere that is safe
 //! destination = "https://app.example.com/hooks"      # "" sends no events
 //! keep_user_id = true                                # false gives whoever comes back another user id
+//! bound_tokens_only = true                           # false lets a phone name its user by itself
 //! ```
 //!
 //! A setting that is absent is left as it is, so a file may hold only what is to be promoted.
@@ -30,7 +31,7 @@ mod tests;
 type Field = (&'static str, fn(&Value) -> bool, &'static str);
 
 /// In the order in which they are shown.
-const FIELDS: [Field; 8] = [
+const FIELDS: [Field; 9] = [
     ("name", |value| value.as_str().is_some_and(|name| !name.trim().is_empty()), "must be a text"),
     ("logo_url", is_url_or_none, "must be an address or \"\""),
     ("accent", is_colour_or_none, "must be #rrggbb or \"\""),
@@ -39,6 +40,7 @@ const FIELDS: [Field; 8] = [
     ("redirect_allow_list", |value| is_list(value, |url| Url::parse(url).is_ok()), "must be a list of addresses"),
     ("destination", is_url_or_none, "must be an address or \"\""),
     ("keep_user_id", Value::is_bool, "must be true or false"),
+    ("bound_tokens_only", Value::is_bool, "must be true or false"),
 ];
 
 /// The settings that a file names.
@@ -92,6 +94,7 @@ impl EnvSettings {
             Value::Array(settings.redirect_allow_list.iter().map(|url| Value::from(url.as_str())).collect()),
             address(&settings.destination),
             Value::from(settings.keep_user_id),
+            Value::from(settings.bound_tokens_only),
         ];
         Self(FIELDS.iter().map(|field| field.0.to_owned()).zip(values).collect())
     }
@@ -118,6 +121,7 @@ impl EnvSettings {
                 .map(|urls| urls.filter_map(|url| url.parse().ok()).collect()),
             destination: address("destination"),
             keep_user_id: self.0.get("keep_user_id").and_then(Value::as_bool),
+            bound_tokens_only: self.0.get("bound_tokens_only").and_then(Value::as_bool),
             active: None,
         }
     }

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use reqwest::{header::CONTENT_TYPE, redirect};
+use reqwest::{StatusCode, header::CONTENT_TYPE, redirect};
 use terra_auth_webhook::{SIGNATURE_HEADER, SIGNATURE_HEADER_NEW, sign};
 use url::Url;
 
 use crate::{
-    Client, Error, SigningSecret, WidgetSessionRequest,
+    Client, DevId, Error, SigningSecret, WidgetSessionRequest,
     endpoints::{is_loopback, origin},
     transport::{Call, network},
 };
@@ -42,6 +42,27 @@ impl Client {
         let urls = self.widget_urls();
         let known = self.inner.widget_path.load(std::sync::atomic::Ordering::Relaxed);
         Ok(WidgetCall { deprecated: known + 1 == urls.len(), url: urls[known].clone() })
+    }
+
+    /// Whether a server of one's own redeems mobile tokens that were minted for no reference id; `None` if it does not say.
+    /// A token is minted for the question, and it expires unspent: the call that redeems it names no source.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::generate_mobile_token`].
+    pub async fn redeems_unbound_tokens(&self, dev_id: &DevId, timeout: Duration) -> Result<Option<bool>, Error> {
+        let minted = self.generate_mobile_token(None).await?;
+        let url = self.inner.endpoints.api("auth/authenticateSDKUser");
+        let failed = |source| network(&url, source);
+        let http = reqwest::Client::builder().timeout(timeout).redirect(redirect::Policy::none());
+        let http = if is_loopback(&url) { http.no_proxy() } else { http };
+        let request = http.build().map_err(failed)?.post(url.clone()).header("dev-id", dev_id.as_str());
+        let answer = request.bearer_auth(minted.token.expose()).send().await.map_err(failed)?;
+        Ok(match answer.status() {
+            StatusCode::BAD_REQUEST => Some(true), // the source is what it misses
+            StatusCode::UNAUTHORIZED => Some(false),
+            _ => None,
+        })
     }
 }
 

@@ -28,6 +28,24 @@ impl Bucket {
         there_is
     }
 
+    /// Whether anything is left.
+    pub(crate) fn has_room(&mut self, rate: Rate, now: Instant) -> bool {
+        self.fill(rate, now);
+        self.spent < rate.at_once
+    }
+
+    /// Takes `spent` out, also more than is left: for what is known only afterwards.
+    pub(crate) fn charge(&mut self, spent: usize, rate: Rate, now: Instant) {
+        self.fill(rate, now);
+        self.spent += u32::try_from(spent).map_or(f64::MAX, f64::from);
+    }
+
+    /// Whether nothing is taken out.
+    pub(crate) fn is_full(&mut self, rate: Rate, now: Instant) -> bool {
+        self.fill(rate, now);
+        self.spent <= 0.0
+    }
+
     fn fill(&mut self, rate: Rate, now: Instant) {
         let passed = self.at.map_or(0.0, |at| now.saturating_duration_since(at).as_secs_f64());
         self.at = Some(self.at.map_or(now, |at| at.max(now)));

@@ -5,7 +5,7 @@ mod import;
 mod place;
 mod report;
 
-pub(crate) use self::place::NewConnection;
+pub(crate) use self::place::{NewConnection, Proof};
 
 use async_trait::async_trait;
 use jiff::Timestamp;

@@ -42,6 +42,8 @@ pub struct Developer {
     pub destination: Option<Url>,
     /// Whether an end user who connects an account again keeps the user id.
     pub keep_user_id: bool,
+    /// Whether a mobile token works only if it was minted for a reference id.
+    pub bound_tokens_only: bool,
     /// The key that signs its events.
     pub signing_secret: Sealed,
     /// The key before it, while one replaces the other.
@@ -145,6 +147,8 @@ pub struct NewDeveloper {
     pub name: String,
     /// Where its events are posted.
     pub destination: Option<Url>,
+    /// Whether a mobile token works only if it was minted for a reference id.
+    pub bound_tokens_only: bool,
 }
 
 /// The credentials of an environment, in the clear: shown once.
@@ -217,6 +221,7 @@ impl Auth {
             redirect_allow_list: Vec::new(),
             destination: new.destination,
             keep_user_id: false,
+            bound_tokens_only: new.bound_tokens_only,
             created_at: self.now(),
         };
         let (key, api_key) = new_key(self, &dev_id, new.environment, "first key", Scopes::USUAL);

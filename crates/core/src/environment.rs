@@ -33,6 +33,7 @@ impl Developer {
             redirect_allow_list: self.redirect_allow_list.clone(),
             destination: self.destination.clone(),
             keep_user_id: self.keep_user_id,
+            bound_tokens_only: self.bound_tokens_only,
         }
     }
 
@@ -46,6 +47,7 @@ impl Developer {
             redirect_allow_list,
             destination,
             keep_user_id,
+            bound_tokens_only,
             active,
         } = change.clone();
         self.name = name.unwrap_or(std::mem::take(&mut self.name));
@@ -56,6 +58,7 @@ impl Developer {
         self.redirect_allow_list = redirect_allow_list.unwrap_or(std::mem::take(&mut self.redirect_allow_list));
         self.destination = destination.unwrap_or(self.destination.take());
         self.keep_user_id = keep_user_id.unwrap_or(self.keep_user_id);
+        self.bound_tokens_only = bound_tokens_only.unwrap_or(self.bound_tokens_only);
         if let Some(active) = active {
             self.standing = if active { Standing::Active } else { Standing::Disabled };
         }

@@ -7,7 +7,10 @@ use terra_auth_types::{
 };
 use uuid::Uuid;
 
-use crate::{connection::Connection, open_session::OpenSession};
+use crate::{
+    connection::{Connection, Proof},
+    open_session::OpenSession,
+};
 
 pub(crate) fn cancelled_event(open: &OpenSession, flow_id: Option<Uuid>, reason: &str) -> Event {
     Event::AuthCancelled(wire::AuthCancelled {
@@ -31,13 +34,20 @@ pub(crate) fn auth_event(connection: &Connection, flow_id: Option<Uuid>, session
     })
 }
 
-pub(crate) fn reauth_event(new: &Connection, old: &Connection) -> Event {
+pub(crate) fn reauth_event(new: &Connection, old: &Connection, proof: Proof) -> Event {
+    let message = match proof {
+        Proof::OfUser => "User has reauthenticated and old ID has been deleted",
+        Proof::Claim => {
+            "User has reauthenticated and old ID has been deleted: another device named this user, with a token that was \
+             not bound to a reference id"
+        }
+    };
     Event::UserReauth(wire::UserReauth {
         new_user: new.to_wire(),
         old_user: Some(old.to_wire()),
         old_user_id: None,
         status: Status::Warning,
-        message: "User has reauthenticated and old ID has been deleted".to_owned(),
+        message: message.to_owned(),
         version: version(),
     })
 }
@@ -134,7 +144,7 @@ pub fn examples() -> Result<[Event; 7], Box<dyn std::error::Error + Send + Sync>
         auth_event(&connection, Some(flow_id), Some(session_id)),
         Event::AuthCancelled(cancelled),
         deauth_event(&inactive),
-        reauth_event(&connection, &before),
+        reauth_event(&connection, &before, Proof::OfUser),
         revoked_event(&inactive),
         permission_event(&connection, Some("activity")).unwrap_or_else(|| deauth_event(&inactive)),
         error_event(&inactive, "The end user must connect again"),

@@ -1,7 +1,15 @@
 //! Notices of providers that end users took access back. They are never believed: the connections of the account fall due for
 //! a refresh, and only what the provider itself answers to that changes them.
+//!
+//! Anybody can post a notice. A forged one costs a look into the store: only accounts that are known here count against the
+//! budget, which each peer has for itself at each provider. So forged notices never shut out genuine ones.
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -9,16 +17,28 @@ use terra_auth_types::Provider;
 
 use crate::{
     auth::Auth,
+    bucket::{Bucket, Rate},
     causes::Causes,
+    log_limit::LogLimit,
     provider::{Greeting, Notice},
     store::{StoreError, Tx, Unit},
 };
 
 /// Notices of one account count once in this time: a forger costs it one refresh.
 const AGAIN_AFTER: SignedDuration = SignedDuration::from_hours(1);
-/// Accounts in a second, on each node, and how many at once.
-const PER_SECOND: f64 = 5.0;
-const AT_ONCE: f64 = 200.0;
+/// How many known accounts one peer may have refreshed at one provider, by each node.
+const REFRESHES: Rate = Rate { per_second: 5.0, at_once: 200.0 };
+/// Accounts that wait to be looked up on this node.
+const MAX_WAITING: usize = 8192;
+/// The same of one peer at one provider.
+const MAX_WAITING_OF_PEER: usize = 2048;
+/// Peers whose budgets are remembered.
+const MAX_PEERS: usize = 1024;
+/// No provider names an account with more bytes.
+const MAX_ACCOUNT_BYTES: usize = 512;
+
+/// Anybody can cause the line.
+static NOT_LOOKED_UP: LogLimit = LogLimit::every(Duration::from_secs(10));
 
 /// More accounts were named than this node looks after.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,26 +47,65 @@ pub struct TooManyNotices;
 
 /// The notices of this node.
 #[derive(Default)]
-pub(crate) struct Notices(Mutex<Bucket>);
+pub(crate) struct Notices(Mutex<Budgets>);
 
-/// Full at first.
 #[derive(Default)]
-struct Bucket {
-    spent: f64,
-    at: Timestamp,
+struct Budgets {
+    waiting: usize,
+    peers: HashMap<Key, Budget>,
 }
 
-impl Bucket {
-    fn take(&mut self, accounts: usize, now: Timestamp) -> Result<(), TooManyNotices> {
-        let passed = now.duration_since(self.at).as_secs_f64().max(0.0);
-        self.at = now;
-        self.spent = (self.spent - passed * PER_SECOND).max(0.0);
-        let wanted = u32::try_from(accounts).map_or(f64::INFINITY, f64::from);
-        if self.spent + wanted > AT_ONCE {
+/// A provider, and the network that posts in its name.
+type Key = (Provider, Option<IpAddr>);
+
+#[derive(Default)]
+struct Budget {
+    refreshes: Bucket,
+    waiting: usize,
+}
+
+impl Budgets {
+    /// Admits accounts to be looked up.
+    fn begin(&mut self, key: &Key, accounts: usize, now: Instant) -> Result<(), TooManyNotices> {
+        if self.waiting + accounts > MAX_WAITING || !self.has_place(key, now) {
             return Err(TooManyNotices);
         }
-        self.spent += wanted;
+        let budget = self.peers.entry(key.clone()).or_default();
+        if budget.waiting + accounts > MAX_WAITING_OF_PEER || !budget.refreshes.has_room(REFRESHES, now) {
+            return Err(TooManyNotices);
+        }
+        budget.waiting += accounts;
+        self.waiting += accounts;
         Ok(())
+    }
+
+    /// They were looked up, and so many of them are known.
+    fn end(&mut self, key: &Key, accounts: usize, known: usize, now: Instant) {
+        self.waiting -= accounts;
+        if let Some(budget) = self.peers.get_mut(key) {
+            budget.waiting -= accounts;
+            budget.refreshes.charge(known, REFRESHES, now);
+        }
+    }
+
+    /// Whether the peer is remembered or can be. A budget that nothing was taken from is forgotten first.
+    fn has_place(&mut self, key: &Key, now: Instant) -> bool {
+        if self.peers.len() < MAX_PEERS || self.peers.contains_key(key) {
+            return true;
+        }
+        self.peers.retain(|_, budget| budget.waiting > 0 || !budget.refreshes.is_full(REFRESHES, now));
+        self.peers.len() < MAX_PEERS
+    }
+}
+
+/// The network of a peer: who has one IPv6 address has 2^64 of them.
+fn network(peer: IpAddr) -> IpAddr {
+    match peer {
+        IpAddr::V4(_) => peer,
+        IpAddr::V6(address) => address.to_ipv4_mapped().map_or_else(
+            || IpAddr::V6((u128::from(address) & !u128::from(u64::MAX)).into()),
+            IpAddr::V4,
+        ),
     }
 }
 
@@ -66,21 +125,34 @@ impl Auth {
     }
 
     /// Lets the connections of accounts fall due for a refresh, in every environment. It returns at once, and does the work
-    /// afterwards: whoever asks cannot tell whether an account is known.
+    /// afterwards: the peer cannot tell whether an account is known.
     ///
     /// # Errors
     ///
     /// [`TooManyNotices`].
-    pub fn take_notice(&self, provider: &Provider, accounts: Vec<String>) -> Result<(), TooManyNotices> {
+    pub fn take_notice(
+        &self,
+        provider: &Provider,
+        peer: Option<IpAddr>,
+        mut accounts: Vec<String>,
+    ) -> Result<(), TooManyNotices> {
+        accounts.retain(|account| account.len() <= MAX_ACCOUNT_BYTES);
+        accounts.sort_unstable();
+        accounts.dedup();
         if accounts.is_empty() {
             return Ok(());
         }
-        let now = self.now();
-        self.notices().0.lock().unwrap_or_else(PoisonError::into_inner).take(accounts.len(), now)?;
-        let (auth, unit) = (self.clone(), Hasten { provider: provider.clone(), accounts, now });
+        let (key, count) = ((provider.clone(), peer.map(network)), accounts.len());
+        self.notices().with(|budgets| budgets.begin(&key, count, Instant::now()))?;
+        let (auth, unit) = (self.clone(), Hasten { provider: provider.clone(), accounts, now: self.now() });
         tokio::spawn(async move {
-            if let Err(error) = auth.store.run(unit).await {
-                tracing::warn!(error = %Causes(&error), "could not look after a provider's notice");
+            let hastened = auth.store.run(unit).await;
+            let known = hastened.as_ref().map_or(0, |known| *known);
+            auth.notices().with(|budgets| budgets.end(&key, count, known, Instant::now()));
+            if let Err(error) = hastened
+                && let Some(left_out) = NOT_LOOKED_UP.admit(Instant::now())
+            {
+                tracing::warn!(error = %Causes(&error), left_out, "could not look after a provider's notice");
             }
         });
         Ok(())
@@ -99,33 +171,81 @@ struct Hasten {
 
 #[async_trait]
 impl Unit for Hasten {
-    type Done = ();
+    type Done = usize;
     type Refusal = StoreError;
 
-    async fn run(&self, tx: &mut dyn Tx) -> Result<(), StoreError> {
+    /// Answers how many of the accounts are known here and fall due.
+    async fn run(&self, tx: &mut dyn Tx) -> Result<usize, StoreError> {
         let before = self.now.saturating_sub(AGAIN_AFTER).unwrap_or(Timestamp::MIN);
+        let mut known = 0;
         for account in &self.accounts {
-            tx.hasten_refresh(&self.provider, account, self.now, before).await?;
+            known += usize::from(tx.hasten_refresh(&self.provider, account, self.now, before).await? > 0);
         }
-        Ok(())
+        Ok(known)
+    }
+}
+
+impl Notices {
+    fn with<T>(&self, work: impl FnOnce(&mut Budgets) -> T) -> T {
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use jiff::{SignedDuration, Timestamp};
+    use std::{
+        net::IpAddr,
+        time::{Duration, Instant},
+    };
 
-    use super::{Bucket, TooManyNotices};
+    use super::{Budgets, Key, MAX_PEERS, MAX_WAITING_OF_PEER, TooManyNotices, network};
+
+    fn key(peer: u32) -> Key {
+        ("STRAVA".parse().unwrap(), Some(IpAddr::V4(peer.into())))
+    }
 
     #[test]
-    fn a_flood_of_notices_is_held_back_and_passes() {
-        let (mut bucket, now) = (Bucket::default(), Timestamp::UNIX_EPOCH);
-        assert_eq!(bucket.take(201, now), Err(TooManyNotices));
-        assert_eq!(bucket.take(150, now), Ok(()));
-        assert_eq!(bucket.take(51, now), Err(TooManyNotices));
-        assert_eq!(bucket.take(50, now), Ok(()));
-        let later = now + SignedDuration::from_secs(1);
-        assert_eq!((bucket.take(6, later), bucket.take(5, later)), (Err(TooManyNotices), Ok(())));
-        assert_eq!(bucket.take(1, now), Err(TooManyNotices), "a clock that goes back gives nothing");
+    fn accounts_that_nobody_has_cost_nothing() {
+        let (mut budgets, now) = (Budgets::default(), Instant::now());
+        for _ in 0..1000 {
+            budgets.begin(&key(1), 100, now).unwrap();
+            budgets.end(&key(1), 100, 0, now);
+        }
+        assert_eq!(budgets.waiting, 0);
+    }
+
+    #[test]
+    fn known_accounts_are_charged_to_their_peer_alone() {
+        let (mut budgets, now) = (Budgets::default(), Instant::now());
+        budgets.begin(&key(1), 300, now).unwrap();
+        budgets.end(&key(1), 300, 300, now);
+        assert_eq!(budgets.begin(&key(1), 1, now), Err(TooManyNotices));
+        assert_eq!(budgets.begin(&key(2), 1, now), Ok(()));
+        assert_eq!(budgets.begin(&("FITBIT".parse().unwrap(), key(1).1), 1, now), Ok(()));
+        assert_eq!(budgets.begin(&key(1), 1, now + Duration::from_secs(21)), Ok(()), "five a second come back");
+    }
+
+    #[test]
+    fn what_waits_and_who_is_remembered_have_bounds() {
+        let (mut budgets, now) = (Budgets::default(), Instant::now());
+        assert_eq!(budgets.begin(&key(1), MAX_WAITING_OF_PEER + 1, now), Err(TooManyNotices));
+        for peer in 0..10_000 {
+            budgets.begin(&key(peer), 1, now).unwrap();
+            budgets.end(&key(peer), 1, 0, now);
+        }
+        assert!(budgets.peers.len() <= MAX_PEERS);
+        for peer in 0..20_000 {
+            if budgets.begin(&key(peer), 1, now).is_ok() {
+                budgets.end(&key(peer), 1, 1, now);
+            }
+        }
+        assert!(budgets.peers.len() <= MAX_PEERS);
+    }
+
+    #[test]
+    fn all_addresses_of_an_ipv6_network_are_one_peer() {
+        let [one, other]: [IpAddr; 2] = ["2001:db8::1", "2001:db8::ffff:2"].map(|text| text.parse().unwrap());
+        assert_eq!(network(one), network(other));
+        assert_eq!(network("::ffff:192.0.2.1".parse().unwrap()), "192.0.2.1".parse::<IpAddr>().unwrap());
     }
 }

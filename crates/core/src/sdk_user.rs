@@ -1,5 +1,7 @@
 //! A mobile app redeems its token: one token, one connection of an on-device source.
 
+use std::time::{Duration, Instant};
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use terra_auth_types::{MobileToken, ReferenceId, UserId, wire};
@@ -7,9 +9,10 @@ use terra_auth_types::{MobileToken, ReferenceId, UserId, wire};
 use crate::{
     auth::Auth,
     connect::has_no_room,
-    connection::{Connection, NewConnection},
+    connection::{Connection, NewConnection, Proof},
     developer::Developer,
     lock::Lock,
+    log_limit::LogLimit,
     mobile_token::{InvalidToken, TokenId},
     provider::Connects,
     receipt::Receipt,
@@ -22,6 +25,9 @@ pub enum AuthenticateSdkUserError {
     /// Used, expired, foreign or forged: one answer for all.
     #[error("the token was used, has expired, or belongs to another environment; mint a new one")]
     InvalidToken,
+    /// The token was not minted for a reference id, and the environment wants that.
+    #[error("this environment accepts only tokens that were minted for a reference id; mint one with reference_id")]
+    UnboundToken,
     /// `resource` is missing or no on-device source.
     #[error("invalid resource: name an on-device source, such as APPLE")]
     InvalidResource,
@@ -45,11 +51,25 @@ impl From<InvalidToken> for AuthenticateSdkUserError {
     }
 }
 
+/// Any user of the app can have such a line written.
+static REPLACED: LogLimit = LogLimit::every(Duration::from_secs(10));
+
 impl Auth {
+    /// Whether a mobile token was minted for this environment and has not expired. Whether it is spent shows when it is
+    /// redeemed.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidToken`].
+    pub fn verify_mobile_token(&self, developer: &Developer, token: &MobileToken) -> Result<(), InvalidToken> {
+        self.check_mobile_token(&developer.dev_id, token).map(drop)
+    }
+
     /// Redeems a mobile token for a connection. Of any number of simultaneous callers one succeeds.
     ///
     /// The same device under the same reference id keeps its connection; a new device replaces the end user's earlier
-    /// connections of that source, and keeps its user id only where the environment says so. Without a reference id only the same device is recognised.
+    /// connections of that source. It keeps their user id only where the environment says so and the token is bound to that
+    /// reference id. Without a reference id only the same device is recognised.
     ///
     /// # Errors
     ///
@@ -61,6 +81,9 @@ impl Auth {
         params: &wire::AuthenticateSdkUserParams,
     ) -> Result<wire::AuthenticateSdkUser, AuthenticateSdkUserError> {
         let genuine = self.check_mobile_token(&developer.dev_id, token)?;
+        if developer.bound_tokens_only && genuine.bound_to.is_none() {
+            return Err(AuthenticateSdkUserError::UnboundToken);
+        }
         let info = self.offered(developer, params.resource.as_deref().unwrap_or_default());
         let info = info.filter(|info| info.connects == Connects::OnDevice);
         let device = params.resource_user_identifier.as_deref().unwrap_or_default();
@@ -69,6 +92,7 @@ impl Auth {
         }
         let claimed = params.reference_id.as_deref().filter(|text| !text.is_empty()).map(str::parse).transpose();
         let claimed: Option<ReferenceId> = claimed.map_err(|_| AuthenticateSdkUserError::InvalidReferenceId)?;
+        let proof = if genuine.bound_to.is_some() { Proof::OfUser } else { Proof::Claim };
         let connection = Connection {
             user_id: UserId(self.entropy.id()),
             dev_id: developer.dev_id.clone(),
@@ -87,15 +111,43 @@ impl Auth {
             tokens: None,
             flow_id: None,
             session_id: None,
+            proof,
             delivery_ids: [self.delivery_id(), self.delivery_id()],
             now: self.now(),
         };
         let receipt = Receipt { id: new.delivery_ids[0].0, created_at: new.now };
         let unit = RedeemToken { auth: self.clone(), token: (genuine.token_id, genuine.expires_at), new };
-        let user_id = self.store.run_once(receipt, unit).await?;
+        let Redeemed { user_id, replaced } = self.store.run_once(receipt, unit).await?;
         self.outbox.notify_one();
+        log_replaced(developer, user_id, &replaced, proof);
         Ok(wire::AuthenticateSdkUser { status: wire::Status::Success, user_id, reference_id })
     }
+}
+
+/// A device took the place of another one. Without a bound token nothing but the phone's word says that both are of one user.
+fn log_replaced(developer: &Developer, user_id: UserId, replaced: &[UserId], proof: Proof) {
+    let Some(old_user_id) = replaced.first() else { return };
+    let (environment, count) = (developer.dev_id.as_str(), replaced.len());
+    match proof {
+        Proof::OfUser => {
+            tracing::info!(environment, %user_id, %old_user_id, replaced = count, "another device of the same user");
+        }
+        Proof::Claim => {
+            if let Some(left_out) = REPLACED.admit(Instant::now()) {
+                tracing::warn!(
+                    environment, %user_id, %old_user_id, replaced = count, left_out,
+                    "another device replaced a user's connection, with a token that was not bound to a reference id; \
+                     set bound_tokens_only to reject such tokens"
+                );
+            }
+        }
+    }
+}
+
+/// What a token was redeemed for, and the connections that were replaced.
+struct Redeemed {
+    user_id: UserId,
+    replaced: Vec<UserId>,
 }
 
 struct RedeemToken {
@@ -106,10 +158,10 @@ struct RedeemToken {
 
 #[async_trait]
 impl Unit for RedeemToken {
-    type Done = UserId;
+    type Done = Redeemed;
     type Refusal = AuthenticateSdkUserError;
 
-    async fn run(&self, tx: &mut dyn Tx) -> Result<UserId, AuthenticateSdkUserError> {
+    async fn run(&self, tx: &mut dyn Tx) -> Result<Redeemed, AuthenticateSdkUserError> {
         let (token_id, expires_at) = self.token;
         if !tx.spend_token(token_id, expires_at).await? {
             return Err(AuthenticateSdkUserError::InvalidToken);
@@ -123,12 +175,13 @@ impl Unit for RedeemToken {
         .await?;
         let earlier = self.earlier(tx).await?;
         if let Some(same) = earlier.iter().find(|connection| connection.account == new.account) {
-            return Ok(same.user_id);
+            return Ok(Redeemed { user_id: same.user_id, replaced: Vec::new() });
         }
         if earlier.is_empty() && has_no_room(tx, &developer).await? {
             return Err(AuthenticateSdkUserError::UserLimit);
         }
-        Ok(self.new.place(&self.auth, tx, &developer, &earlier).await?)
+        let user_id = self.new.place(&self.auth, tx, &developer, &earlier).await?;
+        Ok(Redeemed { user_id, replaced: earlier.iter().map(|old| old.user_id).collect() })
     }
 }
 

@@ -13,9 +13,10 @@ use terra_auth_core::{
     causes::Causes,
     developer::{Developer, Standing},
     directory::{Identity, NotAuthenticated},
+    sdk_user::AuthenticateSdkUserError,
 };
 use terra_auth_http::Peer;
-use terra_auth_types::{ApiKey, DevId, Scope};
+use terra_auth_types::{ApiKey, DevId, MobileToken, Scope};
 
 use crate::error::ApiError;
 
@@ -109,10 +110,11 @@ impl FromRequestParts<Auth> for Named {
     }
 }
 
-/// A mobile app, which knows its dev-id and holds a token in place of a key.
+/// A mobile app, which knows its dev-id and holds a token in place of a key. Only who holds a genuine token is told that the
+/// environment is disabled.
 pub(crate) struct MobileApp {
     pub(crate) developer: Arc<Developer>,
-    pub(crate) token: terra_auth_types::MobileToken,
+    pub(crate) token: MobileToken,
 }
 
 impl FromRequestParts<Auth> for MobileApp {
@@ -126,10 +128,11 @@ impl FromRequestParts<Auth> for MobileApp {
             )
         };
         let token = text(&parts.headers, header::AUTHORIZATION.as_str()).and_then(|text| after_scheme(text, "bearer"));
-        let token = token.ok_or_else(missing)?.into();
+        let token: MobileToken = token.ok_or_else(missing)?.into();
         auth.directory.check_fresh()?;
         let Named(developer) = Named::from_request_parts(parts, auth).await.unwrap_or(Named(None));
-        let developer = developer.ok_or(terra_auth_core::sdk_user::AuthenticateSdkUserError::InvalidToken)?;
+        let developer = developer.ok_or(AuthenticateSdkUserError::InvalidToken)?;
+        auth.verify_mobile_token(&developer, &token).map_err(AuthenticateSdkUserError::from)?;
         if developer.standing != Standing::Active {
             return Err(NotAuthenticated::Disabled.into());
         }

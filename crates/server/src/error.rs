@@ -328,6 +328,7 @@ impl From<AuthenticateSdkUserError> for ApiError {
     fn from(error: AuthenticateSdkUserError) -> Self {
         match error {
             AuthenticateSdkUserError::InvalidToken => Self::unauthorized(error),
+            AuthenticateSdkUserError::UnboundToken => Self::unauthorized(error).with_code("unbound_token"),
             AuthenticateSdkUserError::InvalidResource
             | AuthenticateSdkUserError::InvalidDevice
             | AuthenticateSdkUserError::InvalidReferenceId => Self::bad_request(error),

@@ -18,20 +18,22 @@ use crate::{
 macro_rules! columns {
     () => {
         "dev_id, environment, name, logo_url, accent, user_limit, providers, redirect_allow_list, destination,
-        keep_user_id, signing_secret, retiring_secret, retiring_until_ms, sign_with, standing, created_at_ms"
+        keep_user_id, bound_tokens_only, signing_secret, retiring_secret, retiring_until_ms, sign_with, standing,
+        created_at_ms"
     };
 }
 
 statements! {
     ADD_DEVELOPER: Sql::plain(concat!(
-        "INSERT INTO developer (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+        "INSERT INTO developer (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
+            $17)
         ON CONFLICT (dev_id) DO NOTHING",
     ));
     UPDATE_DEVELOPER: Sql::plain(
         "UPDATE developer SET name = $1, logo_url = $2, accent = $3, user_limit = $4, providers = $5,
-            redirect_allow_list = $6, destination = $7, keep_user_id = $8, signing_secret = $9, retiring_secret = $10,
-            retiring_until_ms = $11, sign_with = $12, standing = $13
-        WHERE dev_id = $14",
+            redirect_allow_list = $6, destination = $7, keep_user_id = $8, bound_tokens_only = $9, signing_secret = $10,
+            retiring_secret = $11, retiring_until_ms = $12, sign_with = $13, standing = $14
+        WHERE dev_id = $15",
     );
     DEVELOPER: Sql::plain(concat!("SELECT ", columns!(), " FROM developer WHERE dev_id = $1"));
     LOCK_DEVELOPER: Sql::locking(
@@ -58,6 +60,7 @@ impl<D: Database> Developers for Queries<D> {
             Value::json(&developer.redirect_allow_list)?,
             developer.destination.value(),
             developer.keep_user_id.value(),
+            developer.bound_tokens_only.value(),
             developer.signing_secret.value(),
             retiring_secret.value(),
             retiring_until.value(),
@@ -79,6 +82,7 @@ impl<D: Database> Developers for Queries<D> {
             Value::json(&developer.redirect_allow_list)?,
             developer.destination.value(),
             developer.keep_user_id.value(),
+            developer.bound_tokens_only.value(),
             developer.signing_secret.value(),
             retiring_secret.value(),
             retiring_until.value(),
@@ -145,6 +149,7 @@ impl Record for Developer {
             redirect_allow_list: row.take::<Json<_>>()?.0,
             destination: row.take()?,
             keep_user_id: row.take()?,
+            bound_tokens_only: row.take()?,
             signing_secret: row.take()?,
             retiring_secret: Record::read(row)?,
             standing: row.take()?,

@@ -66,6 +66,7 @@ impl Rows {
             redirect_allow_list: Vec::new(),
             destination: None,
             keep_user_id: false,
+            bound_tokens_only: false,
             signing_secret: self.sealed(),
             retiring_secret: None,
             standing: Standing::Active,

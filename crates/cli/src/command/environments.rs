@@ -77,9 +77,11 @@ fn rows(environments: &[AdminEnvironment]) -> String {
         let users = settings.user_limit.map_or_else(|| users.to_string(), |limit| format!("{users} of {limit}"));
         let (name, active) = (shown(&settings.name), yes_or_no(Some(*active)).to_owned());
         let keeps_ids = yes_or_no(Some(settings.keep_user_id)).to_owned();
-        [dev_id.to_string(), environment.to_string(), name, active, users, keeps_ids, minute(*created_at)]
+        let bound_only = yes_or_no(Some(settings.bound_tokens_only)).to_owned();
+        [dev_id.to_string(), environment.to_string(), name, active, users, keeps_ids, bound_only, minute(*created_at)]
     };
-    table(["dev-id", "environment", "name", "active", "users", "keeps ids", "created"], environments.iter().map(row))
+    let titles = ["dev-id", "environment", "name", "active", "users", "keeps ids", "bound tokens only", "created"];
+    table(titles, environments.iter().map(row))
 }
 
 /// Which environment.

@@ -16,6 +16,7 @@ mod shared_key;
 mod signing_secret;
 mod streaming_host;
 mod tracked_by_git;
+mod unbound_tokens;
 mod user_cap;
 mod widget_path;
 
@@ -36,7 +37,7 @@ enum Needs {
 
 use Needs::{Api, Folder, Repository};
 
-pub(crate) const CHECKS: [Check; 16] = [
+pub(crate) const CHECKS: [Check; 17] = [
     Check { name: "credentials", run: credentials::check, needs: Folder },
     Check { name: "file-permissions", run: file_permissions::check, needs: Folder },
     Check { name: "tracked-by-git", run: tracked_by_git::check, needs: Repository },
@@ -53,6 +54,7 @@ pub(crate) const CHECKS: [Check; 16] = [
     Check { name: "streaming-host", run: streaming_host::check, needs: Api },
     Check { name: "deprecated-widget-call", run: deprecated_widget_call::check, needs: Folder },
     Check { name: "user-cap", run: user_cap::check, needs: Api },
+    Check { name: "unbound-tokens", run: unbound_tokens::check, needs: Api },
 ];
 
 impl Check {

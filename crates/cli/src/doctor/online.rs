@@ -44,6 +44,8 @@ pub(crate) struct Answer {
     pub(crate) users: Option<usize>,
     /// `None` if the keys were not accepted.
     pub(crate) widget: Option<Result<WidgetCall, Error>>,
+    /// Whether mobile tokens without a reference id work; asked of servers of one's own.
+    pub(crate) redeems_unbound_tokens: Option<bool>,
 }
 
 /// Bounds each question.
@@ -71,7 +73,17 @@ async fn answer(credentials: &Credentials) -> Result<Answer, Error> {
         Err(error) => (Err(error), None),
     };
     let widget = if keys.is_ok() { in_time(client.widget_call()).await } else { None };
-    Ok(Answer { clock_ahead, keys, users, widget })
+    let is_own = keys.is_ok() && !is_hosted(&credentials.api_url);
+    let redeems_unbound_tokens = if is_own { redeems_unbound_tokens(&client, credentials).await } else { None };
+    Ok(Answer { clock_ahead, keys, users, widget, redeems_unbound_tokens })
+}
+
+async fn redeems_unbound_tokens(client: &Client, credentials: &Credentials) -> Option<bool> {
+    in_time(client.redeems_unbound_tokens(&credentials.dev_id, PATIENCE)).await?.ok()?
+}
+
+fn is_hosted(api: &Url) -> bool {
+    api.host_str().is_some_and(|host| host.ends_with(".tryterra.co"))
 }
 
 fn builder(credentials: &Credentials) -> terra_auth::ClientBuilder {
@@ -100,8 +112,7 @@ async fn streaming(credentials: &Credentials) -> Option<Streaming> {
         return None;
     }
     let answer = streaming_host_answers(url, PATIENCE).await;
-    let is_hosted = api.host_str().is_some_and(|host| host.ends_with(".tryterra.co"));
-    let hosted = HOSTED_STREAMING.parse::<Url>().ok().filter(|hosted| answer.is_err() && is_hosted && hosted != url);
+    let hosted = HOSTED_STREAMING.parse::<Url>().ok().filter(|hosted| answer.is_err() && is_hosted(api) && hosted != url);
     let hosted_answers = match hosted {
         Some(hosted) => streaming_host_answers(&hosted, PATIENCE).await.is_ok(),
         None => false,

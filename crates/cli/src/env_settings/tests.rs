@@ -9,6 +9,7 @@ providers = ["FITBIT", "GARMIN"]
 redirect_allow_list = ["https://app.example.com/"]
 destination = "https://app.example.com/hooks"
 keep_user_id = true
+bound_tokens_only = true
 "##;
 
 fn parse(text: &str) -> EnvSettings {
@@ -37,8 +38,17 @@ fn every_setting_is_compared_in_one_order() {
         .replace("true", "false");
     let other = other.replace("GARMIN", "OURA");
     let settings: Vec<_> = shown(WHOLE, &other).into_iter().map(|(setting, _)| setting).collect();
-    let all =
-        ["name", "logo_url", "accent", "user_limit", "providers", "redirect_allow_list", "destination", "keep_user_id"];
+    let all = [
+        "name",
+        "logo_url",
+        "accent",
+        "user_limit",
+        "providers",
+        "redirect_allow_list",
+        "destination",
+        "keep_user_id",
+        "bound_tokens_only",
+    ];
     assert_eq!(settings, all);
 }
 
@@ -68,6 +78,7 @@ fn what_cannot_be_a_setting_is_named() {
         ("redirect_allow_list = [\"app\"]", "redirect_allow_list must be a list of addresses"),
         ("destination = false", "destination must be an address or \"\""),
         ("keep_user_id = \"yes\"", "keep_user_id must be true or false"),
+        ("bound_tokens_only = 1", "bound_tokens_only must be true or false"),
     ];
     for (text, message) in invalid {
         assert_eq!(error(text).to_string(), message);

@@ -25,6 +25,8 @@ pub(crate) struct Api {
     /// Where the widget call is.
     pub(crate) widget_path: &'static str,
     pub(crate) accepts_keys: bool,
+    /// Whether it rejects mobile tokens without a reference id.
+    pub(crate) bound_tokens_only: bool,
     /// How often it was asked.
     pub(crate) asked: Arc<AtomicUsize>,
 }
@@ -35,7 +37,7 @@ pub(crate) const OLDER: &str = "/v2/auth/generateWidgetSession";
 impl Api {
     /// One where nothing is wrong.
     pub(crate) fn new() -> Self {
-        Self { clock_ahead: 0, users: 3, widget_path: CURRENT, accepts_keys: true, asked: Arc::default() }
+        Self { clock_ahead: 0, users: 3, widget_path: CURRENT, accepts_keys: true, bound_tokens_only: true, asked: Arc::default() }
     }
 
     /// Starts it; returns its URL.
@@ -53,6 +55,11 @@ impl Api {
             "/v2/integrations" | "/v2/integrations/detailed" => Json(json!({ "providers": [] })).into_response(),
             _ if !self.accepts_keys => refusal(StatusCode::UNAUTHORIZED),
             "/v2/subscriptions" => Json(json!({ "next": null, "results": self.users() })).into_response(),
+            "/v2/auth/tokens" => {
+                Json(json!({ "status": "success", "token": "00", "expires_in": 180 })).into_response()
+            }
+            "/v2/auth/authenticateSDKUser" if self.bound_tokens_only => refusal(StatusCode::UNAUTHORIZED),
+            "/v2/auth/authenticateSDKUser" => refusal(StatusCode::BAD_REQUEST),
             path if path == self.widget_path => Json(session()).into_response(),
             _ => refusal(StatusCode::NOT_FOUND),
         };

@@ -27,6 +27,13 @@ fn a_cap_that_is_near_is_a_warning_and_one_that_is_reached_an_error() {
 }
 
 #[test]
+fn a_server_that_redeems_unbound_mobile_tokens_is_good_to_know() {
+    let unbound = |bound_tokens_only| findings("unbound-tokens", Api { bound_tokens_only, ..Api::new() });
+    assert!(unbound(false).starts_with("info testing: mobile tokens without a reference id work"), "{}", unbound(false));
+    assert_eq!(unbound(true), "");
+}
+
+#[test]
 fn production_has_no_cap() {
     let folder = Folder::new();
     folder.keys("production", &Api { users: 60, ..Api::new() }.start());

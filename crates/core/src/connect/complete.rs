@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     auth::Auth,
-    connection::{Connection, NewConnection},
+    connection::{Connection, NewConnection, Proof},
     flow::{Flow, FlowOutcome},
     lock::Lock,
     open_session::{OpenSession, WayBack},
@@ -62,6 +62,7 @@ impl Auth {
             tokens: Some(grant.tokens.clone().bounded(self.now())),
             flow_id: Some(flow.id),
             session_id: Some(session.session_id),
+            proof: Proof::OfUser,
             delivery_ids: [self.delivery_id(), self.delivery_id()],
             now: self.now(),
         }

@@ -16,6 +16,15 @@ use crate::{
     store::{StoreError, Tx},
 };
 
+/// Whether it is proven that a new connection belongs to the end user of its reference id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Proof {
+    /// The app's backend named the end user.
+    OfUser,
+    /// A phone named the end user by itself: its mobile token was minted for no reference id.
+    Claim,
+}
+
 /// A connection that somebody has just made.
 #[derive(Clone)]
 pub(crate) struct NewConnection {
@@ -25,13 +34,15 @@ pub(crate) struct NewConnection {
     /// The login that made it.
     pub(crate) flow_id: Option<Uuid>,
     pub(crate) session_id: Option<SessionId>,
+    pub(crate) proof: Proof,
     pub(crate) delivery_ids: [DeliveryId; 2],
     pub(crate) now: Timestamp,
 }
 
 impl NewConnection {
     /// Puts it into the store, where `earlier` are the connections that it replaces, oldest first, and tells the app.
-    /// Answers with its user id: a new one, or the earlier one's where the environment keeps them.
+    /// Answers with its user id: a new one, or the earlier one's where the environment keeps them. A mere claim never gets the
+    /// id of an earlier connection.
     ///
     /// Source: "When a user comes back" in `docs/compatibility.md`.
     pub(crate) async fn place(
@@ -42,7 +53,7 @@ impl NewConnection {
         earlier: &[Connection],
     ) -> Result<UserId, StoreError> {
         let renewed = match earlier.iter().max_by_key(|old| (old.active, old.created_at)) {
-            Some(old) if developer.keep_user_id => self.renew(auth, tx, old).await?,
+            Some(old) if developer.keep_user_id && self.proof == Proof::OfUser => self.renew(auth, tx, old).await?,
             _ => None,
         };
         let replaced = End::Replaced(self.tokens.as_ref());
@@ -102,7 +113,7 @@ impl NewConnection {
         let new = self.sealed(auth, self.connection.clone());
         tx.add_connection(&new).await?;
         let old = earlier.iter().rev().find(|old| old.active);
-        self.tell(tx, &new, old.map(|old| reauth_event(&new, old))).await?;
+        self.tell(tx, &new, old.map(|old| reauth_event(&new, old, self.proof))).await?;
         Ok(new.user_id)
     }
 

@@ -53,13 +53,14 @@ impl World {
             environment: Environment::Testing,
             name: "Acme".to_owned(),
             destination: destination.cloned(),
+            bound_tokens_only: false,
         };
         let environment = auth.create_developer(&Admin::local("tests"), new).await.unwrap();
         Self { auth, clock, environment, seen: Arc::default() }
     }
 
     pub(crate) async fn add_environment(&self, environment: Environment, destination: &Url) -> DevId {
-        let new = NewDeveloper { environment, name: "Acme".to_owned(), destination: Some(destination.clone()) };
+        let new = NewDeveloper { environment, name: "Acme".to_owned(), destination: Some(destination.clone()), bound_tokens_only: false };
         self.auth.create_developer(&Admin::local("tests"), new).await.unwrap().dev_id
     }
 

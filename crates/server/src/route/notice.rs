@@ -5,14 +5,14 @@ use std::time::Duration;
 use axum::{
     Json, Router,
     body::Body,
-    extract::{DefaultBodyLimit, Path, Query, State},
+    extract::{DefaultBodyLimit, Extension, Path, Query, State},
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Response},
     routing::get,
 };
 use serde_json::json;
 use terra_auth_core::{Auth, provider::Greeting};
-use terra_auth_http::{BodyError, read_body};
+use terra_auth_http::{BodyError, Peer, read_body};
 
 /// The largest notice that is read.
 const MAX_BYTES: usize = 64 << 10;
@@ -36,7 +36,12 @@ async fn greet(
     }
 }
 
-async fn take(State(auth): State<Auth>, Path(provider): Path<String>, body: Body) -> Response {
+async fn take(
+    State(auth): State<Auth>,
+    Path(provider): Path<String>,
+    peer: Option<Extension<Peer>>,
+    body: Body,
+) -> Response {
     let body = match read_body(body, MAX_BYTES, PATIENCE).await {
         Ok(body) => body,
         Err(BodyError::TimedOut) => return StatusCode::REQUEST_TIMEOUT.into_response(),
@@ -45,7 +50,7 @@ async fn take(State(auth): State<Auth>, Path(provider): Path<String>, body: Body
     let Some((provider, notice)) = auth.read_notice(&provider, &body) else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    if auth.take_notice(&provider, notice.accounts).is_err() {
+    if auth.take_notice(&provider, peer.map(|Extension(peer)| peer.0), notice.accounts).is_err() {
         let later = [(header::RETRY_AFTER, HeaderValue::from_static("60"))];
         return (StatusCode::TOO_MANY_REQUESTS, later).into_response();
     }

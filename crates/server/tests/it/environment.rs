@@ -36,7 +36,8 @@ async fn a_change_leaves_alone_what_it_does_not_name_and_null_clears() {
     let change = json!({
         "name": "Renamed", "accent": "#0b6e4f", "logo_url": "https://acme.example/logo.png", "user_limit": 7,
         "providers": ["FITBIT"], "redirect_allow_list": ["https://acme.example/"],
-        "destination": "https://acme.example/hook", "keep_user_id": true
+        "destination": "https://acme.example/hook", "keep_user_id": true,
+        "bound_tokens_only": true
     });
     let changed = app.admin(&operator, "PATCH", &path, change.clone()).await.json();
     for (name, value) in change.as_object().unwrap() {

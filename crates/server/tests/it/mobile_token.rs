@@ -4,6 +4,7 @@ use axum::body::Body;
 use http::Request;
 use jiff::SignedDuration;
 use serde_json::json;
+use terra_auth_types::wire::admin::ChangeEnvironment;
 
 use crate::support::{Answer, TestApp};
 
@@ -132,6 +133,62 @@ async fn a_new_device_replaces_the_connection_and_says_so() {
     assert_ne!(first["user_id"], second["user_id"]);
     assert_eq!((users.as_array().unwrap().len(), &users[0]["user_id"]), (1, &second["user_id"]));
     assert_eq!(kinds, ["auth", "auth", "user_reauth"]);
+}
+
+async fn redeem_on(app: &TestApp, device: &str, token: &str, query: &str) -> Answer {
+    let path = format!("/v2/auth/authenticateSDKUser?resource=APPLE&resource_user_identifier={device}{query}");
+    let request = Request::post(path).header("dev-id", app.keys.dev_id.as_str());
+    app.send(request.header("authorization", format!("Bearer {token}")).body(Body::empty()).unwrap()).await
+}
+
+#[tokio::test]
+async fn an_environment_may_reject_tokens_that_are_not_bound() {
+    let app = TestApp::start().await;
+    app.change(ChangeEnvironment { bound_tokens_only: Some(true), ..Default::default() }).await;
+    let unbound = mint(&app, "").await;
+    let reason = "this environment accepts only tokens that were minted for a reference id; mint one with reference_id";
+    for query in ["", "&reference_id=alice", "&resource=NONSENSE"] {
+        let refused = redeem(&app, &unbound, query).await;
+        assert_eq!(refused.problem(), (401, reason.to_owned()), "{query}");
+        assert_eq!(refused.json()["code"], "unbound_token");
+    }
+    let bound = mint(&app, "?reference_id=alice").await;
+    assert_eq!(redeem(&app, &bound, "").await.json()["reference_id"], "alice");
+    app.change(ChangeEnvironment { bound_tokens_only: Some(false), ..Default::default() }).await;
+    assert_eq!(redeem(&app, &unbound, "&reference_id=alice").await.status, 200, "the refusals did not spend it");
+}
+
+#[tokio::test]
+async fn an_unbound_token_never_gets_the_user_id_of_another_device() {
+    let app = TestApp::start().await;
+    app.change(ChangeEnvironment { keep_user_id: Some(true), ..Default::default() }).await;
+    let token = mint(&app, "?reference_id=alice").await;
+    let alice = redeem_on(&app, "phone-1", &token, "").await.json()["user_id"].clone();
+    let token = mint(&app, "").await;
+    let other = redeem_on(&app, "phone-2", &token, "&reference_id=alice").await.json()["user_id"].clone();
+    let token = mint(&app, "?reference_id=alice").await;
+    let again = redeem_on(&app, "phone-3", &token, "").await.json()["user_id"].clone();
+
+    assert_ne!(alice, other);
+    assert_eq!(again, other, "a bound token keeps the id, as the environment wants it");
+    let events = app.events().await;
+    let reauth: Vec<_> = events.iter().filter(|event| event["type"] == "user_reauth").collect();
+    assert_eq!(reauth.len(), 1);
+    assert_eq!((&reauth[0]["old_user"]["user_id"], &reauth[0]["new_user"]["user_id"]), (&alice, &other));
+    let message = reauth[0]["message"].as_str().unwrap();
+    assert!(message.contains("another device named this user, with a token that was not bound"), "{message}");
+}
+
+#[tokio::test]
+async fn only_a_genuine_token_learns_that_the_environment_is_disabled() {
+    let app = TestApp::start().await;
+    let token = mint(&app, "").await;
+    app.change(ChangeEnvironment { active: Some(false), ..Default::default() }).await;
+    for query in ["", "&resource=NONSENSE", "&reference_id=%00"] {
+        assert_eq!(redeem(&app, "junk", query).await.problem(), (401, GONE.to_owned()), "{query}");
+    }
+    let genuine = redeem(&app, &token, "").await;
+    assert_eq!((genuine.status.as_u16(), &genuine.json()["code"]), (403, &json!("environment_disabled")));
 }
 
 #[tokio::test]

@@ -159,7 +159,7 @@ impl TestApp {
         });
         let sandbox = sandbox(&auth, base, &client, &clock, &entropy);
         tokio::spawn(axum::serve(listener, Router::new().nest("/sandbox", sandbox.router())).into_future());
-        let new = NewDeveloper { environment, name: "Acme".to_owned(), destination: None };
+        let new = NewDeveloper { environment, name: "Acme".to_owned(), destination: None, bound_tokens_only: false };
         let keys = auth.create_developer(&Admin::local("tests"), new).await.unwrap();
         let router = terra_auth_server::router(auth.clone());
         Self { auth, clock, sandbox, keys, router, database }
@@ -179,7 +179,7 @@ impl TestApp {
 
     /// Another environment on the same server.
     pub(crate) async fn another(&self) -> IssuedCredentials {
-        let new = NewDeveloper { environment: Environment::Staging, name: "Other".to_owned(), destination: None };
+        let new = NewDeveloper { environment: Environment::Staging, name: "Other".to_owned(), destination: None, bound_tokens_only: false };
         self.auth.create_developer(&Admin::local("tests"), new).await.unwrap()
     }
 

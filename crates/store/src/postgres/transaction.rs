@@ -103,6 +103,7 @@ impl Migrated for Transaction<'_> {
         include_str!("../../migrations/postgres/0012_queues.sql"),
         include_str!("../../migrations/postgres/0013_login.sql"),
         include_str!("../../migrations/postgres/0014_receipt.sql"),
+        include_str!("../../migrations/postgres/0015_bound_tokens.sql"),
     ];
 
     async fn script(&mut self, text: &str) -> Result<(), StoreError> {

@@ -93,6 +93,7 @@ impl Migrated for Transaction<'_> {
         include_str!("../../migrations/sqlite/0012_queues.sql"),
         include_str!("../../migrations/sqlite/0013_login.sql"),
         include_str!("../../migrations/sqlite/0014_receipt.sql"),
+        include_str!("../../migrations/sqlite/0015_bound_tokens.sql"),
     ];
 
     async fn script(&mut self, text: &str) -> Result<(), StoreError> {

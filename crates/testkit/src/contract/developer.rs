@@ -28,6 +28,7 @@ fn with_everything(developer: Developer) -> Developer {
         redirect_allow_list: vec!["https://acme.example/a".parse().unwrap(), "https://acme.example/b".parse().unwrap()],
         destination: Some("https://acme.example/hook?a=b".parse().unwrap()),
         keep_user_id: true,
+        bound_tokens_only: true,
         retiring_secret: Some(RetiringSecret {
             secret: Sealed(vec![0, 1, 255]),
             until: Rows::at(7),

@@ -11,8 +11,8 @@ use crate::{
 ///
 /// Each side is `testing`, `staging` or `production`, asked of the server that its credential file names, or a settings
 /// file. A settings file is TOML with any of: `name`, `logo_url` ("" is none), `accent` ("#rrggbb" or ""), `user_limit` (a
-/// number or "none"), `providers` (a list or "all"), `redirect_allow_list`, `destination` (or ""), `keep_user_id` (true or
-/// false). It holds no secrets. What only one side names is not compared.
+/// number or "none"), `providers` (a list or "all"), `redirect_allow_list`, `destination` (or ""), `keep_user_id` and
+/// `bound_tokens_only` (true or false). It holds no secrets. What only one side names is not compared.
 #[derive(clap::Args)]
 #[command(after_help = examples![
     "terra-auth env diff testing production",

@@ -19,11 +19,15 @@ use crate::{
 #[command(after_help = examples![
     "terra-auth environments create --env staging --name Acme --server https://auth.acme.example",
     "terra-auth environments create --name \"Acme, second team\" --output json",
+    "terra-auth environments create --env production --name Acme --bound-tokens-only",
 ])]
 pub(crate) struct Args {
     /// What the widget calls the app
     #[arg(long)]
     name: String,
+    /// Reject mobile tokens that were not minted for a reference id
+    #[arg(long)]
+    bound_tokens_only: bool,
     #[command(flatten)]
     dry_run: DryRun,
     #[command(flatten)]
@@ -32,9 +36,9 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
-        let Self { name, dry_run, access } = self;
+        let Self { name, bound_tokens_only, dry_run, access } = self;
         let server = access.server(app)?;
-        let new = CreateEnvironment { environment: app.environment, name };
+        let new = CreateEnvironment { environment: app.environment, name, bound_tokens_only };
         let what = format!("create a {} environment called {} at {}", new.environment, shown(&new.name), *server);
         if dry_run.stops(app.ui, &what, &json!({ "create_environment": new }))? {
             return Ok(());

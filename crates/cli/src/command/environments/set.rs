@@ -48,6 +48,9 @@ pub(crate) struct Args {
     /// Whether someone who connects the same account again keeps the user id
     #[arg(long, value_name = "BOOL")]
     keep_user_id: Option<bool>,
+    /// Whether mobile tokens work only if they were minted for a reference id
+    #[arg(long, value_name = "BOOL")]
+    bound_tokens_only: Option<bool>,
     #[command(flatten)]
     dry_run: DryRun,
     #[command(flatten)]
@@ -99,6 +102,7 @@ impl Args {
             ("redirect_allow_list", list(&self.redirect, "any")),
             ("destination", or_none(&self.destination)),
             ("keep_user_id", self.keep_user_id.map(Value::from)),
+            ("bound_tokens_only", self.bound_tokens_only.map(Value::from)),
         ];
         let table: Table = values.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
         if table.is_empty() {

@@ -83,6 +83,17 @@ impl Summary {
         };
         let names: Vec<_> = developers.iter().take(MAX_NAMES).map(name).collect();
         self.add("environments", listed(&names, developers.len()), "store");
+        let unbound: Vec<_> = developers.iter().filter(|developer| !developer.bound_tokens_only).collect();
+        let names: Vec<_> = unbound.iter().take(MAX_NAMES).map(|developer| developer.dev_id.to_string()).collect();
+        let value = match unbound.len() {
+            0 => "only those that are bound to a reference id work".to_owned(),
+            count => format!(
+                "unbound ones work too in {}: a phone that redeems one may name any user and take over that user's \
+                 connection; recommended where your backend binds tokens: bound_tokens_only",
+                listed(&names, count)
+            ),
+        };
+        self.add("mobile tokens", value, "store");
     }
 
     fn providers(&mut self, options: &Options, offered: &[Provider]) {

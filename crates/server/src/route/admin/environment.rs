@@ -55,7 +55,8 @@ pub(crate) async fn create_environment(
     Administrator(admin): Administrator,
     params::Json(new): params::Json<CreateEnvironment>,
 ) -> Result<(StatusCode, Json<IssuedEnvironment>), ApiError> {
-    let new = NewDeveloper { environment: new.environment, name: new.name, destination: None };
+    let CreateEnvironment { environment, name, bound_tokens_only } = new;
+    let new = NewDeveloper { environment, name, destination: None, bound_tokens_only };
     let IssuedCredentials { dev_id, api_key, signing_secret } = auth.create_developer(&admin, new).await?;
     Ok((StatusCode::CREATED, Json(IssuedEnvironment { dev_id, api_key, signing_secret })))
 }

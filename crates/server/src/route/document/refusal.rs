@@ -66,7 +66,7 @@ impl Refused<'_> {
     fn reasons(&self) -> Vec<ApiError> {
         match self.status {
             "400" => vec![self.malformed()],
-            "401" => vec![self.unauthorized()],
+            "401" => self.unauthorized(),
             "403" => self.forbidden(),
             "404" => vec![self.not_found()],
             "408" => vec![params::body_timeout()],
@@ -115,11 +115,13 @@ impl Refused<'_> {
         }
     }
 
-    fn unauthorized(&self) -> ApiError {
+    fn unauthorized(&self) -> Vec<ApiError> {
         match self.operation {
-            "authenticate_sdk_user" => AuthenticateSdkUserError::InvalidToken.into(),
-            _ if self.is_admin() => ApiError::no_admin(),
-            _ => NotAuthenticated::Mismatch.into(),
+            "authenticate_sdk_user" => {
+                vec![AuthenticateSdkUserError::InvalidToken.into(), AuthenticateSdkUserError::UnboundToken.into()]
+            }
+            _ if self.is_admin() => vec![ApiError::no_admin()],
+            _ => vec![NotAuthenticated::Mismatch.into()],
         }
     }
 

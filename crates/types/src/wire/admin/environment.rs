@@ -49,6 +49,10 @@ pub struct EnvironmentSettings {
     /// a login link named is void.
     #[serde(default)]
     pub keep_user_id: bool,
+    /// Whether a mobile token works only if it was minted for a reference id. Without this, an app that redeems a token which
+    /// was minted for no reference id names its user itself, and may name any user of the environment.
+    #[serde(default)]
+    pub bound_tokens_only: bool,
 }
 
 /// Changes to an environment. A field that is absent stays; `null` clears it.
@@ -84,6 +88,9 @@ pub struct ChangeEnvironment {
     /// Whether end users who come back keep their user ids.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keep_user_id: Option<bool>,
+    /// Whether a mobile token works only if it was minted for a reference id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bound_tokens_only: Option<bool>,
     /// False disables the environment, true enables it again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub active: Option<bool>,
@@ -117,6 +124,9 @@ pub struct CreateEnvironment {
     /// What the widget calls the app.
     #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 100, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$"))]
     pub name: String,
+    /// Whether a mobile token works only if it was minted for a reference id.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub bound_tokens_only: bool,
 }
 
 /// The credentials of a new environment; shown once.
