@@ -15,6 +15,8 @@ use terra_auth_server::Credentials;
 use tokio::{net::TcpListener, time::Duration};
 use url::Url;
 
+use self::gateway_flags::GatewayFlags;
+use super::gateway::Prepared;
 use crate::{
     app::App,
     env_file::EnvFile,
@@ -29,6 +31,8 @@ use crate::{
     provision::{Destination, Provisioned, ensure_admin_token, ensure_environment},
 };
 
+mod gateway_flags;
+
 /// Run the API, the widget and a practice provider on this machine
 ///
 /// Starts the API, the widget, the sandbox provider and the webhook sender on loopback; makes a testing environment the
@@ -38,6 +42,7 @@ use crate::{
 #[command(after_help = examples![
     "terra-auth dev",
     "terra-auth dev --forward-to http://localhost:3000/hooks",
+    "terra-auth dev --gateway --who-am-i http://localhost:5000/api/me --forward-to http://localhost:5000/hooks/terra",
     "terra-auth dev --name \"Acme Health\" --user-limit none",
     "terra-auth dev --listen 127.0.0.1:0 --in-memory",
 ])]
@@ -73,6 +78,8 @@ pub(crate) struct Args {
     /// Delete the users, keys and settings that an earlier `dev` kept here, and start with none
     #[arg(long, conflicts_with = "in_memory")]
     reset: bool,
+    #[command(flatten)]
+    gateway: GatewayFlags,
 }
 
 /// `none` is no limit.
@@ -125,7 +132,7 @@ impl Args {
             ))?;
         }
         app.ui.line(|| self.welcome(&node.url, &provisioned), &self.ready(&node.url, &provisioned))?;
-        let ended = node.run().await;
+        let ended = if self.gateway.gateway { self.run_both(node, &provisioned, app).await } else { node.run().await };
         if self.in_memory {
             self.forget_admin_token()?;
         }
@@ -134,8 +141,39 @@ impl Args {
         Ok(())
     }
 
+    /// Runs the gateway beside the server. The server has to answer before the gateway can ask it where events go.
+    async fn run_both(&self, node: Node, provisioned: &Provisioned, app: &App) -> anyhow::Result<()> {
+        if let Some(other) = &provisioned.left_alone {
+            let next = "start in another folder, or move that file away";
+            let message = format!("the gateway would use the keys of {}, which are not this server's", other.display());
+            return Err(Advice::new(Kind::Failed, message, next).into());
+        }
+        let (auth, dev_id) = (node.auth.clone(), provisioned.developer.dev_id.clone());
+        let server = node.run();
+        tokio::pin!(server);
+        let send_events_to = async |address: SocketAddr| {
+            let webhooks = format!("http://{address}/webhooks/terra").parse()?;
+            let change = ChangeEnvironment { destination: Some(Some(webhooks)), ..ChangeEnvironment::default() };
+            anyhow::Ok(auth.change_environment(&Admin::local("dev"), &dev_id, &change).await.map(drop)?)
+        };
+        let prepare = async {
+            if self.gateway.listen().port() != 0 {
+                send_events_to(self.gateway.listen()).await?;
+            }
+            let prepared = Prepared::new(self.gateway.options(self.forward_to.as_ref(), &self.data_dir), app).await?;
+            send_events_to(prepared.address()?).await?;
+            anyhow::Ok(prepared)
+        };
+        let gateway = tokio::select! {
+            ended = &mut server => return ended,
+            prepared = prepare => prepared?,
+        };
+        tokio::join!(server, gateway.serve()).0
+    }
+
     fn destination(&self) -> Destination {
         match &self.forward_to {
+            _ if self.gateway.gateway => Destination::Keep,
             Some(url) => Destination::Set(url.clone()),
             None if self.no_forward => Destination::Clear,
             None => Destination::Keep,

@@ -4,8 +4,8 @@ use crate::{
     app::App,
     failure::{Advice, Kind},
 };
-use options::Options;
-pub(crate) use options::Places;
+pub(crate) use options::{Options, Places};
+pub(crate) use run::Prepared;
 
 mod check;
 mod destination;

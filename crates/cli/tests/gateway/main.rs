@@ -3,6 +3,7 @@
 
 mod crash;
 mod deploy;
+mod dev;
 mod events;
 mod examples;
 mod operations;

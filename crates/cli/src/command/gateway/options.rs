@@ -106,6 +106,11 @@ impl Options {
 }
 
 impl Places {
+    /// All of them in one folder.
+    pub(crate) fn in_dir(data_dir: &Path) -> Self {
+        Self { config: None, data_dir: Some(data_dir.to_owned()) }
+    }
+
     /// The settings of the file that was named, else of `gateway.toml` if it is there.
     pub(crate) fn read(&self) -> anyhow::Result<SettingsFile> {
         let file = self.config.as_deref().unwrap_or(Path::new("gateway.toml"));

@@ -1,4 +1,4 @@
-use std::{num::NonZeroUsize, sync::Arc, thread};
+use std::{net::SocketAddr, num::NonZeroUsize, sync::Arc, thread};
 
 use anyhow::Context as _;
 use axum::{Router, middleware::from_fn_with_state};
@@ -40,7 +40,7 @@ pub(super) fn run(options: Options, app: &App) -> anyhow::Result<()> {
 }
 
 /// A gateway that is ready and does not answer yet.
-struct Prepared {
+pub(crate) struct Prepared {
     gateway: Gateway,
     listener: TcpListener,
     certificates: Option<Arc<Certificates>>,
@@ -52,7 +52,7 @@ struct Prepared {
 }
 
 impl Prepared {
-    async fn new(options: Options, app: &App) -> anyhow::Result<Self> {
+    pub(crate) async fn new(options: Options, app: &App) -> anyhow::Result<Self> {
         let makes_secret = options.places.makes_forward_secret();
         let sources = Sources::read(&options, app.environment, Missing::Make)?;
         let settings = &sources.config.settings;
@@ -89,7 +89,12 @@ impl Prepared {
         Ok(Self { gateway, listener, certificates, operations, workers, limits, reloader, shutdown })
     }
 
-    async fn serve(self) {
+    /// The address that it has.
+    pub(crate) fn address(&self) -> anyhow::Result<SocketAddr> {
+        Ok(self.listener.local_addr()?)
+    }
+
+    pub(crate) async fn serve(self) {
         let Self { gateway, listener, certificates, operations, workers, limits, reloader, shutdown } = self;
         let mut router = gateway.router();
         if certificates.is_some() {
