@@ -75,7 +75,8 @@ pub(crate) async fn ensure_environment(
             Destination::Keep | Destination::Clear => None,
             Destination::Set(url) => Some(url),
         };
-        let new = NewDeveloper { environment, name: developer::UNNAMED.to_owned(), destination, bound_tokens_only: false };
+        let new =
+            NewDeveloper { environment, name: developer::UNNAMED.to_owned(), destination, bound_tokens_only: false };
         let issued = auth.create_first_developer(&Admin::local(ACTOR), new.clone()).await?;
         if let Some(issued) = &issued {
             write(&file, url, issued)?;

@@ -102,10 +102,9 @@ impl Budgets {
 fn network(peer: IpAddr) -> IpAddr {
     match peer {
         IpAddr::V4(_) => peer,
-        IpAddr::V6(address) => address.to_ipv4_mapped().map_or_else(
-            || IpAddr::V6((u128::from(address) & !u128::from(u64::MAX)).into()),
-            IpAddr::V4,
-        ),
+        IpAddr::V6(address) => address
+            .to_ipv4_mapped()
+            .map_or_else(|| IpAddr::V6((u128::from(address) & !u128::from(u64::MAX)).into()), IpAddr::V4),
     }
 }
 

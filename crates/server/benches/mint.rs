@@ -40,7 +40,12 @@ fn main() {
 /// Our server, and a request as official clients send it.
 async fn start_ours() -> (SocketAddr, Bytes) {
     let auth = bench::auth(terra_auth_store::open(&"sqlite::memory:".into()).await.unwrap());
-    let new = NewDeveloper { environment: Environment::Testing, name: "Acme".to_owned(), destination: None, bound_tokens_only: false };
+    let new = NewDeveloper {
+        environment: Environment::Testing,
+        name: "Acme".to_owned(),
+        destination: None,
+        bound_tokens_only: false,
+    };
     let keys = auth.create_developer(&Admin::local("bench"), new).await.unwrap();
     let request = format!(
         "POST /v2/auth/tokens HTTP/1.1\r\nhost: localhost\r\ndev-id: {}\r\nx-api-key: {}\r\n\

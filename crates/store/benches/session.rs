@@ -47,7 +47,12 @@ fn main() {
 
 async fn prepare(file: &Path) -> (Auth, Developer) {
     let auth = bench::auth(Store::new(Sqlite::open(file).unwrap()));
-    let new = NewDeveloper { environment: Environment::Testing, name: "Acme".to_owned(), destination: None, bound_tokens_only: false };
+    let new = NewDeveloper {
+        environment: Environment::Testing,
+        name: "Acme".to_owned(),
+        destination: None,
+        bound_tokens_only: false,
+    };
     let keys = auth.create_developer(&Admin::local("bench"), new).await.unwrap();
     let developer = Developer::clone(&auth.directory.developer(&keys.dev_id).unwrap());
     (auth, developer)

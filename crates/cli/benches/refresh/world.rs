@@ -41,7 +41,12 @@ impl World {
         let practice = Practice::start(Arc::clone(&clock));
         let nodes: Vec<_> =
             stores.into_iter().map(|store| node(store, &practice, budget, Arc::clone(&clock))).collect();
-        let app = NewDeveloper { environment: Environment::Production, name: "Acme".to_owned(), destination: None, bound_tokens_only: false };
+        let app = NewDeveloper {
+            environment: Environment::Production,
+            name: "Acme".to_owned(),
+            destination: None,
+            bound_tokens_only: false,
+        };
         let dev_id = nodes[0].create_developer(&Admin::local("bench"), app).await.unwrap().dev_id;
         for node in &nodes {
             node.reload().await.unwrap();

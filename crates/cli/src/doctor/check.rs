@@ -18,6 +18,7 @@ mod streaming_host;
 mod tracked_by_git;
 mod unbound_tokens;
 mod user_cap;
+mod webhook_destination;
 mod widget_path;
 
 /// One question about what was seen.
@@ -37,7 +38,7 @@ enum Needs {
 
 use Needs::{Api, Folder, Repository};
 
-pub(crate) const CHECKS: [Check; 17] = [
+pub(crate) const CHECKS: [Check; 18] = [
     Check { name: "credentials", run: credentials::check, needs: Folder },
     Check { name: "file-permissions", run: file_permissions::check, needs: Folder },
     Check { name: "tracked-by-git", run: tracked_by_git::check, needs: Repository },
@@ -55,6 +56,7 @@ pub(crate) const CHECKS: [Check; 17] = [
     Check { name: "deprecated-widget-call", run: deprecated_widget_call::check, needs: Folder },
     Check { name: "user-cap", run: user_cap::check, needs: Api },
     Check { name: "unbound-tokens", run: unbound_tokens::check, needs: Api },
+    Check { name: "webhook-destination", run: webhook_destination::check, needs: Api },
 ];
 
 impl Check {

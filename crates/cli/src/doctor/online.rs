@@ -5,8 +5,10 @@ use std::{future::Future, time::Duration};
 use futures_util::{TryStreamExt as _, future};
 use hyper_util::client::proxy::matcher::Matcher;
 use jiff::SignedDuration;
+use serde_json::Value;
 use terra_auth::{
-    Client, Credentials, Environment, Error,
+    Client, Credentials, Environment, Error, RawCall,
+    admin::is_terras_own,
     diagnosis::{WidgetCall, streaming_host_answers},
 };
 use url::{Host, Url};
@@ -42,6 +44,8 @@ pub(crate) struct Answer {
     pub(crate) keys: Result<(), Error>,
     /// Connected users, counted up to the cap of the environment; `None` where there is no cap.
     pub(crate) users: Option<usize>,
+    /// Whether a server of one's own has no destination for events.
+    pub(crate) sends_nowhere: bool,
     /// `None` if the keys were not accepted.
     pub(crate) widget: Option<Result<WidgetCall, Error>>,
     /// Whether mobile tokens without a reference id work; asked of servers of one's own.
@@ -73,21 +77,27 @@ async fn answer(credentials: &Credentials) -> Result<Answer, Error> {
         Err(error) => (Err(error), None),
     };
     let widget = if keys.is_ok() { in_time(client.widget_call()).await } else { None };
-    let is_own = keys.is_ok() && !is_hosted(&credentials.api_url);
+    let is_own = keys.is_ok() && !is_terras_own(&credentials.api_url);
     let redeems_unbound_tokens = if is_own { redeems_unbound_tokens(&client, credentials).await } else { None };
-    Ok(Answer { clock_ahead, keys, users, widget, redeems_unbound_tokens })
+    let sends_nowhere = is_own && sends_nowhere(&client, &credentials.api_url).await;
+    Ok(Answer { clock_ahead, keys, users, sends_nowhere, widget, redeems_unbound_tokens })
 }
 
 async fn redeems_unbound_tokens(client: &Client, credentials: &Credentials) -> Option<bool> {
     in_time(client.redeems_unbound_tokens(&credentials.dev_id, PATIENCE)).await?.ok()?
 }
 
-fn is_hosted(api: &Url) -> bool {
-    api.host_str().is_some_and(|host| host.ends_with(".tryterra.co"))
-}
-
 fn builder(credentials: &Credentials) -> terra_auth::ClientBuilder {
     Client::builder(credentials.clone()).connect_timeout(PATIENCE).timeout(PATIENCE).retries(0)
+}
+
+/// Asks a server of one's own. A key that may not read the destination says nothing.
+async fn sends_nowhere(client: &Client, api_url: &Url) -> bool {
+    let path = format!("{}/webhooks/destination", api_url.path().trim_end_matches('/'));
+    let Ok(call) = RawCall::new("GET", &path) else { return false };
+    let answer = in_time(client.raw(call)).await.and_then(Result::ok).filter(|answer| answer.status == 200);
+    let body = answer.and_then(|answer| serde_json::from_slice::<Value>(&answer.body).ok());
+    body.is_some_and(|body| body.get("destination").is_some_and(Value::is_null))
 }
 
 /// The widget call may be on four paths, each with the client's own limit.
@@ -112,7 +122,8 @@ async fn streaming(credentials: &Credentials) -> Option<Streaming> {
         return None;
     }
     let answer = streaming_host_answers(url, PATIENCE).await;
-    let hosted = HOSTED_STREAMING.parse::<Url>().ok().filter(|hosted| answer.is_err() && is_hosted(api) && hosted != url);
+    let hosted =
+        HOSTED_STREAMING.parse::<Url>().ok().filter(|hosted| answer.is_err() && is_terras_own(api) && hosted != url);
     let hosted_answers = match hosted {
         Some(hosted) => streaming_host_answers(&hosted, PATIENCE).await.is_ok(),
         None => false,

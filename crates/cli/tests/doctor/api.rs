@@ -27,6 +27,8 @@ pub(crate) struct Api {
     pub(crate) accepts_keys: bool,
     /// Whether it rejects mobile tokens without a reference id.
     pub(crate) bound_tokens_only: bool,
+    /// Where it sends events.
+    pub(crate) destination: Value,
     /// How often it was asked.
     pub(crate) asked: Arc<AtomicUsize>,
 }
@@ -37,7 +39,15 @@ pub(crate) const OLDER: &str = "/v2/auth/generateWidgetSession";
 impl Api {
     /// One where nothing is wrong.
     pub(crate) fn new() -> Self {
-        Self { clock_ahead: 0, users: 3, widget_path: CURRENT, accepts_keys: true, bound_tokens_only: true, asked: Arc::default() }
+        Self {
+            clock_ahead: 0,
+            users: 3,
+            widget_path: CURRENT,
+            accepts_keys: true,
+            bound_tokens_only: true,
+            destination: json!("https://app.example/hooks"),
+            asked: Arc::default(),
+        }
     }
 
     /// Starts it; returns its URL.
@@ -55,11 +65,10 @@ impl Api {
             "/v2/integrations" | "/v2/integrations/detailed" => Json(json!({ "providers": [] })).into_response(),
             _ if !self.accepts_keys => refusal(StatusCode::UNAUTHORIZED),
             "/v2/subscriptions" => Json(json!({ "next": null, "results": self.users() })).into_response(),
-            "/v2/auth/tokens" => {
-                Json(json!({ "status": "success", "token": "00", "expires_in": 180 })).into_response()
-            }
+            "/v2/auth/tokens" => Json(json!({ "status": "success", "token": "00", "expires_in": 180 })).into_response(),
             "/v2/auth/authenticateSDKUser" if self.bound_tokens_only => refusal(StatusCode::UNAUTHORIZED),
             "/v2/auth/authenticateSDKUser" => refusal(StatusCode::BAD_REQUEST),
+            "/v2/webhooks/destination" => Json(json!({ "destination": self.destination })).into_response(),
             path if path == self.widget_path => Json(session()).into_response(),
             _ => refusal(StatusCode::NOT_FOUND),
         };

@@ -1,5 +1,7 @@
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
+use serde_json::json;
+
 use crate::{
     api::{Api, OLDER, closed_proxy, nowhere},
     folder::Folder,
@@ -29,7 +31,11 @@ fn a_cap_that_is_near_is_a_warning_and_one_that_is_reached_an_error() {
 #[test]
 fn a_server_that_redeems_unbound_mobile_tokens_is_good_to_know() {
     let unbound = |bound_tokens_only| findings("unbound-tokens", Api { bound_tokens_only, ..Api::new() });
-    assert!(unbound(false).starts_with("info testing: mobile tokens without a reference id work"), "{}", unbound(false));
+    assert!(
+        unbound(false).starts_with("info testing: mobile tokens without a reference id work"),
+        "{}",
+        unbound(false)
+    );
     assert_eq!(unbound(true), "");
 }
 
@@ -93,4 +99,13 @@ fn nobody_is_asked_offline() {
     let folder = Folder::project(&api.start());
     let report = folder.report("--offline");
     assert_eq!((asked.load(Relaxed), report["checks"].as_array().unwrap().len()), (0, 10));
+}
+
+#[test]
+fn events_of_connected_users_that_go_nowhere_are_a_warning() {
+    let sent_to = |destination, users| findings("webhook-destination", Api { destination, users, ..Api::new() });
+    assert_eq!(sent_to(json!("https://app.example/hooks"), 3), "");
+    assert_eq!(sent_to(json!(null), 0), "");
+    let nowhere = sent_to(json!(null), 3);
+    assert!(nowhere.starts_with("warning testing: events go nowhere"), "{nowhere}");
 }

@@ -55,7 +55,7 @@ fn a_clean_project_has_nothing_to_mend() {
         mobile tokens without a reference id work: a phone that redeems one may name any user, and take over that user's connection
         remedy: mint tokens with `reference_id`, then set `bound_tokens_only` for the environment
 
-    Nothing to mend: 17 checks passed for testing
+    Nothing to mend: 18 checks passed for testing
     ");
 }
 
@@ -67,7 +67,7 @@ fn found(report: &Value) -> BTreeSet<String> {
 
 /// A folder where everything is wrong that can be wrong at once.
 fn mess() -> Folder {
-    let bad = Api { clock_ahead: 3600, users: 47, widget_path: OLDER, ..Api::new() };
+    let bad = Api { clock_ahead: 3600, users: 47, widget_path: OLDER, destination: json!(null), ..Api::new() };
     let folder = Folder::project(&bad.start());
     folder.keys("staging", &Api { accepts_keys: false, ..Api::new() }.start());
     folder.keys("production", "https://terra.example.invalid/v2");
@@ -100,7 +100,7 @@ fn everything_that_was_planted_is_found() {
     let every: BTreeSet<String> =
         report["checks"].as_array().unwrap().iter().map(|check| check.as_str().unwrap().to_owned()).collect();
     assert_eq!(found_here, every);
-    assert_eq!(every.len(), 17);
+    assert_eq!(every.len(), 18);
 }
 
 #[test]

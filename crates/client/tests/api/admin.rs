@@ -115,7 +115,8 @@ async fn environments_are_listed_made_changed_and_deleted() {
     let (peer, dev_id) = (peer.await, dev_id());
     let admin = peer.admin();
     assert_eq!(admin.list_environments().await.unwrap()[0].users, 3);
-    let new = CreateEnvironment { environment: Environment::Testing, name: "Acme".to_owned(), bound_tokens_only: false };
+    let new =
+        CreateEnvironment { environment: Environment::Testing, name: "Acme".to_owned(), bound_tokens_only: false };
     assert_eq!(admin.create_environment(&new).await.unwrap().dev_id, dev_id);
     assert_eq!(admin.environment(&dev_id).await.unwrap().settings.user_limit, Some(50));
     let change = ChangeEnvironment { active: Some(false), accent: Some(None), ..ChangeEnvironment::default() };

@@ -75,7 +75,12 @@ pub(crate) fn opened(auth: &Auth, connection: &Connection) -> String {
 /// An environment with an app and secrets that replace others, connections, and as many that are still to be revoked:
 /// four values, and two for each connection.
 pub(crate) async fn fill(auth: &Auth, connections: usize) -> (DevId, Vec<Connection>) {
-    let new = NewDeveloper { environment: Environment::Testing, name: "Acme".to_owned(), destination: None, bound_tokens_only: false };
+    let new = NewDeveloper {
+        environment: Environment::Testing,
+        name: "Acme".to_owned(),
+        destination: None,
+        bound_tokens_only: false,
+    };
     let dev_id = auth.create_developer(&admin(), new).await.unwrap().dev_id;
     auth.rotate_signing_secret(&admin(), &dev_id, RotateSigningSecret::default()).await.unwrap();
     replace_app(auth, &dev_id).await;

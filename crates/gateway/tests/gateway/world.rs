@@ -97,7 +97,12 @@ impl World {
         let [(server_listener, server), (listener, url)] = [free_port().await, free_port().await];
         let auth = server_of(&clock, &server);
         let destination = Some(url.join("webhooks/terra").unwrap());
-        let new = NewDeveloper { environment: Environment::Testing, name: "Acme".to_owned(), destination, bound_tokens_only: false };
+        let new = NewDeveloper {
+            environment: Environment::Testing,
+            name: "Acme".to_owned(),
+            destination,
+            bound_tokens_only: false,
+        };
         let keys = auth.create_developer(&Admin::local("tests"), new).await.unwrap();
         serve(server_listener, terra_auth_server::router(auth.clone()));
         let parts = Parts {

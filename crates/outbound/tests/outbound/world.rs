@@ -60,7 +60,12 @@ impl World {
     }
 
     pub(crate) async fn add_environment(&self, environment: Environment, destination: &Url) -> DevId {
-        let new = NewDeveloper { environment, name: "Acme".to_owned(), destination: Some(destination.clone()), bound_tokens_only: false };
+        let new = NewDeveloper {
+            environment,
+            name: "Acme".to_owned(),
+            destination: Some(destination.clone()),
+            bound_tokens_only: false,
+        };
         self.auth.create_developer(&Admin::local("tests"), new).await.unwrap().dev_id
     }
 

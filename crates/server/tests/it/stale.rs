@@ -60,7 +60,12 @@ impl Engine for Freezer {
 /// A node with a directory that may become stale, and keys of an environment.
 async fn node(store: Store, directory: Directory) -> (Auth, Router, IssuedCredentials) {
     let auth = bench::auth_of(store, KeyRing::new(&MasterKey([7; 32].into())), directory);
-    let new = NewDeveloper { environment: Environment::Testing, name: "Acme".to_owned(), destination: None, bound_tokens_only: false };
+    let new = NewDeveloper {
+        environment: Environment::Testing,
+        name: "Acme".to_owned(),
+        destination: None,
+        bound_tokens_only: false,
+    };
     let keys = auth.create_developer(&Admin::local("tests"), new).await.unwrap();
     (auth.clone(), terra_auth_server::router(auth), keys)
 }

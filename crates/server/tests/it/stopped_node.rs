@@ -102,7 +102,12 @@ async fn nodes_that_start_at_once_create_one_environment_and_one_admin_token() {
     let url = database.url();
     let starts = (0..6).map(|_| async {
         let auth = bench::auth(terra_auth_store::open(&url.clone().into()).await.unwrap());
-        let new = NewDeveloper { environment: Environment::Production, name: "Acme".to_owned(), destination: None, bound_tokens_only: false };
+        let new = NewDeveloper {
+            environment: Environment::Production,
+            name: "Acme".to_owned(),
+            destination: None,
+            bound_tokens_only: false,
+        };
         let admin = Admin::local("tests");
         let made = auth.create_first_developer(&admin, new).await.unwrap();
         let token = auth.bootstrap_admin().await.unwrap();

@@ -179,7 +179,12 @@ impl TestApp {
 
     /// Another environment on the same server.
     pub(crate) async fn another(&self) -> IssuedCredentials {
-        let new = NewDeveloper { environment: Environment::Staging, name: "Other".to_owned(), destination: None, bound_tokens_only: false };
+        let new = NewDeveloper {
+            environment: Environment::Staging,
+            name: "Other".to_owned(),
+            destination: None,
+            bound_tokens_only: false,
+        };
         self.auth.create_developer(&Admin::local("tests"), new).await.unwrap()
     }
 

@@ -45,7 +45,12 @@ async fn a_key_that_is_revoked_on_one_node_is_refused_on_the_other_within_a_seco
         async move { other.watch(std::future::pending()).await }
     });
     let (admin, router) = (Admin::local("tests"), terra_auth_server::router(other));
-    let new = NewDeveloper { environment: Environment::Testing, name: "Acme".to_owned(), destination: None, bound_tokens_only: false };
+    let new = NewDeveloper {
+        environment: Environment::Testing,
+        name: "Acme".to_owned(),
+        destination: None,
+        bound_tokens_only: false,
+    };
     let keys = one.create_developer(&admin, new).await.unwrap();
     let known = time_until(200, &router, &keys).await;
 
