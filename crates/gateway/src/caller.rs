@@ -1,21 +1,20 @@
 //! Who may pass: end users who are logged in to the app, from pages that may ask, not too often.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use axum::{
     body::{Body, Bytes, HttpBody as _},
-    extract::{ConnectInfo, FromRequestParts, Request, State},
+    extract::{FromRequestParts, Request, State},
     http::{StatusCode, request},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
-use terra_auth_http::{BodyError, Peer, read_body};
+use terra_auth_http::{BodyError, read_body};
 use terra_auth_types::ReferenceId;
 
-use crate::{csrf, error::Refusal, gateway::Gateway, limit::Standing, live::Live, login::Presented, metrics};
+use crate::{
+    csrf, error::Refusal, gateway::Gateway, limit::Standing, live::Live, login::Presented, metrics, peer::peer,
+};
 
 /// The end user who is logged in to the app, and the configuration that let him in.
 #[derive(Clone)]
@@ -52,6 +51,7 @@ async fn admit(gateway: &Gateway, request: &request::Parts) -> Result<(Caller, S
     let presented = Presented { headers: &request.headers, peer: peer(request) };
     let identity = live.identify(&presented).await.map_err(Refusal::into_response)?;
     if identity.ambient {
+        live.hosts.check(request).map_err(Refusal::into_response)?;
         csrf::check(&request.method, &request.headers, &live.allowed_origins)
             .map_err(|error| Refusal::from(error).into_response())?;
     }
@@ -62,12 +62,6 @@ async fn admit(gateway: &Gateway, request: &request::Parts) -> Result<(Caller, S
         refused
     })?;
     Ok((Caller { reference_id: identity.reference_id, live }, standing))
-}
-
-/// The other end of the connection, as our accept loop tells it, or axum's in an app that embeds the gateway.
-fn peer(request: &request::Parts) -> Option<IpAddr> {
-    let ours = request.extensions.get::<Peer>().map(|peer| peer.0);
-    ours.or_else(|| request.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_canonical()))
 }
 
 async fn whole(body: Body) -> Result<Bytes, Refusal> {

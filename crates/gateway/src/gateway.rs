@@ -8,8 +8,6 @@ use terra_auth_core::{
     store::Store,
 };
 
-use tokio::sync::Semaphore;
-
 use crate::{live::Live, login::Login, route::webhook, settings::Settings, setup::SetupError};
 
 /// A gateway. Cloning is cheap; all clones are the same one.
@@ -19,7 +17,7 @@ pub struct Gateway(Arc<Inner>);
 struct Inner {
     parts: Parts,
     inbox: Inbox,
-    webhook_room: Arc<Semaphore>,
+    webhook_room: webhook::Room,
     live: RwLock<Arc<Live>>,
 }
 
@@ -44,6 +42,8 @@ pub struct Config {
     pub forward_secret: Option<SigningSecret>,
     /// Verifies the app's own tokens, if they are signed with a secret.
     pub jwt_secret: Option<SecretString>,
+    /// What a trusted proxy sends as `x-proxy-secret`, if it must.
+    pub proxy_secret: Option<SecretString>,
     /// An embedding app's own ways to log in; they are asked first.
     pub logins: Vec<Arc<dyn Login>>,
 }
@@ -57,7 +57,7 @@ impl Gateway {
     pub fn new(config: &Config, parts: Parts) -> Result<Self, SetupError> {
         let inbox = Inbox::new(parts.store.clone(), Arc::clone(&parts.clock), Arc::clone(&parts.entropy));
         let live = RwLock::new(Arc::new(Live::new(config, &parts, None)?));
-        Ok(Self(Arc::new(Inner { parts, inbox, webhook_room: webhook::all_room(), live })))
+        Ok(Self(Arc::new(Inner { parts, inbox, webhook_room: webhook::Room::new(), live })))
     }
 
     /// Goes on with another configuration. Requests that are under way end with the one they began with.
@@ -83,7 +83,7 @@ impl Gateway {
     }
 
     /// Room for the bodies of events that are being taken.
-    pub(crate) fn webhook_room(&self) -> &Arc<Semaphore> {
+    pub(crate) fn webhook_room(&self) -> &webhook::Room {
         &self.0.webhook_room
     }
 

@@ -13,6 +13,7 @@ use crate::{
     clients::Clients,
     error::Refusal,
     gateway::{Config, Parts},
+    host::Hosts,
     limit::Limits,
     login::{Identity, Jwt, Login, Presented, TrustedHeader, WhoAmI},
     metrics, origin,
@@ -27,6 +28,8 @@ pub(crate) struct Live {
     pub(crate) limits: Arc<Limits>,
     pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) settings: Settings,
+    /// Names under which browsers may ask.
+    pub(crate) hosts: Hosts,
     /// Origins whose pages may call.
     pub(crate) allowed_origins: Vec<HeaderValue>,
     /// `None` without a signing secret.
@@ -92,6 +95,7 @@ impl Live {
                 None => Arc::new(Catalogue::new(clients.any().clone(), credentials, Arc::clone(clock))?),
             },
             settings: settings.clone(),
+            hosts: Hosts::new(settings)?,
             allowed_origins: origin::allowed(&settings.cors.allowed_origins)?,
             verifier: credentials.signing_secret.is_some().then_some(verifier),
             forwarding: forwarding(config)?,
@@ -148,7 +152,7 @@ fn logins(config: &Config, http: &Http, clock: &Arc<dyn Clock>) -> Result<Logins
     let LoginSettings { jwt, who_am_i, trusted_header } = &config.settings.login;
     let mut logins: Vec<Box<dyn Login>> = Vec::new();
     if let Some(settings) = trusted_header {
-        logins.push(Box::new(TrustedHeader::new(settings)?));
+        logins.push(Box::new(TrustedHeader::new(settings, config.proxy_secret.as_ref())?));
     }
     if let Some(settings) = jwt {
         // Whoever can answer in the issuer's place lets himself in as anybody.
@@ -164,7 +168,7 @@ fn logins(config: &Config, http: &Http, clock: &Arc<dyn Clock>) -> Result<Logins
 
 fn has_own_key(config: &Config) -> bool {
     let has_file = config.settings.login.jwt.as_ref().is_some_and(|jwt| jwt.public_key_file.is_some());
-    has_file || config.jwt_secret.is_some()
+    has_file || config.jwt_secret.is_some() || config.proxy_secret.is_some()
 }
 
 fn check_redirects(settings: &Settings) -> Result<(), SetupError> {

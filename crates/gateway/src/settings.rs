@@ -12,6 +12,9 @@ use url::Url;
 pub struct Settings {
     /// Where the app's users reach the gateway, itself or through a proxy; `127.0.0.1:8790` unless told otherwise.
     pub listen: Option<SocketAddr>,
+    /// The hosts under which browsers ask, as `gateway.example.com` or `*.example.com`, where a user is logged in by a cookie or a
+    /// trusted header; `localhost`, addresses and names without a dot count always, and `*` is any.
+    pub public_hosts: Vec<String>,
     /// Where `/metrics`, `/healthz` and `/readyz` are answered, for machines only; nowhere unless told.
     pub operations_listen: Option<SocketAddr>,
     /// Ends TLS here instead of at a proxy.

@@ -15,6 +15,7 @@ mod workers;
 pub use access::{ACCESS_LOG, Refused, RequestLog};
 pub use body::{BodyError, read_body};
 pub use certificates::{CertificateError, Certificates};
+pub use connections::network;
 pub use headers::{StrictTransport, security_headers};
 pub use problem::{TRACE_ID, meaning, problem, problem_response, trace_id_value};
 pub use serve::{Limits, Peer, serve, serve_tls};

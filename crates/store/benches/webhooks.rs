@@ -90,6 +90,7 @@ async fn start(file: &Path) -> SocketAddr {
         credentials,
         forward_secret: None,
         jwt_secret: None,
+        proxy_secret: None,
         logins: Vec::new(),
     };
     let store = terra_auth_store::open_shared(&format!("sqlite://{}", file.display()).into()).await.unwrap();

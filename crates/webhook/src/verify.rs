@@ -58,6 +58,20 @@ impl Verifier {
         self.check_time(header.signed_at, now).map(|()| header.signed_at)
     }
 
+    /// Checks what can be checked of a signature header before the body has come: that it is well-formed, has a signature, and
+    /// was made within the tolerance of `now`. It shows nothing about who made it.
+    ///
+    /// # Errors
+    ///
+    /// [`VerifyError`], as [`Verifier::verify`], but for a wrong signature.
+    pub fn precheck(&self, header: impl AsRef<[u8]>, now: i64) -> Result<(), VerifyError> {
+        let header = SignatureHeader::parse(header.as_ref())?;
+        if header.codes.is_empty() {
+            return Err(VerifyError::NoSignature);
+        }
+        self.check_time(header.signed_at, now)
+    }
+
     /// Compares every signature with every secret, whichever fits, so that the time tells nothing.
     fn any_fits(&self, header: &SignatureHeader<'_>, body: &[u8]) -> bool {
         let mut fits = Choice::from(0);

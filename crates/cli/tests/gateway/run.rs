@@ -107,6 +107,7 @@ fn a_check_says_what_each_setting_amounts_to_and_where_it_came_from() {
     signing secret          none                                             .env.terra.testing
     listen                  0.0.0.0:8790                                     --listen
     tls                     none                                             default
+    public_hosts            localhost, addresses, and names without a dot    default
     operations_listen       none                                             default
     store                   postgres://gateway:***@db.example/gateway        TERRA_AUTH_GATEWAY_STORE
     login.who_am_i          user.id in the answer of https://app.example/me  gateway.toml

@@ -1,10 +1,16 @@
 //! A header that a trusted proxy sets.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
-use http::{HeaderName, header};
+use http::{HeaderMap, HeaderName, header};
 use ipnet::IpNet;
+use secrecy::{ExposeSecret as _, SecretString};
+use sha2::{Digest as _, Sha256};
+use terra_auth_core::log_limit::LogLimit;
 use terra_auth_types::ReferenceId;
 
 use super::{Identity, Login, LoginError, Presented, nobody::is_nobody};
@@ -67,10 +73,18 @@ fn is_too_wide(net: &IpNet) -> bool {
 pub(crate) struct TrustedHeader {
     name: HeaderName,
     peers: Vec<IpNet>,
+    /// The SHA-256 of what the proxy must send besides, so that a comparison takes as long whatever comes.
+    secret: Option<[u8; 32]>,
 }
 
+/// The header in which the proxy shows that it is the proxy.
+const SECRET_HEADER: &str = "x-proxy-secret";
+
+/// The shortest secret; what is shorter can be guessed.
+const MIN_SECRET_BYTES: usize = 16;
+
 impl TrustedHeader {
-    pub(crate) fn new(settings: &TrustedHeaderSettings) -> Result<Self, SetupError> {
+    pub(crate) fn new(settings: &TrustedHeaderSettings, secret: Option<&SecretString>) -> Result<Self, SetupError> {
         let name = header_name(&settings.name)?;
         let peers = settings.peers.clone();
         if peers.is_empty() {
@@ -81,7 +95,19 @@ impl TrustedHeader {
                 format!("{wide} is wider than one network: any machine in it could log in as any user; name the proxy");
             return Err(SetupError::invalid("login.trusted_header.peers", problem));
         }
-        Ok(Self { name, peers })
+        let secret = secret.map(|secret| secret.expose_secret().trim());
+        if secret.is_some_and(|secret| secret.len() < MIN_SECRET_BYTES) {
+            let problem = format!("the proxy's secret has less than {MIN_SECRET_BYTES} characters");
+            return Err(SetupError::invalid("login.trusted_header", problem));
+        }
+        Ok(Self { name, peers, secret: secret.map(|secret| Sha256::digest(secret).into()) })
+    }
+
+    /// Whether the request shows the secret, if it must.
+    fn knows_secret(&self, headers: &HeaderMap) -> bool {
+        let Some(expected) = self.secret else { return true };
+        let shown: Option<[u8; 32]> = headers.get(SECRET_HEADER).map(|value| Sha256::digest(value.as_bytes()).into());
+        shown == Some(expected)
     }
 
     /// A socket that takes both kinds of addresses shows an IPv4 peer as `::ffff:10.0.0.7`.
@@ -99,6 +125,16 @@ impl Login for TrustedHeader {
         }
         let mut values = request.headers.get_all(&self.name).iter();
         let Some(value) = values.next() else { return Ok(None) };
+        if !self.knows_secret(request.headers) {
+            static LIMIT: LogLimit = LogLimit::every(Duration::from_secs(10));
+            if let Some(left_out) = LIMIT.admit(Instant::now()) {
+                tracing::warn!(
+                    left_out,
+                    "the proxy's header came without its secret in {SECRET_HEADER}, so it does not count"
+                );
+            }
+            return Ok(None);
+        }
         if values.next().is_some() {
             return Err(LoginError::Refused("the proxy's header came more than once"));
         }

@@ -2,10 +2,12 @@
 
 mod answer;
 mod kept;
+mod places;
 #[cfg(test)]
 mod tests;
 
 use std::{
+    net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -18,19 +20,18 @@ use http::{
 use jiff::{SignedDuration, Timestamp};
 use terra_auth_core::clock::Clock;
 use terra_auth_outbound::{AddressPolicy, Bounds, Http};
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::time::timeout;
 use url::Url;
 
 use super::{Identity, Login, LoginError, Presented};
-use crate::{settings::WhoAmISettings, setup::SetupError};
+use crate::{peer::subscriber, settings::WhoAmISettings, setup::SetupError};
 use answer::{AskError, Nobody, Outcome, Place};
-use kept::{Kept, Memory};
+use kept::{Kept, Key, Memory};
+use places::Places;
 
 const SIZE_BYTES: usize = 64 * 1024;
 const TIMEOUT_S: u32 = 2;
 const CACHE_S: u32 = 5;
-/// An app that is slow is not asked more than this often at a time.
-const MAX_ASKS: usize = 64;
 /// A failure that nobody has repeated since says nothing any more; without this, nobody would be sent here to find out.
 const FAILURE_COUNTS: SignedDuration = SignedDuration::from_secs(10);
 /// The connection's own, or set by whoever asks.
@@ -54,7 +55,7 @@ pub(crate) struct WhoAmI {
     pass_on: Vec<HeaderName>,
     place: Place,
     memory: Memory,
-    asks: Semaphore,
+    places: Places,
     failed_at: Mutex<Option<Timestamp>>,
 }
 
@@ -71,30 +72,44 @@ impl WhoAmI {
             pass_on: pass_on(settings.pass_on.as_deref())?,
             place: Place::new(settings)?,
             memory: Memory::new(SignedDuration::from_secs(settings.cache_s.unwrap_or(CACHE_S).into())),
-            asks: Semaphore::new(MAX_ASKS),
+            places: Places::new(),
             failed_at: Mutex::default(),
         })
     }
 
     /// What the app says to these headers, or said a moment ago.
-    async fn outcome(&self, shown: HeaderMap) -> Outcome {
+    async fn outcome(&self, shown: HeaderMap, subscriber: Option<IpAddr>) -> Outcome {
         let key = kept::key(&shown);
         match self.memory.recall(&key, self.clock.now()).await {
             Ok(outcome) => outcome,
             Err(promise) => {
-                let outcome = self.ask(shown).await;
+                let outcome = self.ask(shown, &key, subscriber).await;
                 let now = self.clock.now();
-                let failed = matches!(outcome, Err(Nobody::Unavailable(_)));
-                *self.failed_at.lock().unwrap_or_else(PoisonError::into_inner) = failed.then_some(now);
+                self.settle(&outcome, &key, subscriber, now);
+                let tries = self.places.is_only_refused(subscriber);
                 // Nobody else can have kept an answer meanwhile: this one had promised it.
-                let _ = promise.insert(Kept::new(outcome.clone(), now));
+                let _ = promise.insert(Kept::new(outcome.clone(), now, tries));
                 outcome
             }
         }
     }
 
-    async fn ask(&self, mut headers: HeaderMap) -> Outcome {
-        let _permit = self.asks.try_acquire().map_err(|_| AskError::TooManyAsks)?;
+    /// Remembers what an answer says about the app and about who asked for it.
+    fn settle(&self, outcome: &Outcome, key: &Key, subscriber: Option<IpAddr>, now: Timestamp) {
+        let failed = match outcome {
+            Ok(_) | Err(Nobody::Refused(_)) => {
+                self.places.settle(key, subscriber, outcome.is_ok(), now);
+                false
+            }
+            Err(Nobody::Unavailable(error)) if matches!(**error, AskError::TooManyAsks) => return, // it was not asked
+            Err(Nobody::Unavailable(_)) => true,
+        };
+        *self.failed_at.lock().unwrap_or_else(PoisonError::into_inner) = failed.then_some(now);
+    }
+
+    async fn ask(&self, mut headers: HeaderMap, key: &Key, subscriber: Option<IpAddr>) -> Outcome {
+        let place = self.places.enter(key, subscriber, self.clock.now());
+        let _place = timeout(self.bounds.timeout, place).await.map_err(|_| AskError::TooManyAsks)?;
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         let answer = self.http.get(&self.url, headers, self.bounds).await.map_err(AskError::Call)?;
         answer::read(&answer, &self.place)
@@ -120,8 +135,8 @@ impl Login for WhoAmI {
             return Ok(None);
         }
         let ambient = is_ambient(&shown);
-        // Time for somebody else's call, and for one of our own if that one hangs up.
-        let outcome = timeout(self.bounds.timeout * 2, self.outcome(shown)).await;
+        // Time for a place, for somebody else's call, and for one of our own if that one hangs up.
+        let outcome = timeout(self.bounds.timeout * 3, self.outcome(shown, subscriber(request.peer))).await;
         let reference_id = outcome.unwrap_or_else(|_| Err(AskError::TooLong.into()))?;
         Ok(Some(Identity { reference_id, ambient }))
     }

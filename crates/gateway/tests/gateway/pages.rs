@@ -84,6 +84,29 @@ async fn a_page_of_the_allow_list_may_call_and_no_other() {
 }
 
 #[tokio::test]
+async fn a_login_that_a_browser_sends_by_itself_counts_under_the_gateways_own_names_only() {
+    let world = World::with("public_hosts = [\"gateway.example\"]").await;
+    for (host, cookie, expected) in [
+        ("gateway.example", true, 200),
+        ("localhost:8790", true, 200),
+        ("rebound.evil.example:8790", true, 421),
+        ("rebound.evil.example:8790", false, 200),
+    ] {
+        let call = Request::post(MINT).header("x-user", "alice").header("host", host);
+        let call = call.header("origin", format!("http://{host}")).header("sec-fetch-site", "same-origin");
+        let call = if cookie { call.header("x-cookie", "1") } else { call };
+        let answer = send(&world, call).await;
+        assert_eq!(answer.status.as_u16(), expected, "{host}: {answer:?}");
+        if expected == 421 {
+            assert_eq!(answer.refusal().1, "unknown_host");
+        }
+    }
+    for path in ["/healthz", "/readyz", "/terra.js"] {
+        assert_eq!(send(&world, Request::get(path).header("host", "10.1.2.3.balancer.example")).await.status, 200);
+    }
+}
+
+#[tokio::test]
 async fn a_login_that_a_browser_does_not_send_by_itself_needs_no_such_care() {
     let world = World::start().await;
     let call = Request::post(MINT).header("x-user", "alice").header("origin", "https://evil.example");

@@ -209,8 +209,27 @@ async fn a_body_of_20_mb_is_refused_before_it_is_read() {
     assert_eq!(answer, b"HTTP/1.1 413");
 
     let endless = Body::from_stream(futures_util::stream::repeat_with(|| Ok::<_, std::io::Error>(vec![b' '; 1 << 20])));
-    let request = Request::post(PATH).header("terra-signature", "t=1,v1=00").body(endless).unwrap();
+    let signature = format!("t={},v1={}", world.now(), "0".repeat(64));
+    let request = Request::post(PATH).header("terra-signature", signature).body(endless).unwrap();
     assert_eq!(world.send(request).await.refusal().0, 413);
+}
+
+#[tokio::test]
+async fn nothing_is_read_of_a_body_that_has_no_fresh_signature() {
+    let world = World::start().await;
+    let code = "0".repeat(64);
+    let signatures =
+        ["".to_owned(), "garbage".to_owned(), format!("t={},v1={code}", world.now() - 301), "t=1".to_owned()];
+    for signature in signatures {
+        let mut stream = TcpStream::connect(("127.0.0.1", world.url.port().unwrap())).await.unwrap();
+        let head = format!(
+            "POST {PATH} HTTP/1.1\r\nhost: x\r\nterra-signature: {signature}\r\ncontent-length: 16000000\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = vec![0; 12];
+        stream.read_exact(&mut answer).await.unwrap();
+        assert_eq!(answer, b"HTTP/1.1 401", "{signature}");
+    }
 }
 
 #[tokio::test]

@@ -176,6 +176,7 @@ pub(crate) fn config(settings: &str, credentials: Credentials) -> Config {
         credentials,
         forward_secret: Some(SigningSecret::from(FORWARD_SECRET.to_owned())),
         jwt_secret: None,
+        proxy_secret: None,
         logins: vec![Arc::new(AppLogin)],
     }
 }

@@ -24,6 +24,7 @@ use crate::{
 pub(crate) const STORE: &str = "TERRA_AUTH_GATEWAY_STORE";
 pub(crate) const FORWARD_SECRET: &str = "TERRA_AUTH_FORWARD_SECRET";
 pub(crate) const JWT_SECRET: &str = "TERRA_AUTH_JWT_SECRET";
+pub(crate) const PROXY_SECRET: &str = "TERRA_AUTH_PROXY_SECRET";
 
 const DATA_DIR: &str = "TERRA_AUTH_DATA_DIR";
 

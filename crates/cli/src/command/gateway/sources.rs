@@ -11,7 +11,7 @@ use terra_auth_core::{
 use terra_auth_gateway::{Config, Gateway, Parts, SetupError};
 use terra_auth_http::Certificates;
 
-use super::options::{JWT_SECRET, Options, SettingsFile};
+use super::options::{JWT_SECRET, Options, PROXY_SECRET, SettingsFile};
 use crate::{
     failure::{Advice, Kind},
     guard::Guard,
@@ -47,8 +47,9 @@ impl Sources {
         let store = options.places.store(&settings, environment);
         let forward_secret = settings.webhooks.forward_to.as_ref().map(|_| forward_secret(options, missing));
         let jwt_secret = variable::secret(JWT_SECRET);
+        let proxy_secret = variable::secret(PROXY_SECRET);
         let forward_secret = forward_secret.transpose()?;
-        let config = Config { settings, credentials, forward_secret, jwt_secret, logins: Vec::new() };
+        let config = Config { settings, credentials, forward_secret, jwt_secret, proxy_secret, logins: Vec::new() };
         Ok(Self { config, file, store, certificates: certificates.map(Arc::new) })
     }
 

@@ -1,5 +1,7 @@
 //! What everything that was read amounts to, without a secret.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use terra_auth::{
@@ -14,7 +16,7 @@ use url::Url;
 use crate::keeping::without_password;
 
 use super::{
-    options::{FORWARD_SECRET, Options, STORE, SettingsFile},
+    options::{FORWARD_SECRET, Options, PROXY_SECRET, STORE, SettingsFile},
     sources::Sources,
 };
 use crate::variable;
@@ -32,9 +34,19 @@ pub(super) struct Row {
     pub(super) origin: String,
 }
 
+const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+
 /// Settings that have rows of their own; those below them too.
-const TOLD: [&str; 7] =
-    ["listen", "operations_listen", "tls", "store", "login", "cors.allowed_origins", "webhooks.forward_to"];
+const TOLD: [&str; 8] = [
+    "listen",
+    "public_hosts",
+    "operations_listen",
+    "tls",
+    "store",
+    "login",
+    "cors.allowed_origins",
+    "webhooks.forward_to",
+];
 
 impl Summary {
     pub(super) fn of(sources: &Sources, options: &Options) -> Self {
@@ -108,6 +120,9 @@ impl Rows<'_> {
         let tls = settings.tls.as_ref().map(|tls| format!("{} with {}", tls.certificate.display(), tls.key.display()));
         self.add("tls", or_none(tls.as_ref()), self.origin(None, "tls"));
         let flag = options.operations_listen.map(|_| "--operations-listen");
+        let hosts = Some(settings.public_hosts.join(", ")).filter(|hosts| !hosts.is_empty());
+        let hosts = hosts.unwrap_or_else(|| "localhost, addresses, and names without a dot".to_owned());
+        self.add("public_hosts", hosts, self.origin(None, "public_hosts"));
         let operations = or_none(settings.operations_listen.as_ref());
         self.add("operations_listen", operations, self.origin(flag, "operations_listen"));
         let origin = self.origin(variable::secret(STORE).map(|_| STORE), "store");
@@ -202,5 +217,13 @@ fn warnings(sources: &Sources) -> Vec<String> {
     let proxy = keys_proxy(&settings.login).filter(|(url, _)| url.scheme() == "http").map(|(url, proxy)| {
         format!("the keys that sign logins come unencrypted from {url} through {proxy}: whoever answers behind it can log in as any user")
     });
-    [no_secret, plain, operations, key, proxy].into_iter().flatten().collect()
+    let peers = settings.login.trusted_header.iter().flat_map(|header| &header.peers);
+    let is_local = peers.clone().any(|net| LOOPBACK.iter().any(|address| net.contains(address)));
+    let local = (is_local && sources.config.proxy_secret.is_none()).then(|| {
+        format!(
+            "any program on this machine can log in as any user, as a trusted peer is on loopback: have the proxy send a \
+             secret in x-proxy-secret, and set it as {PROXY_SECRET}"
+        )
+    });
+    [no_secret, plain, operations, key, proxy, local].into_iter().flatten().collect()
 }

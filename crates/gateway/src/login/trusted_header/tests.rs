@@ -1,4 +1,5 @@
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use secrecy::SecretString;
 
 use super::TrustedHeader;
 use crate::{
@@ -11,7 +12,7 @@ const PROXY: &str = "10.0.0.7";
 
 fn trusting(peers: &[&str]) -> Result<TrustedHeader, SetupError> {
     let peers = peers.iter().map(|net| net.parse().unwrap()).collect();
-    TrustedHeader::new(&TrustedHeaderSettings { name: "X-User".to_owned(), peers })
+    TrustedHeader::new(&TrustedHeaderSettings { name: "X-User".to_owned(), peers }, None)
 }
 
 async fn shown(values: &[&[u8]], peer: Option<&str>) -> Result<Option<Identity>, LoginError> {
@@ -54,6 +55,26 @@ async fn the_proxy_may_say_nothing_but_must_not_say_it_unclearly() {
     }
 }
 
+#[tokio::test]
+async fn a_proxy_that_has_a_secret_must_send_it() {
+    let settings = TrustedHeaderSettings { name: "x-user".to_owned(), peers: vec!["127.0.0.1/32".parse().unwrap()] };
+    let secret = SecretString::from("proxy-secret-not-a-secret");
+    let login = TrustedHeader::new(&settings, Some(&secret)).unwrap();
+    let user = async |secret: Option<&'static str>| {
+        let mut headers =
+            HeaderMap::from_iter([(HeaderName::from_static("x-user"), HeaderValue::from_static("alice"))]);
+        headers
+            .extend(secret.map(|secret| (HeaderName::from_static("x-proxy-secret"), HeaderValue::from_static(secret))));
+        let presented = Presented { headers: &headers, peer: "127.0.0.1".parse().ok() };
+        login.caller(&presented).await.unwrap().map(|identity| identity.reference_id.to_string())
+    };
+    assert_eq!(user(Some("proxy-secret-not-a-secret")).await.as_deref(), Some("alice"));
+    for wrong in [None, Some(""), Some("proxy-secret-not-a-secre"), Some("another-secret-not-a-secret")] {
+        assert_eq!(user(wrong).await, None, "{wrong:?}");
+    }
+    assert!(TrustedHeader::new(&settings, Some(&SecretString::from("short"))).is_err());
+}
+
 #[test]
 fn a_network_that_is_wider_than_one_network_is_refused() {
     for net in ["64.0.0.0/2", "10.0.0.0/7", "2000::/3", "fc00::/7", "::ffff:0:0/96", "::ffff:10.0.0.0/103", "::/16"] {
@@ -68,7 +89,7 @@ fn a_network_that_is_wider_than_one_network_is_refused() {
 fn a_header_with_a_meaning_of_its_own_is_refused() {
     for name in ["cookie", "Authorization", "host", "X-Forwarded-For", "Sec-Fetch-Site", "user-agent", "forwarded"] {
         let peers = vec!["10.0.0.7/32".parse().unwrap()];
-        let refused = TrustedHeader::new(&TrustedHeaderSettings { name: name.to_owned(), peers });
+        let refused = TrustedHeader::new(&TrustedHeaderSettings { name: name.to_owned(), peers }, None);
         assert!(matches!(refused, Err(SetupError::Invalid { .. })), "{name}");
     }
 }
@@ -79,6 +100,6 @@ fn a_setting_that_trusts_everybody_or_nobody_is_refused() {
         assert!(matches!(trusting(peers), Err(SetupError::Invalid { .. })), "{peers:?}");
     }
     let peers = vec!["10.0.0.7/32".parse().unwrap()];
-    let unnamed = TrustedHeader::new(&TrustedHeaderSettings { name: "x user".to_owned(), peers });
+    let unnamed = TrustedHeader::new(&TrustedHeaderSettings { name: "x user".to_owned(), peers }, None);
     assert!(matches!(unnamed, Err(SetupError::Invalid { key: "login.trusted_header.name", .. })));
 }

@@ -8,6 +8,8 @@ use super::answer::{Nobody, Outcome};
 const CAPACITY: usize = 10_000;
 /// Whoever has just logged in is not told for long that he has not.
 const REFUSAL_COUNTS: SignedDuration = SignedDuration::from_secs(1);
+/// Whoever only tries waits longer.
+const REFUSAL_OF_TRIES_COUNTS: SignedDuration = SignedDuration::from_secs(10);
 
 /// What was shown, as a digest: the cache holds no cookie.
 pub(super) type Key = [u8; 32];
@@ -29,11 +31,13 @@ pub(super) fn key(shown: &HeaderMap) -> Key {
 pub(super) struct Kept {
     outcome: Outcome,
     at: Timestamp,
+    /// Whether it was given to one who only brings refusals.
+    tries: bool,
 }
 
 impl Kept {
-    pub(super) fn new(outcome: Outcome, at: Timestamp) -> Self {
-        Self { outcome, at }
+    pub(super) fn new(outcome: Outcome, at: Timestamp, tries: bool) -> Self {
+        Self { outcome, at, tries }
     }
 }
 
@@ -68,6 +72,7 @@ impl Memory {
     fn counts(&self, kept: &Kept, now: Timestamp) -> bool {
         let counts_for = match kept.outcome {
             Ok(_) => self.counts_for,
+            Err(Nobody::Refused(_)) if kept.tries => REFUSAL_OF_TRIES_COUNTS,
             Err(Nobody::Refused(_)) => self.counts_for.min(REFUSAL_COUNTS),
             Err(Nobody::Unavailable(_)) => SignedDuration::ZERO,
         };

@@ -27,7 +27,8 @@ fn gateway(upstream: &Upstream, store: Store, repair: bool) -> Gateway {
         ..Settings::default()
     };
     let credentials = credentials(upstream);
-    let config = Config { settings, credentials, forward_secret: None, jwt_secret: None, logins: vec![] };
+    let config =
+        Config { settings, credentials, forward_secret: None, jwt_secret: None, proxy_secret: None, logins: vec![] };
     Gateway::new(&config, Parts { store, clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) }).unwrap()
 }
 

@@ -1,0 +1,94 @@
+//! Reading the body of an event: within its size, within its time, and no slower than it has to be.
+
+use std::net::IpAddr;
+
+use axum::{
+    body::{Body, Bytes},
+    http::StatusCode,
+};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use tokio::time::{Duration, Instant, timeout_at};
+
+use super::{
+    MAX_BODY_BYTES,
+    room::{Held, Room},
+};
+use crate::error::Refusal;
+
+/// How long Terra may take to send a body; it gives up on an answer after about 8 s.
+const BODY_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How long a body may be slower than `BYTES_PER_SECOND`.
+const SLOW_START: Duration = Duration::from_secs(3);
+const BYTES_PER_SECOND: usize = 256 << 10;
+
+/// How long nothing may come.
+const MAX_PAUSE: Duration = Duration::from_secs(5);
+
+/// The whole body, and the room that it takes. The time that it waits for room is not its sender's.
+pub(super) async fn whole(room: &Room, body: Body, peer: Option<IpAddr>) -> Result<(Bytes, Held<'_>), Refusal> {
+    let (mut body, mut whole, mut held) = (Limited::new(body, MAX_BODY_BYTES), Vec::new(), room.enter(peer));
+    let mut began = Instant::now();
+    loop {
+        let deadline = deadline(began, whole.len());
+        let frame = timeout_at(deadline, body.frame()).await.map_err(|_| late())?;
+        let Some(frame) = frame else { return Ok((whole.into(), held)) };
+        let Ok(part) = frame.map_err(|error| broken(&*error))?.into_data() else { continue };
+        whole.extend_from_slice(&part);
+        let waits = Instant::now();
+        let full = |_| Refusal::unavailable("busy", "too many events come at once; try again in a moment");
+        held.grow_to(whole.len()).await.map_err(full)?;
+        began += waits.elapsed();
+    }
+}
+
+/// When the next part must have come.
+fn deadline(began: Instant, bytes: usize) -> Instant {
+    let needed = Duration::from_secs_f64(bytes as f64 / BYTES_PER_SECOND as f64);
+    (began + (SLOW_START + needed).min(BODY_TIMEOUT)).min(Instant::now() + MAX_PAUSE)
+}
+
+fn late() -> Refusal {
+    Refusal::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time")
+}
+
+fn broken(error: &(dyn std::error::Error + 'static)) -> Refusal {
+    if error.is::<LengthLimitError>() { too_large() } else { Refusal::bad_request("the body did not come whole") }
+}
+
+pub(super) fn too_large() -> Refusal {
+    let detail = format!("an event holds at most {MAX_BODY_BYTES} bytes");
+    Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{convert::Infallible, time::Duration};
+
+    use axum::body::{Body, Bytes};
+    use futures_util::{StreamExt as _, stream};
+
+    use super::{super::room::Room, whole};
+
+    /// Parts of a size, one every so many milliseconds.
+    fn sent(parts: usize, bytes: usize, every_ms: u64) -> Body {
+        Body::from_stream(stream::iter(0..parts).then(move |_| async move {
+            tokio::time::sleep(Duration::from_millis(every_ms)).await;
+            Ok::<_, Infallible>(Bytes::from(vec![b' '; bytes]))
+        }))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_comes_too_slowly_is_refused() {
+        let room = Room::new();
+        let read = async |body| whole(&room, body, None).await.map(|(body, _)| body.len()).ok();
+        assert_eq!(read(sent(10, 64 << 10, 200)).await, Some(10 * (64 << 10)));
+        assert_eq!(read(sent(1, 100, 2_900)).await, Some(100));
+        assert_eq!(read(sent(1, 100, 3_100)).await, None, "nothing came in time");
+        assert_eq!(read(sent(100, 1000, 200)).await, None, "5 KB a second");
+        let stalls = Body::from_stream(sent(1, 8 << 20, 1).into_data_stream().chain(stream::pending()));
+        let began = tokio::time::Instant::now();
+        assert_eq!(read(stalls).await, None);
+        assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
+    }
+}
