@@ -5,7 +5,7 @@ use std::{ffi::OsStr, process::ExitCode};
 use clap::{
     Args, CommandFactory as _, FromArgMatches as _, Parser,
     builder::{PossibleValue, TypedValueParser},
-    error::ErrorKind,
+    error::{ContextKind, ContextValue, ErrorKind},
 };
 use terra_auth::{Environment, credentials::ENV};
 
@@ -131,7 +131,7 @@ fn environment_of_process() -> anyhow::Result<Environment> {
 }
 
 /// Says what is wrong with the arguments, or shows the help or version that was asked for.
-pub(crate) fn refused(error: &clap::Error) -> ExitCode {
+pub(crate) fn refused(mut error: clap::Error) -> ExitCode {
     let words: Vec<_> = std::env::args_os()
         .skip(1)
         .map(|word| word.to_string_lossy().into_owned())
@@ -139,15 +139,35 @@ pub(crate) fn refused(error: &clap::Error) -> ExitCode {
         .collect();
     let asked_for_json = asks_for_json(&words);
     let shows = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    let hint = hint(&error.to_string());
     if asked_for_json && !shows {
         let text = error.render().to_string();
         let message = text.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");
         let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
-        return failure::report(&Advice::new(Kind::Misused, message, "see --help").into(), Output::Json);
+        return failure::report(
+            &Advice::new(Kind::Misused, message, hint.unwrap_or("see --help")).into(),
+            Output::Json,
+        );
+    }
+    if let Some(hint) = hint {
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![hint.to_owned().into()]));
     }
     // A closed pipe is no reason to complain.
     let _ = error.print();
     if shows { ExitCode::SUCCESS } else { Kind::Misused.into() }
+}
+
+/// What would fit, where the reason alone does not say so.
+fn hint(reason: &str) -> Option<&'static str> {
+    const HINTS: [(&str, &str); 6] = [
+        ("invalid digit found in string", "write a whole number, such as 100"),
+        ("invalid user_id", "a user id is a UUID; see them with `terra-auth users list`"),
+        ("invalid reference_id", "a reference id has 1 to 512 bytes and no control characters"),
+        ("invalid dev-id", "a dev-id has 1 to 128 visible ASCII characters"),
+        ("invalid provider name", "a provider is named like GARMIN; see `terra-auth list-integrations`"),
+        ("relative URL without a base", "write the whole address, such as https://app.example.com/"),
+    ];
+    HINTS.iter().find(|(known, _)| reason.contains(known)).map(|(_, hint)| *hint)
 }
 
 /// Whether the words ask for errors as JSON, though the rest of them cannot be read.

@@ -44,7 +44,7 @@ const FIELDS: [Field; 9] = [
 ];
 
 /// The settings that a file names.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Serialize)]
 pub(crate) struct EnvSettings(Table);
 
 /// Why a file holds no settings.

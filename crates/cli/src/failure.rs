@@ -206,9 +206,9 @@ fn next_after_admin(error: &AdminError) -> Option<&'static str> {
             Some("give another one with TERRA_AUTH_ADMIN_TOKEN or --admin-token-file")
         }
         AdminError::Forbidden(_) => Some("use the token of an admin with that role, or ask one"),
-        AdminError::NotFound(_) => {
-            Some("see what is there with `terra-auth environments list` and `terra-auth keys list`")
-        }
+        AdminError::NotFound(_) => Some(
+            "see what exists with `terra-auth users list`, `environments list`, `keys list` or `admin tokens list`",
+        ),
         AdminError::Conflict(refusal) => match refusal.code.as_deref() {
             Some("recently_used") => {
                 Some("rotate it with `terra-auth keys rotate`; or add --now if it leaked, else --force")

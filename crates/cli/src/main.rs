@@ -43,7 +43,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let cli = match args::parse() {
         Ok(cli) => cli,
-        Err(error) => return args::refused(&error),
+        Err(error) => return args::refused(error),
     };
     let output = cli.global.output();
     match cli.run() {

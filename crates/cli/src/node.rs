@@ -1,6 +1,6 @@
 //! A whole server in one process: store, rules, providers, routes, delivery worker, wired together.
 
-use std::{net::SocketAddr, path::Path, sync::Arc};
+use std::{io, net::SocketAddr, path::Path, sync::Arc};
 
 use anyhow::Context as _;
 use axum::{Router, middleware::from_fn_with_state};
@@ -17,7 +17,11 @@ use terra_auth_http::{Limits, StrictTransport, Workers, security_headers, serve}
 use terra_auth_outbound::{AddressPolicy, ClientCredentials, DeliveryWorker, OAuthProviders, Observer, Recipes};
 use terra_auth_sandbox::{Sandbox, SandboxConfig};
 use terra_auth_server::DevAccess;
-use tokio::{net::TcpListener, time::Duration};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    time::{Duration, timeout},
+};
 use url::Url;
 
 use crate::{
@@ -55,8 +59,8 @@ pub(crate) struct NodeConfig {
 
 /// Where end users connect.
 pub(crate) enum ProviderSource {
-    /// At a provider inside this process, spoken to over HTTP.
-    Sandbox,
+    /// At a provider inside this process, spoken to over HTTP, which calls the app by this name.
+    Sandbox { app_name: String },
     /// At the providers of these files, read again at each SIGHUP.
     Files(ProviderFiles),
 }
@@ -88,9 +92,12 @@ impl Node {
         };
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let sandbox_secret = SecretString::from(random_hex());
-        let is_sandbox = matches!(config.providers, ProviderSource::Sandbox);
+        let app_name = match &config.providers {
+            ProviderSource::Sandbox { app_name } => Some(app_name.clone()),
+            ProviderSource::Files(_) => None,
+        };
         let (providers, reload) = match config.providers {
-            ProviderSource::Sandbox => (sandbox_providers(&url, &sandbox_secret, Arc::clone(&clock))?, None),
+            ProviderSource::Sandbox { .. } => (sandbox_providers(&url, &sandbox_secret, Arc::clone(&clock))?, None),
             ProviderSource::Files(files) => {
                 let (recipes, app_of) = files.read()?;
                 (OAuthProviders::new(recipes, app_of, config.addresses, Arc::clone(&clock))?, Some(files))
@@ -130,8 +137,8 @@ impl Node {
         auth.release_leases().await.context("could not take over the work of an earlier process")?;
         let dev_access = DevAccess::default();
         let mut router = terra_auth_server::router_with(auth.clone(), dev_access.clone());
-        if is_sandbox {
-            let pages = sandbox(&auth, &url, sandbox_secret).router();
+        if let Some(app_name) = app_name {
+            let pages = sandbox(&auth, &url, sandbox_secret, app_name).router();
             router = router.nest("/sandbox", pages.layer(from_fn_with_state(StrictTransport::Off, security_headers)));
         }
         let worker = DeliveryWorker::new(auth.clone(), config.addresses, config.observer)?;
@@ -205,11 +212,27 @@ async fn open_keys(store: &Store, master_keys: MasterKeys) -> anyhow::Result<Key
 
 /// Takes the port.
 pub(crate) async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.map_err(|error| {
-        let next =
-            format!("end what listens there, or choose another port: --listen {}:0 takes a free one", address.ip());
-        Advice::new(Kind::Failed, format!("cannot listen on {address}: {error}"), next).into()
-    })
+    let error = match TcpListener::bind(address).await {
+        Ok(listener) => return Ok(listener),
+        Err(error) => error,
+    };
+    let is_ours = error.kind() == io::ErrorKind::AddrInUse && address.ip().is_loopback() && is_ours(address).await;
+    let who = if is_ours { "another terra-auth listens there; end it" } else { "end what listens there" };
+    let next = format!("{who}, or choose another port: --listen {}:0 takes a free one", address.ip());
+    Err(Advice::new(Kind::Failed, format!("cannot listen on {address}: {error}"), next).into())
+}
+
+/// Whether a server or gateway of ours answers there.
+async fn is_ours(address: SocketAddr) -> bool {
+    let ask = async {
+        let mut stream = TcpStream::connect(address).await?;
+        let request = format!("GET / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await?;
+        let mut page = Vec::new();
+        stream.take(4096).read_to_end(&mut page).await?;
+        io::Result::Ok(String::from_utf8_lossy(&page).contains("terra-auth"))
+    };
+    matches!(timeout(Duration::from_secs(1), ask).await, Ok(Ok(true)))
 }
 
 fn sandbox_providers(url: &Url, secret: &SecretString, clock: Arc<dyn Clock>) -> anyhow::Result<OAuthProviders> {
@@ -218,11 +241,11 @@ fn sandbox_providers(url: &Url, secret: &SecretString, clock: Arc<dyn Clock>) ->
     Ok(OAuthProviders::new(recipes, |_| Some(credentials.clone()), AddressPolicy::AllowPrivate, clock)?)
 }
 
-fn sandbox(auth: &Auth, url: &Url, client_secret: SecretString) -> Sandbox {
+fn sandbox(auth: &Auth, url: &Url, client_secret: SecretString, app_name: String) -> Sandbox {
     let redirect_uris = auth.providers.list().iter().map(|info| auth.redirect_uri(&info.provider)).collect();
     let config = SandboxConfig {
         base_url: url.join("sandbox").unwrap_or_else(|_| url.clone()),
-        app_name: "terra-auth dev".to_owned(),
+        app_name,
         client_id: SANDBOX_CLIENT_ID.to_owned(),
         client_secret,
         redirect_uris,

@@ -104,7 +104,7 @@ fn rows(entries: &[AuditEntry]) -> String {
             shown(target),
         ]
     };
-    table(["seq", "at", "who", "from", "action", "", "environment", "target"], entries.iter().map(row))
+    table(["seq", "at", "who", "from", "action", "result", "environment", "target"], entries.iter().map(row))
 }
 
 /// Write every line of the log to standard output, one JSON object a line

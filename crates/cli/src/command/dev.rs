@@ -246,7 +246,7 @@ impl Args {
             ui: app.ui,
             master_keys,
             master_key_source,
-            providers: ProviderSource::Sandbox,
+            providers: ProviderSource::Sandbox { app_name: self.name.clone().unwrap_or_else(|| "Your app".to_owned()) },
             addresses: AddressPolicy::AllowPrivate,
             observer: Arc::new(EventLog(app.ui)),
             grace: GRACE,

@@ -1,11 +1,15 @@
 use anyhow::Context as _;
 use jiff::tz::TimeZone;
 use serde_json::json;
-use terra_auth::{Provider, ReferenceId, WidgetSessionRequest};
+use terra_auth::{Credentials, Provider, ReferenceId, WidgetSessionRequest, admin::is_terras_own};
+use terra_auth_server::widget::Language;
+use url::Url;
 
 use crate::{
     app::{self, App},
     dry_run::DryRun,
+    failure::{Advice, Kind},
+    ui::shown,
 };
 
 /// Open a page where an end user picks a provider and logs in
@@ -41,6 +45,7 @@ pub(crate) struct Args {
 impl Args {
     pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
         let (client, dry_run) = (app.client()?, self.dry_run);
+        self.check_language(&Credentials::load(app.environment)?.api_url)?;
         let request = self.request();
         let what = format!("generate a widget session in {}", app.environment);
         if dry_run.stops(app.ui, &what, &json!({ "generate_widget_session": { "environment": app.environment } }))? {
@@ -54,6 +59,20 @@ impl Args {
         app.ui.result(|| session.url.to_string(), &session)?;
         let until = session.expires_at.to_zoned(TimeZone::UTC).strftime("%H:%M:%S");
         Ok(app.ui.note(&format!("session {} works once, until {until} UTC", session.session_id))?)
+    }
+
+    /// A server of one's own has eight languages, and answers in English for any other.
+    fn check_language(&self, api_url: &Url) -> anyhow::Result<()> {
+        let Some(language) = self.language.as_deref().filter(|_| !is_terras_own(api_url)) else {
+            return Ok(());
+        };
+        let tags = Language::ALL.map(Language::tag);
+        let primary = |tag: &str| tag.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase();
+        if tags.iter().any(|tag| primary(tag) == primary(language)) {
+            return Ok(());
+        }
+        let next = format!("choose one of {}", tags.join(", "));
+        Err(Advice::new(Kind::Misused, format!("the widget has no language {}", shown(language)), next).into())
     }
 
     fn request(self) -> WidgetSessionRequest {

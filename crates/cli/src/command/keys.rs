@@ -86,7 +86,7 @@ fn hidden(hint: &str) -> String {
 
 fn names(scopes: Scopes) -> String {
     match scopes {
-        Scopes::USUAL => "usual".to_owned(),
+        Scopes::USUAL => "default".to_owned(),
         some => some.iter().map(Scope::as_str).collect::<Vec<_>>().join(" "),
     }
 }

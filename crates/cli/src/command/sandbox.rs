@@ -85,6 +85,12 @@ impl Connect {
             browser.submit(login.url.join("login")?, &[("handle", &handle), ("account", &self.account)]).await?;
         let handle = self.handle(&consent)?;
         let scopes = fields(&consent.text, "scope");
+        if let Some(unknown) = self.without_scope.iter().find(|scope| !scopes.contains(scope)) {
+            let next = format!("choose of {}", scopes.join(", "));
+            return Err(
+                Advice::new(Kind::Misused, format!("{} has no scope {}", self.provider, shown(unknown)), next).into()
+            );
+        }
         let decision = if self.deny { "deny" } else { "approve" };
         let mut answer = vec![("handle", handle.as_str()), ("decision", decision)];
         let granted = scopes.iter().filter(|scope| !self.without_scope.contains(scope));

@@ -182,7 +182,11 @@ impl Options {
         self.keeping.make_data_dir()?;
         self.keeping.check_files()?;
         let files = self.provider_files();
-        let providers = if self.sandbox { ProviderSource::Sandbox } else { ProviderSource::Files(files) };
+        let providers = if self.sandbox {
+            ProviderSource::Sandbox { app_name: "Your app".to_owned() }
+        } else {
+            ProviderSource::Files(files)
+        };
         let addresses = if self.allow_private_addresses { AddressPolicy::AllowPrivate } else { AddressPolicy::Public };
         let public_url = self.public_url.clone();
         Ok(NodeConfig {

@@ -11,6 +11,7 @@ use terra_auth::{
 
 use crate::{
     app::{self, App},
+    failure::{Advice, Kind},
     ui::{shown, table, yes_or_no},
 };
 
@@ -96,6 +97,10 @@ fn one(app: &App, client: &Client, user_id: UserId) -> anyhow::Result<()> {
 fn all_of(app: &App, client: &Client, reference_id: &ReferenceId) -> anyhow::Result<()> {
     let found = app::wait(client.users_by_reference_id(reference_id))?;
     let users = found.context("could not look the end user up")?;
+    if users.is_empty() {
+        let message = format!("no user has the reference id {}", shown(reference_id.as_str()));
+        return Err(Advice::new(Kind::NotFound, message, "see who is connected with `terra-auth users list`").into());
+    }
     app.ui.result(|| rows(&users), &users)
 }
 

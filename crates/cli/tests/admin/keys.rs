@@ -26,7 +26,7 @@ fn keys_are_listed_with_what_is_known_of_them() {
         "KEY ID NAME HINT SCOPES CREATED LAST USED ENDS"
     );
     assert!(lines[1].contains("first key") && lines[1].contains(&format!("••••{}", &key[key.len() - 4..])), "{rows}");
-    assert!(lines[1].contains("  usual ") && lines[1].trim_end().ends_with("never"), "{rows}");
+    assert!(lines[1].contains("  default ") && lines[1].trim_end().ends_with("never"), "{rows}");
     assert!(lines[2].contains("  auth:write connections:read "), "{rows}");
     assert!(!rows.contains(&key));
 

@@ -35,7 +35,7 @@ fn a_list_says_how_each_is_connected_and_what_has_ended() {
     folder.write("apps.toml", "[OURA]\nclient_id = \"demo\"\nclient_secret = \"test-key-not-a-secret\"\n");
     let list = folder.run("providers list --provider-apps apps.toml --output json");
     let list: Value = serde_json::from_str(&list.stdout).unwrap();
-    let found = |name: &str| list["providers"].as_array().unwrap().iter().find(|row| row["provider"] == name).unwrap();
+    let found = |name: &str| list.as_array().unwrap().iter().find(|row| row["provider"] == name).unwrap();
     assert_snapshot!(found("OURA"), @r#"{"connects":"by login","has_app":true,"has_shut_down":false,"name":"Oura","provider":"OURA","recipe":"built-in oura.toml","shutdown":null}"#);
     assert_eq!((&found("APPLE")["connects"], &found("APPLE")["has_app"]), (&"on device".into(), &Value::Null));
     assert_eq!((&found("FITBIT")["has_app"], &found("FITBIT")["shutdown"]), (&false.into(), &"2026-10-01".into()));

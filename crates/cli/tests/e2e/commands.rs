@@ -95,7 +95,7 @@ fn users_are_listed_and_shown_by_either_id() {
     assert_eq!(folder.json("users show --reference-id alice"), listed);
     let info = folder.json(&format!("users show {user}"));
     assert_eq!((&info["user"]["user_id"], &info["is_authenticated"]), (&listed[0]["user_id"], &json!(true)));
-    assert_eq!(folder.json("users show --reference-id nobody"), json!([]));
+    assert_eq!(folder.run("users show --reference-id nobody").code, 4);
 }
 
 #[test]
@@ -230,4 +230,37 @@ fn a_refusal_names_the_trace_id_of_the_call() {
     let answer = folder.run(&format!("users show {NOBODY} --output json"));
     let error: Value = serde_json::from_str(&answer.stderr).unwrap();
     assert!(error["trace_id"].as_str().is_some_and(|id| id.len() == 32), "{answer}");
+}
+
+#[test]
+fn what_does_not_fit_is_told_with_what_would() {
+    let (folder, _server, _) = connected();
+    for (command, code, reason) in [
+        ("users show --reference-id nobody-of-that-name", 4, "no user has the reference id"),
+        ("users show nonsense", 2, "a user id is a UUID"),
+        ("users list --limit abc", 2, "write a whole number"),
+        ("generate-widget-session --success-url app --language xx", 2, "choose one of en, fr, de"),
+        (
+            "sandbox connect --provider FITBIT --account carol --without-scope nonsense",
+            2,
+            "FITBIT has no scope nonsense",
+        ),
+        ("connections show 00000000-0000-4000-8000-000000000000", 4, "users list"),
+    ] {
+        let refused = folder.run(command);
+        assert!(refused.code == code && refused.stderr.contains(reason), "{command}: {refused}");
+    }
+    assert_eq!(folder.run("generate-widget-session --language de-AT").code, 0);
+}
+
+#[test]
+fn settings_and_connections_are_printed_in_the_form_that_was_asked_for() {
+    let (folder, _server, user) = connected();
+    assert_eq!(folder.json("env export")["user_limit"], 50);
+    assert!(said(&folder, "env export").contains("user_limit = 50"));
+    assert!(folder.json("providers list").is_array());
+    let lines = said(&folder, "connections export --out -");
+    let exported: serde_json::Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
+    assert_eq!(exported["user_id"], user.to_string());
+    assert!(!folder.path("-").exists());
 }

@@ -113,6 +113,15 @@ fn a_taken_port_is_told_with_a_remedy() {
 }
 
 #[test]
+fn a_port_that_another_server_has_is_told_so() {
+    let (folder, other) = (Folder::new(), Folder::new());
+    let first = folder.dev("");
+    let address = first.origin().replace("http://", "");
+    let answer = other.run(&format!("dev --listen {address}"));
+    assert!(answer.code == 1 && answer.stderr.contains("another terra-auth listens there"), "{answer}");
+}
+
+#[test]
 fn only_one_server_uses_a_data_directory() {
     let folder = Folder::new();
     let _first = folder.dev("");

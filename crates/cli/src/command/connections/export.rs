@@ -41,6 +41,10 @@ impl Args {
         let Self { out, with_tokens, whose } = self;
         let owner = whose.find(app)?;
         let admin = owner.admin(app)?;
+        if out == Path::new("-") {
+            let written = app::wait(write_to(&admin, &owner.dev_id, with_tokens, io::stdout()))?;
+            return written.map(drop).context("could not export everything");
+        }
         let name = out.display().to_string();
         let file = create(&out).with_context(|| format!("could not write {name}"))?;
         let written = app::wait(write_all(&admin, &owner.dev_id, with_tokens, file))?;
@@ -58,13 +62,19 @@ fn create(path: &Path) -> io::Result<File> {
 }
 
 async fn write_all(admin: &AdminClient, dev_id: &DevId, with_tokens: bool, file: File) -> anyhow::Result<u64> {
-    let (mut file, mut written) = (io::BufWriter::new(file), 0);
+    let written = write_to(admin, dev_id, with_tokens, &file).await?;
+    file.sync_all()?;
+    Ok(written)
+}
+
+async fn write_to(admin: &AdminClient, dev_id: &DevId, with_tokens: bool, out: impl io::Write) -> anyhow::Result<u64> {
+    let (mut out, mut written) = (io::BufWriter::new(out), 0);
     let mut connections = Box::pin(admin.export_connections(dev_id, with_tokens));
     while let Some(connection) = connections.try_next().await? {
-        serde_json::to_writer(&mut file, &connection)?;
-        file.write_all(b"\n")?;
+        serde_json::to_writer(&mut out, &connection)?;
+        out.write_all(b"\n")?;
         written += 1;
     }
-    file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+    out.flush()?;
     Ok(written)
 }

@@ -1,5 +1,3 @@
-use std::io::Write as _;
-
 use crate::{
     app::App,
     command::{admin::access::Access, env::settings::Owned},
@@ -14,11 +12,8 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// TOML in either form of output: the file is the result.
     pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
         let settings = Owned::find(app, &self.access, app.environment)?.settings();
-        let mut stdout = anstream::stdout().lock();
-        writeln!(stdout, "# Settings of {}, without secrets.\n{settings}", app.environment)?;
-        Ok(stdout.flush()?)
+        app.ui.result(|| format!("# Settings of {}, without secrets.\n{settings}", app.environment), &settings)
     }
 }

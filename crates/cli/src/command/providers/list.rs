@@ -34,7 +34,7 @@ impl Args {
         let apps = self.provider_apps.as_deref().map(apps::read).transpose()?;
         let rows: Vec<_> = recipes.iter().map(|recipe| Row::of(recipe, apps.as_ref(), app::now())).collect();
         let header = ["PROVIDER", "NAME", "CONNECTS", "APP", "RECIPE", "REMARK"];
-        let json = json!({ "providers": rows.iter().map(Row::json).collect::<Vec<_>>() });
+        let json = rows.iter().map(Row::json).collect::<Vec<_>>();
         app.ui.result(|| table(header, rows.iter().map(Row::cells)), &json)
     }
 }
