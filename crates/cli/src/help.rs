@@ -60,10 +60,12 @@ pub(crate) fn template(root: &clap::Command) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::{fmt::Write as _, fs, path::Path};
+
     use clap::CommandFactory as _;
 
     use super::GROUPS;
-    use crate::args::Cli;
+    use crate::args::{self, Cli};
 
     #[test]
     fn each_command_is_in_one_group() {
@@ -72,5 +74,44 @@ mod tests {
             let groups = GROUPS.iter().filter(|(_, names)| names.contains(&name)).count();
             assert_eq!(groups, 1, "{name}");
         }
+    }
+
+    /// A command, or those under it, as lines of a table.
+    fn rows(command: &clap::Command, path: &str, text: &mut String) {
+        let path = format!("{path} {}", command.get_name());
+        if command.get_subcommands().next().is_none() || !command.is_subcommand_required_set() {
+            let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let example = help.lines().map(str::trim).find(|line| line.contains("terra-auth ")).unwrap_or_default();
+            let (about, example) = (about.replace('|', "\\|"), example.replace('|', "\\|"));
+            let _ = writeln!(text, "| `{}` | {about} | `{example}` |", path.trim());
+        }
+        for command in
+            command.get_subcommands().filter(|command| !command.is_hide_set() && command.get_name() != "help")
+        {
+            rows(command, &path, text);
+        }
+    }
+
+    /// `TERRA_AUTH_UPDATE=1 cargo test --workspace --bin terra-auth commands_page` writes it.
+    #[test]
+    fn the_commands_page_is_that_of_the_commands() {
+        let mut root = args::command();
+        root.build();
+        let mut text = "# Commands\n\nEvery command of `terra-auth`, with one example. `terra-auth COMMAND --help` shows all flags and more \
+                        examples. All commands take `--env`, `--output json`, `--quiet` and `--verbose`; commands that change \
+                        something take `--dry-run`.\n"
+            .to_owned();
+        for (title, names) in GROUPS {
+            let _ = write!(text, "\n## {title}\n\n| Command | What it does | Example |\n|---|---|---|\n");
+            for name in names {
+                rows(root.find_subcommand(name).unwrap(), "", &mut text);
+            }
+        }
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/commands.md");
+        if std::env::var_os("TERRA_AUTH_UPDATE").is_some() {
+            fs::write(&file, &text).unwrap();
+        }
+        assert_eq!(fs::read_to_string(&file).unwrap_or_default(), text, "docs/commands.md is not up to date");
     }
 }

@@ -58,7 +58,7 @@ impl Which {
     }
 }
 
-/// List the administrative acts, those that were denied too, oldest first
+/// List the administrative actions, denied ones too, oldest first
 #[derive(Args)]
 #[command(after_help = examples![
     "terra-auth audit list",

@@ -11,7 +11,7 @@ use crate::{
     ui::shown,
 };
 
-/// Forget a user and revoke the access to its data
+/// Deauthenticate a user: remove the connection, and revoke the access to its data
 ///
 /// Says whom it is about and asks first. The server deletes what it keeps of the user and revokes the access at the
 /// provider; the end user must log in there again, which makes another user.

@@ -112,7 +112,7 @@ impl Which {
     }
 }
 
-/// Change what the widget calls the app
+/// Rename the app of an environment, as the widget calls it
 #[derive(Args)]
 #[command(after_help = examples!["terra-auth environments rename acme-testing-0000000000 --name \"Acme Health\""])]
 pub(crate) struct Rename {
@@ -123,7 +123,7 @@ pub(crate) struct Rename {
     which: Which,
 }
 
-/// Refuse every call with the keys of an environment; nothing is lost
+/// Disable an environment: refuse every call with its keys; nothing is lost
 #[derive(Args)]
 #[command(after_help = examples!["terra-auth environments disable acme-testing-0000000000"])]
 pub(crate) struct Disable {
@@ -131,7 +131,7 @@ pub(crate) struct Disable {
     which: Which,
 }
 
-/// Take calls again with the keys of an environment
+/// Enable an environment: accept calls with its keys again
 #[derive(Args)]
 #[command(after_help = examples!["terra-auth environments enable acme-testing-0000000000"])]
 pub(crate) struct Enable {

@@ -8,7 +8,7 @@ use crate::{
     ui::shown,
 };
 
-/// Mint a token with which the mobile SDK opens one connection
+/// Generate a mobile token, with which the mobile SDK opens one connection
 ///
 /// The token works once, for three minutes, so mint it when the app asks for it. It is printed whole: it is the result.
 #[derive(clap::Args)]

@@ -12,7 +12,7 @@ use crate::{
     ui::shown,
 };
 
-/// Open a page where an end user picks a provider and logs in
+/// Generate a widget session: a page where an end user picks a provider and logs in
 ///
 /// The page's URL works until it is used or expires, usually 15 minutes. It is printed whole: it is the result. Whoever
 /// has it can connect in that end user's name.

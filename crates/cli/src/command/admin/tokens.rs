@@ -63,7 +63,7 @@ fn rows(tokens: &[AdminTokenInfo]) -> String {
     table(["token_id", "name", "role", "created", "ends"], tokens.iter().map(row))
 }
 
-/// Make an admin token, which is printed once
+/// Create an admin token, which is printed once
 ///
 /// A read-only token sees everything but secrets; an operator's also makes and ends keys, secrets and settings; an owner's
 /// also makes and deletes environments and admin tokens.
@@ -132,7 +132,7 @@ async fn create_offline(keeping: &Keeping, new: &CreateAdminToken) -> anyhow::Re
 /// How the audit log names whoever has the store and its key.
 const OFFLINE: &str = "admin tokens create --offline";
 
-/// End an admin token at once
+/// Revoke an admin token at once
 #[derive(Args)]
 #[command(after_help = examples![
     "terra-auth admin tokens revoke 00000000-0000-4000-8000-000000000001",

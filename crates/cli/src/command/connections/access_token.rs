@@ -7,7 +7,7 @@ use crate::{
     ui::shown,
 };
 
-/// Borrow the access token that the provider gave for a user, to call the provider with
+/// Get the access token that the provider gave for a user, to call the provider with it
 ///
 /// For a server of your own, with a key that has the scope `access-tokens:lend`. The token is refreshed first if it must be,
 /// and works for a minute at least: borrow it again for each use. Each loan is a line in the audit log. The token is printed

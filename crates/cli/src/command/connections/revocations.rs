@@ -11,7 +11,7 @@ use crate::{
     ui::{shown, table},
 };
 
-/// See what became of the grants of connections that ended: whether the provider confirmed it, and if not, why
+/// List the revocations of connections that ended: whether the provider confirmed each, and if not, why
 ///
 /// A provider is asked only when the account's last connection ends, because at most providers the call would end all of them.
 /// Reports are kept for 90 days.

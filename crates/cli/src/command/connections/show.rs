@@ -10,7 +10,7 @@ use crate::{
     ui::{shown, yes_or_no},
 };
 
-/// See how a connection stands: whether its tokens are refreshed, what went wrong last, since when it works
+/// Show how a connection stands: whether its tokens are refreshed, what failed last, since when it works
 ///
 /// Apps are told when a connection stops working, and not when it works again, as no event has been published for that.
 /// Here it is told: the state is fine since then.

@@ -12,7 +12,7 @@ use crate::{
     ui::shown,
 };
 
-/// Make an environment of the kind that --env names; its credentials are printed once
+/// Create an environment of the kind that --env names; its credentials are printed once
 ///
 /// What is printed is a credential file, whole.
 #[derive(clap::Args)]

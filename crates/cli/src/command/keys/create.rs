@@ -10,7 +10,7 @@ use crate::{
     ui::shown,
 };
 
-/// Make one more key, which is printed once
+/// Create one more key, which is printed once
 #[derive(clap::Args)]
 #[command(after_help = examples![
     "terra-auth keys create --name backend",

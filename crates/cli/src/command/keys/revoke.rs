@@ -15,7 +15,7 @@ use crate::{
     ui::shown,
 };
 
-/// End a key
+/// Revoke a key
 ///
 /// Says what is lost and asks first. A key that was used in the last minutes is not ended by mistake: rotate it, or say
 /// --now if it leaked. Every node of the server refuses it within a second.

@@ -16,7 +16,7 @@ use crate::{
     ui::shown,
 };
 
-/// Replace a key by a new one, and write it into the credential file
+/// Rotate a key: write a new one into the credential file, and let the old one work 24 h more
 ///
 /// The new key has the name and the scopes of the old one, which goes on working for a day, so that everything that uses it
 /// can be given the new one meanwhile. Other lines of the file stay as they are.

@@ -13,7 +13,7 @@ use crate::{
     dry_run::DryRun,
 };
 
-/// Replace the secret that signs the environment's webhooks
+/// Rotate the secret that signs the environment's webhooks
 ///
 /// While both exist, --sign-with says which of them signs. With the old one, receivers are given the new one meanwhile, and
 /// it is printed; once the new one signs, it is written into the credential file instead.

@@ -12,7 +12,7 @@ use crate::{
     ui::count,
 };
 
-/// End the old connections of those who have moved
+/// Deauthenticate the old connections of end users who have moved
 ///
 /// Each is deauthenticated as by `terra-auth deauthenticate-user`: the app hears of it, and the access is revoked at the
 /// old provider. Who is not yet at the new one is left alone.

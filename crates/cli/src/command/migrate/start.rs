@@ -23,7 +23,7 @@ use crate::{
     ui::count,
 };
 
-/// Make links to consent at the new provider, for end users who are not there yet
+/// Create links to consent at the new provider, for end users who are not there yet
 ///
 /// Each link works once and is added to a CSV file, `reference_id,url,expires_at`, for your own mailer. Whoever has a link can
 /// connect in that end user's name. Run again, it goes on with those who have no link yet, then with those whose link

@@ -10,7 +10,7 @@ use crate::{
     command::keys::Whose,
 };
 
-/// Count who has moved and who has not
+/// Count the end users who have moved, and those who have not
 #[derive(clap::Args)]
 #[command(after_help = examples![
     "terra-auth migrate status --from FITBIT --to GOOGLE",

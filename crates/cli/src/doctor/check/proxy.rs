@@ -37,8 +37,14 @@ mod tests {
 
     #[test]
     fn a_proxy_that_works_is_good_to_know() {
-        let answer =
-            Answer { clock_ahead: None, keys: Ok(()), users: None, widget: None, redeems_unbound_tokens: None };
+        let answer = Answer {
+            clock_ahead: None,
+            keys: Ok(()),
+            users: None,
+            sends_nowhere: false,
+            widget: None,
+            redeems_unbound_tokens: None,
+        };
         let found = finding(&online(Ok(answer), false)).unwrap();
         let expected = "api.example.com is reached through the proxy proxy.example.com:3128, as HTTPS_PROXY says";
         assert_eq!((found.severity, &*found.reason), (crate::doctor::Severity::Info, expected));

@@ -9,7 +9,7 @@ use crate::{
     dry_run::DryRun,
 };
 
-/// Take the environment's own app away
+/// Remove the environment's own app at a provider
 ///
 /// The app of `serve --provider-apps`, if there is one, takes its place. Grants that were made with the one that goes can
 /// be neither refreshed nor revoked any more.

@@ -9,7 +9,7 @@ use crate::{
     dry_run::DryRun,
 };
 
-/// Replace the secret of the environment's app
+/// Rotate the secret of the environment's app at a provider
 ///
 /// Until the overlap ends the old one is tried where the provider refuses the new one, so the order in which the two change
 /// here and at the provider does not matter.

@@ -9,7 +9,7 @@ use crate::{
     ui::shown,
 };
 
-/// Give the environment its own app at a provider
+/// Set the environment's own app at a provider
 ///
 /// Grants belong to a client id: those made with another one can no longer be refreshed. For a new secret, use `rotate`.
 #[derive(clap::Args)]
