@@ -1,7 +1,9 @@
 use anyhow::Context as _;
 use jiff::tz::TimeZone;
+use qrcode::{QrCode, render::unicode::Dense1x2};
 use serde_json::json;
 use terra_auth::{Credentials, Provider, ReferenceId, WidgetSessionRequest, admin::is_terras_own};
+use terra_auth_core::redirect::is_loopback;
 use terra_auth_server::widget::Language;
 use url::Url;
 
@@ -19,6 +21,7 @@ use crate::{
 #[derive(clap::Args)]
 #[command(after_help = examples![
     "terra-auth generate-widget-session --reference-id alice",
+    "terra-auth generate-widget-session --reference-id alice --open --qr",
     "terra-auth generate-widget-session --reference-id alice --providers FITBIT,GARMIN --language de \\",
     "    --success-url https://app.example.com/connected --failure-url https://app.example.com/failed",
 ])]
@@ -38,13 +41,19 @@ pub(crate) struct Args {
     /// Language of the pages, such as en, fr or de
     #[arg(long, value_name = "CODE")]
     language: Option<String>,
+    /// Open the page in the browser of this machine
+    #[arg(long)]
+    open: bool,
+    /// Show a QR code of the URL, for a phone
+    #[arg(long)]
+    qr: bool,
     #[command(flatten)]
     dry_run: DryRun,
 }
 
 impl Args {
     pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
-        let (client, dry_run) = (app.client()?, self.dry_run);
+        let (client, dry_run, open, qr) = (app.client()?, self.dry_run, self.open, self.qr);
         self.check_language(&Credentials::load(app.environment)?.api_url)?;
         let request = self.request();
         let what = format!("generate a widget session in {}", app.environment);
@@ -58,7 +67,18 @@ impl Args {
         }
         app.ui.result(|| session.url.to_string(), &session)?;
         let until = session.expires_at.to_zoned(TimeZone::UTC).strftime("%H:%M:%S");
-        Ok(app.ui.note(&format!("session {} works once, until {until} UTC", session.session_id))?)
+        app.ui.note(&format!("session {} works once, until {until} UTC", session.session_id))?;
+        if qr {
+            app.ui.note(&code(&session.url)?)?;
+            if is_loopback(&session.url) {
+                app.ui
+                    .warn("a phone does not reach this machine's loopback address; use `serve --public-url` for one")?;
+            }
+        }
+        if open {
+            open::that_detached(session.url.as_str()).context("could not open a browser; open the URL yourself")?;
+        }
+        Ok(())
     }
 
     /// A server of one's own has eight languages, and answers in English for any other.
@@ -91,4 +111,10 @@ impl Args {
         }
         request
     }
+}
+
+/// A QR code in half blocks, dark on light as scanners expect it.
+fn code(url: &Url) -> anyhow::Result<String> {
+    let code = QrCode::new(url.as_str()).context("the URL is too long for a QR code")?;
+    Ok(code.render::<Dense1x2>().dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build())
 }

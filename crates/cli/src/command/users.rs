@@ -2,10 +2,10 @@
 
 use anyhow::Context as _;
 use clap::{ArgGroup, Args, Subcommand};
-use futures_util::{StreamExt as _, TryStreamExt as _};
+use futures_util::{StreamExt as _, TryStreamExt as _, future};
 use jiff::{Timestamp, tz::TimeZone};
 use terra_auth::{
-    Client, ReferenceId, UserId,
+    Client, Provider, ReferenceId, UserId,
     wire::{TerraUser, UserDetails, UserInfo},
 };
 
@@ -39,18 +39,36 @@ impl Command {
 #[derive(Args)]
 #[command(after_help = examples![
     "terra-auth users list",
+    "terra-auth users list --provider GARMIN --inactive",
     "terra-auth users list --limit 5000 --output json | jq 'map(select(.active | not))'",
 ])]
 pub(crate) struct List {
     /// Stop after this many
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     limit: u32,
+    /// Only those of this provider
+    #[arg(long, value_name = "NAME")]
+    provider: Option<Provider>,
+    /// Only those whose data still comes
+    #[arg(long)]
+    active: bool,
+    /// Only those whose data no longer comes
+    #[arg(long, conflicts_with = "active")]
+    inactive: bool,
 }
 
 impl List {
+    fn is_asked_for(&self, user: &TerraUser) -> bool {
+        let is_active = user.active.unwrap_or(true);
+        self.provider.as_ref().is_none_or(|provider| *provider == user.provider)
+            && !(self.active && !is_active)
+            && !(self.inactive && is_active)
+    }
+
     fn run(self, app: &App) -> anyhow::Result<()> {
         let (client, limit) = (app.client()?, self.limit as usize);
-        let some = client.subscriptions().take(limit + 1).try_collect::<Vec<_>>();
+        let asked_for = client.subscriptions().try_filter(|user| future::ready(self.is_asked_for(user)));
+        let some = asked_for.take(limit + 1).try_collect::<Vec<_>>();
         let mut users = app::wait(some)?.context("could not list the users")?;
         let more = users.len() > limit;
         users.truncate(limit);

@@ -264,3 +264,28 @@ fn settings_and_connections_are_printed_in_the_form_that_was_asked_for() {
     assert_eq!(exported["user_id"], user.to_string());
     assert!(!folder.path("-").exists());
 }
+
+#[test]
+fn users_are_listed_by_provider_and_by_whether_their_data_comes() {
+    let (folder, _server, user) = connected();
+    let oura = folder.connect("OURA", "alice");
+    let listed = |flags: &str| -> Vec<String> {
+        let users = folder.json(&format!("users list {flags}"));
+        users.as_array().unwrap().iter().map(|user| user["user_id"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(listed("--provider OURA"), [oura.to_string()]);
+    assert_eq!(listed("--provider FITBIT --active"), [user.to_string()]);
+    assert!(listed("--inactive").is_empty());
+}
+
+#[test]
+fn a_qr_code_of_the_session_is_shown_beside_its_url() {
+    let (folder, _server, _) = connected();
+    let answer = folder.run("generate-widget-session --reference-id alice --qr");
+    assert_eq!((answer.code, answer.stdout.lines().count()), (0, 1), "{answer}");
+    assert!(
+        answer.stderr.lines().filter(|line| line.contains('\u{2588}') || line.contains('\u{2580}')).count() > 15,
+        "{answer}"
+    );
+    assert!(answer.stderr.contains("does not reach this machine's loopback address"), "{answer}");
+}
