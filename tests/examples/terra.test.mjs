@@ -61,16 +61,18 @@ async function visit(answers = () => ({}), { path = "/", refuse = {} } = {}) {
   const context = await browser.newContext();
   context.setDefaultTimeout(10_000);
   const page = await context.newPage();
-  const gateway = { times: 0, requests: [] };
+  const gateway = { times: 0, refreshes: 0, requests: [] };
   const problems = [];
   page.on("console", (message) => message.text().startsWith("Failed to load resource") || problems.push(message.text()));
   page.on("pageerror", (error) => problems.push(String(error)));
   await page.clock.install({ time: 0 });
   await context.route(`${origin}/api/terra/**`, async (route) => {
     const request = route.request();
-    const what = new URL(request.url()).pathname.replace("/api/terra/", "");
+    const { pathname, search } = new URL(request.url());
+    const what = pathname.replace("/api/terra/", "");
+    gateway.refreshes += search === "?refresh=1";
     gateway.requests.push({ method: request.method(), what, body: request.postDataJSON(), headers: request.headers() });
-    const known = what === "connections" && answers(gateway.times++);
+    const known = what === "connections" && answers(gateway.times++, search === "?refresh=1");
     const { status = 200, headers = {}, ...body } = refuse[what] ?? { ...RESULTS[what], ...known };
     await route.fulfill({ status, headers: { "content-type": "application/json", ...headers }, body: JSON.stringify(body) });
   });
@@ -131,7 +133,9 @@ test("a window leads to the widget and is closed when the connection is there", 
   const { value } = await end(at);
   assert.deepEqual(value, FITBIT);
   const session = at.gateway.requests.find(({ what }) => what === "widget-session");
-  assert.deepEqual(session.body, { providers: ["FITBIT"], language: "de", auth_success_redirect_url: `${origin}/back` });
+  const landing_url = `${origin}/api/terra/done`;
+  const expected = { providers: ["FITBIT"], language: "de", auth_success_redirect_url: `${origin}/back`, landing_url };
+  assert.deepEqual(session.body, expected);
 });
 
 test("a window that nobody clicked for is blocked, and the gateway is not asked", async () => {
@@ -191,6 +195,16 @@ test("a window that is closed counts as given up after ten seconds", async () =>
   const ended = await end(at);
   assert.equal(ended.code, "cancelled");
   assert.ok(ended.at >= 10_000 && ended.at < 17_000, `at ${ended.at}`);
+  assert.equal(at.gateway.refreshes, 1);
+});
+
+test("a connection whose event was lost is asked for before the user counts as one who gave up", async () => {
+  const at = await visit((_, refresh) => (refresh ? { connections: [FITBIT] } : {}));
+  const popup = await click(at);
+  await popup.close();
+  const ended = await end(at);
+  assert.deepEqual(ended.value, FITBIT);
+  assert.ok(ended.at >= 3_000 && ended.at < 10_000, `at ${ended.at}`);
 });
 
 test("news that come after the window was closed are taken", async () => {

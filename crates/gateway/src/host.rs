@@ -41,7 +41,8 @@ impl Hosts {
             Some(host) => {
                 let name = name_of(host);
                 let detail = format!(
-                    "this gateway does not answer users of {name:?}; if the name is yours, add it to public_hosts in gateway.toml"
+                    "this gateway does not answer users of {name:?}; if the name is yours, add it with --public-host, or to public_hosts in \
+                     gateway.toml"
                 );
                 Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST, detail).with_code("unknown_host"))
             }

@@ -45,6 +45,13 @@ fn terra_js_keeps_its_word_in_a_browser() {
 }
 
 #[test]
+fn the_window_that_a_page_of_another_origin_opens_closes_itself() {
+    let (site, page) = (Site::new(), free_address());
+    let gateway = site.gateway(&format!("--allow-origin http://{page}"));
+    run(node_test("popup.test.mjs").env("GATEWAY", gateway.origin()).env("PAGE", page.to_string()));
+}
+
+#[test]
 fn the_types_of_terra_js_fit_what_apps_write() {
     run(Command::new("node")
         .arg(root("tests/examples/node_modules/typescript/bin/tsc"))

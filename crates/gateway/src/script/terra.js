@@ -96,6 +96,7 @@ export function createTerra({ gateway = new URL(import.meta.url).origin, credent
     let closedAt = Infinity;
     let asked = false;
     for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 1.5, LONGEST_PAUSE_MS)) {
+      /** @type {boolean} */
       const asks = !asked && Date.now() - closedAt >= ASK_MS;
       const { known, retryAfter } = await look(asks ? refreshed : connections, signal);
       asked ||= asks && known !== undefined;

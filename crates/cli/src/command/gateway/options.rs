@@ -58,6 +58,9 @@ pub(crate) struct Options {
     /// Forward each event to this URL of the app, signed
     #[arg(long, value_name = "URL")]
     pub(crate) forward_to: Option<Url>,
+    /// A host under which browsers ask, as `gateway.example.com`; may be repeated
+    #[arg(long, value_name = "HOST")]
+    pub(crate) public_host: Vec<String>,
     /// Let pages of this origin call, as `https://app.example`; may be repeated
     #[arg(long, value_name = "ORIGIN")]
     pub(crate) allow_origin: Vec<String>,
@@ -98,6 +101,9 @@ impl Options {
         }
         if let Some(url) = &self.forward_to {
             settings.webhooks.forward_to = Some(url.clone());
+        }
+        if !self.public_host.is_empty() {
+            settings.public_hosts.clone_from(&self.public_host);
         }
         if !self.allow_origin.is_empty() {
             settings.cors.allowed_origins.clone_from(&self.allow_origin);

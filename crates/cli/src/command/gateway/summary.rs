@@ -119,10 +119,11 @@ impl Rows<'_> {
         self.add("listen", or_none(settings.listen.as_ref()), self.origin(flag, "listen"));
         let tls = settings.tls.as_ref().map(|tls| format!("{} with {}", tls.certificate.display(), tls.key.display()));
         self.add("tls", or_none(tls.as_ref()), self.origin(None, "tls"));
-        let flag = options.operations_listen.map(|_| "--operations-listen");
         let hosts = Some(settings.public_hosts.join(", ")).filter(|hosts| !hosts.is_empty());
         let hosts = hosts.unwrap_or_else(|| "localhost, addresses, and names without a dot".to_owned());
-        self.add("public_hosts", hosts, self.origin(None, "public_hosts"));
+        let flag = options.public_host.first().map(|_| "--public-host");
+        self.add("public_hosts", hosts, self.origin(flag, "public_hosts"));
+        let flag = options.operations_listen.map(|_| "--operations-listen");
         let operations = or_none(settings.operations_listen.as_ref());
         self.add("operations_listen", operations, self.origin(flag, "operations_listen"));
         let origin = self.origin(variable::secret(STORE).map(|_| STORE), "store");
