@@ -7,6 +7,7 @@ use axum::{Router, middleware::from_fn_with_state};
 use secrecy::SecretString;
 use terra_auth_core::{
     Auth, Parts,
+    admin::Admin,
     clock::{Clock, Entropy, SystemClock, SystemEntropy, SystemSteadyClock},
     directory::Directory,
     outbox::Outbox,
@@ -133,6 +134,11 @@ impl Node {
             widget_url: url.clone(),
             outbox: Outbox::default(),
         });
+        auth.mark_rows_once().await.context("could not mark the rows of the store")?;
+        if config.opening.accept_changed_rows {
+            let rows = auth.mark_rows_again(&Admin::local("this machine")).await.context("could not mark the rows")?;
+            config.ui.warn(&format!("accepted {rows} rows of the store as they are"))?;
+        }
         auth.reload().await.context("could not read the environments")?;
         auth.release_leases().await.context("could not take over the work of an earlier process")?;
         let dev_access = DevAccess::default();
@@ -175,6 +181,7 @@ pub(crate) async fn offline(store: &SecretString, master_keys: MasterKeys) -> an
     let store = terra_auth_store::open(store).await.map_err(advised)?;
     let keys = open_keys(&store, master_keys).await?;
     let auth = alone(store, keys)?;
+    auth.mark_rows_once().await.context("could not mark the rows of the store")?;
     auth.reload().await.context("could not read the environments")?;
     Ok(auth)
 }

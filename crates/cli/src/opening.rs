@@ -37,6 +37,11 @@ pub(crate) struct Opening {
     /// Use a SQLite store of which acknowledged changes are lost, as its write-ahead log was cut or changed
     #[arg(long, help_heading = HEADING)]
     accept_lost_changes: bool,
+    /// Accept admin tokens, keys, environments and provider apps that were changed in the database by hand, all of them as they are
+    ///
+    /// A server ignores such a row otherwise, and says so. Know every row before you use this; it is a line in the audit log.
+    #[arg(long, help_heading = HEADING)]
+    pub(crate) accept_changed_rows: bool,
 }
 
 const IDLE_TIMEOUT: &str = "TERRA_AUTH_IDLE_TIMEOUT";

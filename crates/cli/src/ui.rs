@@ -145,12 +145,12 @@ pub(crate) fn count(number: impl Into<u64>, thing: &str) -> String {
 
 /// Text from elsewhere without the control characters that could command a terminal.
 pub(crate) fn shown(text: &str) -> String {
-    text.replace(|c: char| c.is_control(), "\u{fffd}")
+    terra_auth_core::text::shown(text)
 }
 
 /// The same for text of several lines.
 pub(crate) fn shown_lines(text: &str) -> String {
-    text.replace(|c: char| c.is_control() && !['\n', '\t'].contains(&c), "\u{fffd}")
+    text.replace(|c: char| terra_auth_core::text::is_unsafe(c) && !['\n', '\t'].contains(&c), "\u{fffd}")
 }
 
 pub(crate) fn yes_or_no(flag: Option<bool>) -> &'static str {

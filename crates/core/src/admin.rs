@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::{
     api_key::{ApiKeyRecord, days_of},
-    audit::{Audited, Draft, Remark},
+    audit::{Audited, Draft},
     auth::Auth,
     developer::Developer,
     digest::{KeyDigest, sha256},
@@ -18,6 +18,7 @@ use crate::{
     lock::Lock,
     seal::SealBroken,
     store::{StoreError, Tx, Unit},
+    text::is_unsafe,
 };
 
 /// Somebody who administers, and from where.
@@ -25,6 +26,8 @@ use crate::{
 pub struct Admin {
     /// The token's name.
     pub name: String,
+    /// The token's id, or that of an API key; `None` for the process itself.
+    pub id: Option<Uuid>,
     /// What it allows.
     pub role: Role,
     /// The address it came from, if it came over the network.
@@ -35,13 +38,13 @@ impl Admin {
     /// The process that holds the store itself, such as `dev`.
     #[must_use]
     pub fn local(name: &str) -> Self {
-        Self { name: name.to_owned(), role: Role::Owner, origin: None }
+        Self { name: name.to_owned(), id: None, role: Role::Owner, origin: None }
     }
 
     /// Whoever holds an API key, for what its scopes let it change.
     #[must_use]
     pub fn of_key(key: &ApiKeyRecord, origin: Option<String>) -> Self {
-        Self { name: format!("api key {} (…{})", key.name, key.hint), role: Role::Operator, origin }
+        Self { name: format!("api key {} (…{})", key.name, key.hint), id: Some(key.key_id.0), role: Role::Operator, origin }
     }
 }
 
@@ -136,7 +139,7 @@ pub trait AdminTokens: Send {
 }
 
 impl AdminTokenRecord {
-    fn works(&self, now: Timestamp) -> bool {
+    pub(crate) fn works(&self, now: Timestamp) -> bool {
         self.expires_at.is_none_or(|expires_at| now < expires_at)
     }
 
@@ -172,7 +175,7 @@ impl Auth {
         self.directory.check_fresh()?;
         let digest = KeyDigest(sha256(token.expose().as_bytes()));
         let record = self.directory.admin_token(&digest).filter(|record| record.works(self.now()));
-        Ok(record.map(|record| Admin { name: record.name, role: record.role, origin }))
+        Ok(record.map(|record| Admin { name: record.name, id: Some(record.token_id), role: record.role, origin }))
     }
 
     /// Makes an owner's token if nobody has one that works. It never expires: replace it by named ones.
@@ -184,7 +187,8 @@ impl Auth {
         let admin = Admin::local("bootstrap");
         let (record, token) = self.draw_admin_token("bootstrap", Role::Owner, None);
         let issued = IssuedAdminToken { token, info: record.to_wire() };
-        let act = Act { action: "admin_token.create", dev_id: None, target: "bootstrap" };
+        let target = format!("{} bootstrap", record.token_id);
+        let act = Act { action: "admin_token.create", dev_id: None, target: &target };
         match self.administer(&admin, &act, AddAdminToken { record, only_first: true }).await {
             Ok(()) => Ok(Some(issued)),
             Err(AdminError::Refused(_)) => {
@@ -218,7 +222,7 @@ impl Auth {
     ) -> Result<IssuedAdminToken, AdminError> {
         let act = Act { action: "admin_token.create", dev_id: None, target: &new.name };
         self.permit(admin, Role::Owner, &act).await?;
-        if new.name.is_empty() || new.name.len() > 100 || new.name.chars().any(char::is_control) {
+        if new.name.is_empty() || new.name.len() > 100 || new.name.chars().any(is_unsafe) {
             return Err(AdminError::Invalid("name: 1 to 100 bytes of text"));
         }
         let days = new.expires_in_days.unwrap_or(30);
@@ -226,6 +230,8 @@ impl Auth {
             return Err(AdminError::Invalid("expires_in_days: 1 to 365"));
         }
         let (record, token) = self.draw_admin_token(&new.name, new.role, Some(self.now() + days_of(days)));
+        let target = format!("{} {}", record.token_id, record.name);
+        let act = Act { target: &target, ..act };
         let issued = IssuedAdminToken { token, info: record.to_wire() };
         self.administer(admin, &act, AddAdminToken { record, only_first: false }).await?;
         Ok(issued)
@@ -259,7 +265,7 @@ impl Auth {
         if admin.role >= needs {
             return Ok(());
         }
-        self.store.run(Remark(Draft::new(self, admin, act, false))).await?;
+        self.record_denied(admin, act).await?;
         Err(AdminError::Forbidden { needs: needs.as_str(), has: admin.role.as_str() })
     }
 

@@ -12,6 +12,7 @@ use crate::{
     auth::Auth,
     digest::{KeyDigest, sha256},
     store::{StoreError, Tx, Unit},
+    text::is_unsafe,
 };
 
 /// How long a replaced key goes on working unless told otherwise.
@@ -157,6 +158,8 @@ impl Auth {
         let (mut record, api_key) = self.draw_key(dev_id, &new.name, new.scopes.unwrap_or(Scopes::USUAL))?;
         record.expires_at = new.expires_in_days.map(|days| self.now() + days_of(days));
         let issued = IssuedKey { dev_id: dev_id.clone(), api_key, key: record.to_wire(), retiring: Vec::new() };
+        let target = format!("{} {}", record.key_id, record.name);
+        let act = Act { target: &target, ..act };
         self.administer(admin, &act, ReplaceKey { record, retire: None }).await?;
         Ok(issued)
     }
@@ -181,6 +184,8 @@ impl Auth {
         let end = if how.now { self.now() } else { self.now() + overlap };
         let (record, api_key) = self.draw_key(dev_id, &old.name, old.scopes)?;
         let key = record.to_wire();
+        let target = format!("{key_id} until {end} as {}", record.key_id);
+        let act = Act { target: &target, ..act };
         let retiring =
             AdminKey { expires_at: Some(old.expires_at.map_or(end, |before| before.min(end))), ..old.to_wire() };
         self.administer(admin, &act, ReplaceKey { record, retire: Some((key_id, end)) }).await?;
@@ -209,6 +214,8 @@ impl Auth {
         }
         let overlap = SignedDuration::from_secs(how.overlap_s.filter(|_| !how.now).unwrap_or_default().into());
         let end = self.now() + overlap;
+        let target = format!("{key_id} until {end}");
+        let act = Act { target: &target, ..act };
         self.administer(admin, &act, EndKey { dev_id: dev_id.clone(), key_id, end }).await?;
         key.expires_at = Some(key.expires_at.map_or(end, |before| before.min(end)));
         Ok(key.to_wire())
@@ -226,7 +233,7 @@ impl Auth {
 
     fn draw_key(&self, dev_id: &DevId, name: &str, scopes: Scopes) -> Result<(ApiKeyRecord, ApiKey), AdminError> {
         let developer = self.known(dev_id)?;
-        if name.is_empty() || name.len() > 100 || name.chars().any(char::is_control) {
+        if name.is_empty() || name.len() > 100 || name.chars().any(is_unsafe) {
             return Err(AdminError::Invalid("name: 1 to 100 bytes of text"));
         }
         Ok(new_key(self, dev_id, developer.environment, name, scopes))

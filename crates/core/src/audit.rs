@@ -7,6 +7,7 @@
 //! A reset of the vault loses that key. Its line is the first that the new key marks, and holds a digest of all lines before.
 
 mod chain;
+mod grants;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -14,12 +15,14 @@ use terra_auth_types::{
     DevId,
     wire::admin::{AuditEntry, AuditPage},
 };
+use uuid::Uuid;
 
 use crate::{
     admin::{Act, Admin},
     auth::Auth,
     seal::KeyRing,
     store::{StoreError, Tx, Unit},
+    text::shown,
 };
 
 /// One line, as it is remembered.
@@ -31,6 +34,8 @@ pub struct AuditRecord {
     pub at: Timestamp,
     /// Who did it.
     pub actor: String,
+    /// The admin token or API key that it was done with; `None` for the machine itself, and in older lines.
+    pub actor_id: Option<Uuid>,
     /// From where.
     pub origin: Option<String>,
     /// What was done.
@@ -68,35 +73,52 @@ pub trait Audits: Send {
 }
 
 impl AuditRecord {
+    /// Its mark, as lines get it since rows have marks too.
     pub(crate) fn mark_of(&self, keys: &KeyRing, before: &[u8; 32]) -> [u8; 32] {
-        self.with_parts(before, |parts| keys.mark(parts))
+        self.with_parts(b"audit record 2", before, |parts| keys.mark(parts))
+    }
+
+    /// Whether its mark is right.
+    pub(crate) fn is_marked(&self, keys: &KeyRing, before: &[u8; 32]) -> bool {
+        self.is_marked_since_rows_are(keys, before)
+            || self.mark == self.with_parts(b"audit record", before, |parts| keys.mark(parts))
+    }
+
+    /// Whether its mark is right and shows that rows had marks when it was written.
+    pub(crate) fn is_marked_since_rows_are(&self, keys: &KeyRing, before: &[u8; 32]) -> bool {
+        self.mark == self.mark_of(keys, before)
     }
 
     /// All that it says, after what came before.
-    fn with_parts<T>(&self, before: &[u8; 32], work: impl FnOnce(&[&[u8]]) -> T) -> T {
+    fn with_parts<T>(&self, label: &[u8], before: &[u8; 32], work: impl FnOnce(&[&[u8]]) -> T) -> T {
         let (seq, at) = (self.seq.to_be_bytes(), self.at.as_millisecond().to_be_bytes());
         let origin = self.origin.as_deref().unwrap_or_default();
         let dev_id = self.dev_id.as_ref().map_or("", DevId::as_str);
         let texts = [&self.actor, origin, &self.action, dev_id, &self.target].map(str::as_bytes);
         let allowed: &[u8] = if self.allowed { b"allowed" } else { b"denied" };
-        let head: [&[u8]; 4] = [b"audit record", before, &seq, &at];
-        work(&[&head[..], &texts[..], &[allowed]].concat())
+        let head: [&[u8]; 4] = [label, before, &seq, &at];
+        let actor_id: Vec<&[u8]> = self.actor_id.iter().map(|id| &id.as_bytes()[..]).collect();
+        work(&[&head[..], &texts[..], &[allowed], &actor_id].concat())
     }
 
     fn to_wire(&self) -> AuditEntry {
         AuditEntry {
             seq: self.seq,
             at: self.at,
-            actor: self.actor.clone(),
+            actor: shown(&self.actor),
+            actor_id: self.actor_id,
             origin: self.origin.clone(),
             action: self.action.clone(),
             dev_id: self.dev_id.clone(),
-            target: self.target.clone(),
+            target: shown(&self.target),
             allowed: self.allowed,
             mark: hex::encode(self.mark),
         }
     }
 }
+
+/// The longest target of a line.
+const MAX_TARGET_CHARS: usize = 200;
 
 /// A line that is still to be written.
 #[derive(Clone)]
@@ -111,18 +133,19 @@ impl Draft {
             seq: 0,
             // The store keeps milliseconds, and the mark must fit what is read again.
             at: Timestamp::from_millisecond(auth.now().as_millisecond()).unwrap_or(Timestamp::UNIX_EPOCH),
-            actor: admin.name.clone(),
+            actor: shown(&admin.name),
+            actor_id: admin.id,
             origin: admin.origin.clone(),
             action: act.action.to_owned(),
             dev_id: act.dev_id.cloned(),
-            target: act.target.chars().take(200).collect(),
+            target: shown(act.target).chars().take(MAX_TARGET_CHARS).collect(),
             allowed,
             mark: [0; 32],
         };
         Self { auth: auth.clone(), record }
     }
 
-    async fn append(&self, tx: &mut dyn Tx) -> Result<(), StoreError> {
+    pub(crate) async fn append(&self, tx: &mut dyn Tx) -> Result<(), StoreError> {
         if self.auth.keys.are_lost() {
             return Err(StoreError::Closed); // the line would break the chain, which goes on with another key
         }

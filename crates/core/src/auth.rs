@@ -68,7 +68,8 @@ impl Auth {
     /// The same, refreshing by other rules: only for those who show that each of the rules is needed.
     #[doc(hidden)]
     #[must_use]
-    pub fn with_rules(parts: Parts, rules: Rules) -> Self {
+    pub fn with_rules(mut parts: Parts, rules: Rules) -> Self {
+        parts.store = parts.store.with_marker(parts.keys.row_marker());
         Self(Arc::new(Plane {
             parts,
             refreshes: Refreshes::new(rules),

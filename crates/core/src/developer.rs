@@ -225,6 +225,8 @@ impl Auth {
             created_at: self.now(),
         };
         let (key, api_key) = new_key(self, &dev_id, new.environment, "first key", Scopes::USUAL);
+        let target = format!("{dev_id} {}", key.key_id);
+        let act = Act { target: &target, ..act };
         self.administer(admin, &act, AddDeveloper { developer, key, only_first }).await?;
         Ok(IssuedCredentials { dev_id, api_key, signing_secret })
     }

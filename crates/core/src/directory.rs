@@ -26,7 +26,7 @@ use crate::{
     provider_app::ProviderApp,
     seal::{DataKey, UnwrapError},
     store::{StoreError, Tx, Unit},
-    stranger::Strangers,
+    stranger::Refusals,
 };
 
 /// Why a caller is not let in.
@@ -56,7 +56,7 @@ pub struct Identity {
 #[derive(Default)]
 pub struct Directory {
     snapshot: RwLock<Arc<Snapshot>>,
-    pub(crate) strangers: Strangers,
+    pub(crate) refusals: Refusals,
     used_apps: Mutex<HashMap<(DevId, Provider), Timestamp>>,
     freshness: Freshness,
 }
@@ -216,6 +216,7 @@ impl Auth {
     /// The store failed; what was known stays in force.
     pub async fn reload(&self) -> Result<(), StoreError> {
         let begun = self.directory.freshness.begin_read();
+        self.forget_refused_rows();
         let (snapshot, data_keys) = self.store.read(ReadDirectory).await?;
         if let Err(error) = self.adopt(&data_keys).await {
             tracing::error!(error = %error, "cannot use the data keys of the store: start this node with the new master key");

@@ -15,6 +15,7 @@ use crate::{
     redirect,
     revocation::{End, end_connection},
     store::{StoreError, Tx, Unit},
+    text::is_unsafe,
 };
 
 /// How many connections are removed in one unit of work.
@@ -168,7 +169,7 @@ impl Auth {
 }
 
 pub(crate) fn check_name(name: &str) -> Result<(), AdminError> {
-    let fits = (1..=100).contains(&name.len()) && !name.chars().any(char::is_control);
+    let fits = (1..=100).contains(&name.len()) && !name.chars().any(is_unsafe);
     if fits { Ok(()) } else { Err(AdminError::Invalid("name: 1 to 100 bytes of text")) }
 }
 

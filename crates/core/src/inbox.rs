@@ -22,6 +22,7 @@ pub use self::{
 use crate::{
     clock::{Clock, Entropy},
     store::{Store, StoreError},
+    text::is_unsafe,
 };
 
 /// Webhooks as they came, and what follows from them: every operation is a method of it. Cloning is cheap.
@@ -62,9 +63,9 @@ pub(crate) fn whole_ms(instant: Timestamp) -> Timestamp {
     Timestamp::from_millisecond(instant.as_millisecond()).unwrap_or(instant)
 }
 
-/// Text from outside as it may be kept and shown: without control characters, and at most `max` bytes of it.
+/// Text from outside as it may be kept and shown: without unsafe characters, and at most `max` bytes of it.
 pub(crate) fn text(text: &str, max: usize) -> String {
-    let mut kept: String = text.chars().filter(|letter| !letter.is_control()).take(max).collect();
+    let mut kept: String = text.chars().filter(|letter| !is_unsafe(*letter)).take(max).collect();
     kept.truncate(kept.floor_char_boundary(max));
     kept
 }

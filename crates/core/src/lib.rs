@@ -36,11 +36,13 @@ pub mod redirect;
 pub mod refresh;
 mod restore;
 pub mod revocation;
+pub mod row_mark;
 pub mod sdk_user;
 pub mod seal;
 pub mod signing_secret;
 pub mod store;
 mod stranger;
+pub mod text;
 pub mod vault;
 pub mod widget_session;
 

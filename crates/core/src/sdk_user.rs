@@ -17,6 +17,7 @@ use crate::{
     provider::Connects,
     receipt::Receipt,
     store::{StoreError, Tx, Unit},
+    text::is_unsafe,
 };
 
 /// Why a mobile token was not redeemed. Only a success spends it.
@@ -87,7 +88,7 @@ impl Auth {
         let info = self.offered(developer, params.resource.as_deref().unwrap_or_default());
         let info = info.filter(|info| info.connects == Connects::OnDevice);
         let device = params.resource_user_identifier.as_deref().unwrap_or_default();
-        if !(1..=256).contains(&device.len()) || device.chars().any(char::is_control) {
+        if !(1..=256).contains(&device.len()) || device.chars().any(is_unsafe) {
             return Err(AuthenticateSdkUserError::InvalidDevice);
         }
         let claimed = params.reference_id.as_deref().filter(|text| !text.is_empty()).map(str::parse).transpose();

@@ -25,7 +25,7 @@ pub use self::{
     lost::{KeysInStead, LostKeysError},
     master_key::{MasterKey, MasterKeyId, MasterKeySource, MasterKeySourceError, MasterKeys, UnwrapError},
 };
-use crate::clock::Entropy;
+use crate::{clock::Entropy, row_mark::RowMarker};
 
 /// A sealed value, as it lies in the store: version 2 (1 byte), data key (4), nonce (12), ciphertext and tag. Version 1,
 /// from before there were data keys, names none: it is the first one.
@@ -89,7 +89,25 @@ pub struct KeyRing {
 /// The key that marks.
 struct Marks {
     number: u32,
-    key: hmac::Key,
+    key: MarkKey,
+}
+
+/// A key that marks: what it has marked can be told from what it has not.
+#[derive(Clone)]
+pub(crate) struct MarkKey(hmac::Key);
+
+impl MarkKey {
+    /// HMAC-SHA-256 over all parts, each with its length.
+    pub(crate) fn mark(&self, parts: &[&[u8]]) -> [u8; 32] {
+        let mut mac = hmac::Context::with_key(&self.0);
+        for part in parts {
+            mac.update(&part.len().to_be_bytes());
+            mac.update(part);
+        }
+        let mut mark = [0; 32];
+        mark.copy_from_slice(mac.sign().as_ref());
+        mark
+    }
 }
 
 /// The keys that seal and open.
@@ -119,7 +137,7 @@ impl KeyRing {
     }
 
     fn with(masters: MasterKeys, vault: VaultKeys, number: u32, marks: &KeyMaterial) -> Self {
-        let marks = Marks { number, key: hmac::Key::new(hmac::HMAC_SHA256, &marks[..]) };
+        let marks = Marks { number, key: MarkKey(hmac::Key::new(hmac::HMAC_SHA256, &marks[..])) };
         let (masters, vault) = (RwLock::new(Arc::new(masters)), RwLock::new(Arc::new(vault)));
         Self { masters, source: None, vault, marks }
     }
@@ -249,14 +267,13 @@ impl KeyRing {
 
     /// HMAC-SHA-256 over all parts, each with its length.
     pub(crate) fn mark(&self, parts: &[&[u8]]) -> [u8; 32] {
-        let mut mac = hmac::Context::with_key(&self.marks.key);
-        for part in parts {
-            mac.update(&part.len().to_be_bytes());
-            mac.update(part);
-        }
-        let mut mark = [0; 32];
-        mark.copy_from_slice(mac.sign().as_ref());
-        mark
+        self.marks.key.mark(parts)
+    }
+
+    /// Marks the rows of the store, and checks their marks.
+    #[must_use]
+    pub fn row_marker(&self) -> RowMarker {
+        RowMarker::new(self.marks.key.clone())
     }
 }
 

@@ -21,6 +21,7 @@ use crate::{
     provider_app::ProviderApps,
     receipt::{Receipt, Receipts},
     revocation::Revocations,
+    row_mark::{RowMarker, RowMarks},
     seal::DataKeys,
     vault::SealedValues,
     widget_session::WidgetSessions,
@@ -87,6 +88,7 @@ pub trait Tx:
     + Housekeeping
     + Locks
     + Receipts
+    + RowMarks
     + Send
 {
 }
@@ -111,6 +113,7 @@ impl<T> Tx for T where
         + Housekeeping
         + Locks
         + Receipts
+        + RowMarks
         + Send
 {
 }
@@ -200,12 +203,30 @@ pub trait Engine: Send + Sync + 'static {
 
 /// The one handle through which operations reach a database.
 #[derive(Clone)]
-pub struct Store(Arc<dyn Engine>);
+pub struct Store {
+    engine: Arc<dyn Engine>,
+    marker: Option<RowMarker>,
+}
 
 impl Store {
     /// Wraps an engine.
     pub fn new(engine: impl Engine) -> Self {
-        Self(Arc::new(engine))
+        Self { engine: Arc::new(engine), marker: None }
+    }
+
+    /// The same database, where rows that grant something are believed only with the right mark.
+    #[must_use]
+    pub fn with_marker(self, marker: RowMarker) -> Self {
+        Self { marker: Some(marker), ..self }
+    }
+
+    /// What marks the rows; `None` before the keys of the store are known.
+    pub(crate) const fn marker(&self) -> Option<&RowMarker> {
+        self.marker.as_ref()
+    }
+
+    fn outcome<U: Unit>(&self) -> Outcome<U> {
+        Outcome { slot: Arc::default(), marker: self.marker.clone() }
     }
 
     /// Runs a unit of work; its changes are durable once this returns.
@@ -214,8 +235,8 @@ impl Store {
     ///
     /// The unit's own refusal, or a failed database as one; either way nothing was changed.
     pub async fn run<U: Unit>(&self, unit: U) -> Result<U::Done, U::Refusal> {
-        let outcome = Outcome::default();
-        self.0.write(outcome.job(unit)).await?;
+        let outcome = self.outcome();
+        self.engine.write(outcome.job(unit)).await?;
         outcome.take()
     }
 
@@ -226,12 +247,12 @@ impl Store {
     ///
     /// As for [`Store::run`]. [`StoreError::UnknownOutcome`] remains if the database cannot be asked.
     pub async fn run_once<U: Unit>(&self, receipt: Receipt, unit: U) -> Result<U::Done, U::Refusal> {
-        let outcome = Outcome::default();
+        let outcome = self.outcome();
         let unit = Arc::new(unit);
-        let mut written = self.0.write(outcome.job_once(receipt, &unit)).await;
+        let mut written = self.engine.write(outcome.job_once(receipt, &unit)).await;
         for _ in 1..MAX_RUNS {
             let Err(StoreError::UnknownOutcome(_)) = &written else { break };
-            let again = self.0.write(outcome.job_once(receipt, &unit)).await;
+            let again = self.engine.write(outcome.job_once(receipt, &unit)).await;
             if again.is_ok() {
                 written = again;
             }
@@ -243,7 +264,7 @@ impl Store {
     /// As [`Engine::is_exclusive`].
     #[must_use]
     pub fn is_exclusive(&self) -> bool {
-        self.0.is_exclusive()
+        self.engine.is_exclusive()
     }
 
     /// Whether the next write is likely to succeed: the files are there, and the last write did not fail.
@@ -252,7 +273,7 @@ impl Store {
     ///
     /// Why it is not.
     pub async fn health(&self) -> Result<(), StoreError> {
-        self.0.health().await
+        self.engine.health().await
     }
 
     /// Runs a unit of work that only reads.
@@ -261,14 +282,17 @@ impl Store {
     ///
     /// As for [`Store::run`].
     pub async fn read<U: Unit>(&self, unit: U) -> Result<U::Done, U::Refusal> {
-        let outcome = Outcome::default();
-        self.0.read(outcome.job(unit)).await?;
+        let outcome = self.outcome();
+        self.engine.read(outcome.job(unit)).await?;
         outcome.take()
     }
 }
 
 /// Where a job leaves what its unit returned.
-struct Outcome<U: Unit>(Slot<U>);
+struct Outcome<U: Unit> {
+    slot: Slot<U>,
+    marker: Option<RowMarker>,
+}
 
 type Slot<U> = Arc<Mutex<Option<Result<<U as Unit>::Done, <U as Unit>::Refusal>>>>;
 
@@ -277,25 +301,24 @@ struct Errand<U: Unit> {
     /// None for a unit that may happen again.
     receipt: Option<Receipt>,
     slot: Slot<U>,
-}
-
-impl<U: Unit> Default for Outcome<U> {
-    fn default() -> Self {
-        Self(Arc::default())
-    }
+    marker: Option<RowMarker>,
 }
 
 impl<U: Unit> Outcome<U> {
     fn job(&self, unit: U) -> Box<dyn Job> {
-        Box::new(Errand { unit: Arc::new(unit), receipt: None, slot: Arc::clone(&self.0) })
+        self.errand(Arc::new(unit), None)
     }
 
     fn job_once(&self, receipt: Receipt, unit: &Arc<U>) -> Box<dyn Job> {
-        Box::new(Errand { unit: Arc::clone(unit), receipt: Some(receipt), slot: Arc::clone(&self.0) })
+        self.errand(Arc::clone(unit), Some(receipt))
+    }
+
+    fn errand(&self, unit: Arc<U>, receipt: Option<Receipt>) -> Box<dyn Job> {
+        Box::new(Errand { unit, receipt, slot: Arc::clone(&self.slot), marker: self.marker.clone() })
     }
 
     fn take(self) -> Result<U::Done, U::Refusal> {
-        let outcome = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let outcome = self.slot.lock().unwrap_or_else(PoisonError::into_inner).take();
         outcome.unwrap_or_else(|| Err(StoreError::Closed.into()))
     }
 }
@@ -303,6 +326,9 @@ impl<U: Unit> Outcome<U> {
 #[async_trait]
 impl<U: Unit> Job for Errand<U> {
     async fn run(&mut self, tx: &mut dyn Tx) -> bool {
+        if let Some(marker) = &self.marker {
+            tx.use_marker(marker.clone());
+        }
         let added = match self.receipt {
             Some(receipt) => tx.add_receipt(receipt).await,
             None => Ok(true),

@@ -14,12 +14,12 @@ use crate::{
 
 macro_rules! columns {
     () => {
-        "token_id, name, role, digest, created_at_ms, expires_at_ms"
+        "token_id, name, role, digest, created_at_ms, expires_at_ms, mark"
     };
 }
 
 statements! {
-    ADD_ADMIN_TOKEN: Sql::plain(concat!("INSERT INTO admin_token (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6)"));
+    ADD_ADMIN_TOKEN: Sql::plain(concat!("INSERT INTO admin_token (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7)"));
     ADMIN_TOKENS: Sql::plain(concat!("SELECT ", columns!(), " FROM admin_token ORDER BY created_at_ms, token_id"));
     REMOVE_ADMIN_TOKEN: Sql::plain("DELETE FROM admin_token WHERE token_id = $1");
     BUMP_REVISION: Sql::plain("UPDATE revision SET revision = revision + 1 WHERE id = 1");
@@ -29,6 +29,7 @@ statements! {
 #[async_trait]
 impl<D: Database> AdminTokens for Queries<D> {
     async fn add_admin_token(&mut self, token: &AdminTokenRecord) -> Result<(), StoreError> {
+        let mark = self.mark_of(token);
         let values = [
             token.token_id.value(),
             token.name.value(),
@@ -36,13 +37,14 @@ impl<D: Database> AdminTokens for Queries<D> {
             token.digest.value(),
             token.created_at.value(),
             token.expires_at.value(),
+            mark.value(),
         ];
         self.execute(ADD_ADMIN_TOKEN, &values).await?;
         Ok(())
     }
 
     async fn admin_tokens(&mut self) -> Result<Vec<AdminTokenRecord>, StoreError> {
-        self.all(ADMIN_TOKENS, &[]).await
+        self.believed(ADMIN_TOKENS, &[]).await
     }
 
     async fn remove_admin_token(&mut self, token_id: Uuid) -> Result<bool, StoreError> {

@@ -9,24 +9,27 @@ use terra_auth_core::{
 use terra_auth_types::{DevId, KeyId};
 
 use crate::{
-    engine::{Database, Queries, Sql, statements},
+    engine::{Database, Lock, Queries, Sql, statements},
     value::{Json, Parameter as _, Record, Row, Value},
 };
 
 macro_rules! columns {
     () => {
-        "key_id, dev_id, name, hint, digest, scopes, created_at_ms, expires_at_ms, last_used_at_ms"
+        "key_id, dev_id, name, hint, digest, scopes, created_at_ms, expires_at_ms, last_used_at_ms, mark"
     };
 }
 
 statements! {
     ADD_API_KEY: Sql::plain(concat!(
-        "INSERT INTO api_key (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "INSERT INTO api_key (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
     ));
     API_KEYS: Sql::plain(concat!("SELECT ", columns!(), " FROM api_key ORDER BY created_at_ms, key_id"));
     API_KEYS_OF: Sql::plain(concat!(
         "SELECT ", columns!(), " FROM api_key WHERE dev_id = $1 ORDER BY created_at_ms, key_id",
     ));
+    LOCK_API_KEY: Sql::locking(
+        concat!("SELECT ", columns!(), " FROM api_key WHERE dev_id = $1 AND key_id = $2"), Lock::ForUpdate, "",
+    );
     END_API_KEY: Sql::plain(
         "UPDATE api_key SET expires_at_ms = CASE WHEN expires_at_ms < $1 THEN expires_at_ms ELSE $1 END
         WHERE dev_id = $2 AND key_id = $3",
@@ -40,6 +43,7 @@ statements! {
 #[async_trait]
 impl<D: Database> ApiKeys for Queries<D> {
     async fn add_api_key(&mut self, key: &ApiKeyRecord) -> Result<(), StoreError> {
+        let mark = self.mark_of(key);
         let values = [
             key.key_id.value(),
             key.dev_id.value(),
@@ -50,21 +54,24 @@ impl<D: Database> ApiKeys for Queries<D> {
             key.created_at.value(),
             key.expires_at.value(),
             key.last_used_at.value(),
+            mark.value(),
         ];
         self.execute(ADD_API_KEY, &values).await?;
         Ok(())
     }
 
     async fn api_keys(&mut self) -> Result<Vec<ApiKeyRecord>, StoreError> {
-        self.all(API_KEYS, &[]).await
+        self.believed(API_KEYS, &[]).await
     }
 
     async fn api_keys_of(&mut self, dev_id: &DevId) -> Result<Vec<ApiKeyRecord>, StoreError> {
-        self.all(API_KEYS_OF, &[dev_id.value()]).await
+        self.believed(API_KEYS_OF, &[dev_id.value()]).await
     }
 
     async fn end_api_key(&mut self, dev_id: &DevId, key_id: KeyId, expires_at: Timestamp) -> Result<bool, StoreError> {
-        self.changes(END_API_KEY, &[expires_at.value(), dev_id.value(), key_id.value()]).await
+        let key = [dev_id.value(), key_id.value()];
+        let values = [expires_at.value(), dev_id.value(), key_id.value()];
+        self.change_marked::<ApiKeyRecord>((LOCK_API_KEY, &key), END_API_KEY, &values).await
     }
 
     async fn touch_api_key(&mut self, key_id: KeyId, used_at: Timestamp) -> Result<(), StoreError> {

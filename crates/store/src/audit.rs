@@ -13,7 +13,7 @@ use crate::{
 
 macro_rules! columns {
     () => {
-        "seq, at_ms, actor, origin, action, dev_id, target, allowed, mark"
+        "seq, at_ms, actor, actor_id, origin, action, dev_id, target, allowed, mark"
     };
 }
 
@@ -21,7 +21,7 @@ statements! {
     HOLD_AUDIT_HEAD: Sql::locking("SELECT seq, mark FROM audit_head WHERE id = 1", Lock::ForUpdate, "");
     MOVE_AUDIT_HEAD: Sql::plain("UPDATE audit_head SET seq = $1, mark = $2 WHERE id = 1");
     ADD_AUDIT_RECORD: Sql::plain(concat!(
-        "INSERT INTO audit_record (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "INSERT INTO audit_record (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
     ));
     AUDIT_RECORDS: Sql::plain(concat!(
         "SELECT ", columns!(), " FROM audit_record WHERE seq > $1 ORDER BY seq LIMIT $2",
@@ -43,6 +43,7 @@ impl<D: Database> Audits for Queries<D> {
             record.seq.value(),
             record.at.value(),
             record.actor.value(),
+            record.actor_id.value(),
             record.origin.value(),
             record.action.value(),
             record.dev_id.value(),
@@ -72,6 +73,7 @@ impl Record for AuditRecord {
             seq: row.take()?,
             at: row.take()?,
             actor: row.take()?,
+            actor_id: row.take()?,
             origin: row.take()?,
             action: row.take()?,
             dev_id: row.take()?,

@@ -19,21 +19,21 @@ macro_rules! columns {
     () => {
         "dev_id, environment, name, logo_url, accent, user_limit, providers, redirect_allow_list, destination,
         keep_user_id, bound_tokens_only, signing_secret, retiring_secret, retiring_until_ms, sign_with, standing,
-        created_at_ms"
+        created_at_ms, mark"
     };
 }
 
 statements! {
     ADD_DEVELOPER: Sql::plain(concat!(
         "INSERT INTO developer (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
-            $17)
+            $17, $18)
         ON CONFLICT (dev_id) DO NOTHING",
     ));
     UPDATE_DEVELOPER: Sql::plain(
         "UPDATE developer SET name = $1, logo_url = $2, accent = $3, user_limit = $4, providers = $5,
             redirect_allow_list = $6, destination = $7, keep_user_id = $8, bound_tokens_only = $9, signing_secret = $10,
-            retiring_secret = $11, retiring_until_ms = $12, sign_with = $13, standing = $14
-        WHERE dev_id = $15",
+            retiring_secret = $11, retiring_until_ms = $12, sign_with = $13, standing = $14, mark = $15
+        WHERE dev_id = $16",
     );
     DEVELOPER: Sql::plain(concat!("SELECT ", columns!(), " FROM developer WHERE dev_id = $1"));
     LOCK_DEVELOPER: Sql::locking(
@@ -48,6 +48,7 @@ statements! {
 #[async_trait]
 impl<D: Database> Developers for Queries<D> {
     async fn add_developer(&mut self, developer: &Developer) -> Result<bool, StoreError> {
+        let mark = self.mark_of(developer);
         let (retiring_secret, retiring_until, sign_with) = retiring(developer);
         let values = [
             developer.dev_id.value(),
@@ -67,11 +68,13 @@ impl<D: Database> Developers for Queries<D> {
             sign_with.value(),
             developer.standing.value(),
             developer.created_at.value(),
+            mark.value(),
         ];
         self.changes(ADD_DEVELOPER, &values).await
     }
 
     async fn update_developer(&mut self, developer: &Developer) -> Result<bool, StoreError> {
+        let mark = self.mark_of(developer);
         let (retiring_secret, retiring_until, sign_with) = retiring(developer);
         let values = [
             developer.name.value(),
@@ -88,27 +91,28 @@ impl<D: Database> Developers for Queries<D> {
             retiring_until.value(),
             sign_with.value(),
             developer.standing.value(),
+            mark.value(),
             developer.dev_id.value(),
         ];
         self.changes(UPDATE_DEVELOPER, &values).await
     }
 
     async fn developer(&mut self, dev_id: &DevId) -> Result<Option<Developer>, StoreError> {
-        self.first(DEVELOPER, &[dev_id.value()]).await
+        self.believed_first(DEVELOPER, &[dev_id.value()]).await
     }
 
     async fn lock_developer(&mut self, dev_id: &DevId) -> Result<Option<Developer>, StoreError> {
         self.take_lock(Lock::Environment(dev_id).key(), LockMode::Exclusive).await?;
-        self.first(LOCK_DEVELOPER, &[dev_id.value()]).await
+        self.believed_first(LOCK_DEVELOPER, &[dev_id.value()]).await
     }
 
     async fn share_developer(&mut self, dev_id: &DevId) -> Result<Option<Developer>, StoreError> {
         self.take_lock(Lock::Environment(dev_id).key(), LockMode::Shared).await?;
-        self.first(DEVELOPER, &[dev_id.value()]).await
+        self.believed_first(DEVELOPER, &[dev_id.value()]).await
     }
 
     async fn developers(&mut self) -> Result<Vec<Developer>, StoreError> {
-        self.all(DEVELOPERS, &[]).await
+        self.believed(DEVELOPERS, &[]).await
     }
 
     async fn remove_developer(&mut self, dev_id: &DevId) -> Result<bool, StoreError> {

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, future::Future, time::Duration};
 
-use terra_auth_core::store::StoreError;
+use terra_auth_core::{row_mark::RowMarker, store::StoreError};
 
 use crate::value::{Record, Row, Value};
 
@@ -68,7 +68,7 @@ impl Sql {
 /// Names the statements of one file, and lists them for the tests that prepare them all.
 macro_rules! statements {
     ($($name:ident: $sql:expr;)+) => {
-        $(const $name: $crate::engine::Sql = $sql;)+
+        $(pub(crate) const $name: $crate::engine::Sql = $sql;)+
 
         #[cfg(test)]
         pub(crate) const STATEMENTS: &[(&str, $crate::engine::Sql)] = &[$((stringify!($name), $name)),+];
@@ -80,6 +80,8 @@ pub(crate) use statements;
 pub(crate) struct Queries<D> {
     pub(crate) database: D,
     failed: bool,
+    /// Marks rows, and decides which ones are believed.
+    pub(crate) marker: Option<RowMarker>,
 }
 
 /// What a job is allowed to do.
@@ -112,7 +114,7 @@ pub(crate) enum Bug {
 
 impl<D: Database> Queries<D> {
     pub(crate) const fn new(database: D) -> Self {
-        Self { database, failed: false }
+        Self { database, failed: false, marker: None }
     }
 
     /// Runs a statement; answers how many rows it changed.
@@ -138,10 +140,15 @@ impl<D: Database> Queries<D> {
 
     /// Runs a statement and reads all its rows.
     pub(crate) async fn all<R: Record>(&mut self, sql: Sql, values: &[Value<'_>]) -> Result<Vec<R>, StoreError> {
+        self.rows(sql, values).await?.iter_mut().map(R::read).collect()
+    }
+
+    /// Runs a statement; answers its rows as they lie in the database.
+    pub(crate) async fn rows(&mut self, sql: Sql, values: &[Value<'_>]) -> Result<Vec<Row>, StoreError> {
         self.go_on()?;
         let rows = self.database.rows(&sql.text::<D>(), values).await;
         self.failed = rows.is_err();
-        rows?.iter_mut().map(R::read).collect()
+        rows
     }
 
     /// Runs a statement and reads its first row.

@@ -23,6 +23,7 @@ mod provider_app;
 mod receipt;
 mod received_event;
 mod revocation;
+mod row_mark;
 mod sqlite;
 #[cfg(test)]
 mod statements;

@@ -10,28 +10,32 @@ use terra_auth_core::{
 use terra_auth_types::{DevId, Provider};
 
 use crate::{
-    engine::{Database, Queries, Sql, statements},
+    engine::{Database, Lock, Queries, Sql, statements},
     value::{Json, Parameter as _, Record, Row, Value},
 };
 
 macro_rules! columns {
     () => {
         "dev_id, provider, client_id, sealed_secret, hint, headers, previous_secret, previous_hint, previous_headers,
-        previous_until_ms, created_at_ms, changed_at_ms, last_used_at_ms, profile"
+        previous_until_ms, created_at_ms, changed_at_ms, last_used_at_ms, profile, mark"
     };
 }
 
 statements! {
     PUT_PROVIDER_APP: Sql::plain(concat!(
-        "INSERT INTO provider_app (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+        "INSERT INTO provider_app (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
         ON CONFLICT (dev_id, provider) DO UPDATE SET client_id = excluded.client_id,
             sealed_secret = excluded.sealed_secret, hint = excluded.hint, headers = excluded.headers,
             previous_secret = excluded.previous_secret, previous_hint = excluded.previous_hint,
             previous_headers = excluded.previous_headers, previous_until_ms = excluded.previous_until_ms,
             created_at_ms = excluded.created_at_ms, changed_at_ms = excluded.changed_at_ms,
-            last_used_at_ms = excluded.last_used_at_ms, profile = excluded.profile",
+            last_used_at_ms = excluded.last_used_at_ms, profile = excluded.profile,
+            mark = excluded.mark",
     ));
     PROVIDER_APP: Sql::plain(concat!("SELECT ", columns!(), " FROM provider_app WHERE dev_id = $1 AND provider = $2"));
+    LOCK_PROVIDER_APP: Sql::locking(
+        concat!("SELECT ", columns!(), " FROM provider_app WHERE dev_id = $1 AND provider = $2"), Lock::ForUpdate, "",
+    );
     PROVIDER_APPS: Sql::plain(concat!("SELECT ", columns!(), " FROM provider_app ORDER BY dev_id, provider"));
     REMOVE_PROVIDER_APP: Sql::plain("DELETE FROM provider_app WHERE dev_id = $1 AND provider = $2");
     TOUCH_PROVIDER_APP: Sql::plain(
@@ -43,6 +47,7 @@ statements! {
 #[async_trait]
 impl<D: Database> ProviderApps for Queries<D> {
     async fn put_provider_app(&mut self, app: &ProviderApp) -> Result<(), StoreError> {
+        let mark = self.mark_of(app);
         let previous = app.previous.as_ref();
         let headers = previous.map(|previous| Value::json(&previous.secret.headers)).transpose()?;
         let values = [
@@ -60,17 +65,18 @@ impl<D: Database> ProviderApps for Queries<D> {
             app.changed_at.value(),
             app.last_used_at.value(),
             app.profile.value(),
+            mark.value(),
         ];
         self.execute(PUT_PROVIDER_APP, &values).await?;
         Ok(())
     }
 
     async fn provider_app(&mut self, dev_id: &DevId, provider: &Provider) -> Result<Option<ProviderApp>, StoreError> {
-        self.first(PROVIDER_APP, &[dev_id.value(), provider.value()]).await
+        self.believed_first(PROVIDER_APP, &[dev_id.value(), provider.value()]).await
     }
 
     async fn provider_apps(&mut self) -> Result<Vec<ProviderApp>, StoreError> {
-        self.all(PROVIDER_APPS, &[]).await
+        self.believed(PROVIDER_APPS, &[]).await
     }
 
     async fn remove_provider_app(&mut self, dev_id: &DevId, provider: &Provider) -> Result<bool, StoreError> {

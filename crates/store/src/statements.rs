@@ -10,7 +10,7 @@ use crate::{
     engine::{Database, Sql},
     flow, grant, housekeeping, known_connection, mobile_token,
     postgres::{Postgres, Transaction as PostgresTransaction},
-    provider_app, receipt, received_event, revocation,
+    provider_app, receipt, received_event, revocation, row_mark,
     sqlite::{Transaction as SqliteTransaction, open_in_memory},
     vault, widget_session,
 };
@@ -33,6 +33,7 @@ fn all() -> impl Iterator<Item = &'static (&'static str, Sql)> {
         receipt::STATEMENTS,
         received_event::STATEMENTS,
         revocation::STATEMENTS,
+        row_mark::STATEMENTS,
         vault::STATEMENTS,
         widget_session::STATEMENTS,
     ];

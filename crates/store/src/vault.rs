@@ -3,6 +3,8 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use terra_auth_core::{
+    developer::Developer,
+    provider_app::ProviderApp,
     seal::Sealed,
     store::StoreError,
     vault::{SealedColumn, SealedValue, SealedValues},
@@ -14,7 +16,9 @@ use terra_auth_types::{
 use uuid::Uuid;
 
 use crate::{
+    developer::LOCK_DEVELOPER,
     engine::{Database, Queries, Sql, failed, statements},
+    provider_app::LOCK_PROVIDER_APP,
     value::{Parameter as _, Record, Row, Value},
 };
 
@@ -120,13 +124,15 @@ impl<D: Database> SealedValues for Queries<D> {
             SealedColumn::OwedGrant => {
                 self.changes(RESEAL_OWED_GRANT, &[new.value(), user_id(old)?.value(), sealed]).await
             }
-            SealedColumn::SigningSecret => self.changes(RESEAL_SIGNING_SECRET, &[new.value(), dev_id, sealed]).await,
-            SealedColumn::RetiringSecret => self.changes(RESEAL_RETIRING_SECRET, &[new.value(), dev_id, sealed]).await,
+            SealedColumn::SigningSecret => self.change_developer(old, RESEAL_SIGNING_SECRET, &[new.value(), dev_id, sealed]).await,
+            SealedColumn::RetiringSecret => self.change_developer(old, RESEAL_RETIRING_SECRET, &[new.value(), dev_id, sealed]).await,
             SealedColumn::AppSecret => {
-                self.changes(RESEAL_APP_SECRET, &[new.value(), dev_id, old.row.as_str().value(), sealed]).await
+                let values = [new.value(), dev_id, old.row.as_str().value(), sealed];
+                self.change_app(old, RESEAL_APP_SECRET, &values).await
             }
             SealedColumn::PreviousAppSecret => {
-                self.changes(RESEAL_PREVIOUS_APP_SECRET, &[new.value(), dev_id, old.row.as_str().value(), sealed]).await
+                let values = [new.value(), dev_id, old.row.as_str().value(), sealed];
+                self.change_app(old, RESEAL_PREVIOUS_APP_SECRET, &values).await
             }
         }
     }
@@ -145,9 +151,10 @@ impl<D: Database> SealedValues for Queries<D> {
                 let ended = [outcome.value(), reason.value(), now.value()];
                 self.changes(FORGET_OWED_GRANT, &[&ended[..], &[user_id(value)?.value(), sealed]].concat()).await
             }
-            SealedColumn::RetiringSecret => self.changes(FORGET_RETIRING_SECRET, &[dev_id, sealed]).await,
+            SealedColumn::RetiringSecret => self.change_developer(value, FORGET_RETIRING_SECRET, &[dev_id, sealed]).await,
             SealedColumn::PreviousAppSecret => {
-                self.changes(FORGET_PREVIOUS_APP_SECRET, &[dev_id, value.row.as_str().value(), sealed]).await
+                let values = [dev_id, value.row.as_str().value(), sealed];
+                self.change_app(value, FORGET_PREVIOUS_APP_SECRET, &values).await
             }
             SealedColumn::SigningSecret | SealedColumn::AppSecret => Ok(false),
         }
@@ -155,6 +162,17 @@ impl<D: Database> SealedValues for Queries<D> {
 }
 
 impl<D: Database> Queries<D> {
+    /// Changes a sealed value of an environment, and its mark with it.
+    async fn change_developer(&mut self, of: &SealedValue, sql: Sql, values: &[Value<'_>]) -> Result<bool, StoreError> {
+        self.change_marked::<Developer>((LOCK_DEVELOPER, &[of.dev_id.value()]), sql, values).await
+    }
+
+    /// The same of an app.
+    async fn change_app(&mut self, of: &SealedValue, sql: Sql, values: &[Value<'_>]) -> Result<bool, StoreError> {
+        let key = [of.dev_id.value(), of.row.as_str().value()];
+        self.change_marked::<ProviderApp>((LOCK_PROVIDER_APP, &key), sql, values).await
+    }
+
     async fn of_developers(&mut self, sql: Sql, after: &str, limit: u32) -> Result<Vec<SealedValue>, StoreError> {
         let found: Vec<OfDeveloper> = self.all(sql, &[after.value(), limit.value()]).await?;
         Ok(found.into_iter().map(|OfDeveloper(value)| value).collect())
@@ -212,13 +230,17 @@ mod tests {
     use crate::sqlite::open_in_memory;
 
     /// Digests, marks, keys that are wrapped, and what others have sent. Ids are known by their names.
-    const NOT_SEALED: [&str; 9] = [
+    const NOT_SEALED: [&str; 13] = [
         "admin_token.digest",
+        "admin_token.mark",
         "api_key.digest",
+        "api_key.mark",
         "audit_head.mark",
         "audit_record.mark",
         "data_key.wrapped",
         "data_key.wrapped_by",
+        "developer.mark",
+        "provider_app.mark",
         "received_event.body",
         "received_event.digest",
         "widget_session.secret_digest",

@@ -16,6 +16,7 @@ mod provider_app;
 mod receipt;
 mod received_event;
 mod revocation;
+mod row_mark;
 mod unit;
 mod vault;
 mod widget_session;
@@ -26,7 +27,7 @@ use terra_auth_core::{developer::Developer, store::Store};
 
 pub use self::{
     admin_token::*, api_key::*, audit::*, connection::*, delivery::*, developer::*, flow::*, grant::*, housekeeping::*,
-    inbox::*, known_connection::*, mobile_token::*, provider_app::*, receipt::*, received_event::*, revocation::*,
+    inbox::*, known_connection::*, mobile_token::*, provider_app::*, receipt::*, received_event::*, revocation::*, row_mark::*,
     unit::*, vault::*, widget_session::*,
 };
 use crate::{Rows, Verbs as _};
@@ -193,6 +194,9 @@ macro_rules! store_contract {
                 every_sealed_value_is_found_once
                 a_sealed_value_is_replaced_if_it_is_still_the_same
                 of_many_who_replace_a_sealed_value_one_succeeds
+                a_row_is_believed_only_with_the_right_mark
+                a_change_of_one_column_marks_only_a_row_that_was_believed
+                rows_are_marked_as_they_are
                 a_refusal_rolls_back_everything
                 a_panic_rolls_back_and_hurts_nobody_else
                 a_failed_statement_fails_its_unit_and_no_other
@@ -259,6 +263,7 @@ mod tests {
             include_str!("contract/provider_app.rs"),
             include_str!("contract/received_event.rs"),
             include_str!("contract/revocation.rs"),
+            include_str!("contract/row_mark.rs"),
             include_str!("contract/unit.rs"),
             include_str!("contract/vault.rs"),
             include_str!("contract/widget_session.rs"),

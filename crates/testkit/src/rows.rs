@@ -116,6 +116,7 @@ impl Rows {
             seq,
             at: Self::NOW,
             actor: "alice".to_owned(),
+            actor_id: None,
             origin: None,
             action: "api_key.rotate".to_owned(),
             dev_id: None,

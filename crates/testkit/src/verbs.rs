@@ -15,6 +15,7 @@ use terra_auth_core::{
     provider_app::ProviderApp,
     receipt::Receipt,
     revocation::{ReportCursor, Revocation, Settlement},
+    row_mark::Unproven,
     seal::{DataKey, Sealed},
     store::{Expired, Forgotten, Store, StoreError, Tx, Unit},
     vault::{SealedColumn, SealedValue},
@@ -92,6 +93,10 @@ verbs! {
     run remove_admin_token(token_id: Uuid) -> bool = |tx| tx.remove_admin_token(*token_id);
     run bump_revision() -> () = |tx| tx.bump_revision();
     read revision() -> u64 = |tx| tx.revision();
+
+    run mark_rows(which: Unproven) -> u64 = |tx| tx.mark_rows(*which);
+    read marked_since() -> Option<u64> = |tx| tx.marked_since();
+    run set_marked_since(seq: u64) -> () = |tx| tx.set_marked_since(*seq);
 
     run hold_audit_head() -> AuditHead = |tx| tx.hold_audit_head();
     run append_audit_record(record: AuditRecord) -> () = |tx| tx.append_audit_record(record);

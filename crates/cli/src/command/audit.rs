@@ -3,6 +3,7 @@
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, future::ready};
+use uuid::Uuid;
 use terra_auth::{
     DevId,
     admin::AdminError,
@@ -52,7 +53,7 @@ impl Which {
     fn lines(self, app: &App) -> anyhow::Result<impl Stream<Item = Result<AuditEntry, AdminError>> + use<>> {
         let Self { after, dev_id, access } = self;
         // What makes or deletes an environment is done to the server, and has it as its target.
-        let about = |entry: &AuditEntry, id: &DevId| entry.dev_id.as_ref() == Some(id) || entry.target == id.as_str();
+        let about = |entry: &AuditEntry, id: &DevId| entry.dev_id.as_ref() == Some(id) || entry.target.split(' ').next() == Some(id.as_str());
         let asked = move |entry: &AuditEntry| dev_id.as_ref().is_none_or(|id| about(entry, id));
         Ok(access.open(app)?.audit(after).try_filter(move |entry| ready(asked(entry))))
     }
@@ -89,14 +90,15 @@ impl List {
 
 fn rows(entries: &[AuditEntry]) -> String {
     let row = |entry: &AuditEntry| {
-        let AuditEntry { seq, at, actor, origin, action, dev_id, target, allowed, .. } = entry;
+        let AuditEntry { seq, at, actor, actor_id, origin, action, dev_id, target, allowed, .. } = entry;
+        let actor = actor_id.map_or_else(|| actor.clone(), |id| format!("{actor} {}", short(id)));
         let verdict = if *allowed { "done" } else { "denied" };
         let origin = origin.as_deref().unwrap_or("this machine");
         let dev_id = dev_id.as_ref().map(ToString::to_string).unwrap_or_default();
         [
             seq.to_string(),
             minute(*at),
-            shown(actor),
+            shown(&actor),
             shown(origin),
             shown(action),
             verdict.to_owned(),
@@ -105,6 +107,21 @@ fn rows(entries: &[AuditEntry]) -> String {
         ]
     };
     table(["seq", "at", "who", "from", "action", "result", "environment", "target"], entries.iter().map(row))
+}
+
+/// Enough of an id to tell tokens of the same name apart.
+fn short(id: Uuid) -> String {
+    id.simple().to_string()[..8].to_owned()
+}
+
+/// Somebody else writes the store.
+fn unexpected(refused_rows: &[String], unlogged: &[String]) -> anyhow::Error {
+    let refused = refused_rows.iter().map(|row| format!("{row} is ignored: its mark is not right"));
+    let unlogged = unlogged.iter().map(|row| format!("{row} works although the log says otherwise"));
+    let found: Vec<_> = refused.chain(unlogged).map(|text| shown(&text)).collect();
+    let message = format!("the audit log is intact, but the store is not as it says: {}", found.join("; "));
+    let next = "find out who writes the database; revoke what you do not know, and create again what you need";
+    Advice::new(Kind::Failed, message, next).into()
 }
 
 /// Write every line of the log to standard output, one JSON object a line
@@ -143,7 +160,10 @@ impl Verify {
     fn run(self, app: &App) -> anyhow::Result<()> {
         let admin = self.access.open(app)?;
         let verdict = app::wait(admin.verify_audit())?.context("could not verify the audit log")?;
-        let AuditVerdict { intact, entries, broken_at, reset_at } = verdict;
+        let AuditVerdict { intact, entries, broken_at, reset_at, ref refused_rows, ref unlogged } = verdict;
+        if intact && !(refused_rows.is_empty() && unlogged.is_empty()) {
+            return Err(unexpected(refused_rows, unlogged));
+        }
         if intact {
             let since = reset_at.map_or_else(String::new, |reset| {
                 format!(

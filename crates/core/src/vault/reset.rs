@@ -17,6 +17,7 @@ use crate::{
     auth::Auth,
     delivery::Delivery,
     event::error_event,
+    row_mark::Unproven,
     seal::DataKey,
     store::{StoreError, Tx, Unit},
 };
@@ -201,6 +202,8 @@ impl Unit for Begin {
                 return Err(MEANWHILE);
             }
         }
+        // The key that marked the rows is lost too: they are taken as they are.
+        tx.mark_rows(Unproven::All).await?;
         Ok(())
     }
 }

@@ -23,7 +23,8 @@ async fn alive() -> Json<Value> {
 }
 
 /// Ready means that the store works. A provider that fails or refuses the operator's app does not count, as no other node
-/// would do better. An admin token of any role is told which providers these are; the log has the rest.
+/// would do better. An admin token of any role is told which providers these are, and which rows of the
+/// store are ignored; the log has the rest.
 async fn ready(State(auth): State<Auth>, MaybeAdmin(admin): MaybeAdmin) -> Result<Response, ApiError> {
     if let Err(error) = auth.store.health().await {
         return Ok(not_ready(&error));
@@ -34,7 +35,9 @@ async fn ready(State(auth): State<Auth>, MaybeAdmin(admin): MaybeAdmin) -> Resul
     }
     let refused_by: BTreeSet<_> = auth.refused_apps().into_iter().map(|app| app.provider).collect();
     let failing: BTreeSet<_> = auth.failing_providers().into_iter().map(|failing| failing.provider).collect();
-    Ok(Json(json!({"status": "ok", "refused_by": refused_by, "failing": failing})).into_response())
+    let refused_rows: Vec<_> = auth.refused_rows().iter().map(ToString::to_string).collect();
+    let body = json!({"status": "ok", "refused_by": refused_by, "failing": failing, "refused_rows": refused_rows});
+    Ok(Json(body).into_response())
 }
 
 /// The store can be read, perhaps, and what it writes may be lost.

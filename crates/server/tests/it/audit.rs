@@ -56,7 +56,9 @@ async fn every_act_and_every_denial_is_written_down_without_a_secret() {
     send(&owner, "DELETE", format!("{path}?users=0&api_keys=2&waiting_deliveries=0"), Value::Null).await;
 
     let lines = audit(&app, begin).await;
-    let ids = [(&dev_id, "DEV"), (&newer_id, "NEWER"), (&key_id, "KEY"), (&token_id, "TOKEN")];
+    let first_id = lines[0].target.split(' ').nth(1).unwrap().to_owned();
+    let ids =
+        [(&dev_id, "DEV"), (&first_id, "FIRST"), (&newer_id, "NEWER"), (&key_id, "KEY"), (&token_id, "TOKEN")];
     let named = |text: &str| ids.iter().fold(text.to_owned(), |text, (id, name)| text.replace(id.as_str(), name));
     let told: Vec<_> = lines
         .iter()
@@ -67,15 +69,15 @@ async fn every_act_and_every_denial_is_written_down_without_a_secret() {
         })
         .collect();
     assert_snapshot!(told.join("\n"), @r#"
-    owner environment.create - "DEV" done 2030-01-01T00:00:00Z
+    owner environment.create - "DEV FIRST" done 2030-01-01T00:00:00Z
     owner environment.change DEV "" done 2030-01-01T00:00:00Z
     owner environment.disable DEV "" done 2030-01-01T00:00:00Z
     owner environment.enable DEV "" done 2030-01-01T00:00:00Z
-    owner api_key.create DEV "worker" done 2030-01-01T00:00:00Z
-    owner api_key.rotate DEV "KEY" done 2030-01-01T00:00:00Z
-    owner api_key.revoke DEV "NEWER" done 2030-01-01T00:00:00Z
+    owner api_key.create DEV "KEY worker" done 2030-01-01T00:00:00Z
+    owner api_key.rotate DEV "KEY until 2030-01-02T00:00:00Z as NEWER" done 2030-01-01T00:00:00Z
+    owner api_key.revoke DEV "NEWER until 2030-01-01T00:00:00Z" done 2030-01-01T00:00:00Z
     owner signing_secret.rotate DEV "" done 2030-01-01T00:00:00Z
-    owner admin_token.create - "Alex" done 2030-01-01T00:00:00Z
+    owner admin_token.create - "TOKEN Alex" done 2030-01-01T00:00:00Z
     owner admin_token.revoke - "TOKEN" done 2030-01-01T00:00:00Z
     read-only api_key.create DEV "mine" denied 2030-01-01T00:00:00Z
     read-only environment.delete - "DEV" denied 2030-01-01T00:00:00Z
@@ -125,10 +127,10 @@ async fn the_log_is_read_page_by_page() {
 }
 
 #[tokio::test]
-async fn strangers_get_one_line_a_second_that_counts_them() {
+async fn strangers_get_one_line_a_minute_that_counts_them() {
     let app = TestApp::start().await;
     let begin = audit(&app, 0).await.len() as u64;
-    for wait_ms in [0, 0, 999, 1, 0, 1000] {
+    for wait_ms in [0, 0, 59_999, 1, 0, 60_000] {
         app.clock.advance(SignedDuration::from_millis(wait_ms));
         let request = Request::get("/api/v3/admin/environments").body(Body::empty()).unwrap();
         assert_eq!(app.send(request).await.status, 401);
@@ -157,4 +159,36 @@ async fn a_line_has_the_address_of_the_connection_and_not_what_a_header_says() {
     stream.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
     assert_eq!(audit(&app, 0).await.pop().unwrap().origin.as_deref(), Some("127.0.0.1"));
+}
+
+#[tokio::test]
+async fn denied_acts_of_a_token_get_one_line_a_minute_that_counts_them() {
+    let app = TestApp::start().await;
+    let (reader, other) = (app.token(Role::ReadOnly).await, app.token(Role::ReadOnly).await);
+    let begin = audit(&app, 0).await.len() as u64;
+    let create = json!({"name": "mallory", "role": "owner"});
+    for _ in 0..50 {
+        assert_eq!(app.admin(&reader, "POST", "/tokens", create.clone()).await.status, 403);
+    }
+    assert_eq!(app.admin(&other, "POST", "/tokens", create.clone()).await.status, 403);
+    app.clock.advance(SignedDuration::from_mins(1));
+    assert_eq!(app.admin(&reader, "POST", "/tokens", create).await.status, 403);
+    let lines = audit(&app, begin).await;
+    let targets: Vec<_> = lines.iter().map(|line| line.target.as_str()).collect();
+    assert_eq!(targets, ["mallory", "mallory", "after 49 others: mallory"]);
+    assert_eq!(lines[0].actor_id, lines[2].actor_id);
+    assert_ne!(lines[0].actor_id, lines[1].actor_id, "two tokens of one name are told apart");
+}
+
+#[tokio::test]
+async fn no_line_holds_a_character_that_commands_a_terminal_or_reorders_text() {
+    let app = TestApp::start().await;
+    let owner = app.token(Role::Owner).await;
+    for name in ["a\u{9b}b", "a\u{85}b", "a\u{202e}b", "a\u{2066}b", "a\nb"] {
+        let refused = app.admin(&owner, "POST", "/tokens", json!({"name": name, "role": "owner"})).await;
+        assert_eq!(refused.status, 400, "{name:?}");
+    }
+    let reader = app.token(Role::ReadOnly).await;
+    app.admin(&reader, "POST", "/tokens", json!({"name": "a\u{9b}\u{202e}b", "role": "owner"})).await;
+    assert_eq!(audit(&app, 0).await.pop().unwrap().target, "a\u{fffd}\u{fffd}b");
 }

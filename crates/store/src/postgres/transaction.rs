@@ -104,6 +104,7 @@ impl Migrated for Transaction<'_> {
         include_str!("../../migrations/postgres/0013_login.sql"),
         include_str!("../../migrations/postgres/0014_receipt.sql"),
         include_str!("../../migrations/postgres/0015_bound_tokens.sql"),
+        include_str!("../../migrations/postgres/0016_row_marks.sql"),
     ];
 
     async fn script(&mut self, text: &str) -> Result<(), StoreError> {

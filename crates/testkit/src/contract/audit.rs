@@ -21,6 +21,7 @@ pub async fn a_line_of_the_audit_log_is_read_as_it_was_appended(store: Store) {
     assert_eq!(store.hold_audit_head().await.unwrap(), START);
     assert_eq!(store.audit_records(&0, &10).await.unwrap(), []);
     let full = AuditRecord {
+        actor_id: Some(rows.user_id().0),
         origin: Some("2001:db8::1".to_owned()),
         dev_id: Some(Rows::dev_id("gone")),
         target: "größe".to_owned(),

@@ -1,5 +1,6 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::{DevId, wire::lenient};
 
@@ -14,6 +15,9 @@ pub struct AuditEntry {
     pub at: Timestamp,
     /// Who did it: an admin token's name, or `api key`, a key's name and its last four characters.
     pub actor: String,
+    /// The id of that token or key. Lines from before ids were written have none, and the machine itself has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor_id: Option<Uuid>,
     /// From where: an address, if it came over the network.
     pub origin: Option<String>,
     /// What was done, such as `api_key.rotate`.
@@ -54,7 +58,7 @@ pub struct AuditPage {
 }
 
 /// Whether the audit log is whole.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AuditVerdict {
     /// Whether every line is there, unchanged and in order.
@@ -67,4 +71,11 @@ pub struct AuditVerdict {
     /// nothing proves that they were true. If one of them was changed since, `broken_at` is 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reset_at: Option<u64>,
+    /// Rows that are ignored, as they were not written by this server or were changed since: table and key, 100 at most.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused_rows: Vec<String>,
+    /// Admin tokens and API keys that work although the log does not say that they were created, or says that they were
+    /// revoked: table and id.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unlogged: Vec<String>,
 }
