@@ -29,6 +29,9 @@ pub struct Delivery {
     pub next_attempt_at: Timestamp,
 }
 
+/// How long an event waits for the one before it, if that does not arrive.
+pub(crate) const PREDECESSOR_TIMEOUT: SignedDuration = SignedDuration::from_mins(10);
+
 impl Delivery {
     /// Makes a delivery, due at once.
     #[must_use]
@@ -93,6 +96,9 @@ pub trait Deliveries: Send {
     /// Adds a delivery.
     async fn add_delivery(&mut self, delivery: &Delivery) -> Result<(), StoreError>;
 
+    /// Adds a delivery that falls due when the one before it has ended, at its own instant at the latest.
+    async fn add_delivery_after(&mut self, delivery: &Delivery, before: DeliveryId) -> Result<(), StoreError>;
+
     /// The environments that have deliveries waiting, the longest due first, each with the instant at which its first one
     /// falls due. Leases count.
     async fn delivery_queues(&mut self) -> Result<Vec<(DevId, Timestamp)>, StoreError>;
@@ -115,7 +121,7 @@ pub trait Deliveries: Send {
     /// was ahead has scheduled it. Answers how many there were.
     async fn reschedule_deliveries(&mut self, now: Timestamp, attempted_after: Timestamp) -> Result<u64, StoreError>;
 
-    /// Records how an attempt ended. One that already ended stays as it is.
+    /// Records how an attempt ended. One that already ended stays as it is. What follows a delivery that has ended is due.
     async fn settle_delivery(&mut self, delivery_id: DeliveryId, outcome: &AttemptOutcome) -> Result<(), StoreError>;
 
     /// How many deliveries wait.

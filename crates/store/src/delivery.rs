@@ -10,7 +10,7 @@ use terra_auth_types::{DeliveryId, DevId};
 
 use crate::{
     engine::{Database, Lock, Queries, Sql, statements},
-    value::{Column, Parameter as _, Record, Row},
+    value::{Column, Parameter as _, Record, Row, Value},
 };
 
 macro_rules! columns {
@@ -23,6 +23,14 @@ statements! {
     ADD_DELIVERY: Sql::plain(concat!(
         "INSERT INTO delivery (", columns!(), ", state) VALUES ($1, $2, $3, $4, $5, $6, $7, 'waiting')",
     ));
+    ADD_DELIVERY_AFTER: Sql::plain(concat!(
+        "INSERT INTO delivery (", columns!(), ", follows_id, state) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'waiting')",
+    ));
+    // It falls due as the first of its environment, so that nothing newer comes between.
+    RELEASE_FOLLOWERS: Sql::plain(
+        "UPDATE delivery SET next_attempt_at_ms = created_at_ms
+        WHERE follows_id = $1 AND state = 'waiting' AND attempts = 0",
+    );
     // One seek in `delivery_queue` for each environment that has deliveries waiting, however many those are.
     DELIVERY_QUEUES: Sql::plain(
         "WITH RECURSIVE queue (dev_id) AS (
@@ -79,17 +87,11 @@ pub(crate) const fn ended(outcome: &AttemptOutcome) -> Result<&'static str, Time
 #[async_trait]
 impl<D: Database> Deliveries for Queries<D> {
     async fn add_delivery(&mut self, delivery: &Delivery) -> Result<(), StoreError> {
-        let values = [
-            delivery.delivery_id.value(),
-            delivery.dev_id.value(),
-            delivery.kind.value(),
-            delivery.payload.value(),
-            delivery.created_at.value(),
-            delivery.attempts.value(),
-            delivery.next_attempt_at.value(),
-        ];
-        self.execute(ADD_DELIVERY, &values).await?;
-        Ok(())
+        self.execute(ADD_DELIVERY, &values(delivery)).await.map(drop)
+    }
+
+    async fn add_delivery_after(&mut self, delivery: &Delivery, before: DeliveryId) -> Result<(), StoreError> {
+        self.execute(ADD_DELIVERY_AFTER, &[&values(delivery)[..], &[before.value()]].concat()).await.map(drop)
     }
 
     async fn delivery_queues(&mut self) -> Result<Vec<(DevId, Timestamp)>, StoreError> {
@@ -120,10 +122,12 @@ impl<D: Database> Deliveries for Queries<D> {
 
     async fn settle_delivery(&mut self, delivery_id: DeliveryId, outcome: &AttemptOutcome) -> Result<(), StoreError> {
         match ended(outcome) {
-            Ok(state) => self.execute(END_DELIVERY, &[state.value(), delivery_id.value()]).await?,
-            Err(at) => self.execute(RETRY_DELIVERY, &[at.value(), delivery_id.value()]).await?,
-        };
-        Ok(())
+            Ok(state) => {
+                self.execute(END_DELIVERY, &[state.value(), delivery_id.value()]).await?;
+                self.execute(RELEASE_FOLLOWERS, &[delivery_id.value()]).await.map(drop)
+            }
+            Err(at) => self.execute(RETRY_DELIVERY, &[at.value(), delivery_id.value()]).await.map(drop),
+        }
     }
 
     async fn waiting_deliveries(&mut self) -> Result<u64, StoreError> {
@@ -137,6 +141,18 @@ impl<D: Database> Deliveries for Queries<D> {
     async fn deliveries(&mut self, dev_id: &DevId, limit: u32) -> Result<Vec<Delivery>, StoreError> {
         self.all(DELIVERIES, &[dev_id.value(), limit.value()]).await
     }
+}
+
+fn values(delivery: &Delivery) -> [Value<'_>; 7] {
+    [
+        delivery.delivery_id.value(),
+        delivery.dev_id.value(),
+        delivery.kind.value(),
+        delivery.payload.value(),
+        delivery.created_at.value(),
+        delivery.attempts.value(),
+        delivery.next_attempt_at.value(),
+    ]
 }
 
 /// The head of a queue: its key, and when its first row falls due.

@@ -126,6 +126,7 @@ macro_rules! store_contract {
                 a_delivery_is_claimed_when_it_is_due
                 claims_take_the_longest_due_and_come_oldest_first
                 a_claimed_delivery_is_hidden_until_its_lease_ends
+                a_delivery_that_follows_another_is_due_when_that_has_ended
                 no_two_claims_hold_the_same_delivery
                 a_failed_delivery_is_due_again_when_said
                 an_ended_delivery_is_never_due_and_never_changes

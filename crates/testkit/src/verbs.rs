@@ -157,6 +157,7 @@ verbs! {
 
     run add_receipt(receipt: Receipt) -> bool = |tx| tx.add_receipt(*receipt);
 
+    run add_delivery_after(delivery: Delivery, before: DeliveryId) -> () = |tx| tx.add_delivery_after(delivery, *before);
     run add_delivery(delivery: Delivery) -> () = |tx| tx.add_delivery(delivery);
     read delivery_queues() -> Vec<(DevId, Timestamp)> = |tx| tx.delivery_queues();
     run claim_deliveries(dev_id: DevId, now: Timestamp, lease_until: Timestamp, limit: u32) -> Vec<Delivery>

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::Connection;
 use crate::{
     auth::Auth,
-    delivery::Delivery,
+    delivery::{Delivery, PREDECESSOR_TIMEOUT},
     developer::Developer,
     event::{auth_event, permission_event, reauth_event},
     grant::KeptGrant,
@@ -122,11 +122,14 @@ impl NewConnection {
         Connection { grant: self.tokens.as_ref().map(seal), ..connection }
     }
 
+    /// `auth`, and after it has arrived the second event: an app knows the new user id before it is told what it replaces.
     async fn tell(&self, tx: &mut dyn Tx, new: &Connection, second: Option<Event>) -> Result<(), StoreError> {
+        let [first_id, second_id] = self.delivery_ids;
         let first = auth_event(new, self.flow_id, self.session_id);
-        for (delivery_id, event) in self.delivery_ids.into_iter().zip([Some(first), second].into_iter().flatten()) {
-            tx.add_delivery(&Delivery::new(delivery_id, &new.dev_id, &event, self.now)).await?;
-        }
-        Ok(())
+        tx.add_delivery(&Delivery::new(first_id, &new.dev_id, &first, self.now)).await?;
+        let Some(second) = second else { return Ok(()) };
+        let latest = self.now.saturating_add(PREDECESSOR_TIMEOUT).unwrap_or(Timestamp::MAX);
+        let second = Delivery::new(second_id, &new.dev_id, &second, self.now);
+        tx.add_delivery_after(&Delivery { next_attempt_at: latest, ..second }, first_id).await
     }
 }

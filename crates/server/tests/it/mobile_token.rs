@@ -1,10 +1,17 @@
-use std::collections::HashSet;
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
-use axum::body::Body;
+use axum::{Router, body::Body, routing::post};
 use http::Request;
 use jiff::SignedDuration;
-use serde_json::json;
+use serde_json::{Value, json};
+use terra_auth_outbound::{AddressPolicy, DeliveryWorker, Log};
 use terra_auth_types::wire::admin::ChangeEnvironment;
+use tokio::net::TcpListener;
+use url::Url;
 
 use crate::support::{Answer, TestApp};
 
@@ -189,6 +196,44 @@ async fn only_a_genuine_token_learns_that_the_environment_is_disabled() {
     }
     let genuine = redeem(&app, &token, "").await;
     assert_eq!((genuine.status.as_u16(), &genuine.json()["code"]), (403, &json!("environment_disabled")));
+}
+
+/// A receiver that answers `auth` late; tells what came, and when it was answered.
+async fn slow_receiver() -> (Url, Arc<Mutex<Vec<String>>>) {
+    let log: Arc<Mutex<Vec<String>>> = Arc::default();
+    let kept = Arc::clone(&log);
+    let receive = async move |axum::Json(event): axum::Json<Value>| {
+        let kind = event["type"].as_str().unwrap().to_owned();
+        kept.lock().unwrap().push(format!("{kind} came"));
+        tokio::time::sleep(Duration::from_millis(if kind == "auth" { 300 } else { 0 })).await;
+        kept.lock().unwrap().push(format!("{kind} answered"));
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/events", listener.local_addr().unwrap()).parse().unwrap();
+    let router = Router::new().route("/events", post(receive));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    (url, log)
+}
+
+#[tokio::test]
+async fn user_reauth_comes_after_its_auth_was_answered() {
+    let app = TestApp::start().await;
+    let (url, log) = slow_receiver().await;
+    let worker = DeliveryWorker::new(app.auth.clone(), AddressPolicy::AllowPrivate, Arc::new(Log::default())).unwrap();
+    let token = mint(&app, "?reference_id=alice").await;
+    redeem_on(&app, "phone-1", &token, "").await;
+    worker.run_once().await.unwrap();
+    app.change(ChangeEnvironment { destination: Some(Some(url)), ..Default::default() }).await;
+    for (device, reference_id) in [("phone-2", "alice"), ("phone-3", "bob")] {
+        let token = mint(&app, &format!("?reference_id={reference_id}")).await;
+        redeem_on(&app, device, &token, "").await;
+    }
+    worker.run_once().await.unwrap();
+    let log = log.lock().unwrap().clone();
+    let at = |line: &str| log.iter().position(|found| found == line).unwrap();
+    assert_eq!(log.len(), 6, "{log:?}");
+    assert_eq!(&log[..2], ["auth came", "auth came"], "two users do not wait for each other");
+    assert!(at("user_reauth came") > at("auth answered"), "{log:?}");
 }
 
 #[tokio::test]

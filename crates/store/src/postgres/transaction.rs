@@ -105,6 +105,7 @@ impl Migrated for Transaction<'_> {
         include_str!("../../migrations/postgres/0014_receipt.sql"),
         include_str!("../../migrations/postgres/0015_bound_tokens.sql"),
         include_str!("../../migrations/postgres/0016_row_marks.sql"),
+        include_str!("../../migrations/postgres/0017_delivery_order.sql"),
     ];
 
     async fn script(&mut self, text: &str) -> Result<(), StoreError> {

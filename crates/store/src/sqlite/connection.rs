@@ -95,6 +95,7 @@ impl Migrated for Transaction<'_> {
         include_str!("../../migrations/sqlite/0014_receipt.sql"),
         include_str!("../../migrations/sqlite/0015_bound_tokens.sql"),
         include_str!("../../migrations/sqlite/0016_row_marks.sql"),
+        include_str!("../../migrations/sqlite/0017_delivery_order.sql"),
     ];
 
     async fn script(&mut self, text: &str) -> Result<(), StoreError> {

@@ -175,3 +175,24 @@ pub async fn the_newest_deliveries_of_a_developer_come_first(store: Store) {
     assert_eq!(newest, [third.clone(), second.clone()]);
     assert_eq!(store.deliveries(&acme.dev_id, &9).await.unwrap(), [third, second, first]);
 }
+
+/// However the one before it ends; if that does not end, at its own instant.
+pub async fn a_delivery_that_follows_another_is_due_when_that_has_ended(store: Store) {
+    let (rows, acme) = (Rows::default(), developer(&store, "acme").await);
+    for (outcome, n) in [(AttemptOutcome::Done, 0), (AttemptOutcome::GaveUp, 1)] {
+        let first = waiting_of(&store, &rows, &acme, &[0]).await.remove(0);
+        let second = Delivery { next_attempt_at: Rows::at(2000 + n), ..rows.delivery(&acme) };
+        store.add_delivery_after(&second, &first.delivery_id).await.unwrap();
+        assert_eq!(claim(&store, Rows::at(10), 9).await, ids([&first]));
+        store.settle_delivery(&first.delivery_id, &AttemptOutcome::RetryAt(Rows::at(20))).await.unwrap();
+        assert_eq!(claim(&store, Rows::at(19), 9).await, [], "it waits for the next attempt too");
+        assert_eq!(claim(&store, Rows::at(20), 9).await, ids([&first]));
+        store.settle_delivery(&first.delivery_id, &outcome).await.unwrap();
+        assert_eq!(claim(&store, Rows::at(20), 9).await, ids([&second]));
+        store.settle_delivery(&second.delivery_id, &AttemptOutcome::Done).await.unwrap();
+    }
+    let second = Delivery { next_attempt_at: Rows::at(30), ..rows.delivery(&acme) };
+    store.add_delivery_after(&second, &rows.delivery(&acme).delivery_id).await.unwrap();
+    assert_eq!(claim(&store, Rows::at(29), 9).await, []);
+    assert_eq!(claim(&store, Rows::at(30), 9).await, ids([&second]));
+}
