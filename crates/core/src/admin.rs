@@ -44,7 +44,12 @@ impl Admin {
     /// Whoever holds an API key, for what its scopes let it change.
     #[must_use]
     pub fn of_key(key: &ApiKeyRecord, origin: Option<String>) -> Self {
-        Self { name: format!("api key {} (…{})", key.name, key.hint), id: Some(key.key_id.0), role: Role::Operator, origin }
+        Self {
+            name: format!("api key {} (…{})", key.name, key.hint),
+            id: Some(key.key_id.0),
+            role: Role::Operator,
+            origin,
+        }
     }
 }
 

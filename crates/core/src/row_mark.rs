@@ -220,9 +220,9 @@ impl MarkedRow for Developer {
             standing,
             created_at,
         } = self;
-        let retiring = retiring_secret.as_ref().map(|RetiringSecret { secret, until, sign_with }| {
-            json!([sealed(secret), ms(*until), sign_with])
-        });
+        let retiring = retiring_secret
+            .as_ref()
+            .map(|RetiringSecret { secret, until, sign_with }| json!([sealed(secret), ms(*until), sign_with]));
         json!([
             [dev_id.as_str(), environment.as_str(), name, logo_url, accent],
             [user_limit],
@@ -246,8 +246,10 @@ impl MarkedRow for ProviderApp {
 
     fn columns(&self) -> Value {
         // When it was last used grants nothing, and is written often.
-        let Self { dev_id, provider, client_id, secret, previous, created_at, changed_at, last_used_at: _, profile } = self;
-        let previous = previous.as_ref().map(|PreviousSecret { secret, until }| json!([app_secret(secret), ms(*until)]));
+        let Self { dev_id, provider, client_id, secret, previous, created_at, changed_at, last_used_at: _, profile } =
+            self;
+        let previous =
+            previous.as_ref().map(|PreviousSecret { secret, until }| json!([app_secret(secret), ms(*until)]));
         json!([
             [dev_id.as_str(), provider.as_str(), client_id],
             app_secret(secret),

@@ -41,7 +41,8 @@ impl Auth {
 
     async fn record_refusal(&self, admin: &Admin, act: &Act<'_>) -> Result<(), StoreError> {
         let Some(unrecorded) = self.directory.refusals.count((admin.id, act.action), self.now()) else { return Ok(()) };
-        let target = if unrecorded == 0 { act.target.to_owned() } else { format!("after {unrecorded} others: {}", act.target) };
+        let target =
+            if unrecorded == 0 { act.target.to_owned() } else { format!("after {unrecorded} others: {}", act.target) };
         let act = Act { target: &target, ..*act };
         self.store.run(Remark(Draft::new(self, admin, &act, false))).await
     }

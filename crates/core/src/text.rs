@@ -20,7 +20,10 @@ mod tests {
 
     #[test]
     fn nothing_that_commands_a_terminal_or_reorders_text_is_shown() {
-        let unsafe_ones = ['\0', '\n', '\u{1b}', '\u{7f}', '\u{85}', '\u{9b}', '\u{61c}', '\u{200f}', '\u{202e}', '\u{2066}', '\u{2069}'];
+        let unsafe_ones = [
+            '\0', '\n', '\u{1b}', '\u{7f}', '\u{85}', '\u{9b}', '\u{61c}', '\u{200f}', '\u{202e}', '\u{2066}',
+            '\u{2069}',
+        ];
         for letter in unsafe_ones {
             assert_eq!(shown(&format!("a{letter}b")), "a\u{fffd}b", "{letter:?}");
         }

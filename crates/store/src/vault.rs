@@ -124,8 +124,12 @@ impl<D: Database> SealedValues for Queries<D> {
             SealedColumn::OwedGrant => {
                 self.changes(RESEAL_OWED_GRANT, &[new.value(), user_id(old)?.value(), sealed]).await
             }
-            SealedColumn::SigningSecret => self.change_developer(old, RESEAL_SIGNING_SECRET, &[new.value(), dev_id, sealed]).await,
-            SealedColumn::RetiringSecret => self.change_developer(old, RESEAL_RETIRING_SECRET, &[new.value(), dev_id, sealed]).await,
+            SealedColumn::SigningSecret => {
+                self.change_developer(old, RESEAL_SIGNING_SECRET, &[new.value(), dev_id, sealed]).await
+            }
+            SealedColumn::RetiringSecret => {
+                self.change_developer(old, RESEAL_RETIRING_SECRET, &[new.value(), dev_id, sealed]).await
+            }
             SealedColumn::AppSecret => {
                 let values = [new.value(), dev_id, old.row.as_str().value(), sealed];
                 self.change_app(old, RESEAL_APP_SECRET, &values).await
@@ -151,7 +155,9 @@ impl<D: Database> SealedValues for Queries<D> {
                 let ended = [outcome.value(), reason.value(), now.value()];
                 self.changes(FORGET_OWED_GRANT, &[&ended[..], &[user_id(value)?.value(), sealed]].concat()).await
             }
-            SealedColumn::RetiringSecret => self.change_developer(value, FORGET_RETIRING_SECRET, &[dev_id, sealed]).await,
+            SealedColumn::RetiringSecret => {
+                self.change_developer(value, FORGET_RETIRING_SECRET, &[dev_id, sealed]).await
+            }
             SealedColumn::PreviousAppSecret => {
                 let values = [dev_id, value.row.as_str().value(), sealed];
                 self.change_app(value, FORGET_PREVIOUS_APP_SECRET, &values).await

@@ -47,7 +47,10 @@ async fn verdict_after(script: &str) -> AuditVerdict {
 
 #[tokio::test]
 async fn a_log_that_nobody_touched_is_intact() {
-    assert_eq!(verdict_after("").await, AuditVerdict { intact: true, entries: 5, broken_at: None, reset_at: None, ..AuditVerdict::default() });
+    assert_eq!(
+        verdict_after("").await,
+        AuditVerdict { intact: true, entries: 5, broken_at: None, reset_at: None, ..AuditVerdict::default() }
+    );
 }
 
 #[tokio::test]
@@ -65,7 +68,11 @@ async fn no_part_of_a_line_changes_unseen() {
         "actor = actor || action, action = ''",
     ] {
         let verdict = verdict_after(&format!("UPDATE audit_record SET {change} WHERE seq = 3")).await;
-        assert_eq!(verdict, AuditVerdict { intact: false, entries: 2, broken_at: Some(3), reset_at: None, ..AuditVerdict::default() }, "{change}");
+        assert_eq!(
+            verdict,
+            AuditVerdict { intact: false, entries: 2, broken_at: Some(3), reset_at: None, ..AuditVerdict::default() },
+            "{change}"
+        );
     }
 }
 
@@ -214,7 +221,8 @@ async fn a_row_that_is_put_back_is_not_as_the_log_says() {
     assert_eq!((there.refused_rows.len(), there.unlogged.len()), (0, 0));
 
     let sql = rusqlite::Connection::open(&path).unwrap();
-    sql.execute_batch("CREATE TEMP TABLE t AS SELECT * FROM admin_token; CREATE TEMP TABLE k AS SELECT * FROM api_key").unwrap();
+    sql.execute_batch("CREATE TEMP TABLE t AS SELECT * FROM admin_token; CREATE TEMP TABLE k AS SELECT * FROM api_key")
+        .unwrap();
     auth.revoke_admin_token(&admin, token).await.unwrap();
     let at_once = RetireKey { now: true, ..RetireKey::default() };
     auth.revoke_api_key(&admin, &dev_id, key_id, at_once).await.unwrap();
@@ -256,7 +264,8 @@ async fn verdict_with_a_reset_after(script: &str) -> AuditVerdict {
 
 #[tokio::test]
 async fn what_came_before_a_reset_does_not_change_unseen_afterwards() {
-    let untouched = AuditVerdict { intact: true, entries: 4, broken_at: None, reset_at: Some(3), ..AuditVerdict::default() };
+    let untouched =
+        AuditVerdict { intact: true, entries: 4, broken_at: None, reset_at: Some(3), ..AuditVerdict::default() };
     assert_eq!(verdict_with_a_reset_after("").await, untouched);
     for (script, broken_at, reset_at) in [
         ("UPDATE audit_record SET actor = 'nobody' WHERE seq = 1", 1, Some(3)),
@@ -267,7 +276,13 @@ async fn what_came_before_a_reset_does_not_change_unseen_afterwards() {
         ("DELETE FROM audit_record WHERE seq >= 3; UPDATE audit_head SET seq = 2", 1, None),
         ("UPDATE audit_record SET actor = 'nobody' WHERE seq = 4", 4, Some(3)),
     ] {
-        let broken = AuditVerdict { intact: false, entries: broken_at - 1, broken_at: Some(broken_at), reset_at, ..AuditVerdict::default() };
+        let broken = AuditVerdict {
+            intact: false,
+            entries: broken_at - 1,
+            broken_at: Some(broken_at),
+            reset_at,
+            ..AuditVerdict::default()
+        };
         assert_eq!(verdict_with_a_reset_after(script).await, broken, "{script}");
     }
 }

@@ -27,8 +27,8 @@ use terra_auth_core::{developer::Developer, store::Store};
 
 pub use self::{
     admin_token::*, api_key::*, audit::*, connection::*, delivery::*, developer::*, flow::*, grant::*, housekeeping::*,
-    inbox::*, known_connection::*, mobile_token::*, provider_app::*, receipt::*, received_event::*, revocation::*, row_mark::*,
-    unit::*, vault::*, widget_session::*,
+    inbox::*, known_connection::*, mobile_token::*, provider_app::*, receipt::*, received_event::*, revocation::*,
+    row_mark::*, unit::*, vault::*, widget_session::*,
 };
 use crate::{Rows, Verbs as _};
 

@@ -3,12 +3,12 @@
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, future::ready};
-use uuid::Uuid;
 use terra_auth::{
     DevId,
     admin::AdminError,
     wire::admin::{AuditEntry, AuditVerdict},
 };
+use uuid::Uuid;
 
 use crate::{
     app::{self, App},
@@ -53,7 +53,9 @@ impl Which {
     fn lines(self, app: &App) -> anyhow::Result<impl Stream<Item = Result<AuditEntry, AdminError>> + use<>> {
         let Self { after, dev_id, access } = self;
         // What makes or deletes an environment is done to the server, and has it as its target.
-        let about = |entry: &AuditEntry, id: &DevId| entry.dev_id.as_ref() == Some(id) || entry.target.split(' ').next() == Some(id.as_str());
+        let about = |entry: &AuditEntry, id: &DevId| {
+            entry.dev_id.as_ref() == Some(id) || entry.target.split(' ').next() == Some(id.as_str())
+        };
         let asked = move |entry: &AuditEntry| dev_id.as_ref().is_none_or(|id| about(entry, id));
         Ok(access.open(app)?.audit(after).try_filter(move |entry| ready(asked(entry))))
     }

@@ -124,6 +124,13 @@ impl<'a> Chain<'a> {
     fn verdict(&self, whole: bool) -> AuditVerdict {
         let entries = if self.lost.is_some() { 0 } else { self.last.seq };
         let intact = whole && self.lost.is_none();
-        AuditVerdict { intact, entries, broken_at: (!intact).then_some(entries + 1), reset_at: self.reset_at, refused_rows: Vec::new(), unlogged: Vec::new() }
+        AuditVerdict {
+            intact,
+            entries,
+            broken_at: (!intact).then_some(entries + 1),
+            reset_at: self.reset_at,
+            refused_rows: Vec::new(),
+            unlogged: Vec::new(),
+        }
     }
 }

@@ -57,8 +57,7 @@ async fn every_act_and_every_denial_is_written_down_without_a_secret() {
 
     let lines = audit(&app, begin).await;
     let first_id = lines[0].target.split(' ').nth(1).unwrap().to_owned();
-    let ids =
-        [(&dev_id, "DEV"), (&first_id, "FIRST"), (&newer_id, "NEWER"), (&key_id, "KEY"), (&token_id, "TOKEN")];
+    let ids = [(&dev_id, "DEV"), (&first_id, "FIRST"), (&newer_id, "NEWER"), (&key_id, "KEY"), (&token_id, "TOKEN")];
     let named = |text: &str| ids.iter().fold(text.to_owned(), |text, (id, name)| text.replace(id.as_str(), name));
     let told: Vec<_> = lines
         .iter()
