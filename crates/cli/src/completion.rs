@@ -306,7 +306,8 @@ mod tests {
     }
 
     /// The names of values that only the user knows.
-    const FREE: [&str; 29] = [
+    const FREE: [&str; 30] = [
+        "HOST",
         "COLOR",
         "COUNT",
         "NAME",

@@ -50,10 +50,13 @@ async fn dev_replaces_a_token_that_was_lost_or_is_another_servers() {
 }
 
 #[test]
-fn dev_in_memory_keeps_no_admin_token() {
+fn dev_in_memory_keeps_an_admin_token_for_as_long_as_it_runs() {
     let folder = Folder::new();
     let server = folder.dev("--in-memory");
-    assert!(server.ready["admin_token"].is_null() && !folder.path(".terra-auth").exists());
+    assert_eq!(server.ready["admin_token"], ".terra-auth/admin-token");
+    assert!(folder.path(".terra-auth/admin-token").exists());
+    assert_eq!(server.end(Signal::INT).code, Some(0));
+    assert!(!folder.path(".terra-auth").exists());
 }
 
 #[tokio::test]

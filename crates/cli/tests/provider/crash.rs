@@ -10,7 +10,8 @@ use tokio::time::sleep;
 
 use crate::support::{Node, ROTATES, Site, eventually, token_in};
 
-const WITH_GRACE: &str = r#"rotation = "single_use", grace_s = 600, reuse_ends_grant = true"#;
+/// Tokens of so short a life are refreshed at every use, as they are due half a minute before their end only.
+const WITH_GRACE: &str = r#"rotation = "single_use", grace_s = 600, reuse_ends_grant = true, ahead_s = 30"#;
 const ROUNDS: u32 = 2;
 
 #[tokio::test]
