@@ -181,7 +181,7 @@ impl Auth {
         self.permit(admin, Role::Operator, &act).await?;
         let old = self.find_key(dev_id, key_id).await?;
         let overlap = how.overlap_s.map_or(OVERLAP, |seconds| SignedDuration::from_secs(seconds.into()));
-        let end = if how.now { self.now() } else { self.now() + overlap };
+        let end = self.end_of(&old, if how.now { SignedDuration::ZERO } else { overlap });
         let (record, api_key) = self.draw_key(dev_id, &old.name, old.scopes)?;
         let key = record.to_wire();
         let target = format!("{key_id} until {end} as {}", record.key_id);
@@ -190,6 +190,12 @@ impl Auth {
             AdminKey { expires_at: Some(old.expires_at.map_or(end, |before| before.min(end))), ..old.to_wire() };
         self.administer(admin, &act, ReplaceKey { record, retire: Some((key_id, end)) }).await?;
         Ok(IssuedKey { dev_id: dev_id.clone(), api_key, key, retiring: vec![retiring] })
+    }
+
+    /// When a key stops working. One that ends at once gets the instant of its creation, so that a node whose clock is behind
+    /// does not accept it any longer.
+    fn end_of(&self, key: &ApiKeyRecord, overlap: SignedDuration) -> Timestamp {
+        if overlap.is_zero() { key.created_at.min(self.now()) } else { self.now() + overlap }
     }
 
     /// Ends a key. One that was used in the last minutes is ended only when told so.
@@ -213,7 +219,7 @@ impl Auth {
             return Err(AdminError::RecentlyUsed(used));
         }
         let overlap = SignedDuration::from_secs(how.overlap_s.filter(|_| !how.now).unwrap_or_default().into());
-        let end = self.now() + overlap;
+        let end = self.end_of(&key, overlap);
         let target = format!("{key_id} until {end}");
         let act = Act { target: &target, ..act };
         self.administer(admin, &act, EndKey { dev_id: dev_id.clone(), key_id, end }).await?;

@@ -71,6 +71,7 @@ fn rows(keys: &[AdminKey], now: Timestamp) -> String {
         let used = last_used_at.map_or_else(|| "never".to_owned(), minute);
         let ends = match expires_at {
             None => "never".to_owned(),
+            Some(at) if at <= created_at => "revoked".to_owned(),
             Some(at) if *at <= now => format!("ended {}", minute(*at)),
             Some(at) => minute(*at),
         };

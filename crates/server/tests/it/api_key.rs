@@ -170,3 +170,15 @@ async fn an_environment_has_at_most_a_hundred_keys_that_work() {
     assert_eq!(keys.end(&key_id, "").await.status, 200);
     assert_eq!(create().await.status, 201);
 }
+
+#[tokio::test]
+async fn a_key_that_is_revoked_at_once_is_refused_by_a_clock_that_is_behind() {
+    let keys = Keys::start().await;
+    keys.app.clock.advance(SignedDuration::from_mins(10));
+    let (key, key_id) = keys.create(json!({"name": "leaked"})).await;
+    keys.app.clock.advance(SignedDuration::from_mins(10));
+    assert!(keys.works(&key).await);
+    assert_eq!(keys.end(&key_id, "?now=true").await.status, 200);
+    keys.app.clock.advance(SignedDuration::from_mins(-10));
+    assert!(!keys.works(&key).await);
+}
