@@ -69,7 +69,7 @@ impl fmt::Display for RowName {
 /// Refused rows that are remembered for the operator.
 const MAX_REFUSED: usize = 100;
 /// A row that is refused is met again and again.
-static REFUSED: LogLimit = LogLimit::every(Duration::from_secs(60));
+static REFUSED: LogLimit = LogLimit::every(Duration::from_mins(1));
 
 /// Marks rows, and checks marks.
 #[derive(Clone)]

@@ -94,12 +94,12 @@ impl<D: Database> Queries<D> {
             let rows: Vec<Marked<R>> = self.all(sql, values).await?;
             return Ok(rows.into_iter().map(|marked| marked.row).collect());
         };
-        let believed = |mut row: Row| match Marked::<R>::read(&mut row) {
-            Ok(Marked { row, mark }) => marker.accepts(&row, mark.as_deref()).then_some(row),
-            Err(_) => {
+        let believed = |mut row: Row| {
+            let Ok(Marked { row, mark }) = Marked::<R>::read(&mut row) else {
                 marker.refuse_unreadable(R::TABLE);
-                None
-            }
+                return None;
+            };
+            marker.accepts(&row, mark.as_deref()).then_some(row)
         };
         Ok(self.rows(sql, values).await?.into_iter().filter_map(believed).collect())
     }
