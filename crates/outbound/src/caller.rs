@@ -66,7 +66,7 @@ impl Caller {
     }
 
     fn proxy_for(&self, url: &Url) -> Option<&Proxy> {
-        self.proxy.as_ref().filter(|proxy| proxy.carries(url))
+        self.proxy.as_ref().filter(|_| proxy::carries(url))
     }
 
     /// For building requests; they go out through [`Caller::send`].

@@ -68,12 +68,11 @@ impl AddressPolicy {
         match (Reach::of(address), scheme) {
             (Reach::Nowhere, _) => Err(Forbidden::Address),
             (Reach::Private, _) if self == Self::Public => Err(Forbidden::Address),
-            (Reach::Public | Reach::Private, Scheme::Https) => Ok(()),
             (Reach::Public, Scheme::Http) => Err(Forbidden::PlainToPublic),
             (Reach::Private, Scheme::Http) if self == Self::PlainOnLoopback && !address.is_loopback() => {
                 Err(Forbidden::PlainBeyondLoopback)
             }
-            (Reach::Private, Scheme::Http) => Ok(()),
+            (Reach::Public | Reach::Private, Scheme::Https) | (Reach::Private, Scheme::Http) => Ok(()),
         }
     }
 }

@@ -53,10 +53,11 @@ impl Proxy {
         }
         Ok(Some(Self { client: builder.build().map_err(SetupError)? }))
     }
+}
 
-    pub(crate) fn carries(&self, url: &Url) -> bool {
-        carried_by(&Matcher::from_system(), url).is_some()
-    }
+/// Whether the variables name a proxy for this call.
+pub(crate) fn carries(url: &Url) -> bool {
+    carried_by(&Matcher::from_system(), url).is_some()
 }
 
 /// Plain HTTP could be read behind the proxy, so only one on this machine carries it: a sidecar that encrypts it.
@@ -75,9 +76,8 @@ pub(crate) fn check(policy: AddressPolicy, url: &Url) -> Result<(), Forbidden> {
         None => false,
     };
     match url.scheme() {
-        "https" if permitted => Ok(()),
         "http" if policy == AddressPolicy::Public => Err(Forbidden::NotHttps),
-        "http" if permitted => Ok(()),
+        "https" | "http" if permitted => Ok(()),
         "https" | "http" => Err(Forbidden::Address),
         _ => Err(Forbidden::NotHttps),
     }

@@ -46,6 +46,7 @@ mod gateway_flags;
     "terra-auth dev --name \"Acme Health\" --user-limit none",
     "terra-auth dev --listen 127.0.0.1:0 --in-memory",
 ])]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(crate) struct Args {
     /// Where to listen; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8787")]

@@ -61,8 +61,8 @@ impl List {
     fn is_asked_for(&self, user: &TerraUser) -> bool {
         let is_active = user.active.unwrap_or(true);
         self.provider.as_ref().is_none_or(|provider| *provider == user.provider)
-            && !(self.active && !is_active)
-            && !(self.inactive && is_active)
+            && (!self.active || is_active)
+            && (!self.inactive || !is_active)
     }
 
     fn run(self, app: &App) -> anyhow::Result<()> {

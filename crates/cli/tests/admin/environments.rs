@@ -67,7 +67,7 @@ fn settings_are_set_one_by_one_and_shown_before_and_after() {
     );
     assert!(settings()["destination"].is_null());
 
-    let shown = said(&folder, &set);
+    let shown = said(&folder, set);
     for line in ["destination", "redirect_allow_list", "user_limit", "accent", "providers", "keep_user_id"] {
         assert!(shown.lines().any(|row| row.starts_with(line)), "{line}: {shown}");
     }

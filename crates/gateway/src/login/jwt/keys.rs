@@ -41,6 +41,13 @@ enum Public {
     Published(Jwks),
 }
 
+/// What says whose token it is.
+#[derive(serde::Deserialize)]
+struct Claimed {
+    iss: Option<String>,
+    tid: Option<String>,
+}
+
 impl Keys {
     pub(super) fn new(
         settings: &JwtSettings,
@@ -86,11 +93,6 @@ impl Keys {
     pub(super) fn trusted(&self, token: &str) -> Result<&Trusted, LoginError> {
         if let [only] = &*self.trusted {
             return Ok(only); // the claims are compared once they are verified
-        }
-        #[derive(serde::Deserialize)]
-        struct Claimed {
-            iss: Option<String>,
-            tid: Option<String>,
         }
         let Claimed { iss, tid } = jsonwebtoken::dangerous::insecure_decode_claims(token)
             .map_err(|_| LoginError::Refused("the token's claims mean nothing here"))?;

@@ -19,12 +19,12 @@ pub(super) struct Given<'a> {
 pub(super) fn algorithms(names: Option<&[String]>, given: &Given<'_>) -> Result<Vec<Algorithm>, SetupError> {
     let refused = |problem: &str| Err(SetupError::invalid(KEY, problem));
     let has_public = given.published || given.file.is_some();
-    let named = match names {
+    let wanted = match names {
         Some(names) => names.iter().map(|name| read(name)).collect::<Result<_, _>>()?,
         None if given.secret.is_some() && !has_public => vec![Algorithm::HS256],
         None => vec![Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA],
     };
-    let (secret, mut public): (Vec<_>, Vec<_>) = named.into_iter().partition(|algorithm| is_of_secret(*algorithm));
+    let (secret, mut public): (Vec<_>, Vec<_>) = wanted.into_iter().partition(|algorithm| is_of_secret(*algorithm));
     public.retain(|algorithm| given.file.is_none_or(|key| key.fits(*algorithm)));
     if public.is_empty() && (has_public || secret.is_empty()) {
         return refused("none of them can be verified with the public key");

@@ -20,7 +20,7 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How long a body may be slower than `BYTES_PER_SECOND`.
 const SLOW_START: Duration = Duration::from_secs(3);
-const BYTES_PER_SECOND: usize = 256 << 10;
+const BYTES_PER_SECOND: u64 = 256 << 10;
 
 /// How long nothing may come.
 const MAX_PAUSE: Duration = Duration::from_secs(5);
@@ -44,7 +44,7 @@ pub(super) async fn whole(room: &Room, body: Body, peer: Option<IpAddr>) -> Resu
 
 /// When the next part must have come.
 fn deadline(began: Instant, bytes: usize) -> Instant {
-    let needed = Duration::from_secs_f64(bytes as f64 / BYTES_PER_SECOND as f64);
+    let needed = Duration::from_millis(bytes as u64 * 1000 / BYTES_PER_SECOND);
     (began + (SLOW_START + needed).min(BODY_TIMEOUT)).min(Instant::now() + MAX_PAUSE)
 }
 
