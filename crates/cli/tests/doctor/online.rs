@@ -103,7 +103,7 @@ fn nobody_is_asked_offline() {
 
 #[test]
 fn events_of_connected_users_that_go_nowhere_are_a_warning() {
-    let sent_to = |destination, users| findings("webhook-destination", Api { destination, users, ..Api::new() });
+    let sent_to = |destination, users| findings("webhook-destination", Api { users, destination, ..Api::new() });
     assert_eq!(sent_to(json!("https://app.example/hooks"), 3), "");
     assert_eq!(sent_to(json!(null), 0), "");
     let nowhere = sent_to(json!(null), 3);
