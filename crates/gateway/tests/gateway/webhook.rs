@@ -219,7 +219,7 @@ async fn nothing_is_read_of_a_body_that_has_no_fresh_signature() {
     let world = World::start().await;
     let code = "0".repeat(64);
     let signatures =
-        ["".to_owned(), "garbage".to_owned(), format!("t={},v1={code}", world.now() - 301), "t=1".to_owned()];
+        [String::new(), "garbage".to_owned(), format!("t={},v1={code}", world.now() - 301), "t=1".to_owned()];
     for signature in signatures {
         let mut stream = TcpStream::connect(("127.0.0.1", world.url.port().unwrap())).await.unwrap();
         let head = format!(

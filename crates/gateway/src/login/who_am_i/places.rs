@@ -106,7 +106,10 @@ impl Places {
 
 #[cfg(test)]
 mod tests {
-    use std::{net::IpAddr, time::Duration};
+    use std::{
+        net::{IpAddr, Ipv4Addr},
+        time::Duration,
+    };
 
     use jiff::{SignedDuration, Timestamp};
     use tokio::time::timeout;
@@ -119,11 +122,10 @@ mod tests {
         key
     }
 
-    fn peer(last: u8) -> Option<IpAddr> {
-        Some([1, 1, 1, last].into())
-    }
+    const ONE: Option<IpAddr> = Some(IpAddr::V4(Ipv4Addr::new(1, 1, 1, 1)));
+    const OTHER: Option<IpAddr> = Some(IpAddr::V4(Ipv4Addr::new(1, 1, 1, 2)));
 
-    async fn enter<'a>(places: &'a Places, number: usize, peer: Option<IpAddr>, now: Timestamp) -> Option<Place<'a>> {
+    async fn enter(places: &Places, number: usize, peer: Option<IpAddr>, now: Timestamp) -> Option<Place<'_>> {
         timeout(Duration::from_millis(1), places.enter(&key(number), peer, now)).await.ok()
     }
 
@@ -134,12 +136,12 @@ mod tests {
         let places = Places::new();
         let mut held = Vec::new();
         for number in 0..SHARE {
-            held.push(enter(&places, number, peer(1), NOW).await.unwrap());
+            held.push(enter(&places, number, ONE, NOW).await.unwrap());
         }
-        assert!(enter(&places, 1000, peer(1), NOW).await.is_none());
-        assert!(enter(&places, 1000, peer(2), NOW).await.is_some());
+        assert!(enter(&places, 1000, ONE, NOW).await.is_none());
+        assert!(enter(&places, 1000, OTHER, NOW).await.is_some());
         held.pop();
-        assert!(enter(&places, 1000, peer(1), NOW).await.is_some());
+        assert!(enter(&places, 1000, ONE, NOW).await.is_some());
     }
 
     #[tokio::test(start_paused = true)]
@@ -164,11 +166,11 @@ mod tests {
     fn a_subscriber_who_logs_in_is_no_longer_one_who_only_tries() {
         let places = Places::new();
         for number in 0..ONLY_REFUSED as usize {
-            assert!(!places.is_only_refused(peer(1)));
-            places.settle(&key(number), peer(1), false, NOW);
+            assert!(!places.is_only_refused(ONE));
+            places.settle(&key(number), ONE, false, NOW);
         }
-        assert!(places.is_only_refused(peer(1)) && !places.is_only_refused(peer(2)) && !places.is_only_refused(None));
-        places.settle(&key(7), peer(1), true, NOW);
-        assert!(!places.is_only_refused(peer(1)));
+        assert!(places.is_only_refused(ONE) && !places.is_only_refused(OTHER) && !places.is_only_refused(None));
+        places.settle(&key(7), ONE, true, NOW);
+        assert!(!places.is_only_refused(ONE));
     }
 }

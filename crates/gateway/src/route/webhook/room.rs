@@ -110,8 +110,8 @@ mod tests {
 
     const MIB: usize = 1 << 20;
 
-    fn peer(number: u8) -> Option<IpAddr> {
-        Some(Ipv4Addr::new(1, 1, 1, number).into())
+    fn peer(number: u8) -> IpAddr {
+        Ipv4Addr::new(1, 1, 1, number).into()
     }
 
     #[tokio::test(start_paused = true)]
@@ -119,14 +119,14 @@ mod tests {
         let room = Room::new();
         let mut large = Vec::new();
         for number in 0..8 {
-            let mut held = room.enter(peer(number));
+            let mut held = room.enter(Some(peer(number)));
             held.grow_to(16 * MIB).await.unwrap();
             large.push(held);
         }
-        assert!(room.enter(peer(100)).grow_to(16 * MIB).await.is_err());
-        room.enter(peer(100)).grow_to(256 * 1024).await.unwrap();
+        assert!(room.enter(Some(peer(100))).grow_to(16 * MIB).await.is_err());
+        room.enter(Some(peer(100))).grow_to(256 * 1024).await.unwrap();
         large.pop();
-        room.enter(peer(100)).grow_to(16 * MIB).await.unwrap();
+        room.enter(Some(peer(100))).grow_to(16 * MIB).await.unwrap();
     }
 
     #[tokio::test(start_paused = true)]
@@ -135,12 +135,12 @@ mod tests {
         let held = async || {
             let mut held = Vec::new();
             for _ in 0..4 * 64 {
-                let mut one = room.enter(peer(1));
+                let mut one = room.enter(Some(peer(1)));
                 one.grow_to(256 * 1024).await.unwrap();
                 held.push(one);
             }
-            assert!(room.enter(peer(1)).grow_to(1).await.is_err());
-            room.enter(peer(2)).grow_to(16 * MIB).await.unwrap();
+            assert!(room.enter(Some(peer(1))).grow_to(1).await.is_err());
+            room.enter(Some(peer(2))).grow_to(16 * MIB).await.unwrap();
             room.enter(None).grow_to(16 * MIB).await.unwrap();
         };
         held().await;
@@ -153,11 +153,11 @@ mod tests {
         let room = Room::new();
         let mut first = Vec::new();
         for number in 0..8 {
-            let mut held = room.enter(peer(number));
+            let mut held = room.enter(Some(peer(number)));
             held.grow_to(16 * MIB).await.unwrap();
             first.push(held);
         }
-        let (mut second, ends) = (room.enter(peer(100)), async {
+        let (mut second, ends) = (room.enter(Some(peer(100))), async {
             tokio::time::sleep(std::time::Duration::from_secs(1)).await;
             drop(first);
         });
