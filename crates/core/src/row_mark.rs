@@ -116,7 +116,7 @@ impl RowMarker {
         }
     }
 
-    /// The rows that were refused since the last [`RowMarker::forget_refused`], 100 at most.
+    /// The rows that were refused since they were last forgotten, 100 at most.
     #[must_use]
     pub fn refused(&self) -> Vec<RowName> {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
