@@ -82,7 +82,7 @@ async fn readiness(world: &World, admin: &AdminToken) -> (u16, Value) {
 }
 
 fn ready(refused_by: &[&str], failing: &[&str]) -> (u16, Value) {
-    (200, json!({ "status": "ok", "refused_by": refused_by, "failing": failing }))
+    (200, json!({ "status": "ok", "refused_by": refused_by, "failing": failing, "refused_rows": [] }))
 }
 
 /// The kinds of the events that the app is told.
