@@ -1,8 +1,9 @@
 //! A change that may happen once, though the connection to the database was lost at COMMIT.
 //!
-//! 1. A unit of work adds a receipt under an id that was drawn for this one call. Receipt and change are durable together.
-//! 2. If the outcome at COMMIT is unknown, the same unit runs again under the same id. A database that still commits the
-//!    first run makes the second wait, because ids are unique.
+//! 1. A unit of work adds a receipt after its changes, under an id that was drawn for this one call. Receipt and change are durable
+//!    together.
+//! 2. If the outcome at COMMIT is unknown, the same unit runs again under the same id, and adds the receipt first. A database that
+//!    still commits the first run makes the second wait, because ids are unique.
 //! 3. If the receipt is there, the first run was committed, and what it returned is the answer. Otherwise the first run
 //!    changed nothing, and the second is the only one.
 //!

@@ -249,10 +249,10 @@ impl Store {
     pub async fn run_once<U: Unit>(&self, receipt: Receipt, unit: U) -> Result<U::Done, U::Refusal> {
         let outcome = self.outcome();
         let unit = Arc::new(unit);
-        let mut written = self.engine.write(outcome.job_once(receipt, &unit)).await;
+        let mut written = self.engine.write(outcome.job_once(receipt, &unit, false)).await;
         for _ in 1..MAX_RUNS {
             let Err(StoreError::UnknownOutcome(_)) = &written else { break };
-            let again = self.engine.write(outcome.job_once(receipt, &unit)).await;
+            let again = self.engine.write(outcome.job_once(receipt, &unit, true)).await;
             if again.is_ok() {
                 written = again;
             }
@@ -300,21 +300,23 @@ struct Errand<U: Unit> {
     unit: Arc<U>,
     /// None for a unit that may happen again.
     receipt: Option<Receipt>,
+    /// Whether an earlier run may have been committed.
+    is_unknown: bool,
     slot: Slot<U>,
     marker: Option<RowMarker>,
 }
 
 impl<U: Unit> Outcome<U> {
     fn job(&self, unit: U) -> Box<dyn Job> {
-        self.errand(Arc::new(unit), None)
+        self.errand(Arc::new(unit), None, false)
     }
 
-    fn job_once(&self, receipt: Receipt, unit: &Arc<U>) -> Box<dyn Job> {
-        self.errand(Arc::clone(unit), Some(receipt))
+    fn job_once(&self, receipt: Receipt, unit: &Arc<U>, is_unknown: bool) -> Box<dyn Job> {
+        self.errand(Arc::clone(unit), Some(receipt), is_unknown)
     }
 
-    fn errand(&self, unit: Arc<U>, receipt: Option<Receipt>) -> Box<dyn Job> {
-        Box::new(Errand { unit, receipt, slot: Arc::clone(&self.slot), marker: self.marker.clone() })
+    fn errand(&self, unit: Arc<U>, receipt: Option<Receipt>, is_unknown: bool) -> Box<dyn Job> {
+        Box::new(Errand { unit, receipt, is_unknown, slot: Arc::clone(&self.slot), marker: self.marker.clone() })
     }
 
     fn take(self) -> Result<U::Done, U::Refusal> {
@@ -329,15 +331,19 @@ impl<U: Unit> Job for Errand<U> {
         if let Some(marker) = &self.marker {
             tx.use_marker(marker.clone());
         }
-        let added = match self.receipt {
-            Some(receipt) => tx.add_receipt(receipt).await,
-            None => Ok(true),
-        };
-        let outcome = match added {
-            Ok(true) => self.unit.run(tx).await,
-            // The slot has what the committed run returned.
-            Ok(false) => return false,
-            Err(error) => Err(self.unasked(error).into()),
+        let outcome = match self.receipt {
+            None => self.unit.run(tx).await,
+            Some(receipt) if self.is_unknown => match tx.add_receipt(receipt).await {
+                Ok(true) => self.unit.run(tx).await,
+                // The slot has what the committed run returned.
+                Ok(false) => return false,
+                Err(error) => Err(StoreError::UnknownOutcome(Box::new(error)).into()),
+            },
+            // A unit that changes nothing writes no receipt either.
+            Some(receipt) => match self.unit.run(tx).await {
+                Ok(done) => tx.add_receipt(receipt).await.map(|_| done).map_err(Into::into),
+                refused => refused,
+            },
         };
         let keep = outcome.is_ok();
         *self.slot() = Some(outcome);
@@ -348,10 +354,5 @@ impl<U: Unit> Job for Errand<U> {
 impl<U: Unit> Errand<U> {
     fn slot(&self) -> MutexGuard<'_, Option<Result<U::Done, U::Refusal>>> {
         self.slot.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The database could not be asked for the receipt, so an earlier run may have been committed.
-    fn unasked(&self, error: StoreError) -> StoreError {
-        if matches!(*self.slot(), Some(Ok(_))) { StoreError::UnknownOutcome(Box::new(error)) } else { error }
     }
 }
