@@ -4,7 +4,7 @@ use axum::{
     extract::{FromRequestParts, Path},
     http::{
         HeaderMap, HeaderValue, Method, StatusCode,
-        header::{ACCEPT_LANGUAGE, CACHE_CONTROL, LOCATION, REFERRER_POLICY},
+        header::{ACCEPT_LANGUAGE, CACHE_CONTROL, LOCATION, REFERRER_POLICY, RETRY_AFTER},
         request::Parts,
     },
     response::{IntoResponse as _, Response},
@@ -14,6 +14,7 @@ use terra_auth_core::{
     Auth,
     causes::Causes,
     open_session::{OpenSession, Standing},
+    store::StoreError,
     widget_session::SessionState,
 };
 use terra_auth_types::{Provider, SessionId};
@@ -121,7 +122,7 @@ impl Visit {
 
     pub(crate) fn internal(&self, error: &(dyn std::error::Error + 'static)) -> Response {
         log(error);
-        self.failed(StatusCode::INTERNAL_SERVER_ERROR, Failure::Internal { trace: None }, Some(self.link("")), None)
+        with_delay(self.failed(status_of(error), Failure::Internal { trace: None }, Some(self.link("")), None))
     }
 }
 
@@ -146,8 +147,21 @@ impl Stranger {
 
     pub(crate) fn internal(&self, error: &(dyn std::error::Error + 'static)) -> Response {
         log(error);
-        self.failed(StatusCode::INTERNAL_SERVER_ERROR, Failure::Internal { trace: None })
+        with_delay(self.failed(status_of(error), Failure::Internal { trace: None }))
     }
+}
+
+/// A store that does not accept something now is no fault of the server, and may accept it in a moment.
+fn status_of(error: &(dyn std::error::Error + 'static)) -> StatusCode {
+    let is_transient = error.downcast_ref::<StoreError>().is_some_and(StoreError::is_transient);
+    if is_transient { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::INTERNAL_SERVER_ERROR }
+}
+
+fn with_delay(mut response: Response) -> Response {
+    if response.status() == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    response
 }
 
 pub(crate) fn show<P: Page>(status: StatusCode, page: &P) -> Response {

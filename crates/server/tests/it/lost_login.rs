@@ -56,20 +56,20 @@ async fn login(decision: Decision, plan: &[WriteFault]) -> (TestApp, u16, Left) 
 #[tokio::test]
 async fn a_login_that_cannot_be_stored_is_given_back() {
     let (app, status, left) = login(Decision::Approve, &[Made, Refused]).await;
-    assert_eq!((status, left), (500, Left { connections: 0, owed: 1, live: 1 }));
+    assert_eq!((status, left), (503, Left { connections: 0, owed: 1, live: 1 }));
     app.connected_user("FITBIT", "alice").await;
 }
 
 #[tokio::test]
 async fn a_login_that_cannot_even_be_given_back_is_revoked_at_once() {
     let (_, status, left) = login(Decision::Approve, &[Made, Refused, Refused]).await;
-    assert_eq!((status, left), (500, Left { connections: 0, owed: 0, live: 0 }));
+    assert_eq!((status, left), (503, Left { connections: 0, owed: 0, live: 0 }));
 }
 
 #[tokio::test]
 async fn a_refused_login_whose_refusal_cannot_be_stored_is_revoked_at_once() {
     let (_, status, left) = login(Decision::Without("sleep"), &[Made, Refused]).await;
-    assert_eq!((status, left), (500, Left { connections: 0, owed: 0, live: 0 }));
+    assert_eq!((status, left), (503, Left { connections: 0, owed: 0, live: 0 }));
 }
 
 #[tokio::test]
@@ -82,7 +82,7 @@ async fn a_connection_whose_commit_was_not_heard_of_is_a_success() {
 #[tokio::test]
 async fn nothing_is_exchanged_where_the_state_could_not_be_spent() {
     let (_, status, left) = login(Decision::Approve, &[Refused]).await;
-    assert_eq!((status, left), (500, Left { connections: 0, owed: 0, live: 0 }));
+    assert_eq!((status, left), (503, Left { connections: 0, owed: 0, live: 0 }));
 }
 
 #[tokio::test]
