@@ -169,9 +169,9 @@ pub(crate) async fn hanging_provider(report: &mut Report) -> anyhow::Result<()> 
          --provider-apps apps.toml",
     );
     std::fs::write(spec.path("own.toml"), &provider.recipe)?;
-    let apps = spec.path("apps.toml");
-    std::fs::write(&apps, provider.apps)?;
-    std::fs::set_permissions(&apps, Permissions::from_mode(0o600))?;
+    let file = spec.path("apps.toml");
+    std::fs::write(&file, provider.apps)?;
+    std::fs::set_permissions(&file, Permissions::from_mode(0o600))?;
     let _node = spec.start().await?;
     let receivers = [Receiver::start(), Receiver::start()];
     let apis = [Environment::Production, Environment::Testing].map(|environment| spec.api(environment));

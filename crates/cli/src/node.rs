@@ -8,6 +8,7 @@ use secrecy::SecretString;
 use terra_auth_core::{
     Auth, Parts,
     admin::Admin,
+    causes::Causes,
     clock::{Clock, Entropy, SystemClock, SystemEntropy, SystemSteadyClock},
     directory::Directory,
     outbox::Outbox,
@@ -140,7 +141,15 @@ impl Node {
             config.ui.warn(&format!("accepted {rows} rows of the store as they are"))?;
         }
         auth.reload().await.context("could not read the environments")?;
-        auth.release_leases().await.context("could not take over the work of an earlier process")?;
+        match auth.release_leases().await {
+            // They end by themselves within a minute, and reads work on a full disk.
+            Err(error) if error.is_transient() => {
+                tracing::warn!(error = %Causes(&error), "could not release the leases of an earlier process");
+            }
+            released => {
+                released.context("could not take over the work of an earlier process")?;
+            }
+        }
         let dev_access = DevAccess::default();
         let mut router = terra_auth_server::router_with(auth.clone(), dev_access.clone());
         if let Some(app_name) = app_name {
