@@ -1,10 +1,11 @@
-//! Tells the program from which commit it was built.
+//! Passes the commit of this build to the program.
 
 use std::process::Command;
 
 fn main() {
     println!("cargo::rerun-if-env-changed=TERRA_AUTH_BUILD");
-    // In a debug build only a change of this package runs it again, so that a commit alone compiles nothing.
+    // In a debug build, only a change of this package runs the script again, so a commit alone
+    // compiles nothing.
     if std::env::var("PROFILE").is_ok_and(|profile| profile == "release") {
         println!("cargo::rerun-if-changed=build.rs");
         for file in ["HEAD", "logs/HEAD"] {
@@ -19,7 +20,7 @@ fn main() {
     println!("cargo::rustc-env=TERRA_AUTH_BUILD={build}");
 }
 
-/// What git says about this source. A source without its history, such as an unpacked archive, says nothing.
+/// The output of a git command. `None` without a repository, for example in an unpacked archive.
 fn git(arguments: &[&str]) -> Option<String> {
     let output = Command::new("git").args(arguments).output().ok().filter(|output| output.status.success())?;
     let text = String::from_utf8(output.stdout).ok()?;

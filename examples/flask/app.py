@@ -74,7 +74,7 @@ def done():
 def me():
     """Tells the gateway who is logged in."""
     if not current_user.is_authenticated:
-        return jsonify(error="nobody is logged in"), 401
+        return jsonify(error="no user is logged in"), 401
     return jsonify(id=current_user.id)
 
 

@@ -32,7 +32,7 @@ async function loggedIn(request, response, next) {
     const { payload } = await jwtVerify(token, keys, { issuer: ISSUER, audience: AUDIENCE, algorithms: ['RS256'] });
     request.user = payload.sub;
   } catch {
-    return response.status(401).json({ error: 'nobody is logged in' });
+    return response.status(401).json({ error: 'no user is logged in' });
   }
   next();
 }

@@ -225,7 +225,7 @@ test("a page that isolates itself only looks closed, so its window is waited for
 });
 
 test("nobody logged in is said at once", async () => {
-  const refused = { status: 401, code: "not_logged_in", detail: "nobody is logged in" };
+  const refused = { status: 401, code: "not_logged_in", detail: "no user is logged in" };
   const at = await visit(() => refused);
   await at.page.click("button");
   const { code, status, detail } = await end(at);

@@ -21,6 +21,6 @@ for kind, bodies in json.load(sys.stdin).items():
             whose = "new_user" if kind == "user_reauth" else "user"
             event = MODELS[kind].model_validate(body)
             equal((event.type, getattr(event, whose).user_id), (kind, body[whose]["user_id"]))
-            nobodys = {name: value for name, value in body.items() if name != whose}
-            refused(ValidationError, lambda: MODELS[kind].model_validate(nobodys))
+            without_reference = {name: value for name, value in body.items() if name != whose}
+            refused(ValidationError, lambda: MODELS[kind].model_validate(without_reference))
 checks.done()

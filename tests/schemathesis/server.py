@@ -17,7 +17,7 @@ REFERENCE_ID = os.environ["TERRA_TEST_REFERENCE_ID"]
 LEFT_USER_ID = os.environ["TERRA_TEST_LEFT_USER_ID"]
 # A receiver of webhooks on this machine.
 DESTINATION = os.environ["TERRA_TEST_DESTINATION"]
-SCOPES = ["auth:write", "connections:read", "connections:write", "providers:read", "webhooks:write", "access-tokens:lend"]
+SCOPES = ["auth:write", "connections:read", "connections:write", "providers:read", "webhooks:write", "access-tokens:read"]
 PROVIDER, OTHER_PROVIDER = "FITBIT", "OURA"
 
 KEYS = {"dev-id": DEV_ID, "x-api-key": API_KEY}

@@ -1,4 +1,5 @@
 use crate::{
+    layers, prose,
     say::say,
     setup,
     steps::{Steps, succeeds},
@@ -12,7 +13,7 @@ const CHECKS: [(&str, &str); 7] = [
     ("licences and walls", "cargo deny check licenses bans sources"),
     ("lints", "cargo clippy --workspace --all-targets --all-features -- -D warnings"),
     ("documentation", "RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps --workspace --lib"),
-    ("tests", "cargo test --workspace"),
+    ("tests", "cargo test --workspace --no-fail-fast"),
     ("openapi.json against the server", "cargo test --workspace --test e2e -- --ignored --nocapture openapi"),
     ("routes on PostgreSQL", "TERRA_AUTH_TEST_STORE=postgres cargo test --workspace --test it"),
 ];
@@ -20,6 +21,8 @@ const CHECKS: [(&str, &str); 7] = [
 /// Everything that a change must pass.
 pub(crate) fn check() -> anyhow::Result<()> {
     let mut steps = Steps::default();
+    layers::layers()?;
+    prose::prose()?;
     setup::setup(&mut steps)?;
     for (name, line) in CHECKS {
         steps.run(name, line)?;

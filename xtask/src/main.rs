@@ -1,13 +1,15 @@
 //! The project's own chores: `cargo xtask <task>`.
 
-use std::process::ExitCode;
-
 mod bench;
 mod check;
 mod faults;
+mod layers;
+mod prose;
 mod say;
 mod setup;
 mod steps;
+
+use std::process::ExitCode;
 
 use say::say;
 
@@ -17,6 +19,8 @@ usage: cargo xtask <task>
   check          everything a change must pass; installs what it needs first
   setup          only the installs
   advisories     known vulnerabilities of dependencies; needs the internet (`check` includes it where there is one)
+  layers         check the floors of the crates and that no files import each other in a circle
+  prose          check the language rules that a program can check, and that the paths in the documents exist
   openapi        write crates/server/openapi.json
   bench [name…]  the numbers we hold ourselves to, each beside its baseline
   faults [name…] long fault runs with the real binary, each counts what is lost; --list shows them";
@@ -28,6 +32,8 @@ fn main() -> ExitCode {
         ["check"] => check::check(),
         ["setup"] => setup::setup(&mut steps::Steps::default()),
         ["advisories"] => check::advisories(&mut steps::Steps::default()),
+        ["layers"] => layers::layers(),
+        ["prose"] => prose::prose(),
         ["openapi"] => openapi(),
         ["bench", ref names @ ..] => bench::bench(names),
         ["faults", ref words @ ..] => faults::faults(words),

@@ -1,6 +1,6 @@
-//! How soon the command is there: `--version`, a server that answers, and what an idle server and ten thousand idle
-//! connections hold in memory.
-#![expect(clippy::unwrap_used, reason = "a bench that cannot go on panics")]
+//! Start times of `--version` and of a server, and the memory use of an idle server and of ten
+//! thousand idle connections.
+#![expect(clippy::unwrap_used, reason = "a bench may panic")]
 
 use std::{
     fs,
@@ -13,7 +13,7 @@ use std::{
 };
 
 const COMMAND: &str = env!("CARGO_BIN_EXE_terra-auth");
-const IDLE: usize = 10_000;
+const IDLE_CONNECTIONS: usize = 10_000;
 
 fn main() {
     let version = || ms(run(Command::new(COMMAND).arg("--version")));
@@ -35,13 +35,14 @@ fn main() {
     thread::sleep(Duration::from_millis(500));
     let idle = server.resident_mib();
     report("idle", idle, 25.0, "MiB resident");
-    crowd(&server, idle);
+    measure_idle_connections(&server, idle);
 }
 
-/// Ten thousand connections that were answered once and stay, and one that goes on asking.
-fn crowd(server: &Server, idle_mib: f64) {
+/// Opens ten thousand connections that send one request and stay open, and measures the latency of
+/// one that continues.
+fn measure_idle_connections(server: &Server, idle_mib: f64) {
     let alone = server.latency();
-    let connections: Vec<_> = (0..IDLE).map_while(|_| server.connect_and_ask().ok()).collect();
+    let connections: Vec<_> = (0..IDLE_CONNECTIONS).map_while(|_| server.connect_and_ask().ok()).collect();
     let (crowded, mib) = (server.latency(), server.resident_mib());
     let count = u32::try_from(connections.len()).unwrap();
     let each_kib = (mib - idle_mib) * 1024.0 / f64::from(count);
@@ -54,7 +55,7 @@ fn crowd(server: &Server, idle_mib: f64) {
 struct Server {
     process: Child,
     address: SocketAddr,
-    /// Milliseconds from the beginning to the first answer.
+    /// Milliseconds from the start to the first response.
     took: f64,
 }
 
@@ -79,7 +80,7 @@ impl Server {
         Ok(stream)
     }
 
-    /// The median of some requests on one connection, in milliseconds.
+    /// The median latency of 501 requests on one connection, in milliseconds.
     fn latency(&self) -> f64 {
         let mut stream = self.connect_and_ask().unwrap();
         median((0..501).map(|_| {
@@ -132,7 +133,7 @@ fn report(name: &str, value: f64, bar: f64, unit: &str) {
     say(&format!("{name}: {value:.1} {unit}; bar {bar}: {verdict}"));
 }
 
-#[expect(clippy::print_stdout, reason = "what a bench is for")]
+#[expect(clippy::print_stdout, reason = "the output of a bench")]
 fn say(line: &str) {
     println!("{line}");
 }

@@ -1,4 +1,4 @@
-//! Clocks that are ahead, jump and return, by libfaketime.
+//! Clocks that are ahead, or jump forward and back, simulated with libfaketime.
 
 use std::{fs, path::Path, time::Duration};
 
@@ -8,36 +8,37 @@ use tokio::time::sleep;
 
 use crate::support::{
     api::Api,
-    load::{Load, Told},
-    node::Spec,
+    load::{Load, LoadResult},
+    node::ServerSpec,
     postgres::Cluster,
     receiver::Receiver,
     report::Report,
-    settle::{every_change_is_heard_of, redeemed_again},
+    verdict::{every_change_is_heard_of, redeemed_again},
 };
 
 const TOKENS: usize = 20;
 
-/// Longer than a node takes to look for what expired, after its start or a jump.
-const TIDY: Duration = Duration::from_secs(6);
+/// Longer than a node takes to delete expired rows after its start or a jump.
+const HOUSEKEEPING_WAIT: Duration = Duration::from_secs(6);
 
 pub(crate) async fn clock(report: &mut Report) -> anyhow::Result<()> {
     let library = library().context("libfaketime is not installed: run `cargo xtask setup`")?;
     a_node_ahead(report, &library).await?;
     a_jump_and_back(report, &library, "+12h", true).await?;
-    // A spent token is remembered for a day beyond its deadline: a clock that jumps further makes the server forget.
+    // A spent token is stored for a day beyond its expiry. If the clock jumps further, the server deletes it.
     a_jump_and_back(report, &library, "+1y", false).await
 }
 
-/// Where Debian puts it, on any architecture.
+/// The path of the library on Debian, on any architecture.
 fn library() -> Option<String> {
     let folders = Path::new("/usr/lib").read_dir().ok()?.flatten();
     let mut files = folders.map(|folder| folder.path().join("faketime/libfaketimeMT.so.1"));
     files.find(|file| file.exists()).map(|file| file.display().to_string())
 }
 
-/// The server with a clock that the file moves, at once. Deadlines of the process itself are not touched.
-fn at_the_time_of(spec: Spec, library: &str, file: &Path) -> Spec {
+/// The server with a clock that follows the file without delay. The monotonic clock of the process
+/// is not changed.
+fn at_the_time_of(spec: ServerSpec, library: &str, file: &Path) -> ServerSpec {
     spec.with("LD_PRELOAD", library)
         .with("FAKETIME_TIMESTAMP_FILE", &file.display().to_string())
         .with("FAKETIME_NO_CACHE", "1")
@@ -57,15 +58,15 @@ async fn spend(api: &Api, name: &str) -> anyhow::Result<Vec<(String, String)>> {
 
 async fn a_node_ahead(report: &mut Report, library: &str) -> anyhow::Result<()> {
     let cluster = Cluster::start()?;
-    let right = Spec::serve().on(&cluster.url());
+    let right = ServerSpec::serve().on_store(&cluster.url());
     let _right = right.start().await?;
     let api = right.api(Environment::Production);
     let spent = spend(&api, "ahead").await?;
     let file = right.path("clock");
     fs::write(&file, "+200s\n")?;
-    let ahead = at_the_time_of(Spec::serve().on(&cluster.url()), library, &file);
+    let ahead = at_the_time_of(ServerSpec::serve().on_store(&cluster.url()), library, &file);
     let _ahead = ahead.start().await?;
-    sleep(TIDY).await;
+    sleep(HOUSEKEEPING_WAIT).await;
     let twice = redeemed_again(&api, &spent).await;
     report.acknowledged += spent.len();
     report.twice += twice;
@@ -74,7 +75,7 @@ async fn a_node_ahead(report: &mut Report, library: &str) -> anyhow::Result<()> 
 }
 
 async fn a_jump_and_back(report: &mut Report, library: &str, jump: &str, remembers: bool) -> anyhow::Result<()> {
-    let spec = Spec::serve();
+    let spec = ServerSpec::serve();
     let file = spec.path("clock");
     fs::write(&file, "+0\n")?;
     let spec = at_the_time_of(spec, library, &file);
@@ -84,12 +85,12 @@ async fn a_jump_and_back(report: &mut Report, library: &str, jump: &str, remembe
     api.set_destination(Some(&receiver.url)).await?;
     let spent = spend(&api, "jump").await?;
     fs::write(&file, format!("{jump}\n"))?;
-    sleep(TIDY).await;
+    sleep(HOUSEKEEPING_WAIT).await;
     let mut told = work(&api, "far").await?;
-    // A start looks for what expired, too.
+    // A start deletes expired rows too.
     drop(node);
     let _node = spec.start().await?;
-    sleep(TIDY).await;
+    sleep(HOUSEKEEPING_WAIT).await;
     fs::write(&file, "+0\n")?;
     told.add(work(&api, "back").await?);
     let twice = redeemed_again(&api, &spent).await;
@@ -99,19 +100,19 @@ async fn a_jump_and_back(report: &mut Report, library: &str, jump: &str, remembe
         report.twice += twice;
         report.promise(twice == 0, &text);
     } else {
-        report.note(&format!("{text}; not promised for a jump of more than a day"));
+        report.note(&format!("{text}; no promise for a jump of more than a day"));
     }
     let failed = told.calls.iter().filter(|call| call.refusal.is_some()).count();
     report.promise(
         failed == 0,
-        &format!("{jump} and back: calls work meanwhile; {failed} of {} failed: {}", told.calls.len(), told.refusals()),
+        &format!("{jump} and back: calls succeed; {failed} of {} failed: {}", told.calls.len(), told.refusals()),
     );
     every_change_is_heard_of(report, &receiver, &told, Duration::from_secs(90)).await;
     Ok(())
 }
 
-async fn work(api: &Api, name: &str) -> anyhow::Result<Told> {
+async fn work(api: &Api, name: &str) -> anyhow::Result<LoadResult> {
     let load = Load::start(name, std::slice::from_ref(api), 2, true);
-    load.some_more(40).await?;
+    load.wait_for_calls(40).await?;
     Ok(load.end().await)
 }

@@ -1,4 +1,4 @@
-//! The gateway is killed ten times while it receives webhooks.
+//! Kills the gateway ten times while it receives webhooks.
 
 use std::{
     collections::BTreeMap,
@@ -19,19 +19,19 @@ use terra_auth::{
     Environment, UserId,
     webhook::{SIGNATURE_HEADER_NEW, sign},
 };
+use terra_auth_cli_testkit::http::send;
 use tokio::{net::TcpListener, time::sleep};
 use uuid::Uuid;
 
 use crate::support::{
     Random,
     api::Api,
-    http::send,
-    load::Told,
-    node::Spec,
+    load::LoadResult,
+    node::ServerSpec,
     receiver::Receiver,
     report::Report,
-    settle::{REDELIVERY, every_change_is_heard_of},
     until,
+    verdict::{REDELIVERY, every_change_is_heard_of},
 };
 
 const KILLS: u32 = 10;
@@ -39,22 +39,22 @@ const SENDERS: u128 = 6;
 const FORWARD_SECRET: &str = "forward-secret-not-a-secret";
 
 pub(crate) async fn kill(report: &mut Report) -> anyhow::Result<()> {
-    let upstream = Spec::new("dev --in-memory");
+    let upstream = ServerSpec::new("dev --in-memory");
     let _upstream = upstream.start().await?;
     let app = Receiver::start();
     app.expect_secret(FORWARD_SECRET);
     let arguments = format!("gateway --who-am-i {}/me --forward-to {}", who_am_i().await?, app.url);
-    let gateway = upstream.beside(&arguments).with("TERRA_AUTH_FORWARD_SECRET", FORWARD_SECRET);
+    let gateway = upstream.in_same_folder(&arguments).with("TERRA_AUTH_FORWARD_SECRET", FORWARD_SECRET);
     let mut node = gateway.start().await?;
     let terra = upstream.api(Environment::Testing).at(&gateway.origin());
-    let (mut all, mut slowest) = (Told::default(), Duration::ZERO);
+    let (mut all, mut slowest) = (LoadResult::default(), Duration::ZERO);
     for round in 0..KILLS * report.times {
         let (stop, count) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let first = |sender| (u128::from(round + 1) << 96) | (sender << 64);
         let senders = (0..SENDERS)
             .map(|sender| tokio::spawn(webhooks(terra.clone(), first(sender), Arc::clone(&stop), Arc::clone(&count))));
         let senders: Vec<_> = senders.collect();
-        until("webhooks are taken", Duration::from_secs(30), async || {
+        until("webhooks are acknowledged", Duration::from_secs(30), async || {
             (count.load(Ordering::Relaxed) > 60).then_some(())
         })
         .await?;
@@ -84,7 +84,7 @@ pub(crate) async fn kill(report: &mut Report) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// An app that knows its users.
+/// Starts an app that identifies every user as `alice`.
 async fn who_am_i() -> anyhow::Result<String> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}", listener.local_addr()?);
@@ -93,7 +93,7 @@ async fn who_am_i() -> anyhow::Result<String> {
     Ok(url)
 }
 
-/// Sends webhooks as Terra does; answers which were acknowledged, and when.
+/// Sends webhooks as Terra does; returns the acknowledged ones with their times.
 async fn webhooks(terra: Api, first: u128, stop: Arc<AtomicBool>, count: Arc<AtomicU64>) -> BTreeMap<UserId, Instant> {
     let mut acknowledged = BTreeMap::new();
     for id in first.. {
@@ -109,7 +109,7 @@ async fn webhooks(terra: Api, first: u128, stop: Arc<AtomicBool>, count: Arc<Ato
     acknowledged
 }
 
-#[expect(clippy::disallowed_methods, reason = "the gateway's clock is the machine's")]
+#[expect(clippy::disallowed_methods, reason = "the gateway uses the system clock")]
 async fn is_taken(terra: &Api, user: UserId) -> bool {
     let data = "x".repeat(3500);
     let about: Value = json!({ "user_id": user, "provider": "FITBIT", "reference_id": "alice", "active": true });

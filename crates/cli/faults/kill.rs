@@ -1,4 +1,4 @@
-//! `serve` is killed twelve times under load.
+//! Kills `serve` twelve times under load.
 
 use std::time::Duration;
 
@@ -7,36 +7,37 @@ use tokio::time::sleep;
 
 use crate::support::{
     Random,
-    load::{Load, Told},
-    node::{Node, Spec},
+    load::{Load, LoadResult},
+    node::{Node, ServerSpec},
     postgres::Cluster,
     receiver::Receiver,
     report::Report,
-    settle::{REDELIVERY, connections_are_as_told, every_change_is_heard_of, redeemed_again},
+    verdict::{REDELIVERY, connections_are_as_told, every_change_is_heard_of, redeemed_again},
 };
 
 const ROUNDS: u32 = 12;
 const WORKERS: usize = 4;
 
-/// How long a start may take after a kill, in debug on a busy machine; in release it takes about 0.1 s.
-const UP_AGAIN: Duration = Duration::from_secs(5);
+/// How long a start may take after a kill, in a debug build on a busy machine. A release build
+/// takes about 0.1 s.
+const MAX_START_TIME: Duration = Duration::from_secs(5);
 
 pub(crate) async fn sqlite(report: &mut Report) -> anyhow::Result<()> {
-    run(report, &Spec::serve()).await
+    run(report, &ServerSpec::serve()).await
 }
 
 pub(crate) async fn postgres(report: &mut Report) -> anyhow::Result<()> {
     let cluster = Cluster::start()?;
-    run(report, &Spec::serve().on(&cluster.url())).await
+    run(report, &ServerSpec::serve().on_store(&cluster.url())).await
 }
 
-async fn run(report: &mut Report, spec: &Spec) -> anyhow::Result<()> {
+async fn run(report: &mut Report, spec: &ServerSpec) -> anyhow::Result<()> {
     let receiver = Receiver::start();
     let mut node = spec.start().await?;
     let api = spec.api(Environment::Production);
     receiver.expect_secret(&api.signing_secret);
     api.set_destination(Some(&receiver.url)).await?;
-    let (mut all, mut twice, mut slowest) = (Told::default(), 0, Duration::ZERO);
+    let (mut all, mut twice, mut slowest) = (LoadResult::default(), 0, Duration::ZERO);
     for round in 0..ROUNDS * report.times {
         let (told, took) = one_round(round, spec, &mut node).await?;
         twice += redeemed_again(&api, &told.spent).await;
@@ -52,16 +53,17 @@ async fn run(report: &mut Report, spec: &Spec) -> anyhow::Result<()> {
     report.twice += twice;
     report.promise(twice == 0, &format!("{} tokens redeemed, {twice} of them twice", all.spent.len()));
     let took = slowest.as_secs_f64();
-    report.promise(slowest < UP_AGAIN, &format!("up again within {UP_AGAIN:?}, in {took:.2} s at most"));
+    report.promise(slowest < MAX_START_TIME, &format!("up again within {MAX_START_TIME:?}, in {took:.2} s at most"));
     connections_are_as_told(report, &api, &all).await?;
     every_change_is_heard_of(report, &receiver, &all, REDELIVERY).await;
     Ok(())
 }
 
-/// Load, a kill at a random moment, and a start. Answers what the clients were told and how long the start took.
-async fn one_round(round: u32, spec: &Spec, node: &mut Node) -> anyhow::Result<(Told, Duration)> {
+/// Runs load, kills the server at a random moment, and starts it again. Returns the clients'
+/// results and the duration of the start.
+async fn one_round(round: u32, spec: &ServerSpec, node: &mut Node) -> anyhow::Result<(LoadResult, Duration)> {
     let load = Load::start(&format!("r{round}"), &[spec.api(Environment::Production)], WORKERS, true);
-    load.some_more(4 * WORKERS).await?;
+    load.wait_for_calls(4 * WORKERS).await?;
     sleep(Random(round.into()).pause(100, 900)).await;
     node.signal(rustix::process::Signal::KILL);
     let told = load.end().await;

@@ -1,7 +1,7 @@
 //! Long fault runs with the real binary: `cargo xtask faults [name…]`.
 //!
-//! Each run breaks one thing on purpose while clients work, counts what was acknowledged, lost and done twice, and fails if
-//! a promise of `docs/reliability.md` does not hold.
+//! Each run injects one fault while clients work. It counts acknowledged, lost and repeated
+//! changes, and fails if a promise in `docs/reliability.md` is broken.
 #![expect(clippy::unwrap_used, reason = "a run that cannot continue panics, and counts as failed")]
 
 use std::{
@@ -44,22 +44,22 @@ macro_rules! runs {
 runs! {
     "kill-sqlite", "kill -9 of serve ×12 under load, on SQLite", kill::sqlite;
     "kill-postgres", "the same on PostgreSQL", kill::postgres;
-    "restart-keeps-destination", "restarts with --create-environment keep the webhook destination", webhooks::restart_keeps_destination;
-    "stale-destination", "events right after the destination was set at another of three nodes", webhooks::stale_destination;
+    "restart-keeps-destination", "restarts with --create-environment do not change the webhook destination", webhooks::restart_keeps_destination;
+    "stale-destination", "events right after another of three nodes has set the destination", webhooks::stale_destination;
     "hanging-receiver", "one environment's receiver hangs: the delay of the others", webhooks::hanging_receiver;
     "hanging-provider", "a provider's revocation call hangs: the delay of deliveries", webhooks::hanging_provider;
     "three-nodes", "three nodes start at once on an empty PostgreSQL, 20 rounds", nodes::three_nodes;
-    "paused-node", "one of two nodes stands still under load: the other's worst call", nodes::paused_node;
+    "paused-node", "one of two nodes is paused under load: the other's slowest call", nodes::paused_node;
     "cut-off-node", "a revoked key at nodes that can and cannot reach PostgreSQL", nodes::cut_off_node;
     "failover-killed", "the primary is killed, the standby promoted", failover::killed;
     "failover-frozen", "the primary hangs, the standby is promoted", failover::frozen;
-    "frozen-postgres", "every database connection is open and silent", frozen::frozen_postgres;
+    "frozen-postgres", "every database connection is open but does not respond", frozen::frozen_postgres;
     "restart-postgres", "PostgreSQL restarts at once under load", frozen::restart_postgres;
-    "pgbouncer", "PgBouncer in transaction mode beside direct connections", pgbouncer::pgbouncer;
-    "clock", "clocks that are ahead or jump, with libfaketime: spent tokens stay spent", clock::clock;
+    "pgbouncer", "PgBouncer in transaction mode, compared with direct connections", pgbouncer::pgbouncer;
+    "clock", "clocks that are ahead or jump, with libfaketime: no token is redeemed twice", clock::clock;
     "full-disk", "SQLite on a disk that fills up under load", sqlite::full_disk;
-    "broken-store", "SQLite files that are deleted, emptied, broken or copied under load", sqlite::broken_store;
-    "housekeeping", "200,000 expired rows beside a flow of events, on both databases", sqlite::housekeeping;
+    "broken-store", "SQLite files that are deleted, emptied, damaged or copied under load", sqlite::broken_store;
+    "housekeeping", "deletion of 200,000 expired rows during a flow of events, on both databases", sqlite::housekeeping;
     "backup", "a backup under load, restored: nothing is missing", sqlite::backup;
     "gateway-kill", "kill -9 of the gateway ×10 under webhooks", gateway::kill;
 }
@@ -67,8 +67,8 @@ runs! {
 const HELP: &str = "\
 usage: cargo xtask faults [--times N] [name…]
 
-  --times N   lasts N times as long where a run has a length (1 to 100)
-  --list      only this list
+  --times N   multiply the length of the runs by N (1 to 100)
+  --list      print this list
 
 Without names, all runs in this order:
 ";
@@ -81,13 +81,13 @@ fn main() -> ExitCode {
         let asked = words.iter().any(|word| word == "--list" || word == "--help");
         return if asked { ExitCode::SUCCESS } else { ExitCode::from(2) };
     };
-    say(&format!("the command: {}; Cargo builds it in debug, like the tests", support::node::binary().display()));
+    say(&format!("binary: {} (debug build, like the tests)", support::node::binary().display()));
     let reports: Vec<Report> = chosen.into_iter().map(|run| one(run, times)).collect();
     say(&table(&reports));
     if reports.iter().all(Report::holds) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// The factor of the lengths and the runs that the words choose; `None` if they ask for help or are wrong.
+/// Parses the arguments into the length factor and the runs; `None` if they ask for help or are invalid.
 fn chosen(words: &[String]) -> Option<(u32, Vec<&'static Run>)> {
     let (mut times, mut runs) = (1, Vec::new());
     let mut words = words.iter();
@@ -104,7 +104,7 @@ fn chosen(words: &[String]) -> Option<(u32, Vec<&'static Run>)> {
     Some((times, runs))
 }
 
-/// In a runtime of its own, so that nothing of it lives on in the next run.
+/// Executes one run in its own runtime, so no task of it survives into the next run.
 fn one(run: &Run, times: u32) -> Report {
     let mut report = Report::new(run.name, times);
     say(&format!("\n── {}: {}", run.name, run.what));
@@ -114,8 +114,8 @@ fn one(run: &Run, times: u32) -> Report {
     runtime.shutdown_timeout(Duration::from_secs(5));
     match outcome {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => report.promise(false, &format!("the run can be finished: {error:#}")),
-        Err(_) => report.promise(false, "the run can be finished; it panicked"),
+        Ok(Err(error)) => report.promise(false, &format!("the run finishes without an error: {error:#}")),
+        Err(_) => report.promise(false, "the run finishes without a panic"),
     }
     report.end(began.elapsed());
     report

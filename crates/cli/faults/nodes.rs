@@ -1,4 +1,4 @@
-//! Several nodes of one PostgreSQL.
+//! Several nodes on one PostgreSQL database.
 
 use std::time::{Duration, Instant};
 
@@ -9,35 +9,35 @@ use terra_auth::Environment;
 use tokio::time::sleep;
 
 use crate::support::{
-    api::{Api, Refusal},
+    api::{Api, CallError},
     load::{Call, Load},
-    node::{Node, Spec},
+    node::{Node, ServerSpec},
     postgres::Cluster,
     proxy::{Proxy, State},
     receiver::Receiver,
     report::Report,
-    settle::settle,
     until,
+    verdict::settle,
 };
 
 const ROUNDS: u32 = 20;
 
-/// Where this is checked, a key that was revoked is refused by every node that reaches the database.
-const CONNECTED: Duration = Duration::from_secs(1);
+/// Within this time, every node that reaches the database rejects a revoked key.
+const MAX_CONNECTED_REVOCATION_TIME: Duration = Duration::from_secs(1);
 
-/// Where a node does not reach the database, it accepts nothing after this.
-const CUT_OFF: Duration = Duration::from_secs(3);
+/// After this time, a node that does not reach the database rejects every key.
+const MAX_CUT_OFF_REVOCATION_TIME: Duration = Duration::from_secs(3);
 
-/// The longest that a node which stands still may hold up a call at another.
-const WORST: Duration = Duration::from_secs(5);
+/// How long a paused node may delay a call at another node.
+const MAX_CALL_TIME: Duration = Duration::from_secs(5);
 
 pub(crate) async fn three_nodes(report: &mut Report) -> anyhow::Result<()> {
     let cluster = Cluster::start()?;
     let (mut ended, mut wrong_environments, mut wrong_tokens, mut nodes) = (0, 0, 0, 0);
     for round in 0..ROUNDS * report.times {
         let store = cluster.database(&format!("round{round}"))?;
-        let specs = [(); 3].map(|()| Spec::serve().on(&store));
-        let mut started = specs.iter().map(Spec::spawn).collect::<anyhow::Result<Vec<Node>>>()?;
+        let specs = [(); 3].map(|()| ServerSpec::serve().on_store(&store));
+        let mut started = specs.iter().map(ServerSpec::spawn).collect::<anyhow::Result<Vec<Node>>>()?;
         for node in &mut started {
             nodes += 1;
             if let Err(error) = node.ready().await {
@@ -54,32 +54,32 @@ pub(crate) async fn three_nodes(report: &mut Report) -> anyhow::Result<()> {
             report.note(&format!("round {}: {environments} environments, {tokens} admin tokens", round + 1));
         }
     }
-    report.promise(ended == 0, &format!("{nodes} nodes started, {ended} of them ended"));
-    report.promise(wrong_environments == 0, &format!("one environment; another number in {wrong_environments} rounds"));
-    report.promise(wrong_tokens == 0, &format!("one admin token; another number in {wrong_tokens} rounds"));
+    report.promise(ended == 0, &format!("{nodes} nodes started, {ended} of them exited"));
+    report.promise(wrong_environments == 0, &format!("one environment; not in {wrong_environments} rounds"));
+    report.promise(wrong_tokens == 0, &format!("one admin token; not in {wrong_tokens} rounds"));
     Ok(())
 }
 
 pub(crate) async fn paused_node(report: &mut Report) -> anyhow::Result<()> {
     const PAUSES: u32 = 4;
-    const PAUSE: Duration = Duration::from_secs(10);
+    const MAX_RETRY_AFTER: Duration = Duration::from_secs(10);
     let cluster = Cluster::start()?;
-    let specs = [(); 2].map(|()| Spec::serve().on(&cluster.url()));
+    let specs = [(); 2].map(|()| ServerSpec::serve().on_store(&cluster.url()));
     let nodes = [specs[0].start().await?, specs[1].start().await?];
     let receiver = Receiver::start();
     let api = specs[0].api(Environment::Production);
     receiver.expect_secret(&api.signing_secret);
     api.set_destination(Some(&receiver.url)).await?;
     let load = Load::start("paused", &[api.clone(), api.at(&specs[1].origin())], 8, true);
-    load.some_more(40).await?;
+    load.wait_for_calls(40).await?;
     let mut pauses = Vec::new();
     for _ in 0..PAUSES * report.times {
         let since = Instant::now();
         nodes[1].signal(Signal::STOP);
-        sleep(PAUSE).await;
+        sleep(MAX_RETRY_AFTER).await;
         nodes[1].signal(Signal::CONT);
         pauses.push((since, Instant::now()));
-        load.some_more(20).await?;
+        load.wait_for_calls(20).await?;
     }
     let told = load.end().await;
     let during = |call: &&Call| {
@@ -90,13 +90,16 @@ pub(crate) async fn paused_node(report: &mut Report) -> anyhow::Result<()> {
     let worst = calls.last().copied().unwrap_or_default();
     let slow = calls.iter().filter(|took| **took > Duration::from_secs(1)).count();
     report.note(&format!(
-        "{} calls at the other node during {} pauses of {PAUSE:?}; {slow} took more than 1 s",
+        "{} calls at the other node during {} pauses of {MAX_RETRY_AFTER:?}; {slow} took more than 1 s",
         calls.len(),
         pauses.len()
     ));
     report.promise(
-        worst < WORST,
-        &format!("no call takes {WORST:?} at the other node; the worst took {:.2} s", worst.as_secs_f64()),
+        worst < MAX_CALL_TIME,
+        &format!(
+            "every call at the other node takes less than {MAX_CALL_TIME:?}; the slowest took {:.2} s",
+            worst.as_secs_f64()
+        ),
     );
     report.note(&format!("refused: {}", told.refusals()));
     settle(report, &api, &receiver, &told).await
@@ -105,8 +108,8 @@ pub(crate) async fn paused_node(report: &mut Report) -> anyhow::Result<()> {
 pub(crate) async fn cut_off_node(report: &mut Report) -> anyhow::Result<()> {
     let cluster = Cluster::start()?;
     let proxy = Proxy::start(cluster.address()).await?;
-    let here = Spec::serve().on(&cluster.url());
-    let there = Spec::serve().on(&cluster.url_at(proxy.address));
+    let here = ServerSpec::serve().on_store(&cluster.url());
+    let there = ServerSpec::serve().on_store(&cluster.url_at(proxy.address));
     let first = here.start().await?;
     let second = there.start().await?;
     let api = here.api(Environment::Production);
@@ -118,24 +121,28 @@ pub(crate) async fn cut_off_node(report: &mut Report) -> anyhow::Result<()> {
         let key = admin.key_that_works_at(&[&api, &other]).await?;
         slowest = slowest.max(admin.revoke_and_watch(&key, &[&api, &other]).await?);
     }
-    let text = format!("refused at connected nodes within {CONNECTED:?}, after {:.2} s at most", slowest.as_secs_f64());
-    report.promise(slowest < CONNECTED, &text);
+    let text = format!(
+        "rejected by connected nodes within {MAX_CONNECTED_REVOCATION_TIME:?}, after {:.2} s at most",
+        slowest.as_secs_f64()
+    );
+    report.promise(slowest < MAX_CONNECTED_REVOCATION_TIME, &text);
 
     for (state, how) in [(State::Frozen, "silent"), (State::Cut, "closed")] {
         let key = admin.key_that_works_at(&[&api, &other]).await?;
         proxy.set(state);
         let cut = Instant::now();
         admin.api.revoke_key(&admin.token, &key.id).await?;
-        let (accepted, refusals) = watch(&other, &key.key, cut, 2 * CUT_OFF + Duration::from_secs(4)).await;
+        let (accepted, refusals) =
+            watch(&other, &key.key, cut, 2 * MAX_CUT_OFF_REVOCATION_TIME + Duration::from_secs(4)).await;
         let last = accepted.as_secs_f64();
         report.promise(
-            accepted < CUT_OFF,
-            &format!("cut off ({how}): nothing accepted after {CUT_OFF:?}; last after {last:.2} s"),
+            accepted < MAX_CUT_OFF_REVOCATION_TIME,
+            &format!("cut off ({how}): nothing accepted after {MAX_CUT_OFF_REVOCATION_TIME:?}; last after {last:.2} s"),
         );
         let advised = refusals.iter().all(|refusal| {
             matches!(
                 refusal,
-                Refusal::Answer { status: 401 | 403, .. } | Refusal::Answer { status: 503, retry_after: true }
+                CallError::Answer { status: 401 | 403, .. } | CallError::Answer { status: 503, retry_after: true }
             )
         });
         report.promise(
@@ -147,10 +154,10 @@ pub(crate) async fn cut_off_node(report: &mut Report) -> anyhow::Result<()> {
         until("the node works again", Duration::from_secs(30), async || other.mint().await.ok()).await?;
         report.note(&format!("connected again: works after {:.2} s", back.elapsed().as_secs_f64()));
     }
-    let let_in = paused_with_a_revoked_key(&admin, &other, &second).await?;
+    let accepted = paused_with_a_revoked_key(&admin, &other, &second).await?;
     report.promise(
-        let_in == 0,
-        &format!("paused 4 s, resumed: {let_in} calls with a key that was revoked meanwhile let in"),
+        accepted == 0,
+        &format!("paused 4 s, resumed: {accepted} calls accepted with a key that was revoked during the pause"),
     );
     Ok(())
 }
@@ -175,7 +182,7 @@ impl Admin {
         Ok(Key { key, id })
     }
 
-    /// Revokes a key; answers how long after it any node let it in.
+    /// Revokes a key; returns how long afterwards any node still accepted it.
     async fn revoke_and_watch(&self, key: &Key, nodes: &[&Api]) -> anyhow::Result<Duration> {
         self.api.revoke_key(&self.token, &key.id).await.context("could not revoke")?;
         let (since, mut last) = (Instant::now(), Duration::ZERO);
@@ -187,8 +194,8 @@ impl Admin {
     }
 }
 
-/// Uses a key all the time; answers when the last use that was accepted began, and what else was answered in the end.
-async fn watch(node: &Api, key: &str, since: Instant, long: Duration) -> (Duration, Vec<Refusal>) {
+/// Uses a key continuously; returns when the last accepted use began, and the refusals.
+async fn watch(node: &Api, key: &str, since: Instant, long: Duration) -> (Duration, Vec<CallError>) {
     let with_key = Api { key: key.to_owned(), ..node.clone() };
     let (mut last, mut refusals) = (Duration::ZERO, Vec::new());
     while since.elapsed() < long {
@@ -202,14 +209,15 @@ async fn watch(node: &Api, key: &str, since: Instant, long: Duration) -> (Durati
     (last, refusals)
 }
 
-fn words(refusals: &[Refusal]) -> String {
+fn words(refusals: &[CallError]) -> String {
     let mut words: Vec<String> = refusals.iter().map(ToString::to_string).collect();
     words.sort();
     words.dedup();
     words.join(", ")
 }
 
-/// Sends calls to a node that stands still, revokes their key, and lets the node continue.
+/// Pauses a node, revokes a key, sends calls with it to the node, and resumes the node. Returns the
+/// number of accepted calls.
 async fn paused_with_a_revoked_key(admin: &Admin, other: &Api, node: &Node) -> anyhow::Result<usize> {
     let key = admin.key_that_works_at(&[&admin.api, other]).await?;
     let with_key = Api { key: key.key.clone(), ..other.clone() };
@@ -223,9 +231,9 @@ async fn paused_with_a_revoked_key(admin: &Admin, other: &Api, node: &Node) -> a
         .collect();
     sleep(Duration::from_secs(4)).await;
     node.signal(Signal::CONT);
-    let mut let_in = 0;
+    let mut accepted = 0;
     for call in waiting {
-        let_in += usize::from(call.await?);
+        accepted += usize::from(call.await?);
     }
-    Ok(let_in)
+    Ok(accepted)
 }

@@ -1,4 +1,4 @@
-//! `PgBouncer` in transaction mode, where each transaction may meet another server connection.
+//! `PgBouncer` in transaction mode, where each transaction may use another server connection.
 
 use std::{
     fs,
@@ -14,19 +14,19 @@ use tokio::{net::TcpStream, time::sleep};
 
 use crate::support::{
     free_address,
-    load::{Load, Told},
-    node::Spec,
+    load::{Load, LoadResult},
+    node::ServerSpec,
     postgres::{Cluster, unprivileged},
     receiver::Receiver,
     report::Report,
-    settle::settle,
     until,
+    verdict::settle,
 };
 
 const CLIENTS: usize = 8;
-const LONG: Duration = Duration::from_secs(8);
+const LOAD_DURATION: Duration = Duration::from_secs(8);
 
-/// It ends when dropped.
+/// A running `PgBouncer`. It is killed when dropped.
 struct Bouncer {
     child: Child,
     _folder: TempDir,
@@ -72,20 +72,20 @@ pub(crate) async fn pgbouncer(report: &mut Report) -> anyhow::Result<()> {
     let pooled = measure(report, "PgBouncer", &pooled_url).await?;
     #[expect(clippy::cast_precision_loss, reason = "small numbers")]
     let ratio = pooled as f64 / direct.max(1) as f64;
-    report.note(&format!("throughput through PgBouncer beside direct connections: × {ratio:.2}"));
+    report.note(&format!("throughput through PgBouncer compared with direct connections: × {ratio:.2}"));
     Ok(())
 }
 
-/// Calls acknowledged in the time.
+/// The number of calls acknowledged within [`LOAD_DURATION`].
 async fn measure(report: &mut Report, name: &str, store: &str) -> anyhow::Result<usize> {
-    let spec = Spec::serve().on(store);
+    let spec = ServerSpec::serve().on_store(store);
     let _node = spec.start().await?;
     let (api, receiver) = (spec.api(Environment::Production), Receiver::start());
     receiver.expect_secret(&api.signing_secret);
     api.set_destination(Some(&receiver.url)).await?;
     let load = Load::start("pooled", std::slice::from_ref(&api), CLIENTS, true);
-    sleep(LONG * report.times).await;
-    let told: Told = load.end().await;
+    sleep(LOAD_DURATION * report.times).await;
+    let told: LoadResult = load.end().await;
     let failed = told.calls.iter().filter(|call| call.refusal.is_some()).count();
     let worked = told.calls.len() - failed;
     report.promise(

@@ -1,4 +1,4 @@
-//! SQLite on bad disks, with broken files, many expired rows, and copied under load.
+//! SQLite on a full disk, with damaged files, with many expired rows, and copied under load.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -16,20 +16,19 @@ use tokio::{task::spawn_blocking, time::sleep};
 use crate::support::{
     api::Api,
     is_root,
-    load::{Load, Told},
-    node::{Node, Spec},
+    load::{Load, LoadResult},
+    node::{Node, ServerSpec},
     postgres::Cluster,
     quantile,
     receiver::Receiver,
     report::Report,
-    settle::{connections_are_as_told, delays, settle, wanted},
     until,
+    verdict::{connections_are_as_told, delays, settle, wanted},
 };
 
 const STORE: &str = ".terra-auth/terra-auth.db";
-
-/// How soon a server must notice that its file is not what it was.
-const NOTICED: Duration = Duration::from_secs(5);
+/// How soon a server must detect that its file was deleted or emptied.
+const DETECTION_TIMEOUT: Duration = Duration::from_secs(5);
 
 struct World {
     node: Node,
@@ -38,7 +37,7 @@ struct World {
 }
 
 impl World {
-    async fn start(spec: &Spec) -> anyhow::Result<Self> {
+    async fn start(spec: &ServerSpec) -> anyhow::Result<Self> {
         let node = spec.start().await?;
         let (api, receiver) = (spec.api(Environment::Production), Receiver::start());
         receiver.expect_secret(&api.signing_secret);
@@ -51,7 +50,7 @@ impl World {
     }
 }
 
-/// A file system in memory. It is gone when dropped.
+/// A file system in memory. It is unmounted when dropped.
 struct Disk(PathBuf);
 
 impl Disk {
@@ -67,7 +66,7 @@ impl Disk {
         self.0.join("ballast")
     }
 
-    /// Leaves no byte.
+    /// Fills the disk to the last byte.
     fn fill(&self) -> anyhow::Result<()> {
         let mut file = File::create(self.ballast())?;
         while file.write_all(&[0; 4096]).is_ok() {}
@@ -81,28 +80,28 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        // Lazily, as a server may be ending.
+        // A lazy unmount, because a server may still use it.
         let _ = Command::new("umount").arg("-l").arg(&self.0).stderr(Stdio::null()).status();
     }
 }
 
 pub(crate) async fn full_disk(report: &mut Report) -> anyhow::Result<()> {
     if !is_root() {
-        report.skip("a small file system can only be mounted by root");
+        report.skip("only root can mount a small file system");
         return Ok(());
     }
-    let spec = Spec::serve();
+    let spec = ServerSpec::serve();
     let disk = Disk::mount(spec.path(".terra-auth"), "24m")?;
     let mut world = World::start(&spec).await?;
     let load = world.load("full");
-    load.some_more(50).await?;
+    load.wait_for_calls(50).await?;
     disk.fill()?;
     sleep(Duration::from_secs(6)).await;
     let ready = world.api.is_ready().await;
-    report.promise(ready.is_err(), &format!("readyz is refused while every write fails: {ready:?}"));
+    report.promise(ready.is_err(), &format!("readyz fails while every write fails: {ready:?}"));
     disk.free()?;
     let back = Instant::now();
-    load.some_more(50).await?;
+    load.wait_for_calls(50).await?;
     let mut told = load.end().await;
     let advised =
         told.calls.iter().filter_map(|call| call.refusal.as_ref()).all(|why| why.to_string() == "503 with Retry-After");
@@ -110,33 +109,33 @@ pub(crate) async fn full_disk(report: &mut Report) -> anyhow::Result<()> {
     let first = told.first_write_after(back).unwrap_or(Duration::MAX);
     report.promise(
         first < Duration::from_secs(2),
-        &format!("writes work {:.2} s after there is space", first.as_secs_f64()),
+        &format!("writes succeed {:.2} s after space was freed", first.as_secs_f64()),
     );
     until("readyz is 200 again", Duration::from_secs(10), async || world.api.is_ready().await.ok()).await?;
 
     let load = world.load("full-again");
-    load.some_more(20).await?;
+    load.wait_for_calls(20).await?;
     disk.fill()?;
     sleep(Duration::from_secs(1)).await;
     world.node.signal(Signal::KILL);
     told.add(load.end().await);
     world.node = spec.start().await?;
-    report.note("killed on the full disk, and started on it");
+    report.note("killed and started again on the full disk");
     disk.free()?;
     let load = world.load("full-last");
-    load.some_more(20).await?;
+    load.wait_for_calls(20).await?;
     told.add(load.end().await);
     settle(report, &world.api, &world.receiver, &told).await
 }
 
 pub(crate) async fn broken_store(report: &mut Report) -> anyhow::Result<()> {
-    noticed_while_it_runs(report, "deleted", |store| {
+    check_detection(report, "deleted", |store| {
         for file in [store.to_owned(), beside(store, "-wal"), beside(store, "-shm")] {
             let _ = fs::remove_file(file);
         }
     })
     .await?;
-    noticed_while_it_runs(report, "emptied", |store| {
+    check_detection(report, "emptied", |store| {
         OpenOptions::new().write(true).open(store).unwrap().set_len(0).unwrap();
     })
     .await?;
@@ -150,35 +149,35 @@ fn beside(store: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(format!("{}{suffix}", store.display()))
 }
 
-async fn noticed_while_it_runs(report: &mut Report, what: &str, fault: impl Fn(&Path)) -> anyhow::Result<()> {
-    let spec = Spec::serve();
+async fn check_detection(report: &mut Report, what: &str, fault: impl Fn(&Path)) -> anyhow::Result<()> {
+    let spec = ServerSpec::serve();
     let world = World::start(&spec).await?;
     let load = world.load("gone");
-    load.some_more(40).await?;
+    load.wait_for_calls(40).await?;
     load.end().await;
     fault(&spec.path(STORE));
-    let refused = until("readyz is refused", NOTICED, async || world.api.is_ready().await.err()).await;
+    let refused = until("readyz fails", DETECTION_TIMEOUT, async || world.api.is_ready().await.err()).await;
     let refused = refused.map_or_else(|error| error.to_string(), |refusal| refusal.to_string());
-    report.promise(refused.starts_with("503"), &format!("{what} under the server: readyz is refused: {refused}"));
+    report.promise(refused.starts_with("503"), &format!("{what} while the server runs: readyz fails: {refused}"));
     let lost = world.api.connect("into-nothing").await;
-    report.promise(lost.is_err(), &format!("{what} under the server: no write is acknowledged: {lost:?}"));
+    report.promise(lost.is_err(), &format!("{what} while the server runs: no write is acknowledged: {lost:?}"));
     world.node.kill();
-    is_refused(report, &spec, &format!("{what}: the next start")).await;
+    check_start_fails(report, &spec, &format!("{what}: the next start")).await;
     Ok(())
 }
 
-async fn is_refused(report: &mut Report, spec: &Spec, what: &str) {
+async fn check_start_fails(report: &mut Report, spec: &ServerSpec, what: &str) {
     let refused = spec.start().await.err().map(|error| error.to_string());
     let last = refused.as_deref().and_then(|text| text.lines().last()).unwrap_or("it started");
-    report.promise(refused.is_some(), &format!("{what} is refused: {last}"));
+    report.promise(refused.is_some(), &format!("{what} fails: {last}"));
 }
 
-/// Kills a server under load. What it acknowledged is in the log or in the file.
-async fn killed(name: &str) -> anyhow::Result<(Spec, Api, Told)> {
-    let spec = Spec::serve();
+/// Kills a server under load. The acknowledged changes are in the write-ahead log or in the file.
+async fn killed(name: &str) -> anyhow::Result<(ServerSpec, Api, LoadResult)> {
+    let spec = ServerSpec::serve();
     let world = World::start(&spec).await?;
     let load = world.load(name);
-    load.some_more(120).await?;
+    load.wait_for_calls(120).await?;
     world.node.signal(Signal::KILL);
     let told = load.end().await;
     Ok((spec, world.api, told))
@@ -186,14 +185,14 @@ async fn killed(name: &str) -> anyhow::Result<(Spec, Api, Told)> {
 
 async fn broken_pages(report: &mut Report) -> anyhow::Result<()> {
     let (spec, _, _) = killed("pages").await?;
-    // All that was written goes into the file, so that the pages are in use.
+    // Moves all changes from the log into the file, so the pages are in use.
     let Some(node) = spec.start().await.ok() else { return Ok(()) };
     node.end().await;
     let length = fs::metadata(spec.path(STORE))?.len();
     flip(&spec.path(STORE), 2 * 4096, length - 2 * 4096)?;
-    // As after an unclean end: where a check is only made then.
+    // Simulates an unclean shutdown, in case the check only runs after one.
     let _ = fs::write(beside(&spec.path(STORE), "-wal"), b"");
-    is_refused(report, &spec, "a file with broken pages").await;
+    check_start_fails(report, &spec, "a start with damaged pages").await;
     Ok(())
 }
 
@@ -206,10 +205,10 @@ async fn broken_log(report: &mut Report) -> anyhow::Result<()> {
         Err(error) => {
             let last = error.to_string().lines().last().unwrap_or_default().to_owned();
             report
-                .promise(true, &format!("64 broken bytes in the middle of the log ({length} bytes): refused: {last}"));
+                .promise(true, &format!("64 damaged bytes in the middle of the log ({length} bytes): refused: {last}"));
         }
         Ok(_node) => {
-            report.note(&format!("64 broken bytes in the middle of the log ({length} bytes): it started"));
+            report.note(&format!("64 damaged bytes in the middle of the log ({length} bytes): it started"));
             connections_are_as_told(report, &api, &told).await?;
         }
     }
@@ -228,15 +227,15 @@ fn flip(file: &Path, from: u64, length: u64) -> anyhow::Result<()> {
     Ok(file.write_all(&bytes)?)
 }
 
-/// Plain copies of the three files under load: a server never starts on one that is broken.
+/// Copies the three files under load. A server must not start on a damaged copy.
 async fn copies(report: &mut Report) -> anyhow::Result<()> {
-    let spec = Spec::serve();
+    let spec = ServerSpec::serve();
     let world = World::start(&spec).await?;
     let load = world.load("copied");
     let (mut started, mut refused, mut malformed) = (0, 0, 0);
     for _ in 0..6 {
-        load.some_more(60).await?;
-        let copy = Spec::serve();
+        load.wait_for_calls(60).await?;
+        let copy = ServerSpec::serve();
         fs::create_dir_all(copy.path(".terra-auth"))?;
         let cp = format!("cp -p {}/.terra-auth/* {}/", spec.path("").display(), copy.path(".terra-auth").display());
         let _ = Command::new("sh").args(["-c", &cp]).stderr(Stdio::null()).status()?;
@@ -245,13 +244,13 @@ async fn copies(report: &mut Report) -> anyhow::Result<()> {
             Ok(node) => {
                 started += 1;
                 node.end().await;
-                malformed += u32::from(!is_whole(&copy.path(STORE))?);
+                malformed += u32::from(!is_intact(&copy.path(STORE))?);
             }
         }
     }
     load.end().await;
     let text = format!(
-        "copied under load with cp: {refused} refused, {started} started, {malformed} of them on a broken file"
+        "copied under load with cp: {refused} refused, {started} started, {malformed} of them on a damaged file"
     );
     report.promise(malformed == 0, &text);
     Ok(())
@@ -260,22 +259,23 @@ async fn copies(report: &mut Report) -> anyhow::Result<()> {
 const CHECK: &str =
     "import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute('PRAGMA integrity_check').fetchall())";
 
-fn is_whole(store: &Path) -> anyhow::Result<bool> {
+fn is_intact(store: &Path) -> anyhow::Result<bool> {
     let output = Command::new("python3").args(["-c", CHECK]).arg(store).output()?;
     Ok(output.stdout == b"[('ok',)]\n")
 }
 
 async fn second_server(report: &mut Report) -> anyhow::Result<()> {
-    let spec = Spec::serve();
+    let spec = ServerSpec::serve();
     let _world = World::start(&spec).await?;
     for entry in fs::read_dir(spec.path(".terra-auth"))?.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         if name.contains("lock") {
-            report.note(&format!("{name} is removed"));
+            report.note(&format!("removed {name}"));
             fs::remove_file(entry.path())?;
         }
     }
-    is_refused(report, &spec.elsewhere(), "a second server on the same file, without the lock file,").await;
+    check_start_fails(report, &spec.on_another_port(), "a second server on the same file, without the lock file,")
+        .await;
     Ok(())
 }
 
@@ -285,30 +285,30 @@ const FILL_SQLITE: &str = "
 import os, sqlite3, sys
 db = sqlite3.connect(sys.argv[1])
 rows = ((os.urandom(16), 1_600_000_000_000 + n) for n in range(int(sys.argv[2])))
-db.executemany('INSERT INTO spent_token (token_id, expires_at_ms) VALUES (?, ?)', rows)
+db.executemany('INSERT INTO consumed_token (token_id, expires_at_ms) VALUES (?, ?)', rows)
 db.commit()
 ";
 
 const COUNT_SQLITE: &str = "
 import sqlite3, sys
-count = 'SELECT count(*) FROM spent_token WHERE expires_at_ms < 1600001000000'
+count = 'SELECT count(*) FROM consumed_token WHERE expires_at_ms < 1600001000000'
 print(sqlite3.connect(sys.argv[1]).execute(count).fetchone()[0])
 ";
 
 pub(crate) async fn housekeeping(report: &mut Report) -> anyhow::Result<()> {
-    let spec = Spec::serve();
+    let spec = ServerSpec::serve();
     let store = spec.path(STORE);
     let fill = || python(FILL_SQLITE, &store).map(drop);
-    beside_events(report, "SQLite", &spec, fill, || python(COUNT_SQLITE, &store)).await?;
+    housekeeping_during_events(report, "SQLite", &spec, fill, || python(COUNT_SQLITE, &store)).await?;
     let cluster = Cluster::start()?;
     let rows = format!(
-        "INSERT INTO spent_token (token_id, expires_at_ms)
+        "INSERT INTO consumed_token (token_id, expires_at_ms)
          SELECT decode(md5(n::text), 'hex'), 1600000000000 + n FROM generate_series(1, {EXPIRED}) n"
     );
-    let count = "SELECT count(*) FROM spent_token WHERE expires_at_ms < 1600001000000";
+    let count = "SELECT count(*) FROM consumed_token WHERE expires_at_ms < 1600001000000";
     let fill = || cluster.sql("postgres", &rows).map(drop);
-    let spec = Spec::serve().on(&cluster.url());
-    beside_events(report, "PostgreSQL", &spec, fill, || cluster.sql("postgres", count)).await
+    let spec = ServerSpec::serve().on_store(&cluster.url());
+    housekeeping_during_events(report, "PostgreSQL", &spec, fill, || cluster.sql("postgres", count)).await
 }
 
 fn python(script: &str, store: &Path) -> anyhow::Result<String> {
@@ -317,11 +317,11 @@ fn python(script: &str, store: &Path) -> anyhow::Result<String> {
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
 
-/// A minute of events while the rows are deleted.
-async fn beside_events(
+/// Sends events for a minute while the rows are deleted.
+async fn housekeeping_during_events(
     report: &mut Report,
     name: &str,
-    spec: &Spec,
+    spec: &ServerSpec,
     fill: impl Fn() -> anyhow::Result<()>,
     count: impl Fn() -> anyhow::Result<String>,
 ) -> anyhow::Result<()> {
@@ -331,7 +331,7 @@ async fn beside_events(
     report.note(&format!("{name}: {} expired rows", count()?));
     world.node = spec.start().await?;
     world.api.set_destination(Some(&world.receiver.url)).await?;
-    let (began, mut told) = (Instant::now(), Told::default());
+    let (began, mut told) = (Instant::now(), LoadResult::default());
     for turn in 0_u32.. {
         if began.elapsed() > Duration::from_mins(1) {
             break;
@@ -346,41 +346,41 @@ async fn beside_events(
     let left = count()?;
     report.promise(left == "0", &format!("{name}: {left} of {EXPIRED} expired rows are left after a minute"));
     let wanted = wanted(&told);
-    let delays = delays(&wanted, &world.receiver.heard());
+    let delays = delays(&wanted, &world.receiver.deliveries());
     let (median, worst) = (quantile(&delays, 0.5), quantile(&delays, 1.0));
     report.acknowledged += wanted.len();
     report.lost += wanted.len() - delays.len();
     report
         .promise(delays.len() == wanted.len(), &format!("{name}: {} events, {} delivered", wanted.len(), delays.len()));
     let text =
-        format!("{name}: delays below 1 s: median {:.3} s, worst {:.3} s", median.as_secs_f64(), worst.as_secs_f64());
+        format!("{name}: delays below 1 s: median {:.3} s, longest {:.3} s", median.as_secs_f64(), worst.as_secs_f64());
     report.promise(worst < Duration::from_secs(1), &text);
     Ok(())
 }
 
 pub(crate) async fn backup(report: &mut Report) -> anyhow::Result<()> {
-    let spec = Spec::serve();
+    let spec = ServerSpec::serve();
     let mut world = World::start(&spec).await?;
     let load = world.load("before");
-    load.some_more(200 * report.times as usize).await?;
+    load.wait_for_calls(200 * report.times as usize).await?;
     let before = load.end().await;
-    let load = world.load("meanwhile");
-    load.some_more(20).await?;
-    works(report, &spec, "backup backup.db").await?;
-    load.some_more(20).await?;
+    let load = world.load("during");
+    load.wait_for_calls(20).await?;
+    check_command(report, &spec, "backup backup.db").await?;
+    load.wait_for_calls(20).await?;
     load.end().await;
     world.node.end().await;
-    works(report, &spec, "restore backup.db --yes").await?;
+    check_command(report, &spec, "restore backup.db --yes").await?;
     world.node = spec.start().await?;
     settle(report, &world.api, &world.receiver, &before).await
 }
 
-async fn works(report: &mut Report, spec: &Spec, arguments: &str) -> anyhow::Result<()> {
+async fn check_command(report: &mut Report, spec: &ServerSpec, arguments: &str) -> anyhow::Result<()> {
     let (began, mut command) = (Instant::now(), spec.command(arguments));
     let output = spawn_blocking(move || command.output()).await??;
     let error =
         if output.status.success() { String::new() } else { String::from_utf8_lossy(&output.stderr).into_owned() };
     let took = began.elapsed().as_secs_f64();
-    report.promise(output.status.success(), &format!("`terra-auth {arguments}` works, in {took:.2} s {error}"));
+    report.promise(output.status.success(), &format!("`terra-auth {arguments}` succeeds, in {took:.2} s {error}"));
     Ok(())
 }

@@ -1,4 +1,14 @@
-//! What the runs share: servers and databases that can be broken, clients that count, and the verdict.
+//! Shared by the runs: servers and databases with injectable faults, clients that count, and the verdict.
+
+pub(crate) mod api;
+pub(crate) mod load;
+pub(crate) mod node;
+pub(crate) mod postgres;
+pub(crate) mod provider;
+pub(crate) mod proxy;
+pub(crate) mod receiver;
+pub(crate) mod report;
+pub(crate) mod verdict;
 
 use std::{
     net::{SocketAddr, TcpListener},
@@ -8,30 +18,18 @@ use std::{
 use anyhow::bail;
 use tokio::time::sleep;
 
-pub(crate) mod api;
-#[path = "../tests/e2e/support/http.rs"]
-pub(crate) mod http;
-pub(crate) mod load;
-pub(crate) mod node;
-pub(crate) mod postgres;
-pub(crate) mod provider;
-pub(crate) mod proxy;
-pub(crate) mod receiver;
-pub(crate) mod report;
-pub(crate) mod settle;
+/// How long a client waits for a response.
+pub(crate) const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// The longest that a client waits for an answer.
-pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
-
-/// A port on which nothing listens, as an address that others can be told first.
+/// An address with a free port, for a server that starts later.
 pub(crate) fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
-/// Asks until there is an answer, for as long as `patience` lasts.
+/// Polls until there is a result, for up to `timeout`.
 pub(crate) async fn until<T>(
     what: &str,
-    patience: Duration,
+    timeout: Duration,
     mut ask: impl AsyncFnMut() -> Option<T>,
 ) -> anyhow::Result<T> {
     let began = Instant::now();
@@ -39,14 +37,14 @@ pub(crate) async fn until<T>(
         if let Some(answer) = ask().await {
             return Ok(answer);
         }
-        if began.elapsed() > patience {
-            bail!("{what}: not within {patience:?}");
+        if began.elapsed() > timeout {
+            bail!("{what}: not within {timeout:?}");
         }
         sleep(Duration::from_millis(20)).await;
     }
 }
 
-/// A value at a part of a sorted list: 0.5 is the median.
+/// A quantile of a sorted list; 0.5 is the median.
 pub(crate) fn quantile(sorted: &[Duration], part: f64) -> Duration {
     #[expect(
         clippy::cast_possible_truncation,
@@ -62,11 +60,11 @@ pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// Splitmix64: the same moments for the same seed.
+/// Splitmix64: the same sequence for the same seed.
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    /// Some milliseconds between these.
+    /// A random pause between `least` and `most` milliseconds.
     pub(crate) fn pause(&mut self, least: u64, most: u64) -> Duration {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;

@@ -1,4 +1,4 @@
-//! Deliveries while a receiver, a provider or another node is in the way.
+//! Deliveries while a receiver or a provider hangs, or while another node has a stale destination.
 
 use std::{
     collections::BTreeMap,
@@ -13,28 +13,29 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::support::{
     api::Api,
-    load::{Load, Told},
-    node::{Node, Spec},
+    load::{Load, LoadResult},
+    node::{Node, ServerSpec},
     postgres::Cluster,
     provider::Provider,
     quantile,
     receiver::Receiver,
     report::Report,
-    settle::{delays, every_change_is_heard_of, wanted},
+    verdict::{delays, every_change_is_heard_of, wanted},
 };
 
-/// The most that others may add to the delay of an environment's events.
-const MOST: Duration = Duration::from_secs(1);
+/// How much other environments may delay an environment's events.
+const MAX_DELAY: Duration = Duration::from_secs(1);
 
-/// How long the last events may take; their delay is still measured.
-const LATE: Duration = Duration::from_secs(5);
+/// How long to wait for the last events. Their delay is measured too.
+const LAST_DELIVERY_WAIT: Duration = Duration::from_secs(5);
 
-/// Between the events of one environment.
-const EVERY: Duration = Duration::from_millis(100);
+/// The interval between the events of one environment.
+const INTERVAL: Duration = Duration::from_millis(100);
 
 pub(crate) async fn restart_keeps_destination(report: &mut Report) -> anyhow::Result<()> {
     let cluster = Cluster::start()?;
-    for (name, spec) in [("SQLite", Spec::serve()), ("PostgreSQL", Spec::serve().on(&cluster.url()))] {
+    for (name, spec) in [("SQLite", ServerSpec::serve()), ("PostgreSQL", ServerSpec::serve().on_store(&cluster.url()))]
+    {
         let receiver = Receiver::start();
         let mut node = spec.start().await?;
         let api = spec.api(Environment::Production);
@@ -42,10 +43,10 @@ pub(crate) async fn restart_keeps_destination(report: &mut Report) -> anyhow::Re
         api.set_destination(Some(&receiver.url)).await?;
         for round in 0..3 {
             let code = node.end().await;
-            report.promise(code == Some(0), &format!("{name}: SIGTERM ends the server with {code:?}"));
+            report.promise(code == Some(0), &format!("{name}: the server exits after SIGTERM with {code:?}"));
             node = spec.start().await?;
-            let kept = api.destination().await? == receiver.url.as_str();
-            report.promise(kept, &format!("{name}: restart {} keeps the destination", round + 1));
+            let is_unchanged = api.destination().await? == receiver.url.as_str();
+            report.promise(is_unchanged, &format!("{name}: restart {} does not change the destination", round + 1));
         }
         let told = events(&[api], "restart", 10).await;
         report.acknowledged += told.acknowledged();
@@ -56,7 +57,7 @@ pub(crate) async fn restart_keeps_destination(report: &mut Report) -> anyhow::Re
 
 pub(crate) async fn stale_destination(report: &mut Report) -> anyhow::Result<()> {
     let cluster = Cluster::start()?;
-    let specs = [(); 3].map(|()| Spec::serve().on(&cluster.url()));
+    let specs = [(); 3].map(|()| ServerSpec::serve().on_store(&cluster.url()));
     let mut nodes = Vec::new();
     for spec in &specs {
         nodes.push(spec.start().await?);
@@ -65,11 +66,11 @@ pub(crate) async fn stale_destination(report: &mut Report) -> anyhow::Result<()>
     let api = specs[0].api(Environment::Production);
     receiver.expect_secret(&api.signing_secret);
     let everywhere: Vec<Api> = specs.iter().map(|spec| api.at(&spec.origin())).collect();
-    let mut all = Told::default();
+    let mut all = LoadResult::default();
     for round in 0..4 * report.times {
         api.set_destination(None).await?;
         let load = Load::start(&format!("stale{round}"), &everywhere, 3, false);
-        // Long enough that every node has read that there is no destination.
+        // Long enough for every node to read that there is no destination.
         sleep(Duration::from_secs(2)).await;
         api.set_destination(Some(&receiver.url)).await?;
         all.add(events(std::slice::from_ref(&api), &format!("at-once{round}"), 40).await);
@@ -80,18 +81,18 @@ pub(crate) async fn stale_destination(report: &mut Report) -> anyhow::Result<()>
     Ok(())
 }
 
-/// Connects devices at nodes in turn, four at a time.
-async fn events(nodes: &[Api], name: &str, count: usize) -> Told {
+/// Connects devices to the nodes in turn, four at a time.
+async fn events(nodes: &[Api], name: &str, count: usize) -> LoadResult {
     let one = async |number: usize| {
         let user = nodes[number % nodes.len()].connect(&format!("{name}{number}")).await;
         user.map(|user| (user, Instant::now()))
     };
-    let made = stream::iter(0..count).map(one).buffer_unordered(4).collect::<Vec<_>>().await;
-    Told { connected: made.into_iter().flatten().collect(), ..Told::default() }
+    let users = stream::iter(0..count).map(one).buffer_unordered(4).collect::<Vec<_>>().await;
+    LoadResult { connected: users.into_iter().flatten().collect(), ..LoadResult::default() }
 }
 
 pub(crate) async fn hanging_receiver(report: &mut Report) -> anyhow::Result<()> {
-    let serve = || Spec::serve().and("--create-environment testing --create-environment staging");
+    let serve = || ServerSpec::serve().with_arguments("--create-environment testing --create-environment staging");
     report.note("SQLite, one node");
     let spec = serve();
     let node = spec.start().await?;
@@ -99,12 +100,12 @@ pub(crate) async fn hanging_receiver(report: &mut Report) -> anyhow::Result<()> 
     drop(node);
     report.note("PostgreSQL, two nodes");
     let cluster = Cluster::start()?;
-    let specs = [(); 2].map(|()| serve().on(&cluster.url()));
+    let specs = [(); 2].map(|()| serve().on_store(&cluster.url()));
     let _nodes: [Node; 2] = [specs[0].start().await?, specs[1].start().await?];
     one_receiver_hangs(report, &specs).await
 }
 
-async fn one_receiver_hangs(report: &mut Report, specs: &[Spec]) -> anyhow::Result<()> {
+async fn one_receiver_hangs(report: &mut Report, specs: &[ServerSpec]) -> anyhow::Result<()> {
     let environments = [Environment::Production, Environment::Testing, Environment::Staging];
     let receivers = environments.map(|_| Receiver::start());
     receivers[0].hang(true);
@@ -120,18 +121,18 @@ async fn one_receiver_hangs(report: &mut Report, specs: &[Spec]) -> anyhow::Resu
     for flow in flows {
         told.push(flow.await?);
     }
-    sleep(LATE).await;
-    report.note(&format!("{} deliveries hang at production's receiver", receivers[0].kept_waiting()));
-    for place in 1..environments.len() {
-        let (told, receiver) = (&told[place], &receivers[place]);
-        delays_are_short(report, &environments[place].to_string(), told, receiver);
+    sleep(LAST_DELIVERY_WAIT).await;
+    report.note(&format!("{} deliveries hang at production's receiver", receivers[0].hanging()));
+    for index in 1..environments.len() {
+        let (told, receiver) = (&told[index], &receivers[index]);
+        check_delays(report, &environments[index].to_string(), told, receiver);
     }
     Ok(())
 }
 
-/// Connects and removes one device after the other, ten changes in a second, at nodes in turn.
-async fn flow(nodes: Vec<Api>, long: Duration) -> Told {
-    let (began, mut told, mut pace) = (Instant::now(), Told::default(), interval(EVERY));
+/// Connects and removes one device after the other at the nodes in turn, ten changes per second.
+async fn flow(nodes: Vec<Api>, long: Duration) -> LoadResult {
+    let (began, mut told, mut pace) = (Instant::now(), LoadResult::default(), interval(INTERVAL));
     pace.set_missed_tick_behavior(MissedTickBehavior::Skip);
     for turn in 0_usize.. {
         if began.elapsed() > long {
@@ -149,22 +150,22 @@ async fn flow(nodes: Vec<Api>, long: Duration) -> Told {
     told
 }
 
-fn delays_are_short(report: &mut Report, name: &str, told: &Told, receiver: &Receiver) {
-    let (wanted, heard) = (wanted(told), receiver.heard());
+fn check_delays(report: &mut Report, name: &str, told: &LoadResult, receiver: &Receiver) {
+    let (wanted, heard) = (wanted(told), receiver.deliveries());
     let delays = delays(&wanted, &heard);
     let missing = wanted.len() - delays.len();
     report.acknowledged += wanted.len();
     report.lost += missing;
     let at = |part| quantile(&delays, part).as_secs_f64();
-    let figures = format!("median {:.3} s, p99 {:.3} s, worst {:.3} s", at(0.5), at(0.99), at(1.0));
+    let figures = format!("median {:.3} s, p99 {:.3} s, longest {:.3} s", at(0.5), at(0.99), at(1.0));
     report.promise(missing == 0, &format!("{name}: {} events, {missing} of them not delivered yet", wanted.len()));
-    report.promise(quantile(&delays, 1.0) < MOST, &format!("{name}: delays below {MOST:?}: {figures}"));
+    report.promise(quantile(&delays, 1.0) < MAX_DELAY, &format!("{name}: delays below {MAX_DELAY:?}: {figures}"));
 }
 
 pub(crate) async fn hanging_provider(report: &mut Report) -> anyhow::Result<()> {
     const USERS: usize = 128;
     let provider = Provider::start();
-    let spec = Spec::new(
+    let spec = ServerSpec::new(
         "serve --allow-private-addresses --create-environment production --create-environment testing --providers own.toml \
          --provider-apps apps.toml",
     );
@@ -188,10 +189,10 @@ pub(crate) async fn hanging_provider(report: &mut Report) -> anyhow::Result<()> 
         removals.buffer_unordered(8).filter_map(async |end| end.ok()).collect().await;
     report.promise(removed.len() == USERS, &format!("{} removals acknowledged", removed.len()));
     let told = other.await?;
-    sleep(LATE).await;
+    sleep(LAST_DELIVERY_WAIT).await;
     report.note(&format!("{} revocation calls hang", provider.hanging()));
-    let removals = Told { removed, ..Told::default() };
-    delays_are_short(report, "their deauth events", &removals, &receivers[0]);
-    delays_are_short(report, "another environment", &told, &receivers[1]);
+    let removals = LoadResult { removed, ..LoadResult::default() };
+    check_delays(report, "their deauth events", &removals, &receivers[0]);
+    check_delays(report, "another environment", &told, &receivers[1]);
     Ok(())
 }

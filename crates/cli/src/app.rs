@@ -4,23 +4,23 @@ use anyhow::Context as _;
 use jiff::Timestamp;
 use terra_auth::{
     Client, Credentials, CredentialsError, Environment,
-    credentials::{Written, folder_of},
+    credentials::{UnresolvedCredentials, credential_folder},
 };
 use tokio::runtime;
 
 use crate::ui::Ui;
 
-/// What every command runs with.
+/// The environment and the output settings of a command.
 pub(crate) struct App {
     pub(crate) environment: Environment,
     pub(crate) ui: Ui,
 }
 
 impl App {
-    /// The environment's keys, after warning about what is odd in their file.
+    /// The environment's keys. Prints the warnings about their file.
     pub(crate) fn credentials(&self) -> anyhow::Result<Credentials> {
         let credentials = Credentials::load(self.environment)?;
-        for notice in &credentials.notices {
+        for notice in &credentials.warnings {
             self.ui.warn(notice)?;
         }
         Ok(credentials)
@@ -31,18 +31,21 @@ impl App {
     }
 }
 
-/// What the nearest source says about the keys of an environment.
-pub(crate) fn written(environment: Environment) -> Result<Written, CredentialsError> {
-    Written::find(environment, &folder_of(environment), &|name| std::env::var(name).ok())
+/// The keys of an environment as the nearest source has them, with external references unresolved.
+pub(crate) fn unresolved_credentials(environment: Environment) -> Result<UnresolvedCredentials, CredentialsError> {
+    UnresolvedCredentials::find(environment, &credential_folder(environment), &|name| std::env::var(name).ok())
 }
 
-/// Waits for calls of the client, on this thread.
-pub(crate) fn wait<T>(work: impl Future<Output = T>) -> anyhow::Result<T> {
+/// Runs calls of the client to completion on this thread.
+pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> anyhow::Result<T> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
     Ok(runtime.context("could not start")?.block_on(work))
 }
 
-#[expect(clippy::disallowed_methods, reason = "the command is where the machine's clock is handed in")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "only the command reads the system clock; everything else takes the time as a parameter"
+)]
 pub(crate) fn now() -> Timestamp {
     Timestamp::now()
 }

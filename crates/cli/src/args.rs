@@ -1,10 +1,9 @@
-//! What every command shares: the flags before it, and what happens when they are wrong.
+//! The global options, and the errors of wrong arguments.
 
 use std::{ffi::OsStr, process::ExitCode};
 
 use clap::{
     Args, CommandFactory as _, FromArgMatches as _, Parser,
-    builder::{PossibleValue, TypedValueParser},
     error::{ContextKind, ContextValue, ErrorKind},
 };
 use terra_auth::{Environment, credentials::ENV};
@@ -12,7 +11,8 @@ use terra_auth::{Environment, credentials::ENV};
 use crate::{
     app::App,
     command::{Command, VERSION},
-    failure::{self, Advice, Kind},
+    environment_choice::{EnvironmentChoice, EnvironmentChoiceParser},
+    failure::{self, CommandError, FailureKind},
     help, logging,
     ui::{Output, Ui},
     variable,
@@ -20,8 +20,9 @@ use crate::{
 
 /// Terra's authentication API: call it, run it, test against it
 ///
-/// The commands speak to the hosted API, or to a server of your own where `TERRA_API_URL` says so. The keys of an environment are
-/// read from `.env.terra.<environment>` in the working directory, or from the process environment.
+/// The commands call the hosted API, or your own server if `TERRA_API_URL` is set. The keys of an
+/// environment are read from `.env.terra.<environment>` in the working directory, or from the
+/// process environment.
 #[derive(Parser)]
 #[command(name = "terra-auth", version = VERSION, max_term_width = 100)]
 #[command(after_help = short_footer(), after_long_help = long_footer())]
@@ -32,14 +33,15 @@ pub(crate) struct Cli {
     command: Command,
 }
 
-/// Flags that stand before or after any command. The short help leaves them out, as they are the same everywhere.
+/// Options that can precede or follow any command. The short help omits them, because they are the
+/// same everywhere.
 #[derive(Args)]
-#[command(next_help_heading = "Flags of every command")]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+#[command(next_help_heading = "Global options")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a separate flag")]
 pub(crate) struct Global {
-    #[arg(help = "Whose keys to use [default: $TERRA_ENV, else testing]", long, global = true, value_name = "NAME", value_parser = WhichParser, hide_short_help = true)]
-    env: Option<Which>,
-    /// How results are written to standard output, and errors to standard error
+    #[arg(help = "Environment whose keys to use [default: $TERRA_ENV, else testing]", long, global = true, value_name = "NAME", value_parser = EnvironmentChoiceParser, hide_short_help = true)]
+    env: Option<EnvironmentChoice>,
+    /// Format of results on standard output and of errors on standard error
     #[arg(
         short,
         long,
@@ -54,7 +56,7 @@ pub(crate) struct Global {
     /// The same as `--output json`
     #[arg(long, global = true, conflicts_with = "output", hide_short_help = true)]
     json: bool,
-    /// Write results, warnings and errors only, without remarks
+    /// Write only results, warnings and errors
     #[arg(short, long, global = true, hide_short_help = true)]
     quiet: bool,
     /// Show API keys and signing secrets in full instead of their last four characters
@@ -78,22 +80,22 @@ pub(crate) fn parse() -> Result<Cli, clap::Error> {
     Cli::from_arg_matches(&command().try_get_matches()?)
 }
 
-/// The tree of commands, with what each of a kind has alike.
+/// The tree of commands, with the `ls` aliases, the environment variables and the help template applied.
 pub(crate) fn command() -> clap::Command {
-    let command = with_quiet_variables(Cli::command().mut_subcommands(with_aliases));
+    let command = with_hidden_env_values(Cli::command().mut_subcommands(with_aliases));
     let template = help::template(&command);
     command.help_template(template)
 }
 
-/// Every `list` is an `ls` too.
+/// Adds the alias `ls` to every `list`.
 fn with_aliases(command: clap::Command) -> clap::Command {
     let is_list = command.get_name() == "list";
     let command = command.mut_subcommands(with_aliases);
     if is_list { command.visible_alias("ls") } else { command }
 }
 
-/// A help text shows the names of variables and never their values, and an empty variable counts as unset.
-fn with_quiet_variables(command: clap::Command) -> clap::Command {
+/// Hides the values of variables in help texts, and makes an empty variable count as unset.
+fn with_hidden_env_values(command: clap::Command) -> clap::Command {
     let quiet = |arg: clap::Arg| {
         let is_empty =
             |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.to_string_lossy().trim().is_empty());
@@ -103,7 +105,7 @@ fn with_quiet_variables(command: clap::Command) -> clap::Command {
             None => arg,
         }
     };
-    command.mut_args(quiet).mut_subcommands(with_quiet_variables)
+    command.mut_args(quiet).mut_subcommands(with_hidden_env_values)
 }
 
 impl Cli {
@@ -111,27 +113,28 @@ impl Cli {
         let output = self.global.output();
         let Global { env, quiet, reveal, verbose, .. } = self.global;
         if verbose {
-            logging::start(output);
+            logging::start_client_log(output);
         }
         let ui = Ui { output, reveal, quiet, verbose };
         let environment = match env {
-            Some(Which::One(environment)) => environment,
-            Some(Which::All) => return self.command.run_for_all(ui),
+            Some(EnvironmentChoice::One(environment)) => environment,
+            Some(EnvironmentChoice::All) => return self.command.run_for_all(ui),
             None => environment_of_process()?,
         };
-        self.command.run(&App { environment, ui })
+        self.command.run(&App { environment, ui }, command)
     }
 }
 
-/// An empty `TERRA_ENV` counts as none, as in a credential file.
+/// The environment that `TERRA_ENV` names. An empty `TERRA_ENV` counts as unset, as in a credential file.
 fn environment_of_process() -> anyhow::Result<Environment> {
     let name = variable::text(ENV).unwrap_or_default();
-    let misused = |error| Advice::new(Kind::Misused, format!("{ENV}: {error}"), format!("correct or unset {ENV}"));
+    let misused =
+        |error| CommandError::new(FailureKind::Misused, format!("{ENV}: {error}"), format!("correct or unset {ENV}"));
     if name.is_empty() { Ok(Environment::default()) } else { Ok(name.parse().map_err(misused)?) }
 }
 
-/// Says what is wrong with the arguments, or shows the help or version that was asked for.
-pub(crate) fn refused(mut error: clap::Error) -> ExitCode {
+/// Reports wrong arguments, or shows the requested help or version.
+pub(crate) fn report_parse_error(mut error: clap::Error) -> ExitCode {
     let words: Vec<_> = std::env::args_os()
         .skip(1)
         .map(|word| word.to_string_lossy().into_owned())
@@ -145,32 +148,32 @@ pub(crate) fn refused(mut error: clap::Error) -> ExitCode {
         let message = text.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");
         let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
         return failure::report(
-            &Advice::new(Kind::Misused, message, hint.unwrap_or("see --help")).into(),
+            &CommandError::new(FailureKind::Misused, message, hint.unwrap_or("see --help")).into(),
             Output::Json,
         );
     }
     if let Some(hint) = hint {
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![hint.to_owned().into()]));
     }
-    // A closed pipe is no reason to complain.
+    // A closed pipe is not an error.
     let _ = error.print();
-    if shows { ExitCode::SUCCESS } else { Kind::Misused.into() }
+    if shows { ExitCode::SUCCESS } else { FailureKind::Misused.into() }
 }
 
-/// What would fit, where the reason alone does not say so.
+/// The expected form of an argument, if the error message does not name it.
 fn hint(reason: &str) -> Option<&'static str> {
     const HINTS: [(&str, &str); 6] = [
-        ("invalid digit found in string", "write a whole number, such as 100"),
-        ("invalid user_id", "a user id is a UUID; see them with `terra-auth users list`"),
+        ("invalid digit found in string", "use an integer, such as 100"),
+        ("invalid user_id", "a user id is a UUID; list them with `terra-auth users list`"),
         ("invalid reference_id", "a reference id has 1 to 512 bytes and no control characters"),
         ("invalid dev-id", "a dev-id has 1 to 128 visible ASCII characters"),
-        ("invalid provider name", "a provider is named like GARMIN; see `terra-auth list-integrations`"),
-        ("relative URL without a base", "write the whole address, such as https://app.example.com/"),
+        ("invalid provider name", "a provider name looks like GARMIN; list them with `terra-auth list-integrations`"),
+        ("relative URL without a base", "use an absolute URL, such as https://app.example.com/"),
     ];
     HINTS.iter().find(|(known, _)| reason.contains(known)).map(|(_, hint)| *hint)
 }
 
-/// Whether the words ask for errors as JSON, though the rest of them cannot be read.
+/// Whether the words request JSON errors, even if clap cannot parse the other words.
 fn asks_for_json(words: &[String]) -> bool {
     let is_json = |format: &str| ["json", "ndjson"].contains(&format.trim_start_matches('='));
     let joined = |word: &String| {
@@ -181,62 +184,6 @@ fn asks_for_json(words: &[String]) -> bool {
     words.iter().any(joined) || words.windows(2).any(apart)
 }
 
-/// What `--env` says. Every argument with that id has this type: clap reads the global one from a command's own.
-#[derive(Clone, Copy)]
-pub(crate) enum Which {
-    One(Environment),
-    All,
-}
-
-impl Which {
-    /// Those that are meant, each once if `all` is among them.
-    pub(crate) fn environments(which: &[Self]) -> Vec<Environment> {
-        let one = |which: &Self| match which {
-            Self::One(environment) => Some(*environment),
-            Self::All => None,
-        };
-        which.iter().map(one).collect::<Option<_>>().unwrap_or_else(|| Environment::ALL.to_vec())
-    }
-}
-
-/// Reads `all` beside the names. Few commands take it, so the help of the others does not list it.
-#[derive(Clone)]
-pub(crate) struct WhichParser;
-
-impl TypedValueParser for WhichParser {
-    type Value = Which;
-
-    fn parse_ref(&self, command: &clap::Command, arg: Option<&clap::Arg>, value: &OsStr) -> clap::error::Result<Which> {
-        if value == "all" { Ok(Which::All) } else { EnvironmentParser.parse_ref(command, arg, value).map(Which::One) }
-    }
-
-    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue>>> {
-        EnvironmentParser.possible_values()
-    }
-}
-
-/// Reads an environment's name with the library's own message for an unknown one.
-#[derive(Clone)]
-struct EnvironmentParser;
-
-impl TypedValueParser for EnvironmentParser {
-    type Value = Environment;
-
-    fn parse_ref(
-        &self,
-        command: &clap::Command,
-        _: Option<&clap::Arg>,
-        value: &OsStr,
-    ) -> clap::error::Result<Environment> {
-        let name = value.to_string_lossy();
-        name.parse().map_err(|error| clap::Error::raw(ErrorKind::InvalidValue, format!("{error}\n")).with_cmd(command))
-    }
-
-    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue>>> {
-        Some(Box::new(Environment::ALL.into_iter().map(|environment| PossibleValue::new(environment.as_str()))))
-    }
-}
-
 const EXAMPLES: &str = examples![
     "terra-auth dev",
     "terra-auth setup-environment --env testing",
@@ -245,16 +192,15 @@ const EXAMPLES: &str = examples![
     "terra-auth users list --env production --output json",
 ];
 
-/// Where the documentation is.
-const DOCS: &str = "\n\nEach command has more in its own `--help`. A server describes its API at `/docs`; `terra-auth dev` prints \
-                    the address.";
+const DOCS: &str = "\n\nRun `--help` on a command for details. A server documents its API at `/docs`; `terra-auth dev` prints the \
+                    address.";
 
 fn short_footer() -> String {
     format!("{EXAMPLES}{DOCS}")
 }
 
 fn long_footer() -> String {
-    let codes = Kind::ALL.map(|kind| format!("\n  {:<2} {}", kind as u8, kind.meaning())).concat();
+    let codes = FailureKind::ALL.map(|kind| format!("\n  {:<2} {}", kind as u8, kind.meaning())).concat();
     format!("{EXAMPLES}\n\n{}\n  0  done{codes}{DOCS}", heading!("Exit codes"))
 }
 
@@ -263,7 +209,7 @@ mod tests {
     use super::{asks_for_json, command};
 
     #[test]
-    fn no_help_text_shows_what_is_in_a_variable() {
+    fn no_help_text_shows_the_value_of_a_variable() {
         fn check(command: &clap::Command) -> usize {
             let with_variables: Vec<_> = command.get_arguments().filter(|arg| arg.get_env().is_some()).collect();
             let shown = with_variables.iter().find(|arg| !arg.is_hide_env_values_set());
@@ -274,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn json_is_asked_for_in_each_spelling() {
+    fn every_spelling_of_the_json_option_is_recognised() {
         let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
         for line in ["--output json x", "--output=json", "users -o json", "-ojson", "-o=ndjson", "x --json"] {
             assert!(asks_for_json(&words(line)), "{line}");

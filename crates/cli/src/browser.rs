@@ -1,4 +1,4 @@
-//! A very small browser: follows a login's pages on this machine, over plain HTTP, cookies and forms included.
+//! A minimal browser that follows a login's pages on this machine over plain HTTP, with cookies and forms.
 
 use anyhow::{Context as _, bail, ensure};
 use bytes::Bytes;
@@ -14,14 +14,14 @@ use url::Url;
 const MAX_PAGE_BYTES: usize = 1 << 20;
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Keeps cookies from page to page.
+/// The cookies of a session.
 #[derive(Default)]
 pub(crate) struct Browser {
     cookies: Vec<(String, String)>,
 }
 
-/// A page, or the place a redirect points to.
-pub(crate) struct Visited {
+/// A page, or the target of a redirect.
+pub(crate) struct BrowserResponse {
     pub(crate) url: Url,
     pub(crate) status: StatusCode,
     pub(crate) location: Option<Url>,
@@ -29,32 +29,36 @@ pub(crate) struct Visited {
 }
 
 impl Browser {
-    /// Opens a URL and follows redirects for as long as `goes_on` says so.
-    pub(crate) async fn open(&mut self, url: Url, goes_on: impl Fn(&Url) -> bool) -> anyhow::Result<Visited> {
+    /// Opens a URL and follows redirects to the URLs that `should_follow` accepts, up to 10 of them.
+    pub(crate) async fn open(
+        &mut self,
+        url: Url,
+        should_follow: impl Fn(&Url) -> bool,
+    ) -> anyhow::Result<BrowserResponse> {
         let mut visited = self.send(Method::GET, url, String::new()).await?;
         for _ in 0..10 {
             match visited.location.take() {
-                Some(next) if goes_on(&next) => visited = self.send(Method::GET, next, String::new()).await?,
-                location => return Ok(Visited { location, ..visited }),
+                Some(next) if should_follow(&next) => visited = self.send(Method::GET, next, String::new()).await?,
+                location => return Ok(BrowserResponse { location, ..visited }),
             }
         }
-        bail!("the pages redirect in circles")
+        bail!("too many redirects")
     }
 
     /// Submits a form.
-    pub(crate) async fn submit(&mut self, url: Url, fields: &[(&str, &str)]) -> anyhow::Result<Visited> {
+    pub(crate) async fn submit(&mut self, url: Url, fields: &[(&str, &str)]) -> anyhow::Result<BrowserResponse> {
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         self.send(Method::POST, url, body).await
     }
 
-    async fn send(&mut self, method: Method, url: Url, body: String) -> anyhow::Result<Visited> {
-        ensure!(url.scheme() == "http", "only pages over plain http on this machine are walked, not {}", url.scheme());
+    async fn send(&mut self, method: Method, url: Url, body: String) -> anyhow::Result<BrowserResponse> {
+        ensure!(url.scheme() == "http", "only http:// pages on this machine are supported, not {}://", url.scheme());
         let request = self.request(method, &url, body)?;
         let answer = tokio::time::timeout(TIMEOUT, fetch(&url, request)).await;
         let (status, headers, text) = answer.context("the page did not answer within 30 s")??;
         self.remember(&headers);
         let location = headers.get(LOCATION).map(|location| anyhow::Ok(url.join(location.to_str()?)?)).transpose()?;
-        Ok(Visited { url, status, location, text })
+        Ok(BrowserResponse { url, status, location, text })
     }
 
     fn request(&self, method: Method, url: &Url, body: String) -> anyhow::Result<Request<Full<Bytes>>> {
@@ -71,7 +75,7 @@ impl Browser {
         Ok(request.body(Full::new(Bytes::from(body)))?)
     }
 
-    /// Good enough for one login: names are unique, and what expires is not sent again.
+    /// Sufficient for one login: cookie names are unique, and a cookie with `Max-Age=0` is deleted.
     fn remember(&mut self, headers: &HeaderMap) {
         for text in headers.get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok()) {
             let pair = text.split(';').next().and_then(|pair| pair.split_once('='));

@@ -1,13 +1,4 @@
-//! The commands. To add one: a file with its arguments and a `run`, a variant and an arm here.
-
-use clap::Subcommand;
-use terra_auth::Environment;
-
-use crate::{
-    app::App,
-    failure::{Advice, Kind},
-    ui::Ui,
-};
+//! The commands. To add one, write a file with its `Args` and their `run`, then add a variant and a match arm here.
 
 mod admin;
 mod api;
@@ -38,6 +29,14 @@ mod verify_connection;
 mod verify_webhook;
 mod version;
 
+use clap::Subcommand;
+use terra_auth::Environment;
+
+use crate::{
+    app::App,
+    failure::{CommandError, FailureKind},
+    ui::Ui,
+};
 pub(crate) use version::VERSION;
 
 #[derive(Subcommand)]
@@ -84,21 +83,22 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// With `--env all`.
+    /// Runs the command with `--env all`.
     pub(crate) fn run_for_all(self, ui: Ui) -> anyhow::Result<()> {
         match self {
             Self::VerifyConnection(args) => args.run_for_all(ui),
             Self::Doctor(args) => args.run(&App { environment: Environment::default(), ui }),
-            _ => Err(Advice::new(
-                Kind::Misused,
-                "only verify-connection and doctor take --env all",
-                "name one environment: testing, staging or production",
+            _ => Err(CommandError::new(
+                FailureKind::Misused,
+                "only verify-connection and doctor accept --env all",
+                "pass one environment: testing, staging or production",
             )
             .into()),
         }
     }
 
-    pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
+    /// Runs the command. `root` returns the tree of all commands, for the completion scripts.
+    pub(crate) fn run(self, app: &App, root: impl FnOnce() -> clap::Command) -> anyhow::Result<()> {
         match self {
             Self::Dev(args) => args.run(app),
             Self::SetupEnvironment(args) => args.run(app),
@@ -126,7 +126,7 @@ impl Command {
             Self::Admin(command) => command.run(app),
             Self::Audit(command) => command.run(app),
             Self::Api(args) => args.run(app),
-            Self::Completions(args) => args.run(),
+            Self::Completions(args) => args.run(root()),
             Self::Version(args) => args.run(app),
         }
     }

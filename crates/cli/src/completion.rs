@@ -1,26 +1,26 @@
-//! The values that can stand at the cursor of a command line, read off the tree of commands.
+//! Shell completion: finds the candidates at the cursor of a command line from the tree of commands.
 //!
-//! The scripts for bash, zsh and fish ask the program itself, so that they cannot disagree with it. The scripts that
-//! `clap_complete` writes lose their way below the first level of a command with a hyphen in its name, and its own engine for
-//! this is not stable.
+//! The scripts for bash, zsh and fish call the program itself, so they always match it. The scripts
+//! that `clap_complete` generates fail below the first level of a command with a hyphen in its
+//! name, and its dynamic engine is not stable.
 
 use std::{any::TypeId, collections::BTreeSet};
 
 use clap::{Arg, Command, ValueHint, builder::Str};
 use terra_auth::{Environment, Provider, Scope};
-use terra_auth_outbound::{Recipe, Recipes};
-use terra_auth_sandbox::faces;
+use terra_auth_providers::{Recipe, Recipes};
+use terra_auth_sandbox::provider_profiles;
 
-/// The answer to a shell.
+/// The response to a shell.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Completion {
     Candidates(Vec<Candidate>),
-    /// The shell completes names of files itself, as it knows `~`, quotes and its user's options.
+    /// The shell completes file names itself, because it knows `~`, quotes and the user's options.
     Files,
     Directories,
 }
 
-/// A word, and a line about it.
+/// A word and a one-line description.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Candidate {
     pub(crate) value: String,
@@ -29,43 +29,43 @@ pub(crate) struct Candidate {
 
 /// Completes `current`, which follows `words`; the first of these is the program. The tree must be built.
 pub(crate) fn complete(root: &Command, words: &[String], current: &str) -> Completion {
-    let place = Place::after(root, words.get(1..).unwrap_or_default());
-    if let Some(option) = place.option {
+    let cursor = CursorContext::after(root, words.get(1..).unwrap_or_default());
+    if let Some(option) = cursor.option {
         return values(option, current, "");
     }
-    if !place.is_escaped && current.starts_with('-') {
+    if !cursor.is_escaped && current.starts_with('-') {
         return match current.split_once('=') {
-            Some((name, value)) => match place.long(name) {
+            Some((name, value)) => match cursor.long(name) {
                 Some(option) => values(option, value, &format!("{name}=")),
                 None => Completion::Candidates(Vec::new()),
             },
-            None => Completion::Candidates(starting_with(current, place.flags())),
+            None => Completion::Candidates(starting_with(current, cursor.flags())),
         };
     }
-    let commands = if place.is_escaped { Vec::new() } else { starting_with(current, place.commands()) };
-    let candidates = match place.positional().map(|argument| values(argument, current, "")) {
+    let commands = if cursor.is_escaped { Vec::new() } else { starting_with(current, cursor.commands()) };
+    let candidates = match cursor.positional().map(|argument| values(argument, current, "")) {
         Some(Completion::Candidates(values)) => commands.into_iter().chain(values).collect(),
         Some(files) if commands.is_empty() => return files,
         _ => commands,
     };
-    if candidates.is_empty() && current.is_empty() && !place.is_escaped {
-        return Completion::Candidates(place.flags());
+    if candidates.is_empty() && current.is_empty() && !cursor.is_escaped {
+        return Completion::Candidates(cursor.flags());
     }
     Completion::Candidates(candidates)
 }
 
-/// What is known after the words before the cursor.
-struct Place<'a> {
+/// The parser state after the words before the cursor.
+struct CursorContext<'a> {
     command: &'a Command,
-    /// Waits for its value.
+    /// The option whose value is at the cursor.
     option: Option<&'a Arg>,
-    /// How many positional arguments there were.
+    /// The number of positional arguments so far.
     positionals: usize,
     /// After `--`.
     is_escaped: bool,
 }
 
-impl<'a> Place<'a> {
+impl<'a> CursorContext<'a> {
     fn after(root: &'a Command, words: &[String]) -> Self {
         let start = Self { command: root, option: None, positionals: 0, is_escaped: false };
         words.iter().fold(start, Self::next)
@@ -91,14 +91,14 @@ impl<'a> Place<'a> {
         self
     }
 
-    /// The option whose long name is `name`, with its hyphens.
+    /// The option with the long name `name`, which includes the hyphens.
     fn long(&self, name: &str) -> Option<&'a Arg> {
         let name = name.strip_prefix("--")?;
         let names = |arg: &Arg| arg.get_long_and_visible_aliases().is_some_and(|names| names.contains(&name));
         self.command.get_arguments().find(|arg| names(arg))
     }
 
-    /// The last of some short flags, if its value is still to come.
+    /// The last of the combined short flags, if its value is the next word.
     fn short(&self, flags: &str) -> Option<&'a Arg> {
         let mut flags = flags.chars();
         let option = flags.find_map(|flag| {
@@ -148,7 +148,7 @@ fn takes_value(arg: &Arg) -> bool {
     arg.get_num_args().is_some_and(|count| count.takes_values())
 }
 
-/// The values of an argument; `before` stands in front of them in the same word.
+/// The possible values of an argument, with the prefix `before` in the same word.
 fn values(arg: &Arg, typed: &str, before: &str) -> Completion {
     if let Some(known) = known_values(arg) {
         let before_last = arg.get_value_delimiter().and_then(|delimiter| typed.rfind(delimiter));
@@ -172,7 +172,8 @@ fn values(arg: &Arg, typed: &str, before: &str) -> Completion {
     }
 }
 
-/// By the type of the argument's value, so that each argument of a type has them.
+/// The known values of an argument. They depend on the type of its value, so all arguments of a
+/// type share them.
 fn known_values(arg: &Arg) -> Option<Vec<Candidate>> {
     let named = |name: &str| Candidate { value: name.to_owned(), help: String::new() };
     if let Some(possible) = arg.get_value_parser().possible_values().filter(|_| takes_value(arg)) {
@@ -183,7 +184,8 @@ fn known_values(arg: &Arg) -> Option<Vec<Candidate>> {
     match value_name.map(Str::as_str) {
         Some("TYPE") => return Some(EVENT_TYPES.map(named).into()),
         Some("SCOPE") if arg.get_value_parser().type_id() == TypeId::of::<String>() => {
-            let scopes: BTreeSet<_> = faces().iter().flat_map(|face| face.scopes).map(|scope| scope.name).collect();
+            let scopes: BTreeSet<_> =
+                provider_profiles().iter().flat_map(|face| face.scopes).map(|scope| scope.name).collect();
             return Some(scopes.into_iter().map(named).collect());
         }
         _ => {}
@@ -201,11 +203,11 @@ fn known_values(arg: &Arg) -> Option<Vec<Candidate>> {
     None
 }
 
-/// The types of the events that are published.
+/// The published event types.
 const EVENT_TYPES: [&str; 7] =
     ["auth", "auth_cancelled", "deauth", "user_reauth", "access_revoked", "permission_change", "connection_error"];
 
-/// Those that every server knows.
+/// The built-in providers, which every server has.
 fn providers() -> Vec<Candidate> {
     let recipes = Recipes::builtin().ok();
     let infos = recipes.iter().flat_map(Recipes::iter).map(Recipe::info);
@@ -226,7 +228,7 @@ fn starting_with_any_case(start: &str, mut candidates: Vec<Candidate>) -> Vec<Ca
     candidates
 }
 
-/// The words of a command line up to the cursor, as a shell reads them; the last is the one at the cursor.
+/// Splits a command line up to the cursor into words, like a shell. The last word is at the cursor.
 pub(crate) fn words(line: &str) -> Vec<String> {
     let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
     let mut chars = line.chars();
@@ -254,7 +256,7 @@ mod tests {
     use crate::args;
 
     #[test]
-    fn a_line_is_read_as_a_shell_reads_it() {
+    fn a_line_is_split_into_words_like_in_a_shell() {
         for (line, expected) in [
             ("terra-auth ", &["terra-auth", ""] as &[&str]),
             ("terra-auth  us", &["terra-auth", "us"]),
@@ -276,7 +278,7 @@ mod tests {
         }
     }
 
-    /// `visit` sees each command that is shown, with the words that lead to it.
+    /// Calls `visit` for each visible command with its path.
     fn walk(command: &Command, path: &[String], visit: &mut impl FnMut(&Command, &[String])) {
         visit(command, path);
         for below in command.get_subcommands().filter(|below| below.get_name() != "help") {
@@ -305,8 +307,8 @@ mod tests {
         assert!(commands > 70, "{commands}");
     }
 
-    /// The names of values that only the user knows.
-    const FREE: [&str; 30] = [
+    /// The names of free-form values, which cannot be completed.
+    const FREE_FORM_VALUE_NAMES: [&str; 30] = [
         "HOST",
         "COLOR",
         "COUNT",
@@ -340,7 +342,7 @@ mod tests {
     ];
 
     #[test]
-    fn each_value_that_can_be_known_is_completed() {
+    fn each_value_from_a_known_set_is_completed() {
         let mut root = args::command();
         root.build();
         let value_name = |arg: &Arg| arg.get_value_names().map(|names| names[0].to_string()).unwrap_or_default();
@@ -355,7 +357,7 @@ mod tests {
                 );
                 assert_eq!(apart.len(), joined.len(), "{path:?} --{long}");
                 known += usize::from(!apart.is_empty());
-                if apart.is_empty() && !FREE.contains(&&*value_name(arg)) {
+                if apart.is_empty() && !FREE_FORM_VALUE_NAMES.contains(&&*value_name(arg)) {
                     without.push(format!("{} --{long} {}", path.join(" "), value_name(arg)));
                 }
             }
@@ -365,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_offered_where_a_shell_asks_for_them() {
+    fn values_are_offered_at_the_cursor() {
         let mut root = args::command();
         root.build();
         for (line, expected) in [

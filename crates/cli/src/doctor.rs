@@ -1,4 +1,4 @@
-//! What goes wrong in practice. First everything is looked at; then each check judges what was seen, and touches nothing.
+//! Diagnoses common problems. First, everything is gathered. Then each check evaluates it, without any I/O.
 
 use serde::Serialize;
 use terra_auth::Environment;
@@ -10,30 +10,30 @@ use context::Context;
 mod check;
 mod context;
 mod env_files;
-mod eye;
 mod gateway;
 mod history;
 mod online;
-mod suspicion;
+mod secret_heuristics;
+mod secret_scanner;
 mod tree;
 
-/// What to look at. The folder is the working directory.
+/// The scope of an examination. The folder is the working directory.
 pub(crate) struct Scope {
-    /// Empty is every environment with credentials here.
+    /// If empty, every environment with credentials here.
     pub(crate) environments: Vec<Environment>,
     pub(crate) offline: bool,
     pub(crate) gateway: Option<Url>,
     pub(crate) redirects: Vec<String>,
 }
 
-/// What was found, the worst first.
+/// The findings, most severe first.
 #[derive(Serialize)]
 pub(crate) struct Report {
     pub(crate) findings: Vec<Finding>,
     pub(crate) errors: usize,
     pub(crate) warnings: usize,
     pub(crate) infos: usize,
-    /// The checks that could be made.
+    /// The checks that could run.
     pub(crate) checks: Vec<&'static str>,
     pub(crate) environments: Vec<Environment>,
 }
@@ -41,23 +41,23 @@ pub(crate) struct Report {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Severity {
-    /// It leaks, or it does not work.
+    /// A leak, or something that does not work.
     Error,
-    /// It works, and will not for long.
+    /// Something that works now but will stop working.
     Warning,
-    /// Good to know.
+    /// Information without a problem.
     Info,
 }
 
-/// One thing to mend.
+/// One problem, with its remedy.
 #[derive(Serialize)]
 pub(crate) struct Finding {
-    /// The check's name, which never changes.
+    /// The name of the check, which never changes.
     pub(crate) check: &'static str,
     pub(crate) severity: Severity,
     /// `file:line`, a commit, or an environment.
     #[serde(rename = "where")]
-    pub(crate) place: String,
+    pub(crate) location: String,
     pub(crate) reason: String,
     /// A command or an edit.
     pub(crate) remedy: String,
@@ -66,27 +66,27 @@ pub(crate) struct Finding {
 impl Finding {
     fn new(
         severity: Severity,
-        place: &(impl ToString + ?Sized),
+        location: &(impl ToString + ?Sized),
         reason: impl Into<String>,
         remedy: impl Into<String>,
     ) -> Self {
-        Self { check: "", severity, place: place.to_string(), reason: reason.into(), remedy: remedy.into() }
+        Self { check: "", severity, location: location.to_string(), reason: reason.into(), remedy: remedy.into() }
     }
 
-    fn error(place: &(impl ToString + ?Sized), reason: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self::new(Severity::Error, place, reason, remedy)
+    fn error(location: &(impl ToString + ?Sized), reason: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::new(Severity::Error, location, reason, remedy)
     }
 
-    fn warning(place: &(impl ToString + ?Sized), reason: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self::new(Severity::Warning, place, reason, remedy)
+    fn warning(location: &(impl ToString + ?Sized), reason: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::new(Severity::Warning, location, reason, remedy)
     }
 
-    fn info(place: &(impl ToString + ?Sized), reason: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self::new(Severity::Info, place, reason, remedy)
+    fn info(location: &(impl ToString + ?Sized), reason: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::new(Severity::Info, location, reason, remedy)
     }
 }
 
-/// Looks at the working directory and, unless offline, asks the API.
+/// Examines the working directory and, unless offline, the API.
 pub(crate) fn examine(scope: &Scope) -> anyhow::Result<Report> {
     let context = Context::gather(scope)?;
     let checks: Vec<_> = CHECKS.iter().filter(|check| check.applies(&context)).collect();

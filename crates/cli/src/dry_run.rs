@@ -1,20 +1,20 @@
-//! `--dry-run`, which every command that changes something takes.
+//! The `--dry-run` option of every command that changes something.
 
 use serde_json::{Value, json};
 
 use crate::ui::Ui;
 
-/// Says what would be done, and does not do it.
+/// Reports what the command would do, without doing it.
 #[derive(Clone, Copy, Default, PartialEq, clap::Args)]
 pub(crate) struct DryRun {
-    /// Show what would be done, and change nothing
+    /// Show what would change, without changing anything
     #[arg(long)]
     pub(crate) dry_run: bool,
 }
 
 impl DryRun {
-    /// Whether the command ends here. `what` follows "Would", such as `revoke key 1`.
-    pub(crate) fn stops(self, ui: Ui, what: &str, json: &Value) -> anyhow::Result<bool> {
+    /// Returns whether this is a dry run, and reports it. `what` follows "Would", such as `revoke key 1`.
+    pub(crate) fn report(self, ui: Ui, what: &str, json: &Value) -> anyhow::Result<bool> {
         if self.dry_run {
             ui.result(|| format!("Would {what}\nNothing was changed."), &json!({ "dry_run": true, "would": json }))?;
         }
@@ -29,7 +29,7 @@ mod tests {
     use crate::args;
 
     /// Commands that only read, or only start something, or whose result is a file that must not exist yet.
-    const WITHOUT: [&str; 42] = [
+    const COMMANDS_WITHOUT_DRY_RUN: [&str; 42] = [
         "admin tokens list",
         "audit export",
         "audit list",
@@ -91,8 +91,10 @@ mod tests {
         root.build();
         let mut found = Vec::new();
         walk(&root, "", &mut found);
-        let wrong: Vec<_> =
-            found.iter().filter(|(path, has)| *path != "version" && *has == WITHOUT.contains(&&**path)).collect();
+        let wrong: Vec<_> = found
+            .iter()
+            .filter(|(path, has)| *path != "version" && *has == COMMANDS_WITHOUT_DRY_RUN.contains(&&**path))
+            .collect();
         assert!(wrong.is_empty(), "{wrong:#?}");
     }
 }

@@ -1,15 +1,16 @@
-//! Changes single values of a dotenv file and leaves every other byte of it as it was.
+//! Changes single values of a dotenv file and leaves every other byte unchanged.
 
 use std::{fmt, ops::Range};
 
-use terra_auth::credentials::expands;
+use terra_auth::credentials::has_variable_expansion;
 
 #[cfg(test)]
 mod readers;
+
 #[cfg(test)]
 mod tests;
 
-/// A dotenv file, cut into entries and what stands between them.
+/// A dotenv file, split into entries and the blank and comment lines between them.
 pub(crate) struct EnvFile {
     pieces: Vec<Piece>,
     line_break: &'static str,
@@ -22,12 +23,12 @@ struct Piece {
     entry: Option<(String, String)>,
 }
 
-/// A line that the client would refuse too.
+/// A line that the client rejects too.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum EnvFileError {
     #[error("line {0} is not KEY=value")]
     Malformed(usize),
-    #[error("line {1} sets {0}, which an earlier line has set")]
+    #[error("line {1} sets {0}, which an earlier line already sets")]
     Twice(String, usize),
     #[error("line {1} has a `$` in {0}, which would be replaced by another variable; put the value in single quotes")]
     Expanded(String, usize),
@@ -46,7 +47,9 @@ impl EnvFile {
             {
                 return Err(EnvFileError::Twice(key.clone(), line));
             }
-            if let Some((key, _)) = entry.as_ref().filter(|(key, _)| key.contains("TERRA_") && expands(piece)) {
+            if let Some((key, _)) =
+                entry.as_ref().filter(|(key, _)| key.contains("TERRA_") && has_variable_expansion(piece))
+            {
                 return Err(EnvFileError::Expanded(key.clone(), line));
             }
             file.pieces.push(Piece { line, text: piece.to_owned(), entry });
@@ -64,7 +67,7 @@ impl EnvFile {
             .map(|(_, value)| &**value)
     }
 
-    /// Replaces the value where it stands, keeping `export` and the line's comment, or adds a line.
+    /// Replaces the value in its line and leaves `export` and the line's comment unchanged, or adds a line.
     pub(crate) fn set(&mut self, key: &str, value: &str) {
         let entry = Some((key.to_owned(), value.to_owned()));
         if self.get(key) == Some(value) {
@@ -94,10 +97,10 @@ impl fmt::Display for EnvFile {
     }
 }
 
-/// Whether a value can be written so that every dotenv library reads the same: ours, python-dotenv, Node's dotenv, a shell.
+/// Whether the client's library, python-dotenv, Node's dotenv and a shell all read the same value.
 ///
-/// What they disagree on: `${…}` is filled in by some anywhere; an escape in quotes is undone by some; `'` and `"` in one
-/// value, or `'` with `$`, need escapes. `tests/dotenv/README.md` has the list.
+/// They disagree on three points: some expand `${…}` everywhere; some unescape inside quotes; and
+/// `'` and `"` in one value, or `'` with `$`, need escapes. `tests/dotenv/README.md` has the list.
 pub(crate) fn is_portable(value: &str) -> bool {
     let plain =
         value.chars().all(|c| !c.is_control() && !['\u{2028}', '\u{2029}'].contains(&c)) && !value.contains("${");
@@ -105,10 +108,11 @@ pub(crate) fn is_portable(value: &str) -> bool {
     plain && (single || !value.contains(['"', '\\', '$', '`']))
 }
 
-/// The value in the plainest form that holds it: bare, in single quotes, in double quotes, or glued together as in a shell.
+/// The value in the simplest form that can represent it: bare, in single quotes, in double quotes,
+/// or concatenated as in a shell.
 ///
-/// The client's library and a shell read all of them; [`is_portable`] says which values other libraries read alike. Keys as
-/// they are issued need no more than the first.
+/// The client's library and a shell read all four forms. [`is_portable`] tells which values other
+/// libraries read the same way. Issued keys are always bare.
 fn quoted(value: &str) -> String {
     let bare = |c: char| c.is_ascii_alphanumeric() || "_-./:@%+=,".contains(c);
     let glued = |c: char| match c {
@@ -123,21 +127,21 @@ fn quoted(value: &str) -> String {
     } else if !value.contains(['$', '`']) {
         format!("\"{}\"", value.replace('\\', r"\\").replace('"', r#"\""#))
     } else {
-        // Begins with a single quote, which tells the client that no `$` in it is a variable.
+        // The value starts with a single quote, so the client does not treat `$` in it as a variable.
         format!("'{}'", value.chars().map(glued).collect::<String>())
     }
 }
 
-/// The only key and value in `piece`, read by the library that the client reads with.
+/// The only key and value in `piece`, parsed with the same library as the client.
 fn read(piece: &str) -> Result<Option<(String, String)>, dotenvy::Error> {
     let piece = format!("{}\n", piece.trim_start_matches('\u{feff}'));
     dotenvy::from_read_iter(piece.as_bytes()).next().transpose()
 }
 
-/// How many bytes the first entry, comment or blank line takes, with its line break.
+/// Length in bytes of the first entry, comment or blank line, including its line break.
 ///
-/// A quoted value may go over several lines. This follows the library's own rule to the letter, where a backslash counts
-/// between single quotes too, and a comment begins after one blank but not after two.
+/// A quoted value may span several lines. This follows the library's rules exactly: a backslash
+/// escapes between single quotes too, and a comment begins after one blank but not after two.
 fn length_of_first(text: &str) -> usize {
     let line_end = |from: usize| text[from..].find('\n').map_or(text.len(), |at| from + at + 1);
     if text.trim_start_matches('\u{feff}').trim_start().starts_with('#') && !text[..line_end(0)].trim().is_empty() {
@@ -160,7 +164,7 @@ fn length_of_first(text: &str) -> usize {
     text.len()
 }
 
-/// Where the value of the entry `text` stands, with its quotes.
+/// The position of the value in the entry `text`, including its quotes.
 fn value_span(text: &str) -> Range<usize> {
     let after_sign = text.find('=').map_or(0, |at| at + 1);
     let trimmed = text[after_sign..].trim_start_matches(|c: char| c.is_whitespace() && c != '\n' && c != '\r');

@@ -1,18 +1,18 @@
-//! What an environment offers and looks like, as a TOML file that people review and promote. It holds no secret.
+//! The settings of an environment as a TOML file that people review and promote. It contains no secret.
 //!
 //! ```toml
-//! name = "Acme"                                      # what the widget calls the app
+//! name = "Acme"                                      # name of the app in the widget
 //! logo_url = "https://app.example.com/logo.png"      # "" is none
-//! accent = "#00aa77"                                 # "" is the usual colour
-//! user_limit = 50                                    # "none" is no cap
-//! providers = ["FITBIT", "GARMIN"]                   # "all" is all that the server has
-//! redirect_allow_list = ["https://app.example.com/"] # [] is anywhere that is safe
+//! accent = "#00aa77"                                 # "" is the default colour
+//! user_limit = 50                                    # "none" is no limit
+//! providers = ["FITBIT", "GARMIN"]                   # "all" is all providers of the server
+//! redirect_allow_list = ["https://app.example.com/"] # [] allows any safe URL
 //! destination = "https://app.example.com/hooks"      # "" sends no events
-//! keep_user_id = true                                # false gives whoever comes back another user id
-//! bound_tokens_only = true                           # false lets a phone name its user by itself
+//! keep_user_id = true                                # false gives returning users a new user id
+//! bound_tokens_only = true                           # false lets a mobile app choose the user
 //! ```
 //!
-//! A setting that is absent is left as it is, so a file may hold only what is to be promoted.
+//! An absent setting stays unchanged, so a file may contain only the settings to promote.
 
 use std::fmt;
 
@@ -27,12 +27,12 @@ use url::Url;
 #[cfg(test)]
 mod tests;
 
-/// A setting's name, which values fit it, and what is said of others.
+/// A setting's name, the check of its value, and the error message of an invalid value.
 type Field = (&'static str, fn(&Value) -> bool, &'static str);
 
-/// In the order in which they are shown.
+/// In display order.
 const FIELDS: [Field; 9] = [
-    ("name", |value| value.as_str().is_some_and(|name| !name.trim().is_empty()), "must be a text"),
+    ("name", |value| value.as_str().is_some_and(|name| !name.trim().is_empty()), "must be a non-empty string"),
     ("logo_url", is_url_or_none, "must be an address or \"\""),
     ("accent", is_colour_or_none, "must be #rrggbb or \"\""),
     ("user_limit", is_limit, "must be a number or \"none\""),
@@ -43,17 +43,17 @@ const FIELDS: [Field; 9] = [
     ("bound_tokens_only", Value::is_bool, "must be true or false"),
 ];
 
-/// The settings that a file names.
+/// The settings in a file.
 #[derive(Debug, PartialEq, Serialize)]
 pub(crate) struct EnvSettings(Table);
 
-/// Why a file holds no settings.
+/// Why a file cannot be read as settings.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum EnvSettingsError {
-    /// Where and what, on one line and without the file's text.
-    #[error("is no TOML: {0}")]
+    /// The line number and the error, on one line and without the file's text.
+    #[error("is not valid TOML: {0}")]
     NotToml(String),
-    #[error("has a setting {0}, which does not exist; there are {known}", known = FIELDS.map(|field| field.0).join(", "))]
+    #[error("has an unknown setting {0}; the settings are {known}", known = FIELDS.map(|field| field.0).join(", "))]
     Unknown(String),
     #[error("{0} {1}")]
     Invalid(&'static str, &'static str),
@@ -68,7 +68,7 @@ impl EnvSettings {
         Self::of_table(text.parse().map_err(not_toml)?)
     }
 
-    /// Settings by name, in the form of a file.
+    /// Checks settings by name, as in a file.
     pub(crate) fn of_table(table: Table) -> Result<Self, EnvSettingsError> {
         for (name, value) in &table {
             let field = FIELDS.iter().find(|field| field.0 == name);
@@ -80,7 +80,7 @@ impl EnvSettings {
         Ok(Self(table))
     }
 
-    /// The settings that an environment has, all of them.
+    /// All settings of an environment.
     pub(crate) fn of(settings: &EnvironmentSettings) -> Self {
         let or_none = |text: Option<String>| Value::from(text.unwrap_or_default());
         let address = |url: &Option<Url>| or_none(url.as_ref().map(Url::to_string));
@@ -99,7 +99,7 @@ impl EnvSettings {
         Self(FIELDS.iter().map(|field| field.0.to_owned()).zip(values).collect())
     }
 
-    /// What the server is told; a setting that is absent stays.
+    /// The body of the change request; an absent setting stays unchanged.
     pub(crate) fn to_change(&self) -> ChangeEnvironment {
         let text = |name| self.0.get(name).and_then(Value::as_str);
         let or_null = |name| text(name).map(|value| Some(value).filter(|value| !value.is_empty()));
@@ -126,7 +126,7 @@ impl EnvSettings {
         }
     }
 
-    /// The settings that both name and that differ. The order of a list means nothing.
+    /// The settings that both files set to different values. The order of a list does not matter.
     pub(crate) fn differences(&self, other: &Self) -> Vec<Difference> {
         let both = FIELDS.iter().filter_map(|(name, ..)| Some((*name, self.0.get(*name)?, other.0.get(*name)?)));
         let differ = both.filter(|(_, left, right)| sorted(left) != sorted(right));
@@ -155,7 +155,7 @@ impl Difference {
         Self { setting, left: left.clone(), right: right.clone() }
     }
 
-    /// Both sides for people: of two lists only what the other does not have.
+    /// Both sides as text. Of two lists, each side shows only the items that the other lacks.
     pub(crate) fn shown(&self) -> [String; 2] {
         let only = |here: &Value, there: &Value| match (here.as_array(), there.as_array()) {
             (Some(here), Some(there)) => {

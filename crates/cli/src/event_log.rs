@@ -1,15 +1,15 @@
-//! The live event log of `dev`: each webhook as it happens, and where it went.
+//! The live event log of `dev`: each webhook delivery attempt and its result.
 
 use std::io::Write as _;
 
 use anstyle::{AnsiColor, Style};
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Value, json};
-use terra_auth_outbound::{Attempt, DeliveryError, DeliveryResult, Observer};
+use terra_auth_delivery::{Attempt, DeliveryError, DeliveryResult, Observer};
 
 use crate::ui::{Ui, shown};
 
-/// Prints each attempt to standard output on one line; with `--verbose` the payload follows it.
+/// Prints each attempt to standard output on one line, followed by the payload with `--verbose`.
 pub(crate) struct EventLog(pub(crate) Ui);
 
 impl Observer for EventLog {
@@ -20,7 +20,7 @@ impl Observer for EventLog {
             (false, false) => plain(attempt, &payload),
             (false, true) => format!("{}\n{}", plain(attempt, &payload), pretty(&payload)),
         };
-        // The reader may have gone away; deliveries continue.
+        // The reader may have closed the pipe; deliveries continue.
         let _ = writeln!(anstream::stdout(), "{text}");
     }
 }
@@ -29,11 +29,11 @@ impl Observer for EventLog {
 fn plain(attempt: &Attempt<'_>, payload: &Value) -> String {
     let (bold, (style, result)) = (Style::new().bold(), outcome(attempt));
     let (at, kind) = (time(attempt.delivery.created_at), shown(&attempt.delivery.kind));
-    format!("{at}  {bold}{kind:<16}{bold:#} {:<28} {style}{result}{style:#}", about(payload))
+    format!("{at}  {bold}{kind:<16}{bold:#} {:<28} {style}{result}{style:#}", subject(payload))
 }
 
-/// The provider and the end user of an event, as far as it names them.
-fn about(payload: &Value) -> String {
+/// The provider and the end user of an event, if it names them.
+fn subject(payload: &Value) -> String {
     let user = ["user", "new_user"].iter().find_map(|name| payload[*name].as_object());
     let field = |name: &str| user.and_then(|user| user.get(name)?.as_str()).or_else(|| payload[name].as_str());
     let whose = field("reference_id").or_else(|| field("user_id"));
@@ -86,7 +86,7 @@ fn json(attempt: &Attempt<'_>, payload: &Value) -> Value {
     })
 }
 
-/// In UTC, as everything that the server says.
+/// In UTC, like all of the server's output.
 fn time(at: Timestamp) -> String {
     at.to_zoned(TimeZone::UTC).strftime("%H:%M:%S").to_string()
 }
@@ -96,8 +96,8 @@ mod tests {
     use std::time::Duration;
 
     use serde_json::json;
-    use terra_auth_core::delivery::Delivery;
-    use terra_auth_outbound::{Attempt, DeliveryError, DeliveryResult};
+    use terra_auth_delivery::{Attempt, DeliveryError, DeliveryResult};
+    use terra_auth_model::delivery::Delivery;
     use terra_auth_types::DeliveryId;
 
     use super::plain;
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_is_one_line_that_says_where_it_went() {
+    fn an_event_is_one_line_with_its_delivery_result() {
         let end = "2030-01-01T22:51:34Z".parse().unwrap();
         let start = format!("22:51:24  auth             {:<28} ", "FITBIT user_1\u{fffd}");
         for (result, expected) in [

@@ -1,16 +1,19 @@
-//! What a failed command says and how it exits.
+//! Error messages and exit codes of failed commands.
 
-use std::{io, io::Write as _, process::ExitCode};
+use std::{
+    io::{self, Write as _},
+    process::ExitCode,
+};
 
 use anstyle::{AnsiColor, Style};
 use serde_json::json;
-use terra_auth::{ALLOW_PRIVATE_HTTP, CredentialsError, Error, Refusal, admin::AdminError};
+use terra_auth::{ALLOW_PRIVATE_HTTP, ApiProblem, CredentialsError, Error, admin::AdminError};
 
 use crate::ui::Output;
 
-/// Why a command failed, as far as a script can act on it. The numbers are exit codes and never change.
+/// The kind of a failure, for scripts. The numbers are exit codes and never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum FailureKind {
     Failed = 1,
     Misused = 2,
     NotAllowed = 3,
@@ -24,7 +27,7 @@ pub(crate) enum Kind {
     FoundErrors = 11,
 }
 
-impl Kind {
+impl FailureKind {
     pub(crate) const ALL: [Self; 11] = [
         Self::Failed,
         Self::Misused,
@@ -41,17 +44,17 @@ impl Kind {
 
     pub(crate) const fn meaning(self) -> &'static str {
         match self {
-            Self::Failed => "failed, for a reason that has no code of its own",
-            Self::Misused => "misused: an argument is wrong or missing",
-            Self::NotAllowed => "the API does not accept the keys, or does not allow them this",
+            Self::Failed => "any other failure",
+            Self::Misused => "an argument is invalid or missing",
+            Self::NotAllowed => "the API rejected the keys, or they lack a permission",
             Self::NotFound => "not found in this environment",
-            Self::NoAnswer => "no answer from the API: it may have done the work or not",
-            Self::TooMany => "too many requests, or no room for more users",
-            Self::NotConfirmed => "not confirmed: declined, or no terminal to ask on and no --yes",
+            Self::NoAnswer => "no response from the API; it may have processed the request or not",
+            Self::TooMany => "too many requests, or the user limit is reached",
+            Self::NotConfirmed => "not confirmed: declined, or no terminal and no --yes",
             Self::NoCredentials => "no usable keys in the credential file or the process environment",
             Self::NotVerified => "the webhook's signature is wrong, too old or unreadable",
-            Self::FoundWarnings => "doctor found warnings, and no errors; reconcile found drift",
-            Self::FoundErrors => "doctor found errors; vault verify found values that do not open",
+            Self::FoundWarnings => "doctor found warnings, but no errors; reconcile found drift",
+            Self::FoundErrors => "doctor found errors; vault verify found values that cannot be decrypted",
         }
     }
 
@@ -73,7 +76,7 @@ impl Kind {
     }
 
     pub(crate) fn of(error: &anyhow::Error) -> Self {
-        if let Some(advice) = error.downcast_ref::<Advice>() {
+        if let Some(advice) = error.downcast_ref::<CommandError>() {
             return advice.kind;
         }
         if let Some(error) = error.downcast_ref::<AdminError>() {
@@ -94,14 +97,14 @@ impl Kind {
             Error::RateLimited(_) | Error::UserLimit(_) => Self::TooMany,
             Error::Credentials(_) => Self::NoCredentials,
             Error::InvalidRedirect(_) => Self::Misused,
-            Error::Gone { .. } | Error::InvalidInput(_) | Error::Server(_) | Error::UnreadableAnswer { .. } => {
+            Error::Gone { .. } | Error::InvalidInput(_) | Error::Server(_) | Error::UnreadableResponse { .. } => {
                 Self::Failed
             }
         }
     }
 }
 
-impl Kind {
+impl FailureKind {
     fn of_admin(error: &AdminError) -> Self {
         match error {
             AdminError::NotAuthenticated(_) | AdminError::Forbidden(_) => Self::NotAllowed,
@@ -114,47 +117,47 @@ impl Kind {
     }
 }
 
-impl From<Kind> for ExitCode {
-    fn from(kind: Kind) -> Self {
+impl From<FailureKind> for ExitCode {
+    fn from(kind: FailureKind) -> Self {
         Self::from(kind as u8)
     }
 }
 
-/// A failure of the command's own, or the context of another, with what to do about it.
+/// An error with a remedy: the command's own, or the context of another error.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
-pub(crate) struct Advice {
-    kind: Kind,
+pub(crate) struct CommandError {
+    kind: FailureKind,
     message: String,
     next: String,
 }
 
-impl Advice {
-    pub(crate) fn new(kind: Kind, message: impl Into<String>, next: impl Into<String>) -> Self {
+impl CommandError {
+    pub(crate) fn new(kind: FailureKind, message: impl Into<String>, next: impl Into<String>) -> Self {
         Self { kind, message: message.into(), next: next.into() }
     }
 }
 
-/// Tells standard error what went wrong and what to do next.
+/// Writes the error and the remedy to standard error, and returns the exit code.
 pub(crate) fn report(error: &anyhow::Error, output: Output) -> ExitCode {
     if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
-        return ExitCode::SUCCESS; // whoever reads our output has read enough
+        return ExitCode::SUCCESS; // the reader of our output closed the pipe
     }
     let mut stderr = anstream::stderr().lock();
-    // If nobody listens to standard error either, the exit code is all there is to say.
+    // If standard error is closed too, only the exit code is left to report the failure.
     let _ =
         if output.is_json() { writeln!(stderr, "{}", as_json(error)) } else { writeln!(stderr, "{}", plain(error)) };
-    Kind::of(error).into()
+    FailureKind::of(error).into()
 }
 
 fn plain(error: &anyhow::Error) -> String {
-    // It says all there is, so it stands on the same line, unless the command has advice of its own.
+    // These errors need no remedy, so everything fits on one line, unless the command gives its own advice.
     let says_all = |cause: &(dyn std::error::Error + 'static)| {
         let of_admin = |error: &AdminError| matches!(error, AdminError::Call(Error::Network { source: None, .. }));
         matches!(cause.downcast_ref(), Some(Error::Network { source: None, .. }))
             || cause.downcast_ref().is_some_and(of_admin)
     };
-    let is_one_line = error.downcast_ref::<Advice>().is_none() && error.chain().any(says_all);
+    let is_one_line = error.downcast_ref::<CommandError>().is_none() && error.chain().any(says_all);
     let (red, green) = (Style::new().bold().fg_color(Some(AnsiColor::Red.into())), AnsiColor::Green.on_default());
     if is_one_line {
         return format!("{red}error:{red:#} {error:#}");
@@ -166,10 +169,10 @@ fn plain(error: &anyhow::Error) -> String {
 }
 
 fn as_json(error: &anyhow::Error) -> serde_json::Value {
-    let kind = Kind::of(error);
+    let kind = FailureKind::of(error);
     let causes: Vec<String> = error.chain().skip(1).map(ToString::to_string).collect();
     let trace_id = error.downcast_ref::<Error>().and_then(Error::trace_id).or_else(|| {
-        let refusal = error.downcast_ref::<AdminError>().and_then(AdminError::refusal);
+        let refusal = error.downcast_ref::<AdminError>().and_then(AdminError::api_problem);
         refusal?.trace_id.as_deref()
     });
     json!({
@@ -179,13 +182,13 @@ fn as_json(error: &anyhow::Error) -> serde_json::Value {
 }
 
 fn next(error: &anyhow::Error) -> Option<String> {
-    let advice = error.downcast_ref::<Advice>().map(|advice| advice.next.clone());
+    let advice = error.downcast_ref::<CommandError>().map(|advice| advice.next.clone());
     let of_call = || error.downcast_ref::<Error>().and_then(next_after_call).map(str::to_owned);
     let of_admin = || error.downcast_ref::<AdminError>().and_then(next_after_admin).map(str::to_owned);
     advice.or_else(of_call).or_else(of_admin).or_else(|| next_after_plain_http(error))
 }
 
-/// For an address that keys are not sent to unencrypted.
+/// For a plain HTTP address, to which keys are not sent.
 fn next_after_plain_http(error: &anyhow::Error) -> Option<String> {
     let is_plain = |cause: &(dyn std::error::Error + 'static)| match cause.downcast_ref() {
         Some(CredentialsError::Invalid { problem, .. }) => problem.starts_with("must be encrypted"),
@@ -203,50 +206,52 @@ fn next_after_plain_http(error: &anyhow::Error) -> Option<String> {
 fn next_after_admin(error: &AdminError) -> Option<&'static str> {
     match error {
         AdminError::NotAuthenticated(_) | AdminError::InvalidToken => {
-            Some("give another one with TERRA_AUTH_ADMIN_TOKEN or --admin-token-file")
+            Some("pass a valid token with TERRA_AUTH_ADMIN_TOKEN or --admin-token-file")
         }
-        AdminError::Forbidden(_) => Some("use the token of an admin with that role, or ask one"),
+        AdminError::Forbidden(_) => Some("use the token of an admin with that role"),
         AdminError::NotFound(_) => Some(
-            "see what exists with `terra-auth users list`, `environments list`, `keys list` or `admin tokens list`",
+            "list what exists with `terra-auth users list`, `environments list`, `keys list` or `admin tokens list`",
         ),
         AdminError::Conflict(refusal) => match refusal.code.as_deref() {
             Some("recently_used") => {
                 Some("rotate it with `terra-auth keys rotate`; or add --now if it leaked, else --force")
             }
-            Some("not_confirmed") => Some("run it again to see what would be lost now"),
+            Some("not_confirmed") => Some("run the command again; it shows what would be lost now"),
             _ => None,
         },
-        AdminError::InvalidAddress(problem) if problem.starts_with("must be encrypted") => None, // it has its own
-        AdminError::InvalidAddress(_) => Some("mend --server, or TERRA_API_URL in the credential file"),
+        // `next_after_plain_http` has its own text.
+        AdminError::InvalidAddress(problem) if problem.starts_with("must be encrypted") => None,
+        AdminError::InvalidAddress(_) => Some("correct --server, or TERRA_API_URL in the credential file"),
         AdminError::Call(error) => next_after_call(error),
     }
 }
 
-/// Where the error's own text does not already say it.
+/// The remedy, unless the error's text already has it.
 fn next_after_call(error: &Error) -> Option<&'static str> {
     match error {
         Error::NotAuthenticated(_) => Some("write and check both keys with `terra-auth setup-environment`"),
         Error::Forbidden(refusal) if refusal.code.as_deref() == Some("scope_missing") => {
-            Some("an operator makes a key that may, with `terra-auth keys create --scope`")
+            Some("ask an operator for a key with this scope: `terra-auth keys create --scope`")
         }
-        Error::Forbidden(refusal) if refusal.code.as_deref() == Some(Refusal::ENTITLEMENT_REQUIRED) => {
-            Some("see what the account has in Terra's dashboard; other keys change nothing")
+        Error::Forbidden(refusal) if refusal.code.as_deref() == Some(ApiProblem::ENTITLEMENT_REQUIRED) => {
+            Some("check the account's plan in Terra's dashboard; other keys do not help")
         }
-        Error::Forbidden(refusal) if refusal.code.as_deref() == Some(Refusal::ENVIRONMENT_DISABLED) => {
-            Some("an operator enables it, with `terra-auth environments enable`")
+        Error::Forbidden(refusal) if refusal.code.as_deref() == Some(ApiProblem::ENVIRONMENT_DISABLED) => {
+            Some("ask an operator to enable it with `terra-auth environments enable`")
         }
-        Error::Forbidden(_) => Some("check the keys alone with `terra-auth verify-connection`"),
-        Error::NotFound(_) => Some("is it another environment's? choose with --env"),
-        Error::UserLimit(_) => Some("see who is connected with `terra-auth users list`"),
-        Error::Network { .. } => Some("see each attempt with --verbose"),
+        Error::Forbidden(_) => Some("check the keys with `terra-auth verify-connection`"),
+        Error::NotFound(_) => Some("if it belongs to another environment, select that one with --env"),
+        Error::UserLimit(_) => Some("list the connected users with `terra-auth users list`"),
+        Error::Network { .. } => Some("log each attempt with --verbose"),
         Error::InvalidInput(refusal) => match refusal.code.as_deref() {
             Some("provider_on_device") => {
-                Some("run `terra-auth generate-mobile-token`, and give the token to your mobile app")
+                Some("run `terra-auth generate-mobile-token`, and pass the token to your mobile app")
             }
-            Some("provider_unknown") => Some("see the names with `terra-auth list-integrations`"),
+            Some("provider_unknown") => Some("list the names with `terra-auth list-integrations`"),
             Some("provider_not_enabled") => Some("enable it with `terra-auth environments set --providers`"),
             Some("no_provider_app") => Some(
-                "register an app there and set it with `terra-auth providers app set` or `serve --provider-apps`; to practise, start `serve --sandbox` or `dev`",
+                "register an app at the provider and set it with `terra-auth providers app set` or `serve --provider-apps`; \
+                 to test without one, start `serve --sandbox` or `dev`",
             ),
             _ => None,
         },
@@ -254,7 +259,7 @@ fn next_after_call(error: &Error) -> Option<&'static str> {
         | Error::RateLimited(_)
         | Error::InvalidRedirect(_)
         | Error::Server(_)
-        | Error::UnreadableAnswer { .. }
+        | Error::UnreadableResponse { .. }
         | Error::Credentials(_) => None,
     }
 }

@@ -8,34 +8,34 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// What every credential file is called.
-const PATTERN: &str = ".env.terra.*";
+/// Matches the name of every credential file.
+const CREDENTIAL_FILE_PATTERN: &str = ".env.terra.*";
 
-/// Whether git would carry `file`, which stands in the working directory, along.
+/// Whether git tracks or would add a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum GitStatus {
     /// There is no git, or no repository here.
     NoRepository,
-    /// The file is in the index, and so perhaps in the history.
+    /// The file is in the index, and possibly in the history.
     Tracked,
     Ignored,
     NotIgnored,
 }
 
-pub(crate) fn standing(file: impl AsRef<OsStr>) -> Standing {
+pub(crate) fn status(file: impl AsRef<OsStr>) -> GitStatus {
     let file = file.as_ref();
-    if !says_yes(&["rev-parse", "--show-toplevel"], None) {
-        Standing::NoRepository
-    } else if says_yes(&["ls-files", "--error-unmatch", "--"], Some(file)) {
-        Standing::Tracked
-    } else if says_yes(&["check-ignore", "--quiet", "--"], Some(file)) {
-        Standing::Ignored
+    if !succeeds(&["rev-parse", "--show-toplevel"], None) {
+        GitStatus::NoRepository
+    } else if succeeds(&["ls-files", "--error-unmatch", "--"], Some(file)) {
+        GitStatus::Tracked
+    } else if succeeds(&["check-ignore", "--quiet", "--"], Some(file)) {
+        GitStatus::Ignored
     } else {
-        Standing::NotIgnored
+        GitStatus::NotIgnored
     }
 }
 
-/// Adds a line to a folder's `.gitignore`, in the style of those that are there.
+/// Adds a line to a folder's `.gitignore`, with the same line breaks as the existing lines.
 pub(crate) fn ignore(folder: &Path) -> io::Result<()> {
     let path = folder.join(".gitignore");
     let text = match fs::read_to_string(&path) {
@@ -45,11 +45,11 @@ pub(crate) fn ignore(folder: &Path) -> io::Result<()> {
     let line_break = if text.contains("\r\n") { "\r\n" } else { "\n" };
     let before = if text.is_empty() || text.ends_with('\n') { "" } else { line_break };
     let mut file = fs::OpenOptions::new().append(true).create(true).open(path)?;
-    file.write_all(format!("{before}{PATTERN}{line_break}").as_bytes())
+    file.write_all(format!("{before}{CREDENTIAL_FILE_PATTERN}{line_break}").as_bytes())
 }
 
-/// A git that runs no program which the repository's own configuration names, and fetches nothing: the repository may come
-/// from an archive.
+/// A `git` command that runs no program from the repository's own configuration and fetches
+/// nothing, because the repository may come from an untrusted archive.
 pub(crate) fn command() -> Command {
     let mut git = Command::new("git");
     for setting in ["core.fsmonitor=false", "core.hooksPath=/dev/null", "core.pager=cat", "log.showSignature=false"] {
@@ -60,6 +60,6 @@ pub(crate) fn command() -> Command {
     git
 }
 
-fn says_yes(args: &[&str], file: Option<&OsStr>) -> bool {
+fn succeeds(args: &[&str], file: Option<&OsStr>) -> bool {
     command().args(args).args(file).stdout(Stdio::null()).status().is_ok_and(|status| status.success())
 }

@@ -1,37 +1,38 @@
-//! Files that hold a secret, or decide where one goes, must be this user's own: see [`ownership`].
+//! Checks that files which contain a secret, or decide where one is sent, belong to this user: see
+//! [`ownership`].
 
 use std::path::Path;
 
 use terra_auth::ownership::{self, Access, OwnershipError};
 
 use crate::{
-    failure::{Advice, Kind},
+    failure::{CommandError, FailureKind},
     ui::Ui,
 };
 
-/// What happens if other users of the machine can read or change a file.
+/// The reaction to a file that other users of the machine can read or change.
 #[derive(Clone, Copy)]
-pub(crate) enum Guard {
+pub(crate) enum OwnershipCheck {
     /// The command fails.
-    Refuses,
-    /// The command warns, and does what it was asked to do.
-    Warns(Ui),
+    Fail,
+    /// The command warns and continues.
+    Warn(Ui),
 }
 
-impl Guard {
-    /// Checks a file or folder, and every folder on the way to it. One that does not exist passes, as it holds nothing.
+impl OwnershipCheck {
+    /// Checks a file or folder, and every folder on its path. A file that does not exist passes.
     pub(crate) fn check(self, path: &Path, access: Access) -> anyhow::Result<()> {
         match ownership::check(path, access) {
             Ok(()) => Ok(()),
             Err(error) if error.is_not_found() => Ok(()),
-            Err(error) => self.found(&error),
+            Err(error) => self.react(&error),
         }
     }
 
-    fn found(self, error: &OwnershipError) -> anyhow::Result<()> {
+    fn react(self, error: &OwnershipError) -> anyhow::Result<()> {
         match self {
-            Self::Refuses => Err(Advice::new(Kind::Failed, error.to_string(), error.remedy()).into()),
-            Self::Warns(ui) => Ok(ui.warn(&format!("{error}; {}", error.remedy()))?),
+            Self::Fail => Err(CommandError::new(FailureKind::Failed, error.to_string(), error.remedy()).into()),
+            Self::Warn(ui) => Ok(ui.warn(&format!("{error}; {}", error.remedy()))?),
         }
     }
 }

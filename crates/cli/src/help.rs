@@ -1,4 +1,5 @@
-//! The parts of a help text that clap does not know. Clap drops the colours where the output shows none.
+//! The parts of a help text that clap does not generate. Clap removes the colours if the output
+//! does not support them.
 
 use std::fmt::Write as _;
 
@@ -15,7 +16,7 @@ macro_rules! examples {
     };
 }
 
-/// The commands by what they are for, in the order in which a newcomer needs them.
+/// The commands, grouped by purpose, in the order in which a new user needs them.
 const GROUPS: [(&str, &[&str]); 6] = [
     ("Start here", &["dev", "setup-environment", "verify-connection", "doctor"]),
     (
@@ -32,14 +33,14 @@ const GROUPS: [(&str, &[&str]); 6] = [
     ),
     ("Keys and settings", &["env", "environments", "keys"]),
     (
-        "Run a server of your own",
+        "Run your own server",
         &["serve", "providers", "connections", "migrate", "admin", "audit", "vault", "backup", "restore"],
     ),
-    ("Stand beside your app", &["gateway", "reconcile"]),
+    ("Run beside your app", &["gateway", "reconcile"]),
     ("Tools", &["api", "completions", "version"]),
 ];
 
-/// The help of the program: its commands in groups. One that no group names is in the last.
+/// The top-level help: the commands in groups. A command that no group names is in the last group.
 pub(crate) fn template(root: &clap::Command) -> String {
     let shown: Vec<_> = root.get_subcommands().filter(|command| !command.is_hide_set()).collect();
     let width = shown.iter().map(|command| command.get_name().len()).max().unwrap_or_default();
@@ -55,7 +56,7 @@ pub(crate) fn template(root: &clap::Command) -> String {
         let lines: String = named.chain(others).map(|command| line(command)).collect();
         let _ = write!(text, "\n\n\x1b[1m\x1b[4m{title}:\x1b[0m{lines}");
     }
-    text + concat!("\n\n", heading!("Flags of every command"), "\n{options}{after-help}")
+    text + concat!("\n\n", heading!("Global options"), "\n{options}{after-help}")
 }
 
 #[cfg(test)]
@@ -76,7 +77,7 @@ mod tests {
         }
     }
 
-    /// A command, or those under it, as lines of a table.
+    /// Writes a command, or its subcommands, as rows of a table.
     fn rows(command: &clap::Command, path: &str, text: &mut String) {
         let path = format!("{path} {}", command.get_name());
         if command.get_subcommands().next().is_none() || !command.is_subcommand_required_set() {
@@ -93,9 +94,9 @@ mod tests {
         }
     }
 
-    /// `TERRA_AUTH_UPDATE=1 cargo test --workspace --bin terra-auth commands_page` writes it.
+    /// `TERRA_AUTH_UPDATE=1 cargo test --workspace --bin terra-auth commands_page` regenerates the page.
     #[test]
-    fn the_commands_page_is_that_of_the_commands() {
+    fn the_commands_page_is_generated_from_the_commands() {
         let mut root = args::command();
         root.build();
         let mut text = "# Commands\n\nEvery command of `terra-auth`, with one example. `terra-auth COMMAND --help` shows all flags and more \
@@ -103,7 +104,7 @@ mod tests {
                         something take `--dry-run`.\n"
             .to_owned();
         for (title, names) in GROUPS {
-            let _ = write!(text, "\n## {title}\n\n| Command | What it does | Example |\n|---|---|---|\n");
+            let _ = write!(text, "\n## {title}\n\n| Command | Description | Example |\n|---|---|---|\n");
             for name in names {
                 rows(root.find_subcommand(name).unwrap(), "", &mut text);
             }

@@ -1,4 +1,5 @@
-//! Which stores were served from a data directory, so that an empty database in the place of one of them is noticed.
+//! Records the stores that were served from a data directory, to detect when an empty database
+//! replaces one of them.
 
 use std::{collections::BTreeSet, fs, io, path::PathBuf};
 
@@ -6,12 +7,12 @@ use anyhow::Context as _;
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use terra_auth::ownership::Access;
-use terra_auth_core::{seal::KeyRing, store::Store};
+use terra_auth_model::{keys::KeyRing, store::Store};
 use url::Url;
 
 use crate::{
-    failure::{Advice, Kind},
-    guard::Guard,
+    failure::{CommandError, FailureKind},
+    guard::OwnershipCheck,
     private_file,
 };
 
@@ -19,15 +20,15 @@ use crate::{
 pub(crate) struct KnownStores(pub(crate) PathBuf);
 
 impl KnownStores {
-    /// Refuses a store that is empty now and was not when it was last served.
+    /// Rejects a store that is empty now but was not when it was last served.
     pub(crate) async fn check(&self, address: &SecretString, store: &Store) -> anyhow::Result<()> {
         if !self.read()?.contains(&name_of(address)) || KeyRing::is_in(store).await? {
             return Ok(());
         }
-        let message = "the store is empty, and it was not when it was last served from this data directory";
+        let message = "the store is empty, but it was not when it was last served from this data directory";
         let next =
-            "check its address, or restore a backup (docs/backup.md); to begin with an empty store, add --new-store";
-        Err(Advice::new(Kind::Failed, message, next).into())
+            "check its address, or restore a backup (docs/backup.md); to start with an empty store, add --new-store";
+        Err(CommandError::new(FailureKind::Failed, message, next).into())
     }
 
     pub(crate) fn add(&self, address: &SecretString) -> anyhow::Result<()> {
@@ -40,7 +41,7 @@ impl KnownStores {
     }
 
     fn read(&self) -> anyhow::Result<BTreeSet<String>> {
-        Guard::Refuses.check(&self.0, Access::Change)?;
+        OwnershipCheck::Fail.check(&self.0, Access::Change)?;
         match fs::read_to_string(&self.0) {
             Ok(text) => Ok(text.lines().map(str::to_owned).collect()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeSet::new()),
@@ -51,7 +52,7 @@ impl KnownStores {
 
 fn name_of(address: &SecretString) -> String {
     let text = address.expose_secret();
-    let place = Url::parse(text).ok().filter(|url| url.scheme().starts_with("postgres")).map(|url| {
+    let location = Url::parse(text).ok().filter(|url| url.scheme().starts_with("postgres")).map(|url| {
         let socket = url.query_pairs().find(|(name, _)| name == "host").map(|(_, at)| at.into_owned());
         format!(
             "{}:{}{} {}",
@@ -61,7 +62,7 @@ fn name_of(address: &SecretString) -> String {
             socket.unwrap_or_default()
         )
     });
-    hex::encode(Sha256::digest(place.as_deref().unwrap_or(text)))
+    hex::encode(Sha256::digest(location.as_deref().unwrap_or(text)))
 }
 
 #[cfg(test)]
@@ -69,7 +70,7 @@ mod tests {
     use super::name_of;
 
     #[test]
-    fn a_store_is_known_by_its_place_and_not_by_its_password() {
+    fn a_store_is_known_by_its_location_and_not_by_its_password() {
         let name = |address: &str| name_of(&address.into());
         let known = name("postgres://terra:one-not-a-secret@db/terra");
         assert_eq!(known, name("postgres://other:two-not-a-secret@db:5432/terra?sslmode=require"));

@@ -1,13 +1,9 @@
 //! The `terra-auth` command.
 
-use std::process::ExitCode;
-
 #[macro_use]
 mod help;
-
 mod app;
 mod args;
-mod ask;
 mod browser;
 mod command;
 mod completion;
@@ -16,34 +12,40 @@ mod doctor;
 mod dry_run;
 mod env_file;
 mod env_settings;
+mod environment_choice;
 mod event_log;
 mod failure;
 mod git;
 mod guard;
-mod keeping;
 mod known_stores;
 mod logging;
 mod node;
-mod opening;
+mod open_options;
 mod private_file;
+mod prompt;
+pub(crate) mod provider_files;
 mod provision;
 mod reload;
+mod secrets;
 mod shutdown;
+mod storage_options;
 #[cfg(feature = "otel")]
 mod telemetry;
 mod ui;
 mod variable;
 mod verified;
 
-/// The C library's allocator takes a tenth of the time that a request to the gateway takes.
+use std::process::ExitCode;
+
+/// The C library's allocator would take a tenth of the time of a gateway request.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// The only place that exits. Nothing is built before the arguments are understood, so `--version` costs nothing.
+/// The only function that exits. The arguments are parsed before anything else, so `--version` is fast.
 fn main() -> ExitCode {
     let cli = match args::parse() {
         Ok(cli) => cli,
-        Err(error) => return args::refused(error),
+        Err(error) => return args::report_parse_error(error),
     };
     let output = cli.global.output();
     match cli.run() {

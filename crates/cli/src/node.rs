@@ -1,22 +1,26 @@
-//! A whole server in one process: store, rules, providers, routes, delivery worker, wired together.
+//! A complete server in one process: store, operations, providers, routes and delivery worker.
 
-use std::{io, net::SocketAddr, path::Path, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc};
 
 use anyhow::Context as _;
 use axum::{Router, middleware::from_fn_with_state};
 use secrecy::SecretString;
 use terra_auth_core::{
-    Auth, Parts,
-    admin::Admin,
+    Auth, Dependencies,
+    admin::action::Admin,
+    node::{directory::Directory, outbox::Outbox},
+};
+use terra_auth_delivery::{DeliveryWorker, Observer};
+use terra_auth_egress::AddressPolicy;
+use terra_auth_http::{ServerLimits, StrictTransport, Workers, security_headers, serve};
+use terra_auth_model::{
     causes::Causes,
     clock::{Clock, Entropy, SystemClock, SystemEntropy, SystemSteadyClock},
-    directory::Directory,
-    outbox::Outbox,
-    seal::{KeyRing, MasterKeySource, MasterKeys, OpenVaultError},
+    keys::{KeyRing, MasterKeySource, MasterKeys, OpenVaultError},
+    provider::ClientCredentials,
     store::Store,
 };
-use terra_auth_http::{Limits, StrictTransport, Workers, security_headers, serve};
-use terra_auth_outbound::{AddressPolicy, ClientCredentials, DeliveryWorker, OAuthProviders, Observer, Recipes};
+use terra_auth_providers::{OAuthProviders, Recipes};
 use terra_auth_sandbox::{Sandbox, SandboxConfig};
 use terra_auth_server::DevAccess;
 use tokio::{
@@ -27,65 +31,66 @@ use tokio::{
 use url::Url;
 
 use crate::{
-    command::providers::files::ProviderFiles,
-    failure::{Advice, Kind},
+    failure::{CommandError, FailureKind},
     known_stores::KnownStores,
-    opening::{ConnectionOptions, Opening, Share, advised},
+    open_options::{ConnectionOptions, InstanceSharing, OpenOptions, with_remedy},
+    provider_files::ProviderFiles,
     reload::Reload,
+    secrets::random_hex,
     shutdown::Shutdown,
     ui::Ui,
 };
 
-/// What a server is made of.
+/// The settings of a server.
 pub(crate) struct NodeConfig {
-    /// Taken before anything is made, so that a port in use leaves nothing behind.
+    /// Bound before anything is created, so a port in use leaves nothing behind.
     pub(crate) listener: TcpListener,
-    /// Where browsers find it; `None` is where it listens.
+    /// The URL for browsers; `None` is the address of the listener.
     pub(crate) public_url: Option<Url>,
-    /// `sqlite://path`, `sqlite::memory:` or `postgres://…`; may hold a password.
+    /// `sqlite://path`, `sqlite::memory:` or `postgres://…`; may contain a password.
     pub(crate) store: SecretString,
-    pub(crate) opening: Opening,
-    /// Where it is remembered which stores were served; `None` where an empty one is noticed in another way.
+    pub(crate) opening: OpenOptions,
+    /// The record of the stores served so far; `None` if an empty store is detected in another way.
     pub(crate) known_stores: Option<KnownStores>,
     pub(crate) connections: ConnectionOptions,
     pub(crate) ui: Ui,
     pub(crate) master_keys: MasterKeys,
-    /// Reads them again, for a new one while the server runs; `None` where that cannot be.
+    /// Rereads the master keys while the server runs; `None` if that is not possible.
     pub(crate) master_key_source: Option<MasterKeySource>,
     pub(crate) providers: ProviderSource,
     pub(crate) addresses: AddressPolicy,
     pub(crate) observer: Arc<dyn Observer>,
-    /// How long what is in flight may go on after the end was asked for.
+    /// How long work in flight may continue after a shutdown request.
     pub(crate) grace: Duration,
 }
 
-/// Where end users connect.
+/// The providers that end users can connect.
 pub(crate) enum ProviderSource {
-    /// At a provider inside this process, spoken to over HTTP, which calls the app by this name.
+    /// A sandbox provider inside this process, called over HTTP, which shows the app under this name.
     Sandbox { app_name: String },
-    /// At the providers of these files, read again at each SIGHUP.
+    /// The providers of these files, read again at each SIGHUP.
     Files(ProviderFiles),
 }
 
-/// A server that is ready and does not answer yet.
+/// A server that is ready but does not serve requests yet.
 pub(crate) struct Node {
     pub(crate) auth: Auth,
-    /// Where browsers find it.
+    /// The URL for browsers.
     pub(crate) url: Url,
-    /// Lets pages show the credentials of `dev`; `serve` leaves it empty.
+    /// The credentials of `dev`, for its pages to show; empty for `serve`.
     pub(crate) dev_access: DevAccess,
     listener: TcpListener,
     router: Router,
     worker: DeliveryWorker,
     reload: Option<Reload>,
-    limits: Limits,
+    limits: ServerLimits,
     grace: Duration,
 }
 
 const SANDBOX_CLIENT_ID: &str = "terra-auth-dev";
 
 impl Node {
-    /// Opens the store and wires everything together.
+    /// Opens the store and connects all parts.
     pub(crate) async fn prepare(config: NodeConfig) -> anyhow::Result<Self> {
         let (listener, limits) = (config.listener, config.connections.limits(config.grace)?);
         let url = match config.public_url {
@@ -107,7 +112,7 @@ impl Node {
         };
         let providers = Arc::new(providers);
         let reload = reload.map(|files| Reload::listen(Arc::clone(&providers), files)).transpose()?;
-        let store = config.opening.open(&config.store, Share::Alone, config.ui).await?;
+        let store = config.opening.open(&config.store, InstanceSharing::Exclusive, config.ui).await?;
         if let Some(known) = config.known_stores.as_ref().filter(|_| !config.opening.new_store) {
             known.check(&config.store, &store).await?;
         }
@@ -119,13 +124,13 @@ impl Node {
             Some(source) => keys.with_source(source),
             None => keys,
         };
-        // Without other processes nothing is revoked elsewhere, and the directory is always up to date.
+        // Without other processes, nothing is revoked elsewhere and the directory is always up to date.
         let directory = if store.is_exclusive() {
             Directory::default()
         } else {
             Directory::with_age_limit(Arc::new(SystemSteadyClock))
         };
-        let auth = Auth::new(Parts {
+        let auth = Auth::new(Dependencies {
             store,
             clock,
             entropy: Arc::new(SystemEntropy),
@@ -135,19 +140,22 @@ impl Node {
             widget_url: url.clone(),
             outbox: Outbox::default(),
         });
-        auth.mark_rows_once().await.context("could not mark the rows of the store")?;
+        auth.add_row_macs_once().await.context("could not write the MACs of the store's rows")?;
         if config.opening.accept_changed_rows {
-            let rows = auth.mark_rows_again(&Admin::local("this machine")).await.context("could not mark the rows")?;
-            config.ui.warn(&format!("accepted {rows} rows of the store as they are"))?;
+            let rows = auth
+                .trust_rows_as_they_are(&Admin::local("this machine"))
+                .await
+                .context("could not accept the rows")?;
+            config.ui.warn(&format!("accepted {rows} changed rows of the store"))?;
         }
         auth.reload().await.context("could not read the environments")?;
         match auth.release_leases().await {
-            // They end by themselves within a minute, and reads work on a full disk.
+            // Leases expire by themselves within a minute, and reads work on a full disk.
             Err(error) if error.is_transient() => {
                 tracing::warn!(error = %Causes(&error), "could not release the leases of an earlier process");
             }
             released => {
-                released.context("could not take over the work of an earlier process")?;
+                released.context("could not release the leases of an earlier process")?;
             }
         }
         let dev_access = DevAccess::default();
@@ -160,46 +168,47 @@ impl Node {
         Ok(Self { auth, url, dev_access, listener, router, worker, reload, limits, grace: config.grace })
     }
 
-    /// Answers until the process is asked to end, then lets what is in flight finish; asked twice, it ends at once. It ends
-    /// by itself, and fails, after a reset of the vault.
+    /// Serves requests until a shutdown request, then lets work in flight finish. A second request
+    /// stops the server at once. After a reset of the vault, the server stops by itself and returns
+    /// an error.
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         let shutdown = Shutdown::listen(self.grace);
         if let Some(reload) = self.reload {
-            tokio::spawn(reload.run(shutdown.asked()));
+            tokio::spawn(reload.run(shutdown.requested()));
         }
-        let serve = serve(self.listener, self.router, self.limits, Workers::here(), shutdown.asked());
-        let late = "some deliveries did not end in time; they are made again later";
-        let deliver = shutdown.with_patience(self.worker.run(shutdown.asked()), late);
-        let late = "some refreshes did not end in time; whoever comes next recovers them";
-        let refresh = shutdown.with_patience(Box::pin(self.auth.refresh_as_due(shutdown.asked())), late);
+        let serve = serve(self.listener, self.router, self.limits, Workers::of_this_thread(), shutdown.requested());
+        let late = "some deliveries did not finish before the shutdown; they are retried after the next start";
+        let deliver = shutdown.with_grace_period(self.worker.run(shutdown.requested()), late);
+        let late = "some refreshes did not finish before the shutdown; the next process recovers them";
+        let refresh = shutdown.with_grace_period(Box::pin(self.auth.refresh_as_due(shutdown.requested())), late);
         let follow = async {
-            self.auth.watch(shutdown.asked()).await;
-            shutdown.ask(); // or nobody could open what goes on being sealed after a reset of the vault
+            self.auth.watch_for_changes(shutdown.requested()).await;
+            shutdown.request(); // after a reset of the vault, values encrypted with the old keys could not be decrypted
         };
-        shutdown.of(Box::pin(async { tokio::join!(serve, deliver, refresh, follow) })).await;
+        shutdown.wait_for(Box::pin(async { tokio::join!(serve, deliver, refresh, follow) })).await;
         if self.auth.has_lost_keys() {
-            let next = "start it with the new master key";
-            return Err(Advice::new(Kind::Failed, "ended, because the vault was reset meanwhile", next).into());
+            let next = "restart it with the new master key";
+            return Err(CommandError::new(FailureKind::Failed, "stopped because the vault was reset", next).into());
         }
         Ok(())
     }
 }
 
-/// The rules over a store that is there, for what needs no network.
-pub(crate) async fn offline(store: &SecretString, master_keys: MasterKeys) -> anyhow::Result<Auth> {
-    let store = terra_auth_store::open(store).await.map_err(advised)?;
+/// Opens an existing store for operations that need no network.
+pub(crate) async fn open_offline(store: &SecretString, master_keys: MasterKeys) -> anyhow::Result<Auth> {
+    let store = terra_auth_store::open(store).await.map_err(with_remedy)?;
     let keys = open_keys(&store, master_keys).await?;
-    let auth = alone(store, keys)?;
-    auth.mark_rows_once().await.context("could not mark the rows of the store")?;
+    let auth = auth_without_network(store, keys)?;
+    auth.add_row_macs_once().await.context("could not write the MACs of the store's rows")?;
     auth.reload().await.context("could not read the environments")?;
     Ok(auth)
 }
 
-/// The same with keys that the store need not have yet. Nothing of it is known before it is read.
-pub(crate) fn alone(store: Store, keys: KeyRing) -> anyhow::Result<Auth> {
+/// Like [`open_offline`], with keys that the store may not have yet. The directory is not loaded.
+pub(crate) fn auth_without_network(store: Store, keys: KeyRing) -> anyhow::Result<Auth> {
     let (clock, url): (Arc<dyn Clock>, Url) = (Arc::new(SystemClock), "http://localhost/".parse()?);
     let providers = Arc::new(sandbox_providers(&url, &random_hex().into(), Arc::clone(&clock))?);
-    Ok(Auth::new(Parts {
+    Ok(Auth::new(Dependencies {
         store,
         clock,
         entropy: Arc::new(SystemEntropy),
@@ -216,30 +225,32 @@ async fn open_keys(store: &Store, master_keys: MasterKeys) -> anyhow::Result<Key
     opened.map_err(|error| match error {
         OpenVaultError::Store(_) => error.into(),
         OpenVaultError::Unwrap(_) | OpenVaultError::ForeignStore | OpenVaultError::Missing(_) => {
-            let next = "start with the master key that this store was made with; nothing was changed. If it is lost for ever, \
-                        see `terra-auth vault reset`";
-            Advice::new(Kind::Failed, error.to_string(), next).into()
+            let next = "start with the master key that this store was created with; nothing was changed. If the key is lost \
+                        permanently, use `terra-auth vault reset`";
+            CommandError::new(FailureKind::Failed, error.to_string(), next).into()
         }
         OpenVaultError::ResetUnderWay => {
-            Advice::new(Kind::Failed, error.to_string(), "end it with `terra-auth vault reset`").into()
+            CommandError::new(FailureKind::Failed, error.to_string(), "complete it with `terra-auth vault reset`").into()
         }
     })
 }
 
-/// Takes the port.
+/// Binds the port.
 pub(crate) async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     let error = match TcpListener::bind(address).await {
         Ok(listener) => return Ok(listener),
         Err(error) => error,
     };
-    let is_ours = error.kind() == io::ErrorKind::AddrInUse && address.ip().is_loopback() && is_ours(address).await;
-    let who = if is_ours { "another terra-auth listens there; end it" } else { "end what listens there" };
-    let next = format!("{who}, or choose another port: --listen {}:0 takes a free one", address.ip());
-    Err(Advice::new(Kind::Failed, format!("cannot listen on {address}: {error}"), next).into())
+    let is_ours =
+        error.kind() == io::ErrorKind::AddrInUse && address.ip().is_loopback() && is_terra_auth(address).await;
+    let stop =
+        if is_ours { "stop the other terra-auth that listens there" } else { "stop the process that listens there" };
+    let next = format!("{stop}, or choose another port: --listen {}:0 picks a free one", address.ip());
+    Err(CommandError::new(FailureKind::Failed, format!("cannot listen on {address}: {error}"), next).into())
 }
 
-/// Whether a server or gateway of ours answers there.
-async fn is_ours(address: SocketAddr) -> bool {
+/// Whether a terra-auth server or gateway listens at an address.
+async fn is_terra_auth(address: SocketAddr) -> bool {
     let ask = async {
         let mut stream = TcpStream::connect(address).await?;
         let request = format!("GET / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
@@ -258,7 +269,7 @@ fn sandbox_providers(url: &Url, secret: &SecretString, clock: Arc<dyn Clock>) ->
 }
 
 fn sandbox(auth: &Auth, url: &Url, client_secret: SecretString, app_name: String) -> Sandbox {
-    let redirect_uris = auth.providers.list().iter().map(|info| auth.redirect_uri(&info.provider)).collect();
+    let redirect_uris = auth.providers().list().iter().map(|info| auth.redirect_uri(&info.provider)).collect();
     let config = SandboxConfig {
         base_url: url.join("sandbox").unwrap_or_else(|_| url.clone()),
         app_name,
@@ -269,19 +280,4 @@ fn sandbox(auth: &Auth, url: &Url, client_secret: SecretString, app_name: String
         code_ttl: Duration::from_mins(10),
     };
     Sandbox::new(config, Arc::new(|| SystemClock.now()), Arc::new(|bytes| SystemEntropy.fill(bytes)))
-}
-
-pub(crate) fn random_hex() -> String {
-    let entropy: &dyn Entropy = &SystemEntropy;
-    hex::encode(entropy.bytes::<32>())
-}
-
-/// Reads a secret of our own from a file, and makes it where there is none yet: 64 hex digits, for its owner only.
-pub(crate) fn secret_in(path: &Path) -> anyhow::Result<SecretString> {
-    if !path.exists() {
-        crate::private_file::replace(path, &format!("{}\n", random_hex()))
-            .with_context(|| format!("could not write {}", path.display()))?;
-    }
-    let text = std::fs::read_to_string(path).with_context(|| format!("could not read {}", path.display()))?;
-    Ok(text.into())
 }

@@ -1,4 +1,4 @@
-//! Files that only their owner may read, written whole or not at all.
+//! Atomic writes of files that only their owner may read.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, Permissions},
@@ -7,34 +7,35 @@ use std::{
     path::Path,
 };
 
-/// Replaces a file or makes it. A reader sees the old text or the new, after a power cut too.
+/// Creates or replaces a file atomically. A reader sees either the old or the new text, even after
+/// a power cut.
 pub(crate) fn replace(path: &Path, text: &str) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // The name falls under the pattern that git ignores.
+    // The name matches the pattern that git ignores.
     let mut file = tempfile::Builder::new().prefix(".env.terra.").tempfile_in(folder)?;
     file.write_all(text.as_bytes())?;
     file.as_file().sync_all()?;
     file.persist(path)?;
-    // The rename itself; where a folder cannot be opened, the file system does it by itself.
+    // Makes the rename durable. If the folder cannot be opened, this is left to the file system.
     File::open(folder).map_or(Ok(()), |folder| folder.sync_all())
 }
 
-/// Makes a folder that only its owner may enter, unless it is there.
+/// Creates a folder that only its owner may enter, unless it exists.
 pub(crate) fn create_dir(path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
     }
     DirBuilder::new().recursive(true).mode(0o700).create(path)?;
-    // Nothing of it belongs into a repository.
+    // Nothing in it belongs in a repository.
     fs::write(path.join(".gitignore"), "*\n")
 }
 
-/// Makes an empty file, unless it is there.
+/// Creates an empty file, unless it exists.
 pub(crate) fn touch(path: &Path) -> io::Result<()> {
     OpenOptions::new().append(true).create(true).mode(0o600).open(path).map(drop)
 }
 
-/// Lets only its owner read a file.
+/// Restricts a file to its owner.
 pub(crate) fn restrict(path: &Path) -> io::Result<()> {
     fs::set_permissions(path, Permissions::from_mode(0o600))
 }

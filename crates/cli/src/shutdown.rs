@@ -6,36 +6,37 @@ use tokio::{
     time::{Duration, sleep},
 };
 
-/// How a server ends: asked once, it lets what is in flight finish; asked twice, it ends at once.
+/// Graceful shutdown: the first request lets work in flight finish, a second one stops the server at once.
 pub(crate) struct Shutdown {
-    /// How often Ctrl-C or a supervisor has asked.
+    /// How many times Ctrl-C or a supervisor has requested a shutdown.
     asked: watch::Receiver<u8>,
     count: watch::Sender<u8>,
     grace: Duration,
 }
 
 impl Shutdown {
-    /// Listens to the signals from now on; `grace` is how long what is in flight may go on.
+    /// Starts listening to the signals; `grace` limits how long work in flight may continue.
     pub(crate) fn listen(grace: Duration) -> Self {
         let (count, asked) = watch::channel(0);
         tokio::spawn(count_signals(count.clone()));
         Self { asked, count, grace }
     }
 
-    /// Asks the server to end, unless somebody has.
-    pub(crate) fn ask(&self) {
+    /// Requests a shutdown, unless one was requested already.
+    pub(crate) fn request(&self) {
         self.count.send_modify(|times| *times = (*times).max(1));
     }
 
-    /// Resolves when the server is asked to end.
-    pub(crate) fn asked(&self) -> impl Future<Output = ()> + Send + use<> {
-        self.asked_times(1)
+    /// Resolves when a shutdown is requested.
+    pub(crate) fn requested(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.requested_times(1)
     }
 
-    /// Waits for `work`, which ends by itself once asked; not for longer than the grace, and then says `late`.
-    pub(crate) async fn with_patience(&self, work: impl Future<Output = ()>, late: &str) {
+    /// Waits for `work`, which stops by itself after a shutdown request. After the grace period it
+    /// logs `late` and returns.
+    pub(crate) async fn with_grace_period(&self, work: impl Future<Output = ()>, late: &str) {
         let patience = async {
-            self.asked().await;
+            self.requested().await;
             sleep(self.grace).await;
         };
         tokio::select! {
@@ -44,15 +45,15 @@ impl Shutdown {
         }
     }
 
-    /// Waits for all of a server's work, unless asked twice.
-    pub(crate) async fn of(&self, all: impl Future) {
+    /// Waits for all of a server's work, or until a second shutdown request.
+    pub(crate) async fn wait_for(&self, all: impl Future) {
         tokio::select! {
             _ = all => {}
-            () = self.asked_times(2) => {}
+            () = self.requested_times(2) => {}
         }
     }
 
-    fn asked_times(&self, times: u8) -> impl Future<Output = ()> + Send + use<> {
+    fn requested_times(&self, times: u8) -> impl Future<Output = ()> + Send + use<> {
         let mut asked = self.asked.clone();
         async move { drop(asked.wait_for(|so_far| *so_far >= times).await) }
     }

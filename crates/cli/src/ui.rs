@@ -1,4 +1,6 @@
-//! How results and remarks are written: data to standard output, everything else to standard error.
+//! Output of results and messages: data to standard output, everything else to standard error.
+
+mod csv;
 
 use std::io::{self, Write as _};
 
@@ -8,30 +10,28 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-mod csv;
-
 /// The form of results and errors.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Output {
-    /// For people, and for the shell where the result is one word
+    /// Text for people; a bare value if the result is a single word
     #[default]
     Plain,
-    /// One JSON value; on standard error, one object a line
+    /// One JSON value; on standard error, one object per line
     Json,
     /// JSON with each element of a list on a line of its own
     Ndjson,
-    /// Comma-separated values under a header, one line for each element of a list
+    /// Comma-separated values with a header, one line for each element of a list
     Csv,
 }
 
 impl Output {
-    /// Whether remarks are for a program, and errors are JSON.
+    /// Whether warnings and errors are JSON.
     pub(crate) const fn is_json(self) -> bool {
         matches!(self, Self::Json | Self::Ndjson)
     }
 }
 
-/// The user's side of the command.
+/// The output settings of a command.
 #[derive(Clone, Copy)]
 pub(crate) struct Ui {
     pub(crate) output: Output,
@@ -41,7 +41,7 @@ pub(crate) struct Ui {
 }
 
 impl Ui {
-    /// The result, as `plain` or in a form made of `json`, to standard output.
+    /// Writes the result to standard output: `plain`, or `json` in the chosen format.
     pub(crate) fn result(self, plain: impl FnOnce() -> String, json: &impl Serialize) -> anyhow::Result<()> {
         let text = match self.output {
             Output::Plain => plain(),
@@ -56,7 +56,7 @@ impl Ui {
         Ok(stdout.flush()?)
     }
 
-    /// One of several results of a command that runs on: JSON stays on one line.
+    /// Writes one of several results of a command that continues to run. JSON is one line.
     pub(crate) fn line(self, plain: impl FnOnce() -> String, json: &impl Serialize) -> anyhow::Result<()> {
         let text = match self.output {
             Output::Plain => plain(),
@@ -67,12 +67,12 @@ impl Ui {
         Ok(stdout.flush()?)
     }
 
-    /// A remark that JSON readers, and those who asked for quiet, can do without.
+    /// Writes a message to standard error, unless the output is JSON or `--quiet` was given.
     pub(crate) fn note(self, text: &str) -> io::Result<()> {
         if self.quiet || self.output.is_json() { Ok(()) } else { writeln!(anstream::stderr(), "{text}") }
     }
 
-    /// Something that worked and should be fixed.
+    /// Writes a warning to standard error: the command succeeded, but something should be fixed.
     pub(crate) fn warn(self, text: &str) -> io::Result<()> {
         let yellow = AnsiColor::Yellow.on_default().bold();
         if self.output.is_json() {
@@ -81,7 +81,8 @@ impl Ui {
         writeln!(anstream::stderr(), "{yellow}warning:{yellow:#} {text}")
     }
 
-    /// A key or secret of the environment, in full only with `--reveal`. A short one shows nothing of itself.
+    /// A key or secret of the environment, in full only with `--reveal`. Of a value under 12 bytes,
+    /// no character is shown.
     pub(crate) fn masked(self, secret: &str) -> String {
         let hidden =
             secret.char_indices().rev().nth(3).filter(|_| secret.len() >= 12).map_or("", |(at, _)| &secret[at..]);
@@ -89,7 +90,7 @@ impl Ui {
     }
 }
 
-/// Each element of a list on a line; anything else on one line.
+/// One line for each element of a list; one line for any other value.
 fn ndjson(json: &impl Serialize) -> serde_json::Result<String> {
     match serde_json::to_value(json)? {
         Value::Array(elements) => Ok(elements.iter().map(Value::to_string).collect::<Vec<_>>().join("\n")),
@@ -97,15 +98,15 @@ fn ndjson(json: &impl Serialize) -> serde_json::Result<String> {
     }
 }
 
-/// One of many results: JSON on a line of its own, in either form of output.
+/// Writes one of many results as one line of JSON, in every output format.
 pub(crate) fn json_line(json: &impl Serialize) -> anyhow::Result<()> {
     Ok(writeln!(anstream::stdout(), "{}", serde_json::to_string(json)?)?)
 }
 
-/// Rows under a header.
+/// Formats rows as a table with a header.
 ///
-/// A row stays on one line, so that an id or a URL in it can be copied and searched for. Where the terminal is narrower than
-/// the table, each row is shown as a block of lines instead.
+/// A row stays on one line, so an id or a URL in it can be copied and searched for. If the terminal
+/// is narrower than the table, each row becomes a block of lines instead.
 pub(crate) fn table<const N: usize>(header: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
     let header = header.map(|name| name.replace('_', " ").to_uppercase());
     let rows: Vec<_> = rows.into_iter().collect();
@@ -127,7 +128,7 @@ pub(crate) fn table<const N: usize>(header: [&str; N], rows: impl IntoIterator<I
     }
 }
 
-/// Each row as lines of a name and a value.
+/// Formats each row as lines of a name and a value.
 fn blocks<const N: usize>(header: &[String; N], rows: &[[String; N]]) -> String {
     let (bold, width) = (Style::new().bold(), header.iter().map(|name| name.chars().count()).max().unwrap_or_default());
     let block = |row: &[String; N]| {
@@ -137,20 +138,20 @@ fn blocks<const N: usize>(header: &[String; N], rows: &[[String; N]]) -> String 
     rows.iter().map(block).collect::<Vec<_>>().join("\n\n")
 }
 
-/// A number of things: `1 user`, `2 users`.
+/// A number with its noun: `1 user`, `2 users`.
 pub(crate) fn count(number: impl Into<u64>, thing: &str) -> String {
     let number = number.into();
     if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
 }
 
-/// Text from elsewhere without the control characters that could command a terminal.
+/// Untrusted text without the control characters that a terminal would interpret.
 pub(crate) fn shown(text: &str) -> String {
-    terra_auth_core::text::shown(text)
+    terra_auth_model::text::printable(text)
 }
 
-/// The same for text of several lines.
+/// Like [`shown`], for text of several lines.
 pub(crate) fn shown_lines(text: &str) -> String {
-    text.replace(|c: char| terra_auth_core::text::is_unsafe(c) && !['\n', '\t'].contains(&c), "\u{fffd}")
+    text.replace(|c: char| terra_auth_model::text::is_unsafe(c) && !['\n', '\t'].contains(&c), "\u{fffd}")
 }
 
 pub(crate) fn yes_or_no(flag: Option<bool>) -> &'static str {

@@ -1,4 +1,4 @@
-//! The admin API of a server of one's own: keys, environments, admin tokens, the audit log.
+//! The admin API of a self-hosted server: keys, environments, admin tokens, the audit log.
 //!
 //! ```no_run
 //! use terra_auth::{admin::AdminClient, wire::admin::RetireKey};
@@ -8,29 +8,14 @@
 //! let dev_id = "acme-testing-0000000000".parse()?;
 //! for key in admin.list_api_keys(&dev_id).await? {
 //!     let issued = admin.rotate_api_key(&dev_id, key.key_id, RetireKey::default()).await?;
-//!     println!("{} is replaced by {}; both work for a day", key.name, issued.key.key_id);
+//!     println!("{} is replaced by {}; both are valid for a day", key.name, issued.key.key_id);
 //! }
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! The wire is [`wire::admin`](crate::wire::admin). Only what reads is repeated after a failure that may pass; all other
-//! limits are those of [`Client`](crate::Client).
-
-use std::{fmt, sync::Arc};
-
-use serde::de::DeserializeOwned;
-use terra_auth_types::AdminToken;
-use url::Url;
-
-use crate::{
-    RawAnswer, RawCall, clock,
-    endpoints::{check, is_hosted, widget_base},
-    transport::{Call, Keys, Limits, Transport},
-};
-
-pub use api_key::HostedApiKey;
-pub use error::AdminError;
+//! The wire types are in [`wire::admin`](crate::wire::admin). After a temporary failure, only calls that read are
+//! retried. All other limits are those of [`Client`](crate::Client).
 
 mod api_key;
 mod audit;
@@ -43,7 +28,22 @@ mod revocation;
 mod token;
 mod vault;
 
-/// An operator's way to a server. Cloning is cheap and shares the connections.
+use std::{fmt, sync::Arc};
+
+use serde::de::DeserializeOwned;
+use terra_auth_types::AdminToken;
+use url::Url;
+
+use crate::{
+    RawCall, clock,
+    endpoints::widget_base,
+    hosted::{check, is_hosted},
+    transport::{Call, Keys, RetryPolicy, Transport, response::RawCallResponse},
+};
+pub use api_key::HostedApiKey;
+pub use error::AdminError;
+
+/// A client for the admin API of one server. Cloning is cheap and shares the connections.
 #[derive(Clone)]
 pub struct AdminClient {
     inner: Arc<Inner>,
@@ -55,27 +55,27 @@ struct Inner {
 }
 
 impl AdminClient {
-    /// A client for the server that answers at `server`; any path of it is ignored, so a `TERRA_API_URL` will do.
+    /// Creates a client for the server at `server`. Its path is ignored, so the value can be a `TERRA_API_URL`.
     ///
     /// # Errors
     ///
-    /// [`AdminError::InvalidAddress`] for one that is not safe to send a token to, [`AdminError::InvalidToken`] for text
-    /// that cannot travel in a header, [`AdminError::Call`] if TLS cannot start.
+    /// [`AdminError::InvalidAddress`] if the URL is not safe to send a token to, [`AdminError::InvalidToken`]
+    /// if the token cannot be sent in a header, [`AdminError::Call`] if TLS cannot start.
     pub fn new(server: &Url, token: &AdminToken) -> Result<Self, AdminError> {
         check(server, ["https", "http"]).map_err(AdminError::InvalidAddress)?;
         let keys = Keys::of_admin(token).ok_or(AdminError::InvalidToken)?;
         let mut base = widget_base(server);
         base.set_path("/api/v3/admin");
-        let transport = Transport::new(keys, [&base, &base], &Limits::default(), clock::system())?;
+        let transport = Transport::new(keys, [&base, &base], &RetryPolicy::default(), clock::system())?;
         Ok(Self { inner: Arc::new(Inner { base, transport }) })
     }
 
-    /// Sends a call with the admin token to the server. It is sent once.
+    /// Sends a call with the admin token to the server, without retries.
     ///
     /// # Errors
     ///
-    /// As [`Client::raw`](crate::Client::raw).
-    pub async fn raw(&self, call: RawCall) -> Result<RawAnswer, AdminError> {
+    /// See [`Client::raw`](crate::Client::raw).
+    pub async fn raw(&self, call: RawCall) -> Result<RawCallResponse, AdminError> {
         Ok(self.inner.transport.raw(&call.call(&self.inner.base)).await?)
     }
 
@@ -83,10 +83,10 @@ impl AdminClient {
         Ok(self.inner.transport.read(&call).await?)
     }
 
-    /// The address of a call. What stands between slashes is given piece by piece, because an id may hold a slash.
-    fn at<const N: usize>(&self, path: [&str; N]) -> Url {
+    /// Returns the URL of a call. `path` is a list of segments, because an id may contain a slash.
+    fn url_for<const N: usize>(&self, path: [&str; N]) -> Url {
         let mut url = self.inner.base.clone();
-        // Always: an http address can have a path.
+        // Always succeeds, because an HTTP URL can have a path.
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.extend(path);
         }
@@ -100,8 +100,8 @@ impl fmt::Debug for AdminClient {
     }
 }
 
-/// Whether Terra itself runs the server at this address.
+/// Whether Terra hosts the server at this URL.
 #[must_use]
-pub fn is_terras_own(server: &Url) -> bool {
+pub fn is_hosted_server(server: &Url) -> bool {
     is_hosted(server)
 }

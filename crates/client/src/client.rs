@@ -11,11 +11,10 @@ use url::Url;
 use crate::{
     Clock, Credentials, Error, clock,
     endpoints::Endpoints,
-    mobile_token::MOBILE_TOKEN_NAMES,
-    transport::{Keys, Limits, Transport},
+    transport::{Keys, RetryPolicy, Transport},
 };
 
-/// One environment's way to the API. Cloning is cheap and shares the connections.
+/// A client for the API with the keys of one environment. Cloning is cheap and shares the connections.
 #[derive(Clone)]
 pub struct Client {
     pub(crate) inner: Arc<Inner>,
@@ -27,50 +26,50 @@ pub(crate) struct Inner {
     clock: Clock,
     pub(crate) endpoints: Endpoints,
     pub(crate) transport: Transport,
-    /// Which of the widget call's paths answered last.
+    /// The index of the widget call's path that worked last.
     pub(crate) widget_path: AtomicUsize,
-    /// Where the mobile token call may be, and which of the two answered last.
+    /// The possible URLs of the mobile token call; `mobile_token_path` is the index of the one that worked last.
     pub(crate) mobile_token_urls: [Url; 2],
     pub(crate) mobile_token_path: AtomicUsize,
 }
 
 impl Client {
-    /// A client with the keys of `environment`, from the working directory's credential file or the process environment.
-    /// What is odd about the file, such as others being able to read it, is logged as a warning.
+    /// Creates a client with the keys of `environment`, from the process environment or the nearest credential file.
+    /// Problems of the file that are not errors, such as unsafe permissions, are logged as warnings.
     ///
     /// # Errors
     ///
-    /// [`Error::Credentials`] says which file and line to mend.
+    /// [`Error::Credentials`] names the file and the line to fix.
     pub fn from_environment(environment: Environment) -> Result<Self, Error> {
         let credentials = Credentials::load(environment)?;
-        for notice in &credentials.notices {
+        for notice in &credentials.warnings {
             tracing::warn!("{notice}");
         }
         Self::new(credentials)
     }
 
-    /// A client with these keys and the usual limits.
+    /// Creates a client with these keys and the default limits.
     ///
     /// # Errors
     ///
-    /// [`Error::Credentials`] for a key that cannot travel in a header or a URL that is not safe to send it to;
+    /// [`Error::Credentials`] for a key that cannot be sent in a header, or a URL that is not safe to send it to;
     /// [`Error::Network`] if TLS cannot start.
     pub fn new(credentials: Credentials) -> Result<Self, Error> {
         Self::builder(credentials).build()
     }
 
-    /// A client with limits of your own.
+    /// Returns a builder for a client with other limits.
     pub fn builder(credentials: Credentials) -> ClientBuilder {
-        ClientBuilder { credentials, limits: Limits::default(), clock: clock::system() }
+        ClientBuilder { credentials, limits: RetryPolicy::default(), clock: clock::system() }
     }
 
-    /// Whose keys it holds.
+    /// The environment of the client's keys.
     #[must_use]
     pub fn environment(&self) -> Environment {
         self.inner.environment
     }
 
-    /// The public half of the keys.
+    /// The dev-id, the public half of the keys.
     #[must_use]
     pub fn dev_id(&self) -> &DevId {
         &self.inner.dev_id
@@ -88,54 +87,57 @@ impl fmt::Debug for Client {
     }
 }
 
-/// When `expires_in` seconds have passed. `asked_at` is from before the call, so the answer is never too late.
+/// The time at which `expires_in` seconds have passed. `asked_at` must be from before the call, so the result is
+/// never too late.
 pub(crate) fn deadline(asked_at: Timestamp, expires_in: u32) -> Timestamp {
     asked_at + SignedDuration::from_secs(i64::from(expires_in))
 }
 
-/// Makes a [`Client`].
+/// Builds a [`Client`].
 #[derive(Clone)]
 #[must_use]
 pub struct ClientBuilder {
     credentials: Credentials,
-    limits: Limits,
+    limits: RetryPolicy,
     clock: Clock,
 }
 
 impl ClientBuilder {
-    /// How long connecting may take; 5 s unless told otherwise.
+    /// Sets the timeout for connecting; 5 s by default.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.limits.connect_timeout = timeout;
         self
     }
 
-    /// How long one attempt may take, from connecting to the body's last byte; 30 s unless told otherwise.
+    /// Sets the timeout of one attempt, from connecting to the last byte of the body; 30 s by default.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.limits.timeout = timeout;
         self
     }
 
-    /// How often a call is repeated where that is safe; 2 unless told otherwise.
+    /// Sets the maximum number of retries of a call, where a retry is safe; 2 by default.
     pub fn retries(mut self, retries: usize) -> Self {
         self.limits.retries = retries;
         self
     }
 
-    /// Past any proxy that the process environment names.
+    /// Ignores the proxies of the process environment.
     pub fn no_proxy(mut self) -> Self {
         self.limits.proxies = false;
         self
     }
 
-    /// Another clock than the machine's.
+    /// Sets a clock other than the system clock.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self
     }
 
+    /// Creates the client.
+    ///
     /// # Errors
     ///
-    /// As [`Client::new`].
+    /// See [`Client::new`].
     pub fn build(self) -> Result<Client, Error> {
         let Self { credentials, limits, clock } = self;
         let endpoints = Endpoints::of(&credentials)?;
@@ -146,7 +148,7 @@ impl ClientBuilder {
             environment,
             dev_id,
             clock,
-            mobile_token_urls: MOBILE_TOKEN_NAMES.map(|name| endpoints.api(name)),
+            mobile_token_urls: MOBILE_TOKEN_PATHS.map(|name| endpoints.api(name)),
             endpoints,
             transport,
             widget_path: AtomicUsize::new(0),
@@ -155,3 +157,6 @@ impl ClientBuilder {
         Ok(Client { inner: Arc::new(inner) })
     }
 }
+
+/// The names of the mobile token call, the newer one first.
+pub(crate) const MOBILE_TOKEN_PATHS: [&str; 2] = ["auth/tokens", "auth/generateAuthToken"];

@@ -2,11 +2,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-/// Tells the time. Handed in, so that a test can move it.
+/// Returns the current time. It is a parameter because tests set the time.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// The machine's own clock.
+/// The system clock.
 pub(crate) fn system() -> Clock {
-    #[expect(clippy::disallowed_methods, reason = "the one place that asks the machine")]
+    #[expect(clippy::disallowed_methods, reason = "the only use of the system clock")]
     Arc::new(Timestamp::now)
 }

@@ -3,21 +3,22 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use terra_auth_types::{
     Provider, ReferenceId, UserId,
-    wire::{self, TerraUser, UserInfo, admin::LentAccessToken},
+    wire::{self, TerraUser, UserInfo, admin::IssuedAccessToken},
 };
 use url::Url;
 
 use crate::{Client, Error, redirect, transport::Call};
 
-/// Users asked for in one call. Nobody has published a limit: our reading.
-const BATCH: usize = 500;
+/// Maximum number of users per call. This is our assumption: no limit is published.
+const MAX_USERS_PER_CALL: usize = 500;
 
 impl Client {
-    /// A login link of one provider, for an app that shows its own list instead of the widget.
+    /// Creates a login link for one provider, for an app that shows its own list instead of the widget.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidRedirect`] before anything is sent; [`Error::InvalidInput`] for a provider that is not enabled.
+    /// [`Error::InvalidRedirect`] before anything is sent; [`Error::InvalidInput`] for a provider that is not
+    /// enabled.
     pub async fn authenticate_user(&self, request: &AuthenticateUserRequest) -> Result<LoginLink, Error> {
         request.check()?;
         let call = Call::post(self.inner.endpoints.api("auth/authenticateUser"));
@@ -26,67 +27,71 @@ impl Client {
         Ok(LoginLink { user_id, auth_url })
     }
 
-    /// Forgets a user and revokes the access at its provider. The `deauth` event follows.
+    /// Deletes a user and revokes the access at the provider. The server then sends a `deauth` event.
     ///
-    /// Success is only what the server calls success. It is not repeated after a lost answer: see the crate's page.
+    /// Only an explicit success of the server is a success. The call is not retried after a lost response: see
+    /// the crate documentation.
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`] if it is not there, or another environment's.
+    /// [`Error::NotFound`] if the user does not exist or belongs to another environment.
     pub async fn deauthenticate_user(&self, user: UserId) -> Result<(), Error> {
         let call = Call::delete(self.inner.endpoints.api("auth/deauthenticateUser"));
-        self.inner.transport.done(&call.query("user_id", &user.to_string())).await
+        self.inner.transport.send_without_result(&call.query("user_id", &user.to_string())).await
     }
 
-    /// Borrows the access token that the provider gave for a user, to call the provider with. It works for a minute at least;
-    /// ask again for each use. Servers of one's own only, and only with a key that has
-    /// [`Scope::AccessTokensLend`](crate::Scope::AccessTokensLend).
+    /// Returns the provider's access token of a user, to call the provider with. It is valid for at least a minute;
+    /// request it again for each use. Only self-hosted servers have this call, and the key must have
+    /// [`Scope::AccessTokensRead`](crate::Scope::AccessTokensRead).
     ///
     /// # Errors
     ///
-    /// [`Error::Forbidden`] for other keys, [`Error::NotFound`] for a user without tokens, [`Error::InvalidInput`] if only the
-    /// end user can make the connection work again, [`Error::Server`] if the provider cannot be asked just now.
-    pub async fn lend_access_token(&self, user: UserId) -> Result<LentAccessToken, Error> {
+    /// [`Error::Forbidden`] for other keys, [`Error::NotFound`] for a user without tokens,
+    /// [`Error::InvalidInput`] if the end user must connect again, [`Error::Server`] if the provider is
+    /// temporarily unavailable.
+    pub async fn issue_access_token(&self, user: UserId) -> Result<IssuedAccessToken, Error> {
         let path = format!("api/v3/admin/environments/{}/connections/{user}/access-token", self.dev_id());
         self.inner.transport.read(&Call::post(self.inner.endpoints.widget(&path))).await
     }
 
-    /// One user, and whether the login happened.
+    /// Returns one user, and whether the login is completed.
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`] or [`Error::InvalidInput`] if it is not there, or another environment's.
+    /// [`Error::NotFound`] or [`Error::InvalidInput`] if the user does not exist or belongs to another environment.
     pub async fn user_info(&self, user: UserId) -> Result<UserInfo, Error> {
         let call = Call::get(self.inner.endpoints.api("userInfo"));
         self.inner.transport.read(&call.query("user_id", &user.to_string())).await
     }
 
-    /// Every connection of one end user. Servers may answer 504 where there are many: keep the user ids.
+    /// Returns all connections of one end user. Servers may respond with 504 if there are many, so store the
+    /// user ids.
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`] if there is none, on servers that do not answer an empty list.
+    /// [`Error::NotFound`] if there is none, on servers that do not return an empty list.
     pub async fn users_by_reference_id(&self, reference_id: &ReferenceId) -> Result<Vec<TerraUser>, Error> {
         let call = Call::get(self.inner.endpoints.api("userInfo")).query("reference_id", reference_id.as_str());
-        self.inner.transport.read(&call.long_answer()).await.map(Users::into_vec)
+        self.inner.transport.read(&call.large_response()).await.map(Users::into_vec)
     }
 
-    /// These users, 500 to a call, in the order of the answers; unknown ones are left out or refused, as the server likes.
+    /// Returns these users, with 500 users per call, in the order of the responses. Depending on the server,
+    /// unknown users are omitted or an error.
     ///
     /// # Errors
     ///
-    /// The first that any of the calls meets.
+    /// The first error of any call.
     pub async fn bulk_user_info(&self, users: &[UserId]) -> Result<Vec<TerraUser>, Error> {
         let mut found = Vec::with_capacity(users.len());
-        for batch in users.chunks(BATCH) {
+        for batch in users.chunks(MAX_USERS_PER_CALL) {
             let call = Call::post(self.inner.endpoints.api("bulkUserInfo")).json(&batch).repeatable();
-            found.extend(self.inner.transport.read::<Users>(&call.long_answer()).await?.into_vec());
+            found.extend(self.inner.transport.read::<Users>(&call.large_response()).await?.into_vec());
         }
         Ok(found)
     }
 }
 
-/// The sources disagree on whether the list has a name.
+/// A list of users, with or without a name, because the sources disagree.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Users {
@@ -101,12 +106,12 @@ impl Users {
     }
 }
 
-/// A login link of one provider.
+/// A login link for one provider.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct LoginLink {
-    /// The user that the login will make; no evidence of a connection.
+    /// The id of the user that the login will create. It does not prove that the user is connected.
     pub user_id: UserId,
-    /// Where to send the end user. Whoever has it can connect in that end user's name.
+    /// URL to open in the end user's browser. It is a secret, because anyone who has it can connect in their name.
     pub auth_url: Url,
 }
 
@@ -116,7 +121,7 @@ impl fmt::Debug for LoginLink {
     }
 }
 
-/// Asks for a login link.
+/// The parameters of a login link.
 #[must_use]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuthenticateUserRequest {
@@ -125,30 +130,30 @@ pub struct AuthenticateUserRequest {
 }
 
 impl AuthenticateUserRequest {
-    /// A link to this provider's login.
+    /// Creates a request for a login at this provider.
     pub fn new(provider: Provider) -> Self {
         Self { provider, params: wire::AuthenticateUserParams::default() }
     }
 
-    /// The app's own name for the end user.
+    /// Sets the app's own id for the end user.
     pub fn reference_id(mut self, reference_id: &ReferenceId) -> Self {
         self.params.reference_id = Some(reference_id.to_string());
         self
     }
 
-    /// Language of the pages, such as `en`, `fr`, `zh_cn`.
+    /// Sets the language of the pages, such as `en`, `fr`, `zh_cn`.
     pub fn language(mut self, language: impl Into<String>) -> Self {
         self.params.language = Some(language.into());
         self
     }
 
-    /// Where the end user goes afterwards: HTTPS, loopback, or an app's deep link.
+    /// Sets the redirect URL after a success: HTTPS, loopback, or an app's deep link.
     pub fn auth_success_redirect_url(mut self, url: impl Into<String>) -> Self {
         self.params.auth_success_redirect_url = Some(url.into());
         self
     }
 
-    /// Where the end user goes when it did not work; the same rule.
+    /// Sets the redirect URL after a failure. The same URLs are allowed.
     pub fn auth_failure_redirect_url(mut self, url: impl Into<String>) -> Self {
         self.params.auth_failure_redirect_url = Some(url.into());
         self

@@ -1,18 +1,22 @@
-//! The keys of one environment and where they come from.
+//! The keys of one environment, and the rules for loading them.
+//!
+//! The sources, in order of precedence:
 //!
 //! 1. The variables of the process environment that name the environment, such as `TERRA_DEV_ID_TESTING` and
-//!    `TERRA_API_KEY_TESTING`, if both are set. So one process can have the keys of several environments.
-//! 2. Else `TERRA_DEV_ID` and `TERRA_API_KEY` of the process environment, if both are set.
-//! 3. Else the file `.env.terra.<environment>`, or where that is absent `.env.<environment>`.
+//!    `TERRA_API_KEY_TESTING`, if both are set. They allow one process to have the keys of several environments.
+//! 2. `TERRA_DEV_ID` and `TERRA_API_KEY` of the process environment, if both are set.
+//! 3. The file `.env.terra.<environment>` or, if it does not exist, `.env.<environment>`.
 //!
-//! If one half of a pair of variables is set and the other is not, loading fails. Whichever source it is, *every* value comes from it: a dev-id never meets a key, or a key an address, from elsewhere. Keys that
-//! belong to another environment are refused: the process environment's when `TERRA_ENV` names another one, and any that
-//! another environment's file beside it, or another environment's own variables, have too. An empty variable counts as absent.
+//! If only one variable of a pair is set, loading fails. *All* values come from one source: a dev-id is never
+//! combined with a key, or a key with a URL, of another source. An empty variable counts as absent.
 //!
-//! The files are looked for in the working directory, and in the folders above it up to the root of the repository.
+//! Keys of another environment are rejected: the process environment's if `TERRA_ENV` names another environment, and
+//! keys that another environment's file in the same folder, or another environment's own variables, have too.
 //!
-//! The API key and the signing secret may be kept elsewhere: see [`Reference`]. A file may say so only if its user has agreed
-//! to it: see [`TrustStore`].
+//! The files are searched in the working directory, and in the folders above it up to the root of the repository.
+//!
+//! The API key and the signing secret can be stored elsewhere: see [`Reference`]. A file can refer to another
+//! store only if its user trusts the file: see [`TrustStore`].
 
 use std::{
     fmt,
@@ -22,11 +26,11 @@ use std::{
 use terra_auth_types::{ApiKey, DevId, Environment, SigningSecret};
 use url::Url;
 
-pub use error::{CredentialsError, Place};
-pub use file::expands;
-pub use load::Written;
+pub use error::{CredentialsError, SourceLocation};
+pub use file::has_variable_expansion;
+pub use load::UnresolvedCredentials;
 pub use reference::{Audience, Reference, ReferenceError};
-pub use search::folder_of;
+pub use search::credential_folder;
 pub use trust::{FileDigest, TRUSTED_FILES, Trust, TrustStore, TrustedFile};
 
 mod error;
@@ -38,57 +42,57 @@ mod search;
 mod settings;
 mod trust;
 
-/// The variable with the public half of the keys.
+/// The variable with the dev-id, the public half of the keys.
 pub const DEV_ID: &str = "TERRA_DEV_ID";
-/// The variable with the secret half of the keys.
+/// The variable with the API key, the secret half of the keys.
 pub const API_KEY: &str = "TERRA_API_KEY";
 /// The variable with the secret that verifies webhooks. Optional.
 pub const SIGNING_SECRET: &str = "TERRA_SIGNING_SECRET";
 /// The variable with the signing secret that is being replaced; it verifies webhooks too. Optional.
 pub const RETIRING_SIGNING_SECRET: &str = "TERRA_RETIRING_SIGNING_SECRET";
-/// The variable with the API's address; the hosted API unless given.
+/// The variable with the API's URL. The default is the hosted API.
 pub const API_URL: &str = "TERRA_API_URL";
-/// The variable with the address of the widget's pages; goes with the API's unless given.
+/// The variable with the URL of the widget's pages. The default depends on the API's URL.
 pub const WIDGET_URL: &str = "TERRA_WIDGET_URL";
-/// The variable with the streaming socket's address; goes with the API's unless given.
+/// The variable with the streaming socket's URL. The default depends on the API's URL.
 pub const STREAMING_URL: &str = "TERRA_STREAMING_URL";
-/// The variable that says which environment the process environment's keys belong to. Optional.
+/// The variable with the environment that the process environment's keys belong to. Optional.
 pub const ENV: &str = "TERRA_ENV";
 
-/// Every variable that gives keys or addresses to an environment, in the order of a new credential file. Each has a form for
-/// one environment only: see [`variable_of`].
+/// All variables with keys and URLs of an environment, in the order of a new credential file. Each has a form for one
+/// environment only: see [`variable_of`].
 pub const VARIABLES: [&str; 7] =
     [DEV_ID, API_KEY, SIGNING_SECRET, RETIRING_SIGNING_SECRET, API_URL, WIDGET_URL, STREAMING_URL];
 
-/// The keys of one environment, and the addresses they are for.
+/// The keys of one environment, and the URLs that they are for.
 #[derive(Clone, Debug)]
 pub struct Credentials {
-    /// Whose they are.
+    /// The environment of the keys.
     pub environment: Environment,
-    /// The public half.
+    /// The public half of the keys.
     pub dev_id: DevId,
-    /// The secret half.
+    /// The secret half of the keys.
     pub api_key: ApiKey,
-    /// Verifies webhooks; no call needs it.
+    /// The secret that verifies webhooks. No call needs it.
     pub signing_secret: Option<SigningSecret>,
-    /// Verifies webhooks too, while the other takes its place.
+    /// The signing secret that is being replaced. It verifies webhooks too.
     pub retiring_signing_secret: Option<SigningSecret>,
-    /// The API, such as `https://api.tryterra.co/v2`.
+    /// The URL of the API, such as `https://api.tryterra.co/v2`.
     pub api_url: Url,
-    /// Where the widget's pages are. A session's own URL counts; this is for what must know them before, such as a CSP.
+    /// The URL of the widget's pages, for settings such as a content security policy. Sessions have their own URLs.
     pub widget_url: Url,
-    /// The streaming socket's host, such as `wss://ws.tryterra.co`; the hosted socket is at its path `/connect`.
+    /// The URL of the streaming host, such as `wss://ws.tryterra.co`. The hosted socket is at the path `/connect`.
     pub streaming_url: Url,
-    /// Where all of this comes from.
+    /// The source of all values.
     pub source: Source,
-    /// What works but should be mended, for people.
-    pub notices: Vec<String>,
+    /// Warnings about problems that should be fixed, for people.
+    pub warnings: Vec<String>,
 }
 
-/// Where credentials come from.
+/// The source of credentials.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// The program made them itself.
+    /// The program created them itself.
     Program,
     /// The process environment.
     Process,
@@ -99,7 +103,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// The name of `key` as it is written there.
+    /// Returns the name of the variable for `key` in this source.
     fn variable(&self, key: &str) -> String {
         match self {
             Self::ProcessOf(environment) => variable_of(key, *environment),
@@ -107,7 +111,7 @@ impl Source {
         }
     }
 
-    /// What holds `key`, as an error names it: `file .env.testing`, `variable TERRA_API_KEY_TESTING`.
+    /// Returns the location of `key` for errors: `file .env.testing`, `variable TERRA_API_KEY_TESTING`.
     fn with_kind(&self, key: &str) -> String {
         match self {
             Self::File(file) => format!("file {}", file.display()),
@@ -128,10 +132,10 @@ impl fmt::Display for Source {
 }
 
 impl Credentials {
-    /// Keys from elsewhere, such as a vault, for the hosted API.
+    /// Creates credentials for the hosted API with keys from another source, such as a vault.
     #[must_use]
     pub fn new(environment: Environment, dev_id: DevId, api_key: ApiKey) -> Self {
-        let hosts = hosts::Hosts::published();
+        let hosts = hosts::BaseUrls::published();
         Self {
             environment,
             dev_id,
@@ -142,53 +146,53 @@ impl Credentials {
             widget_url: hosts.widget,
             streaming_url: hosts.streaming,
             source: Source::Program,
-            notices: Vec::new(),
+            warnings: Vec::new(),
         }
     }
 
-    /// All secrets that a webhook may be signed with now.
+    /// Returns all secrets that may currently sign a webhook.
     pub fn signing_secrets(&self) -> impl Iterator<Item = &SigningSecret> {
         self.signing_secret.iter().chain(&self.retiring_signing_secret)
     }
 
-    /// Whom the keys are sent to.
+    /// The servers that the keys are sent to.
     #[must_use]
     pub fn audience(&self) -> Audience {
         Audience::of(&self.api_url, &self.streaming_url)
     }
 
-    /// Loads from the process environment, or from the nearest credential file: see [`folder_of`].
+    /// Loads credentials from the process environment or the nearest credential file: see [`credential_folder`].
     ///
     /// # Errors
     ///
-    /// [`CredentialsError`] names the file, line or variable to mend, and never shows a value.
+    /// [`CredentialsError`] names the file, line or variable to fix, and never contains a value.
     ///
-    /// Where a [`Reference`] stands, this waits for who is referred to.
+    /// For a [`Reference`], this blocks until the value is resolved.
     pub fn load(environment: Environment) -> Result<Self, CredentialsError> {
-        Self::load_from(environment, &folder_of(environment), &|name| std::env::var(name).ok())
+        Self::load_from(environment, &credential_folder(environment), &|name| std::env::var(name).ok())
     }
 
-    /// Loads from `vars`, which stand for the process environment, and the files in `dir`.
+    /// Loads credentials from `vars`, which replace the process environment, or from the files in `dir`.
     ///
     /// # Errors
     ///
-    /// As [`Credentials::load`].
+    /// See [`Credentials::load`].
     pub fn load_from(
         environment: Environment,
         dir: &Path,
         vars: &impl Fn(&str) -> Option<String>,
     ) -> Result<Self, CredentialsError> {
-        Written::find(environment, dir, vars)?.read()
+        UnresolvedCredentials::find(environment, dir, vars)?.resolve()
     }
 }
 
-/// The variable that gives `key` to one environment only: `TERRA_API_KEY_TESTING`.
+/// Returns the form of the variable `key` for one environment only: `TERRA_API_KEY_TESTING`.
 #[must_use]
 pub fn variable_of(key: &str, environment: Environment) -> String {
     format!("{key}_{}", environment.as_str().to_ascii_uppercase())
 }
 
-/// The credential file of `environment`.
+/// Returns the name of the credential file of `environment`.
 #[must_use]
 pub fn file_name(environment: Environment) -> String {
     format!(".env.terra.{environment}")

@@ -1,4 +1,4 @@
-//! Questions of a tool that looks for what is wrong. A backend needs none of them.
+//! Calls for diagnostic tools. A backend does not need them.
 
 use std::time::Duration;
 
@@ -9,34 +9,36 @@ use url::Url;
 
 use crate::{
     Client, DevId, Error, SigningSecret, WidgetSessionRequest,
-    endpoints::{is_loopback, origin},
+    hosted::{is_loopback, origin},
     transport::{Call, network},
 };
 
 impl Client {
-    /// How far the server's clock is ahead of this one, to about a second; `None` if the server does not tell.
+    /// Returns how far the server's clock is ahead of this one, accurate to about a second, or `None` if the
+    /// response has no date.
     ///
-    /// Any answer will do, also a refusal, so this is the call to find out whether there is a server at all. The API key
-    /// is not sent.
+    /// Any response is accepted, including an error, so this call also shows whether there is a server. The API
+    /// key is not sent.
     ///
     /// # Errors
     ///
-    /// [`Error::Network`] if nobody answers.
+    /// [`Error::Network`] if there is no response.
     pub async fn server_clock_ahead(&self) -> Result<Option<SignedDuration>, Error> {
         let call = Call::get(self.inner.endpoints.api("integrations")).without_api_key();
         let asked_at = self.now();
         let date = self.inner.transport.date(&call).await?;
         let middle = asked_at + self.now().duration_since(asked_at) / 2;
-        // `Date` is cut to whole seconds.
+        // `Date` is truncated to seconds.
         let told = |date: Timestamp| (date + SignedDuration::from_millis(500)).duration_since(middle);
         Ok(date.map(told))
     }
 
-    /// Which path of the widget call answers. Finding out opens a session; nobody uses it, and it expires by itself.
+    /// Returns the path of the widget call that the server supports. This creates a session, which is not used and
+    /// expires.
     ///
     /// # Errors
     ///
-    /// As [`Client::generate_widget_session`].
+    /// See [`Client::generate_widget_session`].
     pub async fn widget_call(&self) -> Result<WidgetCall, Error> {
         self.generate_widget_session(&WidgetSessionRequest::new()).await?;
         let urls = self.widget_urls();
@@ -44,12 +46,12 @@ impl Client {
         Ok(WidgetCall { deprecated: known + 1 == urls.len(), url: urls[known].clone() })
     }
 
-    /// Whether a server of one's own redeems mobile tokens that were minted for no reference id; `None` if it does not say.
-    /// A token is minted for the question, and it expires unspent: the call that redeems it names no source.
+    /// Whether a self-hosted server redeems mobile tokens without a reference id; `None` if its response is
+    /// inconclusive. This creates a token, which expires unused: the call to redeem it names no source.
     ///
     /// # Errors
     ///
-    /// As [`Client::generate_mobile_token`].
+    /// See [`Client::generate_mobile_token`].
     pub async fn redeems_unbound_tokens(&self, dev_id: &DevId, timeout: Duration) -> Result<Option<bool>, Error> {
         let minted = self.generate_mobile_token(None).await?;
         let url = self.inner.endpoints.api("auth/authenticateSDKUser");
@@ -59,27 +61,27 @@ impl Client {
         let request = http.build().map_err(failed)?.post(url.clone()).header("dev-id", dev_id.as_str());
         let answer = request.bearer_auth(minted.token.expose()).send().await.map_err(failed)?;
         Ok(match answer.status() {
-            StatusCode::BAD_REQUEST => Some(true), // the source is what it misses
+            StatusCode::BAD_REQUEST => Some(true), // only the source is missing
             StatusCode::UNAUTHORIZED => Some(false),
             _ => None,
         })
     }
 }
 
-/// The widget call that a server has.
+/// The widget call that a server supports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WidgetCall {
-    /// Where it is.
+    /// The URL of the call.
     pub url: Url,
-    /// Whether it is the older call, and the server has none of the newer ones.
+    /// Whether it is the older call, because the server has none of the newer ones.
     pub deprecated: bool,
 }
 
-/// Whether the host of a streaming socket answers HTTP at all, whatever it says. Nothing secret is sent.
+/// Checks that the host of a streaming socket responds to HTTP, with any status. No secret is sent.
 ///
 /// # Errors
 ///
-/// [`Error::Network`] if no answer comes within `timeout`.
+/// [`Error::Network`] if there is no response within `timeout`.
 pub async fn streaming_host_answers(url: &Url, timeout: Duration) -> Result<(), Error> {
     let http = origin(url, if url.scheme() == "ws" { "http" } else { "https" });
     let failed = |source| network(&http, source);
@@ -89,11 +91,11 @@ pub async fn streaming_host_answers(url: &Url, timeout: Duration) -> Result<(), 
     answer.map(drop).map_err(failed)
 }
 
-/// Posts a delivery as the API would, signed at `now`; returns the status of the answer.
+/// Sends a delivery like the API, signed at `now`, and returns the status of the response.
 ///
 /// # Errors
 ///
-/// [`Error::Network`] if no answer comes within `timeout`.
+/// [`Error::Network`] if there is no response within `timeout`.
 pub async fn deliver(
     url: &Url,
     secret: &SigningSecret,

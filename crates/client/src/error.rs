@@ -1,78 +1,83 @@
-pub use refusal::Refusal;
+pub use api_problem::ApiProblem;
 
 use crate::{CredentialsError, InvalidRedirect};
 
-pub(crate) mod refusal;
+pub(crate) mod api_problem;
 
-/// Why a call did not work. Each variant is something else for the caller to do.
+/// The error of a call. Each variant requires a different reaction of the caller.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// 401: ask again with other keys.
+    /// 401: use other keys.
     #[error(
         "the keys were not accepted: {0}; check that TERRA_DEV_ID and TERRA_API_KEY are both from the same environment"
     )]
-    NotAuthenticated(Box<Refusal>),
-    /// 403: the keys do not open this; some servers also answer wrong keys so. [`Refusal::code`] may say which.
+    NotAuthenticated(Box<ApiProblem>),
+    /// 403: the keys do not allow this. Some servers also respond so to wrong keys; [`ApiProblem::code`] may name the
+    /// reason.
     #[error("not allowed: {}; {}", .0, .0.after_forbidden())]
-    Forbidden(Box<Refusal>),
-    /// 404 or 405: not there, or not in this environment.
-    #[error("not found: {0}; check the id, the environment it was made in, and TERRA_API_URL")]
-    NotFound(Box<Refusal>),
-    /// 410: the server no longer has this call.
+    Forbidden(Box<ApiProblem>),
+    /// 404 or 405: the resource does not exist, or not in this environment.
+    #[error("not found: {0}; check the id, the environment it was created in, and TERRA_API_URL")]
+    NotFound(Box<ApiProblem>),
+    /// 410: the server no longer supports this call.
     #[error("gone: {refusal}; {}", successor(replacement.as_deref()))]
     Gone {
-        /// The call to use instead, where the server names it.
+        /// The call to use instead, if the server names it.
         replacement: Option<String>,
-        /// The server's own words.
-        refusal: Box<Refusal>,
+        /// The server's error response.
+        refusal: Box<ApiProblem>,
     },
-    /// 429: wait for [`Refusal::retry_after`], then ask again.
-    #[error("too many requests: {0}; ask less often")]
-    RateLimited(Box<Refusal>),
-    /// The environment has as many connected users as it may have.
-    #[error("no more users fit into this environment: {0}; deauthenticate some, or use production")]
-    UserLimit(Box<Refusal>),
-    /// The server does not understand the request: mend it before asking again.
-    #[error("the request was refused: {0}")]
-    InvalidInput(Box<Refusal>),
-    /// A link that an end user must not be sent to; nothing was sent.
+    /// 429: wait for [`ApiProblem::retry_after`], then retry.
+    #[error("too many requests: {0}; send fewer requests")]
+    RateLimited(Box<ApiProblem>),
+    /// The environment has reached its user limit.
+    #[error("the environment has reached its user limit: {0}; deauthenticate users, or use production")]
+    UserLimit(Box<ApiProblem>),
+    /// The server rejects the request: fix it before you retry.
+    #[error("the request was rejected: {0}")]
+    InvalidInput(Box<ApiProblem>),
+    /// The request has a link that an end user must not be redirected to. Nothing was sent.
     #[error(transparent)]
     InvalidRedirect(#[from] InvalidRedirect),
-    /// 5xx: the server's own fault. It may have done the work or not.
+    /// 5xx: the server failed. It may or may not have processed the call.
     #[error("the server failed: {}; {}", .0, .0.after_failure())]
-    Server(Box<Refusal>),
-    /// No whole answer came. The server may have done the work or not.
+    Server(Box<ApiProblem>),
+    /// There was no complete response. The server may or may not have processed the call.
     #[error("{problem} {host}; {next}")]
     Network {
-        /// What happened, up to the host's name.
+        /// The problem, as a text that the host's name completes.
         problem: &'static str,
-        /// Whom it was about.
+        /// The host and port of the server.
         host: String,
-        /// What to do.
+        /// The next step.
         next: &'static str,
-        /// Without the URL, which may hold personal data. `None` if nothing listens on this machine, which says it all.
+        /// The cause, without the URL, which may contain personal data. `None` if nothing listens at the port
+        /// on this machine, which needs no further cause.
         #[source]
         source: Option<reqwest::Error>,
     },
-    /// An answer came that is none of this API's.
-    #[error("unreadable answer from {host}: {problem}{}; check TERRA_API_URL", refusal::trace(trace_id.as_deref()))]
-    UnreadableAnswer {
-        /// Who answered.
+    /// The response is not one of this API.
+    #[error(
+        "unreadable response from {host}: {problem}{}; check TERRA_API_URL",
+        api_problem::trace(trace_id.as_deref())
+    )]
+    UnreadableResponse {
+        /// The host and port of the server.
         host: String,
-        /// What is wrong with it.
+        /// The problem of the response.
         problem: String,
-        /// Names the call in the server's log.
+        /// The trace id of the call in the server's log.
         trace_id: Option<String>,
     },
-    /// The keys could not be read.
+    /// The keys could not be loaded.
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
 }
 
 impl Error {
-    /// The server's own words, if it refused.
+    /// Returns the server's error response, if there was one.
     #[must_use]
-    pub fn refusal(&self) -> Option<&Refusal> {
+    pub fn api_problem(&self) -> Option<&ApiProblem> {
         match self {
             Self::NotAuthenticated(refusal)
             | Self::Forbidden(refusal)
@@ -82,18 +87,19 @@ impl Error {
             | Self::UserLimit(refusal)
             | Self::InvalidInput(refusal)
             | Self::Server(refusal) => Some(refusal),
-            Self::InvalidRedirect(_) | Self::Network { .. } | Self::UnreadableAnswer { .. } | Self::Credentials(_) => {
-                None
-            }
+            Self::InvalidRedirect(_)
+            | Self::Network { .. }
+            | Self::UnreadableResponse { .. }
+            | Self::Credentials(_) => None,
         }
     }
 
-    /// Names the call in the server's log: quote it when asking its operator.
+    /// Returns the trace id of the call in the server's log. Report it to the server's operator.
     #[must_use]
     pub fn trace_id(&self) -> Option<&str> {
         match self {
-            Self::UnreadableAnswer { trace_id, .. } => trace_id.as_deref(),
-            other => other.refusal()?.trace_id.as_deref(),
+            Self::UnreadableResponse { trace_id, .. } => trace_id.as_deref(),
+            other => other.api_problem()?.trace_id.as_deref(),
         }
     }
 }

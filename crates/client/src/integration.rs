@@ -4,14 +4,15 @@ use terra_auth_types::wire::{self, DataTypes};
 use crate::{Client, Error, transport::Call};
 
 impl Client {
-    /// Every provider of the environment, in the order of the widget.
+    /// Lists the providers of the environment, in the order of the widget.
     ///
-    /// Only the dev-id is sent: with the API key some servers answer an empty list. So this proves no key;
-    /// [`Client::verify_connection`] does. A server without descriptions answers names only.
+    /// Only the dev-id is sent, because some servers return an empty list if the API key is sent too. So this
+    /// does not verify a key; [`Client::verify_connection`] does. From a server without descriptions, the
+    /// result has names only.
     ///
     /// # Errors
     ///
-    /// [`Error::UnreadableAnswer`] if `TERRA_API_URL` is no such API.
+    /// [`Error::UnreadableResponse`] if `TERRA_API_URL` is not the URL of such an API.
     ///
     /// Source: "Integrations" in `docs/compatibility.md`.
     pub async fn list_integrations(&self) -> Result<Vec<Integration>, Error> {
@@ -24,7 +25,7 @@ impl Client {
         }
     }
 
-    /// [`Client::list_integrations`], after a call that only both keys open: "connected, N providers available".
+    /// Like [`Client::list_integrations`], after a call that requires both keys: "connected, N providers available".
     ///
     /// # Errors
     ///
@@ -42,13 +43,13 @@ pub struct Integration {
     pub name: String,
     /// The name to use in requests, such as `FITBIT`.
     pub resource: String,
-    /// URL of a picture.
+    /// URL of the logo.
     pub logo_url: Option<String>,
-    /// Who manages the provider's API keys, such as `API_KEYS_MANAGED`.
+    /// Says who manages the provider's API keys, such as `API_KEYS_MANAGED`.
     pub setup: Option<String>,
-    /// Whether the environment offers it.
+    /// Whether the environment offers the provider.
     pub enabled: bool,
-    /// Which kinds of data it has.
+    /// The kinds of data that the provider has.
     pub types: DataTypes,
 }
 

@@ -30,31 +30,35 @@
 //! TERRA_API_URL=http://127.0.0.1:8080/v2
 //! ```
 //!
-//! The process environment wins if it holds both keys. All values come from one source, never from two, and keys of
-//! another environment are refused; [`Credentials`] has the rules. Without `TERRA_API_URL` the hosted API is asked. Keys travel
-//! unencrypted on loopback only, or inside a private network where [`ALLOW_PRIVATE_HTTP`] allows it.
-//! Keys belong on a backend: whoever holds them reads every end user's data.
+//! The process environment takes precedence if it has both keys. All values come from one source, never from two, and
+//! keys of another environment are rejected; [`credentials`] documents the rules. Without `TERRA_API_URL`, the client
+//! uses the hosted API. Keys are sent unencrypted only on loopback or, if [`ALLOW_PRIVATE_HTTP`] allows it, inside a
+//! private network. Use keys on a backend only, because they give access to every end user's data.
 //!
-//! # What it does about the network
+//! # Timeouts and retries
 //!
-//! Connecting may take 5 s, an answer with its body 30 s, a body has a cap, and no redirect is followed, because the
-//! key would travel along. Reads are repeated twice after a failure that may pass, but not after 30 s have passed.
-//! Anything else is repeated only where the server surely did nothing: it could not be reached, or refused with a
-//! `Retry-After`. That wait is kept up to 10 s; a longer one is left to the caller. Removing a user counts as "anything
-//! else": repeated after a lost answer it would say "not found" about a user it had removed.
+//! The timeout is 5 s for connecting, and 30 s for a response with its body. The size of a body is limited.
+//! Redirects are not followed, because the key would be sent along.
+//!
+//! Calls that read are retried twice after a temporary failure, but not after the 30 s timeout. Other calls are
+//! retried only if the server has certainly not processed them: it could not be reached, or it rejected the
+//! call with a `Retry-After`. The client waits for `Retry-After` up to 10 s, and leaves a longer wait to the
+//! caller. Deleting a user counts as another call: a retry after a lost response would report "not found" for a
+//! user that the first attempt deleted.
 //!
 //! # Errors
 //!
-//! One enum, [`Error`]: each variant is something else for the caller to do, and its text says what. No error, no log
-//! line and no `Debug` output of what a method returns shows a key, a token or a link that opens a login.
+//! All calls return one enum, [`Error`]. Each variant requires a different reaction of the caller, and its text
+//! names the next step. Errors, log lines and the `Debug` output of return values never contain a key, a token
+//! or a login link.
 //!
 //! # Administration
 //!
-//! [`admin::AdminClient`] makes and ends keys, environments and admin tokens of a server of your own, with an admin token.
+//! [`admin::AdminClient`] manages keys, environments and admin tokens of a self-hosted server, with an admin token.
 //!
 //! # Webhooks
 //!
-//! [`webhook`] verifies a delivery's signature; [`wire::Event`] reads its body.
+//! [`webhook`] verifies the signature of a delivery; [`wire::Event`] parses its body.
 
 pub mod admin;
 mod client;
@@ -64,6 +68,7 @@ pub mod credentials;
 pub mod diagnosis;
 mod endpoints;
 mod error;
+mod hosted;
 mod integration;
 mod mobile_token;
 pub mod ownership;
@@ -73,18 +78,19 @@ mod redirect;
 mod streaming_token;
 mod subscription;
 mod trace;
-mod transport;
+pub(crate) mod transport;
 mod widget_session;
 
+pub use crate::transport::response::RawCallResponse;
 pub use client::{Client, ClientBuilder};
 pub use clock::Clock;
 pub use connection::{AuthenticateUserRequest, LoginLink};
 pub use credentials::{Credentials, CredentialsError};
-pub use error::{Error, Refusal};
+pub use error::{ApiProblem, Error};
 pub use integration::Integration;
 pub use mobile_token::MobileToken;
 pub use private_http::ALLOW_PRIVATE_HTTP;
-pub use raw::{InvalidRawCall, RawAnswer, RawCall};
+pub use raw::{InvalidRawCall, RawCall};
 pub use redirect::InvalidRedirect;
 pub use terra_auth_types as types;
 pub use terra_auth_types::{

@@ -6,14 +6,16 @@ use url::Url;
 use crate::{Client, Error, client::deadline, transport::Call};
 
 impl Client {
-    /// Mints a token with which the mobile SDK opens one connection. Mint it when the app asks, not before.
+    /// Creates a token with which the mobile SDK creates one connection. Create it when the app requests it,
+    /// not before.
     ///
-    /// With a reference id the connection is that end user's, whatever the app says; without one, the app says whose.
-    /// The call has a newer and an older name; the older one is tried where the newer is not known.
+    /// With a reference id, the connection belongs to that end user, whatever the app sends. Without one, the
+    /// app chooses the end user. The call has a newer and an older name; the older one is tried if the server
+    /// does not know the newer.
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`] is how some servers answer a dev-id they do not know.
+    /// [`Error::NotFound`] also for an unknown dev-id, on some servers.
     ///
     /// Source: "Mobile tokens" in `docs/compatibility.md`.
     pub async fn generate_mobile_token(&self, reference_id: Option<&ReferenceId>) -> Result<MobileToken, Error> {
@@ -26,18 +28,16 @@ impl Client {
         };
         let asked_at = self.now();
         let (urls, known) = (&self.inner.mobile_token_urls, &self.inner.mobile_token_path);
-        let wire::AuthToken { token, expires_in, .. } = self.inner.transport.read_first(known, urls, call).await?;
+        let wire::AuthToken { token, expires_in, .. } =
+            self.inner.transport.read_first_supported(known, urls, call).await?;
         Ok(MobileToken { token, expires_in, expires_at: deadline(asked_at, expires_in) })
     }
 }
 
-/// What the call is named, the newer name first.
-pub(crate) const MOBILE_TOKEN_NAMES: [&str; 2] = ["auth/tokens", "auth/generateAuthToken"];
-
-/// A mobile token, to be handed to the app of the end user who is logged in.
+/// A mobile token, for the app of the logged-in end user.
 #[derive(Clone, Debug, Serialize)]
 pub struct MobileToken {
-    /// Opens one connection.
+    /// The token. It creates one connection.
     pub token: types::MobileToken,
     /// Seconds until it expires.
     pub expires_in: u32,

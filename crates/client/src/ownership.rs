@@ -1,95 +1,95 @@
-//! Which files and folders only this user and root can change, and which secrets only they can read.
+//! Checks that only this user and root can change a file or folder, and that only they can read a secret.
 //!
-//! The rule is that of an SSH server for its users' keys. A path passes if
+//! The rules are those of an SSH server for its users' keys. A path passes if
 //!
-//! 1. each entry on the way, symbolic links and what they lead to included, belongs to this user or to root;
-//! 2. no other user can write to a folder on the way. A sticky folder such as `/tmp` may be writable by all, because nobody
-//!    there can rename what belongs to another user;
+//! 1. each entry of the path, including symbolic links and their targets, belongs to this user or to root;
+//! 2. no other user can write to a folder of the path. A sticky folder such as `/tmp` may be writable by all, because
+//!    users cannot rename files of other users there;
 //! 3. no other user can write to the file or folder itself;
 //! 4. for a secret: no other user can read it.
 //!
-//! What people run needs four exceptions:
+//! Common environments require four exceptions:
 //!
-//! - A group in which this user is alone, such as the private group that Linux distributions give to each user or the
-//!   `fsGroup` of a Kubernetes pod, counts as this user. Group 0 counts as root.
-//! - A process of group 0 whose user is not root runs as OpenShift runs images: under a user that owns nothing. For it, what
-//!   belongs to group 0 counts as its own.
-//! - On a file system that is mounted read-only, nothing can be changed, and the secret of an orchestrator is mounted
-//!   readable: rules 1 to 3 do not apply there, and rule 4 applies to no file that root owns.
-//! - A secret that root owns may be readable by its group. One that nobody may write to, which is how container runtimes
-//!   mount secrets, may be readable by all.
+//! - A group whose only member is this user counts as this user. Examples are the private group that Linux
+//!   distributions create for each user, and the `fsGroup` of a Kubernetes pod. Group 0 counts as root.
+//! - OpenShift runs images under a user that owns no files, in group 0. So for a process of group 0 whose user is not
+//!   root, files of group 0 count as its own.
+//! - On a file system that is mounted read-only, nothing can be changed, and orchestrators mount secrets
+//!   readable there. So rules 1 to 3 do not apply, and rule 4 does not apply to files of root.
+//! - A secret that root owns may be readable by its group. A secret without any write permission may be
+//!   readable by all, because container runtimes mount secrets so.
 //!
-//! [`TRUSTED_UIDS`] names further users, for a folder of the host that is mounted into a container.
+//! [`TRUSTED_UIDS`] names additional users, for a folder of the host that is mounted into a container.
 //!
-//! Where files have no owner and mode, everything passes.
+//! On systems whose files have no owner and mode, every path passes.
 
 use std::{
     io,
     path::{Path, PathBuf},
 };
 
-/// The variable that names further user ids whose files count as this user's own, separated by commas.
+/// The variable with additional user ids, comma-separated, whose files count as this user's own.
 pub const TRUSTED_UIDS: &str = "TERRA_AUTH_TRUSTED_UIDS";
 
-/// What other users must not be able to do.
+/// The access that other users must not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Change it: for what decides where a secret goes.
+    /// Change: for files that decide where a secret is sent.
     Change,
-    /// Change it or read it: for what holds a secret.
+    /// Change or read: for files that contain a secret.
     ReadOrChange,
 }
 
-/// Why a file or folder does not pass.
+/// The reason why a file or folder does not pass.
 #[derive(Debug, thiserror::Error)]
 pub enum OwnershipError {
-    /// Another user owns it.
+    /// Another user owns the entry.
     #[error("{} belongs to another user (uid {uid})", path.display())]
     OtherOwner {
-        /// The file, or a folder on the way to it.
+        /// The file, or a folder of its path.
         path: PathBuf,
-        /// The user.
+        /// The id of the owner.
         uid: u32,
     },
-    /// Another user can change it.
+    /// Other users can change the entry.
     #[error("other users of this machine can change {}", path.display())]
     Writable {
-        /// The file, or a folder on the way to it.
+        /// The file, or a folder of its path.
         path: PathBuf,
     },
-    /// Another user can read it.
+    /// Other users can read the file.
     #[error("other users of this machine can open {}", path.display())]
     Readable {
         /// The file.
         path: PathBuf,
     },
-    /// It cannot be examined.
+    /// The entry cannot be examined.
     #[error("could not read {}", path.display())]
     Unreadable {
-        /// The file, or a folder on the way to it.
+        /// The file, or a folder of its path.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
 }
 
 impl OwnershipError {
-    /// What makes it pass.
+    /// Returns the command or setting that fixes the problem.
     #[must_use]
     pub fn remedy(&self) -> String {
         match self {
             Self::OtherOwner { path, uid } => format!(
-                "run `chown {} {}`, or, if user {uid} is to be trusted like this one, set {TRUSTED_UIDS}={uid}",
+                "run `chown {} {}`, or set {TRUSTED_UIDS}={uid} to trust user {uid} like this one",
                 own_uid(),
                 path.display()
             ),
             Self::Writable { path } => format!("run `chmod go-w {}`", path.display()),
             Self::Readable { path } => format!("run `chmod 600 {}`", path.display()),
-            Self::Unreadable { path, .. } => format!("check that {} is there and can be read", path.display()),
+            Self::Unreadable { path, .. } => format!("check that {} exists and is readable", path.display()),
         }
     }
 
-    /// The file, or a folder on the way to it.
+    /// The file, or a folder of its path.
     #[must_use]
     pub fn path(&self) -> &Path {
         match self {
@@ -100,33 +100,34 @@ impl OwnershipError {
         }
     }
 
-    /// Whether there is no such file or folder.
+    /// Whether the file or folder does not exist.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::Unreadable { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }
 }
 
-/// Checks a file or folder and everything on the way to it.
+/// Checks a file or folder and all entries of its path.
 ///
-/// If it passes, no other user can exchange it between this check and its use.
+/// If it passes, no other user can replace it between this check and its use.
 ///
 /// # Errors
 ///
-/// [`OwnershipError`] names the entry that does not pass, and [`OwnershipError::remedy`] what to do about it.
+/// [`OwnershipError`] names the entry that does not pass; [`OwnershipError::remedy`] returns the fix.
 pub fn check(path: &Path, access: Access) -> Result<(), OwnershipError> {
     system::check(path, access)
 }
 
-/// Whether the mode of a file lets other users open it, unless the file is a secret that is mounted for this process.
+/// Whether the mode of a file allows other users to open it, unless the file is a secret that is mounted for this
+/// process.
 ///
-/// This is stricter about groups than [`check`], for warnings: `chmod 600` is no harm.
+/// This is for warnings, and stricter about groups than [`check`], because `chmod 600` does no harm.
 #[must_use]
 pub fn is_open_to_others(file: &Path) -> bool {
     system::is_open_to_others(file)
 }
 
-/// The user whom this process runs as. `None` where users have no numbers.
+/// The id of the user that runs this process; `None` on systems without user ids.
 pub(crate) fn uid() -> Option<u32> {
     cfg!(unix).then(own_uid)
 }
@@ -173,11 +174,11 @@ mod system {
     const WRITABLE: u32 = 0o222;
     const READABLE_BY_ALL: u32 = 0o004;
     const READABLE_BY_GROUP: u32 = 0o040;
-    /// As many links as a path may have on Linux.
-    const MOST_LINKS: usize = 40;
+    /// The maximum number of symbolic links in a path on Linux.
+    const MAX_LINKS: usize = 40;
 
     pub(super) fn check(path: &Path, access: Access) -> Result<(), OwnershipError> {
-        Walk { me: Identity::of_process(), links: 0 }.check(path, access)
+        PathWalk { me: ProcessUser::of_process(), links: 0 }.check(path, access)
     }
 
     pub(super) fn own_uid() -> u32 {
@@ -189,13 +190,13 @@ mod system {
         fs::metadata(file).is_ok_and(open) && !is_read_only(file)
     }
 
-    /// Follows a path as the system does, one entry at a time.
-    struct Walk {
-        me: Identity,
+    /// Resolves a path like the system, one entry at a time.
+    struct PathWalk {
+        me: ProcessUser,
         links: usize,
     }
 
-    impl Walk {
+    impl PathWalk {
         fn check(&mut self, path: &Path, access: Access) -> Result<(), OwnershipError> {
             let unreadable = |path: &Path, source| OwnershipError::Unreadable { path: path.to_owned(), source };
             let here = if path.as_os_str().is_empty() { Path::new(".") } else { path };
@@ -218,8 +219,8 @@ mod system {
                 }
                 self.check_owner(&next, &entry)?;
                 self.links += 1;
-                if self.links > MOST_LINKS {
-                    return Err(unreadable(&next, io::Error::other("it leads through too many links")));
+                if self.links > MAX_LINKS {
+                    return Err(unreadable(&next, io::Error::other("too many symbolic links")));
                 }
                 let target = fs::read_link(&next).map_err(|source| unreadable(&next, source))?;
                 if target.is_absolute() {
@@ -233,10 +234,10 @@ mod system {
             self.check_last(here, &found, access)
         }
 
-        /// A folder on the way.
+        /// Checks a folder of the path.
         fn check_folder(&self, path: &Path, found: &Metadata) -> Result<(), OwnershipError> {
             self.check_owner(path, found)?;
-            // What belongs to a user in a sticky folder stays that user's.
+            // In a sticky folder, other users cannot replace a user's files.
             if found.mode() & STICKY != 0 { Ok(()) } else { self.check_writers(path, found) }
         }
 
@@ -263,7 +264,7 @@ mod system {
         }
     }
 
-    /// The entries of a path, without the root.
+    /// Returns the entries of a path, without the root.
     fn steps(path: &Path) -> VecDeque<OsString> {
         let step = |component: Component<'_>| match component {
             Component::Normal(name) => Some(name.to_owned()),
@@ -273,22 +274,23 @@ mod system {
         path.components().filter_map(step).collect()
     }
 
-    /// A file system that cannot be asked is taken to be writable. A link is on the file system of its folder.
+    /// If the status of the file system is unknown, it counts as writable. A link is on the file system of its
+    /// folder.
     fn is_read_only(path: &Path) -> bool {
         let folder = if path.is_symlink() { path.parent().unwrap_or(path) } else { path };
         statvfs(folder).is_ok_and(|status| status.f_flag.contains(StatVfsMountFlags::RDONLY))
     }
 
-    /// Who this process is.
-    struct Identity {
+    /// The user and the groups of this process.
+    struct ProcessUser {
         uid: u32,
         gid: u32,
         groups: Vec<u32>,
-        /// Further users that count as this one.
+        /// Additional users that count as this one.
         others: Vec<u32>,
     }
 
-    impl Identity {
+    impl ProcessUser {
         fn of_process() -> Self {
             let groups = rustix::process::getgroups().unwrap_or_default();
             let others = std::env::var(TRUSTED_UIDS).unwrap_or_default();
@@ -305,10 +307,10 @@ mod system {
             [0, self.uid].contains(&found.uid()) || self.others.contains(&found.uid()) || as_openshift
         }
 
-        /// Whether a group has no member but this user and root.
+        /// Whether a group has no members except this user and root.
         fn is_alone_in(&self, gid: u32) -> bool {
             let is_member = self.gid == gid || self.groups.contains(&gid);
-            gid == 0 || is_member && Accounts::of_system().has_only(gid, self.uid)
+            gid == 0 || is_member && LocalAccounts::of_system().has_only(gid, self.uid)
         }
     }
 
@@ -320,27 +322,27 @@ mod system {
         mode & READABLE_BY_ALL != 0 || mode & READABLE_BY_GROUP != 0 && !is_roots
     }
 
-    /// The users and groups that this machine's own files name.
-    struct Accounts {
+    /// The users and groups in this machine's own files.
+    struct LocalAccounts {
         passwd: String,
         group: String,
-        /// Whether there are no others, such as those of a directory service.
+        /// Whether the files are complete, without users of a directory service.
         are_all: bool,
     }
 
-    impl Accounts {
+    impl LocalAccounts {
         fn of_system() -> Self {
             let text = |path| fs::read_to_string(path).unwrap_or_default();
             let are_all = are_local(&text("/etc/nsswitch.conf"));
             Self { passwd: text("/etc/passwd"), group: text("/etc/group"), are_all }
         }
 
-        /// Other systems keep groups in other places, so there no group counts as one user's.
+        /// Other systems store groups elsewhere, so there no group counts as a private group.
         fn has_only(&self, gid: u32, uid: u32) -> bool {
             let mine = |name: &str| {
-                self.passwd
-                    .lines()
-                    .any(|line| Account::read(line).is_some_and(|it| it.name == name && [0, uid].contains(&it.uid)))
+                self.passwd.lines().any(|line| {
+                    LocalAccount::read(line).is_some_and(|it| it.name == name && [0, uid].contains(&it.uid))
+                })
             };
             let mut groups = self.group.lines().map(|line| line.split(':').collect::<Vec<_>>());
             let group = groups.find(|fields| fields.get(2).is_some_and(|field| *field == gid.to_string()));
@@ -350,18 +352,18 @@ mod system {
             let members =
                 group.and_then(|fields| fields.get(3).map(|members| (*members).to_owned())).unwrap_or_default();
             let mut members = members.split(',').filter(|name| !name.trim().is_empty());
-            let mut accounts = self.passwd.lines().filter_map(Account::read);
+            let mut accounts = self.passwd.lines().filter_map(LocalAccount::read);
             members.all(|name| mine(name.trim())) && accounts.all(|it| it.gid != gid || [0, uid].contains(&it.uid))
         }
     }
 
-    struct Account<'a> {
+    struct LocalAccount<'a> {
         name: &'a str,
         uid: u32,
         gid: u32,
     }
 
-    impl<'a> Account<'a> {
+    impl<'a> LocalAccount<'a> {
         fn read(line: &'a str) -> Option<Self> {
             let mut fields = line.split(':');
             let name = fields.next()?;
@@ -370,7 +372,7 @@ mod system {
         }
     }
 
-    /// Whether groups come from this machine's own files only.
+    /// Whether groups are defined only in this machine's own files.
     fn are_local(nsswitch: &str) -> bool {
         let line = nsswitch.lines().find_map(|line| line.trim().strip_prefix("group:"));
         line.unwrap_or_default().split_whitespace().all(|source| {
@@ -380,17 +382,17 @@ mod system {
 
     #[cfg(test)]
     mod tests {
-        use super::{Accounts, are_local};
+        use super::{LocalAccounts, are_local};
 
         const PASSWD: &str = "root:x:0:0::/root:/bin/sh\nann:x:1000:1000::/home/ann:/bin/sh\nbob:x:1001:1001::/:/bin/sh\n\
             eve:x:1002:50::/:/bin/sh\n";
 
-        fn accounts(group: &str, are_all: bool) -> Accounts {
-            Accounts { passwd: PASSWD.to_owned(), group: group.to_owned(), are_all }
+        fn accounts(group: &str, are_all: bool) -> LocalAccounts {
+            LocalAccounts { passwd: PASSWD.to_owned(), group: group.to_owned(), are_all }
         }
 
         #[test]
-        fn a_group_with_one_member_is_that_users() {
+        fn a_group_with_one_member_counts_as_that_user() {
             let groups = "root:x:0:\nann:x:1000:\nteam:x:60:ann,bob\nsolo:x:61:ann,root\nstaff:x:50:\n";
             for (gid, alone) in [(1000, true), (60, false), (61, true), (50, false), (1001, false)] {
                 assert_eq!(accounts(groups, true).has_only(gid, 1000), alone, "{gid}");
@@ -398,7 +400,7 @@ mod system {
         }
 
         #[test]
-        fn a_group_of_no_file_is_a_containers_or_of_a_directory_service() {
+        fn a_group_without_an_entry_is_private_unless_a_directory_service_is_used() {
             assert!(accounts("", true).has_only(2000, 1000));
             assert!(!accounts("", false).has_only(2000, 1000));
             assert!(accounts("", false).has_only(1000, 1000));

@@ -1,4 +1,4 @@
-//! Plain HTTP to a server in the same private network, where the operator allows it.
+//! Plain HTTP to a server in the same private network, if the operator allows it.
 
 use std::{
     env, io,
@@ -8,17 +8,17 @@ use std::{
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
-/// The variable of the process environment that allows keys to travel unencrypted to private addresses, with the value `1` or
-/// `true`: for a server at a name such as `http://terra:8787` of a compose network or a cluster, where nobody else reads along.
-/// A credential file cannot allow it.
+/// The variable of the process environment that allows sending keys unencrypted to private addresses, with the value
+/// `1` or `true`. It is for a server at a URL such as `http://terra:8787` in a compose network or a cluster, where no
+/// other party can read the traffic. A credential file cannot allow it.
 pub const ALLOW_PRIVATE_HTTP: &str = "TERRA_ALLOW_PRIVATE_HTTP";
 
-/// Whether the operator allows it.
+/// Whether the operator allows plain HTTP to private addresses.
 pub(crate) fn is_allowed() -> bool {
     env::var(ALLOW_PRIVATE_HTTP).is_ok_and(|value| ["1", "true"].contains(&value.trim()))
 }
 
-/// Whether the URL may be of a private address: a name may, until it is resolved.
+/// Whether the URL may have a private address. A host name may, until it is resolved.
 pub(crate) fn may_be_private(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(_)) => true,
@@ -38,7 +38,7 @@ fn is_private(address: IpAddr) -> bool {
     }
 }
 
-/// Resolves names to private addresses only; the connection goes to one of these.
+/// Resolves names to private addresses only. The connection uses one of these.
 pub(crate) struct PrivateOnly;
 
 impl Resolve for PrivateOnly {
@@ -47,7 +47,7 @@ impl Resolve for PrivateOnly {
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
             let private: Vec<SocketAddr> = found.filter(|address| is_private(address.ip())).collect();
             if private.is_empty() {
-                let problem = "keys go unencrypted to private addresses only; use https";
+                let problem = "keys are sent unencrypted to private addresses only; use https";
                 return Err(io::Error::new(io::ErrorKind::PermissionDenied, problem).into());
             }
             Ok(Box::new(private.into_iter()) as Addrs)
@@ -60,7 +60,7 @@ mod tests {
     use super::{is_private, may_be_private};
 
     #[test]
-    fn private_addresses_are_those_that_no_router_of_the_internet_knows() {
+    fn only_addresses_that_are_not_routed_on_the_internet_are_private() {
         for (address, expected) in [
             ("127.0.0.1", true),
             ("10.0.0.5", true),

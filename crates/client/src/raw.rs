@@ -1,13 +1,15 @@
-//! A call that no method is made for, with the keys of a client.
-
-use std::fmt;
+//! Calls without a method of their own, with the keys of a client.
 
 use reqwest::Method;
 use url::Url;
 
-use crate::{Client, Error, endpoints::origin, transport::Call};
+use crate::{
+    Client, Error,
+    hosted::origin,
+    transport::{Call, response::RawCallResponse},
+};
 
-/// A call as it goes over the wire. The address is a path, so that keys go only to the server that they are for.
+/// A call by method, path, query and body. It has a path instead of a URL, so keys are sent only to their own server.
 #[derive(Clone, Debug)]
 pub struct RawCall {
     method: Method,
@@ -16,39 +18,23 @@ pub struct RawCall {
     body: Option<Vec<u8>>,
 }
 
-/// An answer of any status but a redirect, which is never followed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct RawAnswer {
-    /// The HTTP status.
-    pub status: u16,
-    /// The trace id of the call, if the server names one.
-    pub trace_id: Option<String>,
-    /// The body; may hold a secret.
-    pub body: Vec<u8>,
-}
-
-impl fmt::Debug for RawAnswer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { status, trace_id, .. } = self;
-        f.debug_struct("RawAnswer").field("status", status).field("trace_id", trace_id).finish_non_exhaustive()
-    }
-}
-
-/// The text is no method, or no path on the server.
+/// The method or the path of a raw call is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRawCall {
-    /// Not a method such as `GET`.
+    /// The text is not a method such as `GET`.
     #[error("{0} is not a method; use GET, POST, PUT, PATCH or DELETE")]
     Method(String),
-    /// Another server's address, or no path at all.
-    #[error("{0} is not a path on the server; write it like /v2/userInfo")]
+    /// The text is not a path, or it is a URL of another server.
+    #[error("{0} is not a path on the server; use a path such as /v2/userInfo")]
     Path(String),
 }
 
 impl RawCall {
+    /// Creates a call without a query and a body.
+    ///
     /// # Errors
     ///
-    /// [`InvalidRawCall`] for an unknown method, or for a path that is not an absolute one on the same server.
+    /// [`InvalidRawCall`] for an unknown method, or for a path that is not an absolute path on the same server.
     pub fn new(method: &str, path: &str) -> Result<Self, InvalidRawCall> {
         let known = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::HEAD];
         let found = known.into_iter().find(|known| known.as_str().eq_ignore_ascii_case(method));
@@ -60,31 +46,31 @@ impl RawCall {
         Ok(Self { method, path: path.to_owned(), query: Vec::new(), body: None })
     }
 
-    /// Adds a parameter to the query.
+    /// Adds a query parameter.
     #[must_use]
     pub fn query(mut self, name: &str, value: &str) -> Self {
         self.query.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// Sends a body of JSON.
+    /// Sets a JSON body.
     #[must_use]
     pub fn body(mut self, json: Vec<u8>) -> Self {
         self.body = Some(json);
         self
     }
 
-    /// Whether it only reads.
+    /// Whether the call only reads.
     #[must_use]
     pub fn is_safe(&self) -> bool {
         self.method.is_safe()
     }
 
-    /// Its address on a server.
+    /// Returns the URL of the call on a server.
     #[must_use]
     pub fn url(&self, server: &Url) -> Url {
         let base = origin(server, server.scheme());
-        // Always: the path was joined to a server before.
+        // Always succeeds, because `new` has joined the path to a server.
         let mut url = base.join(&self.path).unwrap_or(base);
         if !self.query.is_empty() {
             url.query_pairs_mut().extend_pairs(&self.query);
@@ -99,12 +85,13 @@ impl RawCall {
 }
 
 impl Client {
-    /// Sends a call with the keys of the environment to the server of the API. It is sent once.
+    /// Sends a call with the keys of the environment to the server of the API, without retries.
     ///
     /// # Errors
     ///
-    /// [`Error::Network`]; [`Error::UnreadableAnswer`] for a redirect. A refusal is an answer here.
-    pub async fn raw(&self, call: RawCall) -> Result<RawAnswer, Error> {
+    /// [`Error::Network`]; [`Error::UnreadableResponse`] for a redirect. An error response of the server is a
+    /// normal result.
+    pub async fn raw(&self, call: RawCall) -> Result<RawCallResponse, Error> {
         let server = self.inner.endpoints.api("");
         self.inner.transport.raw(&call.call(&server)).await
     }

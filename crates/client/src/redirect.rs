@@ -1,19 +1,19 @@
 use url::Url;
 
-use crate::endpoints::is_loopback;
+use crate::hosted::is_loopback;
 
-/// A link that an end user must not be sent to.
+/// A link that an end user must not be redirected to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field} {problem}; use https://, or a custom scheme that your app has registered")]
 pub struct InvalidRedirect {
-    /// The request's field, as the wire names it.
+    /// The name of the request's field on the wire.
     pub field: &'static str,
-    /// What is wrong with it.
+    /// The problem of the link.
     pub problem: &'static str,
 }
 
-/// Schemes that a browser runs or opens by itself, so no app can have registered them.
-const NOT_AN_APP: [&str; 12] = [
+/// Schemes that a browser executes or opens itself, so no app can register them.
+const NON_APP_SCHEMES: [&str; 12] = [
     "about",
     "blob",
     "data",
@@ -28,7 +28,7 @@ const NOT_AN_APP: [&str; 12] = [
     "wss",
 ];
 
-/// HTTPS, HTTP on loopback, or an app's deep link.
+/// Checks a link: it must be HTTPS, HTTP on loopback, or an app's deep link.
 pub(crate) fn check(field: &'static str, link: Option<&str>) -> Result<(), InvalidRedirect> {
     let Some(link) = link else { return Ok(()) };
     let refused = |problem| Err(InvalidRedirect { field, problem });
@@ -39,7 +39,7 @@ pub(crate) fn check(field: &'static str, link: Option<&str>) -> Result<(), Inval
             "https" => Ok(()),
             "http" if is_loopback(&url) => Ok(()),
             "http" => refused("is not encrypted"),
-            scheme if NOT_AN_APP.contains(&scheme) => refused("has a scheme that no app can open"),
+            scheme if NON_APP_SCHEMES.contains(&scheme) => refused("has a scheme that no app can open"),
             _ => Ok(()),
         },
     }
@@ -50,7 +50,7 @@ mod tests {
     use super::check;
 
     #[test]
-    fn a_redirect_is_encrypted_or_stays_on_the_machine_or_opens_an_app() {
+    fn a_redirect_is_https_or_loopback_or_a_deep_link() {
         let allowed = |link| check("auth_success_redirect_url", Some(link)).is_ok();
         for good in ["https://app.example.com/done?a=1", "http://localhost:3000/done", "com.acme.app://connected"] {
             assert!(allowed(good), "{good}");
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_names_the_field_and_what_to_do() {
+    fn the_error_names_the_field_and_the_fix() {
         let error = check("auth_failure_redirect_url", Some("http://app.example.com")).unwrap_err();
         assert_eq!(
             error.to_string(),

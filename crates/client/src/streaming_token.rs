@@ -3,18 +3,18 @@ use terra_auth_types::{StreamingToken, UserId, wire};
 use crate::{Client, Error, transport::Call};
 
 impl Client {
-    /// A token with which a backend receives the samples of all its users, used up by one socket.
+    /// Creates a token with which a backend receives the samples of all its users. It is valid for one socket.
     ///
     /// Source: "Streaming tokens" in `docs/compatibility.md`.
     ///
     /// # Errors
     ///
-    /// [`Error::Forbidden`] is this call's answer to wrong keys.
+    /// [`Error::Forbidden`] for wrong keys.
     pub async fn developer_streaming_token(&self) -> Result<StreamingToken, Error> {
         self.streaming_token(Call::post(self.inner.endpoints.streaming("auth/developer"))).await
     }
 
-    /// A token with which a device sends the samples of `user`, used up by one socket.
+    /// Creates a token with which a device sends the samples of `user`. It is valid for one socket.
     ///
     /// # Errors
     ///

@@ -8,20 +8,21 @@ use terra_auth_types::{
 
 use crate::{Client, Error, transport::Call};
 
-/// Users asked for in one call.
-const PER_PAGE: u32 = 500;
+/// Maximum number of users per call.
+const USER_PAGE_SIZE: u32 = 500;
 
-/// Ten million users; a server that goes on is broken.
-const MOST_PAGES: u32 = 20_000;
+/// Enough for ten million users. A server with more pages is broken.
+const MAX_PAGES: u32 = 20_000;
 
 impl Client {
-    /// Every user of the environment, page by page as they are asked for.
+    /// Streams all users of the environment. Pages are fetched on demand.
     ///
-    /// Users who connect or leave meanwhile may be missed or come twice.
+    /// Users who connect or disconnect meanwhile may be missing or appear twice.
     ///
     /// # Errors
     ///
-    /// Ends with the first error, which is [`Error::UnreadableAnswer`] if the server repeats a page or never ends.
+    /// The stream ends with the first error. It is [`Error::UnreadableResponse`] if the server repeats a page or
+    /// its pages do not end.
     ///
     /// Source: "Subscriptions" in `docs/compatibility.md`.
     pub fn subscriptions(&self) -> impl Stream<Item = Result<TerraUser, Error>> + Send + use<> {
@@ -37,16 +38,16 @@ impl Client {
     }
 
     async fn subscriptions_page(&self, at: Cursor) -> Result<(Vec<TerraUser>, Option<Cursor>), Error> {
-        let call = self.subscriptions_call(at.page, PER_PAGE);
+        let call = self.subscriptions_call(at.page, USER_PAGE_SIZE);
         let page = match self.inner.transport.read(&call).await? {
-            Answer::All(Subscriptions { users, .. }) => return Ok((users, None)),
-            Answer::Nested { data } => data,
-            Answer::Flat(page) => page,
+            Page::All(Subscriptions { users, .. }) => return Ok((users, None)),
+            Page::Nested { data } => data,
+            Page::Flat(page) => page,
         };
         let first = page.results.first().map(|user| user.user_id);
         let repeats = first.is_some() && first == at.first;
         match page.next {
-            next if repeats || next.is_some_and(|next| next <= at.page || next > MOST_PAGES) => {
+            next if repeats || next.is_some_and(|next| next <= at.page || next > MAX_PAGES) => {
                 Err(self.inner.transport.unreadable(&call, &HeaderMap::new(), "the pages of users do not end"))
             }
             next => Ok((page.results, next.map(|page| Cursor { page, first }))),
@@ -55,21 +56,21 @@ impl Client {
 
     pub(crate) fn subscriptions_call(&self, page: u32, per_page: u32) -> Call {
         let call = Call::get(self.inner.endpoints.api("subscriptions"));
-        call.query("page", &page.to_string()).query("per_page", &per_page.to_string()).long_answer()
+        call.query("page", &page.to_string()).query("per_page", &per_page.to_string()).large_response()
     }
 }
 
-/// Where the walk is, and with whom the page before began.
+/// The number of the next page, and the first user of the previous page.
 #[derive(Default)]
 struct Cursor {
     page: u32,
     first: Option<UserId>,
 }
 
-/// July's contract nests a page, October's does not, and an older server knows no pages.
+/// The contract of July nests a page, the contract of October does not, and older servers have no pages.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Answer {
+enum Page {
     Nested { data: SubscriptionsPage },
     Flat(SubscriptionsPage),
     All(Subscriptions),

@@ -7,8 +7,8 @@ task_local! {
     static TRACEPARENT: HeaderValue;
 }
 
-/// Runs `work`, and sends `traceparent` with every call that a [`Client`](crate::Client) makes in it, so that the server's
-/// log can be read beside the caller's.
+/// Runs `work`, and sends `traceparent` with every call that a [`Client`](crate::Client) makes in it. It connects the
+/// server's log entries with the caller's.
 ///
 /// `traceparent` is the header's value, `00-<32 hex digits>-<16 hex digits>-01`.
 ///
@@ -17,7 +17,7 @@ pub async fn traced<T>(traceparent: HeaderValue, work: impl Future<Output = T>) 
     TRACEPARENT.scope(traceparent, work).await
 }
 
-/// The header that goes with a call made now.
+/// Returns the `traceparent` header for the current call.
 pub(crate) fn traceparent() -> Option<HeaderValue> {
     TRACEPARENT.try_with(Clone::clone).ok()
 }

@@ -1,3 +1,8 @@
+mod call;
+mod keys;
+pub(crate) mod response;
+mod retry;
+
 use std::{
     error::Error as _,
     io,
@@ -20,40 +25,35 @@ use serde::de::DeserializeOwned;
 use terra_auth_types::wire;
 use url::Url;
 
-use answer::{Answer, body, misread, redirected, says_error};
+use crate::{
+    ApiProblem, Clock, Error, error::api_problem::Cleaner, hosted::is_loopback, private_http::PrivateOnly, trace,
+    transport::response::RawCallResponse,
+};
 pub(crate) use call::Call;
 pub(crate) use keys::Keys;
+use response::{RawResponse, describe_parse_error, describe_redirect, read_body, reports_error};
 
-use crate::{
-    Clock, Error, RawAnswer, Refusal, endpoints::is_loopback, error::refusal::Cleaner, private_http::PrivateOnly, trace,
-};
-
-mod answer;
-mod call;
-mod keys;
-mod repeat;
-
-/// How long an attempt may take and how often it is repeated.
+/// The timeouts of an attempt, and the number of retries.
 #[derive(Clone, Copy)]
-pub(crate) struct Limits {
+pub(crate) struct RetryPolicy {
     pub(crate) connect_timeout: Duration,
     pub(crate) timeout: Duration,
     pub(crate) retries: usize,
-    /// `false` goes past every proxy.
+    /// `false` ignores all proxies.
     pub(crate) proxies: bool,
 }
 
-impl Default for Limits {
+impl Default for RetryPolicy {
     fn default() -> Self {
         Self { connect_timeout: Duration::from_secs(5), timeout: Duration::from_secs(30), retries: 2, proxies: true }
     }
 }
 
-/// Sends calls with the keys, within the limits.
+/// Sends calls with the keys, timeouts and retries.
 pub(crate) struct Transport {
-    /// For encrypted addresses.
+    /// For encrypted connections.
     http: reqwest::Client,
-    /// For the others: keys must not leave the machine or the private network.
+    /// For plain HTTP: keys must not leave the machine or the private network.
     plain: reqwest::Client,
     keys: Keys,
     backoff: ExponentialBuilder,
@@ -61,8 +61,8 @@ pub(crate) struct Transport {
 }
 
 impl Transport {
-    /// For calls to `addresses`, of which the first names the server in errors.
-    pub(crate) fn new(keys: Keys, addresses: [&Url; 2], limits: &Limits, clock: Clock) -> Result<Self, Error> {
+    /// Creates a transport for calls to `addresses`. Errors name the first one as the server.
+    pub(crate) fn new(keys: Keys, addresses: [&Url; 2], limits: &RetryPolicy, clock: Clock) -> Result<Self, Error> {
         let builder = || {
             reqwest::Client::builder()
                 .user_agent(concat!("terra-auth/", env!("CARGO_PKG_VERSION")))
@@ -70,7 +70,7 @@ impl Transport {
                 .timeout(limits.timeout)
                 .redirect(redirect::Policy::none())
         };
-        // A proxy would see the key that loopback may carry unencrypted.
+        // A proxy would see a key that is sent unencrypted.
         let without_proxy = !limits.proxies || addresses.into_iter().any(|url| is_loopback(url) || is_plain(url));
         let encrypted = || if without_proxy { builder().no_proxy() } else { builder() };
         let plain = || builder().no_proxy().dns_resolver(Arc::new(PrivateOnly));
@@ -80,21 +80,23 @@ impl Transport {
             next: CHECK_NETWORK,
             source: Some(source),
         };
-        let backoff = ExponentialBuilder::default().with_min_delay(repeat::FIRST_WAIT).with_max_times(limits.retries);
+        let backoff =
+            ExponentialBuilder::default().with_min_delay(retry::INITIAL_BACKOFF).with_max_times(limits.retries);
         let plain = plain().build().map_err(&failed)?;
         let all_plain = addresses.into_iter().all(is_plain);
         let http = if all_plain { plain.clone() } else { encrypted().build().map_err(&failed)? };
         Ok(Self { http, plain, keys, backoff: backoff.with_jitter(), clock })
     }
 
-    /// The answer to `call`, read as `T`.
+    /// Sends `call` and parses the response as `T`.
     pub(crate) async fn read<T: DeserializeOwned>(&self, call: &Call) -> Result<T, Error> {
         let answer = self.send(call).await?;
         self.parse(call, &answer)
     }
 
-    /// The answer to the first of a call's `paths` that the server has. `known` remembers which, and starts there.
-    pub(crate) async fn read_first<T: DeserializeOwned, P>(
+    /// Sends a call to the first of `paths` that the server supports. `known` stores its index, and later calls
+    /// start with it.
+    pub(crate) async fn read_first_supported<T: DeserializeOwned, P>(
         &self,
         known: &AtomicUsize,
         paths: &[P],
@@ -115,65 +117,65 @@ impl Transport {
         answer
     }
 
-    /// Sends `call`, which is answered with success or with nothing. A page from something in between is neither.
-    pub(crate) async fn done(&self, call: &Call) -> Result<(), Error> {
+    /// Sends `call`, whose response is a success or has no content. A page of a proxy is neither.
+    pub(crate) async fn send_without_result(&self, call: &Call) -> Result<(), Error> {
         let answer = self.send(call).await?;
         if answer.status == StatusCode::NO_CONTENT { Ok(()) } else { self.parse::<wire::Done>(call, &answer).map(drop) }
     }
 
-    /// The answer to a call, whatever it is. A redirect is not followed, and is an error.
-    pub(crate) async fn raw(&self, call: &Call) -> Result<RawAnswer, Error> {
+    /// Sends `call` once and returns any response, including errors. A redirect is not followed and is an error.
+    pub(crate) async fn raw(&self, call: &Call) -> Result<RawCallResponse, Error> {
         let failed = |source: reqwest::Error| network(&call.url, source);
         let mut response = self.request(call).send().await.map_err(failed)?;
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         tracing::debug!(status = status.as_u16(), "{} {} answered", call.method, call.url.path());
         if status.is_redirection() {
-            return Err(self.unreadable(call, &headers, &redirected(status, &headers)));
+            return Err(self.unreadable(call, &headers, &describe_redirect(status, &headers)));
         }
-        let Some(body) = body(&mut response, call.longest_answer).await.map_err(failed)? else {
-            return Err(self.unreadable(call, &headers, &format!("longer than {} bytes", call.longest_answer)));
+        let Some(body) = read_body(&mut response, call.max_response_bytes).await.map_err(failed)? else {
+            return Err(self.unreadable(call, &headers, &format!("longer than {} bytes", call.max_response_bytes)));
         };
         let trace_id = self.cleaner().header(&headers, "x-terra-trace-id");
-        Ok(RawAnswer { status: status.as_u16(), trace_id, body: body.into() })
+        Ok(RawCallResponse { status: status.as_u16(), trace_id, body: body.into() })
     }
 
-    /// The server's clock, by whatever it answers.
+    /// Returns the date of the server's response, whatever its status is.
     pub(crate) async fn date(&self, call: &Call) -> Result<Option<Timestamp>, Error> {
         let response = self.request(call).send().await.map_err(|source| network(&call.url, source))?;
         let date = response.headers().get(DATE).and_then(|date| date.to_str().ok());
         Ok(date.and_then(|date| rfc2822::parse(date).ok()).map(|date| date.timestamp()))
     }
 
-    async fn send(&self, call: &Call) -> Result<Answer, Error> {
+    async fn send(&self, call: &Call) -> Result<RawResponse, Error> {
         (|| self.attempt(call))
             .retry(self.backoff)
-            .when(|error| repeat::is_safe(call, error))
-            .adjust(repeat::wait)
-            .notify(|error, wait| tracing::warn!(path = call.url.path(), "repeating in {wait:?}: {error}"))
+            .when(|error| retry::is_safe(call, error))
+            .adjust(retry::retry_delay)
+            .notify(|error, wait| tracing::warn!(path = call.url.path(), "retrying in {wait:?}: {error}"))
             .await
     }
 
-    async fn attempt(&self, call: &Call) -> Result<Answer, Error> {
+    async fn attempt(&self, call: &Call) -> Result<RawResponse, Error> {
         let failed = |source: reqwest::Error| network(&call.url, source);
         let mut response = self.request(call).send().await.map_err(failed)?;
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         tracing::debug!(status = status.as_u16(), "{} {} answered", call.method, call.url.path());
         if status.is_redirection() || status.is_informational() {
-            return Err(self.unreadable(call, &headers, &redirected(status, &headers)));
+            return Err(self.unreadable(call, &headers, &describe_redirect(status, &headers)));
         }
-        let Some(body) = body(&mut response, call.longest_answer).await.map_err(failed)? else {
-            return Err(self.unreadable(call, &headers, &format!("longer than {} bytes", call.longest_answer)));
+        let Some(body) = read_body(&mut response, call.max_response_bytes).await.map_err(failed)? else {
+            return Err(self.unreadable(call, &headers, &format!("longer than {} bytes", call.max_response_bytes)));
         };
-        if status.is_success() && !says_error(&body) {
-            Ok(Answer { status, headers, body })
+        if status.is_success() && !reports_error(&body) {
+            Ok(RawResponse { status, headers, body })
         } else {
-            Err(self.refused(status, &headers, &body))
+            Err(self.error_from_response(status, &headers, &body))
         }
     }
 
-    fn parse<T: DeserializeOwned>(&self, call: &Call, answer: &Answer) -> Result<T, Error> {
+    fn parse<T: DeserializeOwned>(&self, call: &Call, answer: &RawResponse) -> Result<T, Error> {
         let read = serde_json::from_slice(&answer.body);
-        read.map_err(|error| self.unreadable(call, &answer.headers, &misread(&error, &answer.headers)))
+        read.map_err(|error| self.unreadable(call, &answer.headers, &describe_parse_error(&error, &answer.headers)))
     }
 
     fn request(&self, call: &Call) -> reqwest::RequestBuilder {
@@ -192,16 +194,16 @@ impl Transport {
         if is_plain(url) { &self.plain } else { &self.http }
     }
 
-    fn refused(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
-        let mut refusal = Refusal::read(status, headers, body, &self.cleaner());
-        refusal.retry_after = repeat::retry_after(headers, (self.clock)());
+    fn error_from_response(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
+        let mut refusal = ApiProblem::read(status, headers, body, &self.cleaner());
+        refusal.retry_after = retry::retry_after(headers, (self.clock)());
         refusal.into_error(headers)
     }
 
-    /// An answer to `call` that is none of this API's.
+    /// The error for a response to `call` that is not one of this API.
     pub(crate) fn unreadable(&self, call: &Call, headers: &HeaderMap, problem: &str) -> Error {
         let trace_id = self.cleaner().header(headers, "x-terra-trace-id");
-        Error::UnreadableAnswer { host: host(&call.url), problem: self.cleaner().clean(problem), trace_id }
+        Error::UnreadableResponse { host: host(&call.url), problem: self.cleaner().clean(problem), trace_id }
     }
 
     fn cleaner(&self) -> Cleaner<'_> {
@@ -222,13 +224,13 @@ pub(crate) fn network(url: &Url, source: reqwest::Error) -> Error {
     }
     let problem = match () {
         () if source.is_connect() => "could not reach",
-        () if source.is_timeout() => "no whole answer within the time limit from",
+        () if source.is_timeout() => "no complete response within the time limit from",
         () => "lost the connection to",
     };
     Error::Network { problem, host: host(url), next: CHECK_NETWORK, source: Some(source.without_url()) }
 }
 
-/// Whether no program has the port.
+/// Whether the connection was refused, because no program listens at the port.
 fn is_refused(error: &reqwest::Error) -> bool {
     let mut cause = error.source();
     while let Some(now) = cause {

@@ -1,4 +1,4 @@
-//! Where keys come from, and which are refused.
+//! The sources of keys, and the keys that are rejected.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::{fs, path::Path};
@@ -6,13 +6,13 @@ use std::{fs, path::Path};
 use tempfile::TempDir;
 use terra_auth::{
     Credentials, CredentialsError, Environment,
-    credentials::{FileDigest, Source, TRUSTED_FILES, Trust, TrustStore, Written, file_name},
+    credentials::{FileDigest, Source, TRUSTED_FILES, Trust, TrustStore, UnresolvedCredentials, file_name},
 };
 
 const TESTING: &str = "TERRA_DEV_ID=acme-testing-0000000000\nTERRA_API_KEY=test-key-not-a-secret\n";
 const PRODUCTION: &str = "TERRA_DEV_ID=acme-production-0000000000\nTERRA_API_KEY=other-key-not-a-secret\n";
 
-/// A directory with these files, readable by their owner only.
+/// Creates a directory with these files, readable by their owner only.
 fn dir(files: &[(&str, &str)]) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     for (name, text) in files {
@@ -42,7 +42,7 @@ fn load_from(dir: &Path, vars: &[(&str, &str)]) -> Result<Credentials, Credentia
     Credentials::load_from(Environment::Testing, dir, &get)
 }
 
-/// The error's text with the directory left out; no error ever shows a value.
+/// Returns the text of the error, without the directory. An error must never contain a value.
 fn refusal(files: &[(&str, &str)], vars: &[(&str, &str)]) -> String {
     let dir = dir(files);
     let error = load_from(dir.path(), vars).unwrap_err();
@@ -63,7 +63,7 @@ fn keys_come_from_the_environments_file() {
     assert_eq!(credentials.widget_url.as_str(), "https://widget.tryterra.co/");
     assert_eq!(credentials.streaming_url.as_str(), "wss://ws.tryterra.co/");
     assert!(credentials.source.to_string().ends_with(".env.terra.testing"));
-    assert_eq!(credentials.notices, Vec::<String>::new());
+    assert_eq!(credentials.warnings, Vec::<String>::new());
     assert!(!format!("{credentials:?}").contains("not-a-secret"));
 }
 
@@ -78,23 +78,23 @@ fn each_environment_has_its_own_file() {
 }
 
 #[test]
-fn the_shorter_file_name_is_read_where_the_longer_is_absent() {
+fn the_shorter_file_name_is_read_if_the_longer_is_absent() {
     let credentials = load(&[(".env.testing", TESTING)], &[]).unwrap();
     assert!(credentials.source.to_string().ends_with(".env.testing"));
 }
 
 #[test]
-fn of_both_files_the_longer_name_is_read_and_said() {
+fn of_both_files_the_longer_name_is_read_with_a_notice() {
     let dir = dir(&[(".env.terra.testing", TESTING), (".env.testing", PRODUCTION)]);
     let credentials = load_from(dir.path(), &[]).unwrap();
     assert_eq!(credentials.dev_id.as_str(), "acme-testing-0000000000");
     let at = |name: &str| dir.path().join(name).display().to_string();
     let expected = format!("using {}; {} is not read", at(".env.terra.testing"), at(".env.testing"));
-    assert_eq!(credentials.notices, [expected]);
+    assert_eq!(credentials.warnings, [expected]);
 }
 
 #[test]
-fn everything_a_file_may_say_is_read() {
+fn every_variable_of_a_file_is_read() {
     let more = "TERRA_SIGNING_SECRET='secret-not-a-secret'\nTERRA_API_URL=http://127.0.0.1:8080/v2\n\
         TERRA_WIDGET_URL=https://widget.example.com\nTERRA_STREAMING_URL=wss://stream.example.com\n";
     let credentials = load(&[(".env.terra.testing", &format!("{TESTING}{more}"))], &[]).unwrap();
@@ -105,7 +105,7 @@ fn everything_a_file_may_say_is_read() {
 }
 
 #[test]
-fn a_server_of_ones_own_is_asked_for_everything() {
+fn a_self_hosted_server_gets_all_calls() {
     let with_url = format!("{TESTING}TERRA_API_URL=http://127.0.0.1:8080/v2\n");
     let credentials = load(&[(".env.terra.testing", &with_url)], &[]).unwrap();
     assert_eq!(credentials.widget_url.as_str(), "http://127.0.0.1:8080/");
@@ -113,14 +113,14 @@ fn a_server_of_ones_own_is_asked_for_everything() {
 }
 
 #[test]
-fn the_newer_hosted_address_keeps_the_other_hosts() {
+fn the_newer_hosted_url_has_the_same_other_hosts() {
     let with_url = format!("{TESTING}TERRA_API_URL=https://access.tryterra.co/api/v2\n");
     let credentials = load(&[(".env.terra.testing", &with_url)], &[]).unwrap();
     assert_eq!(credentials.streaming_url.as_str(), "wss://ws.tryterra.co/");
 }
 
 #[test]
-fn the_process_environment_wins_with_both_keys_and_brings_everything_else() {
+fn the_process_environment_with_both_keys_is_the_only_source() {
     let with_url = format!("{TESTING}TERRA_API_URL=http://127.0.0.1:8080/v2\nTERRA_SIGNING_SECRET=a\n");
     let credentials = load(&[(".env.terra.testing", &with_url)], &PAIR).unwrap();
     assert_eq!(credentials.dev_id.as_str(), "acme-process-0000000000");
@@ -146,16 +146,16 @@ fn half_a_pair_in_the_process_environment_is_never_completed_from_a_file() {
 fn empty_variables_count_as_absent() {
     let empty = [("TERRA_DEV_ID", ""), ("TERRA_API_KEY", ""), ("TERRA_API_URL", "")];
     let credentials = load(&[(".env.terra.testing", TESTING)], &empty).unwrap();
-    assert_eq!((credentials.dev_id.as_str(), credentials.notices.len()), ("acme-testing-0000000000", 0));
+    assert_eq!((credentials.dev_id.as_str(), credentials.warnings.len()), ("acme-testing-0000000000", 0));
 }
 
 #[test]
-fn an_address_in_the_process_environment_does_not_meet_a_key_from_a_file() {
+fn a_url_in_the_process_environment_is_not_used_with_a_key_from_a_file() {
     let vars = [("TERRA_API_URL", "https://elsewhere.example.com")];
     let credentials = load(&[(".env.terra.testing", TESTING)], &vars).unwrap();
     assert_eq!(credentials.api_url.as_str(), "https://api.tryterra.co/v2");
     assert_eq!(
-        credentials.notices,
+        credentials.warnings,
         [
             "TERRA_API_URL of the process environment is not used; the keys come from a file: set it in .env.terra.testing"
         ]
@@ -163,12 +163,12 @@ fn an_address_in_the_process_environment_does_not_meet_a_key_from_a_file() {
 }
 
 #[test]
-fn another_environments_pair_in_the_process_environment_is_refused() {
+fn another_environments_pair_in_the_process_environment_is_rejected() {
     let of = |environment| [PAIR[0], PAIR[1], ("TERRA_ENV", environment)];
     assert_eq!(
         refusal(&[(".env.terra.testing", TESTING)], &of("production")),
-        "asked for testing, but the process environment holds keys of production (by its TERRA_ENV); \
-         unset them, or ask for production"
+        "testing was requested, but the process environment has keys of production (according to TERRA_ENV); \
+         unset them, or use production"
     );
     assert!(load(&[], &of("testing")).is_ok());
 }
@@ -194,7 +194,7 @@ fn one_process_has_the_keys_of_several_environments() {
 }
 
 #[test]
-fn variables_that_name_the_environment_win_and_bring_everything_else() {
+fn variables_that_name_the_environment_are_the_only_source() {
     let more = [
         ("TERRA_ENV", "production"),
         ("TERRA_SIGNING_SECRET_TESTING", "own-secret-not-a-secret"),
@@ -212,7 +212,7 @@ fn variables_that_name_the_environment_win_and_bring_everything_else() {
     assert_eq!(credentials.signing_secrets().count(), 2);
     let urls = [&credentials.api_url, &credentials.widget_url, &credentials.streaming_url].map(url::Url::as_str);
     assert_eq!(urls, ["http://127.0.0.1:8080/v2", "https://widget.example.com/", "wss://stream.example.com/"]);
-    assert_eq!(credentials.notices, Vec::<String>::new(), "the plain pair is production's");
+    assert_eq!(credentials.warnings, Vec::<String>::new(), "the plain pair is production's");
 }
 
 #[test]
@@ -232,8 +232,8 @@ fn half_of_an_environments_own_pair_is_never_completed_from_elsewhere() {
 }
 
 #[test]
-fn a_variable_of_another_source_is_not_used_and_that_is_said() {
-    let notices = |files: &[(&str, &str)], vars: &[(&str, &str)]| load(files, vars).unwrap().notices;
+fn a_variable_of_another_source_is_not_used_and_gives_a_notice() {
+    let notices = |files: &[(&str, &str)], vars: &[(&str, &str)]| load(files, vars).unwrap().warnings;
     let url = ("TERRA_API_URL", "https://elsewhere.example.com");
     let own_url = ("TERRA_API_URL_TESTING", "https://elsewhere.example.com");
     assert_eq!(
@@ -268,10 +268,10 @@ fn an_error_about_an_environments_own_variable_names_it() {
 }
 
 #[test]
-fn a_key_that_two_environments_have_is_refused_in_variables_too() {
+fn a_key_of_two_environments_is_rejected_in_variables_too() {
     let copied = [OWN_PAIR[0], OWN_PAIR[1], ("TERRA_API_KEY_PRODUCTION", "own-key-not-a-secret")];
-    let expected = "also stands in production's variable TERRA_API_KEY_PRODUCTION; \
-        each environment has keys of its own: mend the wrong one";
+    let expected = "is also in production's variable TERRA_API_KEY_PRODUCTION; \
+        each environment has its own keys: fix the wrong one";
     assert!(refusal(&[], &copied).ends_with(expected));
     let from_file = [("TERRA_API_KEY_PRODUCTION", "test-key-not-a-secret")];
     assert!(refusal(&[(".env.terra.testing", TESTING)], &from_file).ends_with(expected));
@@ -283,37 +283,37 @@ fn a_named_environment_without_keys_changes_nothing() {
 }
 
 #[test]
-fn a_pair_that_another_environments_file_holds_is_refused() {
+fn a_pair_from_another_environments_file_is_rejected() {
     let production = [("TERRA_DEV_ID", "acme-production-0000000000"), ("TERRA_API_KEY", "other-key-not-a-secret")];
     for name in [".env.terra.production", ".env.production"] {
         assert_eq!(
             refusal(&[(name, PRODUCTION)], &production),
             format!(
-                "asked for testing, but TERRA_DEV_ID from the process environment also stands in production's file {name}; \
-                 each environment has keys of its own: mend the wrong one"
+                "testing was requested, but TERRA_DEV_ID from the process environment is also in production's file {name}; \
+                 each environment has its own keys: fix the wrong one"
             )
         );
     }
 }
 
 #[test]
-fn a_key_copied_into_two_files_is_refused() {
+fn a_key_copied_into_two_files_is_rejected() {
     let copied = "TERRA_DEV_ID=acme-staging-0000000000\nTERRA_API_KEY=test-key-not-a-secret\n";
     assert_eq!(
         refusal(&[(".env.terra.testing", TESTING), (".env.terra.staging", copied)], &[]),
-        "asked for testing, but TERRA_API_KEY from .env.terra.testing:2 also stands in staging's file .env.terra.staging; \
-         each environment has keys of its own: mend the wrong one"
+        "testing was requested, but TERRA_API_KEY from .env.terra.testing:2 is also in staging's file .env.terra.staging; \
+         each environment has its own keys: fix the wrong one"
     );
 }
 
 #[test]
-fn another_environments_broken_file_does_no_harm() {
+fn another_environments_broken_file_is_ignored() {
     let files = [(".env.terra.testing", TESTING), (".env.terra.production", "broken line")];
     assert!(load(&files, &[]).is_ok());
 }
 
 #[test]
-fn without_a_file_both_names_and_the_remedy_are_named() {
+fn without_a_file_the_error_has_both_names_and_the_fix() {
     assert_eq!(
         refusal(&[], &[]),
         "no keys for testing: neither .env.terra.testing nor .env.testing exists; \
@@ -371,7 +371,7 @@ fn a_broken_line_is_named_without_its_text() {
 }
 
 #[test]
-fn a_file_that_is_too_long_or_no_file_is_not_read() {
+fn a_file_that_is_too_long_or_a_directory_is_not_read() {
     assert_eq!(refusal(&[(".env.terra.testing", &"#\n".repeat(40_000))], &[]), "could not read .env.terra.testing");
     let dir = dir(&[]);
     fs::create_dir(dir.path().join(".env.terra.testing")).unwrap();
@@ -380,13 +380,13 @@ fn a_file_that_is_too_long_or_no_file_is_not_read() {
 
 #[cfg(unix)]
 #[test]
-fn a_file_that_others_can_open_is_noticed() {
+fn a_file_that_others_can_open_gives_a_notice() {
     let dir = dir(&[(".env.terra.testing", TESTING)]);
     let file = dir.path().join(".env.terra.testing");
     set_mode(&file, 0o640);
     let name = file.display();
     assert_eq!(
-        load_from(dir.path(), &[]).unwrap().notices,
+        load_from(dir.path(), &[]).unwrap().warnings,
         [format!("other users of this machine can open {name}; run `chmod 600 {name}`")]
     );
 }
@@ -398,7 +398,7 @@ fn keyed(value: &str) -> String {
 
 #[cfg(unix)]
 #[test]
-fn a_secret_may_be_kept_by_a_command() {
+fn a_secret_may_come_from_a_command() {
     let text = keyed("command:printf \"%s\\n\" test-key-not-a-secret")
         + "TERRA_SIGNING_SECRET='command:echo signing not-a-secret'\n";
     let credentials = load(&[(".env.terra.testing", &text)], &[(TRUSTED_FILES, &digest(&text))]).unwrap();
@@ -410,17 +410,17 @@ fn a_secret_may_be_kept_by_a_command() {
 
 #[cfg(unix)]
 #[test]
-fn a_command_that_gives_nothing_is_an_error_and_not_a_key() {
+fn a_command_without_a_value_is_an_error() {
     let told = |value: &str| {
         let dir = dir(&[(".env.terra.testing", &keyed(value))]);
         let error = load_from(dir.path(), &[(TRUSTED_FILES, &digest(&keyed(value)))]).unwrap_err();
         let cause = std::error::Error::source(&error).unwrap().to_string();
-        assert!(error.to_string().ends_with(".env.terra.testing:2: TERRA_API_KEY could not be had"), "{error}");
+        assert!(error.to_string().ends_with(".env.terra.testing:2: TERRA_API_KEY could not be read"), "{error}");
         assert!(!format!("{error:?} {cause}").contains("not-a-secret"));
         cause
     };
     assert_eq!(told("command:no-such-program --token not-a-secret"), "could not run no-such-program");
-    assert_eq!(told("command:false not-a-secret"), "false failed (exit code 1); run it by itself to see why");
+    assert_eq!(told("command:false not-a-secret"), "false failed (exit code 1); run it manually to see why");
     assert_eq!(told("command:"), "the reference names no command; close every quote");
     assert!(told("keyring:terra-auth").starts_with("the reference must be keyring:terra-auth/NAME"));
     let two_words = keyed("command:echo two words");
@@ -428,12 +428,12 @@ fn a_command_that_gives_nothing_is_an_error_and_not_a_key() {
     assert_eq!(invalid, ".env.terra.testing:2: TERRA_API_KEY must be visible ASCII characters");
 }
 
-/// The SHA-256 of a file's text.
+/// Returns the SHA-256 of a file's text.
 fn digest(text: &str) -> String {
     FileDigest::of(text.as_bytes()).to_string()
 }
 
-/// A credential file that names a program, which leaves a trace when it runs; and the folder for the user's state.
+/// A credential file with a command that creates a file when it runs, and the folder for the user's state.
 #[cfg(unix)]
 struct Planted {
     dir: TempDir,
@@ -478,10 +478,10 @@ impl Planted {
         self.store().add(&self.file(), &FileDigest::of(text.as_bytes())).unwrap();
     }
 
-    /// The error of a load, and whether the program ran.
+    /// Returns the error of loading, and whether the program ran.
     fn load(&self) -> (String, bool) {
         let _ = fs::remove_file(self.trace());
-        // The program prints no key, so loading fails even where it may run.
+        // The program prints no key, so loading fails even if the program may run.
         let error = load_from(self.dir.path(), &self.vars()).unwrap_err().to_string();
         (error, self.trace().exists())
     }
@@ -489,11 +489,11 @@ impl Planted {
 
 #[cfg(unix)]
 #[test]
-fn a_command_runs_only_for_a_file_that_its_user_trusts_as_it_is() {
+fn a_command_runs_only_if_the_user_trusts_the_current_file() {
     let planted = Planted::new();
     let (error, ran) = planted.load();
     assert!(
-        !ran && error.contains("but the file is not trusted; look at the file, then run `terra-auth env trust "),
+        !ran && error.contains("but the file is not trusted; review the file, then run `terra-auth env trust "),
         "{error}"
     );
 
@@ -529,7 +529,7 @@ fn trust_is_for_one_path() {
 
 #[cfg(unix)]
 #[test]
-fn a_trusted_file_that_others_could_read_or_exchange_runs_nothing() {
+fn a_trusted_file_that_others_could_read_or_replace_runs_no_command() {
     let planted = Planted::new();
     planted.trust(&planted.text());
     for mode in [0o644, 0o604, 0o666, 0o606, 0o602] {
@@ -542,13 +542,13 @@ fn a_trusted_file_that_others_could_read_or_exchange_runs_nothing() {
     let (error, ran) = planted.load();
     assert!(!ran && error.contains("other users of this machine can change"), "{error}");
     set_mode(planted.dir.path(), 0o1777);
-    assert!(planted.load().1, "nobody can exchange a file in a sticky folder");
+    assert!(planted.load().1, "other users cannot replace a file in a sticky folder");
 }
 
 /// Only root can give a file to another user.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_trusted_file_of_another_user_runs_nothing() {
+fn a_trusted_file_of_another_user_runs_no_command() {
     let planted = Planted::new();
     planted.trust(&planted.text());
     if std::os::unix::fs::chown(planted.file(), Some(65_534), None).is_err() {
@@ -560,7 +560,7 @@ fn a_trusted_file_of_another_user_runs_nothing() {
 
 #[cfg(unix)]
 #[test]
-fn records_that_others_could_have_written_count_for_nothing() {
+fn records_that_others_could_have_written_are_ignored() {
     let planted = Planted::new();
     planted.trust(&planted.text());
     set_mode(&planted.state.path().join("terra-auth"), 0o777);
@@ -570,7 +570,7 @@ fn records_that_others_could_have_written_count_for_nothing() {
 }
 
 #[test]
-fn a_file_is_trusted_by_its_digest_too() {
+fn a_file_can_be_trusted_by_its_digest() {
     let text = keyed("command:echo test-key-not-a-secret");
     let files = [(".env.terra.testing", &*text)];
     let both = format!(" {},{}", digest("another"), digest(&text).to_uppercase());
@@ -583,7 +583,7 @@ fn a_source_says_whether_it_is_trusted() {
     let dir = dir(&[(".env.terra.testing", TESTING)]);
     let trust = |vars: &[(&str, &str)]| {
         let get = |name: &str| vars.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
-        Written::find(Environment::Testing, dir.path(), &get).unwrap().trust()
+        UnresolvedCredentials::find(Environment::Testing, dir.path(), &get).unwrap().trust()
     };
     assert_eq!(trust(&[]), Trust::Unknown);
     assert_eq!(trust(&[(TRUSTED_FILES, &digest(TESTING))]), Trust::Trusted);
@@ -591,7 +591,7 @@ fn a_source_says_whether_it_is_trusted() {
 }
 
 #[test]
-fn no_variable_of_the_process_gets_into_a_value() {
+fn no_variable_of_the_process_is_expanded_in_a_value() {
     for value in ["$PATH", "'a'$PATH", "'a'\"${PATH}\"", "\"'${PATH}'\""] {
         for key in ["TERRA_DEV_ID", "TERRA_API_URL", "export TERRA_API_KEY"] {
             let text = format!("{key}={value}\n");
@@ -602,29 +602,29 @@ fn no_variable_of_the_process_gets_into_a_value() {
 }
 
 #[test]
-fn a_reference_that_two_environments_share_is_refused() {
+fn a_reference_of_two_environments_is_rejected() {
     let staging = keyed("command:false").replace("testing", "staging");
     let files = [(".env.terra.testing", &*keyed("command:false")), (".env.terra.staging", &*staging)];
-    assert!(refusal(&files, &[]).contains("TERRA_API_KEY from .env.terra.testing:2 also stands in staging's file"));
+    assert!(refusal(&files, &[]).contains("TERRA_API_KEY from .env.terra.testing:2 is also in staging's file"));
 }
 
 #[cfg(not(feature = "keyring"))]
 #[test]
-fn without_the_feature_the_keyring_is_not_asked() {
+fn without_the_feature_the_keyring_is_not_used() {
     let dir = dir(&[(".env.terra.testing", &keyed("keyring:terra-auth/acme/api-key"))]);
     let text = keyed("keyring:terra-auth/acme/api-key");
     let error = load_from(dir.path(), &[(TRUSTED_FILES, &digest(&text))]).unwrap_err();
     let cause = std::error::Error::source(&error).unwrap().to_string();
-    assert!(cause.contains("built without the keyring"), "{cause}");
+    assert!(cause.contains("built without keyring support"), "{cause}");
 }
 
 #[test]
-fn what_is_written_is_told_without_asking_for_it() {
+fn the_text_of_a_source_is_read_without_resolving_references() {
     let dir = dir(&[(".env.terra.testing", &keyed("command:no-such-program"))]);
-    let written = Written::find(Environment::Testing, dir.path(), &|_| None).unwrap();
+    let written = UnresolvedCredentials::find(Environment::Testing, dir.path(), &|_| None).unwrap();
     assert_eq!(written.text("TERRA_API_KEY"), Some("command:no-such-program"));
     assert_eq!(written.text("TERRA_API_URL"), None);
-    assert!(written.place("TERRA_API_KEY").to_string().ends_with(".env.terra.testing:2"));
+    assert!(written.location("TERRA_API_KEY").to_string().ends_with(".env.terra.testing:2"));
     assert!(!format!("{written:?}").contains("no-such-program"));
-    assert!(written.read().is_err());
+    assert!(written.resolve().is_err());
 }

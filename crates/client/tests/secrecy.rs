@@ -1,4 +1,5 @@
-//! Everything the client logs, shows and fails with, searched for secrets. Alone in its program, to catch every log line.
+//! Searches all logs, `Debug` outputs and errors of the client for secrets. It is a separate test program, because it
+//! captures every log line.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::{
@@ -17,7 +18,7 @@ use terra_auth::{
 };
 use tracing_subscriber::{filter::LevelFilter, util::SubscriberInitExt as _};
 
-use peer::{Peer, Seen, answer, credentials, json as ok, nobody, user_id};
+use peer::{Peer, RecordedRequest, answer, credentials, json as ok, unreachable_address, user_id};
 
 #[path = "api/peer.rs"]
 #[expect(dead_code, reason = "the other tests need more of it")]
@@ -27,7 +28,7 @@ mod peer;
 struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    /// Takes everything that is logged, down to trace level, from every crate.
+    /// Captures all logs down to trace level, from every crate.
     fn capture(&self) {
         let log = self.clone();
         let subscriber = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_ansi(false);
@@ -50,7 +51,7 @@ impl io::Write for Log {
     }
 }
 
-/// Runs every operation; what a program might print of each outcome.
+/// Runs every operation. Returns the text that a program might print of each result.
 async fn run_all(client: &Client) -> String {
     let mut shown = String::new();
     let mut show = |outcome: Result<String, Error>| match outcome {
@@ -83,7 +84,7 @@ async fn run_all(client: &Client) -> String {
     shown
 }
 
-/// Runs the operations of an operator; what a program might print of each outcome.
+/// Runs the operations of an operator. Returns the text that a program might print of each result.
 async fn administer(admin: &AdminClient) -> String {
     let (dev_id, key) = ("acme-testing-0000000000".parse().unwrap(), user_id(1).to_string().parse().unwrap());
     [
@@ -98,8 +99,8 @@ async fn administer(admin: &AdminClient) -> String {
     .join("\n")
 }
 
-/// Every answer that carries a secret carries one that can be searched for.
-fn good(seen: &Seen, _: usize) -> axum::response::Response {
+/// Returns responses whose secrets can be searched for.
+fn good(seen: &RecordedRequest, _: usize) -> axum::response::Response {
     let path = seen.line.split([' ', '?']).nth(1).unwrap();
     ok(&match path {
         "/api/widget/session" => {
@@ -125,16 +126,16 @@ fn good(seen: &Seen, _: usize) -> axum::response::Response {
 }
 
 #[tokio::test]
-async fn nothing_that_is_logged_or_shown_holds_a_secret() {
+async fn no_log_and_no_output_contains_a_secret() {
     let log = Log::default();
     log.capture();
-    let (_socket, free) = nobody();
+    let (_socket, free) = unreachable_address();
     let mut shown = run_all(&Client::builder(credentials(&free)).retries(0).build().unwrap()).await;
     let peer = Peer::start(good).await;
     shown += &run_all(&peer.client()).await;
     shown += &administer(&peer.admin()).await;
     for status in [200, 302, 401, 403, 404, 410, 500] {
-        // A server that repeats whatever it was sent, keys too.
+        // A server that repeats its request, including the keys.
         let echo = Peer::start(move |seen, _| answer(status, format!("{:?} {}", seen.headers, seen.body))).await;
         shown += &run_all(&echo.builder().retries(usize::from(status == 500)).build().unwrap()).await;
         shown += &administer(&echo.admin()).await;
@@ -144,7 +145,7 @@ async fn nothing_that_is_logged_or_shown_holds_a_secret() {
     }
 
     let log = log.text();
-    assert!(log.contains("answered") && log.contains("repeating in") && log.contains("connect"), "the log is captured");
+    assert!(log.contains("answered") && log.contains("retrying in") && log.contains("connect"), "the log is captured");
     for part in ["[redacted]", "WidgetSession", "IssuedKey", "RotatedSigningSecret", "HostedApiKey"] {
         assert!(shown.contains(part), "the outcomes are shown");
     }

@@ -1,121 +1,183 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use terra_auth_model::{
+    clock::{Clock, Entropy},
+    keys::KeyRing,
+    provider::Providers,
+    receipt::Receipt,
+    store::Store,
+    store_error::StoreError,
+};
 use terra_auth_types::DeliveryId;
 use url::Url;
 
 use crate::{
-    clock::{Clock, Entropy},
-    connect::Logins,
-    directory::Directory,
-    notice::Notices,
-    outbox::Outbox,
-    provider::Providers,
-    receipt::Receipt,
-    refresh::{Refreshes, Rules},
-    seal::KeyRing,
-    store::Store,
-    vault::Rotations,
+    login::begin::ReturningLogins,
+    node::{
+        directory::Directory, notification_budget::NotificationBudgets, outbox::Outbox, refresh::in_flight::Refreshes,
+        rotation::RotationState,
+    },
 };
 
-/// The authentication plane: every operation is a method of it.
+/// The authentication plane. Every operation is a method of this type.
 #[derive(Clone)]
-pub struct Auth(Arc<Plane>);
+pub struct Auth(Arc<Inner>);
 
-struct Plane {
-    parts: Parts,
+struct Inner {
+    dependencies: Dependencies,
     refreshes: Refreshes,
-    notices: Notices,
-    logins: Logins,
-    rotations: Rotations,
+    notices: NotificationBudgets,
+    logins: ReturningLogins,
+    rotations: RotationState,
 }
 
-/// What the operations work with.
-pub struct Parts {
-    /// Remembers.
+/// The dependencies of the operations.
+pub struct Dependencies {
+    /// The database.
     pub store: Store,
-    /// Tells the time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// Gives random bytes.
+    /// The source of random bytes.
     pub entropy: Arc<dyn Entropy>,
-    /// Seals and marks.
+    /// The keys that encrypt and compute MACs.
     pub keys: KeyRing,
-    /// Who may call.
+    /// This node's copy of environments, keys and admin tokens.
     pub directory: Directory,
-    /// Where end users connect.
+    /// The providers.
     pub providers: Arc<dyn Providers>,
-    /// Where the widget's pages are, without a trailing slash in its path.
+    /// The base URL of the widget's pages, without a trailing slash in its path.
     pub widget_url: Url,
-    /// Rung whenever something must be told to the world.
+    /// Wakes the workers of this process.
     pub outbox: Outbox,
 }
 
-impl std::ops::Deref for Auth {
-    type Target = Parts;
-
-    fn deref(&self) -> &Parts {
-        &self.0.parts
-    }
-}
-
 impl Auth {
-    /// Wires the plane together. Nobody is known until [`Auth::reload`].
+    /// Creates the authentication plane. Its directory is empty until [`Auth::reload`].
     #[must_use]
-    pub fn new(parts: Parts) -> Self {
-        Self::with_rules(parts, Rules::default())
+    pub fn new(dependencies: Dependencies) -> Self {
+        Self::with_refreshes(dependencies, Refreshes::default())
     }
 
-    /// The same, refreshing by other rules: only for those who show that each of the rules is needed.
-    #[doc(hidden)]
+    /// Like [`Auth::new`], but without some of the rules that protect grants from being lost. A simulation shows that
+    /// each rule is necessary.
+    #[cfg(feature = "simulation")]
     #[must_use]
-    pub fn with_rules(mut parts: Parts, rules: Rules) -> Self {
-        parts.store = parts.store.with_marker(parts.keys.row_marker());
-        Self(Arc::new(Plane {
-            parts,
-            refreshes: Refreshes::new(rules),
-            notices: Notices::default(),
-            logins: Logins::default(),
-            rotations: Rotations::default(),
+    pub fn with_rules(dependencies: Dependencies, rules: crate::node::refresh::in_flight::Rules) -> Self {
+        Self::with_refreshes(dependencies, Refreshes::with_rules(rules))
+    }
+
+    fn with_refreshes(mut dependencies: Dependencies, refreshes: Refreshes) -> Self {
+        dependencies.store = dependencies.store.with_row_authenticator(dependencies.keys.row_marker());
+        Self(Arc::new(Inner {
+            dependencies,
+            refreshes,
+            notices: NotificationBudgets::default(),
+            logins: ReturningLogins::default(),
+            rotations: RotationState::default(),
         }))
+    }
+
+    /// The clock.
+    #[must_use]
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.0.dependencies.clock
+    }
+
+    /// The source of random bytes.
+    #[must_use]
+    pub fn entropy(&self) -> &Arc<dyn Entropy> {
+        &self.0.dependencies.entropy
+    }
+
+    /// The keys that encrypt and compute MACs.
+    #[must_use]
+    pub fn keys(&self) -> &KeyRing {
+        &self.0.dependencies.keys
+    }
+
+    /// This node's copy of environments, keys and admin tokens.
+    #[must_use]
+    pub fn directory(&self) -> &Directory {
+        &self.0.dependencies.directory
+    }
+
+    /// The providers.
+    #[must_use]
+    pub fn providers(&self) -> &Arc<dyn Providers> {
+        &self.0.dependencies.providers
+    }
+
+    /// The base URL of the widget's pages, without a trailing slash in its path.
+    #[must_use]
+    pub fn widget_url(&self) -> &Url {
+        &self.0.dependencies.widget_url
+    }
+
+    /// Wakes the workers of this process.
+    #[must_use]
+    pub fn outbox(&self) -> &Outbox {
+        &self.0.dependencies.outbox
+    }
+
+    /// Checks whether the next write is likely to succeed; see [`Store::health`].
+    ///
+    /// # Errors
+    ///
+    /// The next write would probably fail, for this reason.
+    pub async fn store_health(&self) -> Result<(), StoreError> {
+        self.store().health().await
+    }
+
+    #[cfg(not(feature = "simulation"))]
+    pub(crate) fn store(&self) -> &Store {
+        &self.0.dependencies.store
+    }
+
+    /// The store, for tests that prepare and check rows.
+    #[cfg(feature = "simulation")]
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.0.dependencies.store
     }
 
     pub(crate) fn refreshes(&self) -> &Refreshes {
         &self.0.refreshes
     }
 
-    pub(crate) fn notices(&self) -> &Notices {
+    pub(crate) fn notices(&self) -> &NotificationBudgets {
         &self.0.notices
     }
 
-    pub(crate) fn logins(&self) -> &Logins {
+    pub(crate) fn logins(&self) -> &ReturningLogins {
         &self.0.logins
     }
 
-    pub(crate) fn rotations(&self) -> &Rotations {
+    pub(crate) fn rotations(&self) -> &RotationState {
         &self.0.rotations
     }
 
-    /// The present instant, in whole milliseconds, as the stores keep it.
+    /// The current time, truncated to milliseconds, as in the stores.
     pub(crate) fn now(&self) -> Timestamp {
-        let now = self.clock.now();
+        let now = self.clock().now();
         Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
     }
 
     /// The URL of one of the widget's pages.
     pub(crate) fn widget_page(&self, path: &[&str]) -> Url {
-        let mut url = self.widget_url.clone();
+        let mut url = self.widget_url().clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(path);
         }
         url
     }
 
-    /// For a call that must not happen twice.
+    /// Creates the receipt of a call that must run only once.
     pub(crate) fn receipt(&self) -> Receipt {
-        Receipt { id: self.entropy.id(), created_at: self.now() }
+        Receipt { id: self.entropy().id(), created_at: self.now() }
     }
 
     pub(crate) fn delivery_id(&self) -> DeliveryId {
-        DeliveryId(self.entropy.id_at(self.now()))
+        DeliveryId(self.entropy().id_at(self.now()))
     }
 }

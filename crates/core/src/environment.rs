@@ -1,92 +1,48 @@
-//! Environments, as operators change them.
+//! Lists, changes and deletes environments.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use terra_auth_model::{
+    developer::{Developer, EnvironmentStatus},
+    store::{Tx, Unit},
+    store_error::StoreError,
+};
 use terra_auth_types::{
-    DevId, Provider,
-    wire::admin::{AdminEnvironment, ChangeEnvironment, EnvironmentContents, EnvironmentSettings, Role},
+    DevId, Provider, redirect,
+    wire::admin::{AdminEnvironment, ChangeEnvironment, EnvironmentContents, Role},
 };
-use url::Url;
 
-use crate::{
-    admin::{Act, Admin, AdminError},
+use crate::admin::action::{check_name, check_url};
+pub(crate) use crate::{
+    admin::action::{Admin, AdminError, AuditedAction},
     auth::Auth,
-    developer::{Developer, Standing},
-    redirect,
-    revocation::{End, end_connection},
-    store::{StoreError, Tx, Unit},
-    text::is_unsafe,
+    revocation::{RemovalReason, remove_connection},
 };
 
-/// How many connections are removed in one unit of work.
-const LOT: u32 = 500;
-
-impl Developer {
-    /// What can be promoted to another environment.
-    #[must_use]
-    pub fn settings(&self) -> EnvironmentSettings {
-        EnvironmentSettings {
-            name: self.name.clone(),
-            logo_url: self.logo_url.clone(),
-            accent: self.accent.clone(),
-            user_limit: self.user_limit,
-            providers: self.providers.clone(),
-            redirect_allow_list: self.redirect_allow_list.clone(),
-            destination: self.destination.clone(),
-            keep_user_id: self.keep_user_id,
-            bound_tokens_only: self.bound_tokens_only,
-        }
-    }
-
-    fn change(&mut self, change: &ChangeEnvironment) {
-        let ChangeEnvironment {
-            name,
-            logo_url,
-            accent,
-            user_limit,
-            providers,
-            redirect_allow_list,
-            destination,
-            keep_user_id,
-            bound_tokens_only,
-            active,
-        } = change.clone();
-        self.name = name.unwrap_or(std::mem::take(&mut self.name));
-        self.logo_url = logo_url.unwrap_or(self.logo_url.take());
-        self.accent = accent.unwrap_or(self.accent.take());
-        self.user_limit = user_limit.unwrap_or(self.user_limit);
-        self.providers = providers.unwrap_or(self.providers.take());
-        self.redirect_allow_list = redirect_allow_list.unwrap_or(std::mem::take(&mut self.redirect_allow_list));
-        self.destination = destination.unwrap_or(self.destination.take());
-        self.keep_user_id = keep_user_id.unwrap_or(self.keep_user_id);
-        self.bound_tokens_only = bound_tokens_only.unwrap_or(self.bound_tokens_only);
-        if let Some(active) = active {
-            self.standing = if active { Standing::Active } else { Standing::Disabled };
-        }
-    }
-}
+/// How many connections one unit of work removes.
+const BATCH_SIZE: u32 = 500;
 
 impl Auth {
-    /// All environments that are not being deleted.
+    /// Lists all environments that are not being deleted.
     ///
     /// # Errors
     ///
     /// See [`AdminError`].
     pub async fn list_environments(&self) -> Result<Vec<AdminEnvironment>, AdminError> {
-        Ok(self.store.read(ReadEnvironments(None)).await?)
+        Ok(self.store().read(ReadEnvironments(None)).await?)
     }
 
-    /// One environment.
+    /// Returns one environment.
     ///
     /// # Errors
     ///
     /// See [`AdminError`].
     pub async fn environment(&self, dev_id: &DevId) -> Result<AdminEnvironment, AdminError> {
-        let mut found = self.store.read(ReadEnvironments(Some(dev_id.clone()))).await?;
+        let mut found = self.store().read(ReadEnvironments(Some(dev_id.clone()))).await?;
         found.pop().ok_or(AdminError::UnknownEnvironment)
     }
 
-    /// Changes an environment's settings; a field that is absent stays.
+    /// Changes an environment's settings. An absent field does not change.
     ///
     /// # Errors
     ///
@@ -102,26 +58,26 @@ impl Auth {
             Some(false) => "environment.disable",
             None => "environment.change",
         };
-        let act = Act { action, dev_id: Some(dev_id), target: "" };
+        let act = AuditedAction { action, dev_id: Some(dev_id), target: "" };
         self.permit(admin, Role::Operator, &act).await?;
         self.check_change(change)?;
         self.administer(admin, &act, ChangeDeveloper { dev_id: dev_id.clone(), change: change.clone() }).await?;
         self.environment(dev_id).await
     }
 
-    /// What would be lost with an environment.
+    /// Counts what a deletion of the environment would remove.
     ///
     /// # Errors
     ///
     /// See [`AdminError`].
     pub async fn environment_contents(&self, dev_id: &DevId) -> Result<EnvironmentContents, AdminError> {
-        self.store.read(ReadContents { dev_id: dev_id.clone(), now: self.now() }).await
+        self.store().read(ReadContents { dev_id: dev_id.clone(), now: self.now() }).await
     }
 
-    /// Deletes an environment with everything in it. Its users' grants are revoked at the providers afterwards.
+    /// Deletes an environment and everything in it. Workers then revoke its users' grants at the providers.
     ///
-    /// `confirmed` must be what [`Auth::environment_contents`] says, so that nobody loses more than they were told; the
-    /// refusal says it too. A deletion that is interrupted goes on when it is asked for again.
+    /// `confirmed` must equal [`Auth::environment_contents`], so an operator never deletes more than they saw.
+    /// Otherwise the error contains the current counts. If a deletion is interrupted, another call continues it.
     ///
     /// # Errors
     ///
@@ -132,12 +88,16 @@ impl Auth {
         dev_id: &DevId,
         confirmed: Option<EnvironmentContents>,
     ) -> Result<(), AdminError> {
-        let act = Act { action: "environment.delete", dev_id: None, target: dev_id.as_str() };
+        let act = AuditedAction { action: "environment.delete", dev_id: None, target: dev_id.as_str() };
         self.permit(admin, Role::Owner, &act).await?;
         let begin = BeginDeletion { dev_id: dev_id.clone(), confirmed, now: self.now() };
         self.administer(admin, &act, begin).await?;
-        while !self.store.run(Remove { auth: self.clone(), dev_id: dev_id.clone(), now: self.now() }).await? {}
-        self.outbox.notify_one();
+        while !self
+            .store()
+            .run(RemoveConnections { auth: self.clone(), dev_id: dev_id.clone(), now: self.now() })
+            .await?
+        {}
+        self.outbox().notify_one();
         Ok(())
     }
 
@@ -160,22 +120,12 @@ impl Auth {
         if !change.redirect_allow_list.iter().flatten().all(redirect::is_allow_list_entry) {
             return Err(AdminError::Invalid("redirect_allow_list: URLs without a query, a fragment or dot segments"));
         }
-        let listed = |name: &Provider| self.providers.list().iter().any(|info| info.provider == *name);
+        let listed = |name: &Provider| self.providers().list().iter().any(|info| info.provider == *name);
         if change.providers.iter().flatten().flatten().any(|name| !listed(name)) {
-            return Err(AdminError::Invalid("providers: GET /v2/integrations lists those that exist"));
+            return Err(AdminError::Invalid("providers: unknown provider; GET /v2/integrations lists the known ones"));
         }
         Ok(())
     }
-}
-
-pub(crate) fn check_name(name: &str) -> Result<(), AdminError> {
-    let fits = (1..=100).contains(&name.len()) && !name.chars().any(is_unsafe);
-    if fits { Ok(()) } else { Err(AdminError::Invalid("name: 1 to 100 bytes of text")) }
-}
-
-pub(crate) fn check_url(url: &Url) -> Result<(), AdminError> {
-    let web = url.scheme() == "https" || (url.scheme() == "http" && redirect::is_loopback(url));
-    if web { Ok(()) } else { Err(AdminError::Invalid("URL: https (http on loopback only)")) }
 }
 
 struct ReadEnvironments(Option<DevId>);
@@ -183,7 +133,7 @@ struct ReadEnvironments(Option<DevId>);
 #[async_trait]
 impl Unit for ReadEnvironments {
     type Done = Vec<AdminEnvironment>;
-    type Refusal = StoreError;
+    type Error = StoreError;
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<Self::Done, StoreError> {
         let developers = match &self.0 {
@@ -191,13 +141,13 @@ impl Unit for ReadEnvironments {
             None => tx.developers().await?,
         };
         let mut environments = Vec::new();
-        for developer in developers.into_iter().filter(|developer| developer.standing != Standing::Deleting) {
+        for developer in developers.into_iter().filter(|developer| developer.status != EnvironmentStatus::Deleting) {
             environments.push(AdminEnvironment {
                 users: tx.count_connections(&developer.dev_id).await?,
                 settings: developer.settings(),
                 dev_id: developer.dev_id,
                 environment: developer.environment,
-                active: developer.standing == Standing::Active,
+                active: developer.status == EnvironmentStatus::Active,
                 created_at: developer.created_at,
             });
         }
@@ -213,18 +163,18 @@ struct ChangeDeveloper {
 #[async_trait]
 impl Unit for ChangeDeveloper {
     type Done = ();
-    type Refusal = AdminError;
+    type Error = AdminError;
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<(), AdminError> {
-        let mut developer = held(tx, &self.dev_id).await?;
+        let mut developer = locked_environment(tx, &self.dev_id).await?;
         developer.change(&self.change);
         tx.update_developer(&developer).await?;
         Ok(())
     }
 }
 
-async fn held(tx: &mut dyn Tx, dev_id: &DevId) -> Result<Developer, AdminError> {
-    let found = tx.lock_developer(dev_id).await?.filter(|developer| developer.standing != Standing::Deleting);
+async fn locked_environment(tx: &mut dyn Tx, dev_id: &DevId) -> Result<Developer, AdminError> {
+    let found = tx.lock_developer(dev_id).await?.filter(|developer| developer.status != EnvironmentStatus::Deleting);
     found.ok_or(AdminError::UnknownEnvironment)
 }
 
@@ -232,7 +182,7 @@ async fn contents(tx: &mut dyn Tx, dev_id: &DevId, now: Timestamp) -> Result<Env
     let keys = tx.api_keys_of(dev_id).await?;
     Ok(EnvironmentContents {
         users: tx.count_connections(dev_id).await?,
-        api_keys: keys.iter().filter(|key| key.works(now)).count() as u64,
+        api_keys: keys.iter().filter(|key| key.is_valid(now)).count() as u64,
         waiting_deliveries: tx.waiting_deliveries_of(dev_id).await?,
     })
 }
@@ -245,7 +195,7 @@ struct ReadContents {
 #[async_trait]
 impl Unit for ReadContents {
     type Done = EnvironmentContents;
-    type Refusal = AdminError;
+    type Error = AdminError;
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<EnvironmentContents, AdminError> {
         tx.developer(&self.dev_id).await?.ok_or(AdminError::UnknownEnvironment)?;
@@ -262,40 +212,41 @@ struct BeginDeletion {
 #[async_trait]
 impl Unit for BeginDeletion {
     type Done = ();
-    type Refusal = AdminError;
+    type Error = AdminError;
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<(), AdminError> {
         let found = tx.lock_developer(&self.dev_id).await?;
         let mut developer = found.ok_or(AdminError::UnknownEnvironment)?;
         let contents = contents(tx, &self.dev_id, self.now).await?;
-        if developer.standing != Standing::Deleting && self.confirmed != Some(contents) {
+        if developer.status != EnvironmentStatus::Deleting && self.confirmed != Some(contents) {
             return Err(AdminError::NotConfirmed(contents));
         }
-        developer.standing = Standing::Deleting;
+        developer.status = EnvironmentStatus::Deleting;
         tx.update_developer(&developer).await?;
         Ok(())
     }
 }
 
-/// Removes one lot of connections, and with the last one the environment; answers whether it is gone.
-struct Remove {
+/// Removes one batch of connections, and with the last batch the environment. Returns whether that was the last.
+struct RemoveConnections {
     auth: Auth,
     dev_id: DevId,
     now: Timestamp,
 }
 
 #[async_trait]
-impl Unit for Remove {
+impl Unit for RemoveConnections {
     type Done = bool;
-    type Refusal = StoreError;
+    type Error = StoreError;
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<bool, StoreError> {
-        tx.lock_developer(&self.dev_id).await?; // nobody connects meanwhile
-        let lot = tx.connections(&self.dev_id, 0, LOT).await?;
-        for connection in &lot {
-            end_connection(&self.auth, tx, (&self.dev_id, connection.user_id), End::Removed, self.now).await?;
+        tx.lock_developer(&self.dev_id).await?; // blocks new connections until this unit ends
+        let batch = tx.connections(&self.dev_id, 0, BATCH_SIZE).await?;
+        for connection in &batch {
+            remove_connection(&self.auth, tx, (&self.dev_id, connection.user_id), RemovalReason::Removed, self.now)
+                .await?;
         }
-        let last = lot.len() < LOT as usize;
+        let last = batch.len() < BATCH_SIZE as usize;
         if last {
             tx.remove_developer(&self.dev_id).await?;
         }

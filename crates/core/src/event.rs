@@ -1,16 +1,14 @@
-//! What webhooks tell about connections.
+//! Creates the webhook events about connections.
 
 use jiff::Timestamp;
+use terra_auth_model::connection::Connection;
 use terra_auth_types::{
     SessionId, UserId,
     wire::{self, Event, Status},
 };
 use uuid::Uuid;
 
-use crate::{
-    connection::{Connection, Proof},
-    open_session::OpenSession,
-};
+use crate::login::open_session::OpenSession;
 
 pub(crate) fn cancelled_event(open: &OpenSession, flow_id: Option<Uuid>, reason: &str) -> Event {
     Event::AuthCancelled(wire::AuthCancelled {
@@ -52,7 +50,7 @@ pub(crate) fn reauth_event(new: &Connection, old: &Connection, proof: Proof) -> 
     })
 }
 
-/// Another set of scopes is granted than `before`; `None` where it is the same, or nobody knew what it was.
+/// Returns a `permission_change` event if the scopes differ from `before`; `None` if they are the same or unknown.
 pub(crate) fn permission_event(connection: &Connection, before: Option<&str>) -> Option<Event> {
     let names = |text| -> Vec<&str> { split(text).collect() };
     let (before, after) = (names(before?), names(connection.scopes.as_deref()?));
@@ -78,7 +76,7 @@ fn split(scopes: &str) -> impl Iterator<Item = &str> {
     scopes.split(',').map(str::trim).filter(|name| !name.is_empty())
 }
 
-/// The provider says that the grant is gone.
+/// The event for a grant that no longer exists, according to the provider.
 pub(crate) fn revoked_event(connection: &Connection) -> Event {
     Event::AccessRevoked(wire::AccessRevoked {
         user: connection.to_wire(),
@@ -87,7 +85,7 @@ pub(crate) fn revoked_event(connection: &Connection) -> Event {
     })
 }
 
-/// The connection does not work, and why.
+/// The event for a connection that does not work, with the reason.
 pub(crate) fn error_event(connection: &Connection, message: &str) -> Event {
     Event::ConnectionError(wire::ConnectionError {
         user: connection.to_wire(),
@@ -108,13 +106,13 @@ fn version() -> String {
     wire::API_VERSION.to_owned()
 }
 
-/// One event of each type, made as real ones are: for the API reference and for rehearsals.
+/// Returns an example event of each type, created like real ones, for the API reference.
 ///
 /// The end user `user_1` of the environment `acme-testing-4fd81c` connects at Garmin on 5 December 2026.
 ///
 /// # Errors
 ///
-/// Never: the ids in it are well formed.
+/// Never: all ids in the examples are valid.
 pub fn examples() -> Result<[Event; 7], Box<dyn std::error::Error + Send + Sync>> {
     let user_id = |last: u8| UserId(Uuid::from_u128(0x3f1b_6c52_9c1e_4c6b_8f0a_5d2f_7b9e_4a00 | u128::from(last)));
     let connection = Connection {
@@ -160,4 +158,13 @@ mod tests {
         let examples = super::examples().unwrap();
         assert_eq!(examples.each_ref().map(Event::kind), Event::TYPES);
     }
+}
+
+/// Whether a new connection provably belongs to the end user of its reference id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Proof {
+    /// The app's backend named the end user.
+    OfUser,
+    /// Only a phone named the end user, because its mobile token was created without a reference id.
+    Claim,
 }

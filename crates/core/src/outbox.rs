@@ -1,77 +1,58 @@
-//! Work that is owed to others: events to post, and grants to revoke.
+//! Outgoing work: events to deliver, and grants to revoke.
 //!
-//! Work waits in queues: one for each environment (deliveries), one for each provider (revocations). A claim takes from each
-//! queue no more than its [`Room`], so a slow receiver or provider holds up its own queue only.
+//! Deliveries have one queue per environment, revocations one per provider. A claim takes no more from a queue
+//! than its [`QueueCapacity`] allows, so a slow receiver or provider delays only its own queue.
 //!
-//! A delivery ends in one of three ways, all of them recorded in the store: the destination took it, its schedule is over,
-//! or the claim read in the store that its environment has no destination.
+//! A delivery ends in one of three ways, each recorded in the store: the destination accepted it, its retry
+//! schedule is over, or the claim found that its environment has no destination.
 
 use std::{collections::HashMap, hash::Hash, sync::Arc};
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
+use terra_auth_model::{
+    delivery::{AttemptOutcome, Delivery, Destination},
+    developer::Developer,
+    housekeeping::Retention,
+    receipt::RECEIPT_RETENTION,
+    revocation::Revocation,
+    store::{Tx, Unit},
+    store_error::StoreError,
+    unit,
+};
 use terra_auth_types::{
     DevId, Provider,
     wire::{Event, TerraUser},
 };
-use tokio::sync::Notify;
 
-use crate::{
-    auth::Auth,
-    delivery::{AttemptOutcome, Delivery, Destination},
-    developer::Developer,
-    receipt::RECEIPT_RETENTION,
-    revocation::Revocation,
-    store::{Expired, StoreError, Tx, Unit},
-};
+use crate::auth::Auth;
 
-/// How long an attempt may take before another worker may try. The longest is a revocation: two calls with a refresh
-/// between them, 10 s each, and as long a wait for the refresh's turn.
-pub const LEASE: SignedDuration = SignedDuration::from_secs(60);
-
-/// How long a delivery that has ended is kept, to be looked at.
+/// How long an attempt may take before another worker may try. The longest attempt is a revocation: two calls
+/// and a refresh between them, 10 s each, and a wait of 10 s for the refresh's permit.
+pub const ATTEMPT_LEASE_TTL: SignedDuration = SignedDuration::from_secs(60);
+/// How long a finished delivery is retained for inspection.
 const DELIVERY_RETENTION: SignedDuration = SignedDuration::from_hours(14 * 24);
-
-/// How long beyond its deadline the store remembers that a mobile token or a session was used. As long as the clocks of all
-/// nodes agree within this span, and no clock jumps further, nothing can be used twice.
-pub const SPENT_MEMORY: SignedDuration = SignedDuration::from_hours(24);
-
-/// How long a revocation that has ended is kept as a report.
+/// How long the store remembers a spent mobile token or a used session after its expiry. Nothing can be used
+/// twice as long as the clocks of all nodes differ by less than this, and no clock jumps further.
+pub const SPENT_RETENTION: SignedDuration = SignedDuration::from_hours(24);
+/// How long a finished revocation is retained as a report.
 const REVOCATION_RETENTION: SignedDuration = SignedDuration::from_hours(90 * 24);
-
-/// How much a clock may go back without an attempt being taken for one of a clock that was ahead.
+/// How far a clock may go back before scheduled attempts are assumed to come from a clock that was ahead.
 const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(5);
 
-/// Wakes the workers of this process when work arrives.
-#[derive(Debug, Default)]
-pub struct Outbox {
-    /// Notified of events.
-    pub deliveries: Notify,
-    /// Notified of grants to revoke.
-    pub revocations: Notify,
-}
-
-impl Outbox {
-    /// Says that there may be work of either kind.
-    pub fn notify_one(&self) {
-        self.deliveries.notify_one();
-        self.revocations.notify_one();
-    }
-}
-
-/// How much a claim may take: in all, and from each queue.
+/// The maximum size of a claim: in total, and for each queue.
 #[derive(Clone, Debug)]
-pub struct Room<K> {
-    /// In all.
+pub struct QueueCapacity<K> {
+    /// The total limit.
     pub total: u32,
-    /// From a queue that is not listed in `of`.
+    /// The limit for a queue that is not listed in `of`.
     pub each: u32,
-    /// From these queues.
+    /// The limits for these queues.
     pub of: HashMap<K, u32>,
 }
 
-impl<K: Eq + Hash> Room<K> {
-    /// The same room in every queue.
+impl<K: Eq + Hash> QueueCapacity<K> {
+    /// Creates the same limit for every queue.
     #[must_use]
     pub fn even(total: u32, each: u32) -> Self {
         Self { total, each, of: HashMap::new() }
@@ -85,32 +66,32 @@ impl<K: Eq + Hash> Room<K> {
 /// Deliveries that a worker has claimed.
 #[derive(Debug, Default)]
 pub struct ClaimedDeliveries {
-    /// To be attempted now, each with its destination.
+    /// Deliveries to attempt now, each with its destination.
     pub due: Vec<(Delivery, Arc<Destination>)>,
-    /// Ended by the claim: their environment has no destination.
+    /// Deliveries that the claim ended, because their environment has no destination.
     pub unsent: Vec<Delivery>,
-    /// When the next one falls due of which nothing is claimed; `None` if none waits where there is room.
+    /// When the next unclaimed delivery is due; `None` if none waits in a queue with capacity.
     pub next_at: Option<Timestamp>,
 }
 
 /// Revocations that a worker has claimed.
 #[derive(Debug, Default)]
 pub struct ClaimedRevocations {
-    /// To be attempted now.
+    /// Revocations to attempt now.
     pub due: Vec<Revocation>,
     /// As [`ClaimedDeliveries::next_at`].
     pub next_at: Option<Timestamp>,
 }
 
 impl Auth {
-    /// Claims deliveries that are due, as far as there is room, and ends those of environments without a destination. No
-    /// other worker receives a claimed delivery for the time of a lease.
+    /// Claims due deliveries within the capacity, and ends those of environments without a destination. No
+    /// other worker gets a claimed delivery until the lease ends.
     ///
     /// # Errors
     ///
     /// The store failed.
-    pub async fn claim_deliveries(&self, room: Room<DevId>) -> Result<ClaimedDeliveries, StoreError> {
-        let (lots, next_at) = self.store.run(ClaimDeliveries { room, now: self.now() }).await?;
+    pub async fn claim_deliveries(&self, room: QueueCapacity<DevId>) -> Result<ClaimedDeliveries, StoreError> {
+        let (lots, next_at) = self.store().run(ClaimDeliveries { room, now: self.now() }).await?;
         let mut claimed = ClaimedDeliveries { next_at, ..ClaimedDeliveries::default() };
         for (deliveries, developer) in lots {
             let Some(url) = developer.destination.clone() else {
@@ -124,35 +105,35 @@ impl Auth {
         Ok(claimed)
     }
 
-    /// Claims revocations that are due, as far as there is room.
+    /// Claims due revocations within the capacity.
     ///
     /// # Errors
     ///
     /// The store failed.
-    pub async fn claim_revocations(&self, room: Room<Provider>) -> Result<ClaimedRevocations, StoreError> {
-        self.store.run(ClaimRevocations { room, now: self.now() }).await
+    pub async fn claim_revocations(&self, room: QueueCapacity<Provider>) -> Result<ClaimedRevocations, StoreError> {
+        self.store().run(ClaimRevocations { room, now: self.now() }).await
     }
 
-    /// When the next work falls due, leases included; `None` when none waits.
+    /// Returns when the next work is due, taking leases into account; `None` if none waits.
     ///
     /// # Errors
     ///
     /// The store failed.
     pub async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
-        self.store.read(NextDue).await
+        self.store().read(NextDue).await
     }
 
-    /// Makes due what a process that has ended had claimed. Where other processes may use the store, their leases end by
-    /// themselves, and nothing is done.
+    /// Makes the claims of an earlier process due again. Does nothing if other processes may use the store:
+    /// their leases expire.
     ///
     /// # Errors
     ///
     /// The store failed.
     pub async fn release_leases(&self) -> Result<u64, StoreError> {
-        if self.store.is_exclusive() { self.store.run(ReleaseLeases { now: self.now() }).await } else { Ok(0) }
+        if self.store().is_exclusive() { self.store().run(ReleaseLeases { now: self.now() }).await } else { Ok(0) }
     }
 
-    /// Makes due what was scheduled by a clock that was ahead of the present one; answers how much that was.
+    /// Makes attempts due that a clock which was ahead has scheduled; returns how many.
     ///
     /// # Errors
     ///
@@ -160,69 +141,73 @@ impl Auth {
     pub async fn reschedule_future_attempts(&self) -> Result<u64, StoreError> {
         let now = self.now();
         let latest = now.saturating_add(CLOCK_TOLERANCE).unwrap_or(Timestamp::MAX);
-        self.store.run(RescheduleFuture { now, latest }).await
+        self.store().run(RescheduleFuture { now, latest }).await
     }
 
-    /// How many deliveries and revocations wait.
+    /// Returns the numbers of waiting deliveries and revocations.
     ///
     /// # Errors
     ///
     /// The store failed.
     pub async fn waiting(&self) -> Result<(u64, u64), StoreError> {
-        self.store.read(Waiting).await
+        self.store().read(Waiting).await
     }
 
-    /// The newest deliveries of a developer, newest first.
+    /// Returns the latest deliveries of a developer, newest first.
     ///
     /// # Errors
     ///
     /// The store failed.
     pub async fn deliveries(&self, dev_id: &DevId, limit: u32) -> Result<Vec<Delivery>, StoreError> {
-        self.store.read(ReadDeliveries { dev_id: dev_id.clone(), limit }).await
+        self.store().read(ReadDeliveries { dev_id: dev_id.clone(), limit }).await
     }
 
-    /// Records how an attempt to deliver ended.
+    /// Records the result of a delivery attempt.
     ///
     /// # Errors
     ///
-    /// The store failed; the lease will end and the attempt be made again.
-    pub async fn settle_delivery(&self, delivery: &Delivery, outcome: AttemptOutcome) -> Result<(), StoreError> {
-        self.store.run(SettleDelivery { delivery: delivery.clone(), outcome, now: self.now() }).await
+    /// The store failed; the lease will expire, and the attempt will be repeated.
+    pub async fn record_delivery_attempt(
+        &self,
+        delivery: &Delivery,
+        outcome: AttemptOutcome,
+    ) -> Result<(), StoreError> {
+        self.store().run(RecordDeliveryAttempt { delivery: delivery.clone(), outcome, now: self.now() }).await
     }
 
-    /// Forgets what nobody can ask for any more; answers how many rows went.
+    /// Deletes rows that are past their retention, at most 1000 of each kind; returns how many.
     ///
     /// # Errors
     ///
     /// The store failed.
-    pub async fn forget_expired(&self) -> Result<u64, StoreError> {
+    pub async fn delete_expired(&self) -> Result<u64, StoreError> {
         let ago = |span: SignedDuration| self.now().saturating_sub(span).unwrap_or(Timestamp::MIN).as_millisecond();
-        let expired = Expired {
-            spent_before_ms: ago(SPENT_MEMORY),
-            sessions_before_ms: ago(SPENT_MEMORY),
+        let expired = Retention {
+            spent_before_ms: ago(SPENT_RETENTION),
+            sessions_before_ms: ago(SPENT_RETENTION),
             delivered_before_ms: ago(DELIVERY_RETENTION),
             receipts_before_ms: ago(RECEIPT_RETENTION),
             revoked_before_ms: ago(REVOCATION_RETENTION),
             limit: 1000,
         };
-        self.store.run(ForgetExpired(expired)).await
+        self.store().run(DeleteExpired { retention: expired }).await
     }
 }
 
 struct ClaimDeliveries {
-    room: Room<DevId>,
+    room: QueueCapacity<DevId>,
     now: Timestamp,
 }
 
-/// The claimed deliveries of each environment, and when the next delivery falls due.
-type DeliveryLots = (Vec<(Vec<Delivery>, Developer)>, Option<Timestamp>);
+/// The claimed deliveries of each environment, and when the next delivery is due.
+type DeliveryBatches = (Vec<(Vec<Delivery>, Developer)>, Option<Timestamp>);
 
 #[async_trait]
 impl Unit for ClaimDeliveries {
-    type Done = DeliveryLots;
-    type Refusal = StoreError;
+    type Done = DeliveryBatches;
+    type Error = StoreError;
 
-    async fn run(&self, tx: &mut dyn Tx) -> Result<DeliveryLots, StoreError> {
+    async fn run(&self, tx: &mut dyn Tx) -> Result<DeliveryBatches, StoreError> {
         let mut room = self.room.clone();
         let (mut lots, mut next_at) = (Vec::new(), None);
         for (dev_id, due_at) in tx.delivery_queues().await? {
@@ -232,11 +217,12 @@ impl Unit for ClaimDeliveries {
             } else if limit > 0 {
                 let deliveries = tx.claim_deliveries(&dev_id, self.now, lease_until(self.now), limit).await?;
                 room.total -= count(&deliveries);
-                // Read after the claim: a destination that was set before one of them was added is seen here.
+                // Read after the claim, so that it includes a destination that was set before one of the
+                // deliveries was added.
                 let Some(developer) = tx.developer(&dev_id).await? else { continue };
                 if developer.destination.is_none() {
                     for delivery in &deliveries {
-                        tx.settle_delivery(delivery.delivery_id, &AttemptOutcome::Done).await?;
+                        tx.record_delivery_attempt(delivery.delivery_id, &AttemptOutcome::Done).await?;
                     }
                 }
                 lots.push((deliveries, developer));
@@ -247,14 +233,14 @@ impl Unit for ClaimDeliveries {
 }
 
 struct ClaimRevocations {
-    room: Room<Provider>,
+    room: QueueCapacity<Provider>,
     now: Timestamp,
 }
 
 #[async_trait]
 impl Unit for ClaimRevocations {
     type Done = ClaimedRevocations;
-    type Refusal = StoreError;
+    type Error = StoreError;
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<ClaimedRevocations, StoreError> {
         let mut room = self.room.clone();
@@ -274,7 +260,7 @@ impl Unit for ClaimRevocations {
 }
 
 fn lease_until(now: Timestamp) -> Timestamp {
-    now.saturating_add(LEASE).unwrap_or(Timestamp::MAX)
+    now.saturating_add(ATTEMPT_LEASE_TTL).unwrap_or(Timestamp::MAX)
 }
 
 fn earlier(known: Option<Timestamp>, at: Timestamp) -> Timestamp {
@@ -292,7 +278,7 @@ struct ReleaseLeases {
 #[async_trait]
 impl Unit for ReleaseLeases {
     type Done = u64;
-    type Refusal = StoreError;
+    type Error = StoreError;
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<u64, StoreError> {
         Ok(tx.release_deliveries(self.now).await? + tx.release_revocations(self.now).await?)
@@ -307,7 +293,7 @@ struct RescheduleFuture {
 #[async_trait]
 impl Unit for RescheduleFuture {
     type Done = u64;
-    type Refusal = StoreError;
+    type Error = StoreError;
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<u64, StoreError> {
         Ok(tx.reschedule_deliveries(self.now, self.latest).await?
@@ -320,7 +306,7 @@ struct NextDue;
 #[async_trait]
 impl Unit for NextDue {
     type Done = Option<Timestamp>;
-    type Refusal = StoreError;
+    type Error = StoreError;
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<Option<Timestamp>, StoreError> {
         let delivery = tx.delivery_queues().await?.first().map(|(_, due_at)| *due_at);
@@ -334,41 +320,28 @@ struct Waiting;
 #[async_trait]
 impl Unit for Waiting {
     type Done = (u64, u64);
-    type Refusal = StoreError;
+    type Error = StoreError;
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<(u64, u64), StoreError> {
         Ok((tx.waiting_deliveries().await?, tx.waiting_revocations().await?))
     }
 }
 
-struct ReadDeliveries {
-    dev_id: DevId,
-    limit: u32,
-}
+unit!(ReadDeliveries(dev_id: DevId, limit: u32) -> Vec<Delivery> = |tx| tx.deliveries(dev_id, *limit));
 
-#[async_trait]
-impl Unit for ReadDeliveries {
-    type Done = Vec<Delivery>;
-    type Refusal = StoreError;
-
-    async fn run(&self, tx: &mut dyn Tx) -> Result<Vec<Delivery>, StoreError> {
-        tx.deliveries(&self.dev_id, self.limit).await
-    }
-}
-
-struct SettleDelivery {
+struct RecordDeliveryAttempt {
     delivery: Delivery,
     outcome: AttemptOutcome,
     now: Timestamp,
 }
 
 #[async_trait]
-impl Unit for SettleDelivery {
+impl Unit for RecordDeliveryAttempt {
     type Done = ();
-    type Refusal = StoreError;
+    type Error = StoreError;
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<(), StoreError> {
-        tx.settle_delivery(self.delivery.delivery_id, &self.outcome).await?;
+        tx.record_delivery_attempt(self.delivery.delivery_id, &self.outcome).await?;
         let arrived = self.outcome == AttemptOutcome::Done;
         match user_of(&self.delivery).filter(|_| arrived) {
             Some(user) => tx.touch_connection(&self.delivery.dev_id, user.user_id, self.now).await,
@@ -377,7 +350,7 @@ impl Unit for SettleDelivery {
     }
 }
 
-/// The connection that a delivery is about, if it is about one.
+/// The user that a delivery is about, if there is one.
 fn user_of(delivery: &Delivery) -> Option<TerraUser> {
     match serde_json::from_str(&delivery.payload).ok()? {
         Event::Auth(event) => Some(event.user),
@@ -386,14 +359,4 @@ fn user_of(delivery: &Delivery) -> Option<TerraUser> {
     }
 }
 
-struct ForgetExpired(Expired);
-
-#[async_trait]
-impl Unit for ForgetExpired {
-    type Done = u64;
-    type Refusal = StoreError;
-
-    async fn run(&self, tx: &mut dyn Tx) -> Result<u64, StoreError> {
-        tx.forget_expired(&self.0).await
-    }
-}
+unit!(DeleteExpired(retention: Retention) -> u64 = |tx| tx.delete_expired(retention));

@@ -1,200 +1,143 @@
-//! Access tokens that work: handed out while they live, refreshed before they end, and never lost on the way.
+//! Access tokens: returned while they are valid, refreshed before they expire, and never lost on the way.
 //!
-//! A refresh token may be good for one use only, and whoever spends it and loses the answer has lost the grant. So a
-//! refresh runs under a numbered lease in the tokens' own row, is written down before the provider is called, and its
-//! tokens are durable before anybody sees them. Decision 6 says why each of these is needed.
+//! Many providers accept a refresh token only once. A crash or a lost response after its use loses the grant,
+//! and at some providers a second use revokes it. A refresh therefore runs in these steps.
+//! `docs/decisions/0006-refresh.md` gives the reasons.
+//!
+//! 1. **Trigger.** A caller needs an access token that expires within a minute, or a worker claims a due grant
+//!    (`worker`). On one node, all callers for a grant share one refresh.
+//!    - Durable: a worker's claim, which hides the grant from other workers for 90 s. A caller writes nothing.
+//!    - Crash: nothing is lost. Another worker claims the grant after 90 s.
+//! 2. **Permit.** The refresh waits up to 10 s for a permit of the provider's gate, which limits concurrency
+//!    and rate.
+//!    - Durable: nothing. If there is no permit, the refresh is postponed and its new time is stored.
+//!    - Crash: as after step 1.
+//! 3. **Lease.** One conditional update takes the next lease number for 30 s and sets the in-flight marker
+//!    (`in_flight_since`). It requires the tokens and the lease number that were read, and no other valid
+//!    lease. While another node has the lease, this node polls for a quarter of a minute and returns the newer
+//!    tokens when they appear.
+//!    - Durable: the lease and the marker.
+//!    - Crash: the lease expires. The marker remains and says that a response may be missing. The provider's recipe
+//!      decides how the next refresh continues. A reusable refresh token is used again. Within a grace period the
+//!      same request is repeated. Otherwise there is one more attempt, and its rejection means "needs consent"
+//!      instead of "revoked". If a second use revokes the grant, that attempt waits until the access token has
+//!      expired.
+//! 4. **Call.** The call to the provider begins within 10 s of the lease or not at all, and takes at most 10 s.
+//!    - Durable: nothing.
+//!    - Crash: as after step 3. The provider may have spent the refresh token.
+//! 5. **Record.** One unit stores the result. After a success it stores the new tokens under the lease number
+//!    and clears the lease and the marker. After a failure it stores the state and the next attempt, and clears
+//!    the marker unless a response may be missing. The app's event is part of the unit. Tokens with a lower
+//!    lease number never replace newer ones, and a failure counts only if the tokens and the lease are
+//!    unchanged. If the store fails, saving new tokens is retried for a minute and a half. If the connection
+//!    was removed meanwhile, its revocation gets the new tokens.
+//!    - Durable: the result.
+//!    - Crash: nothing is lost. Callers find the tokens in the store.
+//! 6. **Return.** The callers get the access token, never before it is durable.
+//! 7. **Confirm.** At a provider that waits for the first use of new tokens, they are used once (`confirm`).
 
-mod alarm;
 mod attempt;
 mod confirm;
-mod gate;
 mod once;
-mod plan;
-mod settle;
+mod record;
 mod worker;
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
-
-use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use secrecy::SecretString;
-use terra_auth_types::{DevId, UserId};
+use terra_auth_model::{
+    grant::StoredGrant,
+    provider::{RefreshPolicy, Tokens},
+    store_error::StoreError,
+    unit,
+};
+use terra_auth_types::{DevId, UserId, wire::admin::GrantState};
 use tokio::sync::watch;
 
-pub use self::alarm::{FailingProvider, RefusedApp};
-pub(crate) use self::plan::{CALL, is_live};
-use self::{
-    gate::Gates,
-    plan::{Draw, after},
-};
+pub use crate::node::refresh::alarm::{FailingProvider, RefusedApp};
+pub(crate) use crate::node::refresh::plan::is_live;
 use crate::{
     auth::Auth,
-    grant::{GrantState, KeptGrant},
-    provider::{RefreshPolicy, Tokens},
-    seal::SealBroken,
-    store::{StoreError, Tx, Unit},
+    node::refresh::{
+        in_flight::{AccessToken, AccessTokenError, RefreshResult},
+        plan::{Jitter, after},
+    },
 };
 
-/// Access to an account at its provider, for as long as it lasts.
-#[derive(Clone, Debug)]
-pub struct AccessToken {
-    /// For the provider's data calls.
-    pub access_token: SecretString,
-    /// When it stops working, if the provider says so.
-    pub expires_at: Option<Timestamp>,
-    /// Granted permissions, comma-separated.
-    pub scopes: Option<String>,
-}
-
-/// Why there is no access token.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum AccessTokenError {
-    /// Not there, in another environment, or without tokens.
-    #[error("user not found")]
-    UserNotFound,
-    /// The provider says that the grant is gone.
-    #[error("the end user's access was revoked at the provider")]
-    Revoked,
-    /// The tokens do not work any more.
-    #[error("the end user must connect again")]
-    NeedsConsent,
-    /// There may be one later.
-    #[error("the access token has ended and cannot be refreshed now; try again at {retry_at}")]
-    Unavailable {
-        /// When it is worth another try.
-        retry_at: Timestamp,
-    },
-    /// The tokens cannot be read.
-    #[error("the tokens cannot be read")]
-    Seal(#[from] SealBroken),
-    /// The store failed.
-    #[error("could not look for an access token")]
-    Store(#[source] Arc<StoreError>),
-}
-
-impl From<StoreError> for AccessTokenError {
-    fn from(error: StoreError) -> Self {
-        Self::Store(Arc::new(error))
-    }
-}
-
-/// An access token that ends sooner is refreshed before it is handed out.
-const MARGIN: SignedDuration = SignedDuration::from_secs(60);
-
-/// What a refresh rests on. Each rule can be left out to show that it is needed; nobody else does that.
-#[doc(hidden)]
-#[derive(Clone, Copy, Debug)]
-pub struct Rules {
-    /// One at a time.
-    pub lease: bool,
-    /// What is older never replaces what is newer.
-    pub fence: bool,
-    /// Written down before the provider is called.
-    pub write_ahead: bool,
-}
-
-impl Default for Rules {
-    fn default() -> Self {
-        Self { lease: true, fence: true, write_ahead: true }
-    }
-}
-
-/// The refreshes of this node.
-pub(crate) struct Refreshes {
-    rules: Rules,
-    under_way: Mutex<UnderWay>,
-    gates: Gates,
-}
-
-/// How a refresh ended, for all who wait for it.
-type Refreshing = Result<AccessToken, AccessTokenError>;
-
-/// The refresh of each connection, to be waited for.
-type UnderWay = HashMap<(DevId, UserId), watch::Receiver<Option<Refreshing>>>;
-
-impl Refreshes {
-    pub(crate) fn new(rules: Rules) -> Self {
-        Self { rules, under_way: Mutex::default(), gates: Gates::default() }
-    }
-
-    fn under_way(&self) -> MutexGuard<'_, UnderWay> {
-        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+/// An access token that expires sooner is refreshed before it is returned.
+const EXPIRY_MARGIN: SignedDuration = SignedDuration::from_secs(60);
 
 impl Auth {
-    /// An access token of a connection that works for a minute at least, if the provider gives tokens that live so long. Where
-    /// they do not, it is refreshed once in 30 s at most.
+    /// Returns an access token of a connection that is valid for at least a minute, if the provider issues
+    /// tokens with such a lifetime. Tokens with a shorter lifetime are refreshed at most once in 30 s.
     ///
     /// # Errors
     ///
     /// See [`AccessTokenError`].
     pub async fn access_token(&self, dev_id: &DevId, user_id: UserId) -> Result<AccessToken, AccessTokenError> {
-        let seen = self.kept_grant(dev_id, user_id).await?.ok_or(AccessTokenError::UserNotFound)?;
+        let seen = self.stored_grant(dev_id, user_id).await?.ok_or(AccessTokenError::UserNotFound)?;
         let tokens = self.open_grant(&seen)?;
         let now = self.now();
-        check(&seen)?;
-        let policy = self.providers.refresh_policy(&seen.provider).filter(|_| tokens.refresh_token.is_some());
+        check_grant_state(&seen)?;
+        let policy = self.providers().refresh_policy(&seen.provider).filter(|_| tokens.refresh_token.is_some());
         let refreshed = policy.is_some();
         let is_fresh = policy.is_some_and(|policy| is_fresh(&seen, &policy, now));
-        if is_live(&tokens, after(now, MARGIN)) || ((!refreshed || is_fresh) && is_live(&tokens, now)) {
-            return Ok(handed_out(&seen, tokens));
+        if is_live(&tokens, after(now, EXPIRY_MARGIN)) || ((!refreshed || is_fresh) && is_live(&tokens, now)) {
+            return Ok(usable_token(&seen, tokens));
         }
         if !refreshed {
             return Err(AccessTokenError::NeedsConsent);
         }
-        if let Some(retry_at) = self.waits(&seen, now) {
-            let live = is_live(&tokens, now).then(|| handed_out(&seen, tokens));
+        if let Some(retry_at) = self.retry_at(&seen, now) {
+            let live = is_live(&tokens, now).then(|| usable_token(&seen, tokens));
             return live.ok_or(AccessTokenError::Unavailable { retry_at });
         }
-        match self.refreshed(seen.clone()).await {
-            Err(AccessTokenError::Unavailable { .. }) if is_live(&tokens, self.now()) => Ok(handed_out(&seen, tokens)),
+        match self.refresh_shared(seen.clone()).await {
+            Err(AccessTokenError::Unavailable { .. }) if is_live(&tokens, self.now()) => {
+                Ok(usable_token(&seen, tokens))
+            }
             outcome => outcome,
         }
     }
 
-    /// The apps that their providers refuse, as far as this node knows.
+    /// The apps that providers refuse, as far as this node knows.
     #[must_use]
     pub fn refused_apps(&self) -> Vec<RefusedApp> {
         self.refreshes().gates.refused()
     }
 
-    /// The providers that fail as a whole, as far as this node knows.
+    /// The providers where all refreshes fail, as far as this node knows.
     #[must_use]
     pub fn failing_providers(&self) -> Vec<FailingProvider> {
         self.refreshes().gates.failing()
     }
 
-    /// When a grant that failed may be tried again, unless somebody is at it.
-    fn waits(&self, seen: &KeptGrant, now: Timestamp) -> Option<Timestamp> {
+    /// When the next attempt after a failure is due; `None` if a refresh may run now or is in flight.
+    fn retry_at(&self, seen: &StoredGrant, now: Timestamp) -> Option<Timestamp> {
         let retry_at = seen.refresh_at.filter(|retry_at| seen.failures > 0 && now < *retry_at)?;
-        let under_way = self.refreshes().under_way().contains_key(&(seen.dev_id.clone(), seen.user_id));
+        let under_way = self.refreshes().in_flight().contains_key(&(seen.dev_id.clone(), seen.user_id));
         (!under_way).then_some(retry_at)
     }
 
-    /// Refreshes a grant, or waits for whoever is at it on this node. It goes on if the caller hangs up.
-    async fn refreshed(&self, seen: KeptGrant) -> Refreshing {
+    /// Refreshes a grant, or waits for the refresh that is in flight on this node. It continues if the caller
+    /// disconnects.
+    async fn refresh_shared(&self, seen: StoredGrant) -> RefreshResult {
         let mut outcome = self.begin_refresh(seen);
         let outcome = outcome.wait_for(Option::is_some).await.ok().and_then(|outcome| outcome.clone());
-        outcome.unwrap_or_else(|| Err(StoreError::Closed.into()))
+        outcome.unwrap_or_else(|| Err(AccessTokenError::Unavailable { retry_at: self.now() }))
     }
 
-    fn begin_refresh(&self, seen: KeptGrant) -> watch::Receiver<Option<Refreshing>> {
+    fn begin_refresh(&self, seen: StoredGrant) -> watch::Receiver<Option<RefreshResult>> {
         let key = (seen.dev_id.clone(), seen.user_id);
-        let mut under_way = self.refreshes().under_way();
+        let mut under_way = self.refreshes().in_flight();
         if let Some(outcome) = under_way.get(&key) {
             return outcome.clone();
         }
         let (tell, outcome) = watch::channel(None);
         under_way.insert(key.clone(), outcome.clone());
-        let landing = Landing { auth: self.clone(), key };
+        let landing = InFlightGuard { auth: self.clone(), key };
         tokio::spawn(async move {
             let (auth, dev_id, user_id) = (landing.auth.clone(), seen.dev_id.clone(), seen.user_id);
             let outcome = auth.attempt_refresh(seen).await;
-            drop(landing); // a caller that comes now begins another refresh
+            drop(landing); // a later caller begins another refresh
             let refreshed = outcome.is_ok();
             tell.send_replace(Some(outcome));
             if refreshed {
@@ -204,35 +147,34 @@ impl Auth {
         outcome
     }
 
-    async fn kept_grant(&self, dev_id: &DevId, user_id: UserId) -> Result<Option<KeptGrant>, StoreError> {
-        self.store.read(ReadGrant { dev_id: dev_id.clone(), user_id }).await
+    async fn stored_grant(&self, dev_id: &DevId, user_id: UserId) -> Result<Option<StoredGrant>, StoreError> {
+        self.store().read(ReadGrant { dev_id: dev_id.clone(), user_id }).await
     }
 
-    fn draw(&self) -> Draw {
-        Draw(u32::from_be_bytes(self.entropy.bytes()))
+    fn new_jitter(&self) -> Jitter {
+        Jitter(u32::from_be_bytes(self.entropy().bytes()))
     }
 }
 
-/// Takes a refresh off the list, even if it panicked.
-struct Landing {
+/// Removes a refresh from the list of those in flight, even after a panic.
+struct InFlightGuard {
     auth: Auth,
     key: (DevId, UserId),
 }
 
-impl Drop for Landing {
+impl Drop for InFlightGuard {
     fn drop(&mut self) {
-        self.auth.refreshes().under_way().remove(&self.key);
+        self.auth.refreshes().in_flight().remove(&self.key);
     }
 }
 
-/// Whether there is any use in asking the provider.
-/// Whether the refresh of live tokens is not due yet. It is due a minute before their end at the latest, except where they
-/// live so short that they would be refreshed without a pause.
-fn is_fresh(seen: &KeptGrant, policy: &RefreshPolicy, now: Timestamp) -> bool {
-    policy.ahead >= MARGIN && seen.refresh_at.is_some_and(|due_at| now < due_at)
+/// Whether the refresh of valid tokens is not due yet. It is due at least a minute before their expiry, unless their
+/// lifetime is so short that they would be refreshed continuously.
+fn is_fresh(seen: &StoredGrant, policy: &RefreshPolicy, now: Timestamp) -> bool {
+    policy.lead_time >= EXPIRY_MARGIN && seen.refresh_at.is_some_and(|due_at| now < due_at)
 }
 
-fn check(grant: &KeptGrant) -> Result<(), AccessTokenError> {
+fn check_grant_state(grant: &StoredGrant) -> Result<(), AccessTokenError> {
     match grant.state {
         GrantState::Fine | GrantState::Failing => Ok(()),
         GrantState::NeedsConsent => Err(AccessTokenError::NeedsConsent),
@@ -240,21 +182,8 @@ fn check(grant: &KeptGrant) -> Result<(), AccessTokenError> {
     }
 }
 
-fn handed_out(grant: &KeptGrant, tokens: Tokens) -> AccessToken {
+fn usable_token(grant: &StoredGrant, tokens: Tokens) -> AccessToken {
     AccessToken { access_token: tokens.access_token, expires_at: tokens.expires_at, scopes: grant.scopes.clone() }
 }
 
-struct ReadGrant {
-    dev_id: DevId,
-    user_id: UserId,
-}
-
-#[async_trait]
-impl Unit for ReadGrant {
-    type Done = Option<KeptGrant>;
-    type Refusal = StoreError;
-
-    async fn run(&self, tx: &mut dyn Tx) -> Result<Self::Done, StoreError> {
-        tx.kept_grant(&self.dev_id, self.user_id).await
-    }
-}
+unit!(ReadGrant(dev_id: DevId, user_id: UserId) -> Option<StoredGrant> = |tx| tx.stored_grant(dev_id, *user_id));

@@ -1,23 +1,23 @@
-//! What a server must know after its store was replaced by a backup: whatever happened since then is forgotten here, and
-//! not in the world.
+//! Prepares a server for a store that was restored from a backup. Changes since the backup are missing from the
+//! store, but they did happen at the providers.
 
 use async_trait::async_trait;
+use terra_auth_model::store::{Tx, Unit};
 
-use crate::{
-    admin::{Act, Admin, AdminError},
+pub(crate) use crate::{
+    admin::action::{Admin, AdminError, AuditedAction},
     auth::Auth,
-    store::{Tx, Unit},
 };
 
 impl Auth {
-    /// Notes in the audit log that the store is a backup, and makes the next refresh of each grant a careful one: its
-    /// refresh token may have been spent after the backup was made. Answers how many grants there are.
+    /// Audits the restore and sets the in-flight marker of each grant, because its refresh token may have been
+    /// spent after the backup. Returns the number of grants.
     ///
     /// # Errors
     ///
     /// The store failed.
     pub async fn note_restore(&self, admin: &Admin, backup: &str) -> Result<u64, AdminError> {
-        let act = Act { action: "store.restore", dev_id: None, target: backup };
+        let act = AuditedAction { action: "store.restore", dev_id: None, target: backup };
         self.administer(admin, &act, MarkInDoubt).await
     }
 }
@@ -27,7 +27,7 @@ struct MarkInDoubt;
 #[async_trait]
 impl Unit for MarkInDoubt {
     type Done = u64;
-    type Refusal = AdminError;
+    type Error = AdminError;
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<u64, AdminError> {
         Ok(tx.mark_in_doubt().await?)

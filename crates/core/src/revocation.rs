@@ -1,139 +1,40 @@
-//! A grant that must still be revoked at its provider, after our side is gone.
+//! Revokes a grant at its provider after its connection was removed.
+//!
+//! `docs/decisions/0009-revocation.md` gives the reasons for these steps.
+//!
+//! 1. **Remove the connection.** One unit locks the account's grants, deletes the connection and adds a
+//!    revocation with its tokens. It takes over the in-flight marker of a running refresh, and is due when that
+//!    refresh's lease ends. If no call is needed, the unit records that too: another connection of the account
+//!    can still work, or a new login replaced this connection and the call could revoke the new grant.
+//!    - Durable: the connection is gone, and a pending or finished revocation exists.
+//!    - Crash before it is durable: nothing has changed. After it: any worker continues with step 2.
+//! 2. **Claim.** A worker claims due revocations: the claim hides them for 60 s and counts the attempt. The
+//!    count is the number of the lease; later steps have an effect only while it is unchanged.
+//!    - Durable: the claim.
+//!    - Crash: another worker claims the revocation after 60 s.
+//! 3. **Check again.** If a call revokes everything of the account, and the account has a connection that works
+//!    now, the revocation is recorded as not needed. This protects a login that was made since step 1.
+//!    - Durable: the finished revocation, if no call is needed.
+//!    - Crash before it is durable: as after step 2.
+//! 4. **Refresh**, only if the access token has expired or is refused, or a response to an earlier refresh is
+//!    missing. The in-flight marker is stored, the provider is called once, and the new tokens are stored and
+//!    the marker cleared before they are used.
+//!    - Durable: first the marker, then the new tokens.
+//!    - Crash with the marker stored: the next attempt refreshes again. If the provider then rejects a single-use
+//!      refresh token, the tokens are lost and the revocation is impossible.
+//!    - Crash after the tokens are stored: the next attempt uses them.
+//! 5. **Call.** The revoke call takes at most 10 s.
+//!    - Durable: nothing.
+//!    - Crash: the next attempt calls again. The provider confirms again, or says that the grant is gone already.
+//! 6. **Record.** One unit stores the result. A final result erases the tokens and remains as a report for 90
+//!    days. Otherwise the next attempt follows after 30 s, then after twice as long each time, up to 8 h. After
+//!    two weeks the revocation is given up, or called impossible if there is no app.
+//!    - Durable: the result.
+//!    - Crash before it is durable: as after step 5.
 
 mod attempt;
-mod end;
 mod refresh;
+mod remove;
 mod report;
 
-use async_trait::async_trait;
-use jiff::Timestamp;
-use terra_auth_types::{
-    DevId, Provider, UserId,
-    wire::admin::{RevocationOutcome, RevocationReason, RevocationReport},
-};
-
-pub(crate) use self::end::{End, end_connection};
-pub use self::report::ReportCursor;
-use crate::{connection::Connection, provider::Answered, seal::Sealed, store::StoreError};
-
-/// One revoke call that is owed to a provider.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Revocation {
-    /// The connection that ended. Only an import uses an id again.
-    pub user_id: UserId,
-    /// Whose connection it was.
-    pub dev_id: DevId,
-    /// Where to revoke.
-    pub provider: Provider,
-    /// The provider's own id for the account, which some want to be told.
-    pub account: Option<String>,
-    /// The provider's tokens, sealed for the connection's row; none of an on-device source.
-    pub grant: Option<Sealed>,
-    /// Since when a refresh of these tokens is under way, or has ended without anybody knowing how.
-    pub in_flight_since: Option<Timestamp>,
-    /// When the connection ended.
-    pub created_at: Timestamp,
-    /// How often it was tried. Whoever tries it holds this number, and settles nothing once it is another.
-    pub attempts: u32,
-    /// When to try next.
-    pub next_attempt_at: Timestamp,
-}
-
-impl Revocation {
-    /// What is owed for a connection that ended.
-    #[must_use]
-    pub fn of(connection: &Connection, now: Timestamp) -> Self {
-        Self {
-            user_id: connection.user_id,
-            dev_id: connection.dev_id.clone(),
-            provider: connection.provider.clone(),
-            account: Some(connection.account.clone()),
-            grant: connection.grant.clone(),
-            in_flight_since: None,
-            created_at: now,
-            attempts: 0,
-            next_attempt_at: now,
-        }
-    }
-}
-
-/// How an attempt ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settlement {
-    /// Pending leaves the tokens in their place; all others erase them.
-    pub outcome: RevocationOutcome,
-    /// Why.
-    pub reason: Option<RevocationReason>,
-    /// What the provider said.
-    pub answer: Answered,
-    /// When it was.
-    pub at: Timestamp,
-    /// When to try again, if it is pending.
-    pub next_attempt_at: Timestamp,
-    /// As [`Revocation::in_flight_since`], if it is pending.
-    pub in_flight_since: Option<Timestamp>,
-}
-
-impl Settlement {
-    /// An end without a call.
-    pub(crate) fn without_call(outcome: RevocationOutcome, reason: RevocationReason, now: Timestamp) -> Self {
-        Self {
-            outcome,
-            reason: Some(reason),
-            answer: Answered::default(),
-            at: now,
-            next_attempt_at: now,
-            in_flight_since: None,
-        }
-    }
-}
-
-/// The verbs for revocations; they work like those for deliveries. What has ended stays as a report until housekeeping.
-#[async_trait]
-pub trait Revocations: Send {
-    /// Adds a revocation, in the place of an earlier one of the same id.
-    async fn add_revocation(&mut self, revocation: &Revocation) -> Result<(), StoreError>;
-
-    /// Begins a revocation anew with newer tokens; answers whether there is one.
-    async fn renew_revocation(&mut self, user_id: UserId, grant: &Sealed, now: Timestamp) -> Result<bool, StoreError>;
-
-    /// The providers that are owed revocations, the longest due first, each with the instant at which its first one falls
-    /// due. Leases count.
-    async fn revocation_queues(&mut self) -> Result<Vec<(Provider, Timestamp)>, StoreError>;
-
-    /// Takes up to `limit` revocations at a provider that are due, hides them until `lease_until` and counts the attempt.
-    async fn claim_revocations(
-        &mut self,
-        provider: &Provider,
-        now: Timestamp,
-        lease_until: Timestamp,
-        limit: u32,
-    ) -> Result<Vec<Revocation>, StoreError>;
-
-    /// Makes every revocation that is leased due at once, as for deliveries.
-    async fn release_revocations(&mut self, now: Timestamp) -> Result<u64, StoreError>;
-
-    /// Makes every pending revocation due at once that was attempted after an instant, as for deliveries.
-    async fn reschedule_revocations(&mut self, now: Timestamp, attempted_after: Timestamp) -> Result<u64, StoreError>;
-
-    /// Writes down that the tokens are about to be refreshed; answers whether the attempt still counts.
-    async fn mark_revocation(&mut self, claimed: &Revocation, since: Timestamp) -> Result<bool, StoreError>;
-
-    /// Keeps refreshed tokens, and removes the mark; answers whether the attempt still counts.
-    async fn keep_revocation_tokens(&mut self, claimed: &Revocation, grant: &Sealed) -> Result<bool, StoreError>;
-
-    /// Records how an attempt ended, if it still counts; answers whether it does.
-    async fn settle_revocation(&mut self, claimed: &Revocation, settlement: &Settlement) -> Result<bool, StoreError>;
-
-    /// Reports of an environment, or of one of its connections, the newest first.
-    async fn revocation_reports(
-        &mut self,
-        dev_id: &DevId,
-        user_id: Option<UserId>,
-        after: Option<ReportCursor>,
-        limit: u32,
-    ) -> Result<Vec<RevocationReport>, StoreError>;
-
-    /// How many revocations wait.
-    async fn waiting_revocations(&mut self) -> Result<u64, StoreError>;
-}
+pub(crate) use self::remove::{RemovalReason, remove_connection};

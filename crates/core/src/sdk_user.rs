@@ -1,35 +1,36 @@
-//! A mobile app redeems its token: one token, one connection of an on-device source.
+//! Redeems mobile tokens: a mobile app exchanges one token for one connection of an on-device source.
 
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use terra_auth_types::{MobileToken, ReferenceId, UserId, wire};
-
-use crate::{
-    auth::Auth,
-    connect::has_no_room,
-    connection::{Connection, NewConnection, Proof},
+use terra_auth_model::{
+    connection::Connection,
     developer::Developer,
     lock::Lock,
-    log_limit::LogLimit,
-    mobile_token::{InvalidToken, TokenId},
+    mobile_token::TokenId,
     provider::Connects,
     receipt::Receipt,
-    store::{StoreError, Tx, Unit},
+    store::{Tx, Unit},
+    store_error::StoreError,
     text::is_unsafe,
 };
+use terra_auth_types::{MobileToken, ReferenceId, UserId, log_limit::LogLimit, wire};
 
-/// Why a mobile token was not redeemed. Only a success spends it.
+use crate::{
+    auth::Auth, connection::NewConnection, event::Proof, login::begin::is_at_user_limit, mobile_token::InvalidToken,
+};
+
+/// Why a mobile token was not redeemed. Only a success spends the token.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthenticateSdkUserError {
-    /// Used, expired, foreign or forged: one answer for all.
+    /// The token is used, expired, forged or of another environment; the caller cannot tell which.
     #[error("the token was used, has expired, or belongs to another environment; mint a new one")]
     InvalidToken,
-    /// The token was not minted for a reference id, and the environment wants that.
+    /// The token is not bound to a reference id, and the environment requires that.
     #[error("this environment accepts only tokens that were minted for a reference id; mint one with reference_id")]
     UnboundToken,
-    /// `resource` is missing or no on-device source.
+    /// `resource` is missing or is not an on-device source.
     #[error("invalid resource: name an on-device source, such as APPLE")]
     InvalidResource,
     /// The device's id is missing or too long.
@@ -38,7 +39,7 @@ pub enum AuthenticateSdkUserError {
     /// The reference id is malformed.
     #[error("invalid reference_id: 1 to 512 bytes of text without control characters")]
     InvalidReferenceId,
-    /// The environment has as many users as it may have.
+    /// The environment has reached its user limit.
     #[error("this environment's user limit is reached; deauthenticate a user, or use another environment")]
     UserLimit,
     /// The store failed.
@@ -52,12 +53,12 @@ impl From<InvalidToken> for AuthenticateSdkUserError {
     }
 }
 
-/// Any user of the app can have such a line written.
-static REPLACED: LogLimit = LogLimit::every(Duration::from_secs(10));
+/// Every user of the app can trigger this log line.
+static REPLACED_DEVICE_LOG: LogLimit = LogLimit::every(Duration::from_secs(10));
 
 impl Auth {
-    /// Whether a mobile token was minted for this environment and has not expired. Whether it is spent shows when it is
-    /// redeemed.
+    /// Checks whether a mobile token was created for this environment and has not expired. Only redeeming it
+    /// shows whether it is spent.
     ///
     /// # Errors
     ///
@@ -66,11 +67,11 @@ impl Auth {
         self.check_mobile_token(&developer.dev_id, token).map(drop)
     }
 
-    /// Redeems a mobile token for a connection. Of any number of simultaneous callers one succeeds.
+    /// Redeems a mobile token for a connection. Of any number of concurrent callers, one succeeds.
     ///
-    /// The same device under the same reference id keeps its connection; a new device replaces the end user's earlier
-    /// connections of that source. It keeps their user id only where the environment says so and the token is bound to that
-    /// reference id. Without a reference id only the same device is recognised.
+    /// The same device with the same reference id gets its existing connection. A new device replaces the end
+    /// user's earlier connections of that source. It gets their user id only if the environment keeps user ids
+    /// and the token is bound to that reference id. Without a reference id only the same device is recognised.
     ///
     /// # Errors
     ///
@@ -95,7 +96,7 @@ impl Auth {
         let claimed: Option<ReferenceId> = claimed.map_err(|_| AuthenticateSdkUserError::InvalidReferenceId)?;
         let proof = if genuine.bound_to.is_some() { Proof::OfUser } else { Proof::Claim };
         let connection = Connection {
-            user_id: UserId(self.entropy.id()),
+            user_id: UserId(self.entropy().id()),
             dev_id: developer.dev_id.clone(),
             provider: info.ok_or(AuthenticateSdkUserError::InvalidResource)?.provider.clone(),
             account: device.to_owned(),
@@ -118,23 +119,24 @@ impl Auth {
         };
         let receipt = Receipt { id: new.delivery_ids[0].0, created_at: new.now };
         let unit = RedeemToken { auth: self.clone(), token: (genuine.token_id, genuine.expires_at), new };
-        let Redeemed { user_id, replaced } = self.store.run_once(receipt, unit).await?;
-        self.outbox.notify_one();
+        let RedeemedToken { user_id, replaced } = self.store().run_once(receipt, unit).await?;
+        self.outbox().notify_one();
         log_replaced(developer, user_id, &replaced, proof);
         Ok(wire::AuthenticateSdkUser { status: wire::Status::Success, user_id, reference_id })
     }
 }
 
-/// A device took the place of another one. Without a bound token nothing but the phone's word says that both are of one user.
+/// Logs that a device replaced another one. If the token is not bound, only the device claims that both belong
+/// to one user.
 fn log_replaced(developer: &Developer, user_id: UserId, replaced: &[UserId], proof: Proof) {
     let Some(old_user_id) = replaced.first() else { return };
     let (environment, count) = (developer.dev_id.as_str(), replaced.len());
     match proof {
         Proof::OfUser => {
-            tracing::info!(environment, %user_id, %old_user_id, replaced = count, "another device of the same user");
+            tracing::info!(environment, %user_id, %old_user_id, replaced = count, "a device replaced another device of the same user");
         }
         Proof::Claim => {
-            if let Some(left_out) = REPLACED.admit(Instant::now()) {
+            if let Some(left_out) = REPLACED_DEVICE_LOG.admit(Instant::now()) {
                 tracing::warn!(
                     environment, %user_id, %old_user_id, replaced = count, left_out,
                     "another device replaced a user's connection, with a token that was not bound to a reference id; \
@@ -145,8 +147,8 @@ fn log_replaced(developer: &Developer, user_id: UserId, replaced: &[UserId], pro
     }
 }
 
-/// What a token was redeemed for, and the connections that were replaced.
-struct Redeemed {
+/// The user of the redeemed token, and the connections that were replaced.
+struct RedeemedToken {
     user_id: UserId,
     replaced: Vec<UserId>,
 }
@@ -159,16 +161,16 @@ struct RedeemToken {
 
 #[async_trait]
 impl Unit for RedeemToken {
-    type Done = Redeemed;
-    type Refusal = AuthenticateSdkUserError;
+    type Done = RedeemedToken;
+    type Error = AuthenticateSdkUserError;
 
-    async fn run(&self, tx: &mut dyn Tx) -> Result<Redeemed, AuthenticateSdkUserError> {
+    async fn run(&self, tx: &mut dyn Tx) -> Result<RedeemedToken, AuthenticateSdkUserError> {
         let (token_id, expires_at) = self.token;
-        if !tx.spend_token(token_id, expires_at).await? {
+        if !tx.consume_token(token_id, expires_at).await? {
             return Err(AuthenticateSdkUserError::InvalidToken);
         }
         let new = &self.new.connection;
-        let developer = tx.share_developer(&new.dev_id).await?.ok_or(StoreError::Closed)?;
+        let developer = tx.lock_developer_shared(&new.dev_id).await?.ok_or(AuthenticateSdkUserError::InvalidToken)?;
         tx.lock(match &new.reference_id {
             Some(reference_id) => Lock::EndUser(&new.dev_id, &new.provider, reference_id),
             None => Lock::Account(&new.dev_id, &new.provider, &new.account),
@@ -176,18 +178,18 @@ impl Unit for RedeemToken {
         .await?;
         let earlier = self.earlier(tx).await?;
         if let Some(same) = earlier.iter().find(|connection| connection.account == new.account) {
-            return Ok(Redeemed { user_id: same.user_id, replaced: Vec::new() });
+            return Ok(RedeemedToken { user_id: same.user_id, replaced: Vec::new() });
         }
-        if earlier.is_empty() && has_no_room(tx, &developer).await? {
+        if earlier.is_empty() && is_at_user_limit(tx, &developer).await? {
             return Err(AuthenticateSdkUserError::UserLimit);
         }
-        let user_id = self.new.place(&self.auth, tx, &developer, &earlier).await?;
-        Ok(Redeemed { user_id, replaced: earlier.iter().map(|old| old.user_id).collect() })
+        let user_id = self.new.add_or_renew_connection(&self.auth, tx, &developer, &earlier).await?;
+        Ok(RedeemedToken { user_id, replaced: earlier.iter().map(|old| old.user_id).collect() })
     }
 }
 
 impl RedeemToken {
-    /// The end user's connections of this source; without a reference id, those of the device.
+    /// Reads the end user's connections of this source; without a reference id, those of the device.
     async fn earlier(&self, tx: &mut dyn Tx) -> Result<Vec<Connection>, StoreError> {
         let new = &self.new.connection;
         let Some(reference_id) = &new.reference_id else {

@@ -1,37 +1,31 @@
-//! The key that signs an environment's events, and how one replaces another without a lost event.
+//! The secret that signs an environment's events, and its rotation without losing an event.
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
+use terra_auth_model::{
+    developer::{Developer, RetiringSecret},
+    keys::{Sealed, UnsealError},
+    signing_secret::{SigningSecrets, seal_context},
+    store::{Tx, Unit},
+};
 use terra_auth_types::{
     DevId, SigningSecret,
     wire::admin::{Role, RotateSigningSecret, RotatedSigningSecret, SignWith},
 };
 
-use crate::{
-    admin::{Act, Admin, AdminError},
-    api_key::OVERLAP,
+pub(crate) use crate::{
+    admin::action::{Admin, AdminError, AuditedAction},
+    api_key::KEY_OVERLAP,
     auth::Auth,
-    developer::{Developer, RetiringSecret},
-    seal::{Place, SealBroken, Sealed},
-    store::{Tx, Unit},
 };
 
-/// The secrets that sign a delivery now; one, or two while both are wanted.
-#[derive(Clone, Debug)]
-pub struct SigningSecrets {
-    /// Signs first.
-    pub first: SigningSecret,
-    /// Signs too.
-    pub second: Option<SigningSecret>,
-}
-
 impl Auth {
-    /// The secrets that sign an environment's events at this instant.
+    /// The secrets that sign an environment's events now.
     ///
     /// # Errors
     ///
-    /// [`SealBroken`]: the master key is not the one they were sealed with.
-    pub fn signing_secrets(&self, developer: &Developer) -> Result<SigningSecrets, SealBroken> {
+    /// [`UnsealError`]: they were encrypted under another master key.
+    pub fn signing_secrets(&self, developer: &Developer) -> Result<SigningSecrets, UnsealError> {
         let new = self.open_secret(&developer.dev_id, &developer.signing_secret)?;
         let now = self.now();
         let Some(retiring) = developer.retiring_secret.as_ref().filter(|retiring| now < retiring.until) else {
@@ -49,13 +43,13 @@ impl Auth {
     ///
     /// # Errors
     ///
-    /// [`SealBroken`]: the master key is not the one it was sealed with.
-    pub fn signing_secret(&self, developer: &Developer) -> Result<SigningSecret, SealBroken> {
+    /// [`UnsealError`]: it was encrypted under another master key.
+    pub fn signing_secret(&self, developer: &Developer) -> Result<SigningSecret, UnsealError> {
         self.open_secret(&developer.dev_id, &developer.signing_secret)
     }
 
-    /// Replaces the signing secret. For the time of the overlap the old one goes on signing, unless told otherwise, so
-    /// that receivers can be given the new one meanwhile.
+    /// Rotates the signing secret. By default the old secret continues to sign until the overlap ends, so that
+    /// the operator can give the new one to the receivers.
     ///
     /// # Errors
     ///
@@ -66,11 +60,11 @@ impl Auth {
         dev_id: &DevId,
         how: RotateSigningSecret,
     ) -> Result<RotatedSigningSecret, AdminError> {
-        let act = Act { action: "signing_secret.rotate", dev_id: Some(dev_id), target: "" };
+        let act = AuditedAction { action: "signing_secret.rotate", dev_id: Some(dev_id), target: "" };
         self.permit(admin, Role::Operator, &act).await?;
-        self.known(dev_id)?;
-        let (signing_secret, sealed) = self.draw_signing_secret(dev_id);
-        let overlap = how.overlap_s.map_or(OVERLAP, |seconds| SignedDuration::from_secs(seconds.into()));
+        self.require_environment(dev_id)?;
+        let (signing_secret, sealed) = self.new_signing_secret(dev_id);
+        let overlap = how.overlap_s.map_or(KEY_OVERLAP, |seconds| SignedDuration::from_secs(seconds.into()));
         let until = (!how.now).then(|| self.now() + overlap);
         let retire = until.map(|until| (until, how.sign_with));
         let unit = RotateSecret { dev_id: dev_id.clone(), sealed, retire, now: self.now() };
@@ -78,20 +72,16 @@ impl Auth {
         Ok(RotatedSigningSecret { dev_id: dev_id.clone(), signing_secret, old_until: until })
     }
 
-    pub(crate) fn draw_signing_secret(&self, dev_id: &DevId) -> (SigningSecret, Sealed) {
-        let secret = SigningSecret::from(hex::encode(self.entropy.bytes::<32>()));
-        let sealed = self.keys.seal(self.entropy.as_ref(), place(dev_id), secret.expose().as_bytes());
+    pub(crate) fn new_signing_secret(&self, dev_id: &DevId) -> (SigningSecret, Sealed) {
+        let secret = SigningSecret::from(hex::encode(self.entropy().bytes::<32>()));
+        let sealed = self.keys().seal(self.entropy().as_ref(), seal_context(dev_id), secret.expose().as_bytes());
         (secret, sealed)
     }
 
-    fn open_secret(&self, dev_id: &DevId, sealed: &Sealed) -> Result<SigningSecret, SealBroken> {
-        let secret = self.keys.open(place(dev_id), sealed)?;
-        Ok(SigningSecret::from(str::from_utf8(&secret).map_err(|_| SealBroken)?))
+    fn open_secret(&self, dev_id: &DevId, sealed: &Sealed) -> Result<SigningSecret, UnsealError> {
+        let secret = self.keys().open(seal_context(dev_id), sealed)?;
+        Ok(SigningSecret::from(str::from_utf8(&secret).map_err(|_| UnsealError)?))
     }
-}
-
-pub(crate) fn place(dev_id: &DevId) -> Place<'_> {
-    Place { dev_id: dev_id.as_str(), row: "developer", column: "signing_secret" }
 }
 
 struct RotateSecret {
@@ -104,7 +94,7 @@ struct RotateSecret {
 #[async_trait]
 impl Unit for RotateSecret {
     type Done = ();
-    type Refusal = AdminError;
+    type Error = AdminError;
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<(), AdminError> {
         let found = tx.lock_developer(&self.dev_id).await?;
@@ -112,7 +102,7 @@ impl Unit for RotateSecret {
         let replacing = developer.retiring_secret.as_ref().is_some_and(|retiring| self.now < retiring.until);
         if replacing && self.retire.is_some() {
             return Err(AdminError::Refused(
-                "one secret is replacing another already; wait until the old one is forgotten, or replace both at once with now",
+                "a rotation is in progress; wait until the old secret expires, or replace both at once with now",
             ));
         }
         let old = std::mem::replace(&mut developer.signing_secret, self.sealed.clone());

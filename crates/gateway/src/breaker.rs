@@ -1,4 +1,4 @@
-//! Leaves an API alone that fails, so that nobody waits for it in vain and it can come up again.
+//! Stops calls to a failing API, so that callers fail at once and the API can recover.
 
 mod state;
 #[cfg(test)]
@@ -11,7 +11,7 @@ use std::{
 
 use jiff::SignedDuration;
 use terra_auth::Error;
-use terra_auth_core::clock::Clock;
+use terra_auth_model::clock::Clock;
 
 use crate::settings::UpstreamSettings;
 use state::{Change, Policy, State};
@@ -22,9 +22,9 @@ const PAUSE_S: u32 = 5;
 /// Lets calls through until several in a row have failed; then none for a while; then one, which decides. Cloning is
 /// cheap and shares what is known.
 #[derive(Clone)]
-pub(crate) struct Breaker(Arc<Parts>);
+pub(crate) struct Breaker(Arc<Inner>);
 
-struct Parts {
+struct Inner {
     policy: Policy,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
@@ -39,7 +39,7 @@ pub(crate) enum UpstreamError {
         /// At least 1.
         retry_after_s: u32,
     },
-    /// What the call said.
+    /// The result of the call.
     #[error(transparent)]
     Failed(#[from] Error),
 }
@@ -48,7 +48,7 @@ impl Breaker {
     pub(crate) fn new(settings: &UpstreamSettings, clock: Arc<dyn Clock>) -> Self {
         let failures = settings.failures.map_or(FAILURES, NonZeroU32::get);
         let pause = SignedDuration::from_secs(settings.pause_s.map_or(PAUSE_S, NonZeroU32::get).into());
-        Self(Arc::new(Parts { policy: Policy { failures, pause }, clock, state: Mutex::default() }))
+        Self(Arc::new(Inner { policy: Policy { failures, pause }, clock, state: Mutex::default() }))
     }
 
     /// Does `work`, unless the upstream is left alone just now. A call that is given up says nothing about the upstream.
@@ -56,21 +56,21 @@ impl Breaker {
         let entered = self.enter()?;
         let result = work.await;
         if let Some(verdict) = Verdict::of(&result) {
-            entered.tell(verdict);
+            entered.record(verdict);
         }
         Ok(result?)
     }
 
-    /// Whether calls are refused now. Ends with the pause, not with the first call after it: a node that nobody sends
-    /// requests to could never find out.
+    /// Whether calls are refused now. Ends with the pause, not with the first call after it: a node that gets no
+    /// requests could never find out.
     pub(crate) fn is_open(&self) -> bool {
         self.state().is_open(self.0.clock.now(), &self.0.policy)
     }
 
-    fn enter(&self) -> Result<Entered<'_>, UpstreamError> {
+    fn enter(&self) -> Result<Permit<'_>, UpstreamError> {
         let entry = self.state().enter(self.0.clock.now(), &self.0.policy);
         let entry = entry.map_err(|retry_after_s| UpstreamError::Paused { retry_after_s })?;
-        Ok(Entered { breaker: self, entry })
+        Ok(Permit { breaker: self, entry })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -78,7 +78,7 @@ impl Breaker {
     }
 }
 
-/// What a call says about the upstream.
+/// The result of a call, as evidence about the upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
     Works,
@@ -89,7 +89,7 @@ impl Verdict {
     /// `None` if nothing was sent.
     fn of<T>(result: &Result<T, Error>) -> Option<Self> {
         match result {
-            Err(Error::Server(_) | Error::Network { .. } | Error::UnreadableAnswer { .. }) => Some(Self::Fails),
+            Err(Error::Server(_) | Error::Network { .. } | Error::UnreadableResponse { .. }) => Some(Self::Fails),
             Err(Error::InvalidRedirect(_) | Error::Credentials(_)) => None,
             Ok(_) | Err(_) => Some(Self::Works),
         }
@@ -97,15 +97,15 @@ impl Verdict {
 }
 
 /// A call that is under way.
-struct Entered<'a> {
+struct Permit<'a> {
     breaker: &'a Breaker,
     entry: u64,
 }
 
-impl Entered<'_> {
-    fn tell(&self, verdict: Verdict) {
-        let Parts { policy, clock, .. } = &*self.breaker.0;
-        let change = self.breaker.state().tell(self.entry, verdict, clock.now(), policy);
+impl Permit<'_> {
+    fn record(&self, verdict: Verdict) {
+        let Inner { policy, clock, .. } = &*self.breaker.0;
+        let change = self.breaker.state().record(self.entry, verdict, clock.now(), policy);
         match change {
             Some(Change::Opened) => tracing::warn!("the API keeps failing; it is not asked for {:#}", policy.pause),
             Some(Change::Closed) => tracing::info!("the API answers again"),
@@ -114,8 +114,8 @@ impl Entered<'_> {
     }
 }
 
-impl Drop for Entered<'_> {
+impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        self.breaker.state().leave(self.entry);
+        self.breaker.state().release(self.entry);
     }
 }

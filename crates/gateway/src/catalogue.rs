@@ -1,6 +1,7 @@
-//! What end users may connect, and its pictures: asked for rarely, and by nobody but us.
+//! The providers that end users may connect, with logos. Only the gateway requests them, and rarely.
 
-mod picture;
+mod logo;
+
 #[cfg(test)]
 mod tests;
 
@@ -11,40 +12,48 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
+
 use serde::Serialize;
+
 use terra_auth::{Client, Credentials, Integration};
-use terra_auth_core::{causes::Causes, clock::Clock};
-use terra_auth_outbound::SetupError;
+
+use terra_auth_model::{causes::Causes, clock::Clock};
+
+use terra_auth_egress::SetupError;
+
 use terra_auth_types::{Provider, wire::DataTypes};
+
 use tokio::{sync, time::timeout};
 
 use crate::breaker::{Breaker, UpstreamError};
-pub(crate) use picture::Picture;
-use picture::{Pictures, Slot};
+
+pub(crate) use logo::Logo;
+
+use logo::{CachedLogo, LogoCache};
 
 const FRESH_FOR: SignedDuration = SignedDuration::from_mins(5);
 const USABLE_FOR: SignedDuration = SignedDuration::from_hours(24);
 /// How often a stale list is asked for again. Longer than a call with its repetitions takes, so there is one at a time.
 const ASK_AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(1);
 /// The longest that a caller waits for another one's answer while there is no list at all.
-const WAIT: Duration = Duration::from_secs(10);
+const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
 /// More are left out.
 const MAX_INTEGRATIONS: usize = 512;
 
 /// The providers that an environment offers. Cloning is cheap and shares what is kept.
 #[derive(Clone)]
-pub(crate) struct Catalogue(Arc<Parts>);
+pub(crate) struct Catalogue(Arc<Inner>);
 
-struct Parts {
+struct Inner {
     client: Client,
-    pictures: Pictures,
+    pictures: LogoCache,
     clock: Arc<dyn Clock>,
-    kept: Mutex<Option<Kept>>,
+    kept: Mutex<Option<CachedListing>>,
     first: sync::Mutex<()>,
 }
 
 #[derive(Clone)]
-struct Kept {
+struct CachedListing {
     listing: Arc<Listing>,
     fetched_at: Timestamp,
     asked_at: Timestamp,
@@ -52,13 +61,13 @@ struct Kept {
 
 /// The providers as of one moment.
 pub(crate) struct Listing {
-    pub(crate) integrations: Vec<Offered>,
-    pictures: HashMap<Provider, Arc<Slot>>,
+    pub(crate) integrations: Vec<ListedProvider>,
+    pictures: HashMap<Provider, Arc<CachedLogo>>,
 }
 
 /// A provider, as the app's pages see it.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Offered {
+pub(crate) struct ListedProvider {
     name: String,
     resource: String,
     /// A path on the gateway.
@@ -70,11 +79,11 @@ pub(crate) struct Offered {
 
 impl Catalogue {
     pub(crate) fn new(client: Client, credentials: &Credentials, clock: Arc<dyn Clock>) -> Result<Self, SetupError> {
-        let pictures = Pictures::new(credentials, Arc::clone(&clock))?;
-        Ok(Self(Arc::new(Parts { client, pictures, clock, kept: Mutex::default(), first: sync::Mutex::default() })))
+        let pictures = LogoCache::new(credentials, Arc::clone(&clock))?;
+        Ok(Self(Arc::new(Inner { client, pictures, clock, kept: Mutex::default(), first: sync::Mutex::default() })))
     }
 
-    /// What is offered. A list of more than 5 minutes is asked for again behind the caller's back, and is good for 24 h
+    /// The offered providers. A list of more than 5 minutes is asked for again behind the caller's back, and is good for 24 h
     /// while that fails.
     ///
     /// # Errors
@@ -84,7 +93,7 @@ impl Catalogue {
         if let Some(listing) = self.usable(breaker) {
             return Ok(listing);
         }
-        let turn = timeout(WAIT, self.0.first.lock()).await;
+        let turn = timeout(FETCH_TIMEOUT, self.0.first.lock()).await;
         let _one_at_a_time = turn.map_err(|_| UpstreamError::Paused { retry_after_s: 1 })?;
         match self.usable(breaker) {
             Some(listing) => Ok(listing),
@@ -93,14 +102,14 @@ impl Catalogue {
     }
 
     /// The picture of a provider that is offered; `None` if it cannot be had.
-    pub(crate) async fn picture(&self, provider: &Provider, breaker: &Breaker) -> Option<Arc<Picture>> {
+    pub(crate) async fn logo(&self, provider: &Provider, breaker: &Breaker) -> Option<Arc<Logo>> {
         let listing = self.listing(breaker).await.ok()?;
         self.0.pictures.of(listing.pictures.get(provider)?).await
     }
 
     fn usable(&self, breaker: &Breaker) -> Option<Arc<Listing>> {
         let now = self.0.clock.now();
-        let mut kept = self.kept();
+        let mut kept = self.cached();
         let kept = kept.as_mut().filter(|kept| since(kept.fetched_at, now) < USABLE_FOR)?;
         if since(kept.fetched_at, now) >= FRESH_FOR && since(kept.asked_at, now) >= ASK_AGAIN_AFTER {
             kept.asked_at = now;
@@ -121,13 +130,13 @@ impl Catalogue {
     async fn fetch(&self, breaker: &Breaker) -> Result<Arc<Listing>, UpstreamError> {
         let integrations = breaker.call(self.0.client.list_integrations()).await?;
         let now = self.0.clock.now();
-        let mut kept = self.kept();
+        let mut kept = self.cached();
         let listing = Arc::new(Listing::new(integrations, kept.as_ref().map(|kept| &*kept.listing)));
-        *kept = Some(Kept { listing: Arc::clone(&listing), fetched_at: now, asked_at: now });
+        *kept = Some(CachedListing { listing: Arc::clone(&listing), fetched_at: now, asked_at: now });
         Ok(listing)
     }
 
-    fn kept(&self) -> MutexGuard<'_, Option<Kept>> {
+    fn cached(&self) -> MutexGuard<'_, Option<CachedListing>> {
         self.0.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -150,14 +159,19 @@ impl Listing {
                 (provider, same.map_or_else(|| Arc::new(slot), Arc::clone))
             }));
             let Integration { name, resource, types, .. } = integration;
-            Offered { name, resource, logo_url, types: Some(types).filter(|types| *types != DataTypes::default()) }
+            ListedProvider {
+                name,
+                resource,
+                logo_url,
+                types: Some(types).filter(|types| *types != DataTypes::default()),
+            }
         });
         Self { integrations: integrations.collect(), pictures }
     }
 }
 
 /// Where an integration's picture is, if it has one.
-fn slot(integration: &Integration) -> Option<(Provider, Slot)> {
+fn slot(integration: &Integration) -> Option<(Provider, CachedLogo)> {
     let provider = integration.resource.parse().ok()?;
-    Some((provider, Slot::new(integration.logo_url.as_ref()?.parse().ok()?)))
+    Some((provider, CachedLogo::new(integration.logo_url.as_ref()?.parse().ok()?)))
 }

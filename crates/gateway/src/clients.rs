@@ -23,8 +23,8 @@ impl Clients {
     }
 
     /// This thread's own.
-    pub(crate) fn here(&self) -> &Client {
-        // What worked once fails only if the machine is out of something; then all share one.
+    pub(crate) fn of_this_thread(&self) -> &Client {
+        // A step that succeeded once fails only if the machine lacks resources; then all share one.
         self.of_threads.get_or(|| self.builder.clone().build().unwrap_or_else(|_| self.any.clone()))
     }
 }

@@ -1,4 +1,4 @@
-//! A browser sends cookies along whoever's page asks; this tells whose page it was.
+//! A browser sends cookies with requests of any page; this checks which page sent the request.
 
 use http::{HeaderMap, HeaderValue, Method, header};
 

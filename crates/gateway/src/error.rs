@@ -11,16 +11,17 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use terra_auth::Error;
-use terra_auth_core::{causes::Causes, log_limit::LogLimit, store::StoreError};
 use terra_auth_http::{Refused, problem, problem_response};
+use terra_auth_model::{causes::Causes, store_error::StoreError};
+use terra_auth_types::log_limit::LogLimit;
 
-use crate::{breaker::UpstreamError, csrf::CrossSite, limit::TooMany, login::LoginError};
+use crate::{breaker::UpstreamError, csrf::CrossSite, login::LoginError, rate_limit::TooMany};
 
 /// A refusal: a status, and what to do about it, for people.
 ///
 /// As a response it is empty: the layer that knows the request writes the problem.
 #[derive(Clone, Debug)]
-pub(crate) struct Refusal {
+pub(crate) struct ApiError {
     status: StatusCode,
     code: Option<&'static str>,
     detail: String,
@@ -30,11 +31,10 @@ pub(crate) struct Refusal {
 
 /// The code of a request that the store could not serve.
 const STORE_UNAVAILABLE: &str = "store_unavailable";
-
 /// One line a second for each code: a store, an app or an API that is away refuses thousands of requests a second.
 static LIMITS: Mutex<BTreeMap<&str, LogLimit>> = Mutex::new(BTreeMap::new());
 
-impl Refusal {
+impl ApiError {
     pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         Self { status, code: None, detail: detail.into(), retry_after_s: None, source: None }
     }
@@ -98,7 +98,7 @@ fn admit(code: &'static str) -> Option<u64> {
     LIMITS.lock().unwrap_or_else(PoisonError::into_inner).entry(code).or_default().admit(Instant::now())
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = self.status.into_response();
         response.extensions_mut().insert(self); // see `trace`
@@ -106,7 +106,7 @@ impl IntoResponse for Refusal {
     }
 }
 
-impl From<LoginError> for Refusal {
+impl From<LoginError> for ApiError {
     fn from(error: LoginError) -> Self {
         match error {
             LoginError::Refused(_) => Self::not_logged_in(error.to_string()),
@@ -115,26 +115,26 @@ impl From<LoginError> for Refusal {
     }
 }
 
-impl From<CrossSite> for Refusal {
+impl From<CrossSite> for ApiError {
     fn from(error: CrossSite) -> Self {
         Self::new(StatusCode::FORBIDDEN, error.to_string()).with_code("cross_site")
     }
 }
 
-impl From<&TooMany> for Refusal {
+impl From<&TooMany> for ApiError {
     fn from(too_many: &TooMany) -> Self {
         let detail = "too many requests; wait as long as Retry-After says";
         Self::new(StatusCode::TOO_MANY_REQUESTS, detail).with_code("rate_limited").retry_after(too_many.retry_after_s)
     }
 }
 
-impl From<StoreError> for Refusal {
+impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         Self::unavailable(STORE_UNAVAILABLE, "nothing can be remembered now; try again in a moment").because(error)
     }
 }
 
-impl From<UpstreamError> for Refusal {
+impl From<UpstreamError> for ApiError {
     fn from(error: UpstreamError) -> Self {
         match error {
             UpstreamError::Paused { retry_after_s } => {
@@ -146,8 +146,8 @@ impl From<UpstreamError> for Refusal {
     }
 }
 
-/// What the upstream said, as far as it is the caller's business.
-impl From<Error> for Refusal {
+/// The part of the upstream's error that the caller may see.
+impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         let bad_gateway = |code, detail| Self::new(StatusCode::BAD_GATEWAY, detail).with_code(code);
         match &error {
@@ -173,7 +173,7 @@ impl From<Error> for Refusal {
             | Error::Gone { .. }
             | Error::Server(_)
             | Error::Network { .. }
-            | Error::UnreadableAnswer { .. } => {
+            | Error::UnreadableResponse { .. } => {
                 bad_gateway("upstream_failed", "Terra's API did not answer as it should; try again").because(error)
             }
         }

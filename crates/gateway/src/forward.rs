@@ -6,19 +6,19 @@ use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use jiff::Timestamp;
 use terra_auth::webhook::{SIGNATURE_HEADER, SIGNATURE_HEADER_NEW, sign};
-use terra_auth_core::{causes::Causes, delivery::AttemptOutcome, inbox::ReceivedEvent, store::StoreError};
-use terra_auth_outbound::{Bounds, HttpAnswer, HttpError};
+use terra_auth_egress::{Bounds, HttpAnswer, HttpError};
+use terra_auth_model::{
+    causes::Causes, delivery::AttemptOutcome, received_event::ReceivedEvent, store_error::StoreError,
+};
 use tokio::{task::JoinSet, time::sleep};
 use url::Url;
 
-use crate::{gateway::Gateway, live::Forwarding, metrics};
+use crate::{gateway::Gateway, metrics, runtime_config::Forwarding};
 
 /// As long as Terra gives a receiver.
 const BOUNDS: Bounds = Bounds { timeout: Duration::from_secs(8), size_bytes: 64 << 10 };
-
 /// How many are on their way at once.
-const MOST_AT_ONCE: usize = 32;
-
+const MAX_CONCURRENT: usize = 32;
 /// The longest sleep: `terra-auth gateway events replay` works on the store, without ringing here.
 const MAX_SLEEP: Duration = Duration::from_secs(1);
 const MIN_SLEEP: Duration = Duration::from_millis(20);
@@ -31,14 +31,14 @@ impl Gateway {
     /// finished first.
     pub async fn forward(&self, shutdown: impl Future<Output = ()>) {
         let shutdown = shutdown.shared();
-        tokio::join!(self.forward_as_due(shutdown.clone()), self.tidy(shutdown));
+        tokio::join!(self.forward_as_due(shutdown.clone()), self.delete_old_events(shutdown));
     }
 
     async fn forward_as_due(&self, shutdown: impl Future<Output = ()>) {
         tokio::pin!(shutdown);
         let mut on_their_way = JoinSet::new();
         loop {
-            let pause = self.send_what_is_due(&mut on_their_way).await.unwrap_or_else(|error| {
+            let pause = self.forward_due(&mut on_their_way).await.unwrap_or_else(|error| {
                 tracing::error!(error = %Causes(&error), "cannot forward events, trying again in {BACKOFF:?}");
                 BACKOFF
             });
@@ -46,7 +46,7 @@ impl Gateway {
                 biased;
                 () = &mut shutdown => break,
                 Some(_) = on_their_way.join_next() => {}
-                () = self.inbox().arrived(), if pause <= MAX_SLEEP && on_their_way.len() < MOST_AT_ONCE => {}
+                () = self.inbox().arrived(), if pause <= MAX_SLEEP && on_their_way.len() < MAX_CONCURRENT => {}
                 () = sleep(pause) => {}
             }
         }
@@ -54,8 +54,8 @@ impl Gateway {
     }
 
     /// Sends what is due, as far as there is room; answers how long there is nothing more to send.
-    async fn send_what_is_due(&self, on_their_way: &mut JoinSet<()>) -> Result<Duration, StoreError> {
-        let room = MOST_AT_ONCE - on_their_way.len().min(MOST_AT_ONCE);
+    async fn forward_due(&self, on_their_way: &mut JoinSet<()>) -> Result<Duration, StoreError> {
+        let room = MAX_CONCURRENT - on_their_way.len().min(MAX_CONCURRENT);
         if room == 0 || self.live().forwarding.is_none() {
             return Ok(MAX_SLEEP);
         }
@@ -84,7 +84,7 @@ impl Gateway {
             tracing::warn!(event.id = %event.event_id, event.kind = event.kind, attempt = event.attempts, dead,
                 "could not forward event {}: {problem}", event.event_id);
         }
-        if let Err(error) = self.inbox().settle_forward(event, outcome, problem).await {
+        if let Err(error) = self.inbox().record_forward_attempt(event, outcome, problem).await {
             tracing::error!(event.id = %event.event_id, error = %Causes(&error), "could not record an attempt");
         }
     }
@@ -103,11 +103,11 @@ impl Gateway {
 
     /// Removes old events in rounds that follow each other while there are any; after each, the store is left to others for
     /// as long as the round took. A failure is for the next time.
-    async fn tidy(&self, shutdown: impl Future<Output = ()>) {
+    async fn delete_old_events(&self, shutdown: impl Future<Output = ()>) {
         tokio::pin!(shutdown);
         loop {
             let began = Instant::now();
-            let removed = self.inbox().forget_expired().await.unwrap_or_else(|error| {
+            let removed = self.inbox().delete_expired().await.unwrap_or_else(|error| {
                 tracing::warn!(error = %Causes(&error), "could not remove old events");
                 0
             });
@@ -133,7 +133,7 @@ fn refused(answer: &HttpAnswer, asked: &Url) -> String {
     }
 }
 
-/// As Terra sends it, but signed afresh, with the secret that only the gateway and the app share.
+/// As Terra sends it, but signed again, with the secret that only the gateway and the app share.
 fn headers(forwarding: &Forwarding, event: &ReceivedEvent, now: Timestamp) -> HeaderMap {
     let signature = sign(forwarding.secret.expose().as_bytes(), now.as_second(), &event.body);
     let trace_id = event.trace_id.clone().unwrap_or_else(|| event.event_id.to_string());

@@ -1,51 +1,27 @@
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
-use secrecy::SecretString;
-use terra_auth::{Client, Credentials, SigningSecret};
-use terra_auth_core::{
-    clock::{Clock, Entropy},
+use arc_swap::ArcSwap;
+
+use terra_auth::Client;
+use terra_auth_model::clock::{Clock, Entropy};
+
+use crate::{
+    body_budget::BodyBudget,
+    config::{Config, Dependencies},
     inbox::Inbox,
-    store::Store,
+    runtime_config::RuntimeConfig,
+    setup::SetupError,
 };
-
-use crate::{live::Live, login::Login, route::webhook, settings::Settings, setup::SetupError};
 
 /// A gateway. Cloning is cheap; all clones are the same one.
 #[derive(Clone)]
 pub struct Gateway(Arc<Inner>);
 
 struct Inner {
-    parts: Parts,
+    parts: Dependencies,
     inbox: Inbox,
-    webhook_room: webhook::Room,
-    live: RwLock<Arc<Live>>,
-}
-
-/// What a gateway works with for as long as it lives.
-#[derive(Clone)]
-pub struct Parts {
-    /// Remembers events and connections.
-    pub store: Store,
-    /// Tells the time.
-    pub clock: Arc<dyn Clock>,
-    /// Gives random bytes.
-    pub entropy: Arc<dyn Entropy>,
-}
-
-/// What may change while a gateway runs.
-pub struct Config {
-    /// The settings file.
-    pub settings: Settings,
-    /// The keys of one environment.
-    pub credentials: Credentials,
-    /// Signs what is forwarded to the app.
-    pub forward_secret: Option<SigningSecret>,
-    /// Verifies the app's own tokens, if they are signed with a secret.
-    pub jwt_secret: Option<SecretString>,
-    /// What a trusted proxy sends as `x-proxy-secret`, if it must.
-    pub proxy_secret: Option<SecretString>,
-    /// An embedding app's own ways to log in; they are asked first.
-    pub logins: Vec<Arc<dyn Login>>,
+    body_budget: BodyBudget,
+    live: ArcSwap<RuntimeConfig>,
 }
 
 impl Gateway {
@@ -53,11 +29,11 @@ impl Gateway {
     ///
     /// # Errors
     ///
-    /// [`SetupError`] names the setting to mend.
-    pub fn new(config: &Config, parts: Parts) -> Result<Self, SetupError> {
+    /// [`SetupError`] names the setting to correct.
+    pub fn new(config: &Config, parts: Dependencies) -> Result<Self, SetupError> {
         let inbox = Inbox::new(parts.store.clone(), Arc::clone(&parts.clock), Arc::clone(&parts.entropy));
-        let live = RwLock::new(Arc::new(Live::new(config, &parts, None)?));
-        Ok(Self(Arc::new(Inner { parts, inbox, webhook_room: webhook::Room::new(), live })))
+        let live = ArcSwap::from_pointee(RuntimeConfig::new(config, &parts, None)?);
+        Ok(Self(Arc::new(Inner { parts, inbox, body_budget: BodyBudget::new(), live })))
     }
 
     /// Goes on with another configuration. Requests that are under way end with the one they began with.
@@ -66,25 +42,25 @@ impl Gateway {
     ///
     /// [`SetupError`]; everything stays as it was.
     pub fn reload(&self, config: &Config) -> Result<(), SetupError> {
-        let live = Arc::new(Live::new(config, &self.0.parts, Some(&self.live()))?);
-        *self.0.live.write().unwrap_or_else(PoisonError::into_inner) = live;
+        let live = Arc::new(RuntimeConfig::new(config, &self.0.parts, Some(&self.live()))?);
+        self.0.live.store(live);
         Ok(())
     }
 
-    /// What has been received, and what is known from it.
+    /// The received events, and the connections known from them.
     #[must_use]
     pub fn inbox(&self) -> &Inbox {
         &self.0.inbox
     }
 
-    /// What the present configuration amounts to.
-    pub(crate) fn live(&self) -> Arc<Live> {
-        Arc::clone(&self.0.live.read().unwrap_or_else(PoisonError::into_inner))
+    /// The result of the current configuration.
+    pub(crate) fn live(&self) -> Arc<RuntimeConfig> {
+        self.0.live.load_full()
     }
 
     /// Room for the bodies of events that are being taken.
-    pub(crate) fn webhook_room(&self) -> &webhook::Room {
-        &self.0.webhook_room
+    pub(crate) fn body_budget(&self) -> &BodyBudget {
+        &self.0.body_budget
     }
 
     pub(crate) fn clock(&self) -> &dyn Clock {

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use http::{StatusCode, request};
 
-use crate::{error::Refusal, settings::Settings, setup::SetupError};
+use crate::{error::ApiError, settings::Settings, setup::SetupError};
 
 /// The names that count.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ impl Hosts {
     }
 
     /// Refuses a request whose `Host` is none of ours.
-    pub(crate) fn check(&self, request: &request::Parts) -> Result<(), Refusal> {
+    pub(crate) fn check(&self, request: &request::Parts) -> Result<(), ApiError> {
         let header = request.headers.get("host").map(|host| host.to_str().unwrap_or_default());
         let target = request.uri.authority().map(http::uri::Authority::as_str);
         match [header, target].into_iter().flatten().find(|host| !self.allows(host)) {
@@ -44,12 +44,12 @@ impl Hosts {
                     "this gateway does not answer users of {name:?}; if the name is yours, add it with --public-host, or to public_hosts in \
                      gateway.toml"
                 );
-                Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST, detail).with_code("unknown_host"))
+                Err(ApiError::new(StatusCode::MISDIRECTED_REQUEST, detail).with_code("unknown_host"))
             }
         }
     }
 
-    /// No other site's page can be asked for under an address, nor under a name without a dot, which nobody can register.
+    /// No other site's page can be asked for under an address, nor under a name without a dot, which cannot be registered.
     fn allows(&self, host: &str) -> bool {
         let Some(patterns) = &self.names else { return true };
         let name = name_of(host);
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_somebody_else_could_point_here_must_be_configured() {
+    fn a_name_that_others_could_point_here_must_be_configured() {
         let hosts = hosts(&["gateway.example.com", "*.apps.example", "[fd00::1]:8790"]);
         for host in [
             "gateway.example.com",

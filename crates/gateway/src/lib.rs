@@ -3,33 +3,37 @@
 //!
 //! A request takes three steps: who may pass ([`login`](crate::Login), limits) → handler (`route`) → Terra's API or the inbox.
 
+mod body_budget;
 mod breaker;
-mod caller;
 mod catalogue;
 mod clients;
+pub(crate) mod config;
 mod csrf;
+mod end_user;
 mod error;
 mod forward;
 mod gateway;
+mod gauges;
 mod host;
+pub mod inbox;
 mod layer;
-mod limit;
-mod live;
 mod login;
 mod metrics;
 mod origin;
 mod peer;
+mod rate_limit;
 mod reconcile;
 mod route;
+mod runtime_config;
 pub mod settings;
 mod setup;
 mod trace;
 
-pub use gateway::{Config, Gateway, Parts};
+pub use crate::config::{Config, Dependencies};
+pub use gateway::Gateway;
 pub use layer::{GatewayLayer, WithGateway};
-pub use login::{Identity, Login, LoginError, Presented};
+pub use login::{EndUser, Login, LoginError, RequestCredentials};
 pub use metrics::{DURATION_SUFFIX, describe_metrics};
-pub use reconcile::{Drift, Example, Found, Progress, ReconcileError, ReconcileOptions, reconcile};
+pub use reconcile::{Drift, DriftReport, Example, Progress, ReconcileError, ReconcileOptions, reconcile};
 pub use settings::{Settings, SettingsError};
 pub use setup::SetupError;
-pub use trace::{Place, Tracer, set_tracer};

@@ -1,8 +1,8 @@
-//! Who is logged in to the app: asked in up to three ways.
+//! The user who is logged in to the app: found by up to three methods.
 
+mod anonymous;
 mod jwks;
 mod jwt;
-mod nobody;
 #[cfg(test)]
 mod testing;
 mod trusted_header;
@@ -22,14 +22,14 @@ pub(crate) use who_am_i::WhoAmI;
 /// One way to tell who is logged in. An embedding app may bring its own.
 #[async_trait]
 pub trait Login: Send + Sync + 'static {
-    /// Who is logged in; `None` if the request carries nothing that this way can judge, so that the next may try.
+    /// The logged-in user; `None` if the request has nothing that this method can check, so that the next may try.
     ///
     /// # Errors
     ///
     /// [`LoginError`] is final: no other way is asked.
-    async fn caller(&self, request: &Presented<'_>) -> Result<Option<Identity>, LoginError>;
+    async fn caller(&self, request: &RequestCredentials<'_>) -> Result<Option<EndUser>, LoginError>;
 
-    /// Whether somebody could be let in now, as far as is known; for a readiness probe, so it is asked often.
+    /// Whether a login could succeed now, as far as is known; for a readiness probe, so it is asked often.
     ///
     /// # Errors
     ///
@@ -39,35 +39,35 @@ pub trait Login: Send + Sync + 'static {
     }
 }
 
-/// What a request shows of whoever sent it.
+/// The parts of a request that identify its sender.
 #[derive(Clone, Copy, Debug)]
-pub struct Presented<'a> {
+pub struct RequestCredentials<'a> {
     /// All of its headers.
     pub headers: &'a HeaderMap,
     /// The other end of the connection, if it is known.
     pub peer: Option<IpAddr>,
 }
 
-/// Who is logged in.
+/// The logged-in user.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identity {
+pub struct EndUser {
     /// The app's own name for the end user.
     pub reference_id: ReferenceId,
     /// Whether a browser proves it by itself with every request, as with a cookie, so that a request may come from another
     /// site's page.
-    pub ambient: bool,
+    pub sent_by_browser: bool,
 }
 
-/// Why nobody is let in.
+/// The reason why the login failed.
 #[derive(Debug, thiserror::Error)]
 pub enum LoginError {
-    /// What was shown does not count: 401. The reason helps the app's developer and tells a forger nothing new.
+    /// The credentials are not valid: 401. The reason helps the app's developer and tells a forger nothing new.
     #[error("not logged in: {0}")]
     Refused(&'static str),
-    /// Whoever could tell does not answer, or nothing that makes sense: 503. Nobody is logged out by it.
+    /// The login service does not respond, or not clearly: 503. No user is logged out by it.
     #[error("the login cannot be checked now: {problem}")]
     Unavailable {
-        /// Who failed and how, without anything of its answer.
+        /// The failing service and its failure, without any part of its response.
         problem: &'static str,
         /// The cause, for the log.
         #[source]

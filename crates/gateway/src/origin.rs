@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, HeaderValue};
-use terra_auth_core::{log_limit::LogLimit, redirect::can_run};
+use terra_auth_types::{log_limit::LogLimit, redirect::is_executable_scheme};
 use url::Url;
 
 use crate::{csrf, setup::SetupError};
@@ -50,7 +50,7 @@ pub(crate) fn log_refused(origin: &HeaderValue, headers: &HeaderMap) {
 }
 
 fn serialized(url: &Url) -> Option<String> {
-    if can_run(url.scheme()) {
+    if is_executable_scheme(url.scheme()) {
         return None; // browsers call these "null", which every sandboxed page is too
     }
     let origin = url.origin();

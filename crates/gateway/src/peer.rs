@@ -1,4 +1,4 @@
-//! Who is at the other end of a connection, as far as shares are concerned.
+//! The peer of a connection, as the unit of fair shares.
 
 use std::net::{IpAddr, SocketAddr};
 

@@ -11,17 +11,17 @@ use std::{collections::HashSet, pin::pin};
 use futures_util::TryStreamExt as _;
 use jiff::Timestamp;
 use terra_auth::{Client, Error};
-use terra_auth_core::{
+use terra_auth_model::{
     clock::Clock,
-    inbox::{Difference, Inbox},
     known_connection::{ConnectionState, KnownConnection},
-    store::StoreError,
+    store_error::StoreError,
 };
 use terra_auth_types::{UserId, wire::TerraUser};
 
-pub use self::drift::{Drift, Example, Found};
+pub use self::drift::{Drift, DriftReport, Example};
+use crate::inbox::{Inbox, ReconcileItem};
 
-/// What a run may do.
+/// The permissions of a run.
 #[derive(Clone, Copy)]
 pub struct ReconcileOptions<'a> {
     /// Take over what differs; else it is only told.
@@ -44,7 +44,7 @@ pub enum Progress {
 /// Why nothing is known about the drift.
 #[derive(Debug, thiserror::Error)]
 pub enum ReconcileError {
-    /// What was read of the list says nothing about the rest.
+    /// The part of the list that was read says nothing about the other part.
     #[error("could not read the list of users to its end")]
     List(#[source] Error),
     /// The list goes round in circles.
@@ -65,15 +65,14 @@ pub enum ReconcileError {
 
 /// Users compared at once.
 const PAGE: u32 = 500;
-
 /// How many are asked for one by one in a run.
-const MOST_QUESTIONS: usize = 1000;
+const MAX_QUESTIONS: usize = 1000;
 
 /// Compares what is known with what the upstream has; with `repair`, takes over what differs.
 ///
 /// Nothing is changed before the list was read to its end. A connection that it does not have is asked for by itself,
 /// and is gone only if the upstream says that there is no such user; a question without an answer changes nothing.
-/// What changes during the run is left alone. To repair, the list is read once more, so that it need not be held.
+/// Rows that change during the run are left alone. To repair, the list is read once more, so that it need not be held.
 ///
 /// # Errors
 ///
@@ -92,7 +91,7 @@ pub async fn reconcile(
         return Err(ReconcileError::Suspicious { known: drift.known, gone: unlisted.count });
     }
     if options.repair && drift.missing.count + drift.changed.count > 0 {
-        drift.repaired += run.adopt_all(clock.now()).await?;
+        drift.repaired += run.add_found(clock.now()).await?;
     }
     run.ask_one_by_one(&listed, unlisted, &mut drift).await?;
     Ok(drift)
@@ -111,7 +110,7 @@ struct Run<'a> {
 
 /// Connections that we hold and the list does not have.
 #[derive(Default)]
-struct Unlisted {
+struct MissingConnections {
     count: u64,
     /// The first of them.
     some: Vec<KnownConnection>,
@@ -140,18 +139,18 @@ impl Run<'_> {
         let differences = self.inbox.differences(users, self.began).await?;
         for (user, difference) in users.iter().zip(differences) {
             match difference {
-                Some(Difference::Missing) => drift.missing.add(user),
-                Some(Difference::Changed) => drift.changed.add(user),
+                Some(ReconcileItem::Missing) => drift.missing.add(user),
+                Some(ReconcileItem::Changed) => drift.changed.add(user),
                 None => {}
             }
         }
         Ok(())
     }
 
-    async fn unlisted(&self, listed: &HashSet<UserId>, drift: &mut Drift) -> Result<Unlisted, StoreError> {
-        let (mut unlisted, mut after) = (Unlisted::default(), None);
+    async fn unlisted(&self, listed: &HashSet<UserId>, drift: &mut Drift) -> Result<MissingConnections, StoreError> {
+        let (mut unlisted, mut after) = (MissingConnections::default(), None);
         loop {
-            let page = self.inbox.known_page(after, PAGE).await?;
+            let page = self.inbox.known_connections_page(after, PAGE).await?;
             let Some(last) = page.last() else { return Ok(unlisted) };
             after = Some(last.user_id);
             for known in page.into_iter().filter(|known| is_live(known) && known.changed_at <= self.began) {
@@ -163,20 +162,20 @@ impl Run<'_> {
         }
     }
 
-    async fn adopt_all(&self, seen_at: Timestamp) -> Result<u64, ReconcileError> {
+    async fn add_found(&self, seen_at: Timestamp) -> Result<u64, ReconcileError> {
         let mut adopted = 0;
         let mut pages = pin!(self.client.subscriptions().try_chunks(PAGE as usize));
         while let Some(users) = pages.try_next().await.map_err(|broken| ReconcileError::List(broken.1))? {
-            adopted += u64::from(self.inbox.adopt(&users, seen_at).await?);
+            adopted += u64::from(self.inbox.add_found_connections(&users, seen_at).await?);
         }
         Ok(adopted)
     }
 }
 
-impl Unlisted {
+impl MissingConnections {
     fn add(&mut self, known: KnownConnection) {
         self.count += 1;
-        if self.some.len() < MOST_QUESTIONS {
+        if self.some.len() < MAX_QUESTIONS {
             self.some.push(known);
         }
     }

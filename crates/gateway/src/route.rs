@@ -1,4 +1,4 @@
-//! What is answered.
+//! The routes.
 
 mod connections;
 mod health;
@@ -21,7 +21,7 @@ use http::HeaderValue;
 use terra_auth_http::{StrictTransport, security_headers};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use crate::{caller, gateway::Gateway, origin, trace};
+use crate::{end_user, gateway::Gateway, origin, trace};
 
 impl Gateway {
     /// Everything that the app's users and Terra reach.
@@ -32,7 +32,7 @@ impl Gateway {
             .route("/api/terra/integrations", get(integrations::list_integrations))
             .route("/api/terra/connections", get(connections::connections))
             .route("/api/terra/connections/{user_id}", delete(connections::deauthenticate_user))
-            .route_layer(middleware::from_fn_with_state(self.clone(), caller::let_in));
+            .route_layer(middleware::from_fn_with_state(self.clone(), end_user::authenticate_end_user));
         Router::new()
             .route("/", get(page::start))
             .route(page::DONE, get(page::done))

@@ -24,7 +24,7 @@ pub struct Settings {
     pub store: Option<String>,
     /// Ways to tell who is logged in.
     pub login: LoginSettings,
-    /// What widget sessions may look like.
+    /// The limits of widget sessions.
     pub widget: WidgetSettings,
     /// Which other origins' pages may call.
     pub cors: CorsSettings,
@@ -90,7 +90,7 @@ pub struct JwtSettings {
     #[serde(default)]
     pub user_claim: Option<String>,
     /// Whether keys may be fetched over plain HTTP from private addresses, and not from loopback only: for an issuer in the same
-    /// compose network or cluster, where nobody else reads along or answers.
+    /// compose network or cluster, where no other program can read or respond.
     #[serde(default)]
     pub private_http: bool,
     /// The cookie in which pages of the app's own site show the token, besides `Authorization: Bearer`.
@@ -116,7 +116,7 @@ fn one_or_many<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WhoAmISettings {
-    /// Answers 200 with the user if somebody is logged in, else 401, 403 or a redirect to the login.
+    /// Answers 200 with the user if a user is logged in, else 401, 403 or a redirect to the login.
     pub url: Url,
     /// Where in its JSON the user's id is, dots between levels; `id` unless told otherwise.
     #[serde(default)]
@@ -145,7 +145,7 @@ pub struct TrustedHeaderSettings {
     pub peers: Vec<IpNet>,
 }
 
-/// What widget sessions may look like.
+/// The limits of widget sessions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct WidgetSettings {
@@ -181,7 +181,7 @@ pub struct LimitSettings {
 pub struct UpstreamSettings {
     /// How long an answer may take; 10 s unless told otherwise.
     pub timeout_s: Option<NonZeroU32>,
-    /// After how many failures in a row nobody is made to wait for it any more; 5 unless told otherwise.
+    /// After this many failures in a row, no caller waits for it any more; 5 by default.
     pub failures: Option<NonZeroU32>,
     /// When it is tried again then; after 5 s unless told otherwise.
     pub pause_s: Option<NonZeroU32>,

@@ -1,9 +1,7 @@
-use terra_auth_outbound as outbound;
-
 /// Why the gateway cannot start with these settings, or go on with new ones.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
-    /// Nobody could ever log in.
+    /// No login could ever succeed.
     #[error("no way to log in is set; add [login.jwt], [login.who_am_i] or [login.trusted_header]")]
     NoLogin,
     /// A setting that means nothing, or something dangerous.
@@ -11,12 +9,12 @@ pub enum SetupError {
     Invalid {
         /// The setting, as `login.jwt.algorithms`.
         key: &'static str,
-        /// What is wrong with it and what to write instead.
+        /// The problem and the correction.
         problem: String,
     },
     /// The HTTP client cannot be set up.
     #[error(transparent)]
-    Http(#[from] outbound::SetupError),
+    Http(#[from] terra_auth_egress::SetupError),
     /// The credentials cannot be used.
     #[error(transparent)]
     Client(#[from] terra_auth::Error),

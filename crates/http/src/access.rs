@@ -7,20 +7,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::{extract::MatchedPath, extract::Request};
+use axum::extract::{MatchedPath, Request};
 use http::{Method, StatusCode};
 
-use crate::Peer;
+use crate::limits::Peer;
 
 /// The target of the access log's lines: one per request, at `info`.
 pub const ACCESS_LOG: &str = "terra_auth::access";
-
 /// The most lines about refused requests within a second, of all peers together; each peer has one.
 const MAX_REFUSALS: u64 = 10;
 /// Peers whose latest line is remembered.
 const MAX_PEERS: usize = 1024;
-
-static REFUSALS: Mutex<Option<Refusals>> = Mutex::new(None);
+static REFUSALS: Mutex<Option<RefusalLog>> = Mutex::new(None);
 
 /// A request, as the log names it. Paths can hold secrets, so it is the route.
 #[derive(Debug)]
@@ -45,7 +43,7 @@ impl RequestLog {
     /// Notes what there is to say before the request is handled.
     #[must_use]
     pub fn of(request: &Request) -> Self {
-        // Of a stranger, so only what looks like a dev-id.
+        // Of an unknown caller, so only text in the form of a dev-id.
         let is_dev_id = |text: &&str| {
             text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
         };
@@ -90,17 +88,17 @@ fn is_warned_of(status: StatusCode) -> bool {
 }
 
 fn admit(peer: Option<IpAddr>, now: Instant) -> Option<u64> {
-    REFUSALS.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| Refusals::new(now)).admit(peer, now)
+    REFUSALS.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| RefusalLog::new(now)).admit(peer, now)
 }
 
-struct Refusals {
+struct RefusalLog {
     second: Instant,
     lines: u64,
     left_out: u64,
     latest: HashMap<Option<IpAddr>, Instant>,
 }
 
-impl Refusals {
+impl RefusalLog {
     fn new(now: Instant) -> Self {
         Self { second: now, lines: 0, left_out: 0, latest: HashMap::new() }
     }
@@ -132,7 +130,7 @@ mod tests {
         time::{Duration, Instant},
     };
 
-    use super::{MAX_PEERS, Refusals};
+    use super::{MAX_PEERS, RefusalLog};
 
     fn peer(number: u32) -> IpAddr {
         Ipv4Addr::from_bits(number).into()
@@ -141,7 +139,7 @@ mod tests {
     #[test]
     fn one_peer_does_not_silence_another() {
         let now = Instant::now();
-        let mut refusals = Refusals::new(now);
+        let mut refusals = RefusalLog::new(now);
         let admitted = [1, 1, 1, 2, 1].map(|number| refusals.admit(Some(peer(number)), now));
         assert_eq!(admitted, [Some(0), None, None, Some(2), None]);
         assert_eq!(refusals.admit(Some(peer(1)), now + Duration::from_secs(1)), Some(1));
@@ -150,7 +148,7 @@ mod tests {
     #[test]
     fn lines_and_memory_are_bounded_however_many_peers_there_are() {
         let mut now = Instant::now();
-        let mut refusals = Refusals::new(now);
+        let mut refusals = RefusalLog::new(now);
         let mut lines = 0;
         for second in 0..200 {
             for number in 0..20 {

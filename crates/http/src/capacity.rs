@@ -4,7 +4,7 @@ use std::fs;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::Limits;
+use crate::limits::ServerLimits;
 
 /// More would not be served in reasonable time.
 const MAX_CONNECTIONS: u64 = 20_000;
@@ -15,7 +15,7 @@ const BYTES_PER_CONNECTION: u64 = 64 << 10;
 /// One quarter of the memory is for connections.
 const MEMORY_SHARE: u64 = 4;
 
-impl Limits {
+impl ServerLimits {
     /// Limits that fit the descriptors and the memory of this process: raises its soft limit of open descriptors, and leaves
     /// a quarter of them to the store and to outgoing calls, and three quarters of the memory to everything else.
     #[must_use]

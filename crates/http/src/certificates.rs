@@ -56,7 +56,7 @@ pub enum CertificateError {
     NotReadable {
         /// The certificate's file or the key's.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// A file is cut short, or its line breaks are lost.

@@ -22,9 +22,9 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use crate::{Limits, Peer};
+use crate::limits::{Peer, ServerLimits};
 
-/// What a connection waits for.
+/// The current wait of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Phase {
@@ -42,7 +42,6 @@ pub(crate) enum Phase {
 
 /// How long the accept loop waits for a place before it looks for a connection to close again.
 const RETRY_EVERY: Duration = Duration::from_millis(100);
-
 static CROWDED: LogLimit = LogLimit::every(Duration::from_mins(1));
 static SHARE_USED: LogLimit = LogLimit::every(Duration::from_mins(1));
 
@@ -51,7 +50,7 @@ static SHARE_USED: LogLimit = LogLimit::every(Duration::from_mins(1));
 pub(crate) struct Connections(Arc<Inner>);
 
 struct Inner {
-    limits: Limits,
+    limits: ServerLimits,
     places: Arc<Semaphore>,
     began: Instant,
     open: Mutex<Open>,
@@ -96,14 +95,14 @@ impl Connection {
 }
 
 /// A place among the open connections; dropping it frees the place.
-pub(crate) struct Place {
+pub(crate) struct ConnectionSlot {
     id: u64,
     connection: Arc<Connection>,
     connections: Connections,
     _permit: OwnedSemaphorePermit,
 }
 
-impl Place {
+impl ConnectionSlot {
     pub(crate) fn connection(&self) -> Arc<Connection> {
         Arc::clone(&self.connection)
     }
@@ -114,7 +113,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         let mut open = self.connections.lock();
         open.connections.remove(&self.id);
@@ -125,13 +124,13 @@ impl Drop for Place {
 }
 
 impl Connections {
-    pub(crate) fn new(limits: Limits) -> Self {
+    pub(crate) fn new(limits: ServerLimits) -> Self {
         let places = Arc::new(Semaphore::new(limits.connections));
         Self(Arc::new(Inner { limits, places, began: Instant::now(), open: Mutex::default() }))
     }
 
     /// A place for a connection of `peer`; `None` where the peer has as many as it may and all of them are being served.
-    pub(crate) async fn admit(&self, peer: Peer) -> Option<Place> {
+    pub(crate) async fn admit(&self, peer: Peer) -> Option<ConnectionSlot> {
         let peer = network(peer.0);
         if self.share_is_used(peer) && !self.close_one(|connection| connection.peer == peer) {
             if let Some(left_out) = SHARE_USED.admit(std::time::Instant::now()) {
@@ -169,7 +168,7 @@ impl Connections {
         }
     }
 
-    fn open(&self, peer: IpAddr, permit: OwnedSemaphorePermit) -> Place {
+    fn open(&self, peer: IpAddr, permit: OwnedSemaphorePermit) -> ConnectionSlot {
         let mut open = self.lock();
         let of_peer = Arc::clone(open.peers.entry(peer).or_default());
         of_peer.fetch_add(1, Ordering::Relaxed);
@@ -185,7 +184,7 @@ impl Connections {
         open.next_id += 1;
         open.connections.insert(id, Arc::clone(&connection));
         drop(open);
-        Place { id, connection, connections: self.clone(), _permit: permit }
+        ConnectionSlot { id, connection, connections: self.clone(), _permit: permit }
     }
 
     /// Other programs of this machine have no share: a proxy beside the server brings everybody's connections.
@@ -230,11 +229,11 @@ fn millis_since(began: Instant) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::{Connections, Phase, network};
-    use crate::{Limits, Peer};
+    use crate::limits::{Peer, ServerLimits};
 
     #[tokio::test]
     async fn a_peer_over_its_share_closes_its_own_connections_and_no_others() {
-        let limits = Limits { connections: 8, connections_per_peer: Some(2), ..Limits::default() };
+        let limits = ServerLimits { connections: 8, connections_per_peer: Some(2), ..ServerLimits::default() };
         let connections = Connections::new(limits);
         let admit = |address: &str| connections.admit(Peer(address.parse().unwrap()));
         let other = admit("198.51.100.1").await.unwrap();
@@ -253,7 +252,7 @@ mod tests {
 
     #[tokio::test]
     async fn loopback_has_no_share() {
-        let limits = Limits { connections: 8, connections_per_peer: Some(1), ..Limits::default() };
+        let limits = ServerLimits { connections: 8, connections_per_peer: Some(1), ..ServerLimits::default() };
         let connections = Connections::new(limits);
         let admit = || connections.admit(Peer("127.0.0.1".parse().unwrap()));
         let places = [admit().await, admit().await, admit().await];

@@ -1,5 +1,7 @@
 //! Failed answers in one shape: a problem of RFC 9457 with the fields of Terra's older errors.
 
+use std::collections::HashSet;
+
 use axum::{
     Json,
     response::{IntoResponse as _, Response},
@@ -54,7 +56,30 @@ pub fn problem_response(
     response
 }
 
-/// What a failed answer without a reason of its own means, such as the router's.
+/// Gives a failed response its problem: from the error of type `E` that a handler left in its extensions, or from its status if it
+/// has no body. Headers that other layers set remain.
+pub fn as_problem<E: Clone + Send + Sync + 'static>(
+    mut response: Response,
+    problem_of: impl FnOnce(E) -> Response,
+    problem_of_status: impl FnOnce(StatusCode) -> Response,
+) -> Response {
+    let mut problem = if let Some(error) = response.extensions_mut().remove::<E>() {
+        problem_of(error)
+    } else if response.headers().contains_key(header::CONTENT_TYPE) {
+        return response;
+    } else {
+        problem_of_status(response.status())
+    };
+    let own: HashSet<HeaderName> = problem.headers().keys().cloned().collect();
+    for (name, value) in response.headers() {
+        if *name != header::CONTENT_LENGTH && !own.contains(name) {
+            problem.headers_mut().append(name, value.clone());
+        }
+    }
+    problem
+}
+
+/// The meaning of a failed response without its own reason, such as the router's.
 #[must_use]
 pub fn meaning(status: StatusCode) -> &'static str {
     match status {

@@ -2,7 +2,7 @@ use std::{
     error::Error,
     future::{Future, ready},
     io,
-    net::{self, IpAddr},
+    net::{self},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -25,9 +25,10 @@ use tower::ServiceExt as _;
 
 use crate::{
     Certificates, Workers,
-    connections::{Connections, Phase, Place},
+    connections::{ConnectionSlot, Connections, Phase},
     head,
-    silence::Watched,
+    limits::{MAX_BUFFER_BYTES, Peer, ServerLimits},
+    silence::IdleGuard,
 };
 
 /// Serves until `shutdown` resolves, then lets requests in flight finish. Each connection stays with one of the `workers`.
@@ -37,7 +38,7 @@ use crate::{
 pub async fn serve(
     listener: TcpListener,
     router: Router,
-    limits: Limits,
+    limits: ServerLimits,
     workers: Workers,
     shutdown: impl Future<Output = ()>,
 ) {
@@ -48,7 +49,7 @@ pub async fn serve(
 pub async fn serve_tls(
     listener: TcpListener,
     router: Router,
-    limits: Limits,
+    limits: ServerLimits,
     workers: Workers,
     certificates: Arc<Certificates>,
     shutdown: impl Future<Output = ()>,
@@ -57,53 +58,12 @@ pub async fn serve_tls(
     serve_with(listener, router, limits, workers, handshake, shutdown).await;
 }
 
-/// The address at the other end of a request's connection, an extension of the request. What a proxy says about the one
-/// behind it is not trusted.
-#[derive(Clone, Copy, Debug)]
-pub struct Peer(pub IpAddr);
-
-/// Bounds of the accept loop.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// How long a client may take for a TLS handshake, then to send a request's head. A connection that has not sent a
-    /// request yet is closed after this too.
-    pub header_timeout: Duration,
-    /// How long a connection stays open after an answer. Longer than proxies usually reuse one (60 s), so that the proxy
-    /// closes first. While more than half of the `connections` are open, it is `header_timeout` instead.
-    pub idle_timeout: Duration,
-    /// A client has to read 8 KiB of an answer within this time, or all that is left of it.
-    pub write_timeout: Duration,
-    /// How many connections are open at once, handshakes included. One more closes the connection that has waited longest
-    /// for its client; see also `connections_per_peer`.
-    pub connections: usize,
-    /// How many of them one address may have (a /64 network for IPv6); `None` has no limit. Loopback has none either.
-    pub connections_per_peer: Option<usize>,
-    /// How long requests may continue after the shutdown began.
-    pub drain: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            header_timeout: Duration::from_secs(10),
-            idle_timeout: Duration::from_secs(75),
-            write_timeout: Duration::from_secs(30),
-            connections: 20_000,
-            connections_per_peer: None,
-            drain: Duration::from_secs(10),
-        }
-    }
-}
-
-/// The most that is kept in memory of a head, and of an answer that is not read yet.
-const MAX_BUFFER_BYTES: usize = 32 << 10;
-
 static CANNOT_ACCEPT: LogLimit = LogLimit::every(Duration::from_mins(1));
 
 async fn serve_with<S, H>(
     listener: TcpListener,
     router: Router,
-    limits: Limits,
+    limits: ServerLimits,
     workers: Workers,
     handshake: impl Fn(TcpStream) -> H + Clone + Send + Sync + 'static,
     shutdown: impl Future<Output = ()>,
@@ -112,7 +72,7 @@ async fn serve_with<S, H>(
     H: Future<Output = io::Result<S>> + Send + 'static,
 {
     let mut builder = http1::Builder::new();
-    // `Watched` tells a slow head from an idle connection.
+    // `IdleGuard` tells a slow head from an idle connection.
     builder.timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(MAX_BUFFER_BYTES);
     let connections = Connections::new(limits);
     let router = router.layer(from_fn(head::check));
@@ -131,7 +91,7 @@ async fn serve_with<S, H>(
             let answered = async {
                 // Only here does it belong to the runtime of this thread.
                 let handshake = timeout(limits.header_timeout, handshake(TcpStream::from_std(stream)?));
-                answer(handshake, builder, watcher, router, peer, |stream| Watched::new(stream, place, limits)).await
+                answer(handshake, builder, watcher, router, peer, |stream| IdleGuard::new(stream, place, limits)).await
             };
             let ended = tokio::select! {
                 answered = answered => answered,
@@ -148,7 +108,10 @@ async fn serve_with<S, H>(
     }
 }
 
-async fn accept(listener: &TcpListener, connections: &Connections) -> Option<(net::TcpStream, Peer, Place)> {
+pub(crate) async fn accept(
+    listener: &TcpListener,
+    connections: &Connections,
+) -> Option<(net::TcpStream, Peer, ConnectionSlot)> {
     let accepted = listener.accept().await.and_then(|(stream, address)| {
         let _ = stream.set_nodelay(true); // only a hint
         Ok((stream.into_std()?, address))
@@ -174,13 +137,13 @@ async fn accept(listener: &TcpListener, connections: &Connections) -> Option<(ne
 }
 
 /// One connection, from the handshake to its end. The watcher makes a shutdown wait for it, also while it shakes hands.
-async fn answer<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+pub(crate) async fn answer<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     handshake: Timeout<impl Future<Output = io::Result<S>>>,
     builder: http1::Builder,
     watcher: Watcher,
     router: Router,
     peer: Peer,
-    watch: impl FnOnce(S) -> Watched<S>,
+    watch: impl FnOnce(S) -> IdleGuard<S>,
 ) -> Result<(), Box<dyn Error + Send + Sync>> {
     let stream = watch(handshake.await??);
     let (asked, answered) = (stream.connection(), stream.connection());

@@ -18,19 +18,19 @@ use tokio::{
 };
 
 use crate::{
-    Limits,
-    connections::{Connection, Phase, Place},
+    connections::{Connection, ConnectionSlot, Phase},
+    limits::ServerLimits,
 };
 
 /// A client has to read at least this much of an answer within each `write_timeout`.
 const MIN_BYTES_PER_WRITE_TIMEOUT: usize = 8 << 10;
 
 /// A stream that ends when its client is silent for too long, or reads too slowly.
-pub(crate) struct Watched<S> {
+pub(crate) struct IdleGuard<S> {
     stream: S,
-    place: Place,
+    place: ConnectionSlot,
     connection: Arc<Connection>,
-    limits: Limits,
+    limits: ServerLimits,
     deadline: Pin<Box<Sleep>>,
     unread: Option<Unread>,
 }
@@ -42,8 +42,8 @@ struct Unread {
     written: usize,
 }
 
-impl<S> Watched<S> {
-    pub(crate) fn new(stream: S, place: Place, limits: Limits) -> Self {
+impl<S> IdleGuard<S> {
+    pub(crate) fn new(stream: S, place: ConnectionSlot, limits: ServerLimits) -> Self {
         let connection = place.connection();
         let deadline = Box::pin(sleep(limits.header_timeout));
         Self { stream, place, connection, limits, deadline, unread: None }
@@ -120,7 +120,7 @@ impl<S> Watched<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for IdleGuard<S> {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(context, buf);
@@ -136,7 +136,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for IdleGuard<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let write = Pin::new(&mut self.stream).poll_write(context, bytes);
         self.poll_written(context, write, |written| *written)

@@ -27,7 +27,7 @@ impl Workers {
     ///
     /// Outside of a runtime.
     #[must_use]
-    pub fn here() -> Self {
+    pub fn of_this_thread() -> Self {
         Self(Arc::new([Worker { runtime: Handle::current(), connections: Arc::default(), _ends_when_dropped: None }]))
     }
 

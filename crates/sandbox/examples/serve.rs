@@ -1,5 +1,10 @@
-//! Serves a sandbox at <http://127.0.0.1:8788/sandbox>, to look at its pages:
-//! `/sandbox/fitbit/authorize?client_id=demo-app&response_type=code&redirect_uri=http://127.0.0.1:8788/callback&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256`
+//! Serves a sandbox at <http://127.0.0.1:8788/sandbox>, to show its pages. Open this URL, without the line breaks:
+//!
+//! ```text
+//! http://127.0.0.1:8788/sandbox/fitbit/authorize?client_id=demo-app&response_type=code
+//! &redirect_uri=http://127.0.0.1:8788/callback
+//! &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256
+//! ```
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -30,7 +35,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Different each time, which is enough for looking at pages.
+/// Fills a buffer with bytes that differ each time, which is enough to show the pages.
 fn fill(bytes: &mut [u8]) {
     for chunk in bytes.chunks_mut(8) {
         chunk.copy_from_slice(&RandomState::new().hash_one(0).to_le_bytes()[..chunk.len()]);

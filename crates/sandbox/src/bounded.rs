@@ -1,24 +1,24 @@
-//! A map that forgets.
+//! A map with a maximum size.
 
 use std::{
     collections::{HashMap, VecDeque},
     hash::Hash,
 };
 
-/// Remembers the last `capacity` insertions; an older one is evicted. A key is inserted once in its life.
+/// Stores the last `capacity` insertions and evicts older ones. A key must be inserted only once.
 #[derive(Debug)]
-pub(crate) struct Bounded<K, V> {
+pub(crate) struct BoundedMap<K, V> {
     capacity: usize,
     entries: HashMap<K, V>,
     order: VecDeque<K>,
 }
 
-impl<K: Copy + Eq + Hash, V> Bounded<K, V> {
+impl<K: Copy + Eq + Hash, V> BoundedMap<K, V> {
     pub(crate) fn new(capacity: usize) -> Self {
         Self { capacity, entries: HashMap::new(), order: VecDeque::new() }
     }
 
-    pub(crate) fn add(&mut self, key: K, value: V) {
+    pub(crate) fn insert(&mut self, key: K, value: V) {
         if self.order.len() == self.capacity
             && let Some(oldest) = self.order.pop_front()
         {
@@ -36,11 +36,11 @@ impl<K: Copy + Eq + Hash, V> Bounded<K, V> {
         self.entries.get_mut(key)
     }
 
-    pub(crate) fn take(&mut self, key: &K) -> Option<V> {
+    pub(crate) fn remove(&mut self, key: &K) -> Option<V> {
         self.entries.remove(key)
     }
 
-    /// Oldest first.
+    /// Returns the values, oldest first.
     pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
         self.order.iter().filter_map(|key| self.entries.get(key))
     }
@@ -57,12 +57,12 @@ mod tests {
     const CAPACITY: usize = 1_000;
 
     #[test]
-    fn the_oldest_entry_makes_room_for_one_too_many() {
-        let mut map = Bounded::new(CAPACITY);
-        (0..CAPACITY).for_each(|key| map.add(key, key));
+    fn a_full_map_evicts_the_oldest_entry() {
+        let mut map = BoundedMap::new(CAPACITY);
+        (0..CAPACITY).for_each(|key| map.insert(key, key));
         assert_eq!(map.get(&0), Some(&0));
 
-        map.add(CAPACITY, CAPACITY);
+        map.insert(CAPACITY, CAPACITY);
 
         assert_eq!(map.get(&0), None);
         assert_eq!(map.values().next(), Some(&1));
@@ -70,11 +70,11 @@ mod tests {
     }
 
     #[test]
-    fn what_was_taken_does_not_let_the_order_grow() {
-        let mut map = Bounded::new(CAPACITY);
+    fn removed_entries_do_not_let_the_order_grow() {
+        let mut map = BoundedMap::new(CAPACITY);
         for key in 0..3 * CAPACITY {
-            map.add(key, ());
-            assert_eq!(map.take(&key), Some(()));
+            map.insert(key, ());
+            assert_eq!(map.remove(&key), Some(()));
         }
         assert_eq!(map.order.len(), CAPACITY);
         assert_eq!(map.values().count(), 0);

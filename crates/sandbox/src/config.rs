@@ -1,4 +1,4 @@
-//! What the caller decides about the sandbox.
+//! The configuration of a sandbox.
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,37 +6,39 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use url::Url;
 
-/// The address and the one client of a sandbox.
+/// The base URL and the only client of a sandbox.
 #[derive(Clone, Debug)]
 pub struct SandboxConfig {
-    /// The public address under which the caller nests the router, without a trailing slash: `http://127.0.0.1:8787/sandbox`.
+    /// The public URL under which the caller nests the router, without a trailing slash, such as
+    /// `http://127.0.0.1:8787/sandbox`.
     pub base_url: Url,
-    /// The app that asks for consent, as the pages call it.
+    /// The name of the app on the pages.
     pub app_name: String,
-    /// The client id that every face accepts.
+    /// The client id, valid at every provider.
     pub client_id: String,
-    /// The secret that belongs to `client_id`; the sandbox keeps only its digest.
+    /// The secret of `client_id`. The sandbox stores only its digest.
     pub client_secret: SecretString,
-    /// Where an answer may be sent. A request must repeat one of them, character for character as [`Url`] writes it.
+    /// The registered redirect URIs. A request must repeat one of them, character for character as [`Url`]
+    /// formats it.
     pub redirect_uris: Vec<Url>,
-    /// How long an access token lives, unless a face has [`Lifetimes`] of its own; whole seconds are told to the client as
-    /// `expires_in`.
+    /// The lifetime of access tokens at providers without their own [`Lifetimes`]. `expires_in` returns it in full
+    /// seconds.
     pub access_token_ttl: Duration,
-    /// How long an authorization code may wait to be exchanged.
+    /// The lifetime of an authorization code.
     pub code_ttl: Duration,
 }
 
-/// How long the tokens live that a face issues.
+/// The lifetimes of the tokens that a provider issues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetimes {
-    /// Whole seconds are told to the client as `expires_in`.
+    /// `expires_in` returns it in full seconds.
     pub access_token: Duration,
-    /// From its issue on; `None` is for ever. The client is not told.
+    /// Counted from the time of issue; `None` means that it never expires. No response contains it.
     pub refresh_token: Option<Duration>,
 }
 
-/// Tells the time.
+/// Returns the current time.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// Fills a buffer with random bytes. Two calls must never give the same bytes.
+/// Fills a buffer with random bytes. Two calls must never produce the same bytes.
 pub type Entropy = Arc<dyn Fn(&mut [u8]) + Send + Sync>;

@@ -1,9 +1,10 @@
-//! Secrets that are only ever checked.
+//! Digests of secrets that are only verified.
 
 use aws_lc_rs::{constant_time::verify_slices_are_equal, digest};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 
-/// SHA-256 of a secret. A plain hash is enough for what the sandbox draws: 256 random bits leave nothing to guess.
+/// SHA-256 of a secret. A plain hash is enough, because the sandbox generates secrets of 256 random bits, which
+/// cannot be guessed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Digest([u8; 32]);
 
@@ -18,13 +19,14 @@ impl Digest {
         Self(digest)
     }
 
-    /// Takes the same time for any `text` of one length.
-    pub(crate) fn is_of(&self, text: &str) -> bool {
+    /// Whether this is the digest of `text`. Takes constant time for texts of equal length.
+    pub(crate) fn matches(&self, text: &str) -> bool {
         verify_slices_are_equal(&self.0, &Self::of(text).0).is_ok()
     }
 
-    /// Whether `text` is this digest in unpadded base64url, as a PKCE challenge is. Takes the same time for any of one length.
-    pub(crate) fn is_written(&self, text: &str) -> bool {
+    /// Whether `text` is this digest in unpadded base64url, the format of a PKCE challenge. Takes constant time for
+    /// texts of equal length.
+    pub(crate) fn matches_base64url(&self, text: &str) -> bool {
         verify_slices_are_equal(BASE64_URL_SAFE_NO_PAD.encode(self.0).as_bytes(), text.as_bytes()).is_ok()
     }
 

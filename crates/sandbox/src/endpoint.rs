@@ -1,36 +1,36 @@
-//! The addresses of a face.
+//! The endpoints of a provider.
 
-use crate::face::{Face, TokenEndpoints};
+use crate::profile::{ProviderProfile, TokenEndpoints};
 
-/// An address that a client needs to know.
+/// An endpoint that a client calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Endpoint {
-    /// Where the browser begins.
+    /// The authorization page, which the browser opens first.
     Authorize,
-    /// Where codes and refresh tokens become access tokens.
+    /// Exchanges codes and refresh tokens for access tokens.
     Token,
-    /// The same for the apps of the second [`Portal`](crate::Portal), where a face has two.
+    /// The token endpoint for apps of the second [`Portal`](crate::Portal), at a provider with two.
     SecondToken,
-    /// Where refresh tokens become access tokens: the token endpoint, unless a face has another.
+    /// Exchanges refresh tokens for access tokens: the token endpoint, unless the provider has a separate one.
     Refresh,
-    /// Where a token is revoked. [`Revocation`](crate::Revocation) says how, and which face does it at [`Endpoint::Users`].
+    /// Revokes a token. [`Revocation`](crate::Revocation) defines how, and which provider uses [`Endpoint::Users`].
     Revoke,
-    /// Where an access token tells whose account it opens.
+    /// Returns the account of an access token.
     Userinfo,
-    /// Where accounts are registered.
+    /// Registers accounts.
     Users,
-    /// What an access token is for.
+    /// Returns data for an access token.
     Data,
-    /// Where the client learns whether a token lives (RFC 7662). No fault touches it.
+    /// Returns whether a token is active (RFC 7662). Simulated faults do not apply to it.
     Introspect,
 }
 
 impl Endpoint {
-    /// The last part of its path.
-    pub(crate) fn name(self, face: &Face) -> &'static str {
+    /// The last segment of the endpoint's path.
+    pub(crate) fn name(self, face: &ProviderProfile) -> &'static str {
         match self {
             Self::Authorize => "authorize",
-            Self::Refresh if face.token_endpoints == TokenEndpoints::RefreshApart => "refresh-token",
+            Self::Refresh if face.token_endpoints == TokenEndpoints::SeparateRefresh => "refresh-token",
             Self::SecondToken => "ext-token",
             Self::Token | Self::Refresh => "token",
             Self::Revoke => "revoke",

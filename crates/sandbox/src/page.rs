@@ -1,4 +1,4 @@
-//! The pages: what a person sees.
+//! The pages for the user.
 
 mod authorize;
 mod consent;
@@ -15,17 +15,17 @@ use axum::{
     routing::{get, post},
 };
 
-pub(crate) use return_address::ReturnAddress;
+pub(crate) use return_address::RedirectTarget;
 
-use crate::{face::Face, sandbox::Sandbox};
+use crate::{profile::ProviderProfile, sandbox::Sandbox};
 
 const STYLESHEET: &str = "assets/sandbox.css";
 
-/// Without `form-action`: Chromium applies it to the redirect that follows a form, which leads back to the app.
+/// Has no `form-action`, because Chromium applies it to the redirect after a form, which goes to the app.
 const CONTENT_SECURITY_POLICY: &str =
     "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'";
 
-/// The authorize, login and consent routes of every face, and the stylesheet.
+/// The authorize, login and consent routes of every provider, and the stylesheet.
 pub(crate) fn routes() -> Router<Sandbox> {
     Router::new()
         .route(&format!("/{STYLESHEET}"), get(stylesheet::stylesheet))
@@ -34,30 +34,30 @@ pub(crate) fn routes() -> Router<Sandbox> {
         .route("/{face}/consent", post(consent::consent))
 }
 
-/// The face that the path names; a path without one is answered with a page that says so.
-pub(crate) struct OnFace(pub(crate) &'static Face);
+/// The profile of the provider in the path. An unknown provider gets an error page.
+pub(crate) struct ProfilePath(pub(crate) &'static ProviderProfile);
 
-impl FromRequestParts<Sandbox> for OnFace {
+impl FromRequestParts<Sandbox> for ProfilePath {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, sandbox: &Sandbox) -> Result<Self, Response> {
         let path = RawPathParams::from_request_parts(parts, sandbox).await;
         let slug = path.iter().flatten().find(|(name, _)| *name == "face").map(|(_, slug)| slug);
-        slug.and_then(Face::of_slug)
+        slug.and_then(ProviderProfile::from_slug)
             .map(Self)
-            .ok_or_else(|| show_error(sandbox, StatusCode::NOT_FOUND, "There is no such provider here."))
+            .ok_or_else(|| show_error(sandbox, StatusCode::NOT_FOUND, "This provider is unknown."))
     }
 }
 
-/// Where a page's parts come from.
-struct Frame {
+/// The variables of the page layout.
+struct PageLayout {
     stylesheet: String,
-    /// Chooses the accent.
+    /// CSS class that selects the accent color.
     class: String,
 }
 
-impl Frame {
-    fn of(sandbox: &Sandbox, face: &Face) -> Self {
+impl PageLayout {
+    fn of(sandbox: &Sandbox, face: &ProviderProfile) -> Self {
         Self { class: format!("face-{}", face.slug), ..Self::plain(sandbox) }
     }
 
@@ -69,14 +69,14 @@ impl Frame {
 #[derive(Template)]
 #[template(path = "error.html")]
 struct ErrorPage<'a> {
-    frame: Frame,
+    frame: PageLayout,
     app_name: &'a str,
     message: &'a str,
 }
 
-/// Shows what went wrong where no redirect is allowed (RFC 6749, section 4.1.2.1).
+/// Shows an error page if a redirect is not allowed (RFC 6749, section 4.1.2.1).
 fn show_error(sandbox: &Sandbox, status: StatusCode, message: &str) -> Response {
-    show(status, &ErrorPage { frame: Frame::plain(sandbox), app_name: sandbox.app_name(), message })
+    show(status, &ErrorPage { frame: PageLayout::plain(sandbox), app_name: sandbox.app_name(), message })
 }
 
 fn show(status: StatusCode, page: &impl Template) -> Response {

@@ -6,26 +6,26 @@ use url::form_urlencoded;
 #[derive(Debug)]
 pub(crate) struct Params(Vec<(String, String)>);
 
-/// The parameter is there more than once.
+/// A parameter appears more than once.
 #[derive(Debug, thiserror::Error)]
-#[error("the parameter {0} is there more than once")]
-pub(crate) struct Repeated(pub(crate) &'static str);
+#[error("the parameter {0} appears more than once")]
+pub(crate) struct RepeatedParameter(pub(crate) &'static str);
 
 impl Params {
     pub(crate) fn parse(encoded: &[u8]) -> Self {
         Self(form_urlencoded::parse(encoded).into_owned().collect())
     }
 
-    /// The value of a parameter that may be there once; an empty one counts as left out.
-    pub(crate) fn one(&self, name: &'static str) -> Result<Option<&str>, Repeated> {
+    /// Returns the value of a parameter that may appear once. An empty value counts as absent.
+    pub(crate) fn at_most_one(&self, name: &'static str) -> Result<Option<&str>, RepeatedParameter> {
         let mut values = self.all(name);
         match (values.next(), values.next()) {
-            (_, Some(_)) => Err(Repeated(name)),
+            (_, Some(_)) => Err(RepeatedParameter(name)),
             (value, None) => Ok(value.filter(|value| !value.is_empty())),
         }
     }
 
-    /// All values of a parameter that may be there many times, like a ticked box.
+    /// Returns all values of a parameter that may be repeated, such as a checkbox.
     pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
         self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
     }

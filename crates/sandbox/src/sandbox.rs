@@ -1,4 +1,4 @@
-//! The handle: what a caller can do with a running sandbox.
+//! The handle, which controls a running sandbox.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -7,7 +7,6 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, extract::DefaultBodyLimit};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
@@ -15,20 +14,18 @@ use serde_json::json;
 use url::Url;
 
 use crate::{
-    channel,
     config::{Clock, Entropy, Lifetimes, SandboxConfig},
     digest::Digest,
     endpoint::Endpoint,
-    face::{Face, Portal},
     fault::Fault,
-    ledger::{Grant, Ledger, MAX_GRANTS},
-    page,
+    profile::{Portal, ProviderProfile},
+    tokens::{Grant, MAX_GRANTS, TokenStore},
 };
 
-/// The largest body that is read.
+/// The maximum size of a request body.
 pub(crate) const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// An authorization server with many faces. A clone is the same sandbox.
+/// An authorization server that simulates several providers. A clone refers to the same sandbox.
 #[derive(Clone)]
 pub struct Sandbox(Arc<Inner>);
 
@@ -41,38 +38,38 @@ struct Inner {
     code_ttl: Duration,
     clock: Clock,
     entropy: Entropy,
-    ledger: Mutex<Ledger>,
+    ledger: Mutex<TokenStore>,
     faults: Mutex<HashMap<&'static str, Faults>>,
     lifetimes: Mutex<HashMap<&'static str, Lifetimes>>,
     portals: Mutex<HashMap<&'static str, Portal>>,
 }
 
-/// What goes wrong at a face.
+/// The faults of one provider.
 #[derive(Default)]
 struct Faults {
-    /// With the next calls, one each.
+    /// The faults of the next calls, one each.
     next: VecDeque<Option<Fault>>,
-    /// With all others.
-    standing: Option<Fault>,
+    /// The fault of all later calls.
+    default_fault: Option<Fault>,
 }
 
-/// The one client that every face knows.
+/// The only client, registered at every provider.
 pub(crate) struct Client {
     pub(crate) id: String,
     pub(crate) secret: Digest,
 }
 
-/// Tokens of a grant that was opened without a browser.
+/// Tokens of a grant that was created without a browser.
 #[derive(Clone, Debug)]
-pub struct OpenedTokens {
-    /// For the data calls.
+pub struct GrantTokens {
+    /// Access token for the data calls.
     pub access_token: SecretString,
-    /// `None` where the face issues none.
+    /// Refresh token; `None` if the provider issues none.
     pub refresh_token: Option<SecretString>,
 }
 
 impl Sandbox {
-    /// A sandbox without any grants, that behaves well.
+    /// Creates a sandbox without grants and faults.
     #[must_use]
     pub fn new(config: SandboxConfig, clock: Clock, entropy: Entropy) -> Self {
         let secret = Digest::of(config.client_secret.expose_secret());
@@ -85,103 +82,90 @@ impl Sandbox {
             code_ttl: config.code_ttl,
             clock,
             entropy,
-            ledger: Mutex::new(Ledger::new(MAX_GRANTS)),
+            ledger: Mutex::new(TokenStore::new(MAX_GRANTS)),
             faults: Mutex::default(),
             lifetimes: Mutex::default(),
             portals: Mutex::default(),
         }))
     }
 
-    /// The same, but remembers another number of grants, and as many tokens of each kind, than 25,000. An older grant is
-    /// forgotten: its tokens are then refused.
+    /// Sets the maximum number of stored grants, and of tokens of each kind, instead of 25,000. Older grants
+    /// are deleted, and their tokens are then rejected.
     #[must_use]
     pub fn with_max_grants(self, max_grants: usize) -> Self {
-        *self.ledger() = Ledger::new(max_grants);
+        *self.token_store() = TokenStore::new(max_grants);
         self
     }
 
-    /// All routes, for the caller to nest under the path of its `base_url`.
-    pub fn router(&self) -> Router {
-        let routes = page::routes().merge(channel::routes(self));
-        routes.layer(DefaultBodyLimit::max(MAX_BODY_BYTES)).with_state(self.clone())
-    }
-
-    /// The public address of an endpoint of a face.
+    /// Returns the public URL of an endpoint.
     #[must_use]
-    pub fn endpoint(&self, face: &Face, endpoint: Endpoint) -> Url {
+    pub fn endpoint(&self, face: &ProviderProfile, endpoint: Endpoint) -> Url {
         self.url(&format!("{}/{}", face.slug, endpoint.name(face)))
     }
 
-    /// The issuer of a face: what `iss` says in its answers (RFC 9207).
+    /// Returns the issuer of a provider: the value of `iss` in its responses (RFC 9207).
     #[must_use]
-    pub fn issuer(&self, face: &Face) -> Url {
+    pub fn issuer(&self, face: &ProviderProfile) -> Url {
         self.url(face.slug)
     }
 
-    /// From now on this goes wrong at the face, or nothing.
-    pub fn set_fault(&self, face: &Face, fault: Option<Fault>) {
-        lock(&self.0.faults).entry(face.slug).or_default().standing = fault;
+    /// Sets the fault of all calls from now on, or none.
+    pub fn set_fault(&self, face: &ProviderProfile, fault: Option<Fault>) {
+        lock(&self.0.faults).entry(face.slug).or_default().default_fault = fault;
     }
 
-    /// What goes wrong at the face now, once the next calls are over.
+    /// Returns the fault of [`Sandbox::set_fault`], which applies after the faults of [`Sandbox::set_next_faults`].
     #[must_use]
-    pub fn fault(&self, face: &Face) -> Option<Fault> {
-        lock(&self.0.faults).get(face.slug)?.standing
+    pub fn fault(&self, face: &ProviderProfile) -> Option<Fault> {
+        lock(&self.0.faults).get(face.slug)?.default_fault
     }
 
-    /// The next calls that reach the face meet these, one each, in this order; then what [`Sandbox::set_fault`] set holds
-    /// again. What was planned before is forgotten.
-    pub fn set_next_faults(&self, face: &Face, faults: impl IntoIterator<Item = Option<Fault>>) {
+    /// Sets the faults of the next calls, one each, in this order. After them, the fault of
+    /// [`Sandbox::set_fault`] applies again. Replaces the faults of an earlier call.
+    pub fn set_next_faults(&self, face: &ProviderProfile, faults: impl IntoIterator<Item = Option<Fault>>) {
         lock(&self.0.faults).entry(face.slug).or_default().next = faults.into_iter().collect();
     }
 
-    /// What a call meets that comes in now.
-    pub(crate) fn next_fault(&self, face: &Face) -> Option<Fault> {
+    /// Returns the fault of the current call, and removes it if it was set for one call only.
+    pub(crate) fn next_fault(&self, face: &ProviderProfile) -> Option<Fault> {
         let mut faults = lock(&self.0.faults);
         let faults = faults.get_mut(face.slug)?;
-        faults.next.pop_front().unwrap_or(faults.standing)
+        faults.next.pop_front().unwrap_or(faults.default_fault)
     }
 
-    /// Registers the app in this portal of a face that has two, and in the other one no more.
-    pub fn set_portal(&self, face: &Face, portal: Portal) {
+    /// Moves the app's registration to this portal, at a provider that has two.
+    pub fn set_portal(&self, face: &ProviderProfile, portal: Portal) {
         lock(&self.0.portals).insert(face.slug, portal);
     }
 
-    /// Where the app is registered.
+    /// Returns the portal in which the app is registered.
     #[must_use]
-    pub fn portal(&self, face: &Face) -> Portal {
+    pub fn portal(&self, face: &ProviderProfile) -> Portal {
         lock(&self.0.portals).get(face.slug).copied().unwrap_or_default()
     }
 
-    /// Tokens that the face issues from now on live this long.
-    pub fn set_lifetimes(&self, face: &Face, lifetimes: Lifetimes) {
+    /// Sets the lifetimes of tokens that the provider issues from now on.
+    pub fn set_lifetimes(&self, face: &ProviderProfile, lifetimes: Lifetimes) {
         lock(&self.0.lifetimes).insert(face.slug, lifetimes);
     }
 
-    /// How long the tokens live that the face issues now.
+    /// Returns the lifetimes of tokens that the provider issues now.
     #[must_use]
-    pub fn lifetimes(&self, face: &Face) -> Lifetimes {
+    pub fn lifetimes(&self, face: &ProviderProfile) -> Lifetimes {
         let default = Lifetimes { access_token: self.0.access_token_ttl, refresh_token: face.refresh_token_ttl };
         lock(&self.0.lifetimes).get(face.slug).copied().unwrap_or(default)
     }
 
-    /// Opens a grant to everything that the face has, as if the account's owner had gone through its pages, and the app
-    /// had exchanged the code. `name` is what would be typed on the sign-in page.
-    #[must_use]
-    pub fn open_grant(&self, face: &'static Face, name: &str) -> OpenedTokens {
-        channel::open(self, face, name)
+    /// Revokes all grants of an account without notifying the app, as a user can in the provider's own settings.
+    /// `name` is the account name from the sign-in page.
+    pub fn revoke_account(&self, face: &ProviderProfile, name: &str) {
+        self.token_store().revoke_account(face, &face.account_id(name));
     }
 
-    /// Revokes all that an account gave, behind the app's back, as its owner could in the provider's own settings.
-    /// `name` is what was typed on the sign-in page.
-    pub fn revoke_account(&self, face: &Face, name: &str) {
-        self.ledger().revoke_account(face, &face.account_id(name));
-    }
-
-    /// What the face's provider posts to the app when an account's owner takes back all access; `None` where it posts nothing.
-    /// `name` is what was typed on the sign-in page.
+    /// Returns the notification that the provider sends to the app when a user revokes all access, or `None` if
+    /// it sends none. `name` is the account name from the sign-in page.
     #[must_use]
-    pub fn revocation_notice(&self, face: &Face, name: &str) -> Option<String> {
+    pub fn revocation_notification(&self, face: &ProviderProfile, name: &str) -> Option<String> {
         let account = face.account_id(name);
         let notice = match face.slug {
             "fitbit" => json!([{ "collectionType": "userRevokedAccess", "ownerId": account, "ownerType": "user" }]),
@@ -195,10 +179,10 @@ impl Sandbox {
         Some(notice.to_string())
     }
 
-    /// The last grants of a face, revoked ones too, oldest first.
+    /// Returns the last grants of a provider, including revoked ones, oldest first.
     #[must_use]
-    pub fn grants(&self, face: &Face) -> Vec<Grant> {
-        self.ledger().grants(face)
+    pub fn grants(&self, face: &ProviderProfile) -> Vec<Grant> {
+        self.token_store().grants(face)
     }
 
     pub(crate) fn url(&self, path: &str) -> Url {
@@ -207,7 +191,7 @@ impl Sandbox {
         url
     }
 
-    pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger> {
+    pub(crate) fn token_store(&self) -> MutexGuard<'_, TokenStore> {
         lock(&self.0.ledger)
     }
 
@@ -215,8 +199,8 @@ impl Sandbox {
         (self.0.clock)()
     }
 
-    /// A secret of 256 random bits.
-    pub(crate) fn draw_secret(&self) -> String {
+    /// Generates a secret of 256 random bits.
+    pub(crate) fn generate_secret(&self) -> String {
         let mut bytes = [0; 32];
         (self.0.entropy)(&mut bytes);
         BASE64_URL_SAFE_NO_PAD.encode(bytes)
@@ -245,7 +229,7 @@ impl fmt::Debug for Sandbox {
     }
 }
 
-/// A panic elsewhere leaves nothing half done here, so a poisoned lock is a good lock.
+/// Ignores poisoning: a panic elsewhere leaves no partial change behind these locks.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

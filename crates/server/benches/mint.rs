@@ -11,8 +11,8 @@ use std::{
 use axum::{Router, routing::post};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use terra_auth_core::{admin::Admin, developer::NewDeveloper};
-use terra_auth_http::{Limits, Workers, serve};
+use terra_auth_core::{admin::action::Admin, developer::NewDeveloper};
+use terra_auth_http::{ServerLimits, Workers, serve};
 use terra_auth_server::router;
 use terra_auth_testkit::bench;
 use terra_auth_types::Environment;
@@ -39,7 +39,7 @@ fn main() {
 
 /// Our server, and a request as official clients send it.
 async fn start_ours() -> (SocketAddr, Bytes) {
-    let auth = bench::auth(terra_auth_store::open(&"sqlite::memory:".into()).await.unwrap());
+    let auth = terra_auth_testkit::auth(terra_auth_store::open(&"sqlite::memory:".into()).await.unwrap());
     let new = NewDeveloper {
         environment: Environment::Testing,
         name: "Acme".to_owned(),
@@ -71,7 +71,7 @@ async fn start_bare(answer: &str) -> SocketAddr {
 async fn start(router: Router) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(serve(listener, router, Limits::default(), Workers::here(), pending()));
+    tokio::spawn(serve(listener, router, ServerLimits::default(), Workers::of_this_thread(), pending()));
     address
 }
 

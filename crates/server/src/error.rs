@@ -8,21 +8,20 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use terra_auth_core::{
-    admin::AdminError,
-    causes::Causes,
-    connection::DeauthenticateUserError,
-    connection::UserInfoError,
-    directory::NotAuthenticated,
-    lend::LendAccessTokenError,
-    log_limit::LogLimit,
-    refresh::AccessTokenError,
+    access_token::IssueAccessTokenError,
+    admin::action::AdminError,
+    connection::{DeauthenticateUserError, UserInfoError},
+    node::{directory::NotAuthenticated, refresh::in_flight::AccessTokenError},
     sdk_user::AuthenticateSdkUserError,
-    store::StoreError,
     vault::RotateMasterKeyError,
     widget_session::{GenerateWidgetSessionError, NotOffered},
 };
 use terra_auth_http::{Refused, problem, problem_response};
-use terra_auth_types::wire::{Problem, Status, WidgetError};
+use terra_auth_model::{causes::Causes, store_error::StoreError};
+use terra_auth_types::{
+    log_limit::LogLimit,
+    wire::{Problem, Status, WidgetError},
+};
 
 /// A refusal: a status, and what to do about it, for people.
 ///
@@ -39,7 +38,6 @@ pub(crate) struct ApiError {
 
 /// The code of a change that was made or not.
 const UNKNOWN_OUTCOME: &str = "outcome_unknown";
-
 /// A database that is away refuses thousands of requests a second.
 static UNAVAILABLE: LogLimit = LogLimit::new();
 
@@ -94,7 +92,7 @@ impl ApiError {
         self
     }
 
-    /// Our fault: logged with its causes, told to nobody.
+    /// Our fault: logged with its causes, which are not in the response.
     pub(crate) fn internal(error: impl std::error::Error + Send + Sync + 'static) -> Self {
         let detail = "something failed on the server; quote the x-terra-trace-id header when you report it";
         Self { source: Some(Arc::new(error)), ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, detail) }
@@ -112,7 +110,7 @@ impl ApiError {
         Self { retry_after_s: Some(1), source: Some(error), ..unavailable }
     }
 
-    /// What the database's failure means: repeat the call, look before you repeat it, or report it.
+    /// The meaning of the database's failure: repeat the call, check before you repeat it, or report it.
     fn of_store(error: Arc<StoreError>) -> Self {
         match &*error {
             StoreError::Busy => Self::busy(),
@@ -146,9 +144,9 @@ impl ApiError {
         Refused { code: self.code, detail: self.detail.clone() }
     }
 
-    /// Writes the problem, and logs what is our fault.
-    pub(crate) fn into_problem(self, instance: &str, trace_id: &str) -> Response {
-        self.log(instance, trace_id);
+    /// Writes the problem, and logs an error of the server.
+    pub(crate) fn into_problem(self, instance: &str) -> Response {
+        self.log();
         problem_response(self.status, &self.problem(instance), self.retry_after_s, self.challenge)
     }
 
@@ -157,14 +155,14 @@ impl ApiError {
         problem(self.status, self.code, &self.detail, instance)
     }
 
-    fn log(&self, instance: &str, trace_id: &str) {
-        let path = instance.split('?').next().unwrap_or_default();
+    /// Path and trace id come from the request's span.
+    fn log(&self) {
         let Some(source) = &self.source else { return };
         let error = Causes(&**source);
         if self.status != StatusCode::SERVICE_UNAVAILABLE {
-            tracing::error!(trace.id = trace_id, path, %error, "a request failed");
+            tracing::error!(%error, "a request failed");
         } else if let Some(left_out) = UNAVAILABLE.admit(Instant::now()) {
-            tracing::warn!(trace.id = trace_id, path, %error, left_out, "requests were refused as unavailable");
+            tracing::warn!(%error, left_out, "requests were refused as unavailable");
         }
     }
 }
@@ -201,7 +199,7 @@ impl From<GenerateWidgetSessionError> for WidgetCallError {
 
 impl IntoResponse for WidgetCallError {
     fn into_response(self) -> Response {
-        self.error.log("/api/widget/session", "");
+        self.error.log();
         let refused = self.error.refused();
         let body = WidgetError {
             message: self.error.detail,
@@ -240,7 +238,7 @@ impl From<StoreError> for ApiError {
 impl From<AdminError> for ApiError {
     fn from(error: AdminError) -> Self {
         match error {
-            AdminError::Forbidden { .. } => Self::forbidden(error).with_code("scope_missing"),
+            AdminError::Forbidden { .. } => Self::forbidden(error).with_code("role_missing"),
             AdminError::UnknownEnvironment => Self::not_found(error).with_code("dev_id_not_found"),
             AdminError::NotFound(_) => Self::not_found(error),
             AdminError::Invalid(_) => Self::bad_request(error).with_code("validation_failed"),
@@ -258,17 +256,17 @@ impl From<RotateMasterKeyError> for ApiError {
     fn from(error: RotateMasterKeyError) -> Self {
         match error {
             RotateMasterKeyError::Admin(error) => error.into(),
-            // The owner is told what to mend, as the log may be out of reach.
+            // The owner gets the fix in the response, as the log may be out of reach.
             RotateMasterKeyError::Source(_) => Self::conflict(Causes(&error)).with_code("master_key_unreadable"),
         }
     }
 }
 
-impl From<LendAccessTokenError> for ApiError {
-    fn from(error: LendAccessTokenError) -> Self {
+impl From<IssueAccessTokenError> for ApiError {
+    fn from(error: IssueAccessTokenError) -> Self {
         match error {
-            LendAccessTokenError::Admin(error) => error.into(),
-            LendAccessTokenError::AccessToken(error) => error.into(),
+            IssueAccessTokenError::Admin(error) => error.into(),
+            IssueAccessTokenError::AccessToken(error) => error.into(),
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A request takes three steps: handler (`route`) → operation (`terra_auth_core::Auth`) → unit of work.
 
-mod caller;
+mod authentication;
 mod dev;
 mod error;
 mod params;

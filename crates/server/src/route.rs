@@ -9,7 +9,7 @@ mod health;
 mod icon;
 mod integration;
 mod mobile_token;
-mod notice;
+mod notification;
 mod sdk_user;
 mod start;
 mod streaming_token;
@@ -38,7 +38,7 @@ pub fn router(auth: Auth) -> Router {
 
 /// The same, with pages that have the credentials of `terra-auth dev` once `dev` holds them.
 pub fn router_with(auth: Auth, dev: DevAccess) -> Router {
-    let is_https = auth.widget_url.scheme() == "https";
+    let is_https = auth.widget_url().scheme() == "https";
     let transport = if is_https { StrictTransport::On } else { StrictTransport::Off };
     let (routes, document) = described().split_for_parts();
     let (again, _) = v2().split_for_parts();
@@ -46,11 +46,11 @@ pub fn router_with(auth: Auth, dev: DevAccess) -> Router {
         .nest("/api/v2", again)
         .merge(widget_session::other_paths())
         .merge(widget_page::routes())
-        .merge(notice::routes())
+        .merge(notification::routes())
         .merge(icon::routes())
         .merge(health::routes())
         .merge(start::routes(dev.clone()))
-        .merge(docs::routes(document::complete(document, auth.widget_url.as_str()), dev))
+        .merge(docs::routes(document::complete(document, auth.widget_url().as_str()), dev))
         .layer(middleware::from_fn_with_state(auth.clone(), trace::trace))
         .layer(middleware::from_fn_with_state(transport, security_headers))
         .with_state(auth)
@@ -101,10 +101,10 @@ fn v2() -> OpenApiRouter<Auth> {
     tags(
         (name = "Authentication", description = "Connect and disconnect end users"),
         (name = "Users", description = "Look up connections"),
-        (name = "Integrations", description = "What can be connected"),
+        (name = "Integrations", description = "The providers that can be connected"),
         (name = "Streaming", description = "Tokens for the streaming socket"),
         (name = "Webhooks", description = "Where events are posted"),
-        (name = "Events", description = "What is posted there"),
+        (name = "Events", description = "The events that are posted there"),
         (name = "Administration", description = "Environments, keys, admin tokens and the audit log, for operators"),
     ),
     components(schemas(

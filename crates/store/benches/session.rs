@@ -7,18 +7,15 @@ mod bare;
 
 use std::path::Path;
 
-use bare::{Bare, round};
 use rusqlite::types::Value;
-use terra_auth_core::{
-    Auth,
-    admin::Admin,
-    developer::{Developer, NewDeveloper},
-    store::Store,
-};
+use terra_auth_core::{Auth, admin::action::Admin, developer::NewDeveloper};
+use terra_auth_model::{developer::Developer, store::Store};
 use terra_auth_store::Sqlite;
 use terra_auth_testkit::bench;
 use terra_auth_types::{Environment, wire::WidgetSessionParams};
 use tokio::runtime::Builder;
+
+use bare::{Bare, round};
 
 const BAR: Option<f64> = Some(0.70);
 
@@ -46,7 +43,7 @@ fn main() {
 }
 
 async fn prepare(file: &Path) -> (Auth, Developer) {
-    let auth = bench::auth(Store::new(Sqlite::open(file).unwrap()));
+    let auth = terra_auth_testkit::auth(Store::new(Sqlite::open(file).unwrap()));
     let new = NewDeveloper {
         environment: Environment::Testing,
         name: "Acme".to_owned(),
@@ -54,7 +51,7 @@ async fn prepare(file: &Path) -> (Auth, Developer) {
         bound_tokens_only: false,
     };
     let keys = auth.create_developer(&Admin::local("bench"), new).await.unwrap();
-    let developer = Developer::clone(&auth.directory.developer(&keys.dev_id).unwrap());
+    let developer = Developer::clone(&auth.directory().developer(&keys.dev_id).unwrap());
     (auth, developer)
 }
 

@@ -17,12 +17,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bare::{Bare, CALLERS};
 use rusqlite::{Connection, types::Value};
 use terra_auth::{Credentials, Environment, webhook::sign};
-use terra_auth_core::clock::{Clock as _, SystemClock, SystemEntropy};
-use terra_auth_gateway::{Config, Gateway, Parts, Settings};
-use terra_auth_http::{Limits, Workers, serve};
+use terra_auth_gateway::{Config, Dependencies, Gateway, Settings};
+use terra_auth_http::{ServerLimits, Workers, serve};
+use terra_auth_model::clock::{Clock as _, SystemClock, SystemEntropy};
 use terra_auth_testkit::bench;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -30,6 +29,8 @@ use tokio::{
     runtime::Builder,
     task::JoinSet,
 };
+
+use bare::{Bare, CALLERS};
 
 /// Without optimisation it only shows that everything works.
 const EVENTS: u32 = if cfg!(debug_assertions) { 4_000 } else { 100_000 };
@@ -94,11 +95,11 @@ async fn start(file: &Path) -> SocketAddr {
         logins: Vec::new(),
     };
     let store = terra_auth_store::open_shared(&format!("sqlite://{}", file.display()).into()).await.unwrap();
-    let parts = Parts { store, clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) };
+    let parts = Dependencies { store, clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) };
     let gateway = Gateway::new(&config, parts).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(serve(listener, gateway.router(), Limits::default(), Workers::here(), pending()));
+    tokio::spawn(serve(listener, gateway.router(), ServerLimits::default(), Workers::of_this_thread(), pending()));
     address
 }
 

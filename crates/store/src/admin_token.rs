@@ -1,9 +1,9 @@
 //! Admin tokens, and which state of the directory the store holds.
 
 use async_trait::async_trait;
-use terra_auth_core::{
-    admin::{AdminTokenRecord, AdminTokens},
-    store::StoreError,
+use terra_auth_model::{
+    admin_token::{AdminTokenRecord, AdminTokens},
+    store_error::StoreError,
 };
 use uuid::Uuid;
 
@@ -14,7 +14,7 @@ use crate::{
 
 macro_rules! columns {
     () => {
-        "token_id, name, role, digest, created_at_ms, expires_at_ms, mark"
+        "token_id, name, role, digest, created_at_ms, expires_at_ms, mac"
     };
 }
 
@@ -29,7 +29,7 @@ statements! {
 #[async_trait]
 impl<D: Database> AdminTokens for Queries<D> {
     async fn add_admin_token(&mut self, token: &AdminTokenRecord) -> Result<(), StoreError> {
-        let mark = self.mark_of(token);
+        let mac = self.mark_of(token);
         let values = [
             token.token_id.value(),
             token.name.value(),
@@ -37,7 +37,7 @@ impl<D: Database> AdminTokens for Queries<D> {
             token.digest.value(),
             token.created_at.value(),
             token.expires_at.value(),
-            mark.value(),
+            mac.value(),
         ];
         self.execute(ADD_ADMIN_TOKEN, &values).await?;
         Ok(())

@@ -2,9 +2,9 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use terra_auth_core::{
+use terra_auth_model::{
     api_key::{ApiKeyRecord, ApiKeys},
-    store::StoreError,
+    store_error::StoreError,
 };
 use terra_auth_types::{DevId, KeyId};
 
@@ -15,7 +15,7 @@ use crate::{
 
 macro_rules! columns {
     () => {
-        "key_id, dev_id, name, hint, digest, scopes, created_at_ms, expires_at_ms, last_used_at_ms, mark"
+        "key_id, dev_id, name, hint, digest, scopes, created_at_ms, expires_at_ms, last_used_at_ms, mac"
     };
 }
 
@@ -43,7 +43,7 @@ statements! {
 #[async_trait]
 impl<D: Database> ApiKeys for Queries<D> {
     async fn add_api_key(&mut self, key: &ApiKeyRecord) -> Result<(), StoreError> {
-        let mark = self.mark_of(key);
+        let mac = self.mark_of(key);
         let values = [
             key.key_id.value(),
             key.dev_id.value(),
@@ -54,7 +54,7 @@ impl<D: Database> ApiKeys for Queries<D> {
             key.created_at.value(),
             key.expires_at.value(),
             key.last_used_at.value(),
-            mark.value(),
+            mac.value(),
         ];
         self.execute(ADD_API_KEY, &values).await?;
         Ok(())
@@ -68,7 +68,12 @@ impl<D: Database> ApiKeys for Queries<D> {
         self.believed(API_KEYS_OF, &[dev_id.value()]).await
     }
 
-    async fn end_api_key(&mut self, dev_id: &DevId, key_id: KeyId, expires_at: Timestamp) -> Result<bool, StoreError> {
+    async fn expire_api_key(
+        &mut self,
+        dev_id: &DevId,
+        key_id: KeyId,
+        expires_at: Timestamp,
+    ) -> Result<bool, StoreError> {
         let key = [dev_id.value(), key_id.value()];
         let values = [expires_at.value(), dev_id.value(), key_id.value()];
         self.change_marked::<ApiKeyRecord>((LOCK_API_KEY, &key), END_API_KEY, &values).await

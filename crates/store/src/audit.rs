@@ -1,25 +1,25 @@
 //! The audit log, and where its chain ends.
 
 use async_trait::async_trait;
-use terra_auth_core::{
+use terra_auth_model::{
     audit::{AuditHead, AuditRecord, Audits},
-    store::StoreError,
+    store_error::StoreError,
 };
 
 use crate::{
-    engine::{Database, Lock, Queries, Sql, failed, statements},
-    value::{Parameter as _, Record, Row},
+    engine::{Database, Lock, Queries, Sql, statements},
+    value::{Parameter as _, Record, Row, failed},
 };
 
 macro_rules! columns {
     () => {
-        "seq, at_ms, actor, actor_id, origin, action, dev_id, target, allowed, mark"
+        "seq, at_ms, actor, actor_id, origin, action, dev_id, target, allowed, mac"
     };
 }
 
 statements! {
-    HOLD_AUDIT_HEAD: Sql::locking("SELECT seq, mark FROM audit_head WHERE id = 1", Lock::ForUpdate, "");
-    MOVE_AUDIT_HEAD: Sql::plain("UPDATE audit_head SET seq = $1, mark = $2 WHERE id = 1");
+    LOCK_AUDIT_HEAD: Sql::locking("SELECT seq, mac FROM audit_head WHERE id = 1", Lock::ForUpdate, "");
+    MOVE_AUDIT_HEAD: Sql::plain("UPDATE audit_head SET seq = $1, mac = $2 WHERE id = 1");
     ADD_AUDIT_RECORD: Sql::plain(concat!(
         "INSERT INTO audit_record (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
     ));
@@ -30,12 +30,12 @@ statements! {
 
 #[derive(Debug, thiserror::Error)]
 #[error("the audit log has lost its head")]
-struct Headless;
+struct AuditHeadMissing;
 
 #[async_trait]
 impl<D: Database> Audits for Queries<D> {
-    async fn hold_audit_head(&mut self) -> Result<AuditHead, StoreError> {
-        self.first(HOLD_AUDIT_HEAD, &[]).await?.ok_or_else(|| failed(Headless))
+    async fn lock_audit_head(&mut self) -> Result<AuditHead, StoreError> {
+        self.first(LOCK_AUDIT_HEAD, &[]).await?.ok_or_else(|| failed(AuditHeadMissing))
     }
 
     async fn append_audit_record(&mut self, record: &AuditRecord) -> Result<(), StoreError> {
@@ -49,10 +49,10 @@ impl<D: Database> Audits for Queries<D> {
             record.dev_id.value(),
             record.target.value(),
             record.allowed.value(),
-            record.mark.value(),
+            record.mac.value(),
         ];
         self.execute(ADD_AUDIT_RECORD, &values).await?;
-        self.execute(MOVE_AUDIT_HEAD, &[record.seq.value(), record.mark.value()]).await?;
+        self.execute(MOVE_AUDIT_HEAD, &[record.seq.value(), record.mac.value()]).await?;
         Ok(())
     }
 
@@ -63,7 +63,7 @@ impl<D: Database> Audits for Queries<D> {
 
 impl Record for AuditHead {
     fn read(row: &mut Row) -> Result<Self, StoreError> {
-        Ok(Self { seq: row.take()?, mark: row.take()? })
+        Ok(Self { seq: row.take()?, mac: row.take()? })
     }
 }
 
@@ -79,7 +79,7 @@ impl Record for AuditRecord {
             dev_id: row.take()?,
             target: row.take()?,
             allowed: row.take()?,
-            mark: row.take()?,
+            mac: row.take()?,
         })
     }
 }

@@ -2,9 +2,9 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use terra_auth_core::{
+use terra_auth_model::{
     connection::{Connection, Connections},
-    store::StoreError,
+    store_error::StoreError,
 };
 use terra_auth_types::{DevId, Provider, ReferenceId, UserId};
 use uuid::Uuid;
@@ -26,13 +26,13 @@ statements! {
         "INSERT INTO connection (", columns!(), ", refresh_at_ms)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
     ));
-    TAKE_CONNECTION: Sql::plain(concat!(
+    DELETE_CONNECTION: Sql::plain(concat!(
         "DELETE FROM connection WHERE dev_id = $1 AND user_id = $2 RETURNING ", columns!(),
     ));
     RENEW_CONNECTION: Sql::plain(
         "UPDATE connection SET account = $1, scopes = $2, active = 1, sealed_grant = $3, refresh_at_ms = $4,
             expires_at_ms = NULL, token_version = lease + 1, lease = lease + 1, lease_until_ms = NULL,
-            in_flight_since_ms = NULL, unconfirmed_since_ms = NULL, refresh_failures = 0, error_told_at_ms = NULL, noticed_at_ms = NULL,
+            in_flight_since_ms = NULL, unconfirmed_since_ms = NULL, refresh_failures = 0, error_reported_at_ms = NULL, notified_at_ms = NULL,
             grant_state = 'fine',
             grant_state_since_ms = CASE WHEN grant_state = 'fine' THEN grant_state_since_ms ELSE $4 END
         WHERE dev_id = $5 AND user_id = $6",
@@ -55,7 +55,7 @@ statements! {
     CONNECTIONS_AFTER: Sql::plain(concat!(
         "SELECT ", columns!(), " FROM connection WHERE dev_id = $1 AND user_id > $2 ORDER BY user_id LIMIT $3",
     ));
-    // Takes a row that no other unit is changing, so that counting waits for nobody.
+    // Takes a row that no other unit is changing, so that counting waits for no other unit.
     COUNT_IN_FREE_PART: Sql::locking(
         "UPDATE connection_count SET connections = connections + $1
         WHERE dev_id = $2 AND part = (SELECT part FROM connection_count WHERE dev_id = $2 LIMIT 1",
@@ -107,8 +107,8 @@ impl<D: Database> Connections for Queries<D> {
         self.count(connection, 1).await
     }
 
-    async fn take_connection(&mut self, dev_id: &DevId, user_id: UserId) -> Result<Option<Connection>, StoreError> {
-        let taken = self.first(TAKE_CONNECTION, &[dev_id.value(), user_id.value()]).await?;
+    async fn delete_connection(&mut self, dev_id: &DevId, user_id: UserId) -> Result<Option<Connection>, StoreError> {
+        let taken = self.first(DELETE_CONNECTION, &[dev_id.value(), user_id.value()]).await?;
         if let Some(connection) = &taken {
             self.count(connection, -1).await?;
         }

@@ -1,9 +1,9 @@
-//! The keys that seal and mark, as a master key wraps them.
+//! The keys that seal and mac, as a master key wraps them.
 
 use async_trait::async_trait;
-use terra_auth_core::{
-    seal::{DataKey, DataKeys},
-    store::StoreError,
+use terra_auth_model::{
+    keys::{DataKey, DataKeys},
+    store_error::StoreError,
 };
 
 use crate::{

@@ -2,9 +2,9 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use terra_auth_core::{
+use terra_auth_model::{
     delivery::{AttemptOutcome, Deliveries, Delivery},
-    store::StoreError,
+    store_error::StoreError,
 };
 use terra_auth_types::{DeliveryId, DevId};
 
@@ -120,7 +120,11 @@ impl<D: Database> Deliveries for Queries<D> {
         self.execute(RESCHEDULE_DELIVERIES, &[now.value(), attempted_after.value()]).await
     }
 
-    async fn settle_delivery(&mut self, delivery_id: DeliveryId, outcome: &AttemptOutcome) -> Result<(), StoreError> {
+    async fn record_delivery_attempt(
+        &mut self,
+        delivery_id: DeliveryId,
+        outcome: &AttemptOutcome,
+    ) -> Result<(), StoreError> {
         match ended(outcome) {
             Ok(state) => {
                 self.execute(END_DELIVERY, &[state.value(), delivery_id.value()]).await?;

@@ -2,11 +2,11 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use terra_auth_core::{
+use terra_auth_model::{
     developer::{Developer, Developers, RetiringSecret},
+    keys::Sealed,
     lock::Lock,
-    seal::Sealed,
-    store::StoreError,
+    store_error::StoreError,
 };
 use terra_auth_types::{DevId, wire::admin::SignWith};
 
@@ -18,8 +18,8 @@ use crate::{
 macro_rules! columns {
     () => {
         "dev_id, environment, name, logo_url, accent, user_limit, providers, redirect_allow_list, destination,
-        keep_user_id, bound_tokens_only, signing_secret, retiring_secret, retiring_until_ms, sign_with, standing,
-        created_at_ms, mark"
+        keep_user_id, bound_tokens_only, signing_secret, retiring_secret, retiring_until_ms, sign_with, status,
+        created_at_ms, mac"
     };
 }
 
@@ -32,7 +32,7 @@ statements! {
     UPDATE_DEVELOPER: Sql::plain(
         "UPDATE developer SET name = $1, logo_url = $2, accent = $3, user_limit = $4, providers = $5,
             redirect_allow_list = $6, destination = $7, keep_user_id = $8, bound_tokens_only = $9, signing_secret = $10,
-            retiring_secret = $11, retiring_until_ms = $12, sign_with = $13, standing = $14, mark = $15
+            retiring_secret = $11, retiring_until_ms = $12, sign_with = $13, status = $14, mac = $15
         WHERE dev_id = $16",
     );
     DEVELOPER: Sql::plain(concat!("SELECT ", columns!(), " FROM developer WHERE dev_id = $1"));
@@ -48,7 +48,7 @@ statements! {
 #[async_trait]
 impl<D: Database> Developers for Queries<D> {
     async fn add_developer(&mut self, developer: &Developer) -> Result<bool, StoreError> {
-        let mark = self.mark_of(developer);
+        let mac = self.mark_of(developer);
         let (retiring_secret, retiring_until, sign_with) = retiring(developer);
         let values = [
             developer.dev_id.value(),
@@ -66,15 +66,15 @@ impl<D: Database> Developers for Queries<D> {
             retiring_secret.value(),
             retiring_until.value(),
             sign_with.value(),
-            developer.standing.value(),
+            developer.status.value(),
             developer.created_at.value(),
-            mark.value(),
+            mac.value(),
         ];
         self.changes(ADD_DEVELOPER, &values).await
     }
 
     async fn update_developer(&mut self, developer: &Developer) -> Result<bool, StoreError> {
-        let mark = self.mark_of(developer);
+        let mac = self.mark_of(developer);
         let (retiring_secret, retiring_until, sign_with) = retiring(developer);
         let values = [
             developer.name.value(),
@@ -90,8 +90,8 @@ impl<D: Database> Developers for Queries<D> {
             retiring_secret.value(),
             retiring_until.value(),
             sign_with.value(),
-            developer.standing.value(),
-            mark.value(),
+            developer.status.value(),
+            mac.value(),
             developer.dev_id.value(),
         ];
         self.changes(UPDATE_DEVELOPER, &values).await
@@ -106,7 +106,7 @@ impl<D: Database> Developers for Queries<D> {
         self.believed_first(LOCK_DEVELOPER, &[dev_id.value()]).await
     }
 
-    async fn share_developer(&mut self, dev_id: &DevId) -> Result<Option<Developer>, StoreError> {
+    async fn lock_developer_shared(&mut self, dev_id: &DevId) -> Result<Option<Developer>, StoreError> {
         self.take_lock(Lock::Environment(dev_id).key(), LockMode::Shared).await?;
         self.believed_first(DEVELOPER, &[dev_id.value()]).await
     }
@@ -156,7 +156,7 @@ impl Record for Developer {
             bound_tokens_only: row.take()?,
             signing_secret: row.take()?,
             retiring_secret: Record::read(row)?,
-            standing: row.take()?,
+            status: row.take()?,
             created_at: row.take()?,
         })
     }

@@ -1,16 +1,16 @@
-//! What a database gives, and the wrapper in which every verb is written once for all of them.
+//! The interface of a database, and the wrapper in which every verb is written once for all of them.
 
 use std::{borrow::Cow, future::Future, time::Duration};
 
-use terra_auth_core::{row_mark::RowMarker, store::StoreError};
+use terra_auth_model::{row_mac::RowAuthenticator, store_error::StoreError};
 
-use crate::value::{Record, Row, Value};
+use crate::value::{Record, Row, Value, failed};
 
 /// An open transaction of one database. The verbs need no more than this.
 pub(crate) trait Database: Send {
-    /// Ends a `SELECT` whose rows nobody else may hold.
+    /// Ends a `SELECT` that locks its rows.
     const FOR_UPDATE: &'static str;
-    /// The same, but leaves out the rows that somebody else holds.
+    /// The same, but skips rows that another transaction has locked.
     const FOR_UPDATE_SKIP_LOCKED: &'static str;
 
     /// Runs a statement; answers how many rows it changed.
@@ -74,6 +74,7 @@ macro_rules! statements {
         pub(crate) const STATEMENTS: &[(&str, $crate::engine::Sql)] = &[$((stringify!($name), $name)),+];
     };
 }
+
 pub(crate) use statements;
 
 /// The verbs, over any database.
@@ -81,27 +82,22 @@ pub(crate) struct Queries<D> {
     pub(crate) database: D,
     failed: bool,
     /// Marks rows, and decides which ones are believed.
-    pub(crate) marker: Option<RowMarker>,
+    pub(crate) marker: Option<RowAuthenticator>,
 }
 
-/// What a job is allowed to do.
+/// The permissions of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
     Read,
     Write,
 }
 
-/// A database's own error as the port has it.
-pub(crate) fn failed(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
-    StoreError::Engine(Box::new(error))
-}
-
 /// How long a caller waits for its turn.
-pub(crate) const WAIT: Duration = Duration::from_secs(10);
+pub(crate) const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What a unit must not do. Its changes are dropped.
+/// A forbidden action of a unit. Its changes are dropped.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Bug {
+pub(crate) enum StatementBug {
     /// The transaction may be over by then: PostgreSQL does that always, SQLite on a full disk.
     #[error("a unit of work went on after a failed statement")]
     WentOn,
@@ -119,7 +115,7 @@ impl<D: Database> Queries<D> {
 
     /// Runs a statement; answers how many rows it changed.
     pub(crate) async fn execute(&mut self, sql: Sql, values: &[Value<'_>]) -> Result<u64, StoreError> {
-        self.go_on()?;
+        self.continue_after()?;
         let outcome = self.database.execute(&sql.text::<D>(), values).await;
         self.failed = outcome.is_err();
         outcome
@@ -127,7 +123,7 @@ impl<D: Database> Queries<D> {
 
     /// Takes a lock until the unit ends.
     pub(crate) async fn take_lock(&mut self, key: i64, mode: LockMode) -> Result<(), StoreError> {
-        self.go_on()?;
+        self.continue_after()?;
         let outcome = self.database.lock(key, mode).await;
         self.failed = outcome.is_err();
         outcome
@@ -145,7 +141,7 @@ impl<D: Database> Queries<D> {
 
     /// Runs a statement; answers its rows as they lie in the database.
     pub(crate) async fn rows(&mut self, sql: Sql, values: &[Value<'_>]) -> Result<Vec<Row>, StoreError> {
-        self.go_on()?;
+        self.continue_after()?;
         let rows = self.database.rows(&sql.text::<D>(), values).await;
         self.failed = rows.is_err();
         rows
@@ -156,12 +152,12 @@ impl<D: Database> Queries<D> {
         Ok(self.all(sql, values).await?.into_iter().next())
     }
 
-    fn go_on(&self) -> Result<(), StoreError> {
-        if self.failed { Err(failed(Bug::WentOn)) } else { Ok(()) }
+    fn continue_after(&self) -> Result<(), StoreError> {
+        if self.failed { Err(failed(StatementBug::WentOn)) } else { Ok(()) }
     }
 
     /// Whether the changes may be kept, after the unit said whether it wants that.
     pub(crate) fn verdict(&self, keep: bool) -> Result<bool, StoreError> {
-        if keep { self.go_on().map(|()| true) } else { Ok(false) }
+        if keep { self.continue_after().map(|()| true) } else { Ok(false) }
     }
 }

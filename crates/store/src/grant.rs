@@ -2,9 +2,9 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use terra_auth_core::{
-    grant::{Grants, KeptGrant, Lease, NewTokens, RefreshRecord, Settled},
-    store::StoreError,
+use terra_auth_model::{
+    grant::{FailureRecord, Grants, Lease, NewTokens, RefreshRecord, StoredGrant},
+    store_error::StoreError,
 };
 use terra_auth_types::{DevId, Provider, UserId, wire::admin::FailedRefresh};
 
@@ -16,7 +16,7 @@ use crate::{
 macro_rules! columns {
     () => {
         "user_id, dev_id, provider, sealed_grant, scopes, token_version, expires_at_ms, refresh_at_ms, lease,
-        lease_until_ms, in_flight_since_ms, refresh_failures, error_told_at_ms, grant_state, unconfirmed_since_ms"
+        lease_until_ms, in_flight_since_ms, refresh_failures, error_reported_at_ms, grant_state, unconfirmed_since_ms"
     };
 }
 
@@ -24,7 +24,7 @@ statements! {
     KEPT_GRANT: Sql::plain(concat!(
         "SELECT ", columns!(), " FROM connection WHERE dev_id = $1 AND user_id = $2 AND sealed_grant IS NOT NULL",
     ));
-    HOLD_GRANT: Sql::locking(
+    LOCK_GRANT: Sql::locking(
         concat!("SELECT ", columns!(), " FROM connection WHERE dev_id = $1 AND user_id = $2 AND sealed_grant IS NOT NULL"),
         Lock::ForUpdate,
         "",
@@ -34,8 +34,8 @@ statements! {
             refresh_at_ms
         FROM connection WHERE dev_id = $1 AND user_id = $2 AND sealed_grant IS NOT NULL",
     );
-    // In the order in which connections are replaced, so that nobody waits for somebody who waits.
-    HOLD_GRANTS_OF_ACCOUNT: Sql::locking(
+    // In the order in which connections are replaced, so that no unit waits for a waiting one.
+    LOCK_GRANTS_OF_ACCOUNT: Sql::locking(
         concat!(
             "SELECT ", columns!(), " FROM connection
             WHERE dev_id = $1 AND provider = $2 AND account = $3 AND sealed_grant IS NOT NULL
@@ -61,11 +61,11 @@ statements! {
         "UPDATE connection SET expires_at_ms = $1, refresh_at_ms = $2
         WHERE dev_id = $3 AND user_id = $4 AND token_version = $5 AND lease = $6",
     );
-    // Tokens that nobody has looked at yet are not looked at first, but refreshed.
+    // Tokens that were never checked are refreshed without a check.
     HASTEN_REFRESH: Sql::plain(
-        "UPDATE connection SET refresh_at_ms = $1, expires_at_ms = COALESCE(expires_at_ms, $1), noticed_at_ms = $1
+        "UPDATE connection SET refresh_at_ms = $1, expires_at_ms = COALESCE(expires_at_ms, $1), notified_at_ms = $1
         WHERE account = $2 AND provider = $3 AND sealed_grant IS NOT NULL AND grant_state IN ('fine', 'failing')
-            AND (noticed_at_ms IS NULL OR noticed_at_ms <= $4)
+            AND (notified_at_ms IS NULL OR notified_at_ms <= $4)
             AND (refresh_at_ms IS NULL OR refresh_at_ms > $1 OR expires_at_ms IS NULL)",
     );
     // Since the tokens came: by then, no grace of a provider counts any more.
@@ -79,12 +79,12 @@ statements! {
         WHERE dev_id = $3 AND user_id = $4 AND token_version = $5 AND lease = $6
             AND (lease_until_ms IS NULL OR lease_until_ms <= $7)",
     );
-    // Who comes late, after somebody else's lease, leaves that lease and the mark as they are: the other one may have
+    // A late worker, after another's lease, leaves that lease and the mac as they are: the other one may have
     // spent something, too.
     KEEP_TOKENS: Sql::plain(
         "UPDATE connection SET sealed_grant = $1, scopes = COALESCE($2, scopes), token_version = $3, expires_at_ms = $4,
             refresh_at_ms = $5, refreshed_at_ms = $6, unconfirmed_since_ms = $7, refresh_failures = 0,
-            error_told_at_ms = NULL, active = 1,
+            error_reported_at_ms = NULL, active = 1,
             grant_state = 'fine',
             grant_state_since_ms = CASE WHEN grant_state = 'fine' THEN grant_state_since_ms ELSE $6 END,
             in_flight_since_ms = CASE WHEN lease = $3 THEN NULL ELSE in_flight_since_ms END,
@@ -96,7 +96,7 @@ statements! {
     );
     SETTLE_GRANT: Sql::plain(
         "UPDATE connection SET grant_state = $1, active = COALESCE($2, active), refresh_at_ms = $3, in_flight_since_ms = $4,
-            refresh_failures = $5, error_told_at_ms = $6, last_error = $7, last_error_at_ms = $8,
+            refresh_failures = $5, error_reported_at_ms = $6, last_error = $7, last_error_at_ms = $8,
             grant_state_since_ms = CASE WHEN grant_state = $1 THEN grant_state_since_ms ELSE $8 END,
             lease = lease + 1, lease_until_ms = NULL
         WHERE dev_id = $9 AND user_id = $10 AND token_version = $11 AND lease = $12",
@@ -105,21 +105,21 @@ statements! {
 
 #[async_trait]
 impl<D: Database> Grants for Queries<D> {
-    async fn kept_grant(&mut self, dev_id: &DevId, user_id: UserId) -> Result<Option<KeptGrant>, StoreError> {
+    async fn stored_grant(&mut self, dev_id: &DevId, user_id: UserId) -> Result<Option<StoredGrant>, StoreError> {
         self.first(KEPT_GRANT, &[dev_id.value(), user_id.value()]).await
     }
 
-    async fn hold_grant(&mut self, dev_id: &DevId, user_id: UserId) -> Result<Option<KeptGrant>, StoreError> {
-        self.first(HOLD_GRANT, &[dev_id.value(), user_id.value()]).await
+    async fn lock_grant(&mut self, dev_id: &DevId, user_id: UserId) -> Result<Option<StoredGrant>, StoreError> {
+        self.first(LOCK_GRANT, &[dev_id.value(), user_id.value()]).await
     }
 
-    async fn hold_grants_of_account(
+    async fn lock_grants_of_account(
         &mut self,
         dev_id: &DevId,
         provider: &Provider,
         account: &str,
-    ) -> Result<Vec<KeptGrant>, StoreError> {
-        self.all(HOLD_GRANTS_OF_ACCOUNT, &[dev_id.value(), provider.value(), account.value()]).await
+    ) -> Result<Vec<StoredGrant>, StoreError> {
+        self.all(LOCK_GRANTS_OF_ACCOUNT, &[dev_id.value(), provider.value(), account.value()]).await
     }
 
     async fn refresh_record(&mut self, dev_id: &DevId, user_id: UserId) -> Result<Option<RefreshRecord>, StoreError> {
@@ -132,7 +132,7 @@ impl<D: Database> Grants for Queries<D> {
         now: Timestamp,
         hidden_until: Timestamp,
         limit: u32,
-    ) -> Result<Vec<KeptGrant>, StoreError> {
+    ) -> Result<Vec<StoredGrant>, StoreError> {
         self.all(CLAIM_GRANTS, &[provider.value(), now.value(), limit.value(), hidden_until.value()]).await
     }
 
@@ -142,7 +142,7 @@ impl<D: Database> Grants for Queries<D> {
 
     async fn schedule_refresh(
         &mut self,
-        seen: &KeptGrant,
+        seen: &StoredGrant,
         expires_at: Option<Timestamp>,
         refresh_at: Option<Timestamp>,
     ) -> Result<bool, StoreError> {
@@ -157,7 +157,7 @@ impl<D: Database> Grants for Queries<D> {
         self.changes(SCHEDULE_REFRESH, &values).await
     }
 
-    async fn hasten_refresh(
+    async fn make_refresh_due(
         &mut self,
         provider: &Provider,
         account: &str,
@@ -171,7 +171,7 @@ impl<D: Database> Grants for Queries<D> {
         self.execute(MARK_IN_DOUBT, &[]).await
     }
 
-    async fn lease_grant(&mut self, seen: &KeptGrant, lease: &Lease) -> Result<bool, StoreError> {
+    async fn lease_grant(&mut self, seen: &StoredGrant, lease: &Lease) -> Result<bool, StoreError> {
         let values = [
             lease.until.value(),
             lease.in_flight_since.value(),
@@ -184,14 +184,14 @@ impl<D: Database> Grants for Queries<D> {
         self.changes(LEASE_GRANT, &values).await
     }
 
-    async fn keep_tokens(&mut self, leased: &KeptGrant, new: &NewTokens) -> Result<bool, StoreError> {
+    async fn save_tokens(&mut self, leased: &StoredGrant, new: &NewTokens) -> Result<bool, StoreError> {
         let values = [
             new.sealed.value(),
             new.scopes.value(),
             leased.lease.value(),
             new.expires_at.value(),
             new.refresh_at.value(),
-            new.kept_at.value(),
+            new.saved_at.value(),
             new.unconfirmed_since.value(),
             leased.dev_id.value(),
             leased.user_id.value(),
@@ -199,11 +199,15 @@ impl<D: Database> Grants for Queries<D> {
         self.changes(KEEP_TOKENS, &values).await
     }
 
-    async fn confirm_grant(&mut self, kept: &KeptGrant) -> Result<bool, StoreError> {
+    async fn confirm_grant(&mut self, kept: &StoredGrant) -> Result<bool, StoreError> {
         self.changes(CONFIRM_GRANT, &[kept.dev_id.value(), kept.user_id.value(), kept.version.value()]).await
     }
 
-    async fn settle_grant(&mut self, leased: &KeptGrant, settled: &Settled) -> Result<bool, StoreError> {
+    async fn record_refresh_failure(
+        &mut self,
+        leased: &StoredGrant,
+        settled: &FailureRecord,
+    ) -> Result<bool, StoreError> {
         let values = [
             settled.state.value(),
             settled.active.value(),
@@ -222,7 +226,7 @@ impl<D: Database> Grants for Queries<D> {
     }
 }
 
-impl Record for KeptGrant {
+impl Record for StoredGrant {
     fn read(row: &mut Row) -> Result<Self, StoreError> {
         Ok(Self {
             user_id: row.take()?,
@@ -237,7 +241,7 @@ impl Record for KeptGrant {
             lease_until: row.take()?,
             in_flight_since: row.take()?,
             failures: row.take()?,
-            error_told_at: row.take()?,
+            error_reported_at: row.take()?,
             state: row.take()?,
             unconfirmed_since: row.take()?,
         })

@@ -1,8 +1,11 @@
-//! Forgetting what nobody can ask for any more.
+//! Deletes rows that no caller can request any more.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use terra_auth_core::store::{Expired, Forgotten, Housekeeping, StoreError};
+use terra_auth_model::{
+    housekeeping::{Housekeeping, ReceivedRetention, Retention},
+    store_error::StoreError,
+};
 use terra_auth_types::EventId;
 use uuid::Builder;
 
@@ -12,9 +15,9 @@ use crate::{
 };
 
 /// Removes some rows of a table, in the order of a column that grows with time; nodes that do it at the same time take different ones.
-macro_rules! forget {
+macro_rules! delete_expired {
     ($table:literal, $id:literal, $instant:literal, $condition:literal) => {
-        forget!($table, $id, $instant, $condition, "")
+        delete_expired!($table, $id, $instant, $condition, "")
     };
     ($table:literal, $id:literal, $instant:literal, $condition:literal, $returning:literal) => {
         Sql::locking(
@@ -38,25 +41,25 @@ macro_rules! forget {
 }
 
 statements! {
-    FORGET_TOKENS: forget!("spent_token", "token_id", "expires_at_ms", "", " RETURNING expires_at_ms");
-    FORGET_FLOWS: forget!("spent_flow", "flow_id", "expires_at_ms", "", " RETURNING expires_at_ms");
+    DELETE_TOKENS: delete_expired!("consumed_token", "token_id", "expires_at_ms", "", " RETURNING expires_at_ms");
+    DELETE_CONSUMED_LOGINS: delete_expired!("consumed_login", "login_id", "expires_at_ms", "", " RETURNING expires_at_ms");
     RAISE_WATERMARK: Sql::plain(
-        "UPDATE spent_watermark SET expires_at_ms = $1 WHERE kind = $2 AND expires_at_ms < $1",
+        "UPDATE consumed_watermark SET expires_at_ms = $1 WHERE kind = $2 AND expires_at_ms < $1",
     );
-    FORGET_SESSIONS: forget!("widget_session", "session_id", "expires_at_ms", "");
-    FORGET_RECEIPTS: forget!("receipt", "receipt_id", "created_at_ms", "");
-    FORGET_DELIVERIES: forget!("delivery", "delivery_id", "created_at_ms", " AND state <> 'waiting'");
-    FORGET_REVOCATIONS: forget!("revocation", "user_id", "ended_at_ms", " AND state <> 'pending'");
-    FORGET_EVENTS: forget!("received_event", "event_id", "event_id", " AND state <> 'waiting'");
-    FORGET_ENDED: forget!("known_connection", "user_id", "changed_at_ms", " AND state = 'deauthenticated'");
-    FORGET_FAILURES: forget!("login_failure", "reference_id", "at_ms", "");
+    DELETE_SESSIONS: delete_expired!("widget_session", "session_id", "expires_at_ms", "");
+    DELETE_RECEIPTS: delete_expired!("receipt", "receipt_id", "created_at_ms", "");
+    DELETE_DELIVERIES: delete_expired!("delivery", "delivery_id", "created_at_ms", " AND state <> 'waiting'");
+    DELETE_REVOCATIONS: delete_expired!("revocation", "user_id", "ended_at_ms", " AND state <> 'pending'");
+    DELETE_EVENTS: delete_expired!("received_event", "event_id", "event_id", " AND state <> 'waiting'");
+    DELETE_ENDED: delete_expired!("known_connection", "user_id", "changed_at_ms", " AND state = 'deauthenticated'");
+    DELETE_FAILURES: delete_expired!("login_failure", "reference_id", "at_ms", "");
 }
 
 #[async_trait]
 impl<D: Database> Housekeeping for Queries<D> {
-    async fn forget_expired(&mut self, expired: &Expired) -> Result<u64, StoreError> {
+    async fn delete_expired(&mut self, expired: &Retention) -> Result<u64, StoreError> {
         let mut forgotten = 0;
-        for (sql, kind) in [(FORGET_TOKENS, "token"), (FORGET_FLOWS, "flow")] {
+        for (sql, kind) in [(DELETE_TOKENS, "token"), (DELETE_CONSUMED_LOGINS, "login")] {
             let gone: Vec<u64> = self.all(sql, &[expired.spent_before_ms.value(), expired.limit.value()]).await?;
             if let Some(latest) = gone.iter().max() {
                 self.execute(RAISE_WATERMARK, &[latest.value(), kind.value()]).await?;
@@ -64,23 +67,23 @@ impl<D: Database> Housekeeping for Queries<D> {
             forgotten += gone.len() as u64;
         }
         for (sql, before_ms) in [
-            (FORGET_SESSIONS, expired.sessions_before_ms),
-            (FORGET_RECEIPTS, expired.receipts_before_ms),
-            (FORGET_DELIVERIES, expired.delivered_before_ms),
-            (FORGET_REVOCATIONS, expired.revoked_before_ms),
+            (DELETE_SESSIONS, expired.sessions_before_ms),
+            (DELETE_RECEIPTS, expired.receipts_before_ms),
+            (DELETE_DELIVERIES, expired.delivered_before_ms),
+            (DELETE_REVOCATIONS, expired.revoked_before_ms),
         ] {
             forgotten += self.execute(sql, &[before_ms.value(), expired.limit.value()]).await?;
         }
         Ok(forgotten)
     }
 
-    async fn forget_received(&mut self, forgotten: &Forgotten) -> Result<u64, StoreError> {
+    async fn delete_received(&mut self, forgotten: &ReceivedRetention) -> Result<u64, StoreError> {
         let last_event = last_event_at(forgotten.events_before);
         let mut gone = 0;
         for (sql, last) in [
-            (FORGET_EVENTS, last_event.value()),
-            (FORGET_ENDED, forgotten.ended_before.value()),
-            (FORGET_FAILURES, forgotten.ended_before.value()),
+            (DELETE_EVENTS, last_event.value()),
+            (DELETE_ENDED, forgotten.ended_before.value()),
+            (DELETE_FAILURES, forgotten.ended_before.value()),
         ] {
             gone += self.execute(sql, &[last, forgotten.limit.value()]).await?;
         }

@@ -1,9 +1,9 @@
 //! Connections at the upstream, and logins that failed there.
 
 use async_trait::async_trait;
-use terra_auth_core::{
+use terra_auth_model::{
     known_connection::{KnownConnection, KnownConnections, LoginFailure},
-    store::StoreError,
+    store_error::StoreError,
 };
 use terra_auth_types::{ReferenceId, UserId};
 use uuid::Uuid;
@@ -24,7 +24,7 @@ statements! {
         "INSERT INTO known_connection (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
         ON CONFLICT (user_id) DO NOTHING",
     ));
-    HOLD_KNOWN_CONNECTION: Sql::locking(
+    LOCK_KNOWN_CONNECTION: Sql::locking(
         concat!("SELECT ", columns!(), " FROM known_connection WHERE user_id = $1"), Lock::ForUpdate, "",
     );
     UPDATE_KNOWN_CONNECTION: Sql::plain(
@@ -70,8 +70,8 @@ impl<D: Database> KnownConnections for Queries<D> {
         self.changes(ADD_KNOWN_CONNECTION, &values(connection)).await
     }
 
-    async fn hold_known_connection(&mut self, user_id: UserId) -> Result<Option<KnownConnection>, StoreError> {
-        self.first(HOLD_KNOWN_CONNECTION, &[user_id.value()]).await
+    async fn lock_known_connection(&mut self, user_id: UserId) -> Result<Option<KnownConnection>, StoreError> {
+        self.first(LOCK_KNOWN_CONNECTION, &[user_id.value()]).await
     }
 
     async fn update_known_connection(&mut self, connection: &KnownConnection) -> Result<(), StoreError> {

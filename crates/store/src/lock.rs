@@ -1,9 +1,9 @@
 //! Locks that no row stands for.
 
 use async_trait::async_trait;
-use terra_auth_core::{
+use terra_auth_model::{
     lock::{Lock, Locks},
-    store::StoreError,
+    store_error::StoreError,
 };
 
 use crate::engine::{Database, LockMode, Queries};

@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use terra_auth_core::store::StoreError;
+use terra_auth_model::store_error::StoreError;
 
 use crate::{
     engine::Database,
@@ -42,7 +42,7 @@ const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (number BIGINT
 const APPLIED: &str = "SELECT checksum FROM schema_migrations ORDER BY number";
 const APPLY: &str = "INSERT INTO schema_migrations (number, checksum) VALUES ($1, $2)";
 
-/// Runs the migrations that are missing, in a transaction that nobody else is in.
+/// Runs the migrations that are missing, in a transaction of its own.
 pub(crate) async fn migrate<D: Migrated>(database: &mut D) -> Result<(), MigrateError> {
     database.script(TABLE).await?;
     let applied = applied(database).await?;

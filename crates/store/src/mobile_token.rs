@@ -2,9 +2,9 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use terra_auth_core::{
+use terra_auth_model::{
     mobile_token::{MobileTokens, TokenId},
-    store::StoreError,
+    store_error::StoreError,
 };
 
 use crate::{
@@ -13,16 +13,16 @@ use crate::{
 };
 
 statements! {
-    SPEND_TOKEN: Sql::plain(
-        "INSERT INTO spent_token (token_id, expires_at_ms)
-        SELECT $1, $2 WHERE $2 > (SELECT expires_at_ms FROM spent_watermark WHERE kind = 'token')
+    CONSUME_TOKEN: Sql::plain(
+        "INSERT INTO consumed_token (token_id, expires_at_ms)
+        SELECT $1, $2 WHERE $2 > (SELECT expires_at_ms FROM consumed_watermark WHERE kind = 'token')
         ON CONFLICT (token_id) DO NOTHING",
     );
 }
 
 #[async_trait]
 impl<D: Database> MobileTokens for Queries<D> {
-    async fn spend_token(&mut self, token_id: TokenId, expires_at: Timestamp) -> Result<bool, StoreError> {
-        self.changes(SPEND_TOKEN, &[token_id.value(), expires_at.value()]).await
+    async fn consume_token(&mut self, token_id: TokenId, expires_at: Timestamp) -> Result<bool, StoreError> {
+        self.changes(CONSUME_TOKEN, &[token_id.value(), expires_at.value()]).await
     }
 }

@@ -1,5 +1,5 @@
 use secrecy::{ExposeSecret as _, SecretString};
-use terra_auth_core::store::Store;
+use terra_auth_model::store::Store;
 
 use crate::{Accepted, Postgres, PostgresError, Sqlite, SqliteError, postgres};
 

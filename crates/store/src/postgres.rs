@@ -25,13 +25,17 @@ use deadpool::{
     managed::{Object, Pool},
 };
 use secrecy::SecretString;
-use terra_auth_core::store::{Engine, Job, StoreError};
+use terra_auth_model::{
+    store::{Engine, Job},
+    store_error::StoreError,
+};
 
 use self::{address::Address, servers::Servers};
 pub(crate) use self::{transaction::Transaction, transient::is_transient};
 use crate::{
-    engine::{Access, Bug, WAIT, failed},
+    engine::{Access, LOCK_TIMEOUT, StatementBug},
     migrate::{self, MigrateError, Migrated as _},
+    value::failed,
 };
 
 /// A store in a PostgreSQL database, which any number of processes may use.
@@ -50,10 +54,10 @@ pub enum PostgresError {
     Option {
         /// The option.
         name: &'static str,
-        /// What is wrong with it.
+        /// Its problem.
         problem: &'static str,
     },
-    /// The server is to be checked, but the machine trusts nobody.
+    /// The server is to be checked, but the machine trusts no certificate authority.
     #[error("found no certificates to check the PostgreSQL server with; install ca-certificates")]
     Certificates,
     /// The server cannot be reached, or does not let us in.
@@ -127,8 +131,9 @@ impl Postgres {
     /// Runs a job in a task, so that a caller who hangs up does not cut its transaction.
     async fn run(&self, job: Box<dyn Job>, access: Access) -> Result<(), StoreError> {
         let task = tokio::spawn(job::run(self.pool.clone(), job, access));
-        task.await
-            .unwrap_or_else(|error| Err(if error.is_panic() { failed(Bug::Panicked) } else { StoreError::Closed }))
+        task.await.unwrap_or_else(|error| {
+            Err(if error.is_panic() { failed(StatementBug::Panicked) } else { StoreError::Closed })
+        })
     }
 }
 
@@ -154,7 +159,7 @@ fn pool(servers: Servers, size: usize) -> Result<Pool<Servers>, PostgresError> {
     Pool::builder(servers)
         .max_size(size)
         .runtime(Runtime::Tokio1)
-        .wait_timeout(Some(WAIT))
+        .wait_timeout(Some(LOCK_TIMEOUT))
         .create_timeout(Some(create))
         .recycle_timeout(Some(RECYCLE_TIMEOUT))
         .build()

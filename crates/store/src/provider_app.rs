@@ -2,10 +2,10 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use terra_auth_core::{
+use terra_auth_model::{
+    keys::Sealed,
     provider_app::{AppSecret, PreviousSecret, ProviderApp, ProviderApps},
-    seal::Sealed,
-    store::StoreError,
+    store_error::StoreError,
 };
 use terra_auth_types::{DevId, Provider};
 
@@ -17,7 +17,7 @@ use crate::{
 macro_rules! columns {
     () => {
         "dev_id, provider, client_id, sealed_secret, hint, headers, previous_secret, previous_hint, previous_headers,
-        previous_until_ms, created_at_ms, changed_at_ms, last_used_at_ms, profile, mark"
+        previous_until_ms, created_at_ms, changed_at_ms, last_used_at_ms, profile, mac"
     };
 }
 
@@ -30,7 +30,7 @@ statements! {
             previous_headers = excluded.previous_headers, previous_until_ms = excluded.previous_until_ms,
             created_at_ms = excluded.created_at_ms, changed_at_ms = excluded.changed_at_ms,
             last_used_at_ms = excluded.last_used_at_ms, profile = excluded.profile,
-            mark = excluded.mark",
+            mac = excluded.mac",
     ));
     PROVIDER_APP: Sql::plain(concat!("SELECT ", columns!(), " FROM provider_app WHERE dev_id = $1 AND provider = $2"));
     LOCK_PROVIDER_APP: Sql::locking(
@@ -47,7 +47,7 @@ statements! {
 #[async_trait]
 impl<D: Database> ProviderApps for Queries<D> {
     async fn put_provider_app(&mut self, app: &ProviderApp) -> Result<(), StoreError> {
-        let mark = self.mark_of(app);
+        let mac = self.mark_of(app);
         let previous = app.previous.as_ref();
         let headers = previous.map(|previous| Value::json(&previous.secret.headers)).transpose()?;
         let values = [
@@ -65,7 +65,7 @@ impl<D: Database> ProviderApps for Queries<D> {
             app.changed_at.value(),
             app.last_used_at.value(),
             app.profile.value(),
-            mark.value(),
+            mac.value(),
         ];
         self.execute(PUT_PROVIDER_APP, &values).await?;
         Ok(())

@@ -1,9 +1,9 @@
 //! Receipts: what a call that was cut off at COMMIT has done.
 
 use async_trait::async_trait;
-use terra_auth_core::{
+use terra_auth_model::{
     receipt::{Receipt, Receipts},
-    store::StoreError,
+    store_error::StoreError,
 };
 
 use crate::{

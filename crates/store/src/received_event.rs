@@ -2,10 +2,10 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use terra_auth_core::{
+use terra_auth_model::{
     delivery::AttemptOutcome,
-    inbox::{EventFilter, ForwardCounts, ForwardState, NewEvent, ReceivedEvent, ReceivedEvents},
-    store::StoreError,
+    received_event::{EventFilter, ForwardCounts, ForwardState, NewEvent, ReceivedEvent, ReceivedEvents},
+    store_error::StoreError,
 };
 use terra_auth_types::EventId;
 use uuid::Uuid;
@@ -111,7 +111,7 @@ impl<D: Database> ReceivedEvents for Queries<D> {
         Ok(claimed)
     }
 
-    async fn settle_forward(
+    async fn record_forward_attempt(
         &mut self,
         claimed: &ReceivedEvent,
         outcome: &AttemptOutcome,

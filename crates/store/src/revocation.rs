@@ -2,10 +2,10 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use terra_auth_core::{
-    revocation::{ReportCursor, Revocation, Revocations, Settlement},
-    seal::Sealed,
-    store::StoreError,
+use terra_auth_model::{
+    keys::Sealed,
+    revocation::{ReportCursor, Revocation, RevocationResult, Revocations},
+    store_error::StoreError,
 };
 use terra_auth_types::{
     DevId, Provider, UserId,
@@ -42,7 +42,7 @@ statements! {
             attempts = excluded.attempts, next_attempt_at_ms = excluded.next_attempt_at_ms, state = excluded.state,
             reason = NULL, status = NULL, code = NULL, attempted_at_ms = NULL, ended_at_ms = NULL, leased = 0",
     ));
-    // The count of attempts goes on: whoever is at it with older tokens settles nothing any more.
+    // The count of attempts goes on: a worker with older tokens settles nothing any more.
     RENEW_REVOCATION: Sql::plain(
         "UPDATE revocation SET sealed_grant = $1, next_attempt_at_ms = $2, attempts = attempts + 1, state = 'pending',
             in_flight_since_ms = NULL, ended_at_ms = NULL, leased = 0
@@ -157,18 +157,22 @@ impl<D: Database> Revocations for Queries<D> {
         Ok(claimed)
     }
 
-    async fn mark_revocation(&mut self, claimed: &Revocation, since: Timestamp) -> Result<bool, StoreError> {
+    async fn mark_revocation_in_doubt(&mut self, claimed: &Revocation, since: Timestamp) -> Result<bool, StoreError> {
         let values = [since.value(), claimed.user_id.value(), claimed.attempts.value()];
         self.changes(MARK_REVOCATION, &values).await
     }
 
-    async fn keep_revocation_tokens(&mut self, claimed: &Revocation, grant: &Sealed) -> Result<bool, StoreError> {
+    async fn save_revocation_tokens(&mut self, claimed: &Revocation, grant: &Sealed) -> Result<bool, StoreError> {
         let values = [grant.value(), claimed.user_id.value(), claimed.attempts.value()];
         self.changes(KEEP_REVOCATION_TOKENS, &values).await
     }
 
-    async fn settle_revocation(&mut self, claimed: &Revocation, settlement: &Settlement) -> Result<bool, StoreError> {
-        let Settlement { outcome, reason, answer, at, next_attempt_at, in_flight_since } = settlement;
+    async fn record_revocation_result(
+        &mut self,
+        claimed: &Revocation,
+        settlement: &RevocationResult,
+    ) -> Result<bool, StoreError> {
+        let RevocationResult { outcome, reason, answer, at, next_attempt_at, in_flight_since } = settlement;
         let (status, attempted_at) = (answer.status.map(u32::from), (claimed.attempts > 0).then_some(*at));
         let answered = [reason.value(), status.value(), answer.code.value(), attempted_at.value()];
         let (sql, how) = match outcome {

@@ -20,10 +20,11 @@ use std::{
 
 use async_trait::async_trait;
 use rusqlite::Connection;
-use terra_auth_core::store::{Engine, Job, StoreError};
+use terra_auth_model::{
+    store::{Engine, Job},
+    store_error::StoreError,
+};
 
-#[cfg(test)]
-pub(crate) use self::connection::{Transaction, open_in_memory};
 pub use self::{
     backup::{backup, replace, verify},
     files::{FileError, StoreFile},
@@ -34,6 +35,9 @@ use self::{
     queue::Queue,
 };
 use crate::{engine::Access, migrate::MigrateError};
+
+#[cfg(test)]
+pub(crate) use self::connection::{Transaction, open_in_memory};
 
 /// A store in one file, or in memory.
 ///
@@ -46,7 +50,7 @@ pub struct Sqlite {
     _locks: Option<Locks>,
 }
 
-/// What may be wrong with a store that is opened all the same, because its operator said so.
+/// The problems despite which a store is opened, if its operator says so.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Accepted {
     /// There was a store, and it is gone: a new one is made in its place.
@@ -91,12 +95,11 @@ pub enum SqliteError {
 }
 
 const READERS: usize = 3;
-
 /// A store of up to this size is checked at every start, in some 50 ms at most; a larger one after an unclean end only.
 const ALWAYS_CHECKED_BYTES: u64 = 16 * 1024 * 1024;
 
 impl Sqlite {
-    /// Opens a file, which is made when it is not there, and brings its schema up to date. Nobody else may have it
+    /// Opens a file, which is made when it is not there, and brings its schema up to date. No other process may have it
     /// open: what a server keeps in memory, such as API keys, would miss the changes of others.
     ///
     /// A store that was there before and is gone, has broken pages, or has lost acknowledged changes is refused.
@@ -222,7 +225,7 @@ impl Drop for Sqlite {
         self.queues = None;
         let here = thread::current().id(); // of these threads, if the last job held the store and its caller hung up
         for thread in self.threads.drain(..).filter(|thread| thread.thread().id() != here) {
-            drop(thread.join()); // a thread that panicked has answered nobody, and nobody is left to tell
+            drop(thread.join()); // a thread that panicked has no caller left to answer
         }
     }
 }

@@ -8,9 +8,9 @@ use terra_auth_testkit::Postgres as TestServer;
 use crate::{
     admin_token, api_key, audit, connection, data_key, delivery, developer,
     engine::{Database, Sql},
-    flow, grant, housekeeping, known_connection, mobile_token,
+    grant, housekeeping, known_connection, login, mobile_token,
     postgres::{Postgres, Transaction as PostgresTransaction},
-    provider_app, receipt, received_event, revocation, row_mark,
+    provider_app, receipt, received_event, revocation, row_mac,
     sqlite::{Transaction as SqliteTransaction, open_in_memory},
     vault, widget_session,
 };
@@ -24,7 +24,7 @@ fn all() -> impl Iterator<Item = &'static (&'static str, Sql)> {
         data_key::STATEMENTS,
         delivery::STATEMENTS,
         developer::STATEMENTS,
-        flow::STATEMENTS,
+        login::STATEMENTS,
         grant::STATEMENTS,
         housekeeping::STATEMENTS,
         known_connection::STATEMENTS,
@@ -33,7 +33,7 @@ fn all() -> impl Iterator<Item = &'static (&'static str, Sql)> {
         receipt::STATEMENTS,
         received_event::STATEMENTS,
         revocation::STATEMENTS,
-        row_mark::STATEMENTS,
+        row_mac::STATEMENTS,
         vault::STATEMENTS,
         widget_session::STATEMENTS,
     ];
@@ -130,7 +130,7 @@ fn no_statement_walks_through_a_table_that_grows() {
                         "API_KEYS",
                         "CONNECTIONS_OF_ACCOUNT",
                         "DELIVERY_QUEUES",
-                        "HOLD_GRANTS_OF_ACCOUNT",
+                        "LOCK_GRANTS_OF_ACCOUNT",
                         "REVOCATION_QUEUES",
                         "SESSION_OF_USER"
                     ]

@@ -1,28 +1,25 @@
-//! What goes into statements and comes out of rows: integers, text and bytes, in both databases.
+//! The values of parameters and columns: integers, text and bytes, in both databases.
 
 use std::{any::type_name, borrow::Cow, fmt};
 
 use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
-use terra_auth_core::{
-    developer::Standing,
+use terra_auth_model::{
+    developer::EnvironmentStatus,
     digest::KeyDigest,
-    grant::GrantState,
-    inbox::ForwardState,
+    keys::{MasterKeyId, Purpose, Sealed},
     known_connection::ConnectionState,
     mobile_token::TokenId,
-    seal::{MasterKeyId, Purpose, Sealed},
-    store::StoreError,
+    received_event::ForwardState,
+    store_error::StoreError,
     widget_session::SessionState,
 };
 use terra_auth_types::{
     ConnectionId, DeliveryId, DevId, Environment, EventId, KeyId, Provider, ReferenceId, SessionId, UserId,
-    wire::admin::{RefreshFailure, RevocationOutcome, RevocationReason, Role, SignWith},
+    wire::admin::{GrantState, RefreshFailure, RevocationOutcome, RevocationReason, Role, SignWith},
 };
 use url::Url;
 use uuid::Uuid;
-
-use crate::engine::failed;
 
 /// A parameter of a statement.
 #[derive(Clone)]
@@ -44,17 +41,17 @@ pub(crate) enum Cell {
 /// One row; its columns are read from left to right.
 pub(crate) struct Row(std::vec::IntoIter<Cell>);
 
-/// What goes into one parameter.
+/// The value of one parameter.
 pub(crate) trait Parameter {
     fn value(&self) -> Value<'_>;
 }
 
-/// What is read from one row.
+/// The content of one row.
 pub(crate) trait Record: Sized {
     fn read(row: &mut Row) -> Result<Self, StoreError>;
 }
 
-/// What is read from one column; `None` if it holds something else.
+/// The content of one column; `None` if it has another type.
 pub(crate) trait Column: Sized {
     fn read(cell: Cell) -> Option<Self>;
 }
@@ -138,6 +135,7 @@ macro_rules! single {
         }
     )+};
 }
+
 single!(u64, Option<Timestamp>);
 
 /// Integers that SQL knows only as 64 bits with a sign; what does not fit stops at the greatest that does.
@@ -156,6 +154,7 @@ macro_rules! int {
         }
     )+};
 }
+
 int!(u32, u64);
 
 impl Parameter for bool {
@@ -216,6 +215,7 @@ macro_rules! text {
         }
     )+};
 }
+
 text! {
     ConnectionState: ConnectionState::from_name;
     DevId: |text: &str| text.parse().ok();
@@ -231,7 +231,7 @@ text! {
     Role: Role::from_name;
     SessionState: SessionState::from_name;
     SignWith: SignWith::from_name;
-    Standing: Standing::from_name;
+    EnvironmentStatus: EnvironmentStatus::from_name;
     Url: |text: &str| text.parse().ok();
 }
 
@@ -287,6 +287,7 @@ macro_rules! bytes {
         }
     )+};
 }
+
 bytes! {
     ConnectionId(Uuid::from_bytes);
     DeliveryId(Uuid::from_bytes);
@@ -298,4 +299,9 @@ bytes! {
     SessionId(Uuid::from_bytes);
     TokenId(std::convert::identity);
     UserId(Uuid::from_bytes);
+}
+
+/// A database's own error as the port has it.
+pub(crate) fn failed(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
+    StoreError::Engine(Box::new(error))
 }

@@ -2,11 +2,11 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use terra_auth_core::{
+use terra_auth_model::{
     developer::Developer,
+    keys::Sealed,
     provider_app::ProviderApp,
-    seal::Sealed,
-    store::StoreError,
+    store_error::StoreError,
     vault::{SealedColumn, SealedValue, SealedValues},
 };
 use terra_auth_types::{
@@ -17,9 +17,9 @@ use uuid::Uuid;
 
 use crate::{
     developer::LOCK_DEVELOPER,
-    engine::{Database, Queries, Sql, failed, statements},
+    engine::{Database, Queries, Sql, statements},
     provider_app::LOCK_PROVIDER_APP,
-    value::{Parameter as _, Record, Row, Value},
+    value::{Parameter as _, Record, Row, Value, failed},
 };
 
 statements! {
@@ -64,20 +64,20 @@ statements! {
     RESEAL_PREVIOUS_APP_SECRET: Sql::plain(
         "UPDATE provider_app SET previous_secret = $1 WHERE dev_id = $2 AND provider = $3 AND previous_secret = $4",
     );
-    FORGET_GRANT: Sql::plain(
+    DELETE_GRANT: Sql::plain(
         "UPDATE connection SET sealed_grant = NULL, active = 0, grant_state = 'needs_consent', expires_at_ms = NULL,
             refresh_at_ms = NULL, in_flight_since_ms = NULL, lease = lease + 1, lease_until_ms = NULL
         WHERE dev_id = $1 AND user_id = $2 AND sealed_grant = $3",
     );
-    FORGET_OWED_GRANT: Sql::plain(
+    DELETE_OWED_GRANT: Sql::plain(
         "UPDATE revocation SET sealed_grant = NULL, in_flight_since_ms = NULL, state = $1, reason = $2, ended_at_ms = $3
         WHERE user_id = $4 AND sealed_grant = $5",
     );
-    FORGET_RETIRING_SECRET: Sql::plain(
+    DELETE_RETIRING_SECRET: Sql::plain(
         "UPDATE developer SET retiring_secret = NULL, retiring_until_ms = NULL, sign_with = NULL
         WHERE dev_id = $1 AND retiring_secret = $2",
     );
-    FORGET_PREVIOUS_APP_SECRET: Sql::plain(
+    DELETE_PREVIOUS_APP_SECRET: Sql::plain(
         "UPDATE provider_app SET previous_secret = NULL, previous_hint = NULL, previous_headers = NULL,
             previous_until_ms = NULL
         WHERE dev_id = $1 AND provider = $2 AND previous_secret = $3",
@@ -141,7 +141,7 @@ impl<D: Database> SealedValues for Queries<D> {
         }
     }
 
-    async fn forget_sealed(
+    async fn discard_sealed(
         &mut self,
         column: SealedColumn,
         value: &SealedValue,
@@ -149,18 +149,18 @@ impl<D: Database> SealedValues for Queries<D> {
     ) -> Result<bool, StoreError> {
         let (dev_id, sealed) = (value.dev_id.value(), value.sealed.value());
         match column {
-            SealedColumn::Grant => self.changes(FORGET_GRANT, &[dev_id, user_id(value)?.value(), sealed]).await,
+            SealedColumn::Grant => self.changes(DELETE_GRANT, &[dev_id, user_id(value)?.value(), sealed]).await,
             SealedColumn::OwedGrant => {
                 let (outcome, reason) = (RevocationOutcome::Impossible, RevocationReason::TokensUnreadable);
                 let ended = [outcome.value(), reason.value(), now.value()];
-                self.changes(FORGET_OWED_GRANT, &[&ended[..], &[user_id(value)?.value(), sealed]].concat()).await
+                self.changes(DELETE_OWED_GRANT, &[&ended[..], &[user_id(value)?.value(), sealed]].concat()).await
             }
             SealedColumn::RetiringSecret => {
-                self.change_developer(value, FORGET_RETIRING_SECRET, &[dev_id, sealed]).await
+                self.change_developer(value, DELETE_RETIRING_SECRET, &[dev_id, sealed]).await
             }
             SealedColumn::PreviousAppSecret => {
                 let values = [dev_id, value.row.as_str().value(), sealed];
-                self.change_app(value, FORGET_PREVIOUS_APP_SECRET, &values).await
+                self.change_app(value, DELETE_PREVIOUS_APP_SECRET, &values).await
             }
             SealedColumn::SigningSecret | SealedColumn::AppSecret => Ok(false),
         }
@@ -168,7 +168,7 @@ impl<D: Database> SealedValues for Queries<D> {
 }
 
 impl<D: Database> Queries<D> {
-    /// Changes a sealed value of an environment, and its mark with it.
+    /// Changes a sealed value of an environment, and its mac with it.
     async fn change_developer(&mut self, of: &SealedValue, sql: Sql, values: &[Value<'_>]) -> Result<bool, StoreError> {
         self.change_marked::<Developer>((LOCK_DEVELOPER, &[of.dev_id.value()]), sql, values).await
     }
@@ -231,22 +231,22 @@ impl Record for OfApp {
 mod tests {
     use std::collections::BTreeSet;
 
-    use terra_auth_core::vault::SealedColumn;
+    use terra_auth_model::vault::SealedColumn;
 
     use crate::sqlite::open_in_memory;
 
     /// Digests, marks, keys that are wrapped, and what others have sent. Ids are known by their names.
     const NOT_SEALED: [&str; 13] = [
         "admin_token.digest",
-        "admin_token.mark",
+        "admin_token.mac",
         "api_key.digest",
-        "api_key.mark",
-        "audit_head.mark",
-        "audit_record.mark",
+        "api_key.mac",
+        "audit_head.mac",
+        "audit_record.mac",
         "data_key.wrapped",
         "data_key.wrapped_by",
-        "developer.mark",
-        "provider_app.mark",
+        "developer.mac",
+        "provider_app.mac",
         "received_event.body",
         "received_event.digest",
         "widget_session.secret_digest",

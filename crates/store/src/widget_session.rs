@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use terra_auth_core::{
-    store::StoreError,
+use terra_auth_model::{
+    store_error::StoreError,
     widget_session::{SessionState, WidgetSession, WidgetSessions},
 };
 use terra_auth_types::{DevId, SessionId, UserId};
@@ -71,7 +71,7 @@ impl<D: Database> WidgetSessions for Queries<D> {
         self.changes(COUNT_LOGIN, &[session_id.value(), most.value()]).await
     }
 
-    async fn take_promised_user(&mut self, session_id: SessionId) -> Result<bool, StoreError> {
+    async fn take_reserved_user_id(&mut self, session_id: SessionId) -> Result<bool, StoreError> {
         self.changes(TAKE_PROMISED_USER, &[session_id.value()]).await
     }
 

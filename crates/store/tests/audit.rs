@@ -4,22 +4,20 @@
 use std::{path::Path, time::Duration};
 
 use tempfile::TempDir;
-use terra_auth_core::{
-    Auth,
-    admin::Admin,
+use terra_auth_core::{Auth, admin::action::Admin, developer::NewDeveloper};
+use terra_auth_model::{
     clock::{Clock as _, SystemClock, SystemEntropy},
-    developer::NewDeveloper,
-    seal::{KeyRing, KeysInStead, MasterKey, MasterKeys},
+    keys::{KeyRing, MasterKey, MasterKeys, ReplacementKeys},
     store::Store,
 };
-use terra_auth_testkit::{Rows, Verbs as _, bench};
+use terra_auth_testkit::{Fixtures, StoreExt as _};
 use terra_auth_types::{
     Environment,
     wire::admin::{AuditVerdict, CreateAdminToken, RetireKey, Role},
 };
 
 async fn auth(path: &Path) -> Auth {
-    bench::auth(open(path).await)
+    terra_auth_testkit::auth(open(path).await)
 }
 
 async fn open(path: &Path) -> Store {
@@ -64,7 +62,7 @@ async fn no_part_of_a_line_changes_unseen() {
         "target = 'z'",
         "at_ms = at_ms + 1",
         "allowed = 1 - allowed",
-        "mark = zeroblob(32)",
+        "mac = zeroblob(32)",
         "actor = actor || action, action = ''",
     ] {
         let verdict = verdict_after(&format!("UPDATE audit_record SET {change} WHERE seq = 3")).await;
@@ -90,13 +88,13 @@ async fn no_line_is_removed_moved_or_added_unseen() {
             2,
         ),
         (
-            "INSERT INTO audit_record (seq, at_ms, actor, origin, action, dev_id, target, allowed, mark)
-                 SELECT 6, at_ms, actor, origin, action, dev_id, target, allowed, mark
+            "INSERT INTO audit_record (seq, at_ms, actor, origin, action, dev_id, target, allowed, mac)
+                 SELECT 6, at_ms, actor, origin, action, dev_id, target, allowed, mac
                  FROM audit_record WHERE seq = 5;
              UPDATE audit_head SET seq = 6",
             6,
         ),
-        ("UPDATE audit_head SET mark = zeroblob(32)", 6),
+        ("UPDATE audit_head SET mac = zeroblob(32)", 6),
     ] {
         let verdict = verdict_after(script).await;
         assert_eq!((verdict.intact, verdict.broken_at), (false, Some(broken_at)), "{script}");
@@ -123,14 +121,14 @@ async fn changed_by(script: &str) -> (TempDir, Auth) {
     drop(before);
     rusqlite::Connection::open(&path).unwrap().execute_batch(script).unwrap();
     let after = auth(&path).await;
-    after.mark_rows_once().await.unwrap();
+    after.add_row_macs_once().await.unwrap();
     after.reload().await.unwrap();
     (folder, after)
 }
 
 const TO_BEFORE_MARKS: &str = "
-    UPDATE admin_token SET mark = NULL; UPDATE api_key SET mark = NULL; UPDATE developer SET mark = NULL;
-    UPDATE row_marks SET seq = NULL;";
+    UPDATE admin_token SET mac = NULL; UPDATE api_key SET mac = NULL; UPDATE developer SET mac = NULL;
+    UPDATE row_macs SET seq = NULL;";
 
 #[tokio::test]
 async fn no_column_of_a_row_that_grants_something_changes_unseen() {
@@ -140,9 +138,9 @@ async fn no_column_of_a_row_that_grants_something_changes_unseen() {
         "admin_token SET name = 'mallory' WHERE name = 'bob'",
         "admin_token SET expires_at_ms = NULL WHERE name = 'bob'",
         "admin_token SET created_at_ms = 0 WHERE name = 'bob'",
-        "admin_token SET mark = NULL WHERE name = 'bob'",
-        "admin_token SET mark = x'00' WHERE name = 'bob'",
-        "admin_token SET mark = (SELECT mark FROM admin_token WHERE name = 'alice') WHERE name = 'bob'",
+        "admin_token SET mac = NULL WHERE name = 'bob'",
+        "admin_token SET mac = x'00' WHERE name = 'bob'",
+        "admin_token SET mac = (SELECT mac FROM admin_token WHERE name = 'alice') WHERE name = 'bob'",
         "api_key SET scopes = '[\"access_tokens:lend\"]'",
         "api_key SET digest = zeroblob(32)",
         "api_key SET expires_at_ms = 9000000000000",
@@ -152,7 +150,7 @@ async fn no_column_of_a_row_that_grants_something_changes_unseen() {
         "developer SET keep_user_id = 1",
         "developer SET bound_tokens_only = 1",
         "developer SET user_limit = NULL",
-        "developer SET standing = 'disabled'",
+        "developer SET status = 'disabled'",
         "developer SET signing_secret = x'00'",
         "developer SET environment = 'production'",
     ] {
@@ -170,34 +168,34 @@ async fn no_column_of_a_row_that_grants_something_changes_unseen() {
 
 #[tokio::test]
 async fn a_store_from_before_marks_gets_them_once() {
-    // Lines from before marks have the older mark, as a server without marks would have written them.
+    // Lines from before marks have the older mac, as a server without marks would have written them.
     let (_folder, auth) = changed_by(TO_BEFORE_MARKS).await;
     assert_eq!(auth.refused_rows().len(), 4, "its log shows that rows were marked before");
 
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("store.db");
     let store = open(&path).await;
-    let (rows, admin) = (Rows::default(), Admin::local("tests"));
+    let (rows, admin) = (Fixtures::default(), Admin::local("tests"));
     let developer = rows.developer("acme");
     store.add_developer(&developer).await.unwrap();
     store.add_api_key(&rows.api_key(&developer)).await.unwrap();
     store.add_admin_token(&rows.admin_token()).await.unwrap();
-    let auth = bench::auth(store.clone());
-    auth.mark_rows_once().await.unwrap();
+    let auth = terra_auth_testkit::auth(store.clone());
+    auth.add_row_macs_once().await.unwrap();
     assert!(auth.refused_rows().is_empty());
     assert_eq!(auth.list_admin_tokens(&admin).await.unwrap().len(), 1);
     let actions: Vec<_> = store.audit_records(&0, &10).await.unwrap().into_iter().map(|line| line.action).collect();
     assert_eq!(actions, ["admin_token.adopt", "api_key.adopt", "store.mark_rows"]);
 
     store.add_admin_token(&rows.admin_token()).await.unwrap();
-    auth.mark_rows_once().await.unwrap();
-    assert_eq!(auth.list_admin_tokens(&admin).await.unwrap().len(), 1, "a later row without a mark is refused");
+    auth.add_row_macs_once().await.unwrap();
+    assert_eq!(auth.list_admin_tokens(&admin).await.unwrap().len(), 1, "a later row without a mac is refused");
     drop((store, auth));
-    rusqlite::Connection::open(&path).unwrap().execute_batch("UPDATE row_marks SET seq = NULL").unwrap();
-    let auth = bench::auth(open(&path).await);
-    auth.mark_rows_once().await.unwrap();
+    rusqlite::Connection::open(&path).unwrap().execute_batch("UPDATE row_macs SET seq = NULL").unwrap();
+    let auth = terra_auth_testkit::auth(open(&path).await);
+    auth.add_row_macs_once().await.unwrap();
     assert_eq!(auth.list_admin_tokens(&admin).await.unwrap().len(), 1, "whatever the store says about earlier");
-    assert_eq!(auth.mark_rows_again(&admin).await.unwrap(), 4);
+    assert_eq!(auth.trust_rows_as_they_are(&admin).await.unwrap(), 4);
     assert_eq!(auth.list_admin_tokens(&admin).await.unwrap().len(), 2, "unless the operator says so");
 }
 
@@ -239,7 +237,10 @@ async fn a_row_that_is_put_back_is_not_as_the_log_says() {
 /// A node with the one master key of this byte.
 async fn start(store: &Store, byte: u8) -> Auth {
     let masters = MasterKeys::new(MasterKey([byte; 32].into()), Vec::new());
-    bench::auth_with(store.clone(), KeyRing::open_in(store, masters, &SystemEntropy, SystemClock.now()).await.unwrap())
+    terra_auth_testkit::auth_with_keys(
+        store.clone(),
+        KeyRing::open_in(store, masters, &SystemEntropy, SystemClock.now()).await.unwrap(),
+    )
 }
 
 /// The same for a log of which a reset of the vault is the third line.
@@ -253,9 +254,9 @@ async fn verdict_with_a_reset_after(script: &str) -> AuditVerdict {
         before.create_admin_token(&Admin::local("tests"), &new).await.unwrap();
     }
     let masters = MasterKeys::new(MasterKey([2; 32].into()), Vec::new());
-    let lost = KeyRing::instead_of_lost(&store, masters, &SystemEntropy, SystemClock.now(), false).await;
-    let KeysInStead { ring, rows } = lost.unwrap();
-    let anew = bench::auth_with(store, ring);
+    let lost = KeyRing::replace_lost_keys(&store, masters, &SystemEntropy, SystemClock.now(), false).await;
+    let ReplacementKeys { ring, rows } = lost.unwrap();
+    let anew = terra_auth_testkit::auth_with_keys(store, ring);
     anew.reset_vault(&Admin::local("tests"), rows, Duration::ZERO, |_| {}).await.unwrap();
     drop((before, anew));
     rusqlite::Connection::open(&path).unwrap().execute_batch(script).unwrap();
@@ -269,8 +270,8 @@ async fn what_came_before_a_reset_does_not_change_unseen_afterwards() {
     assert_eq!(verdict_with_a_reset_after("").await, untouched);
     for (script, broken_at, reset_at) in [
         ("UPDATE audit_record SET actor = 'nobody' WHERE seq = 1", 1, Some(3)),
-        ("UPDATE audit_record SET mark = zeroblob(32) WHERE seq = 1", 1, Some(3)),
-        ("UPDATE audit_record SET mark = zeroblob(32) WHERE seq = 2", 1, None),
+        ("UPDATE audit_record SET mac = zeroblob(32) WHERE seq = 1", 1, Some(3)),
+        ("UPDATE audit_record SET mac = zeroblob(32) WHERE seq = 2", 1, None),
         ("DELETE FROM audit_record WHERE seq = 1", 1, None),
         ("UPDATE audit_record SET target = 'z' WHERE seq = 3", 1, None),
         ("DELETE FROM audit_record WHERE seq >= 3; UPDATE audit_head SET seq = 2", 1, None),

@@ -3,15 +3,15 @@
 
 use secrecy::SecretString;
 use tempfile::TempDir;
-use terra_auth_core::store::Store;
+use terra_auth_model::store::Store;
 use terra_auth_store::open;
-use terra_auth_testkit::{Database, Postgres, contract::Place, store_contract};
+use terra_auth_testkit::{Database, Postgres, contract::EmptyStore, store_contract};
 
 store_contract!(sqlite: InAFile, memory: InMemory, postgres: InADatabase, unprepared: Unprepared);
 
 struct InAFile(TempDir);
 
-impl Place for InAFile {
+impl EmptyStore for InAFile {
     async fn fresh() -> Self {
         Self(TempDir::new().unwrap())
     }
@@ -24,7 +24,7 @@ impl Place for InAFile {
 /// Lasts as long as somebody holds it.
 struct InMemory(Store);
 
-impl Place for InMemory {
+impl EmptyStore for InMemory {
     async fn fresh() -> Self {
         Self(open(&"sqlite::memory:".into()).await.unwrap())
     }
@@ -36,7 +36,7 @@ impl Place for InMemory {
 
 struct InADatabase(Database);
 
-impl Place for InADatabase {
+impl EmptyStore for InADatabase {
     async fn fresh() -> Self {
         Self(Postgres::start().database())
     }
@@ -49,7 +49,7 @@ impl Place for InADatabase {
 /// The same as behind a transaction pooler: no statement is prepared ahead.
 struct Unprepared(Database);
 
-impl Place for Unprepared {
+impl EmptyStore for Unprepared {
     async fn fresh() -> Self {
         Self(Postgres::start().database())
     }

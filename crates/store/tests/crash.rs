@@ -12,12 +12,13 @@ use std::{
 
 use async_trait::async_trait;
 use tempfile::TempDir;
-use terra_auth_core::{
+use terra_auth_model::{
     mobile_token::TokenId,
-    store::{Store, StoreError, Tx, Unit},
+    store::{Store, Tx, Unit},
+    store_error::StoreError,
 };
 use terra_auth_store::Sqlite;
-use terra_auth_testkit::{Rows, Verbs as _};
+use terra_auth_testkit::{Fixtures, StoreExt as _};
 use terra_auth_types::UserId;
 
 const CHILD: &str = "TERRA_AUTH_CRASH_TEST";
@@ -40,11 +41,11 @@ fn user_id(number: u32) -> UserId {
 #[async_trait]
 impl Unit for Redeem {
     type Done = ();
-    type Refusal = StoreError;
+    type Error = StoreError;
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<(), StoreError> {
-        tx.spend_token(token_id(self.0), Rows::NOW).await?;
-        let rows = Rows::default();
+        tx.consume_token(token_id(self.0), Fixtures::NOW).await?;
+        let rows = Fixtures::default();
         let mut connection = rows.connection(&rows.developer("acme"));
         connection.user_id = user_id(self.0);
         tx.add_connection(&connection).await
@@ -55,7 +56,7 @@ impl Unit for Redeem {
 #[tokio::main]
 async fn redeem_for_ever(path: &Path, first: u32) {
     let store = Store::new(Sqlite::open(path).unwrap());
-    store.add_developer(&Rows::default().developer("acme")).await.unwrap();
+    store.add_developer(&Fixtures::default().developer("acme")).await.unwrap();
     let callers = (0..CALLERS).map(|caller| {
         let store = store.clone();
         tokio::spawn(async move {
@@ -94,12 +95,12 @@ fn acknowledged(path: &Path, first: u32, life: Duration) -> BTreeSet<u32> {
 #[tokio::main]
 async fn check(path: &Path, acknowledged: &BTreeSet<u32>, first: u32) {
     let store = Store::new(Sqlite::open(path).unwrap());
-    let dev_id = Rows::dev_id("acme");
+    let dev_id = Fixtures::dev_id("acme");
     let end = acknowledged.last().map_or(first, |last| *last) + CALLERS;
     for number in first..=end {
         let connected = store.connection(&dev_id, &user_id(number)).await.unwrap().is_some();
         assert!(connected || !acknowledged.contains(&number), "{number} was lost");
-        let unspent = store.spend_token(&token_id(number), &Rows::NOW).await.unwrap();
+        let unspent = store.spend_token(&token_id(number), &Fixtures::NOW).await.unwrap();
         assert_eq!(connected, !unspent, "{number} was cut");
     }
 }

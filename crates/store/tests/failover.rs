@@ -12,13 +12,14 @@ use std::{
 };
 
 use async_trait::async_trait;
-use terra_auth_core::{
+use terra_auth_model::{
     connection::Connection,
     receipt::Receipt,
-    store::{Store, StoreError, Tx, Unit},
+    store::{Store, Tx, Unit},
+    store_error::StoreError,
 };
 use terra_auth_store::{Postgres, PostgresError};
-use terra_auth_testkit::{Pair, Rows, Verbs as _};
+use terra_auth_testkit::{Fixtures, Pair, StoreExt as _};
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
     task::JoinHandle,
@@ -93,7 +94,7 @@ struct Told {
 
 impl Load {
     async fn start(store: &Store) -> Self {
-        let rows = Arc::new(Rows::default());
+        let rows = Arc::new(Fixtures::default());
         let developer = rows.developer("acme");
         store.add_developer(&developer).await.unwrap();
         let stop = Arc::new(AtomicBool::new(false));
@@ -200,7 +201,7 @@ async fn a_frozen_server_holds_no_call_longer_than_its_bound() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_lost_at_commit_is_an_unknown_outcome_and_the_job_is_not_run_again() {
     let pair = Pair::start();
-    let (store, rows) = (open(&pair.url()).await.unwrap(), Rows::default());
+    let (store, rows) = (open(&pair.url()).await.unwrap(), Fixtures::default());
     let developer = rows.developer("acme");
     store.add_developer(&developer).await.unwrap();
     let connection = rows.connection(&developer);
@@ -232,7 +233,7 @@ struct Add(Connection);
 #[async_trait]
 impl Unit for Add {
     type Done = ();
-    type Refusal = StoreError;
+    type Error = StoreError;
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<(), StoreError> {
         tx.add_connection(&self.0).await
@@ -242,14 +243,14 @@ impl Unit for Add {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_unit_that_must_happen_once_learns_what_became_of_its_commit() {
     let pair = Pair::start();
-    let (store, rows) = (open(&pair.url()).await.unwrap(), Rows::default());
+    let (store, rows) = (open(&pair.url()).await.unwrap(), Fixtures::default());
     let developer = rows.developer("acme");
     store.add_developer(&developer).await.unwrap();
     let connection = rows.connection(&developer);
     pair.freeze_standby();
     let write = {
         let (store, unit) = (store.clone(), Add(connection.clone()));
-        let receipt = Receipt { id: rows.uuid(), created_at: Rows::NOW };
+        let receipt = Receipt { id: rows.uuid(), created_at: Fixtures::NOW };
         tokio::spawn(async move { store.run_once(receipt, unit).await })
     };
     cut_off_at_commit(&pair).await;

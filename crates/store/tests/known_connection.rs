@@ -6,13 +6,13 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use proptest::{collection::vec, prelude::*, sample::subsequence, test_runner::Config};
 use serde_json::{Value, json};
-use terra_auth_core::{
-    inbox::{Inbox, Receipt, Received},
+use terra_auth_gateway::inbox::{Inbox, Outcome, Received};
+use terra_auth_model::{
     known_connection::{ConnectionState, KnownConnection},
     store::Store,
 };
 use terra_auth_store::Sqlite;
-use terra_auth_testkit::{CountingEntropy, FixedClock, Rows};
+use terra_auth_testkit::{CountingEntropy, FixedClock, Fixtures};
 use terra_auth_types::ConnectionId;
 use tokio::runtime::{Builder, Runtime};
 use uuid::Uuid;
@@ -100,8 +100,8 @@ async fn inbox(events: &[(usize, Value)]) -> Inbox {
     let store = Store::new(Sqlite::in_memory().unwrap());
     let inbox = Inbox::new(store, Arc::new(FixedClock::default()), Arc::new(CountingEntropy::default()));
     for (n, (place, body)) in events.iter().enumerate() {
-        let receipt = inbox.receive(webhook(format!("trace {n}"), n, *place, body)).await.unwrap();
-        assert_ne!(receipt, Receipt::Duplicate);
+        let receipt = inbox.receive(webhook(format!("trace {n}"), n, *place, body)).await.unwrap().outcome;
+        assert_ne!(receipt, Outcome::Duplicate);
     }
     inbox
 }
@@ -109,13 +109,13 @@ async fn inbox(events: &[(usize, Value)]) -> Inbox {
 fn webhook(trace_id: String, signed: usize, place: usize, body: &Value) -> Received {
     let mut digest = [0; 32];
     digest[..8].copy_from_slice(&signed.to_be_bytes());
-    let ordering = Some(Rows::at(i64::try_from(place).unwrap()).to_string());
+    let ordering = Some(Fixtures::at(i64::try_from(place).unwrap()).to_string());
     let body = body.to_string().into_bytes();
     Received { trace_id: Some(trace_id), reference: None, digest, ordering, body, forward: false }
 }
 
 async fn table(inbox: &Inbox) -> Vec<KnownConnection> {
-    inbox.known_page(None, 100).await.unwrap()
+    inbox.known_connections_page(None, 100).await.unwrap()
 }
 
 /// What does not depend on the order: of what is over, that it is; our own ids are drawn as events come.
@@ -188,7 +188,7 @@ proptest! {
                 let resigned = webhook(format!("trace {n}"), n + 1000, *place, body);
                 let renamed = webhook(format!("forged {n}"), n, *place, body);
                 for again in [resigned, renamed] {
-                    assert_eq!(inbox.receive(again).await.unwrap(), Receipt::Duplicate);
+                    assert_eq!(inbox.receive(again).await.unwrap().outcome, Outcome::Duplicate);
                 }
             }
             assert_eq!(table(&inbox).await, before);

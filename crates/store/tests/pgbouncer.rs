@@ -3,9 +3,9 @@
 
 use std::time::Instant;
 
-use terra_auth_core::store::Store;
+use terra_auth_model::store::Store;
 use terra_auth_store::{Postgres, PostgresError};
-use terra_auth_testkit::{Database, PgBouncer, PoolMode, Postgres as TestServer, Rows, Verbs as _};
+use terra_auth_testkit::{Database, Fixtures, PgBouncer, PoolMode, Postgres as TestServer, StoreExt as _};
 
 const CLIENTS: usize = 8;
 const CALLS: usize = 50;
@@ -16,7 +16,7 @@ async fn open(url: &str) -> Result<Store, PostgresError> {
 
 /// Writes and reads with eight clients at once; answers the calls per second.
 async fn work(store: &Store) -> f64 {
-    let (start, rows) = (Instant::now(), Rows::default());
+    let (start, rows) = (Instant::now(), Fixtures::default());
     let developer = rows.developer("acme");
     store.add_developer(&developer).await.unwrap();
     let clients = (0..CLIENTS).map(|_| {

@@ -5,12 +5,13 @@ use std::{error::Error as _, time::Duration};
 
 use async_trait::async_trait;
 use secrecy::SecretString;
-use terra_auth_core::{
+use terra_auth_model::{
     connection::Connection,
-    store::{Store, StoreError, Tx, Unit},
+    store::{Store, Tx, Unit},
+    store_error::StoreError,
 };
 use terra_auth_store::{MigrateError, Postgres, PostgresError};
-use terra_auth_testkit::{Database, Postgres as TestServer, Rows, Verbs as _};
+use terra_auth_testkit::{Database, Fixtures, Postgres as TestServer, StoreExt as _};
 use terra_auth_types::DevId;
 use tokio_postgres::NoTls;
 
@@ -70,7 +71,7 @@ struct HoldSlowly(DevId, DevId);
 #[async_trait]
 impl Unit for HoldSlowly {
     type Done = bool;
-    type Refusal = StoreError;
+    type Error = StoreError;
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<bool, StoreError> {
         tx.lock_developer(&self.0).await?;
@@ -82,7 +83,7 @@ impl Unit for HoldSlowly {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_who_wait_for_each_other_one_runs_again() {
     let database = TestServer::start().database();
-    let (rows, store) = (Rows::default(), Store::new(connect(&database).await.unwrap()));
+    let (rows, store) = (Fixtures::default(), Store::new(connect(&database).await.unwrap()));
     let (a, b) = (rows.developer("a"), rows.developer("b"));
     store.add_developer(&a).await.unwrap();
     store.add_developer(&b).await.unwrap();
@@ -97,13 +98,13 @@ struct LeaveSlowly(Connection);
 #[async_trait]
 impl Unit for LeaveSlowly {
     type Done = usize;
-    type Refusal = StoreError;
+    type Error = StoreError;
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<usize, StoreError> {
         let Connection { dev_id, user_id, provider, account, .. } = &self.0;
-        let held = tx.hold_grants_of_account(dev_id, provider, account).await?;
+        let held = tx.lock_grants_of_account(dev_id, provider, account).await?;
         tokio::time::sleep(Duration::from_millis(200)).await;
-        tx.take_connection(dev_id, *user_id).await?;
+        tx.delete_connection(dev_id, *user_id).await?;
         Ok(held.iter().filter(|grant| grant.user_id != *user_id).count())
     }
 }
@@ -111,7 +112,7 @@ impl Unit for LeaveSlowly {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_who_leave_an_account_at_once_one_is_the_last() {
     let database = TestServer::start().database();
-    let (rows, store) = (Rows::default(), Store::new(connect(&database).await.unwrap()));
+    let (rows, store) = (Fixtures::default(), Store::new(connect(&database).await.unwrap()));
     let developer = rows.developer("acme");
     store.add_developer(&developer).await.unwrap();
     let (a, b) = (rows.connection(&developer), rows.connection(&developer));

@@ -5,9 +5,12 @@ use std::{path::Path, time::Duration};
 
 use async_trait::async_trait;
 use tempfile::TempDir;
-use terra_auth_core::store::{Store, StoreError, Tx, Unit};
+use terra_auth_model::{
+    store::{Store, Tx, Unit},
+    store_error::StoreError,
+};
 use terra_auth_store::{MigrateError, Sqlite, SqliteError};
-use terra_auth_testkit::{Rows, Verbs as _};
+use terra_auth_testkit::{Fixtures, StoreExt as _};
 
 fn refused(path: &Path) -> SqliteError {
     Sqlite::open(path).err().unwrap()
@@ -49,11 +52,11 @@ async fn those_who_share_a_file_write_at_the_same_time() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("store.db");
     let stores = [(); 2].map(|()| Store::new(Sqlite::open_shared(&path).unwrap()));
-    let rows = Rows::default();
+    let rows = Fixtures::default();
     let tokens: Vec<_> = (0..400).map(|_| rows.token_id()).collect();
     let spend = |n: usize| {
         let (store, token_id) = (stores[n % 2].clone(), tokens[n / 2]);
-        tokio::spawn(async move { store.spend_token(&token_id, &Rows::NOW).await.unwrap() })
+        tokio::spawn(async move { store.spend_token(&token_id, &Fixtures::NOW).await.unwrap() })
     };
     let mut done = 0;
     for task in (0..800).map(spend).collect::<Vec<_>>() {
@@ -126,7 +129,7 @@ fn only_the_owner_reads_the_files() {
 async fn a_dropped_store_finishes_what_it_accepted() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("store.db");
-    let (rows, developer) = (Rows::default(), Rows::default().developer("acme"));
+    let (rows, developer) = (Fixtures::default(), Fixtures::default().developer("acme"));
     let store = Store::new(Sqlite::open(&path).unwrap());
     store.add_developer(&developer).await.unwrap();
     for _ in 0..100 {
@@ -144,10 +147,10 @@ struct Sleeps;
 #[async_trait]
 impl Unit for Sleeps {
     type Done = ();
-    type Refusal = StoreError;
+    type Error = StoreError;
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<(), StoreError> {
-        tx.add_developer(&Rows::default().developer("acme")).await?;
+        tx.add_developer(&Fixtures::default().developer("acme")).await?;
         tokio::time::sleep(Duration::from_millis(1)).await;
         Ok(())
     }

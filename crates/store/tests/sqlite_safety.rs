@@ -11,9 +11,9 @@ use std::{
 };
 
 use tempfile::TempDir;
-use terra_auth_core::store::Store;
+use terra_auth_model::store::Store;
 use terra_auth_store::{Accepted, Sqlite, SqliteError};
-use terra_auth_testkit::{Rows, Verbs as _};
+use terra_auth_testkit::{Fixtures, StoreExt as _};
 
 /// A folder with a store in it.
 struct Folder(TempDir);
@@ -60,21 +60,21 @@ impl Folder {
         let store = self.open();
         let mut spent = 0;
         for token_id in tokens(64) {
-            spent += usize::from(!store.spend_token(&token_id, &Rows::NOW).await.unwrap());
+            spent += usize::from(!store.spend_token(&token_id, &Fixtures::NOW).await.unwrap());
         }
         spent
     }
 }
 
-fn tokens(count: usize) -> Vec<terra_auth_core::mobile_token::TokenId> {
-    let rows = Rows::default();
+fn tokens(count: usize) -> Vec<terra_auth_model::mobile_token::TokenId> {
+    let rows = Fixtures::default();
     (0..count).map(|_| rows.token_id()).collect()
 }
 
 /// As many transactions, one after the other.
 async fn fill(store: &Store, commits: usize) {
     for token_id in tokens(commits) {
-        assert!(store.spend_token(&token_id, &Rows::NOW).await.unwrap());
+        assert!(store.spend_token(&token_id, &Fixtures::NOW).await.unwrap());
     }
 }
 
@@ -181,9 +181,9 @@ async fn acknowledged_around(share: bool, change: impl FnOnce(&Folder)) -> (bool
     let open = if share { Sqlite::open_shared(folder.file("")) } else { Sqlite::open(folder.file("")) };
     let store = Store::new(open.unwrap());
     let [first, second] = tokens(2)[..] else { unreachable!() };
-    let before = store.spend_token(&first, &Rows::NOW).await.is_ok() && store.health().await.is_ok();
+    let before = store.spend_token(&first, &Fixtures::NOW).await.is_ok() && store.health().await.is_ok();
     change(&folder);
-    let after = store.spend_token(&second, &Rows::NOW).await.is_ok() || store.health().await.is_ok();
+    let after = store.spend_token(&second, &Fixtures::NOW).await.is_ok() || store.health().await.is_ok();
     (before, after)
 }
 

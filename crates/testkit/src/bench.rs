@@ -1,17 +1,4 @@
-//! What the benches share: a plane to measure, and the comparison with a baseline measured in the same run.
-
-use std::sync::Arc;
-
-use terra_auth_core::{
-    Auth, Parts,
-    clock::{SystemClock, SystemEntropy},
-    directory::Directory,
-    outbox::Outbox,
-    provider::{Connects, ProviderInfo, Providers},
-    seal::{KeyRing, MasterKey},
-    store::Store,
-};
-use terra_auth_types::{Provider, wire};
+//! Shared parts of the benches: a plane to measure, and the comparison with a baseline measured in the same run.
 
 const ROUNDS: usize = 41;
 
@@ -42,50 +29,4 @@ pub fn report(line: &str) {
 pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
-}
-
-/// A plane over a store, with the machine's clock and entropy, and with two providers that nobody can reach.
-#[must_use]
-pub fn auth(store: Store) -> Auth {
-    auth_with(store, KeyRing::new(&MasterKey([7; 32].into())))
-}
-
-/// The same with keys of its own.
-#[must_use]
-pub fn auth_with(store: Store, keys: KeyRing) -> Auth {
-    auth_of(store, keys, Directory::default())
-}
-
-/// The same with a directory of its own, such as one that becomes stale.
-#[must_use]
-pub fn auth_of(store: Store, keys: KeyRing, directory: Directory) -> Auth {
-    let info = |name: &str| ProviderInfo {
-        provider: name.parse().unwrap(),
-        name: name.to_owned(),
-        connects: Connects::ByLogin,
-        types: wire::DataTypes::default(),
-        logo: None,
-    };
-    Auth::new(Parts {
-        store,
-        clock: Arc::new(SystemClock),
-        entropy: Arc::new(SystemEntropy),
-        keys,
-        directory,
-        providers: Arc::new(Catalogue(Arc::new([info("FITBIT"), info("GARMIN")]))),
-        widget_url: "http://localhost:8787".parse().unwrap(),
-        outbox: Outbox::default(),
-    })
-}
-
-struct Catalogue(Arc<[ProviderInfo]>);
-
-impl Providers for Catalogue {
-    fn list(&self) -> Arc<[ProviderInfo]> {
-        Arc::clone(&self.0)
-    }
-
-    fn has_app(&self, _: &Provider) -> bool {
-        true
-    }
 }

@@ -4,7 +4,7 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use terra_auth_core::clock::{Clock, SteadyClock};
+use terra_auth_model::clock::{Clock, SteadyClock};
 
 /// Stands still, at first at 2030-01-01T00:00:00Z, until a test moves it.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl SteadyClock for FixedClock {
 #[cfg(test)]
 mod tests {
     use jiff::SignedDuration;
-    use terra_auth_core::clock::Clock as _;
+    use terra_auth_model::clock::Clock as _;
 
     use super::FixedClock;
 

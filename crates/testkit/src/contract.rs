@@ -1,4 +1,4 @@
-//! What every store promises, as one list of tests: `store_contract!(sqlite: InAFile, postgres: InADatabase);`
+//! The promises of every store, as one list of tests: `store_contract!(sqlite: InAFile, postgres: InADatabase);`
 
 mod admin_token;
 mod api_key;
@@ -6,34 +6,33 @@ mod audit;
 mod connection;
 mod delivery;
 mod developer;
-mod flow;
 mod grant;
 mod housekeeping;
-mod inbox;
 mod known_connection;
+mod login;
 mod mobile_token;
 mod provider_app;
 mod receipt;
 mod received_event;
 mod revocation;
-mod row_mark;
+mod row_mac;
 mod unit;
 mod vault;
 mod widget_session;
 
 use std::future::Future;
 
-use terra_auth_core::{developer::Developer, store::Store};
+use terra_auth_model::{developer::Developer, store::Store};
 
 pub use self::{
-    admin_token::*, api_key::*, audit::*, connection::*, delivery::*, developer::*, flow::*, grant::*, housekeeping::*,
-    inbox::*, known_connection::*, mobile_token::*, provider_app::*, receipt::*, received_event::*, revocation::*,
-    row_mark::*, unit::*, vault::*, widget_session::*,
+    admin_token::*, api_key::*, audit::*, connection::*, delivery::*, developer::*, grant::*, housekeeping::*,
+    known_connection::*, login::*, mobile_token::*, provider_app::*, receipt::*, received_event::*, revocation::*,
+    row_mac::*, unit::*, vault::*, widget_session::*,
 };
-use crate::{Rows, Verbs as _};
+use crate::{Fixtures, StoreExt as _};
 
 /// Where a store can be, empty at first.
-pub trait Place: Sized {
+pub trait EmptyStore: Sized {
     /// A place where nothing is yet.
     fn fresh() -> impl Future<Output = Self> + Send;
 
@@ -63,7 +62,7 @@ macro_rules! store_contract {
                 a_key_is_added_once
                 the_keys_of_a_developer_are_told_apart_from_others
                 the_end_of_a_key_only_comes_nearer
-                nobody_ends_the_key_of_another_environment
+                no_environment_revokes_the_key_of_another
                 a_key_remembers_its_last_use
                 many_may_rotate_a_key_at_once
                 admin_tokens_are_read_as_they_were_added
@@ -79,7 +78,7 @@ macro_rules! store_contract {
                 two_who_take_a_connection_do_not_both_receive_it
                 a_connection_is_renewed_in_place
                 a_connection_is_added_once
-                nobody_sees_the_connections_of_another_environment
+                no_environment_lists_the_connections_of_another
                 the_connections_of_an_end_user_come_oldest_first_and_bounded
                 the_connections_of_an_account_are_told_apart_by_provider_and_reference_id
                 connections_come_page_by_page
@@ -99,18 +98,18 @@ macro_rules! store_contract {
                 what_becomes_of_refreshes_is_remembered
                 older_tokens_never_replace_newer_ones
                 a_verdict_on_older_tokens_is_not_recorded
-                whoever_lost_a_lease_settles_nothing
+                a_worker_that_lost_a_lease_settles_nothing
                 late_tokens_leave_the_lease_of_another_alone
                 late_tokens_outdo_a_doubt
                 a_notice_lets_the_grants_of_an_account_fall_due_once
-                the_grant_of_a_login_is_hastened_anew
+                the_grant_of_a_login_is_hastened_again
                 a_grant_that_is_over_is_not_hastened
                 every_grant_is_put_in_doubt_and_no_lease_holds
                 late_tokens_do_not_undo_a_revocation
                 tokens_of_a_login_are_newer_than_those_of_any_lease
-                whoever_holds_a_grant_sees_what_was_kept_before
-                nobody_refreshes_the_grants_of_another_environment
-                a_revocation_begins_anew_with_newer_tokens
+                a_worker_that_leases_a_grant_sees_the_stored_state
+                no_environment_refreshes_the_grants_of_another
+                a_revocation_starts_again_with_newer_tokens
                 a_session_is_read_as_it_was_added
                 a_session_moves_until_it_is_used
                 of_many_who_use_a_session_one_succeeds
@@ -145,7 +144,7 @@ macro_rules! store_contract {
                 a_claim_takes_the_revocations_at_one_provider
                 released_revocations_are_those_that_were_leased
                 a_revocation_of_the_same_id_gives_way
-                what_nobody_can_ask_for_is_forgotten
+                unreachable_rows_are_deleted
                 what_was_forgotten_stays_spent
                 what_still_waits_is_not_forgotten
                 housekeeping_takes_small_bites
@@ -167,26 +166,9 @@ macro_rules! store_contract {
                 known_connections_come_page_by_page
                 the_latest_failed_login_is_remembered
                 what_was_received_and_is_over_is_forgotten_in_small_bites
-                a_webhook_is_recorded_and_forwarded
-                without_an_app_a_webhook_is_only_kept
-                of_a_hundred_same_webhooks_one_is_recorded
-                a_webhook_that_makes_no_sense_is_recorded
-                a_forward_is_settled_by_whoever_claimed_it_last
-                a_connection_follows_its_events
-                old_news_bring_no_connection_back
-                a_connection_keeps_our_id_when_its_user_id_changes
-                an_unknown_user_may_change_its_id
-                a_connection_of_another_caller_is_not_seen
-                a_failed_login_is_told_to_its_caller
-                a_connection_that_we_removed_is_gone
-                an_event_from_the_future_does_not_silence_later_ones
-                what_the_upstream_has_is_adopted
-                what_the_upstream_does_not_have_is_gone
-                an_inbox_forgets_what_is_over
-                events_about_one_connection_may_come_at_once
                 data_keys_are_read_as_they_were_added
                 the_number_of_a_data_key_is_taken_once
-                a_data_key_is_wrapped_anew
+                a_data_key_is_wrapped_again
                 an_app_is_read_as_it_was_put
                 an_app_takes_the_place_of_the_one_before
                 apps_come_by_environment_and_provider_and_outlive_their_environment
@@ -199,7 +181,7 @@ macro_rules! store_contract {
                 a_change_of_one_column_marks_only_a_row_that_was_believed
                 rows_are_marked_as_they_are
                 a_refusal_rolls_back_everything
-                a_panic_rolls_back_and_hurts_nobody_else
+                a_panic_rolls_back_and_affects_no_other_caller
                 a_failed_statement_fails_its_unit_and_no_other
                 a_unit_that_only_reads_cannot_write
                 a_caller_who_hangs_up_does_not_cut_a_unit
@@ -209,28 +191,28 @@ macro_rules! store_contract {
 
             #[tokio::test(flavor = "multi_thread")]
             async fn reopening_keeps_everything() {
-                $crate::contract::reopening_keeps_everything(<$place as $crate::contract::Place>::fresh().await).await;
+                $crate::contract::reopening_keeps_everything(<$place as $crate::contract::EmptyStore>::fresh().await).await;
             }
         }
     )+};
     (@tests $place:ty => $($test:ident)+) => {$(
         #[tokio::test(flavor = "multi_thread")]
         async fn $test() {
-            let place = <$place as $crate::contract::Place>::fresh().await;
-            $crate::contract::$test($crate::contract::Place::open(&place).await).await;
+            let place = <$place as $crate::contract::EmptyStore>::fresh().await;
+            $crate::contract::$test($crate::contract::EmptyStore::open(&place).await).await;
         }
     )+};
 }
 
 /// Adds a developer.
 pub(crate) async fn developer(store: &Store, dev_id: &str) -> Developer {
-    let developer = Rows::default().developer(dev_id);
+    let developer = Fixtures::default().developer(dev_id);
     assert!(store.add_developer(&developer).await.unwrap());
     developer
 }
 
 /// Runs something many times at once; answers all that came back.
-pub(crate) async fn at_once<T, F>(times: usize, mut start: impl FnMut(usize) -> F) -> Vec<T>
+pub async fn at_once<T, F>(times: usize, mut start: impl FnMut(usize) -> F) -> Vec<T>
 where
     T: Send + 'static,
     F: Future<Output = T> + Send + 'static,
@@ -255,16 +237,15 @@ mod tests {
             include_str!("contract/connection.rs"),
             include_str!("contract/delivery.rs"),
             include_str!("contract/developer.rs"),
-            include_str!("contract/flow.rs"),
+            include_str!("contract/login.rs"),
             include_str!("contract/grant.rs"),
             include_str!("contract/housekeeping.rs"),
-            include_str!("contract/inbox.rs"),
             include_str!("contract/known_connection.rs"),
             include_str!("contract/mobile_token.rs"),
             include_str!("contract/provider_app.rs"),
             include_str!("contract/received_event.rs"),
             include_str!("contract/revocation.rs"),
-            include_str!("contract/row_mark.rs"),
+            include_str!("contract/row_mac.rs"),
             include_str!("contract/unit.rs"),
             include_str!("contract/vault.rs"),
             include_str!("contract/widget_session.rs"),

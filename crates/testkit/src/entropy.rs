@@ -1,6 +1,6 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use terra_auth_core::clock::Entropy;
+use terra_auth_model::clock::Entropy;
 
 /// Counts instead of drawing: never the same bytes twice, and the same ones in every run of a test.
 #[derive(Debug, Default)]
@@ -17,7 +17,7 @@ impl Entropy for CountingEntropy {
 
 #[cfg(test)]
 mod tests {
-    use terra_auth_core::clock::Entropy;
+    use terra_auth_model::clock::Entropy;
 
     use super::CountingEntropy;
 

@@ -4,10 +4,13 @@ use std::{
 };
 
 use async_trait::async_trait;
-use terra_auth_core::store::{Engine, Job, Store, StoreError, Tx, Unit};
+use terra_auth_model::{
+    store::{Engine, Job, Store, Tx, Unit},
+    store_error::StoreError,
+};
 use tokio::sync::Mutex;
 
-/// What becomes of one write.
+/// The result of one write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WriteFault {
     /// It is made.
@@ -30,7 +33,7 @@ impl WriteFaults {
         (Store::new(Faulty { store, faults: faults.clone() }), faults)
     }
 
-    /// What becomes of the next writes; those after them are made.
+    /// The results of the next writes; later ones succeed.
     pub fn plan(&self, faults: &[WriteFault]) {
         *self.0.lock().unwrap() = faults.iter().copied().collect();
     }
@@ -71,22 +74,22 @@ impl Engine for Faulty {
     }
 }
 
-fn outcome(ran: Result<(), NotKept>) -> Result<(), StoreError> {
+fn outcome(ran: Result<(), RolledBack>) -> Result<(), StoreError> {
     match ran {
-        Ok(()) | Err(NotKept::ByItself) => Ok(()),
-        Err(NotKept::Store(error)) => Err(error),
+        Ok(()) | Err(RolledBack::ByItself) => Ok(()),
+        Err(RolledBack::Store(error)) => Err(error),
     }
 }
 
 /// A job as a unit of work.
 struct Wrapped(Mutex<Box<dyn Job>>);
 
-enum NotKept {
+enum RolledBack {
     ByItself,
     Store(StoreError),
 }
 
-impl From<StoreError> for NotKept {
+impl From<StoreError> for RolledBack {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
     }
@@ -95,9 +98,9 @@ impl From<StoreError> for NotKept {
 #[async_trait]
 impl Unit for Wrapped {
     type Done = ();
-    type Refusal = NotKept;
+    type Error = RolledBack;
 
-    async fn run(&self, tx: &mut dyn Tx) -> Result<(), NotKept> {
-        if self.0.lock().await.run(tx).await { Ok(()) } else { Err(NotKept::ByItself) }
+    async fn run(&self, tx: &mut dyn Tx) -> Result<(), RolledBack> {
+        if self.0.lock().await.run(tx).await { Ok(()) } else { Err(RolledBack::ByItself) }
     }
 }

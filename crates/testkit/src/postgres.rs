@@ -175,7 +175,7 @@ pub(crate) fn programs() -> Option<PathBuf> {
     debian.chain(env::split_paths(&path)).find(|folder| folder.join("initdb").exists())
 }
 
-/// A shell of somebody other than root, for whom PostgreSQL does not run; and in a process group of its own, so that
+/// A shell of a user other than root, because PostgreSQL does not run as root; and in a process group of its own, so that
 /// Ctrl-C reaches the tests only.
 pub(crate) fn unprivileged_shell() -> Command {
     let mut shell = if is_root() { Command::new("setpriv") } else { Command::new("sh") };

@@ -2,7 +2,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-/// One of the three places an app runs in. Each has its own dev-id, API key and signing secret.
+/// One of the three environments of an app. Each has its own dev-id, API key and signing secret.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
@@ -10,22 +10,22 @@ pub enum Environment {
     /// For development; at most 50 connected users.
     #[default]
     Testing,
-    /// For rehearsal; at most 50 connected users.
+    /// For tests before a release; at most 50 connected users.
     Staging,
-    /// For end users; no cap.
+    /// For end users; no user limit.
     Production,
 }
 
 /// The name is none of `testing`, `staging`, `production`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("Unknown environment: {0}; use testing, staging or production")]
+#[error("unknown environment: {0}; use testing, staging or production")]
 pub struct UnknownEnvironment(String);
 
 impl Environment {
-    /// All three, in the order in which software travels through them.
+    /// All three, in the order of promotion.
     pub const ALL: [Self; 3] = [Self::Testing, Self::Staging, Self::Production];
 
-    /// The name as it stands in file names and flags.
+    /// The name in file names and flags.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -35,7 +35,7 @@ impl Environment {
         }
     }
 
-    /// How many users may be connected at once by default; `None` is no cap.
+    /// The default limit of connected users; `None` means no limit.
     ///
     /// Source: "Test and staging user limit" in `docs/compatibility.md`.
     #[must_use]
@@ -76,8 +76,8 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_name_is_answered_with_the_three_that_exist() {
+    fn the_error_for_an_unknown_name_lists_the_three_names() {
         let error = "prod".parse::<Environment>().unwrap_err();
-        assert_eq!(error.to_string(), "Unknown environment: prod; use testing, staging or production");
+        assert_eq!(error.to_string(), "unknown environment: prod; use testing, staging or production");
     }
 }

@@ -3,20 +3,20 @@ use std::{fmt, str::FromStr, sync::Arc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// The text is not such an id.
+/// The text is not a valid id of this kind.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("invalid {0}")]
 pub struct InvalidId(&'static str);
 
-/// Names one environment of one developer, like a user name; not secret.
+/// Identifies one environment of one developer, like a user name; not secret.
 ///
-/// Shape: 1 to 128 visible ASCII characters, as it must travel in a header.
+/// Shape: 1 to 128 visible ASCII characters, because it is sent in a header.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct DevId(Arc<str>);
 
 impl DevId {
-    /// The id as it travels.
+    /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -32,7 +32,7 @@ impl FromStr for DevId {
     }
 }
 
-/// The app's own name for an end user. Not unique: one end user may have several connections.
+/// The app's own id for an end user. Not unique: one end user may have several connections.
 ///
 /// Shape: 1 to 512 bytes of text without control characters.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -99,27 +99,28 @@ macro_rules! uuid_id {
     };
 }
 uuid_id!(
-    /// Names a connection of one end user at one provider; the wire calls it a user.
+    /// Identifies a connection of one end user at one provider; the API calls it a user.
     UserId, "user_id"
 );
 uuid_id!(
-    /// Names a widget session. An id, not a secret: the session's URL carries a secret beside it.
+    /// Identifies a widget session. The id is not a secret: the session's URL contains a separate secret.
     SessionId, "session_id"
 );
 uuid_id!(
-    /// Names a webhook delivery, the same over all its attempts: the `X-Terra-Trace-Id` to deduplicate on.
+    /// Identifies a webhook delivery. All attempts send the same id as `X-Terra-Trace-Id`, for deduplication.
     DeliveryId, "delivery id"
 );
 uuid_id!(
-    /// Names an API key without telling anything about it.
+    /// Identifies an API key without revealing anything about it.
     KeyId, "key id"
 );
 uuid_id!(
-    /// Names a webhook that was received; a later one sorts after it.
+    /// Identifies a received webhook. Ids sort by the time of receipt.
     EventId, "event id"
 );
 uuid_id!(
-    /// Our own name for a connection of hosted Terra or of another server, which keeps it when its user id changes.
+    /// The gateway's id for a connection of hosted Terra or another server. It stays the same when the user
+    /// id changes.
     ConnectionId, "connection id"
 );
 

@@ -1,12 +1,13 @@
-//! The published contract in Rust: ids, secrets, bodies, problems.
+//! Types of Terra's published API: ids, secrets, bodies, problems.
 //!
-//! Client and server both speak through these types, so they cannot disagree about the wire. Which published
-//! contract is followed, and where its sources contradict each other, is in `docs/compatibility.md`.
+//! Client and server share these types, so they cannot disagree about the wire format. `docs/compatibility.md`
+//! names the published contract that they follow, and the points where its sources contradict each other.
 
 mod environment;
 mod id;
 pub mod log_limit;
 mod provider;
+pub mod redirect;
 #[cfg(feature = "openapi")]
 mod schema;
 mod scope;

@@ -1,11 +1,11 @@
-//! At most one log line per period, however often its cause occurs.
+//! Rate limit for log lines: at most one per period, however often its cause occurs.
 
 use std::{
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-/// Lets one line per period through and counts the others. For a `static` beside the line.
+/// Admits one line per period and counts the others. Use one `static` per log line.
 #[derive(Debug)]
 pub struct LogLimit {
     period: Duration,
@@ -15,7 +15,7 @@ pub struct LogLimit {
 #[derive(Debug, Default)]
 struct State {
     last: Option<Instant>,
-    left_out: u64,
+    skipped: u64,
 }
 
 impl LogLimit {
@@ -28,18 +28,18 @@ impl LogLimit {
     /// One line per `period`.
     #[must_use]
     pub const fn every(period: Duration) -> Self {
-        Self { period, state: Mutex::new(State { last: None, left_out: 0 }) }
+        Self { period, state: Mutex::new(State { last: None, skipped: 0 }) }
     }
 
-    /// Whether to write a line now: `Some` with the number of lines left out since the last one, or `None`.
+    /// Returns `Some` with the number of lines skipped since the last one if a line may be written now, else `None`.
     pub fn admit(&self, now: Instant) -> Option<u64> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.last.is_some_and(|last| now.saturating_duration_since(last) < self.period) {
-            state.left_out += 1;
+            state.skipped += 1;
             return None;
         }
         state.last = Some(now);
-        Some(std::mem::take(&mut state.left_out))
+        Some(std::mem::take(&mut state.skipped))
     }
 }
 

@@ -2,26 +2,26 @@ use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-/// A source of data, such as `FITBIT`. Upper case on the wire; read in any case.
+/// A source of data, such as `FITBIT`. Upper case on the wire; parsed in any case.
 ///
 /// Shape: 1 to 64 letters, digits, `_` or `-`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Provider(Arc<str>);
 
-/// The text cannot be a provider's name.
+/// The text is not a valid provider name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("invalid provider name")]
 pub struct InvalidProvider;
 
 impl Provider {
-    /// The name as the wire shows it.
+    /// The name on the wire: upper case.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The name as a path segment: lower case.
+    /// The name in a path segment: lower case.
     #[must_use]
     pub fn slug(&self) -> String {
         self.0.to_ascii_lowercase()
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_cannot_hide_in_a_name() {
+    fn a_name_cannot_contain_a_path() {
         for bad in ["", "../etc", "a b", "FITBIT,GARMIN"] {
             assert_eq!(bad.parse::<Provider>(), Err(InvalidProvider));
         }

@@ -2,39 +2,39 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// What a key may be used for.
+/// A permission of an API key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Scope {
-    /// Make widget sessions, login links and tokens.
+    /// Create widget sessions, login links and tokens.
     AuthWrite,
-    /// Look up users.
+    /// Read users.
     ConnectionsRead,
     /// Deauthenticate users.
     ConnectionsWrite,
-    /// See which providers the environment offers.
+    /// List the providers that the environment offers.
     ProvidersRead,
-    /// Change where events are posted.
+    /// Change the webhook destination.
     WebhooksWrite,
-    /// Borrow the access tokens that providers gave for the users, to call the providers with.
-    AccessTokensLend,
+    /// Request the access tokens that providers issued for users, to call the providers with.
+    AccessTokensRead,
 }
 
-/// There is no such scope.
+/// The name of the scope is unknown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "unknown scope: {0}; use auth:write, connections:read, connections:write, providers:read, webhooks:write or access-tokens:lend"
+    "unknown scope: {0}; use auth:write, connections:read, connections:write, providers:read, webhooks:write or access-tokens:read"
 )]
 pub struct UnknownScope(String);
 
 impl Scope {
-    /// All of them.
+    /// All scopes.
     pub const ALL: [Self; 6] = [
         Self::AuthWrite,
         Self::ConnectionsRead,
         Self::ConnectionsWrite,
         Self::ProvidersRead,
         Self::WebhooksWrite,
-        Self::AccessTokensLend,
+        Self::AccessTokensRead,
     ];
 
     /// The name on the wire.
@@ -46,7 +46,7 @@ impl Scope {
             Self::ConnectionsWrite => "connections:write",
             Self::ProvidersRead => "providers:read",
             Self::WebhooksWrite => "webhooks:write",
-            Self::AccessTokensLend => "access-tokens:lend",
+            Self::AccessTokensRead => "access-tokens:read",
         }
     }
 }
@@ -65,13 +65,13 @@ impl FromStr for Scope {
     }
 }
 
-/// A set of scopes; a list of names on the wire.
+/// A set of scopes. On the wire it is a list of names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scopes(u8);
 
 impl Scopes {
-    /// What a key has unless told otherwise: all that Terra's API knows, and so no access tokens.
-    pub const USUAL: Self = Self(0b1_1111);
+    /// The default scopes of a key: all except `access-tokens:read`, which Terra's API does not have.
+    pub const DEFAULT: Self = Self(0b1_1111);
 
     /// Whether a scope is in the set.
     #[must_use]
@@ -112,12 +112,12 @@ mod tests {
     fn a_set_is_a_list_of_names_on_the_wire() {
         let some: Scopes = [Scope::ConnectionsRead, Scope::AuthWrite].into_iter().collect();
         assert_eq!(serde_json::to_string(&some).unwrap(), r#"["auth:write","connections:read"]"#);
-        for set in [some, Scopes::USUAL, Scope::ALL.into_iter().collect(), Scopes::from_iter([])] {
+        for set in [some, Scopes::DEFAULT, Scope::ALL.into_iter().collect(), Scopes::from_iter([])] {
             assert_eq!(serde_json::from_str::<Scopes>(&serde_json::to_string(&set).unwrap()).unwrap(), set);
         }
         assert!(some.contains(Scope::AuthWrite) && !some.contains(Scope::ConnectionsWrite));
-        let usual = Scope::ALL.into_iter().filter(|scope| *scope != Scope::AccessTokensLend);
-        assert_eq!(Scopes::USUAL, usual.collect());
+        let usual = Scope::ALL.into_iter().filter(|scope| *scope != Scope::AccessTokensRead);
+        assert_eq!(Scopes::DEFAULT, usual.collect());
         assert!(serde_json::from_str::<Scopes>(r#"["data:read"]"#).is_err());
     }
 }

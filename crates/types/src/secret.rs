@@ -1,12 +1,12 @@
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 
-/// A secret whose text can be had.
+/// Access to the text of a secret.
 pub(crate) trait Expose {
     fn text(&self) -> &str;
 }
 
-/// For the one answer that shows a secret: `#[serde(serialize_with = "shown_once")]`.
+/// Serializes the text of a secret, for the one response that shows it: `#[serde(serialize_with = "shown_once")]`.
 pub(crate) fn shown_once<S: Serializer>(secret: &impl Expose, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(secret.text())
 }
@@ -19,7 +19,7 @@ macro_rules! secret {
         pub struct $name(SecretString);
 
         impl $name {
-            /// The text itself: the only way to it.
+            /// Returns the text. No other method does.
             #[must_use]
             pub fn expose(&self) -> &str {
                 self.0.expose_secret()
@@ -46,39 +46,39 @@ macro_rules! secret {
     };
 }
 secret!(
-    /// The secret half of an environment's keys, as the caller holds it. The server keeps only its digest.
+    /// The secret half of an environment's keys, in plain text. The server stores only its digest.
     ApiKey
 );
 secret!(
-    /// The key that signs an environment's webhooks. Its UTF-8 bytes are the HMAC key, not decoded.
+    /// The key that signs an environment's webhooks. Its UTF-8 bytes, not decoded, are the HMAC key.
     SigningSecret
 );
 secret!(
-    /// Opens one connection from a mobile app within 180 s.
+    /// Lets a mobile app create one connection within 180 s.
     MobileToken
 );
 secret!(
-    /// Opens one streaming socket; to be presented in its IDENTIFY frame.
+    /// Opens one streaming socket; sent in its IDENTIFY frame.
     StreamingToken
 );
 
 secret!(
-    /// Lets an operator administer a server.
+    /// Authenticates an operator to a server's admin API.
     AdminToken
 );
 
 secret!(
-    /// A provider's token for one account, on its way from one system to another.
+    /// A provider's token for one account, in transit from one system to another.
     ProviderToken
 );
 
 secret!(
-    /// What an operator's app proves itself with at a provider, or another value that goes along with its calls.
+    /// The secret of an operator's app at a provider, or another secret value that its calls send.
     ClientSecret
 );
 
-/// Answers carry these to their rightful holder.
-macro_rules! sent {
+/// Serializes a token in plain text: responses return these to their owner.
+macro_rules! serialize_in_plain_text {
     ($name:ident) => {
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -87,9 +87,9 @@ macro_rules! sent {
         }
     };
 }
-sent!(MobileToken);
-sent!(StreamingToken);
-sent!(ProviderToken);
+serialize_in_plain_text!(MobileToken);
+serialize_in_plain_text!(StreamingToken);
+serialize_in_plain_text!(ProviderToken);
 
 #[cfg(test)]
 mod tests {

@@ -1,19 +1,19 @@
-//! Instants as the wire writes them: microseconds and a numeric offset, `2022-12-12T10:00:00.000000+00:00`.
+//! Timestamps in the wire format: microseconds and a numeric offset, `2022-12-12T10:00:00.000000+00:00`.
 
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 use serde::{Deserialize, Deserializer, Serializer};
 
-/// Writes an instant the way the published contract shows it.
+/// Formats a timestamp as the published contract does.
 #[must_use]
 pub fn format(instant: Timestamp) -> String {
     instant.to_zoned(TimeZone::UTC).strftime("%Y-%m-%dT%H:%M:%S%.6f%:z").to_string()
 }
 
-/// Reads RFC 3339 with any offset; a time without one is taken as UTC.
+/// Parses RFC 3339 with any offset. A time without an offset is UTC.
 ///
 /// # Errors
 ///
-/// The text is no such time.
+/// The text is not a valid time.
 pub fn parse(text: &str) -> Result<Timestamp, jiff::Error> {
     text.parse::<Timestamp>().or_else(|_| Ok(text.parse::<DateTime>()?.to_zoned(TimeZone::UTC)?.timestamp()))
 }
@@ -22,7 +22,7 @@ pub fn parse(text: &str) -> Result<Timestamp, jiff::Error> {
 pub mod option {
     use super::{Deserialize, Deserializer, Serializer, Timestamp};
 
-    /// Writes `null` or the instant.
+    /// Serializes the timestamp or `null`.
     pub fn serialize<S: Serializer>(instant: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
         match instant {
             Some(instant) => serializer.serialize_str(&super::format(*instant)),
@@ -30,18 +30,18 @@ pub mod option {
         }
     }
 
-    /// Reads `null` or an instant.
+    /// Deserializes a timestamp or `null`.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
         let text = Option::<String>::deserialize(deserializer)?;
         text.as_deref().map(super::parse).transpose().map_err(serde::de::Error::custom)
     }
 }
 
-/// For `#[serde(default, with = "time::second")]` on an `Option<Timestamp>`: whole seconds and a `Z`.
+/// For `#[serde(default, with = "time::second")]` on an `Option<Timestamp>`: full seconds and a `Z`.
 pub mod second {
     use super::{Deserialize, Deserializer, Serializer, TimeZone, Timestamp};
 
-    /// Writes `null` or the instant, rounded down: `2026-12-05T12:15:00Z`.
+    /// Serializes the timestamp, rounded down, or `null`: `2026-12-05T12:15:00Z`.
     pub fn serialize<S: Serializer>(instant: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
         match instant {
             Some(instant) => {
@@ -52,7 +52,8 @@ pub mod second {
         }
     }
 
-    /// Reads an instant. Anything else is `None`: the field is an addition, and other servers may mean something else by it.
+    /// Deserializes a timestamp. Anything else is `None`, because the field is our addition and other servers may use
+    /// its name for something else.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
         let value = serde_json::Value::deserialize(deserializer)?;
         Ok(value.as_str().and_then(|text| super::parse(text).ok()))
@@ -64,13 +65,13 @@ mod tests {
     use super::{format, parse};
 
     #[test]
-    fn the_published_format_is_read_back() {
+    fn the_published_format_is_parsed() {
         let text = "2022-12-12T10:00:00.000000+00:00";
         assert_eq!(format(parse(text).unwrap()), text);
     }
 
     #[test]
-    fn other_spellings_of_the_same_instant_are_read() {
+    fn other_formats_of_the_same_time_are_parsed() {
         let expected = parse("2022-12-12T10:00:00Z").unwrap();
         for text in ["2022-12-12T12:00:00+02:00", "2022-12-12T10:00:00.000000", "2022-12-12 10:00:00"] {
             assert_eq!(parse(text).unwrap(), expected, "{text}");

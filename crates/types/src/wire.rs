@@ -1,4 +1,4 @@
-//! Requests and answers, field by field.
+//! Requests and responses, field by field.
 
 pub mod admin;
 mod auth;
@@ -21,6 +21,6 @@ pub use integration::{DataTypes, DetailedParams, Integration, IntegrationName, I
 pub use problem::Problem;
 pub use provider_names::ProviderNames;
 pub use user::{
-    Subscriptions, SubscriptionsAnswer, SubscriptionsPage, SubscriptionsParams, TerraUser, UserDetails, UserInfo,
-    UserInfoAnswer, UserInfoParams,
+    Subscriptions, SubscriptionsPage, SubscriptionsParams, SubscriptionsResponse, TerraUser, UserDetails, UserInfo,
+    UserInfoParams, UserInfoResponse,
 };

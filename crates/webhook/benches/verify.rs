@@ -1,4 +1,4 @@
-//! `verify` of a 16 KiB body against the bare HMAC-SHA-256 it stands on, interleaved on one core. Fails below the bar.
+//! Compares `verify` of a 16 KiB body with a bare HMAC-SHA-256, interleaved on one core. Fails below the minimum ratio.
 
 use std::hint::black_box;
 use std::io::Write;
@@ -9,9 +9,9 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use terra_auth_webhook::{Verifier, sign};
 
-const BAR: f64 = 0.95;
+const MIN_RATIO: f64 = 0.95;
 const ROUNDS: usize = 41;
-const PER_ROUND: u32 = 400;
+const CALLS_PER_ROUND: u32 = 400;
 const SECRET: &[u8] = b"test-secret-not-a-secret";
 const NOW: i64 = 1_893_456_000;
 
@@ -30,13 +30,18 @@ fn main() -> ExitCode {
     }
     ratios.sort_by(f64::total_cmp);
     let median = ratios[ROUNDS / 2];
-    let line = format!("verify 16 KiB: {median:.3} x bare HMAC (bar {BAR}), {:?} each", fastest / PER_ROUND);
-    if writeln!(std::io::stdout(), "{line}").is_ok() && median >= BAR { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let line =
+        format!("verify 16 KiB: {median:.3} x bare HMAC (minimum {MIN_RATIO}), {:?} each", fastest / CALLS_PER_ROUND);
+    if writeln!(std::io::stdout(), "{line}").is_ok() && median >= MIN_RATIO {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 fn time(call: &impl Fn()) -> Duration {
     let start = Instant::now();
-    (0..PER_ROUND).for_each(|_| call());
+    (0..CALLS_PER_ROUND).for_each(|_| call());
     start.elapsed()
 }
 

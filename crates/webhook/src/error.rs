@@ -1,22 +1,22 @@
-/// Why a delivery was refused. Answer 401 to all of them; the difference is for the log.
+/// The reason why a delivery is rejected. Respond with 401 to all of them; the difference is for the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum VerifyError {
-    /// The header does not read as `t=<seconds>,v1=<hex>`.
+    /// The header is not of the form `t=<seconds>,v1=<hex>`.
     #[error("malformed signature header")]
     Malformed(#[from] MalformedHeader),
-    /// The header is well formed but holds no `v1`, the only scheme that is believed.
+    /// The header is well-formed but has no `v1` signature, and no other scheme is accepted.
     #[error("no v1 signature in the header")]
     NoSignature,
-    /// No signature fits any secret: another environment's secret, or a body that is not the one that was sent.
+    /// No signature matches any secret: it is another environment's secret, or the body was changed.
     #[error("no signature matches")]
     NoMatch,
-    /// Rightly signed, too long ago: a replay, a late delivery, or a clock that runs ahead here.
+    /// The signature matches but is too old: a replay, a late delivery, or a receiver whose clock is ahead.
     #[error("signed {age_s} seconds ago, which is too old")]
     Stale {
         /// Seconds between the signature and `now`.
         age_s: u64,
     },
-    /// Rightly signed, too far ahead: a clock that runs behind here.
+    /// The signature matches but is from the future: the receiver's clock is behind.
     #[error("signed {ahead_s} seconds in the future")]
     FromTheFuture {
         /// Seconds between `now` and the signature.
@@ -24,31 +24,31 @@ pub enum VerifyError {
     },
 }
 
-/// What is wrong with a signature header. The header itself is never repeated.
+/// The defect of a malformed signature header. Messages never contain the header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MalformedHeader {
-    /// Longer than 1024 bytes.
+    /// The header is longer than 1024 bytes.
     #[error("the header is too long")]
     TooLong,
-    /// Holds a byte outside ASCII.
+    /// The header has a byte outside ASCII.
     #[error("the header is not ASCII")]
     NotAscii,
     /// An element between two commas is not `key=value`.
     #[error("an element is not a key and a value")]
     NotAPair,
-    /// No `t`.
+    /// The header has no `t`.
     #[error("no timestamp in the header")]
     NoTimestamp,
-    /// More than one `t`: which one was signed is anybody's guess.
+    /// The header has more than one `t`, so the signed one is unknown.
     #[error("more than one timestamp in the header")]
     RepeatedTimestamp,
-    /// `t` is not a whole number of seconds.
+    /// `t` is not an integer number of seconds.
     #[error("the timestamp is not a number of seconds")]
     BadTimestamp,
     /// A `v1` is not 64 hex digits.
     #[error("a signature is not 64 hex digits")]
     BadSignature,
-    /// More than 8 `v1`.
+    /// The header has more than 8 `v1` signatures.
     #[error("too many signatures in the header")]
     TooManySignatures,
 }

@@ -1,4 +1,4 @@
-//! Signs and verifies a webhook delivery; no network, no clock, so a receiver can use it alone.
+//! Signs and verifies webhook deliveries, without network access or a clock. A receiver can use this crate alone.
 //!
 //! ```
 //! use terra_auth_webhook::{Verifier, sign};
@@ -11,8 +11,8 @@
 //! assert!(verifier.verify(&header, b"another body", now + 5).is_err());
 //! ```
 //!
-//! The signature header reads `t=<unix seconds>,v1=<hex>`. The hex is HMAC-SHA-256, keyed with the signing secret as it
-//! is written, over `t`, a full stop and the raw body. Verify before parsing: JSON written anew has other bytes.
+//! The signature header is `t=<unix seconds>,v1=<hex>`. The hex is the HMAC-SHA-256 of `t`, a full stop and the raw
+//! body. Its key is the signing secret, not decoded. Verify before parsing, because reserialized JSON has other bytes.
 
 pub use error::{MalformedHeader, VerifyError};
 pub use sign::sign;
@@ -23,8 +23,8 @@ mod header;
 mod sign;
 mod verify;
 
-/// The header that every official client reads. A delivery carries the same value under [`SIGNATURE_HEADER_NEW`].
+/// The header that every official client reads. A delivery has the same value in [`SIGNATURE_HEADER_NEW`].
 pub const SIGNATURE_HEADER: &str = "terra-signature";
 
-/// The header's newer name. Look for it first; fall back to [`SIGNATURE_HEADER`].
+/// The newer name of the header. Read it first, and fall back to [`SIGNATURE_HEADER`].
 pub const SIGNATURE_HEADER_NEW: &str = "x-terra-signature";

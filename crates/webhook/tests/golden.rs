@@ -1,4 +1,4 @@
-//! Our signatures, written down. An independent HMAC made the file, and the official clients' own helpers accept it.
+//! Golden signatures. An independent HMAC created the file, and the helpers of the official clients accept it.
 
 use serde::Deserialize;
 use terra_auth_webhook::{Verifier, sign};
@@ -17,7 +17,7 @@ fn vectors() -> serde_json::Result<Vec<Vector>> {
 }
 
 #[test]
-fn every_golden_vector_is_signed_to_the_byte() {
+fn every_golden_vector_is_signed_byte_for_byte() {
     let vectors = vectors().unwrap();
     assert_eq!(vectors.len(), 12);
     for Vector { name, secret, timestamp, body, header } in vectors {

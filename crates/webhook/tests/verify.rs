@@ -1,4 +1,4 @@
-//! What is accepted, and every refusal.
+//! Accepted signature headers, and each error.
 
 use std::error::Error;
 use std::time::Duration;
@@ -54,7 +54,7 @@ fn times_at_the_ends_of_the_range_do_not_overflow() {
 }
 
 #[test]
-fn one_fitting_signature_among_several_is_enough() {
+fn one_matching_signature_among_several_is_enough() {
     let (good, bad) = (v1(SECRET), v1(OTHER));
     assert_eq!(header(&format!("t={NOW},v1={bad},v1={good}")), Ok(NOW));
     assert_eq!(header(&format!("t={NOW},v1={good},v1={bad}")), Ok(NOW));
@@ -64,7 +64,7 @@ fn one_fitting_signature_among_several_is_enough() {
 }
 
 #[test]
-fn each_secret_of_a_rotation_is_believed() {
+fn each_secret_of_a_rotation_is_accepted() {
     for secrets in [[SECRET, OTHER], [OTHER, SECRET]] {
         assert_eq!(Verifier::new(secrets).verify(sign(SECRET.as_bytes(), NOW, BODY), BODY, NOW), Ok(NOW));
     }
@@ -72,7 +72,7 @@ fn each_secret_of_a_rotation_is_believed() {
 }
 
 #[test]
-fn an_empty_secret_signs_nothing_in() {
+fn an_empty_secret_is_ignored() {
     let forged = sign(b"", NOW, BODY);
     assert_eq!(Verifier::new([""]).verify(&forged, BODY, NOW), Err(VerifyError::NoMatch));
     assert_eq!(Verifier::new(["", SECRET]).verify(&forged, BODY, NOW), Err(VerifyError::NoMatch));
@@ -81,13 +81,13 @@ fn an_empty_secret_signs_nothing_in() {
 }
 
 #[test]
-fn another_scheme_is_not_believed() {
+fn another_scheme_is_not_accepted() {
     assert_eq!(header(&format!("t={NOW},v0={}", v1(SECRET))), Err(VerifyError::NoSignature));
     assert_eq!(header(&format!("t={NOW},v0={},v1={}", v1(SECRET), v1(OTHER))), Err(VerifyError::NoMatch));
 }
 
 #[test]
-fn a_malformed_header_says_what_is_wrong_with_it() {
+fn the_error_for_a_malformed_header_names_the_defect() {
     let error = header("hello").unwrap_err();
     assert_eq!(error, VerifyError::Malformed(MalformedHeader::NotAPair));
     assert_eq!(error.to_string(), "malformed signature header");
@@ -98,13 +98,13 @@ fn a_malformed_header_says_what_is_wrong_with_it() {
 }
 
 #[test]
-fn the_time_is_judged_only_when_the_signature_fits() {
+fn the_time_is_checked_only_after_the_signature_matches() {
     let verifier = Verifier::new([OTHER]);
     assert_eq!(verifier.verify(sign(SECRET.as_bytes(), NOW, BODY), BODY, NOW + 9999), Err(VerifyError::NoMatch));
 }
 
 #[test]
-fn the_timestamp_is_signed_as_it_is_written() {
+fn the_timestamp_is_signed_unparsed() {
     assert_eq!(header(&format!("t=0{NOW},v1={}", v1(SECRET))), Err(VerifyError::NoMatch));
 }
 
@@ -117,7 +117,7 @@ fn a_verifier_shows_no_secret() {
 
 proptest! {
     #[test]
-    fn whatever_is_signed_is_verified(
+    fn every_signed_delivery_is_verified(
         secret in vec(any::<u8>(), 1..200), body in vec(any::<u8>(), 0..2000), time: i64, late in -300_i64..=300,
     ) {
         let now = time.saturating_add(late);
@@ -125,7 +125,7 @@ proptest! {
     }
 
     #[test]
-    fn a_flipped_bit_in_the_body_is_refused(mut body in vec(any::<u8>(), 1..500), at: prop::sample::Index, bit in 0..8) {
+    fn a_flipped_bit_in_the_body_is_rejected(mut body in vec(any::<u8>(), 1..500), at: prop::sample::Index, bit in 0..8) {
         let signed = sign(SECRET.as_bytes(), NOW, &body);
         let at = at.index(body.len());
         body[at] ^= 1_u8 << bit;
@@ -133,7 +133,7 @@ proptest! {
     }
 
     #[test]
-    fn a_flipped_bit_in_the_secret_is_refused(mut secret in vec(any::<u8>(), 1..200), at: prop::sample::Index, bit in 0..8) {
+    fn a_flipped_bit_in_the_secret_is_rejected(mut secret in vec(any::<u8>(), 1..200), at: prop::sample::Index, bit in 0..8) {
         let signed = sign(&secret, NOW, BODY);
         let at = at.index(secret.len());
         secret[at] ^= 1_u8 << bit;
@@ -141,7 +141,7 @@ proptest! {
     }
 
     #[test]
-    fn a_flipped_bit_in_the_header_is_refused(at: prop::sample::Index, bit in 0..8) {
+    fn a_flipped_bit_in_the_header_is_rejected(at: prop::sample::Index, bit in 0..8) {
         let signed = sign(SECRET.as_bytes(), NOW, BODY);
         let mut flipped = signed.clone().into_bytes();
         let at = at.index(flipped.len());
@@ -151,7 +151,7 @@ proptest! {
     }
 
     #[test]
-    fn no_header_makes_it_panic(header in vec(any::<u8>(), 0..1200), now: i64) {
+    fn no_header_causes_a_panic(header in vec(any::<u8>(), 0..1200), now: i64) {
         prop_assert!(Verifier::new([SECRET]).verify(header, BODY, now).is_err());
     }
 

@@ -1,4 +1,4 @@
-//! Those who hand out mobile tokens, each as it would run in production.
+//! The services that issue mobile tokens, each configured as in production.
 
 use std::{fs, net::SocketAddr, path::PathBuf, process::Command, thread::available_parallelism};
 
@@ -6,38 +6,38 @@ use crate::{
     issuer::AUDIENCE,
     process::{Process, free_address, post},
     world::{COMMAND, World},
-    wrk::{self, Outcome},
+    wrk::{self, Throughput},
 };
 
 const APPS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/bench");
 const PYTHON_PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/bench/flask");
 const TOKEN_PATH: &str = "/api/terra/mobile-token";
-/// How many users are logged in.
+/// The number of logged-in users.
 const USERS: usize = 64;
-const STRANGERS: usize = if cfg!(debug_assertions) { 200 } else { 40_000 };
+const UNCACHED_USERS: usize = if cfg!(debug_assertions) { 200 } else { 40_000 };
 
 pub(crate) struct Contestant {
     pub(crate) name: &'static str,
     address: SocketAddr,
-    /// A file with one header for each user, which shows who he is.
+    /// A file with one header for each user, which authenticates them.
     headers: PathBuf,
     _process: Process,
 }
 
 impl Contestant {
-    /// Ours: checks the token of every request.
+    /// Our gateway, which verifies the token of every request.
     pub(crate) fn gateway(world: &World) -> Self {
         let settings = world.folder.join("gateway.toml");
         fs::write(&settings, gateway_settings(world)).unwrap();
         let mut command = world.command(COMMAND);
         command.args(["gateway", "--env", "testing", "--listen", "127.0.0.1:0", "--output", "json"]);
-        let (process, ready) = Process::start_telling(command.arg("--config").arg(settings));
+        let (process, ready) = Process::start_with_ready_value(command.arg("--config").arg(settings));
         let url = ready["url"].as_str().unwrap();
         let address = url.trim_start_matches("http://").trim_end_matches('/').parse().unwrap();
         Self::of(world, "gateway", process, address, |user| token(world, user))
     }
 
-    /// What Terra's guide recommends, with as many workers as gunicorn recommends.
+    /// The Flask app from Terra's guide, with the number of workers that gunicorn recommends.
     pub(crate) fn flask(world: &World) -> Self {
         let address = free_address();
         let workers = 2 * cores() + 1;
@@ -48,12 +48,12 @@ impl Contestant {
         Self::of(world, "Flask", process, address, |user| session(address, user))
     }
 
-    /// The same in JavaScript, in one process, as everybody writes it.
+    /// The same app in JavaScript, in one process.
     pub(crate) fn express(world: &World) -> Self {
         Self::node(world, "Express", 1)
     }
 
-    /// The same with one process for each core.
+    /// The same app with one process for each core.
     pub(crate) fn express_cluster(world: &World) -> Self {
         Self::node(world, "Express cluster", cores())
     }
@@ -66,7 +66,7 @@ impl Contestant {
         Self::of(world, name, Process::start(&mut command), address, |user| token(world, user))
     }
 
-    /// A reverse proxy that lets everybody in.
+    /// A reverse proxy without authentication.
     pub(crate) fn nginx(world: &World) -> Self {
         let (address, config) = (free_address(), world.folder.join("nginx.conf"));
         fs::write(&config, nginx_config(world, address)).unwrap();
@@ -76,7 +76,7 @@ impl Contestant {
         Self::of(world, "nginx", Process::start(&mut command), address, |user| format!("x-user: {user}"))
     }
 
-    /// Waits until it hands out a token to each user.
+    /// Waits until the service issues a token to each user.
     fn of(
         world: &World,
         name: &'static str,
@@ -94,14 +94,15 @@ impl Contestant {
         Self { name, address, headers: file, _process: process }
     }
 
-    pub(crate) fn load(&self, seconds: u32) -> Outcome {
+    pub(crate) fn load(&self, seconds: u32) -> Throughput {
         wrk::load(self.address, TOKEN_PATH, &self.headers, seconds)
     }
 
-    /// The same, but nearly no token was ever seen before: far more users than claims are kept for.
-    pub(crate) fn load_by_strangers(&self, world: &World, seconds: u32) -> Outcome {
-        let file = world.folder.join("strangers.headers");
-        let headers: Vec<_> = (0..STRANGERS).map(|user| token(world, &format!("stranger_{user}"))).collect();
+    /// Like [`Self::load`], but with far more users than the gateway caches claims for, so nearly
+    /// every token is new.
+    pub(crate) fn load_with_uncached_tokens(&self, world: &World, seconds: u32) -> Throughput {
+        let file = world.folder.join("uncached.headers");
+        let headers: Vec<_> = (0..UNCACHED_USERS).map(|user| token(world, &format!("uncached_{user}"))).collect();
         fs::write(&file, headers.join("\n")).unwrap();
         wrk::load(self.address, TOKEN_PATH, &file, seconds)
     }
@@ -115,7 +116,7 @@ fn token(world: &World, user: &str) -> String {
     format!("authorization: Bearer {}", world.issuer.token(user))
 }
 
-/// The cookie of a user who has logged in.
+/// Logs a user in; returns the cookie header.
 fn session(address: SocketAddr, user: &str) -> String {
     let answer = post(address, &format!("/login?user={user}"), "accept: */*");
     let cookie = answer.lines().find_map(|line| line.strip_prefix("Set-Cookie: "));
@@ -123,7 +124,7 @@ fn session(address: SocketAddr, user: &str) -> String {
     format!("cookie: {cookie}")
 }
 
-/// No user asks too often.
+/// Settings with limits that no user reaches.
 fn gateway_settings(world: &World) -> String {
     let (issuer, jwks_url) = (world.issuer.name(), world.issuer.jwks_url());
     format!(

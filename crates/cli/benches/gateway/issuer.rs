@@ -1,4 +1,5 @@
-//! The app's identity provider: publishes one RSA key of 2048 bits, as most do, and signs tokens with it.
+//! The app's identity provider. It publishes one RSA key of 2048 bits, like most providers, and
+//! signs tokens with it.
 
 use std::{
     io::{Read as _, Write as _},
@@ -13,13 +14,13 @@ use aws_lc_rs::{
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
-use terra_auth_core::clock::{Clock as _, SystemClock};
+use terra_auth_model::clock::{Clock as _, SystemClock};
 
 pub(crate) const AUDIENCE: &str = "acme-api";
 const KID: &str = "bench";
 const LIFETIME_S: i64 = 24 * 60 * 60;
 
-/// Answers for as long as the bench runs.
+/// An identity provider that runs until the bench exits.
 pub(crate) struct Issuer {
     key: RsaKeyPair,
     address: SocketAddr,
@@ -72,6 +73,6 @@ fn answer(body: &Value) -> String {
 }
 
 fn publish(mut stream: TcpStream, answer: &str) {
-    // Whoever asks has asked when the first bytes are here; who hangs up comes again.
+    // The first bytes are enough to answer. A client that disconnects retries.
     let _ = stream.read(&mut [0; 4096]).and_then(|_| stream.write_all(answer.as_bytes()));
 }

@@ -1,5 +1,5 @@
--- Asks for mobile tokens in the name of one user after the other. Each line of the file that is named first is a header
--- that shows who one of them is.
+-- Requests mobile tokens for one user after the other. Each line of the file in the first argument is a header that
+-- authenticates one of them.
 
 local posts, latest = {}, 0
 
@@ -15,7 +15,7 @@ function request()
   return posts[latest]
 end
 
--- The last line tells what came of it, times in microseconds.
+-- The last line is the result, with times in microseconds.
 function done(summary, latency)
   local failed = summary.errors
   io.write(string.format(

@@ -1,4 +1,4 @@
-//! What all contestants share: the upstream, its keys, and the issuer of the users' tokens.
+//! Shared by all services: the upstream, its keys, and the issuer of the users' tokens.
 
 use std::{
     path::{Path, PathBuf},
@@ -15,7 +15,7 @@ use crate::{
 pub(crate) const COMMAND: &str = env!("CARGO_BIN_EXE_terra-auth");
 
 pub(crate) struct World {
-    /// Where they keep their files.
+    /// The folder for the files of the services.
     pub(crate) folder: PathBuf,
     pub(crate) keys: Credentials,
     pub(crate) issuer: Issuer,
@@ -26,13 +26,13 @@ impl World {
     pub(crate) fn start(folder: &Path) -> Self {
         let mut upstream = Command::new(COMMAND);
         upstream.args(["dev", "--in-memory", "--listen", "127.0.0.1:0", "--output", "json"]).current_dir(folder);
-        let (upstream, _) = Process::start_telling(&mut upstream);
+        let (upstream, _) = Process::start_with_ready_value(&mut upstream);
         let keys = Credentials::load_from(Environment::Testing, folder, &|_| None).unwrap();
         Self { folder: folder.to_owned(), keys, issuer: Issuer::start(), _upstream: upstream }
     }
 
-    /// A command that is told about all of this. Keys that are in the environment already, of a real account perhaps,
-    /// are overwritten.
+    /// A command with all of this in its environment. Existing keys in the environment, perhaps of
+    /// a real account, are overwritten.
     pub(crate) fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         command.current_dir(&self.folder).env("AUDIENCE", AUDIENCE).env("ISSUER", self.issuer.name());

@@ -1,4 +1,5 @@
-//! What the provider can do: as many refreshes by as many callers through the same HTTP client, and nothing is kept.
+//! The baseline: the provider's limit for the same number of refreshes and callers with the same
+//! HTTP client, but without storing anything.
 
 use std::{
     sync::{
@@ -10,19 +11,17 @@ use std::{
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use secrecy::ExposeSecret as _;
-use terra_auth_core::clock::SystemClock;
-use terra_auth_outbound::{AddressPolicy, Bounds, Http, Proxies};
+use terra_auth_cli_testkit::refresh::practice::{CLIENT_ID, CLIENT_SECRET, PROFILE, Practice};
+use terra_auth_egress::{AddressPolicy, Bounds, Http, Proxies};
+use terra_auth_model::clock::SystemClock;
 use tokio::task::JoinSet;
 use url::{Url, form_urlencoded::Serializer};
 
-use crate::{
-    AT_ONCE, NODES,
-    practice::{CLIENT_ID, CLIENT_SECRET, FACE, Practice},
-};
+use crate::{CONCURRENCY, NODES};
 
 const BOUNDS: Bounds = Bounds { timeout: Duration::from_secs(10), size_bytes: 64 * 1024 };
 
-/// Refreshes per second.
+/// The provider's refreshes per second.
 pub(crate) async fn rate(number: usize) -> f64 {
     let practice = Practice::start(Arc::new(SystemClock));
     let calls: Arc<Vec<_>> = Arc::new((0..number).map(|n| form(&practice, n)).collect());
@@ -32,7 +31,7 @@ pub(crate) async fn rate(number: usize) -> f64 {
         let mut callers = JoinSet::new();
         for _ in 0..NODES {
             let http = Http::new(AddressPolicy::AllowPrivate, Proxies::None).unwrap();
-            for _ in 0..AT_ONCE {
+            for _ in 0..CONCURRENCY {
                 callers.spawn(call(http.clone(), url.clone(), Arc::clone(&calls), Arc::clone(&next)));
             }
         }
@@ -53,7 +52,7 @@ async fn call(http: Http, url: Url, calls: Arc<Vec<Vec<u8>>>, next: Arc<AtomicUs
 }
 
 fn form(practice: &Practice, number: usize) -> Vec<u8> {
-    let token = practice.sandbox.open_grant(FACE, &format!("person-{number}")).refresh_token.unwrap();
+    let token = practice.sandbox.create_grant(PROFILE, &format!("person-{number}")).refresh_token.unwrap();
     let mut form = Serializer::new(String::new());
     form.append_pair("grant_type", "refresh_token").append_pair("refresh_token", token.expose_secret());
     form.append_pair("client_id", CLIENT_ID).append_pair("client_secret", CLIENT_SECRET);

@@ -1,4 +1,5 @@
-//! Clients that work until they are told to stop, whatever happens to the servers, and remember what was acknowledged.
+//! Clients that send requests until they are stopped, whatever happens to the servers, and record
+//! the results.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,25 +14,25 @@ use futures_util::future::join_all;
 use terra_auth::UserId;
 use tokio::{task::JoinHandle, time::sleep};
 
-use super::api::{Api, Refusal};
+use super::api::{Api, CallError};
 
-/// Connections that a worker keeps.
-const KEPT: usize = 2;
+/// The number of connections that a worker does not remove.
+const CONNECTIONS_PER_WORKER: usize = 2;
 
-/// Every so many turns a worker signs in at the practice provider too.
-const LOGIN_EVERY: u64 = 5;
+/// A worker signs in at the practice provider once in this many turns.
+const TURNS_PER_LOGIN: u64 = 5;
 
-const AFTER_A_REFUSAL: Duration = Duration::from_millis(25);
+const REFUSAL_PAUSE: Duration = Duration::from_millis(25);
 
-/// What the clients were told.
+/// The results of the clients' requests.
 #[derive(Default)]
-pub(crate) struct Told {
-    /// When each connection was acknowledged.
+pub(crate) struct LoadResult {
+    /// The time of each acknowledged connection.
     pub(crate) connected: BTreeMap<UserId, Instant>,
     pub(crate) removed: BTreeMap<UserId, Instant>,
-    /// Asked to be removed; the answer was not an acknowledgement.
-    pub(crate) perhaps_removed: BTreeSet<UserId>,
-    /// How many of the connections came by a login at the widget.
+    /// Users whose removal was requested but not acknowledged.
+    pub(crate) maybe_removed: BTreeSet<UserId>,
+    /// The number of connections from logins through the widget.
     pub(crate) logins: usize,
     /// Token and device of each redemption that was acknowledged.
     pub(crate) spent: Vec<(String, String)>,
@@ -40,12 +41,12 @@ pub(crate) struct Told {
 
 /// One call of a client.
 pub(crate) struct Call {
-    /// Which of the targets.
+    /// The index of the target.
     pub(crate) target: usize,
     pub(crate) writes: bool,
     pub(crate) began: Instant,
     pub(crate) ended: Instant,
-    pub(crate) refusal: Option<Refusal>,
+    pub(crate) refusal: Option<CallError>,
 }
 
 impl Call {
@@ -54,11 +55,11 @@ impl Call {
     }
 }
 
-impl Told {
+impl LoadResult {
     pub(crate) fn add(&mut self, other: Self) {
         self.connected.extend(other.connected);
         self.removed.extend(other.removed);
-        self.perhaps_removed.extend(other.perhaps_removed);
+        self.maybe_removed.extend(other.maybe_removed);
         self.logins += other.logins;
         self.spent.extend(other.spent);
         self.calls.extend(other.calls);
@@ -68,7 +69,7 @@ impl Told {
         self.connected.len() + self.removed.len()
     }
 
-    /// How often each refusal came, in words.
+    /// The number of each kind of refusal, as text.
     pub(crate) fn refusals(&self) -> String {
         let mut counts = BTreeMap::<String, usize>::new();
         for refusal in self.calls.iter().filter_map(|call| call.refusal.as_ref()) {
@@ -78,7 +79,7 @@ impl Told {
         if words.is_empty() { "none refused".to_owned() } else { words.join(", ") }
     }
 
-    /// How long after `since` the first write was acknowledged that ended later.
+    /// The time from `since` to the first write that was acknowledged after it.
     pub(crate) fn first_write_after(&self, since: Instant) -> Option<Duration> {
         let writes = self.calls.iter().filter(|call| call.writes && call.refusal.is_none() && call.ended > since);
         writes.map(|call| call.ended - since).min()
@@ -92,11 +93,11 @@ impl Told {
 pub(crate) struct Load {
     stop: Arc<AtomicBool>,
     acknowledged: Arc<AtomicUsize>,
-    workers: Vec<JoinHandle<Told>>,
+    workers: Vec<JoinHandle<LoadResult>>,
 }
 
 impl Load {
-    /// Starts clients, which take turns at the targets. `name` is the beginning of their devices' names.
+    /// Starts clients, which are distributed over the targets. `name` is the prefix of their devices' names.
     pub(crate) fn start(name: &str, targets: &[Api], workers: usize, logins: bool) -> Self {
         let (stop, acknowledged) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         let worker = |number: usize| {
@@ -108,7 +109,7 @@ impl Load {
                 logins,
                 stop: Arc::clone(&stop),
                 acknowledged: Arc::clone(&acknowledged),
-                told: Told::default(),
+                told: LoadResult::default(),
             };
             tokio::spawn(worker.work())
         };
@@ -119,16 +120,16 @@ impl Load {
         self.acknowledged.load(Ordering::Relaxed)
     }
 
-    /// Waits until so many calls more were acknowledged.
-    pub(crate) async fn some_more(&self, count: usize) -> anyhow::Result<()> {
+    /// Waits until `count` more calls were acknowledged.
+    pub(crate) async fn wait_for_calls(&self, count: usize) -> anyhow::Result<()> {
         let wanted = self.acknowledged() + count;
-        super::until("the clients work", super::PATIENCE, async || (self.acknowledged() >= wanted).then_some(())).await
+        super::until("the clients work", super::TIMEOUT, async || (self.acknowledged() >= wanted).then_some(())).await
     }
 
-    /// Lets every client end its call.
-    pub(crate) async fn end(self) -> Told {
+    /// Stops the clients after their current calls; returns the results.
+    pub(crate) async fn end(self) -> LoadResult {
         self.stop.store(true, Ordering::Relaxed);
-        let mut all = Told::default();
+        let mut all = LoadResult::default();
         for told in join_all(self.workers).await {
             all.add(told.unwrap());
         }
@@ -143,11 +144,11 @@ struct Worker {
     logins: bool,
     stop: Arc<AtomicBool>,
     acknowledged: Arc<AtomicUsize>,
-    told: Told,
+    told: LoadResult,
 }
 
 impl Worker {
-    async fn work(mut self) -> Told {
+    async fn work(mut self) -> LoadResult {
         let mut mine = Vec::new();
         for turn in 0_u64.. {
             if self.stop.load(Ordering::Relaxed) {
@@ -155,10 +156,10 @@ impl Worker {
             }
             let device = format!("{}t{turn}", self.name);
             mine.extend(self.redeem(device.clone()).await);
-            if self.logins && turn % LOGIN_EVERY == 0 {
+            if self.logins && turn % TURNS_PER_LOGIN == 0 {
                 mine.extend(self.login(device).await);
             }
-            while mine.len() > KEPT {
+            while mine.len() > CONNECTIONS_PER_WORKER {
                 self.remove(mine.remove(0)).await;
             }
         }
@@ -180,7 +181,7 @@ impl Worker {
         self.connected(user)
     }
 
-    #[expect(clippy::unnecessary_wraps, reason = "the last step of both ways to connect")]
+    #[expect(clippy::unnecessary_wraps, reason = "the last step of both kinds of connecting")]
     fn connected(&mut self, user: UserId) -> Option<UserId> {
         self.told.connected.insert(user, Instant::now());
         Some(user)
@@ -191,11 +192,11 @@ impl Worker {
         if self.timed(true, api.remove(user)).await.is_some() {
             self.told.removed.insert(user, Instant::now());
         } else {
-            self.told.perhaps_removed.insert(user);
+            self.told.maybe_removed.insert(user);
         }
     }
 
-    async fn timed<T>(&mut self, writes: bool, call: impl Future<Output = Result<T, Refusal>>) -> Option<T> {
+    async fn timed<T>(&mut self, writes: bool, call: impl Future<Output = Result<T, CallError>>) -> Option<T> {
         let began = Instant::now();
         let (answer, refusal) = match call.await {
             Ok(answer) => (Some(answer), None),
@@ -205,7 +206,7 @@ impl Worker {
         if answer.is_some() {
             self.acknowledged.fetch_add(1, Ordering::Relaxed);
         } else {
-            sleep(AFTER_A_REFUSAL).await;
+            sleep(REFUSAL_PAUSE).await;
         }
         answer
     }

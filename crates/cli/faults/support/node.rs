@@ -1,4 +1,4 @@
-//! A `terra-auth` process that can be killed, stopped and started again at the same place.
+//! A `terra-auth` process that can be killed, paused and started again in the same folder.
 
 use std::{
     fs::{self, File},
@@ -21,22 +21,22 @@ use tokio::time::sleep;
 use super::{api::Api, free_address};
 
 /// How long a start may take on a busy machine.
-const START: Duration = Duration::from_mins(1);
+const START_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// The master key that the nodes of one PostgreSQL share.
+/// The master key that all nodes on a PostgreSQL database share.
 const MASTER_KEY: &str = "00000000000000000000000000000000000000000000000000000000000000ff";
 
 /// How to start a server.
 #[derive(Clone)]
-pub(crate) struct Spec {
+pub(crate) struct ServerSpec {
     folder: Arc<TempDir>,
     pub(crate) address: SocketAddr,
     arguments: Vec<String>,
     variables: Vec<(String, String)>,
 }
 
-impl Spec {
-    /// A command with these words, in a folder of its own, on a port of its own.
+impl ServerSpec {
+    /// A command with these arguments, in a new folder, on a free port.
     pub(crate) fn new(arguments: &str) -> Self {
         Self {
             folder: Arc::new(tempfile::tempdir().unwrap()),
@@ -51,9 +51,9 @@ impl Spec {
         Self::new("serve --sandbox --allow-private-addresses --create-environment production")
     }
 
-    /// The same on PostgreSQL.
+    /// The same server on PostgreSQL.
     #[must_use]
-    pub(crate) fn on(self, store: &str) -> Self {
+    pub(crate) fn on_store(self, store: &str) -> Self {
         self.with("TERRA_AUTH_STORE", store).with("TERRA_AUTH_MASTER_KEY", MASTER_KEY)
     }
 
@@ -64,18 +64,18 @@ impl Spec {
     }
 
     #[must_use]
-    pub(crate) fn and(mut self, arguments: &str) -> Self {
+    pub(crate) fn with_arguments(mut self, arguments: &str) -> Self {
         self.arguments.extend(arguments.split_whitespace().map(str::to_owned));
         self
     }
 
     /// The same server on another port.
-    pub(crate) fn elsewhere(&self) -> Self {
+    pub(crate) fn on_another_port(&self) -> Self {
         Self { address: free_address(), ..self.clone() }
     }
 
-    /// Another command in the same folder, on a port of its own.
-    pub(crate) fn beside(&self, arguments: &str) -> Self {
+    /// Another command in the same folder, on another port.
+    pub(crate) fn in_same_folder(&self, arguments: &str) -> Self {
         Self { folder: Arc::clone(&self.folder), variables: self.variables.clone(), ..Self::new(arguments) }
     }
 
@@ -87,7 +87,7 @@ impl Spec {
         format!("http://{}", self.address)
     }
 
-    /// The keys that the server wrote.
+    /// An API client with the keys that the server wrote.
     pub(crate) fn api(&self, environment: Environment) -> Api {
         let text = fs::read_to_string(self.path(&format!(".env.terra.{environment}"))).unwrap();
         let value = |name: &str| {
@@ -113,7 +113,7 @@ impl Spec {
         command
     }
 
-    /// Starts it without waiting.
+    /// Starts the server without waiting.
     pub(crate) fn spawn(&self) -> anyhow::Result<Node> {
         static STARTS: AtomicU32 = AtomicU32::new(0);
         let log = self.path(&format!("log-{}", STARTS.fetch_add(1, Ordering::Relaxed)));
@@ -123,11 +123,11 @@ impl Spec {
         Ok(Node { child: command.spawn()?, log, began: Instant::now(), took: Duration::ZERO })
     }
 
-    /// Starts it and waits until it is ready.
+    /// Starts the server and waits until it is ready.
     ///
     /// # Errors
     ///
-    /// It ended instead, or was not ready in time; with what it wrote.
+    /// The server exited, or was not ready in time. The error contains its output.
     pub(crate) async fn start(&self) -> anyhow::Result<Node> {
         let mut node = self.spawn()?;
         node.ready().await?;
@@ -135,7 +135,8 @@ impl Spec {
     }
 }
 
-/// The command that Cargo built for this run, unless `TERRA_AUTH_FAULTS_BINARY` names another, such as a release.
+/// The binary that Cargo built for this run, unless `TERRA_AUTH_FAULTS_BINARY` names another one,
+/// such as a release build.
 pub(crate) fn binary() -> PathBuf {
     std::env::var_os("TERRA_AUTH_FAULTS_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_terra-auth").into()).into()
 }
@@ -145,7 +146,7 @@ pub(crate) struct Node {
     child: Child,
     log: PathBuf,
     began: Instant,
-    /// From its start until it was ready.
+    /// The time from its start until it was ready.
     pub(crate) took: Duration,
 }
 
@@ -153,10 +154,10 @@ impl Node {
     pub(crate) async fn ready(&mut self) -> anyhow::Result<()> {
         while !read(&self.log).contains("\"ready\":true") {
             if let Some(status) = self.child.try_wait()? {
-                bail!("the server ended with {status}: {}", self.last_words());
+                bail!("the server exited with {status}: {}", self.output_tail());
             }
-            if self.began.elapsed() > START {
-                bail!("the server was not ready within {START:?}: {}", self.last_words());
+            if self.began.elapsed() > START_TIMEOUT {
+                bail!("the server was not ready within {START_TIMEOUT:?}: {}", self.output_tail());
             }
             sleep(Duration::from_millis(5)).await;
         }
@@ -168,12 +169,12 @@ impl Node {
         read(&self.log.with_extension("err"))
     }
 
-    fn last_words(&self) -> String {
+    fn output_tail(&self) -> String {
         let text = read(&self.log) + &self.stderr();
         text.chars().rev().take(600).collect::<Vec<_>>().into_iter().rev().collect()
     }
 
-    /// The admin token that the first start shows.
+    /// The admin token that the first start prints.
     pub(crate) fn admin_token(&self) -> anyhow::Result<String> {
         let text = self.stderr();
         let mut words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
@@ -181,16 +182,16 @@ impl Node {
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
-        // It may have ended.
+        // The process may have exited.
         let _ = kill_process(Pid::from_child(&self.child), signal);
     }
 
-    /// Kills it without a warning.
+    /// Kills the server with SIGKILL.
     pub(crate) fn kill(mut self) {
-        self.end_now();
+        self.kill_and_wait();
     }
 
-    /// Asks it to end, and waits; answers its exit code.
+    /// Sends SIGTERM and waits; returns the exit code.
     pub(crate) async fn end(mut self) -> Option<i32> {
         self.signal(Signal::TERM);
         for _ in 0..3000 {
@@ -202,7 +203,7 @@ impl Node {
         None
     }
 
-    fn end_now(&mut self) {
+    fn kill_and_wait(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -210,7 +211,7 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
-        self.end_now();
+        self.kill_and_wait();
     }
 }
 

@@ -14,8 +14,8 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::{free_address, is_root};
 
-/// `$1` is the folder of the programs, `$2` the port, `$3` the primary's port or nothing. Stops the server when our end
-/// of its pipe closes, however this process ends.
+/// `$1` is the folder of the programs, `$2` the port, `$3` the primary's port or nothing. Stops the
+/// server when our end of its pipe closes, which happens even if this process is killed.
 const GUARDIAN: &str = r#"
     trap '' INT TERM HUP
     dir=$(mktemp -d /tmp/terra-auth-faults.XXXXXX) && cd "$dir" || exit 1
@@ -50,7 +50,7 @@ impl Cluster {
         Self::start_as("")
     }
 
-    /// A standby that follows this server. From now on a commit waits until the standby has it.
+    /// Starts a standby of this server. From now on, a COMMIT waits for the standby.
     pub(crate) fn standby(&self) -> anyhow::Result<Self> {
         let standby = Self::start_as(&self.port.to_string())?;
         self.sql("postgres", "ALTER SYSTEM SET synchronous_standby_names = '*'")?;
@@ -83,13 +83,13 @@ impl Cluster {
         self.url_at(self.address())
     }
 
-    /// The address of the database behind a proxy.
-    #[expect(clippy::unused_self, reason = "reads as what it is: this database, seen from there")]
+    /// The URL of the database through a proxy at `address`.
+    #[expect(clippy::unused_self, reason = "the URL belongs to this database")]
     pub(crate) fn url_at(&self, address: SocketAddr) -> String {
         format!("postgres://postgres@{address}/postgres")
     }
 
-    /// Creates a database; answers its address.
+    /// Creates a database; returns its URL.
     pub(crate) fn database(&self, name: &str) -> anyhow::Result<String> {
         self.sql("postgres", &format!("CREATE DATABASE {name}"))?;
         Ok(format!("postgres://postgres@{}/{name}", self.address()))
@@ -107,23 +107,23 @@ impl Cluster {
         Ok(self.sql(database, sql)?.parse()?)
     }
 
-    /// Makes a standby the server that accepts writes.
+    /// Promotes a standby to the primary.
     pub(crate) fn promote(&self) -> anyhow::Result<()> {
         self.sql("postgres", "SELECT pg_promote(true, 30)").map(drop)
     }
 
-    /// Sends a signal to the server and to every process of it.
+    /// Sends a signal to the server and to all of its processes.
     pub(crate) fn signal(&self, signal: Signal) -> anyhow::Result<()> {
         let file = fs::read_to_string(self.folder.join("data/postmaster.pid"))?;
         let postmaster: i32 = file.lines().next().context("no pid")?.parse()?;
         for pid in children_of(postmaster).into_iter().chain([postmaster]) {
-            // A backend may have ended meanwhile.
+            // A backend may have exited already.
             let _ = Pid::from_raw(pid).map(|pid| kill_process(pid, signal));
         }
         Ok(())
     }
 
-    /// Ends every connection at once and starts again.
+    /// Restarts the server immediately, which closes every connection.
     pub(crate) fn restart(&self) -> anyhow::Result<()> {
         let mut command = unprivileged(self.bin.join("pg_ctl").to_str().context("not text")?);
         command.args(["-D", "data", "-m", "immediate", "-w", "-l", "server.log", "restart"]);
@@ -135,7 +135,7 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        // What is frozen could not stop.
+        // A frozen process cannot stop.
         let _ = self.signal(Signal::CONT);
         drop(self.guardian.stdin.take());
         let _ = self.guardian.wait();
@@ -152,7 +152,7 @@ fn children_of(parent: i32) -> Vec<i32> {
     pids.filter(|pid| parent_of(*pid) == Some(parent)).collect()
 }
 
-/// The folder with `initdb`: where Debian puts it, or one of the `PATH`.
+/// The folder with `initdb`: Debian's, or one in the `PATH`.
 fn programs() -> Option<PathBuf> {
     let versions = Path::new("/usr/lib/postgresql").read_dir().into_iter().flatten().flatten();
     let debian = versions.map(|version| version.path().join("bin"));
@@ -160,7 +160,7 @@ fn programs() -> Option<PathBuf> {
     debian.chain(std::env::split_paths(&path)).find(|folder| folder.join("initdb").exists())
 }
 
-/// A command of a user who is not root, for whom PostgreSQL and `PgBouncer` do not run.
+/// A command that runs as an unprivileged user, because PostgreSQL and `PgBouncer` refuse to run as root.
 pub(crate) fn unprivileged(program: &str) -> Command {
     if !is_root() {
         return Command::new(program);

@@ -21,9 +21,9 @@ use tokio::{net::TcpListener, runtime, time::sleep};
 use url::form_urlencoded::byte_serialize;
 
 pub(crate) struct Provider {
-    /// As `serve --providers` reads it.
+    /// The recipe for `serve --providers`.
     pub(crate) recipe: String,
-    /// As `serve --provider-apps` reads it.
+    /// The apps file for `serve --provider-apps`.
     pub(crate) apps: &'static str,
     calls: Arc<Calls>,
 }
@@ -63,19 +63,19 @@ impl Provider {
         Self { recipe, apps: "[ACME]\nclient_id = \"acme\"\nclient_secret = \"test-key-not-a-secret\"\n", calls }
     }
 
-    /// Revocation calls that were begun.
+    /// The number of revocation calls, all of which hang.
     pub(crate) fn hanging(&self) -> usize {
         self.calls.hanging.load(Ordering::Relaxed)
     }
 }
 
-/// Consents at once.
+/// Redirects back at once, as if the user had consented.
 async fn authorize(Query(asked): Query<Authorization>) -> Redirect {
     let state: String = byte_serialize(asked.state.as_bytes()).collect();
     Redirect::to(&format!("{}?code=1&state={state}", asked.redirect_uri))
 }
 
-/// Another user each time.
+/// Issues tokens of another user for each call.
 async fn token(State(calls): State<Arc<Calls>>) -> Json<Value> {
     let user = calls.users.fetch_add(1, Ordering::Relaxed).to_string();
     let tokens = [format!("access-{user}"), format!("refresh-{user}")];

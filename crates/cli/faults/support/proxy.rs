@@ -1,4 +1,4 @@
-//! A network between a node and its database that can fall silent or break.
+//! A TCP proxy between a node and its database that can freeze or close connections.
 
 use std::net::SocketAddr;
 
@@ -14,9 +14,9 @@ use tokio::{
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum State {
     Open,
-    /// Connections stay, new ones are accepted, and nothing passes.
+    /// Connections stay open and new ones are accepted, but no data passes.
     Frozen,
-    /// Connections are closed, new ones at once.
+    /// Existing connections are closed, and new ones are closed at once.
     Cut,
 }
 
@@ -31,7 +31,7 @@ impl Proxy {
         let (address, (state, seen)) = (listener.local_addr()?, watch::channel(State::Open));
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(carry(client, target, seen.clone()));
+                tokio::spawn(proxy_connection(client, target, seen.clone()));
             }
         });
         Ok(Self { address, state })
@@ -42,8 +42,8 @@ impl Proxy {
     }
 }
 
-async fn carry(client: TcpStream, target: SocketAddr, mut state: watch::Receiver<State>) {
-    if !may_pass(&mut state).await {
+async fn proxy_connection(client: TcpStream, target: SocketAddr, mut state: watch::Receiver<State>) {
+    if !wait_until_open(&mut state).await {
         return;
     }
     let Ok(server) = TcpStream::connect(target).await else { return };
@@ -55,8 +55,8 @@ async fn carry(client: TcpStream, target: SocketAddr, mut state: watch::Receiver
     }
 }
 
-/// Waits while the network is silent; answers whether it is open then.
-async fn may_pass(state: &mut watch::Receiver<State>) -> bool {
+/// Waits while the proxy is frozen; returns whether it is open then.
+async fn wait_until_open(state: &mut watch::Receiver<State>) -> bool {
     state.wait_for(|state| *state != State::Frozen).await.is_ok_and(|state| *state == State::Open)
 }
 
@@ -64,7 +64,7 @@ async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut state: watch:
     let mut buffer = vec![0; 16 * 1024];
     loop {
         let Ok(length @ 1..) = from.read(&mut buffer).await else { return };
-        if !may_pass(&mut state).await || to.write_all(&buffer[..length]).await.is_err() {
+        if !wait_until_open(&mut state).await || to.write_all(&buffer[..length]).await.is_err() {
             return;
         }
     }

@@ -1,4 +1,4 @@
-//! An app's webhook endpoint, on a thread of its own. It verifies every signature and can hang.
+//! An app's webhook endpoint, on a separate thread. It verifies every signature and can hang.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,12 +20,12 @@ use terra_auth::{
 };
 use tokio::{net::TcpListener, runtime, time::sleep};
 
-/// What happened to which user.
+/// The event type and the user.
 pub(crate) type Change = (String, UserId);
 
-/// When a change was first delivered, under which trace ids, and how often.
+/// The time of a change's first delivery, the trace ids of its deliveries, and their number.
 #[derive(Clone)]
-pub(crate) struct Heard {
+pub(crate) struct DeliveryRecord {
     pub(crate) at: Instant,
     pub(crate) trace_ids: BTreeSet<String>,
     pub(crate) times: usize,
@@ -38,10 +38,10 @@ pub(crate) struct Receiver {
 
 #[derive(Default)]
 struct Inbox {
-    heard: Mutex<BTreeMap<Change, Heard>>,
+    heard: Mutex<BTreeMap<Change, DeliveryRecord>>,
     secret: Mutex<String>,
     hangs: AtomicBool,
-    /// Deliveries that came while it hung.
+    /// The number of deliveries that were received while it hung.
     kept_waiting: AtomicUsize,
     unsigned: AtomicUsize,
 }
@@ -60,7 +60,7 @@ impl Receiver {
         Self { url, inbox }
     }
 
-    /// Believes only what is signed with this.
+    /// Accepts only events signed with this secret.
     pub(crate) fn expect_secret(&self, secret: &str) {
         secret.clone_into(&mut self.inbox.secret.lock().unwrap());
     }
@@ -69,11 +69,11 @@ impl Receiver {
         self.inbox.hangs.store(hangs, Ordering::Relaxed);
     }
 
-    pub(crate) fn heard(&self) -> BTreeMap<Change, Heard> {
+    pub(crate) fn deliveries(&self) -> BTreeMap<Change, DeliveryRecord> {
         self.inbox.heard.lock().unwrap().clone()
     }
 
-    pub(crate) fn has_heard(&self, change: &Change) -> bool {
+    pub(crate) fn has_received(&self, change: &Change) -> bool {
         self.inbox.heard.lock().unwrap().contains_key(change)
     }
 
@@ -81,7 +81,7 @@ impl Receiver {
         self.inbox.unsigned.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn kept_waiting(&self) -> usize {
+    pub(crate) fn hanging(&self) -> usize {
         self.inbox.kept_waiting.load(Ordering::Relaxed)
     }
 }
@@ -98,7 +98,7 @@ async fn take(State(inbox): State<Arc<Inbox>>, headers: HeaderMap, body: Bytes) 
     match change_in(&body) {
         Some(change) => {
             let trace_id = headers.get("x-terra-trace-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
-            let first = || Heard { at: Instant::now(), trace_ids: BTreeSet::new(), times: 0 };
+            let first = || DeliveryRecord { at: Instant::now(), trace_ids: BTreeSet::new(), times: 0 };
             let mut all = inbox.heard.lock().unwrap();
             let heard = all.entry(change).or_insert_with(first);
             heard.times += 1;
@@ -109,7 +109,7 @@ async fn take(State(inbox): State<Arc<Inbox>>, headers: HeaderMap, body: Bytes) 
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the server's clock is the machine's, or far from it: both are verified")]
+#[expect(clippy::disallowed_methods, reason = "the server uses the system clock or a simulated one; both are accepted")]
 fn is_signed(inbox: &Inbox, headers: &HeaderMap, body: &Bytes) -> bool {
     let secret = inbox.secret.lock().unwrap().clone();
     let Some(signature) = headers.get(SIGNATURE_HEADER) else { return false };

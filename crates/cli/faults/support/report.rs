@@ -1,19 +1,19 @@
-//! What a run did, counted and promised.
+//! The counts and the verdict of a run.
 
 use std::time::{Duration, Instant};
 
-/// Prints a line for the person who watches.
-#[expect(clippy::print_stdout, reason = "what a run is for")]
+/// Prints a line to standard output.
+#[expect(clippy::print_stdout, reason = "the output of a run")]
 pub(crate) fn say(line: &str) {
     println!("{line}");
 }
 
-/// The most characters of a promise: a server's last words may be many.
-const LONGEST: usize = 400;
+/// The maximum length of a line, because a server's output may be long.
+const MAX_LINE_BYTES: usize = 400;
 
 pub(crate) struct Report {
     name: &'static str,
-    /// How many times as long as usual a run lasts.
+    /// The factor for the length of the run.
     pub(crate) times: u32,
     began: Instant,
     took: Duration,
@@ -41,21 +41,21 @@ impl Report {
         }
     }
 
-    /// Prints what is being done or was seen.
+    /// Prints an action or an observation.
     pub(crate) fn note(&self, text: &str) {
         say(&format!("{:>7.1} s  {text}", self.began.elapsed().as_secs_f64()));
     }
 
-    /// States what must hold, and whether it did.
+    /// Records a promise and whether it holds.
     pub(crate) fn promise(&mut self, holds: bool, text: &str) {
-        let text: String = text.lines().collect::<Vec<_>>().join(" ").chars().take(LONGEST).collect();
+        let text: String = text.lines().collect::<Vec<_>>().join(" ").chars().take(MAX_LINE_BYTES).collect();
         self.note(&format!("{} {text}", if holds { "ok:    " } else { "BROKEN:" }));
         if !holds {
             self.broken.push(text);
         }
     }
 
-    /// Ends a run that this machine cannot make.
+    /// Skips a run that is not possible on this machine.
     pub(crate) fn skip(&mut self, why: &str) {
         self.note(&format!("skipped: {why}"));
         self.skipped = Some(why.to_owned());
@@ -69,7 +69,7 @@ impl Report {
         self.broken.is_empty()
     }
 
-    /// Its row of the table.
+    /// The row of the result table.
     pub(crate) fn line(&self) -> String {
         let verdict = match (&self.skipped, self.broken.len()) {
             (Some(why), _) => format!("skipped: {why}"),

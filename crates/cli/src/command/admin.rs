@@ -1,4 +1,4 @@
-//! `terra-auth admin`: who may administer a server.
+//! `terra-auth admin`: manages the admin tokens of a server.
 
 use clap::Subcommand;
 

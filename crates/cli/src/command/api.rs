@@ -5,19 +5,20 @@ use std::{
 
 use anyhow::Context as _;
 use serde_json::{Map, Value, json};
-use terra_auth::{RawAnswer, RawCall};
 
 use crate::{
     app::{self, App},
-    command::admin::access::Access,
+    command::admin::access::AdminOptions,
     dry_run::DryRun,
-    failure::{Advice, Kind},
+    failure::{CommandError, FailureKind},
 };
+pub(crate) use terra_auth::{RawCall, RawCallResponse};
 
-/// Call the API with your keys and print the answer
+/// Call the API with your keys and print the response
 ///
-/// The path is one on the server that the credential file names: keys go nowhere else, and a redirect is not followed. Fields
-/// are parameters of the query for GET and DELETE, and a JSON body for any other method.
+/// The call goes to the server in the credential file. Keys are never sent to another address, and
+/// redirects are not followed. Fields become query parameters for GET, HEAD and DELETE, and a JSON
+/// body for any other method.
 #[derive(clap::Args)]
 #[command(after_help = examples![
     "terra-auth api GET /v2/userInfo -f reference_id=alice",
@@ -26,28 +27,28 @@ use crate::{
     "echo '{\"name\":\"Acme\"}' | terra-auth api PATCH /api/v3/admin/environments/acme-testing-0000000000 --admin --input -",
 ])]
 pub(crate) struct Args {
-    /// The method, such as GET
+    /// HTTP method, such as GET
     #[arg(value_parser = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"], ignore_case = true)]
     method: String,
-    /// The path on the server, such as /v2/userInfo
+    /// Path on the server, such as /v2/userInfo
     path: String,
-    /// A field; text, or JSON if it is written NAME:=VALUE. May be repeated
+    /// Field with a text value, or with a JSON value as NAME:=VALUE; repeatable
     #[arg(short, long = "field", value_name = "NAME=VALUE", value_parser = field, conflicts_with = "input")]
     field: Vec<(String, Value)>,
-    /// Send this file as the body, or standard input with `-`
+    /// File to send as the body, or `-` for standard input
     #[arg(long, value_name = "FILE")]
     input: Option<PathBuf>,
-    /// Call with the admin token instead of the keys of the environment
+    /// Authenticate with the admin token instead of the environment's keys
     #[arg(long)]
     admin: bool,
     #[command(flatten)]
     dry_run: DryRun,
     #[command(flatten)]
-    access: Access,
+    access: AdminOptions,
 }
 
 fn field(text: &str) -> Result<(String, Value), String> {
-    let wrong = || "write it like name=value, or name:=5 for JSON".to_owned();
+    let wrong = || "use name=value, or name:=5 for a JSON value".to_owned();
     let (name, value) = text.split_once('=').filter(|(name, _)| !["", ":"].contains(name)).ok_or_else(wrong)?;
     match name.strip_suffix(':') {
         Some(name) => Ok((name.to_owned(), serde_json::from_str(value).map_err(|_| wrong())?)),
@@ -60,7 +61,7 @@ impl Args {
         let call = self.call()?;
         let server = self.access.server(app)?;
         let url = call.url(&server);
-        if self.dry_run.stops(
+        if self.dry_run.report(
             app.ui,
             &format!("call {} {url}", self.method),
             &json!({ "method": self.method, "url": url }),
@@ -68,31 +69,31 @@ impl Args {
             return Ok(());
         }
         let answer = if self.admin {
-            app::wait(self.access.open_at(app, &server)?.raw(call))??
+            app::block_on(self.access.client_for(app, &server)?.raw(call))??
         } else {
-            self.refuse_another_server()?;
-            app::wait(app.client()?.raw(call))??
+            self.reject_server_option()?;
+            app::block_on(app.client()?.raw(call))??
         };
         show(app, &answer)?;
-        judge(&answer)
+        check_status(&answer)
     }
 
-    /// The keys of an environment are for the server of its credential file.
-    fn refuse_another_server(&self) -> anyhow::Result<()> {
+    /// The keys of an environment are only sent to the server in its credential file.
+    fn reject_server_option(&self) -> anyhow::Result<()> {
         if self.access.server.is_none() {
             return Ok(());
         }
         let next = "add --admin, or set TERRA_API_URL in the credential file";
-        Err(Advice::new(Kind::Misused, "--server is for calls with an admin token", next).into())
+        Err(CommandError::new(FailureKind::Misused, "--server requires --admin", next).into())
     }
 
     fn call(&self) -> anyhow::Result<RawCall> {
         let misused = |error: terra_auth::InvalidRawCall| {
-            Advice::new(Kind::Misused, error.to_string(), "see `terra-auth api --help`")
+            CommandError::new(FailureKind::Misused, error.to_string(), "see `terra-auth api --help`")
         };
         let mut call = RawCall::new(&self.method, &self.path).map_err(misused)?;
         if let Some(input) = &self.input {
-            return Ok(call.body(read(input)?));
+            return Ok(call.body(read_body(input)?));
         }
         if self.field.is_empty() {
             return Ok(call);
@@ -108,10 +109,10 @@ impl Args {
     }
 }
 
-/// No body that the API takes is longer.
+/// Upper bound on the size of a request body that the API accepts.
 const MAX_BODY_BYTES: u64 = 64 << 20;
 
-fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
+fn read_body(file: &Path) -> anyhow::Result<Vec<u8>> {
     let mut body = Vec::new();
     let read = if file == Path::new("-") {
         io::stdin().take(MAX_BODY_BYTES).read_to_end(&mut body)
@@ -122,8 +123,8 @@ fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
     Ok(body)
 }
 
-/// JSON in the form that was asked for; anything else as it is.
-fn show(app: &App, answer: &RawAnswer) -> anyhow::Result<()> {
+/// Prints a JSON body in the requested format, and any other body unchanged.
+fn show(app: &App, answer: &RawCallResponse) -> anyhow::Result<()> {
     if let Ok(json) = serde_json::from_slice::<Value>(&answer.body) {
         return app.ui.result(|| serde_json::to_string_pretty(&json).unwrap_or_default(), &json);
     }
@@ -131,18 +132,18 @@ fn show(app: &App, answer: &RawAnswer) -> anyhow::Result<()> {
     app.ui.result(|| text.clone(), &text)
 }
 
-/// The exit code says whether the server did it.
-fn judge(answer: &RawAnswer) -> anyhow::Result<()> {
+/// Turns an HTTP error status into the matching exit code.
+fn check_status(answer: &RawCallResponse) -> anyhow::Result<()> {
     let kind = match answer.status {
         200..=299 => return Ok(()),
-        401 | 403 => Kind::NotAllowed,
-        404 => Kind::NotFound,
-        429 => Kind::TooMany,
-        _ => Kind::Failed,
+        401 | 403 => FailureKind::NotAllowed,
+        404 => FailureKind::NotFound,
+        429 => FailureKind::TooMany,
+        _ => FailureKind::Failed,
     };
     let trace_id = answer.trace_id.as_ref().map(|id| format!(" (trace id {id})")).unwrap_or_default();
     let message = format!("the server answered {}{trace_id}", answer.status);
-    Err(Advice::new(kind, message, "the answer on standard output says why").into())
+    Err(CommandError::new(kind, message, "read the response on standard output for the reason").into())
 }
 
 #[cfg(test)]
@@ -152,7 +153,7 @@ mod tests {
     use super::field;
 
     #[test]
-    fn a_field_is_text_unless_it_says_json() {
+    fn a_field_is_text_unless_it_is_marked_as_json() {
         let ok = |text: &str| field(text).unwrap();
         assert_eq!(ok("a=1"), ("a".to_owned(), json!("1")));
         assert_eq!(ok("a:=1"), ("a".to_owned(), json!(1)));

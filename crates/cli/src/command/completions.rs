@@ -2,10 +2,7 @@ use std::io::{self, Write as _};
 
 use clap_complete::Shell;
 
-use crate::{
-    args,
-    completion::{Candidate, Completion, complete, words},
-};
+use crate::completion::{Candidate, Completion, complete, words};
 
 /// Print a completion script for a shell
 #[derive(clap::Args)]
@@ -16,31 +13,30 @@ use crate::{
     "terra-auth completions fish > ~/.config/fish/completions/terra-auth.fish",
 ])]
 pub(crate) struct Args {
-    /// Which shell
+    /// Shell to print the script for
     #[arg(value_enum)]
     shell: Shell,
-    /// Complete this line, up to the cursor, instead; for the script of bash
+    /// Complete this line, which ends at the cursor; used by the bash script
     #[arg(long, hide = true, allow_hyphen_values = true, conflicts_with = "before")]
     line: Option<String>,
-    /// The characters at which bash breaks words
+    /// Characters at which bash splits words
     #[arg(long, hide = true, requires = "line", default_value = "", hide_default_value = true)]
     breaks: String,
-    /// Complete this word instead; for the scripts of zsh and fish
+    /// Complete this word; used by the zsh and fish scripts
     #[arg(long, hide = true, allow_hyphen_values = true, requires = "before")]
     current: Option<String>,
-    /// The words before it
+    /// Words before the current one
     #[arg(last = true, hide = true)]
     before: Vec<String>,
 }
 
 impl Args {
-    pub(crate) fn run(self) -> anyhow::Result<()> {
-        let mut root = args::command();
+    pub(crate) fn run(self, mut root: clap::Command) -> anyhow::Result<()> {
         if let Some(line) = &self.line {
             root.build();
             let mut before = words(line);
             let current = before.pop().unwrap_or_default();
-            let start = after_break(&current, &self.breaks);
+            let start = replacement_start(&current, &self.breaks);
             return print(complete(&root, &before, &current), |candidate| {
                 candidate.value.get(start..).unwrap_or_default().to_owned()
             });
@@ -63,8 +59,8 @@ impl Args {
     }
 }
 
-/// Bash replaces only the part of a word after the last of `:` and `=`, if it breaks words there.
-fn after_break(word: &str, breaks: &str) -> usize {
+/// The index in `word` from which bash replaces it: after the last `:` or `=`, if bash splits words there.
+fn replacement_start(word: &str, breaks: &str) -> usize {
     word.rfind(|c| matches!(c, ':' | '=') && breaks.contains(c)).map_or(0, |at| at + 1)
 }
 
@@ -73,7 +69,7 @@ fn with_help(candidate: Candidate) -> String {
     if help.is_empty() { value } else { format!("{value}\t{help}") }
 }
 
-/// The kind of the answer on the first line, then one candidate on each.
+/// Prints the kind of the completion on the first line, then one candidate per line.
 fn print(completion: Completion, line: impl Fn(Candidate) -> String) -> anyhow::Result<()> {
     let (kind, candidates) = match completion {
         Completion::Candidates(candidates) => ("values", candidates),

@@ -1,5 +1,4 @@
-//! `terra-auth connections`: how one stands; in from another system, out to one, what providers gave for them, and how they
-//! ended.
+//! `terra-auth connections`: imports, exports and inspects the connections of an environment.
 
 use clap::Subcommand;
 

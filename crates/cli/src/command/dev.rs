@@ -1,3 +1,5 @@
+mod gateway_flags;
+
 use std::{
     fmt::Write as _,
     fs, io,
@@ -9,35 +11,35 @@ use std::{
 use anyhow::Context as _;
 use serde_json::json;
 use terra_auth::{Environment, ownership::Access, wire::admin::ChangeEnvironment};
-use terra_auth_core::{Auth, admin::Admin, seal::MasterKeySource};
-use terra_auth_outbound::AddressPolicy;
+use terra_auth_core::{Auth, admin::action::Admin};
+use terra_auth_egress::AddressPolicy;
+use terra_auth_model::keys::MasterKeySource;
 use terra_auth_server::Credentials;
 use tokio::{net::TcpListener, time::Duration};
 use url::Url;
 
 use self::gateway_flags::GatewayFlags;
-use super::gateway::Prepared;
+use super::gateway::PreparedGateway;
 use crate::{
     app::App,
     env_file::EnvFile,
     event_log::EventLog,
-    failure::{Advice, Kind},
-    guard::Guard,
-    keeping::{NewStore, fleeting_keys, keys_beside},
+    failure::{CommandError, FailureKind},
+    guard::OwnershipCheck,
     logging,
     node::{Node, NodeConfig, ProviderSource, listen},
-    opening::{ConnectionOptions, Opening},
+    open_options::{ConnectionOptions, OpenOptions},
     private_file,
     provision::{Destination, Provisioned, ensure_admin_token, ensure_environment},
+    storage_options::{NewStore, ephemeral_keys, keys_for_sqlite},
 };
-
-mod gateway_flags;
 
 /// Run the API, the widget and a practice provider on this machine
 ///
-/// Starts the API, the widget, the sandbox provider and the webhook sender on loopback; makes a testing environment the
-/// first time; writes `.env.terra.testing` pointing at itself, so that every other command just works; and shows each
-/// event as it happens. Ctrl-C ends it; the next start finds everything as it was.
+/// Starts the API, the widget, the practice provider and the webhook sender on loopback. The first
+/// start creates a testing environment. Writes its keys and address to `.env.terra.testing`, where
+/// all other commands find them. Prints each event as it happens. Press Ctrl-C to stop; the data is
+/// stored for the next start.
 #[derive(clap::Args)]
 #[command(after_help = examples![
     "terra-auth dev",
@@ -46,67 +48,68 @@ mod gateway_flags;
     "terra-auth dev --name \"Acme Health\" --user-limit none",
     "terra-auth dev --listen 127.0.0.1:0 --in-memory",
 ])]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a separate flag")]
 pub(crate) struct Args {
-    /// Where to listen; port 0 takes a free one
+    /// Address to listen on; port 0 selects a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8787")]
     listen: SocketAddr,
-    /// Where everything is kept
+    /// Data directory
     #[arg(long, value_name = "DIR", default_value = ".terra-auth", conflicts_with = "in_memory")]
     data_dir: PathBuf,
-    /// Keep nothing: each start begins anew
+    /// Store all data in memory only; each start is empty
     #[arg(long)]
     in_memory: bool,
-    /// Begin an empty store although there was one here before and it is gone
+    /// Create an empty store even if a previous one is missing
     #[arg(long, conflicts_with = "in_memory")]
     new_store: bool,
-    /// Post each event to this URL, signed, instead of showing its body
+    /// Send each event to this URL, signed, instead of printing its body
     ///
-    /// The server stores it: later starts without this option post there too.
+    /// The server stores the URL, so later starts without this option use it too.
     #[arg(long, value_name = "URL")]
     forward_to: Option<Url>,
-    /// Post events nowhere: clear the URL that an earlier start or the API stored
+    /// Send events to no URL; clears the one that an earlier start or the API stored
     #[arg(long, conflicts_with = "forward_to")]
     no_forward: bool,
-    /// What the widget calls your app
+    /// Name of your app in the widget
     ///
-    /// The server stores it, as it does the user limit.
+    /// The server stores it, like the user limit.
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// How many users there may be, or `none` [default: 50, as in testing at Terra]
+    /// Maximum number of users, or `none` [default: 50, as in testing at Terra]
     #[arg(long, value_name = "N", value_parser = user_limit)]
     user_limit: Option<UserLimit>,
-    /// Delete the users, keys and settings that an earlier `dev` kept here, and start with none
+    /// Delete the users, keys and settings of earlier starts in the data directory first
     #[arg(long, conflicts_with = "in_memory")]
     reset: bool,
     #[command(flatten)]
     gateway: GatewayFlags,
 }
 
-/// `none` is no limit.
+/// The argument of `--user-limit`; `None` means no limit.
 #[derive(Clone, Copy)]
 struct UserLimit(Option<u32>);
 
 fn user_limit(text: &str) -> Result<UserLimit, String> {
     match text {
         "none" => Ok(UserLimit(None)),
-        text => text.parse().map(|limit| UserLimit(Some(limit))).map_err(|_| "a number, or none".to_owned()),
+        text => text.parse().map(|limit| UserLimit(Some(limit))).map_err(|_| "use a number, or none".to_owned()),
     }
 }
 
-/// Somebody waits for the prompt.
-const GRACE: Duration = Duration::from_secs(2);
+/// Time for requests in flight at shutdown. Short, because the developer waits for the shell's prompt.
+const GRACE_PERIOD: Duration = Duration::from_secs(2);
 
 impl Args {
     pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
         if !self.listen.ip().is_loopback() {
-            let message = "dev listens on loopback only, as its provider lets anybody in";
-            return Err(Advice::new(Kind::Misused, message, "use `terra-auth serve` to be reachable").into());
+            let message = "dev listens on loopback only, because its practice provider accepts every sign-in";
+            let next = "use `terra-auth serve` for a server that other machines can reach";
+            return Err(CommandError::new(FailureKind::Misused, message, next).into());
         }
         if self.reset {
             reset(&self.data_dir)?;
         }
-        logging::serve(app.ui.output, false);
+        logging::start_server_log(app.ui.output, false);
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("could not start")?;
         runtime.block_on(self.serve(app))
     }
@@ -118,16 +121,16 @@ impl Args {
         let environment = Environment::Testing;
         let places = (&dirs.0 as &std::path::Path, &dirs.1 as &std::path::Path);
         let provisioned = ensure_environment(&node.auth, &node.url, environment, self.destination(), places).await?;
-        self.change(&node.auth, &provisioned).await?;
+        self.apply_settings(&node.auth, &provisioned).await?;
         private_file::create_dir(&self.data_dir)
             .with_context(|| format!("could not create {}", self.data_dir.display()))?;
         ensure_admin_token(&node.auth, &self.admin_token()).await?;
         if let Some(credentials) = self.credentials(&provisioned)? {
             node.dev_access.allow(credentials);
         }
-        if let Some(other) = &provisioned.left_alone {
+        if let Some(other) = &provisioned.foreign_file {
             app.ui.warn(&format!(
-                "{} is not ours, so it was left alone; the credentials are in {}",
+                "{} was not written by `dev`, so it was not changed; the credentials are in {}",
                 other.display(),
                 provisioned.file.display()
             ))?;
@@ -135,19 +138,19 @@ impl Args {
         app.ui.line(|| self.welcome(&node.url, &provisioned), &self.ready(&node.url, &provisioned))?;
         let ended = if self.gateway.gateway { self.run_both(node, &provisioned, app).await } else { node.run().await };
         if self.in_memory {
-            self.forget_admin_token()?;
+            self.delete_admin_token()?;
         }
         ended?;
-        app.ui.note(if self.in_memory { "ended; nothing is kept" } else { "ended; everything is kept" })?;
+        app.ui.note(if self.in_memory { "stopped; no data was stored" } else { "stopped; all data is stored" })?;
         Ok(())
     }
 
-    /// Runs the gateway beside the server. The server has to answer before the gateway can ask it where events go.
+    /// Runs the gateway beside the server. The server starts first, because the gateway reads its destination.
     async fn run_both(&self, node: Node, provisioned: &Provisioned, app: &App) -> anyhow::Result<()> {
-        if let Some(other) = &provisioned.left_alone {
+        if let Some(other) = &provisioned.foreign_file {
             let next = "start in another folder, or move that file away";
-            let message = format!("the gateway would use the keys of {}, which are not this server's", other.display());
-            return Err(Advice::new(Kind::Failed, message, next).into());
+            let message = format!("the gateway would use the keys in {}, which are not this server's", other.display());
+            return Err(CommandError::new(FailureKind::Failed, message, next).into());
         }
         let (auth, dev_id) = (node.auth.clone(), provisioned.developer.dev_id.clone());
         let server = node.run();
@@ -161,7 +164,8 @@ impl Args {
             if self.gateway.listen().port() != 0 {
                 send_events_to(self.gateway.listen()).await?;
             }
-            let prepared = Prepared::new(self.gateway.options(self.forward_to.as_ref(), &self.data_dir), app).await?;
+            let prepared =
+                PreparedGateway::new(self.gateway.options(self.forward_to.as_ref(), &self.data_dir), app).await?;
             send_events_to(prepared.address()?).await?;
             anyhow::Ok(prepared)
         };
@@ -174,15 +178,15 @@ impl Args {
 
     fn destination(&self) -> Destination {
         match &self.forward_to {
-            _ if self.gateway.gateway => Destination::Keep,
+            _ if self.gateway.gateway => Destination::Unchanged,
             Some(url) => Destination::Set(url.clone()),
             None if self.no_forward => Destination::Clear,
-            None => Destination::Keep,
+            None => Destination::Unchanged,
         }
     }
 
-    /// Settings that the flags name.
-    async fn change(&self, auth: &Auth, provisioned: &Provisioned) -> anyhow::Result<()> {
+    /// Applies the settings from the options.
+    async fn apply_settings(&self, auth: &Auth, provisioned: &Provisioned) -> anyhow::Result<()> {
         let change = ChangeEnvironment {
             name: self.name.clone(),
             user_limit: self.user_limit.map(|limit| limit.0),
@@ -194,23 +198,23 @@ impl Args {
         Ok(())
     }
 
-    /// Where the admin token is. It opens a server in memory too, for as long as that runs.
+    /// The file with the admin token. An in-memory server has one too, until it stops.
     fn admin_token(&self) -> PathBuf {
         self.data_dir.join("admin-token")
     }
 
-    /// Deletes the token of a server in memory, and the folder if it held nothing else.
-    fn forget_admin_token(&self) -> anyhow::Result<()> {
+    /// Deletes the token of an in-memory server, and the data directory if it contains nothing else.
+    fn delete_admin_token(&self) -> anyhow::Result<()> {
         let token = self.admin_token();
         fs::remove_file(&token).with_context(|| format!("could not delete {}", token.display()))?;
-        let mut rest = fs::read_dir(&self.data_dir)?.flatten();
-        if rest.all(|entry| entry.file_name() == ".gitignore") {
+        let mut others = fs::read_dir(&self.data_dir)?.flatten();
+        if others.all(|entry| entry.file_name() == ".gitignore") {
             fs::remove_dir_all(&self.data_dir).context("could not delete the empty data directory")?;
         }
         Ok(())
     }
 
-    /// For the pages of the API reference, which browsers on this machine see.
+    /// The credentials that the API reference shows to browsers on this machine.
     fn credentials(&self, provisioned: &Provisioned) -> anyhow::Result<Option<Credentials>> {
         let text = std::fs::read_to_string(&provisioned.file)
             .with_context(|| format!("could not read {}", provisioned.file.display()))?;
@@ -225,23 +229,24 @@ impl Args {
 
     fn config(&self, app: &App, listener: TcpListener) -> anyhow::Result<NodeConfig> {
         let (store, master_keys, master_key_source) = if self.in_memory {
-            ("sqlite::memory:".to_owned(), fleeting_keys()?, None)
+            ("sqlite::memory:".to_owned(), ephemeral_keys()?, None)
         } else {
-            let guard = Guard::Warns(app.ui);
+            let guard = OwnershipCheck::Warn(app.ui);
             guard.check(&self.data_dir, Access::Change)?;
             private_file::create_dir(&self.data_dir)
-                .with_context(|| format!("could not make {}", self.data_dir.display()))?;
+                .with_context(|| format!("could not create {}", self.data_dir.display()))?;
             let store = self.data_dir.join("terra-auth.db");
             let (url, file) = (format!("sqlite://{}", store.display()), self.data_dir.join("master.key"));
-            let keys = keys_beside(&store, &file, NewStore::if_told(self.new_store), guard)?;
-            let source: MasterKeySource = Arc::new(move || Ok(keys_beside(&store, &file, NewStore::IfNoneWas, guard)?));
+            let keys = keys_for_sqlite(&store, &file, NewStore::from_flag(self.new_store), guard)?;
+            let source: MasterKeySource =
+                Arc::new(move || Ok(keys_for_sqlite(&store, &file, NewStore::FirstStartOnly, guard)?));
             (url, keys, Some(source))
         };
         Ok(NodeConfig {
             listener,
             public_url: None,
             store: store.into(),
-            opening: Opening::new_store(self.new_store),
+            opening: OpenOptions::new_store(self.new_store),
             known_stores: None,
             connections: ConnectionOptions::default(),
             ui: app.ui,
@@ -250,7 +255,7 @@ impl Args {
             providers: ProviderSource::Sandbox { app_name: self.name.clone().unwrap_or_else(|| "Your app".to_owned()) },
             addresses: AddressPolicy::AllowPrivate,
             observer: Arc::new(EventLog(app.ui)),
-            grace: GRACE,
+            grace: GRACE_PERIOD,
         })
     }
 
@@ -272,9 +277,9 @@ impl Args {
         let origin = url.as_str().trim_end_matches('/');
         let data = if self.in_memory { "in memory".to_owned() } else { self.data_dir.display().to_string() };
         let destination = provisioned.developer.destination.as_ref();
-        let events = destination.map_or("shown below".to_owned(), |url| format!("posted to {url}, shown below"));
-        let command = own_name();
-        let mut text = format!("terra-auth {} is ready, on this machine only\n", env!("CARGO_PKG_VERSION"));
+        let events = destination.map_or("printed below".to_owned(), |url| format!("sent to {url}, printed below"));
+        let command = program_name();
+        let mut text = format!("terra-auth {} is ready (this machine only)\n", env!("CARGO_PKG_VERSION"));
         let rows = [
             ("API", format!("{origin}/v2")),
             ("Widget", origin.to_owned()),
@@ -289,19 +294,21 @@ impl Args {
         }
         let _ = write!(
             text,
-            "\n\nTry next, in another terminal in this directory:\n\n  \
+            "\n\nTry these commands in another terminal, in this directory:\n\n  \
              {command} verify-connection\n  \
              {command} generate-widget-session --reference-id user_1\n  \
              {command} sandbox connect --provider GARMIN --reference-id user_1\n\n\
-             Ctrl-C ends.\n"
+             Press Ctrl-C to stop.\n"
         );
         text
     }
 }
 
-/// Deletes what an earlier `dev` kept, unless one runs on it.
+/// Deletes the data of earlier starts. Fails if another `dev` uses the data directory.
 fn reset(data_dir: &Path) -> anyhow::Result<()> {
-    let in_use = || Advice::new(Kind::Failed, "another `terra-auth dev` uses this folder", "end it first, with Ctrl-C");
+    let in_use = || {
+        CommandError::new(FailureKind::Failed, "another `terra-auth dev` uses this folder", "stop it first with Ctrl-C")
+    };
     let lock = fs::File::options().write(true).open(data_dir.join("terra-auth.db.lock"));
     if lock.is_ok_and(|lock| lock.try_lock().is_err()) {
         return Err(in_use().into());
@@ -326,8 +333,8 @@ fn shown(path: &std::path::Path) -> String {
     short.unwrap_or(path).display().to_string()
 }
 
-/// How this program was called, so that what is shown can be typed.
-fn own_name() -> String {
+/// The path by which this program was called, for commands that the user can copy.
+fn program_name() -> String {
     let called = std::path::PathBuf::from(std::env::args_os().next().unwrap_or_default());
     if called.components().count() > 1 { shown(&called) } else { "terra-auth".to_owned() }
 }

@@ -7,18 +7,21 @@ use url::Url;
 
 use crate::{
     app::App,
-    args::{Which, WhichParser},
     doctor::{Finding, Report, Scope, Severity, examine},
-    failure::{Advice, Kind},
+    environment_choice::{EnvironmentChoice, EnvironmentChoiceParser},
+    failure::{CommandError, FailureKind},
     ui::shown,
 };
 
-/// Find what goes wrong in practice, with the reason and the remedy
+/// Diagnose common problems: leaked keys, unsafe permissions, clock skew, proxies and more
 ///
-/// Looks at credential files, git, every file of the folder that git does not ignore, and the API. Nothing is changed, except
-/// that one widget session is opened in each environment, which nobody uses and which expires by itself. A key that was found
-/// is never shown, only its last four characters. A key that opens nothing is passed by if it says so (`…-not-a-secret`), or if
-/// its line or the line before has the comment `terra-auth: fake`, or the file's first line `terra-auth: all fake`.
+/// Examines credential files, git, every file of the folder that git does not ignore, and the API.
+/// Each finding has a reason and a remedy. The command changes nothing, except that it creates one
+/// widget session in each environment, which is not used and expires. Of a key, only the last four
+/// characters are shown.
+///
+/// A fake key is ignored if it contains `not-a-secret`, if its line or the line before has the comment
+/// `terra-auth: fake`, or if the first line of the file has `terra-auth: all fake`.
 #[derive(clap::Args)]
 #[command(after_help = examples![
     "terra-auth doctor",
@@ -26,43 +29,43 @@ use crate::{
     "terra-auth doctor --offline --output json | jq '.findings[] | .where'",
 ])]
 pub(crate) struct Args {
-    /// The project's folder
+    /// Folder of the project
     #[arg(default_value = ".", value_hint = ValueHint::DirPath)]
     path: PathBuf,
-    /// Which environments to examine [default: all with credentials here]
-    #[arg(long = "env", id = "env", value_name = "NAME", value_parser = WhichParser, value_delimiter = ',')]
-    environments: Vec<Which>,
-    /// Ask neither the API nor the gateway
+    /// Environments to examine [default: all with credentials here]
+    #[arg(long = "env", id = "env", value_name = "NAME", value_parser = EnvironmentChoiceParser, value_delimiter = ',')]
+    environments: Vec<EnvironmentChoice>,
+    /// Call neither the API nor the gateway
     #[arg(long, conflicts_with = "gateway_url")]
     offline: bool,
-    /// Send this receiver of webhooks two harmless events, one signed with the secret here and one forged
+    /// URL of a webhook receiver to test with two harmless events: one with a valid signature and one forged
     #[arg(long, value_name = "URL")]
     gateway_url: Option<Url>,
-    /// A redirect URL that your app uses, besides those in its files; may be given again
+    /// Redirect URL that your app uses, in addition to those in its files; repeatable
     #[arg(long, value_name = "URL")]
     redirect_url: Vec<String>,
 }
 
 impl Args {
     pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
-        let place = self.path.display().to_string();
-        std::env::set_current_dir(&self.path).with_context(|| format!("could not look into {place}"))?;
+        let folder = self.path.display().to_string();
+        std::env::set_current_dir(&self.path).with_context(|| format!("could not open the folder {folder}"))?;
         let report = examine(&Scope {
-            environments: Which::environments(&self.environments),
+            environments: EnvironmentChoice::environments(&self.environments),
             offline: self.offline,
             gateway: self.gateway_url,
             redirects: self.redirect_url,
         })?;
         app.ui.result(|| plain(&report), &report)?;
-        let next = "do what each finding says, then run `terra-auth doctor` again";
-        let failed = |kind, count: String| Err(Advice::new(kind, format!("{count} to mend"), next).into());
+        let next = "apply the remedy of each finding, then run `terra-auth doctor` again";
+        let failed = |kind, count: String| Err(CommandError::new(kind, format!("found {count}"), next).into());
         match (report.errors, report.warnings) {
             (0, 0) => Ok(()),
-            (0, warnings) => failed(Kind::FoundWarnings, counted(warnings, "warning")),
-            (errors, 0) => failed(Kind::FoundErrors, counted(errors, "error")),
+            (0, warnings) => failed(FailureKind::FoundWarnings, counted(warnings, "warning")),
+            (errors, 0) => failed(FailureKind::FoundErrors, counted(errors, "error")),
             (errors, warnings) => {
                 let counts = format!("{} and {}", counted(errors, "error"), counted(warnings, "warning"));
-                failed(Kind::FoundErrors, counts)
+                failed(FailureKind::FoundErrors, counts)
             }
         }
     }
@@ -75,7 +78,7 @@ fn counted(count: usize, what: &str) -> String {
 fn plain(report: &Report) -> String {
     let mut lines = Vec::new();
     for (severity, title) in
-        [(Severity::Error, "Errors"), (Severity::Warning, "Warnings"), (Severity::Info, "Good to know")]
+        [(Severity::Error, "Errors"), (Severity::Warning, "Warnings"), (Severity::Info, "Information")]
     {
         let mut findings = report.findings.iter().filter(|finding| finding.severity == severity).peekable();
         if findings.peek().is_some() {
@@ -84,24 +87,24 @@ fn plain(report: &Report) -> String {
         }
     }
     if (report.errors, report.warnings) == (0, 0) {
-        lines.push(nothing_to_mend(report));
+        lines.push(no_problems(report));
     }
     lines.join("\n").trim_end().to_owned()
 }
 
-fn paragraph(Finding { check, severity, place, reason, remedy }: &Finding) -> String {
+fn paragraph(Finding { check, severity, location, reason, remedy }: &Finding) -> String {
     let colour = match severity {
         Severity::Error => AnsiColor::Red,
         Severity::Warning => AnsiColor::Yellow,
         Severity::Info => AnsiColor::Cyan,
     };
     let (colour, green) = (colour.on_default().bold(), AnsiColor::Green.on_default());
-    let [place, reason, remedy] = [place, reason, remedy].map(|text| shown(text));
-    format!("  {colour}{check}{colour:#}  {place}\n    {reason}\n    {green}remedy:{green:#} {remedy}\n")
+    let [location, reason, remedy] = [location, reason, remedy].map(|text| shown(text));
+    format!("  {colour}{check}{colour:#}  {location}\n    {reason}\n    {green}remedy:{green:#} {remedy}\n")
 }
 
-fn nothing_to_mend(report: &Report) -> String {
+fn no_problems(report: &Report) -> String {
     let names: Vec<&str> = report.environments.iter().map(|environment| environment.as_str()).collect();
-    let whose = if names.is_empty() { String::new() } else { format!(" for {}", names.join(", ")) };
-    format!("Nothing to mend: {} checks passed{whose}", report.checks.len())
+    let environments = if names.is_empty() { String::new() } else { format!(" for {}", names.join(", ")) };
+    format!("No problems found: {} checks passed{environments}", report.checks.len())
 }

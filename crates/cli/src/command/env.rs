@@ -1,4 +1,4 @@
-//! `terra-auth env`: which environments have keys, what they are, and programs that run with them.
+//! `terra-auth env`: shows the keys and settings of environments, and runs programs with their keys.
 
 use clap::Subcommand;
 
@@ -14,7 +14,7 @@ mod settings;
 mod show;
 mod trust;
 
-/// See the environments and use their keys
+/// Manage the keys and settings of environments
 #[derive(Subcommand)]
 #[command(after_help = examples![
     "terra-auth env list",

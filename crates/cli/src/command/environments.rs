@@ -1,4 +1,8 @@
-//! `terra-auth environments`: what a server of one's own has.
+//! `terra-auth environments`: manages the environments of your own server.
+
+mod create;
+mod delete;
+mod set;
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
@@ -10,16 +14,12 @@ use terra_auth::{
 
 use crate::{
     app::{self, App},
-    command::{admin::access::Access, users::minute},
+    command::{admin::access::AdminOptions, users::format_minute},
     dry_run::DryRun,
     ui::{shown, table, yes_or_no},
 };
 
-mod create;
-mod delete;
-mod set;
-
-/// Manage the environments of a server of your own
+/// Manage the environments of your own server
 #[derive(Subcommand)]
 #[command(after_help = examples![
     "terra-auth environments list",
@@ -42,11 +42,11 @@ impl Command {
             Self::List(args) => args.run(app),
             Self::Create(args) => args.run(app),
             Self::Set(args) => args.run(app),
-            Self::Rename(Rename { name, which }) => {
-                which.change(app, &ChangeEnvironment { name: Some(name), ..ChangeEnvironment::default() })
+            Self::Rename(Rename { name, target }) => {
+                target.change(app, &ChangeEnvironment { name: Some(name), ..ChangeEnvironment::default() })
             }
-            Self::Disable(Disable { which }) => which.activate(app, false),
-            Self::Enable(Enable { which }) => which.activate(app, true),
+            Self::Disable(Disable { target }) => target.set_active(app, false),
+            Self::Enable(Enable { target }) => target.set_active(app, true),
             Self::Delete(args) => args.run(app),
         }
     }
@@ -60,13 +60,13 @@ impl Command {
 ])]
 pub(crate) struct List {
     #[command(flatten)]
-    access: Access,
+    access: AdminOptions,
 }
 
 impl List {
     fn run(self, app: &App) -> anyhow::Result<()> {
-        let admin = self.access.open(app)?;
-        let environments = app::wait(admin.list_environments())?.context("could not list the environments")?;
+        let admin = self.access.client(app)?;
+        let environments = app::block_on(admin.list_environments())?.context("could not list the environments")?;
         app.ui.result(|| rows(&environments), &environments)
     }
 }
@@ -78,57 +78,66 @@ fn rows(environments: &[AdminEnvironment]) -> String {
         let (name, active) = (shown(&settings.name), yes_or_no(Some(*active)).to_owned());
         let keeps_ids = yes_or_no(Some(settings.keep_user_id)).to_owned();
         let bound_only = yes_or_no(Some(settings.bound_tokens_only)).to_owned();
-        [dev_id.to_string(), environment.to_string(), name, active, users, keeps_ids, bound_only, minute(*created_at)]
+        [
+            dev_id.to_string(),
+            environment.to_string(),
+            name,
+            active,
+            users,
+            keeps_ids,
+            bound_only,
+            format_minute(*created_at),
+        ]
     };
-    let titles = ["dev-id", "environment", "name", "active", "users", "keeps ids", "bound tokens only", "created"];
+    let titles = ["dev-id", "environment", "name", "active", "users", "keep user ids", "bound tokens only", "created"];
     table(titles, environments.iter().map(row))
 }
 
-/// Which environment.
+/// Selects an environment by its dev-id.
 #[derive(Args)]
-struct Which {
-    /// The environment, as `terra-auth environments list` shows it
+struct TargetEnvironment {
+    /// Dev-id, as listed by `terra-auth environments list`
     dev_id: DevId,
     #[command(flatten)]
     dry_run: DryRun,
     #[command(flatten)]
-    access: Access,
+    access: AdminOptions,
 }
 
-impl Which {
-    fn activate(self, app: &App, active: bool) -> anyhow::Result<()> {
+impl TargetEnvironment {
+    fn set_active(self, app: &App, active: bool) -> anyhow::Result<()> {
         self.change(app, &ChangeEnvironment { active: Some(active), ..ChangeEnvironment::default() })
     }
 
     fn change(self, app: &App, change: &ChangeEnvironment) -> anyhow::Result<()> {
-        let admin = self.access.open(app)?;
+        let admin = self.access.client(app)?;
         let what = format!("change {}: {}", self.dev_id, json!(change));
-        if self.dry_run.stops(app.ui, &what, &json!({ "change_environment": self.dev_id, "change": change }))? {
+        if self.dry_run.report(app.ui, &what, &json!({ "change_environment": self.dev_id, "change": change }))? {
             return Ok(());
         }
-        let changed = app::wait(admin.change_environment(&self.dev_id, change))?;
+        let changed = app::block_on(admin.change_environment(&self.dev_id, change))?;
         let changed = changed.context("could not change the environment")?;
         app.ui.result(|| rows(std::slice::from_ref(&changed)), &changed)
     }
 }
 
-/// Rename the app of an environment, as the widget calls it
+/// Rename an environment's app, as shown in the widget
 #[derive(Args)]
 #[command(after_help = examples!["terra-auth environments rename acme-testing-0000000000 --name \"Acme Health\""])]
 pub(crate) struct Rename {
-    /// The new name
+    /// New name of the app
     #[arg(long)]
     name: String,
     #[command(flatten)]
-    which: Which,
+    target: TargetEnvironment,
 }
 
-/// Disable an environment: refuse every call with its keys; nothing is lost
+/// Disable an environment: reject every call with its keys, without deleting data
 #[derive(Args)]
 #[command(after_help = examples!["terra-auth environments disable acme-testing-0000000000"])]
 pub(crate) struct Disable {
     #[command(flatten)]
-    which: Which,
+    target: TargetEnvironment,
 }
 
 /// Enable an environment: accept calls with its keys again
@@ -136,5 +145,5 @@ pub(crate) struct Disable {
 #[command(after_help = examples!["terra-auth environments enable acme-testing-0000000000"])]
 pub(crate) struct Enable {
     #[command(flatten)]
-    which: Which,
+    target: TargetEnvironment,
 }

@@ -1,12 +1,3 @@
-use clap::Subcommand;
-
-use crate::{
-    app::App,
-    failure::{Advice, Kind},
-};
-pub(crate) use options::{Options, Places};
-pub(crate) use run::Prepared;
-
 mod check;
 mod destination;
 mod events;
@@ -19,11 +10,21 @@ mod sources;
 mod summary;
 mod welcome;
 
-/// Run beside an app of any language: check its login, hand out tokens and sessions, receive webhooks
+use clap::Subcommand;
+
+use crate::{
+    app::App,
+    failure::{CommandError, FailureKind},
+};
+pub(crate) use options::{GatewayPaths, Options};
+pub(crate) use run::PreparedGateway;
+
+/// Run a gateway beside your app: check its login, create tokens and sessions, receive webhooks
 ///
-/// The app's pages and mobile apps ask the gateway; the gateway asks the app who is logged in and calls Terra's API in that
-/// user's name, with keys that never leave it. Events come in at /webhooks/terra, are kept, and are forwarded to the app,
-/// signed with a secret of their own. SIGHUP makes it read everything again without dropping a request.
+/// The app's web pages and mobile apps call the gateway. The gateway checks the app's own login and
+/// calls Terra's API for the logged-in user. Its API keys are never sent to a page or a mobile app.
+/// It receives events at /webhooks/terra, stores them, and forwards them to the app, signed with its
+/// own secret. SIGHUP reloads settings, keys and secrets without dropping a request.
 #[derive(clap::Args)]
 #[command(after_help = examples![
     "terra-auth gateway --who-am-i http://localhost:3000/me --forward-to http://localhost:3000/hooks",
@@ -39,9 +40,9 @@ pub(crate) struct Args {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Read settings, keys and secrets as a start would, and say what they amount to and where they came from
+    /// Check settings, keys and secrets, and print the effective values and their sources
     ///
-    /// Serves nothing and makes nothing.
+    /// Reads the same files and variables as a start. Opens no port and creates no files.
     #[command(after_help = examples![
         "terra-auth gateway check --env production",
         "terra-auth gateway check --config /etc/terra-auth-gateway/gateway.toml --output json",
@@ -55,8 +56,8 @@ impl Args {
     pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
         let Some(command) = self.command else { return run::run(self.options, app) };
         if self.options != Options::default() {
-            let message = "a flag before the subcommand would be for a gateway that is to run";
-            return Err(Advice::new(Kind::Misused, message, "write it after the subcommand").into());
+            let message = "an option before the subcommand has no effect";
+            return Err(CommandError::new(FailureKind::Misused, message, "write it after the subcommand").into());
         }
         match command {
             Command::Check(options) => check::run(&options, app),

@@ -10,14 +10,15 @@ use crate::{
 
 /// Generate a mobile token, with which the mobile SDK opens one connection
 ///
-/// The token works once, for three minutes, so mint it when the app asks for it. It is printed whole: it is the result.
+/// The token works once and expires after three minutes, so generate it when the app requests it. It
+/// is printed in full.
 #[derive(clap::Args)]
 #[command(after_help = examples![
     "terra-auth generate-mobile-token",
     "terra-auth generate-mobile-token --reference-id alice --output json",
 ])]
 pub(crate) struct Args {
-    /// Bind the token to this end user, whatever the app says; your own name for them
+    /// Bind the token to the end user with this id in your app; the device cannot choose another one
     #[arg(long, value_name = "ID")]
     reference_id: Option<ReferenceId>,
     #[command(flatten)]
@@ -31,11 +32,11 @@ impl Args {
             self.reference_id.as_ref().map(|id| format!(" bound to {}", shown(id.as_str()))).unwrap_or_default();
         let what = format!("generate a mobile token in {}{bound}", app.environment);
         let json = json!({ "generate_mobile_token": { "reference_id": self.reference_id } });
-        if self.dry_run.stops(app.ui, &what, &json)? {
+        if self.dry_run.report(app.ui, &what, &json)? {
             return Ok(());
         }
-        let minted = app::wait(client.generate_mobile_token(self.reference_id.as_ref()))?;
-        let token = minted.context("could not generate a mobile token")?;
+        let generated = app::block_on(client.generate_mobile_token(self.reference_id.as_ref()))?;
+        let token = generated.context("could not generate a mobile token")?;
         app.ui.result(|| token.token.expose().to_owned(), &token)?;
         Ok(app.ui.note(&format!("works once, for {} s", token.expires_in))?)
     }

@@ -2,22 +2,22 @@ use anyhow::Context as _;
 use jiff::tz::TimeZone;
 use qrcode::{QrCode, render::unicode::Dense1x2};
 use serde_json::json;
-use terra_auth::{Credentials, Provider, ReferenceId, WidgetSessionRequest, admin::is_terras_own};
-use terra_auth_core::redirect::is_loopback;
+use terra_auth::{Credentials, Provider, ReferenceId, WidgetSessionRequest, admin::is_hosted_server};
 use terra_auth_server::widget::Language;
+use terra_auth_types::redirect::is_loopback;
 use url::Url;
 
 use crate::{
     app::{self, App},
     dry_run::DryRun,
-    failure::{Advice, Kind},
+    failure::{CommandError, FailureKind},
     ui::shown,
 };
 
-/// Generate a widget session: a page where an end user picks a provider and logs in
+/// Generate a widget session: a page where an end user chooses a provider and logs in
 ///
-/// The page's URL works until it is used or expires, usually 15 minutes. It is printed whole: it is the result. Whoever
-/// has it can connect in that end user's name.
+/// The URL works once and usually expires after 15 minutes. It is printed in full. Anyone with the URL
+/// can connect an account for that end user.
 #[derive(clap::Args)]
 #[command(after_help = examples![
     "terra-auth generate-widget-session --reference-id alice",
@@ -26,25 +26,25 @@ use crate::{
     "    --success-url https://app.example.com/connected --failure-url https://app.example.com/failed",
 ])]
 pub(crate) struct Args {
-    /// Your own name for the end user; without it the connection belongs to nobody
+    /// Id of the end user in your app; without it, the connection has no reference id
     #[arg(long, value_name = "ID")]
     reference_id: Option<ReferenceId>,
-    /// Where the end user goes afterwards: https, loopback, or your app's deep link
+    /// URL to redirect to after success: https, loopback, or your app's deep link
     #[arg(long, value_name = "URL")]
     success_url: Option<String>,
-    /// Where the end user goes when it did not work; the same rule
+    /// URL to redirect to after a failure; the same rules apply
     #[arg(long, value_name = "URL")]
     failure_url: Option<String>,
-    /// Show only these providers; one alone skips the list
+    /// Offer only these providers; with a single one, the widget skips the list
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     providers: Vec<Provider>,
     /// Language of the pages, such as en, fr or de
     #[arg(long, value_name = "CODE")]
     language: Option<String>,
-    /// Open the page in the browser of this machine
+    /// Open the page in a browser on this machine
     #[arg(long)]
     open: bool,
-    /// Show a QR code of the URL, for a phone
+    /// Print a QR code of the URL, for a phone
     #[arg(long)]
     qr: bool,
     #[command(flatten)]
@@ -57,10 +57,10 @@ impl Args {
         self.check_language(&Credentials::load(app.environment)?.api_url)?;
         let request = self.request();
         let what = format!("generate a widget session in {}", app.environment);
-        if dry_run.stops(app.ui, &what, &json!({ "generate_widget_session": { "environment": app.environment } }))? {
+        if dry_run.report(app.ui, &what, &json!({ "generate_widget_session": { "environment": app.environment } }))? {
             return Ok(());
         }
-        let opened = app::wait(client.generate_widget_session(&request))?;
+        let opened = app::block_on(client.generate_widget_session(&request))?;
         let session = opened.context("could not generate a widget session")?;
         for warning in &session.warnings {
             app.ui.warn(warning)?;
@@ -69,10 +69,10 @@ impl Args {
         let until = session.expires_at.to_zoned(TimeZone::UTC).strftime("%H:%M:%S");
         app.ui.note(&format!("session {} works once, until {until} UTC", session.session_id))?;
         if qr {
-            app.ui.note(&code(&session.url)?)?;
+            app.ui.note(&qr_code(&session.url)?)?;
             if is_loopback(&session.url) {
                 app.ui
-                    .warn("a phone does not reach this machine's loopback address; use `serve --public-url` for one")?;
+                    .warn("a phone cannot reach this machine's loopback address; use `serve --public-url` instead")?;
             }
         }
         if open {
@@ -81,9 +81,9 @@ impl Args {
         Ok(())
     }
 
-    /// A server of one's own has eight languages, and answers in English for any other.
+    /// Rejects a language that the user's own server does not have. Such a server would fall back to English.
     fn check_language(&self, api_url: &Url) -> anyhow::Result<()> {
-        let Some(language) = self.language.as_deref().filter(|_| !is_terras_own(api_url)) else {
+        let Some(language) = self.language.as_deref().filter(|_| !is_hosted_server(api_url)) else {
             return Ok(());
         };
         let tags = Language::ALL.map(Language::tag);
@@ -92,7 +92,12 @@ impl Args {
             return Ok(());
         }
         let next = format!("choose one of {}", tags.join(", "));
-        Err(Advice::new(Kind::Misused, format!("the widget has no language {}", shown(language)), next).into())
+        Err(CommandError::new(
+            FailureKind::Misused,
+            format!("the widget does not support the language {}", shown(language)),
+            next,
+        )
+        .into())
     }
 
     fn request(self) -> WidgetSessionRequest {
@@ -113,8 +118,8 @@ impl Args {
     }
 }
 
-/// A QR code in half blocks, dark on light as scanners expect it.
-fn code(url: &Url) -> anyhow::Result<String> {
+/// A QR code in half blocks, dark on light as scanners expect.
+fn qr_code(url: &Url) -> anyhow::Result<String> {
     let code = QrCode::new(url.as_str()).context("the URL is too long for a QR code")?;
     Ok(code.render::<Dense1x2>().dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build())
 }

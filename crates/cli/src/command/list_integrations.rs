@@ -14,7 +14,7 @@ use crate::{
     "terra-auth list-integrations --output json | jq -r '.[] | select(.types.sleep) | .name'",
 ])]
 pub(crate) struct Args {
-    /// Only the names of the enabled ones, as `--providers` of `generate-widget-session` takes them, one a line
+    /// Print only the names of enabled providers, one per line, as for `generate-widget-session --providers`
     #[arg(long)]
     providers_only: bool,
 }
@@ -22,7 +22,7 @@ pub(crate) struct Args {
 impl Args {
     pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
         let client = app.client()?;
-        let integrations = app::wait(client.list_integrations())?.context("could not list the integrations")?;
+        let integrations = app::block_on(client.list_integrations())?.context("could not list the integrations")?;
         if self.providers_only {
             let enabled = integrations.iter().filter(|integration| integration.enabled);
             let names: Vec<&str> = enabled.map(|integration| &*integration.resource).collect();

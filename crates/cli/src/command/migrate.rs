@@ -1,4 +1,4 @@
-//! `terra-auth migrate`: end users move from one provider to another, by their own consent.
+//! `terra-auth migrate`: moves end users from one provider to another, with their consent.
 
 use std::path::PathBuf;
 
@@ -13,10 +13,11 @@ mod start;
 mod state;
 mod status;
 
-/// Move end users from one provider to another
+/// Migrate end users from one provider to another
 ///
-/// A grant cannot be moved: each end user must consent at the new provider. `start` makes links for that, a cohort at a time;
-/// the old connection lives on until the new one is there; `status` counts who has moved; `retire` ends old connections.
+/// A grant cannot be moved, so each end user must consent at the new provider. `start` creates links
+/// for that, one cohort at a time. The old connection remains active until it is retired. `status`
+/// counts the end users who have moved, and `retire` removes their old connections.
 #[derive(Subcommand)]
 #[command(after_help = examples![
     "terra-auth migrate start --from FITBIT --to GOOGLE --all --cohort 1000",
@@ -39,19 +40,19 @@ impl Command {
     }
 }
 
-/// From where to where.
+/// The old and the new provider of a migration.
 #[derive(Args)]
-struct Move {
-    /// Where end users are connected, such as FITBIT
+struct Migration {
+    /// Old provider, such as FITBIT
     #[arg(long, value_name = "NAME")]
     from: Provider,
-    /// Where they are to be connected, such as GOOGLE
+    /// New provider, such as GOOGLE
     #[arg(long, value_name = "NAME")]
     to: Provider,
 }
 
-impl Move {
-    /// Where the invitations are kept unless told otherwise.
+impl Migration {
+    /// The default file for the invitations.
     fn file(&self) -> PathBuf {
         format!("migrate-{}-{}.csv", self.from.slug(), self.to.slug()).into()
     }

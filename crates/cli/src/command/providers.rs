@@ -1,26 +1,22 @@
+mod add;
+mod app;
+mod check;
+mod lint;
+mod list;
+mod show;
+
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use terra_auth_outbound::Recipes;
+use terra_auth_providers::Recipes;
 
 use crate::app::App;
 
-mod add;
-mod app;
-mod apps;
-mod check;
-pub(crate) mod files;
-mod layers;
-mod lint;
-mod list;
-mod logo;
-mod show;
-
-/// Manage the providers that `terra-auth serve` knows
+/// Manage the providers of `terra-auth serve`
 ///
-/// A recipe says where a provider's login is and how its tokens behave. The built-in ones are followed by those in the
-/// data directory's `providers.d`, and these by a file of your own; a later recipe takes the place of an earlier one for
-/// the same provider.
+/// A recipe describes a provider's login URLs and how its tokens behave. The server reads the built-in
+/// recipes, then those in `providers.d` of the data directory, then your own file. A later recipe
+/// replaces an earlier one for the same provider.
 #[derive(Subcommand)]
 pub(crate) enum Command {
     List(list::Args),
@@ -45,19 +41,19 @@ impl Command {
     }
 }
 
-/// Where recipes come from besides the program itself.
+/// The locations of recipes that are not built in.
 #[derive(clap::Args)]
-struct Places {
-    /// The server's data directory, with its `providers.d`
+struct RecipePaths {
+    /// Data directory of the server, with its `providers.d`
     #[arg(long, value_name = "DIR", env = "TERRA_AUTH_DATA_DIR", default_value = ".terra-auth")]
     data_dir: PathBuf,
-    /// Recipes of your own, as `serve --providers` takes them
+    /// Your own recipes, as for `serve --providers`
     #[arg(long, value_name = "FILE")]
     providers: Option<PathBuf>,
 }
 
-impl Places {
+impl RecipePaths {
     fn recipes(&self) -> anyhow::Result<Recipes> {
-        layers::read(&self.data_dir, self.providers.as_deref())
+        crate::provider_files::layers::read(&self.data_dir, self.providers.as_deref())
     }
 }

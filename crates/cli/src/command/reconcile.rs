@@ -3,21 +3,22 @@ use std::{
     time::{Duration, Instant},
 };
 
-use terra_auth_core::clock::SystemClock;
-use terra_auth_gateway::{Drift, Found, Progress, ReconcileError, ReconcileOptions, reconcile};
+use terra_auth_gateway::{Drift, DriftReport, Progress, ReconcileError, ReconcileOptions, reconcile};
+use terra_auth_model::clock::SystemClock;
 
 use crate::{
     app::{self, App},
-    command::gateway::Places,
-    failure::{Advice, Kind},
+    command::gateway::GatewayPaths,
+    failure::{CommandError, FailureKind},
     ui::{Ui, shown, table},
 };
 
-/// Compare the connections that the gateway knows with those that the API has
+/// Reconcile the gateway's connections with those of the API
 ///
-/// They differ when an event was lost: while the gateway was down, or before it was there. Nothing is changed without
-/// `--repair`. The gateway may run meanwhile; it does the same by itself each hour, see [reconcile] in gateway.toml.
-/// A connection is only gone if the API says so of this very one: whatever fails changes nothing.
+/// They differ if the gateway missed an event, for example while it was down. Without --repair, the
+/// command only reports the differences. The gateway may be running; it reconciles by itself every
+/// hour, see [reconcile] in gateway.toml. A connection counts as gone only if the API confirms it for
+/// that connection; a failed call changes nothing.
 #[derive(clap::Args)]
 #[command(after_help = examples![
     "terra-auth reconcile --env production",
@@ -25,72 +26,75 @@ use crate::{
     "terra-auth reconcile --output json | jq '.missing.count'",
 ])]
 pub(crate) struct Args {
-    /// Take over what differs
+    /// Update the gateway's connections to match the API
     #[arg(long)]
     repair: bool,
-    /// Believe the API even if it misses most of what is known, which other keys than the gateway's would explain
+    /// Apply even if most known connections are missing (usually a sign of the wrong keys)
     #[arg(long)]
     force: bool,
     #[command(flatten)]
-    places: Places,
+    paths: GatewayPaths,
 }
 
 impl Args {
     pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
-        let Self { repair, force, places } = self;
+        let Self { repair, force, paths } = self;
         let client = app.client()?;
-        let meter = Meter::new(app.ui);
-        let progress = |so_far| meter.hear(so_far);
+        let meter = ProgressMeter::new(app.ui);
+        let progress = |so_far| meter.report(so_far);
         let options = ReconcileOptions { repair, force, progress: &progress };
-        let drift = app::wait(async {
-            let inbox = places.inbox(app.environment).await?;
-            reconcile(&client, &inbox, &SystemClock, options).await.map_err(failed)
+        let drift = app::block_on(async {
+            let inbox = paths.inbox(app.environment).await?;
+            reconcile(&client, &inbox, &SystemClock, options).await.map_err(reconcile_error)
         })??;
         app.ui.result(|| plain(&drift), &drift)?;
-        verdict(&drift, repair)
+        check_drift(&drift, repair)
     }
 }
 
-fn failed(error: ReconcileError) -> anyhow::Error {
+fn reconcile_error(error: ReconcileError) -> anyhow::Error {
     match error {
         ReconcileError::List(error) => {
-            anyhow::Error::new(error).context("could not compare: the list of users was not read to its end")
+            anyhow::Error::new(error).context("could not compare: the list of users was not read completely")
         }
-        ReconcileError::Repeats => {
-            Advice::new(Kind::Failed, error.to_string(), "run it again; if it stays so, tell the API's operator").into()
-        }
+        ReconcileError::Repeats => CommandError::new(
+            FailureKind::Failed,
+            error.to_string(),
+            "run it again; if the error persists, contact the operator of the API",
+        )
+        .into(),
         ReconcileError::Suspicious { .. } => {
-            let next = "choose the gateway's environment with --env; if these users are gone indeed, add --force";
-            Advice::new(Kind::Failed, error.to_string(), next).into()
+            let next = "select the gateway's environment with --env; if these users are really gone, add --force";
+            CommandError::new(FailureKind::Failed, error.to_string(), next).into()
         }
         ReconcileError::Store(error) => anyhow::Error::new(error).context("could not use the gateway's store"),
     }
 }
 
-fn verdict(drift: &Drift, repair: bool) -> anyhow::Result<()> {
+fn check_drift(drift: &Drift, repair: bool) -> anyhow::Result<()> {
     let (message, next) = match (repair, drift.is_open()) {
         _ if drift.is_none() => return Ok(()),
         (true, false) => return Ok(()),
-        (_, true) => ("some connections could not be judged", "run it again later; nothing is assumed of them"),
-        (false, false) => ("what the gateway knows is not what the API has", "run it again with --repair"),
+        (_, true) => ("some connections could not be checked, and were not changed", "run it again later"),
+        (false, false) => ("the gateway's connections differ from those of the API", "run it again with --repair"),
     };
-    Err(Advice::new(Kind::FoundWarnings, message, next).into())
+    Err(CommandError::new(FailureKind::FoundWarnings, message, next).into())
 }
 
 fn plain(drift: &Drift) -> String {
     let Drift { upstream, known, missing, changed, gone, unknown, not_asked, repaired } = drift;
     if drift.is_none() {
-        return format!("Nothing differs: the API has {upstream} users, and the gateway knows them");
+        return format!("No differences: the gateway knows all {upstream} users of the API");
     }
     let rows = [rows("missing", missing), rows("changed", changed), rows("gone", gone)];
     let counts = [
-        ("users of the API", *upstream),
+        ("API users", *upstream),
         ("known connections", *known),
-        ("missing here", missing.count),
-        ("changed there", changed.count),
-        ("gone there", gone.count),
-        ("no clear answer", *unknown),
-        ("not asked for", *not_asked),
+        ("missing", missing.count),
+        ("changed", changed.count),
+        ("gone", gone.count),
+        ("inconclusive", *unknown),
+        ("not checked", *not_asked),
         ("repaired", *repaired),
     ];
     let counts = counts.map(|(what, count)| format!("{what:<18} {count}")).join("\n");
@@ -100,7 +104,7 @@ fn plain(drift: &Drift) -> String {
     format!("{}\n\n{counts}", table(["", "user_id", "provider", "reference_id"], rows.concat()))
 }
 
-fn rows(what: &str, found: &Found) -> Vec<[String; 4]> {
+fn rows(what: &str, found: &DriftReport) -> Vec<[String; 4]> {
     let examples = found.examples.iter().map(|example| {
         let reference_id = example.reference_id.as_deref().map(shown).unwrap_or_default();
         [what.to_owned(), example.user_id.to_string(), example.provider.to_string(), reference_id]
@@ -110,30 +114,30 @@ fn rows(what: &str, found: &Found) -> Vec<[String; 4]> {
     examples.chain(rest).collect()
 }
 
-/// Says now and then how far a slow run is.
-struct Meter {
+/// Reports the progress of a slow run from time to time.
+struct ProgressMeter {
     ui: Ui,
-    said: Mutex<Instant>,
+    last_report: Mutex<Instant>,
 }
 
-const SAYS_EVERY: Duration = Duration::from_secs(2);
+const REPORT_INTERVAL: Duration = Duration::from_secs(2);
 
-impl Meter {
+impl ProgressMeter {
     fn new(ui: Ui) -> Self {
-        Self { ui, said: Mutex::new(Instant::now()) }
+        Self { ui, last_report: Mutex::new(Instant::now()) }
     }
 
-    fn hear(&self, so_far: Progress) {
-        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        if said.elapsed() < SAYS_EVERY {
+    fn report(&self, so_far: Progress) {
+        let mut last_report = self.last_report.lock().unwrap_or_else(PoisonError::into_inner);
+        if last_report.elapsed() < REPORT_INTERVAL {
             return;
         }
-        *said = Instant::now();
+        *last_report = Instant::now();
         let text = match so_far {
             Progress::Listed(users) => format!("{users} users compared …"),
-            Progress::Asked(users) => format!("{users} users asked for one by one …"),
+            Progress::Asked(users) => format!("{users} users checked one by one …"),
         };
-        // A run goes on whether or not somebody listens.
+        // The run continues even if standard error is closed.
         let _ = self.ui.note(&text);
     }
 }

@@ -1,40 +1,41 @@
+mod summary;
+
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use anyhow::Context as _;
 use serde_json::json;
 use terra_auth::{Environment, Provider};
 use terra_auth_core::Auth;
-use terra_auth_outbound::{AddressPolicy, Log};
+use terra_auth_delivery::Log;
+use terra_auth_egress::AddressPolicy;
 use tokio::{net::TcpListener, time::Duration};
 use url::Url;
 
-use super::providers::files::ProviderFiles;
 use crate::{
     app::App,
-    failure::{Advice, Kind},
-    keeping::{Keeping, NewStore},
+    failure::{CommandError, FailureKind},
     known_stores::KnownStores,
     logging,
     node::{Node, NodeConfig, ProviderSource, listen},
-    opening::{ConnectionOptions, Opening},
+    open_options::{ConnectionOptions, OpenOptions},
+    provider_files::ProviderFiles,
     provision::{Destination, ensure_environment},
+    storage_options::{NewStore, StorageOptions},
     ui::{Ui, table},
 };
 use summary::Summary;
 
-mod summary;
-
-/// The longest call to a provider or a receiver.
-const GRACE: Duration = Duration::from_secs(12);
-
+/// Time for requests in flight at shutdown: the longest call to a provider or a receiver.
+const GRACE_PERIOD: Duration = Duration::from_secs(12);
 const ADMIN_TOKEN: &str = "TERRA_AUTH_ADMIN_TOKEN";
 
 /// Run the authentication server for real apps
 ///
-/// Serves the API and the widget at `--public-url`, for which a proxy in front of it ends TLS. End users can connect the
-/// providers at which you have an app: `--provider-apps` names a file with the client id and secret of each. Recipes of
-/// well-known providers are built in; `terra-auth providers` shows and adds to them. SIGHUP makes the server read recipes
-/// and apps again; if any is bad, all stay as they were. `--sandbox` offers the practice provider instead.
+/// Serves the API and the widget at `--public-url`; run it behind a proxy that terminates TLS. End
+/// users can connect providers at which you have an app: `--provider-apps` is a file with the client
+/// id and secret of each. Recipes of well-known providers are built in; `terra-auth providers` lists
+/// them and adds others. SIGHUP reloads recipes and apps; if one is invalid, nothing changes.
+/// `--sandbox` offers the practice provider instead.
 #[derive(clap::Args)]
 #[command(args_conflicts_with_subcommands = true, after_help = examples![
     "terra-auth serve --public-url https://auth.acme.example --provider-apps apps.toml",
@@ -51,9 +52,9 @@ pub(crate) struct Args {
 
 #[derive(clap::Subcommand)]
 enum Command {
-    /// Read flags, variables, files and keys as a start would, and show the effective settings and where they come from
+    /// Check options, variables, files and keys, and print the effective settings and their sources
     ///
-    /// Opens no store, listens nowhere and creates nothing.
+    /// Opens no store and no port, and creates no files.
     #[command(after_help = examples![
         "terra-auth serve check --public-url https://auth.acme.example --provider-apps apps.toml",
         "terra-auth serve check --provider-apps apps.toml --output json",
@@ -63,33 +64,33 @@ enum Command {
 
 #[derive(clap::Args)]
 struct Options {
-    /// Where to listen
+    /// Address to listen on
     #[arg(long, value_name = "ADDRESS", env = "TERRA_AUTH_LISTEN", default_value = "127.0.0.1:8787")]
     listen: SocketAddr,
-    /// Where browsers find the server; by default where it listens
+    /// URL of the server for browsers [default: the listen address]
     #[arg(long, value_name = "URL", env = "TERRA_AUTH_PUBLIC_URL")]
     public_url: Option<Url>,
     #[command(flatten)]
-    keeping: Keeping,
+    storage: StorageOptions,
     #[command(flatten)]
-    opening: Opening,
+    opening: OpenOptions,
     #[command(flatten)]
     connections: ConnectionOptions,
-    /// Recipes of your own, as TOML; each takes the place of a built-in one for the same provider
+    /// Your own recipes, as TOML; each replaces a built-in recipe for the same provider
     #[arg(long, value_name = "FILE")]
     providers: Option<PathBuf>,
-    /// Your app at each provider, as TOML: [OURA] with `client_id`, `client_secret` and maybe a table of `headers`
+    /// Your app at each provider, as TOML: [OURA] with `client_id`, `client_secret` and optional `headers`
     #[arg(long, value_name = "FILE")]
     provider_apps: Option<PathBuf>,
-    /// Offer the practice provider, where anybody may sign in
+    /// Offer the practice provider, where anyone can sign in
     #[arg(long, conflicts_with_all = ["providers", "provider_apps"])]
     sandbox: bool,
-    /// Make this environment if there is none yet, and write its credentials to .env.terra.<NAME>; may be repeated
+    /// Create this environment if there is none, and write its credentials to .env.terra.<NAME>; repeatable
     ///
-    /// An environment that exists keeps all its settings.
+    /// The settings of an existing environment are not changed.
     #[arg(long, value_name = "NAME")]
     create_environment: Vec<Environment>,
-    /// Let webhooks and provider calls reach private addresses too
+    /// Allow webhooks and provider calls to private addresses
     #[arg(long)]
     allow_private_addresses: bool,
 }
@@ -105,7 +106,7 @@ impl Args {
 
 impl Options {
     fn run(self, app: &App) -> anyhow::Result<()> {
-        logging::serve(app.ui.output, self.connections.access_log());
+        logging::start_server_log(app.ui.output, self.connections.access_log());
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("could not start")?;
         runtime.block_on(self.serve(app))
     }
@@ -114,33 +115,34 @@ impl Options {
         let listener = listen(self.listen).await?;
         let node = Node::prepare(self.config(listener, app.ui)?).await?;
         if let Some(issued) = node.auth.bootstrap_admin().await? {
-            // Shown in both forms of output, as nothing can show it again.
+            // A warning is printed in every output format. The token cannot be shown again.
             app.ui.warn(&format!(
-                "this admin token is shown once: {}; keep it safe, put it into {ADMIN_TOKEN} to make named tokens that \
-                 expire, then revoke it",
+                "this admin token is shown only once: {}; set {ADMIN_TOKEN} to it, create named tokens that expire, then \
+                 revoke it",
                 issued.token.expose()
             ))?;
         } else if node.auth.has_only_the_first_admin_token().await? {
             app.ui.note(
-                "the only admin token is the one that the first start showed; if it is lost, stop the server and run \
+                "the only admin token is the one that the first start printed; if it is lost, stop the server and run \
                  `terra-auth admin tokens create --offline --name NAME --role owner`",
             )?;
         }
         let here = std::env::current_dir()?;
         for environment in &self.create_environment {
-            let places = (here.as_path(), self.keeping.data_dir.as_path());
-            let made = ensure_environment(&node.auth, &node.url, *environment, Destination::Keep, places).await?;
+            let places = (here.as_path(), self.storage.data_dir.as_path());
+            let provisioned =
+                ensure_environment(&node.auth, &node.url, *environment, Destination::Unchanged, places).await?;
             app.ui.note(&format!(
                 "{environment}: dev-id {}, keys in {}",
-                made.developer.dev_id,
-                made.file.display()
+                provisioned.developer.dev_id,
+                provisioned.file.display()
             ))?;
         }
         let developers = node.auth.developers().await?;
         if developers.is_empty() {
-            app.ui.warn("there is no environment yet; create one with --create-environment testing")?;
+            app.ui.warn("the server has no environment; create one with --create-environment testing")?;
         }
-        let mut summary = Summary::of(&self, &offered(&node.auth))?;
+        let mut summary = Summary::of(&self, &providers_with_app(&node.auth))?;
         summary.add_environments(&developers);
         for warning in &summary.warnings {
             app.ui.warn(warning)?;
@@ -149,7 +151,7 @@ impl Options {
         let ready = json!({ "ready": true, "url": node.url, "settings": summary.rows });
         app.ui.line(|| format!("terra-auth {} is ready at {}", env!("CARGO_PKG_VERSION"), node.url), &ready)?;
         node.run().await?;
-        app.ui.note("ended; everything is kept")?;
+        app.ui.note("stopped; all data is stored")?;
         Ok(())
     }
 
@@ -163,8 +165,8 @@ impl Options {
             let (recipes, app_of) = self.provider_files().read()?;
             recipes.iter().map(|recipe| recipe.info().provider).filter(|name| app_of(name).is_some()).collect()
         };
-        self.keeping.check_files()?;
-        self.keeping.check_master_keys()?;
+        self.storage.check_files()?;
+        self.storage.check_master_keys()?;
         let summary = Summary::of(self, &offered)?;
         for warning in &summary.warnings {
             app.ui.warn(warning)?;
@@ -178,9 +180,9 @@ impl Options {
         if let Some(url) = &self.public_url {
             check_public_url(url)?;
         }
-        let master_keys = self.keeping.master_keys_for(NewStore::if_told(self.opening.new_store))?;
-        self.keeping.make_data_dir()?;
-        self.keeping.check_files()?;
+        let master_keys = self.storage.master_keys_for(NewStore::from_flag(self.opening.new_store))?;
+        self.storage.create_data_dir()?;
+        self.storage.check_files()?;
         let files = self.provider_files();
         let providers = if self.sandbox {
             ProviderSource::Sandbox { app_name: "Your app".to_owned() }
@@ -192,44 +194,44 @@ impl Options {
         Ok(NodeConfig {
             listener,
             public_url,
-            store: self.keeping.store(),
+            store: self.storage.store(),
             opening: self.opening.clone(),
-            known_stores: Some(KnownStores(self.keeping.data_dir.join("known-stores"))),
+            known_stores: Some(KnownStores(self.storage.data_dir.join("known-stores"))),
             connections: self.connections.clone(),
             ui,
             master_keys,
-            master_key_source: Some(self.keeping.master_key_source()),
+            master_key_source: Some(self.storage.master_key_source()),
             providers,
             addresses,
             observer: Arc::new(Log::default()),
-            grace: GRACE,
+            grace: GRACE_PERIOD,
         })
     }
 
     fn provider_files(&self) -> ProviderFiles {
         ProviderFiles {
-            data_dir: self.keeping.data_dir.clone(),
+            data_dir: self.storage.data_dir.clone(),
             own: self.providers.clone(),
             apps: self.provider_apps.clone(),
         }
     }
 }
 
-/// The providers at which the server has an app of its own.
-fn offered(auth: &Auth) -> Vec<Provider> {
-    let known = auth.providers.list();
-    let offered = known.iter().map(|info| info.provider.clone()).filter(|name| auth.providers.has_app(name));
+/// The providers at which the server has its own app.
+fn providers_with_app(auth: &Auth) -> Vec<Provider> {
+    let known = auth.providers().list();
+    let offered = known.iter().map(|info| info.provider.clone()).filter(|name| auth.providers().has_app(name));
     offered.collect()
 }
 
 fn check_public_url(url: &Url) -> anyhow::Result<()> {
-    let local = terra_auth_core::redirect::is_loopback(url);
+    let local = terra_auth_types::redirect::is_loopback(url);
     let fits =
         url.path() == "/" && url.query().is_none() && (url.scheme() == "https" || url.scheme() == "http" && local);
     let message = "--public-url must be https (http on loopback only) and have no path";
     if fits {
         Ok(())
     } else {
-        Err(Advice::new(Kind::Misused, message, "write it like https://auth.acme.example").into())
+        Err(CommandError::new(FailureKind::Misused, message, "use a URL such as https://auth.acme.example").into())
     }
 }

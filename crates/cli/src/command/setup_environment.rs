@@ -4,38 +4,41 @@ use clap::ValueHint;
 use serde_json::json;
 use terra_auth::{
     Credentials, CredentialsError, DevId, Environment,
-    admin::is_terras_own,
-    credentials::{API_KEY, API_URL, DEV_ID, ENV, Reference, STREAMING_URL, Trust, VARIABLES, WIDGET_URL, Written},
+    admin::is_hosted_server,
+    credentials::{
+        API_KEY, API_URL, DEV_ID, ENV, Reference, STREAMING_URL, Trust, UnresolvedCredentials, VARIABLES, WIDGET_URL,
+    },
 };
 
 use crate::{
     app::App,
-    ask,
     credential_file::{self, CredentialFile},
     dry_run::DryRun,
-    failure::{Advice, Kind},
-    verified,
+    failure::{CommandError, FailureKind},
+    prompt, verified,
 };
 
-use from::From;
+use from::ValuesFile;
 use values::Values;
 
 mod from;
-mod keep;
+mod keyring;
 mod report;
 mod values;
 mod verify;
 
-/// Check the keys of an environment and write them to its credential file
+/// Set up an environment: verify its keys and write them to its credential file
 ///
-/// Asks for what is not given. The API must accept the keys before anything is written to `.env.terra.<environment>` in
-/// the working directory, where only you can read it and git ignores it. Other lines of the file stay as they are.
+/// Prompts for missing values. The API must accept the keys before they are written to
+/// `.env.terra.<environment>` in the working directory. Only you can read the file, and git ignores it.
+/// Other lines of the file stay unchanged.
 ///
-/// Keys come from a file, standard input or the prompt, never from an argument, which other users could see. With
-/// --keyring or a command the credential file says where they are instead of holding them.
+/// Keys are read from a file, standard input or the prompt. They are never arguments, because other
+/// users could see those. With --keyring or a command, the credential file contains a reference
+/// instead of the keys.
 ///
-/// Several environments are set up in one go with --all, which asks, or with --from, once for each. Either all of them
-/// are written or none.
+/// To set up several environments at once, use --all, which prompts, or --from once for each. Either
+/// all files are written or none.
 #[derive(clap::Args)]
 #[command(after_help = examples![
     "terra-auth setup-environment",
@@ -46,69 +49,70 @@ mod verify;
     "terra-auth setup-environment --all --keyring",
     "terra-auth setup-environment --api-url http://127.0.0.1:8080/v2 --no-verify",
 ])]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a separate flag")]
 pub(crate) struct Args {
-    /// The public half of the keys
+    /// Dev-id, the public part of the credentials
     #[arg(long, value_name = "ID")]
     dev_id: Option<DevId>,
-    /// Read the API key from the first line of standard input, as --api-key-file -
+    /// Read the API key from the first line of standard input, like --api-key-file -
     #[arg(long, group = "api_key")]
     api_key_stdin: bool,
     /// Read the API key from the first line of a file, or of standard input (-)
     #[arg(long, group = "api_key", value_name = "FILE", value_hint = ValueHint::FilePath)]
     api_key_file: Option<PathBuf>,
-    /// Let this command tell the API key each time it is needed; runs without a shell
+    /// Command that prints the API key; run without a shell each time the key is needed
     #[arg(long, group = "api_key", value_name = "COMMAND")]
     api_key_command: Option<String>,
-    /// Read the signing secret from standard input, the line after the API key's if both come from there
+    /// Read the signing secret from standard input, from the line after the API key if both are there
     #[arg(long, group = "signing_secret")]
     signing_secret_stdin: bool,
     /// Read the signing secret, which verifies webhooks, from the first line of a file, or of standard input (-)
     #[arg(long, group = "signing_secret", value_name = "FILE", value_hint = ValueHint::FilePath)]
     signing_secret_file: Option<PathBuf>,
-    /// Let this command tell the signing secret each time it is needed
+    /// Command that prints the signing secret; run each time the secret is needed
     #[arg(long, group = "signing_secret", value_name = "COMMAND")]
     signing_secret_command: Option<String>,
-    /// Read all values from a dotenv file, or from standard input (-); may be given once for each environment
+    /// Read all values from a dotenv file, or from standard input (-); repeatable, once per environment
     ///
-    /// Its variables are those of a credential file. Without the environment's name before the file they are --env's, but
-    /// one that begins with `TESTING_`, `STAGING_` or `PRODUCTION_`, such as `STAGING_TERRA_API_KEY`, is that environment's.
+    /// The file has the variables of a credential file. They are for the environment before the `=`,
+    /// else for --env. A variable with the prefix `TESTING_`, `STAGING_` or `PRODUCTION_`, such as
+    /// `STAGING_TERRA_API_KEY`, is for that environment.
     #[arg(long, value_name = "[ENV=]FILE", value_parser = from::parser(), conflicts_with_all = ["dev_id", "api_key", "signing_secret", "all"])]
-    from: Vec<From>,
-    /// Ask for testing, staging and production
+    from: Vec<ValuesFile>,
+    /// Prompt for the keys of testing, staging and production
     #[arg(long, conflicts_with_all = ["dev_id", "api_key", "signing_secret"])]
     all: bool,
-    /// Keep the secrets in the operating system's keyring; the file only says so
+    /// Store the secrets in the operating system's keyring; the file contains references
     #[arg(long)]
     keyring: bool,
-    /// The API, if it is not the hosted one
+    /// URL of the API [default: the hosted API]
     #[arg(long, value_name = "URL")]
     api_url: Option<String>,
-    /// The widget's pages, if they are not beside the API
+    /// URL of the widget [default: derived from the API]
     #[arg(long, value_name = "URL")]
     widget_url: Option<String>,
-    /// The streaming socket, if it is not beside the API
+    /// URL of the streaming socket [default: derived from the API]
     #[arg(long, value_name = "URL")]
     streaming_url: Option<String>,
-    /// Write the keys without asking the API about them
+    /// Write the keys without verifying them with the API
     #[arg(long)]
     no_verify: bool,
-    /// Replace keys that the file already has without asking
+    /// Replace existing keys in the file without a confirmation
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
     dry_run: DryRun,
 }
 
-/// What is to become of one environment's file.
+/// The planned changes to one environment's file.
 struct Plan {
     environment: Environment,
     file: CredentialFile,
-    /// Those that only the file names, if it is not trusted.
+    /// Addresses from the existing file, if it is not trusted.
     addresses: Vec<(&'static str, String)>,
     values: Values,
     credentials: Credentials,
-    /// How many providers the environment offers, if the API was asked.
+    /// The number of enabled providers. `None` if the keys were not verified.
     providers: Option<usize>,
 }
 
@@ -119,17 +123,17 @@ impl Args {
             plans.extend(self.plan(environment, &given)?);
         }
         if plans.is_empty() {
-            return Err(Advice::new(Kind::Misused, "no keys were given", "see --help").into());
+            return Err(CommandError::new(FailureKind::Misused, "no keys given", "see --help").into());
         }
-        refuse_shared(&plans)?;
-        plans.iter().try_for_each(|plan| self.may_replace(plan))?;
-        plans.iter_mut().try_for_each(|plan| self.agree(plan))?;
+        reject_shared_keys(&plans)?;
+        plans.iter().try_for_each(|plan| self.confirm_replacement(plan))?;
+        plans.iter_mut().try_for_each(|plan| self.confirm_untrusted_addresses(plan))?;
         if !self.no_verify {
-            verify::all(&mut plans)?;
+            verify::verify_all(&mut plans)?;
         }
-        plans.iter().try_for_each(|plan| report::warn_of_what_changes(app, plan, self.keyring))?;
+        plans.iter().try_for_each(|plan| report::warn_about_changes(app, plan, self.keyring))?;
         let names: Vec<_> = plans.iter().map(|plan| plan.file.name.as_str()).collect();
-        if self.dry_run.stops(app.ui, &format!("write {}", names.join(", ")), &json!({ "write": names }))? {
+        if self.dry_run.report(app.ui, &format!("write {}", names.join(", ")), &json!({ "write": names }))? {
             return Ok(());
         }
         for plan in &mut plans {
@@ -140,20 +144,24 @@ impl Args {
             app.ui.note("Added .env.terra.* to .gitignore")?;
         }
         plans.iter().try_for_each(Plan::read_back)?;
-        report::written(app, &plans)
+        report::print_result(app, &plans)
     }
 
-    /// Nothing if the environment is to be left out.
+    /// Plans the changes for one environment. `None` if the user skips it.
     fn plan(&self, environment: Environment, given: &Values) -> anyhow::Result<Option<Plan>> {
         let file = CredentialFile::open(environment)?;
-        let addresses = self.kept_addresses(&file, given)?;
-        let Some(values) = self.complete(environment, given, &file)? else { return Ok(None) };
+        let addresses = self.untrusted_addresses(&file, given)?;
+        let Some(values) = self.complete_values(environment, given, &file)? else { return Ok(None) };
         let credentials = credentials(environment, &file, &values)?;
         Ok(Some(Plan { environment, file, addresses, values, credentials, providers: None }))
     }
 
-    /// The addresses that an untrusted file has and that were not given. A program or keyring entry of such a file is refused.
-    fn kept_addresses(&self, file: &CredentialFile, given: &Values) -> anyhow::Result<Vec<(&'static str, String)>> {
+    /// The addresses in an untrusted file that no option replaces. Rejects a program or keyring entry in such a file.
+    fn untrusted_addresses(
+        &self,
+        file: &CredentialFile,
+        given: &Values,
+    ) -> anyhow::Result<Vec<(&'static str, String)>> {
         if file.trust == Trust::Trusted {
             return Ok(Vec::new());
         }
@@ -162,24 +170,24 @@ impl Args {
             |key: &str| given.get(key).is_some() || flags.iter().any(|(url, flag)| *url == key && flag.is_some());
         let mut addresses = Vec::new();
         for key in VARIABLES.into_iter().filter(|key| !is_given(key)) {
-            let Some(held) = file.held(key) else { continue };
+            let Some(existing) = file.value(key) else { continue };
             if key.ends_with("_URL") {
-                let is_terras = held.parse().is_ok_and(|url| is_terras_own(&url));
-                addresses.extend((!is_terras).then(|| (key, held.to_owned())));
-            } else if !matches!(Reference::parse(held), Ok(None)) {
-                return Err(not_trusted(&file.name, key, held).into());
+                let is_terras = existing.parse().is_ok_and(|url| is_hosted_server(&url));
+                addresses.extend((!is_terras).then(|| (key, existing.to_owned())));
+            } else if !matches!(Reference::parse(existing), Ok(None)) {
+                return Err(not_trusted(&file.name, key, existing).into());
             }
         }
         Ok(addresses)
     }
 
-    /// A key that was given now does not go to an address that only an untrusted file names.
-    fn agree(&self, Plan { file, values, addresses, .. }: &mut Plan) -> anyhow::Result<()> {
-        let is_new = values.get(API_KEY) != file.held(API_KEY);
+    /// Asks before a new key is sent to an address from an untrusted file.
+    fn confirm_untrusted_addresses(&self, Plan { file, values, addresses, .. }: &mut Plan) -> anyhow::Result<()> {
+        let is_new = values.get(API_KEY) != file.value(API_KEY);
         let address = addresses.iter().find(|(key, _)| *key != WIDGET_URL).filter(|_| is_new && !self.no_verify);
         if let Some((key, value)) = address {
-            let question = format!("{} is not trusted, and says {key}={value}. Send the key there?", file.name);
-            if !(ask::possible() && ask::confirm(&question)?) {
+            let question = format!("{} is not trusted, and contains {key}={value}. Send the key there?", file.name);
+            if !(prompt::has_terminal() && prompt::confirm(&question)?) {
                 return Err(not_trusted(&file.name, key, value).into());
             }
             addresses.clear();
@@ -188,82 +196,86 @@ impl Args {
         Ok(())
     }
 
-    fn may_replace(&self, Plan { file, values, .. }: &Plan) -> anyhow::Result<()> {
-        let differs = |(key, value): &&(&str, String)| file.held(key).is_some_and(|held| held != value);
+    fn confirm_replacement(&self, Plan { file, values, .. }: &Plan) -> anyhow::Result<()> {
+        let differs = |(key, value): &&(&str, String)| file.value(key).is_some_and(|existing| existing != value);
         let replaced: Vec<&str> = values.0.iter().filter(differs).map(|(key, _)| *key).collect();
         if replaced.is_empty() || self.yes {
             return Ok(());
         }
         let (replaced, name) = (replaced.join(", "), &file.name);
-        if ask::possible() && ask::confirm(&format!("{name} has another {replaced}. Replace it?"))? {
+        if prompt::has_terminal() && prompt::confirm(&format!("{name} has a different {replaced}. Replace it?"))? {
             return Ok(());
         }
-        let message = format!("{name} has another {replaced}; nothing was changed");
-        Err(Advice::new(Kind::NotConfirmed, message, "add --yes to replace it").into())
+        let message = format!("{name} has a different {replaced}; nothing was changed");
+        Err(CommandError::new(FailureKind::NotConfirmed, message, "add --yes to replace it").into())
     }
 }
 
-fn not_trusted(name: &str, key: &str, value: &str) -> Advice {
-    let message = format!("{name} is not trusted, and says {key}={value}; nothing was sent or run");
+fn not_trusted(name: &str, key: &str, value: &str) -> CommandError {
+    let message = format!("{name} is not trusted, and contains {key}={value}; nothing was sent or run");
     let next =
-        format!("look at the file, then run `terra-auth env trust {name}`; or give the value of {key} with its flag");
-    Advice::new(Kind::NotConfirmed, message, next)
+        format!("review the file, then run `terra-auth env trust {name}`; or pass the value of {key} as an option");
+    CommandError::new(FailureKind::NotConfirmed, message, next)
 }
 
 impl Plan {
-    /// Puts the values where they belong: the secrets into the keyring if wanted, the rest into the file's text.
+    /// Stores the secrets in the keyring if requested, and sets all values in the file's text.
     fn prepare(&mut self, keyring: bool) -> anyhow::Result<()> {
         if keyring {
-            self.values = keep::in_keyring(self)?;
+            self.values = keyring::store_in_keyring(self)?;
         }
         for (key, value) in &self.values.0 {
-            keep::readable_by_all(key, value)?;
+            keyring::check_portable(key, value)?;
             self.file.entries.set(key, value);
         }
         Ok(())
     }
 
-    /// What was written must be what the client finds.
+    /// Checks that the client reads the written values.
     fn read_back(&self) -> anyhow::Result<()> {
-        let written = Written::find(self.environment, Path::new(""), &|_| None)?;
+        let written = UnresolvedCredentials::find(self.environment, Path::new(""), &|_| None)?;
         let name = &self.file.name;
         anyhow::ensure!(
             self.values.0.iter().all(|(key, value)| written.text(key) == Some(value.trim())),
-            "wrote {name}, but somebody else has changed it since; see it with `terra-auth env show`"
+            "wrote {name}, but another program has changed it since; check it with `terra-auth env show`"
         );
         if self.providers.is_some() {
-            verified::remember(&written);
+            verified::record(&written);
         }
         Ok(())
     }
 }
 
-/// The credentials that the file will hold, checked by the client's own rules.
+/// The credentials that the file will contain, validated by the client.
 fn credentials(environment: Environment, file: &CredentialFile, values: &Values) -> anyhow::Result<Credentials> {
-    let held = |key: &str| values.get(key).or_else(|| file.held(key).filter(|_| key != ENV)).map(str::to_owned);
+    let value = |key: &str| values.get(key).or_else(|| file.value(key).filter(|_| key != ENV)).map(str::to_owned);
     let refused = |error| match error {
         CredentialsError::Invalid { key, problem, .. } => {
-            Advice::new(Kind::Misused, format!("{key} {problem}"), "give another value; see --help").into()
+            CommandError::new(FailureKind::Misused, format!("{key} {problem}"), "pass another value; see --help").into()
         }
         CredentialsError::SharedKey { key, other, elsewhere, .. } => {
-            let message = format!("this {key} already stands in {other}'s file {elsewhere}");
-            let next = format!("each environment has keys of its own: take those of {environment}, or mend that file");
-            Advice::new(Kind::Misused, message, next).into()
+            let message = format!("this {key} is already in {other}'s file {elsewhere}");
+            let next = format!("each environment has its own keys: pass those of {environment}, or fix that file");
+            CommandError::new(FailureKind::Misused, message, next).into()
         }
         error => anyhow::Error::new(error),
     };
-    Credentials::load_from(environment, Path::new(""), &held).map_err(refused)
+    Credentials::load_from(environment, Path::new(""), &value).map_err(refused)
 }
 
-/// Each environment has keys of its own, among those that are given together too.
-fn refuse_shared(plans: &[Plan]) -> anyhow::Result<()> {
+/// Rejects equal keys for two environments. Each environment has its own keys.
+fn reject_shared_keys(plans: &[Plan]) -> anyhow::Result<()> {
     let pairs = plans.iter().enumerate().flat_map(|(at, a)| plans[at + 1..].iter().map(move |b| (a, b)));
     for (Plan { credentials: a, .. }, Plan { credentials: b, .. }) in pairs {
         let same = [(DEV_ID, a.dev_id == b.dev_id), (API_KEY, a.api_key.expose() == b.api_key.expose())];
         if let Some((key, _)) = same.into_iter().find(|(_, same)| *same) {
-            let message =
-                format!("{} and {} are given the same {key}; nothing was written", a.environment, b.environment);
-            return Err(Advice::new(Kind::Misused, message, "each environment has keys of its own: mend one").into());
+            let message = format!("{} and {} have the same {key}; nothing was written", a.environment, b.environment);
+            return Err(CommandError::new(
+                FailureKind::Misused,
+                message,
+                "each environment has its own keys: fix one of them",
+            )
+            .into());
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! `terra-auth users`: who is connected.
+//! `terra-auth users`: lists and shows connected users.
 
 use anyhow::Context as _;
 use clap::{ArgGroup, Args, Subcommand};
@@ -11,11 +11,11 @@ use terra_auth::{
 
 use crate::{
     app::{self, App},
-    failure::{Advice, Kind},
+    failure::{CommandError, FailureKind},
     ui::{shown, table, yes_or_no},
 };
 
-/// List, show and delete connected users
+/// List and show connected users
 #[derive(Subcommand)]
 #[command(after_help = examples![
     "terra-auth users list --limit 10",
@@ -35,7 +35,7 @@ impl Command {
     }
 }
 
-/// List the users of the environment: one for each connection of an end user to a provider
+/// List the environment's users: one per connection of an end user to a provider
 #[derive(Args)]
 #[command(after_help = examples![
     "terra-auth users list",
@@ -43,22 +43,22 @@ impl Command {
     "terra-auth users list --limit 5000 --output json | jq 'map(select(.active | not))'",
 ])]
 pub(crate) struct List {
-    /// Stop after this many
+    /// Maximum number of users
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     limit: u32,
-    /// Only those of this provider
+    /// Only users of this provider
     #[arg(long, value_name = "NAME")]
     provider: Option<Provider>,
-    /// Only those whose data still comes
+    /// Only users whose data still arrives
     #[arg(long)]
     active: bool,
-    /// Only those whose data no longer comes
+    /// Only users whose data no longer arrives
     #[arg(long, conflicts_with = "active")]
     inactive: bool,
 }
 
 impl List {
-    fn is_asked_for(&self, user: &TerraUser) -> bool {
+    fn matches(&self, user: &TerraUser) -> bool {
         let is_active = user.active.unwrap_or(true);
         self.provider.as_ref().is_none_or(|provider| *provider == user.provider)
             && (!self.active || is_active)
@@ -67,14 +67,14 @@ impl List {
 
     fn run(self, app: &App) -> anyhow::Result<()> {
         let (client, limit) = (app.client()?, self.limit as usize);
-        let asked_for = client.subscriptions().try_filter(|user| future::ready(self.is_asked_for(user)));
+        let asked_for = client.subscriptions().try_filter(|user| future::ready(self.matches(user)));
         let some = asked_for.take(limit + 1).try_collect::<Vec<_>>();
-        let mut users = app::wait(some)?.context("could not list the users")?;
+        let mut users = app::block_on(some)?.context("could not list the users")?;
         let more = users.len() > limit;
         users.truncate(limit);
         app.ui.result(|| rows(&users), &users)?;
         if more {
-            app.ui.warn(&format!("there are more than {limit} users; see them with --limit"))?;
+            app.ui.warn(&format!("there are more than {limit} users; raise --limit to list more"))?;
         }
         Ok(())
     }
@@ -82,17 +82,17 @@ impl List {
 
 /// Show one user, or every user of an end user
 #[derive(Args)]
-#[command(group = ArgGroup::new("whom").required(true))]
+#[command(group = ArgGroup::new("selection").required(true))]
 #[command(after_help = examples![
     "terra-auth users show 00000000-0000-4000-8000-000000000001",
     "terra-auth users show --reference-id alice --output json",
 ])]
 pub(crate) struct Show {
-    /// The user
-    #[arg(group = "whom")]
+    /// User to show, as listed by `terra-auth users list`
+    #[arg(group = "selection")]
     user_id: Option<UserId>,
-    /// Your own name for the end user
-    #[arg(long, value_name = "ID", group = "whom")]
+    /// Show every user of the end user with this id in your app
+    #[arg(long, value_name = "ID", group = "selection")]
     reference_id: Option<ReferenceId>,
 }
 
@@ -100,24 +100,29 @@ impl Show {
     fn run(self, app: &App) -> anyhow::Result<()> {
         let client = app.client()?;
         match (self.user_id, self.reference_id) {
-            (Some(user_id), _) => one(app, &client, user_id),
-            (None, Some(reference_id)) => all_of(app, &client, &reference_id),
-            (None, None) => unreachable!("clap asks for one of the two"),
+            (Some(user_id), _) => show_user(app, &client, user_id),
+            (None, Some(reference_id)) => show_users_of(app, &client, &reference_id),
+            (None, None) => unreachable!("clap requires one of the two"),
         }
     }
 }
 
-fn one(app: &App, client: &Client, user_id: UserId) -> anyhow::Result<()> {
-    let info = app::wait(client.user_info(user_id))?.context("could not look the user up")?;
+fn show_user(app: &App, client: &Client, user_id: UserId) -> anyhow::Result<()> {
+    let info = app::block_on(client.user_info(user_id))?.context("could not look up the user")?;
     app.ui.result(|| details(&info), &info)
 }
 
-fn all_of(app: &App, client: &Client, reference_id: &ReferenceId) -> anyhow::Result<()> {
-    let found = app::wait(client.users_by_reference_id(reference_id))?;
-    let users = found.context("could not look the end user up")?;
+fn show_users_of(app: &App, client: &Client, reference_id: &ReferenceId) -> anyhow::Result<()> {
+    let found = app::block_on(client.users_by_reference_id(reference_id))?;
+    let users = found.context("could not look up the end user")?;
     if users.is_empty() {
         let message = format!("no user has the reference id {}", shown(reference_id.as_str()));
-        return Err(Advice::new(Kind::NotFound, message, "see who is connected with `terra-auth users list`").into());
+        return Err(CommandError::new(
+            FailureKind::NotFound,
+            message,
+            "list the connected users with `terra-auth users list`",
+        )
+        .into());
     }
     app.ui.result(|| rows(&users), &users)
 }
@@ -126,7 +131,7 @@ fn rows(users: &[TerraUser]) -> String {
     let row = |user: &TerraUser| {
         let TerraUser { user_id, provider, reference_id, created_at, active, .. } = user;
         let reference_id = reference_id.as_deref().map(shown).unwrap_or_default();
-        let since = created_at.map(day).unwrap_or_default();
+        let since = created_at.map(format_day).unwrap_or_default();
         [user_id.to_string(), provider.to_string(), reference_id, since, yes_or_no(*active).to_owned()]
     };
     table(["user_id", "provider", "reference_id", "connected since", "active"], users.iter().map(row))
@@ -141,19 +146,19 @@ fn details(info: &UserInfo) -> String {
         ("reference_id", or_none(user.reference_id.as_deref().map(shown))),
         ("logged in", yes_or_no(Some(info.is_authenticated)).to_owned()),
         ("active", yes_or_no(user.active).to_owned()),
-        ("connected since", or_none(user.created_at.map(minute))),
-        ("last asked", or_none(last_polled_at.map(minute))),
-        ("newest data", or_none(most_recent_data_at.map(minute))),
-        ("last webhook", or_none(user.last_webhook_update.map(minute))),
+        ("connected since", or_none(user.created_at.map(format_minute))),
+        ("last asked", or_none(last_polled_at.map(format_minute))),
+        ("newest data", or_none(most_recent_data_at.map(format_minute))),
+        ("last webhook", or_none(user.last_webhook_update.map(format_minute))),
         ("scopes", or_none(user.scopes.as_deref().map(shown))),
     ];
     lines.map(|(name, value)| format!("{name:<16} {value}")).join("\n")
 }
 
-pub(crate) fn day(at: Timestamp) -> String {
+pub(crate) fn format_day(at: Timestamp) -> String {
     at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d").to_string()
 }
 
-pub(crate) fn minute(at: Timestamp) -> String {
+pub(crate) fn format_minute(at: Timestamp) -> String {
     at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M UTC").to_string()
 }

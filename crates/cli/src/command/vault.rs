@@ -1,4 +1,4 @@
-//! `terra-auth vault`: the keys that everything secret in a server's store is sealed with.
+//! `terra-auth vault`: manages the keys that encrypt the secrets in a server's store.
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
@@ -9,22 +9,22 @@ use tokio::time::Duration;
 
 use crate::{
     app::{self, App},
-    command::{admin::access::Access, users::minute},
-    failure::{Advice, Kind},
-    keeping::Keeping,
+    command::{admin::access::AdminOptions, users::format_minute},
+    failure::{CommandError, FailureKind},
     node,
-    opening::in_use,
+    open_options::with_in_use_remedy,
+    storage_options::StorageOptions,
     ui::{Ui, table},
 };
 
 mod reset;
 mod rotate;
 
-/// Check and rotate the keys that encrypt a server's secrets
+/// Check, rotate and reset the keys that encrypt a server's secrets
 ///
-/// These commands open the store themselves, with the server's own settings and master key. Servers on the same PostgreSQL may
-/// go on meanwhile, but for a reset. A SQLite file is open in one process only: `status` and `rotate` can ask its server with
-/// --server, for all else end it first.
+/// These commands open the store themselves, with the server's settings and master key. Servers on
+/// the same PostgreSQL database can continue to run, except during a reset. Only one process can open
+/// a SQLite file: use --server with `status` and `rotate`, and stop the server for the other commands.
 #[derive(Subcommand)]
 #[command(after_help = examples![
     "terra-auth vault status",
@@ -40,9 +40,9 @@ pub(crate) enum Command {
     Reset(reset::Args),
 }
 
-/// Show the keys, and how many values are left for a rotation
+/// Show the keys, and how many values a rotation still has to re-encrypt
 ///
-/// With --server the server is asked, and says how far its rotation is instead.
+/// With --server, the command calls the server, and shows the state of its rotation instead.
 #[derive(Args)]
 #[command(after_help = examples![
     "terra-auth vault status",
@@ -51,24 +51,24 @@ pub(crate) enum Command {
 ])]
 pub(crate) struct Status {
     #[command(flatten)]
-    access: Access,
+    access: AdminOptions,
     #[command(flatten)]
-    keeping: Keeping,
+    storage: StorageOptions,
 }
 
-/// Open every sealed value, and say where those are that do not open
+/// Verify that every encrypted value can be decrypted, and list those that cannot
 ///
-/// No value is shown. Exits with 11 if one does not open.
+/// No value is shown. The exit code is 11 if a value cannot be decrypted.
 #[derive(Args)]
 #[command(after_help = examples!["terra-auth vault verify", "terra-auth vault verify --output json | jq .broken"])]
 pub(crate) struct Verify {
     #[command(flatten)]
-    keeping: Keeping,
+    storage: StorageOptions,
 }
 
 impl Command {
     pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
-        app::wait(async {
+        app::block_on(async {
             match self {
                 Self::Status(args) => args.run(app).await,
                 Self::Verify(args) => args.run(app.ui).await,
@@ -79,29 +79,30 @@ impl Command {
     }
 }
 
-async fn open(keeping: &Keeping) -> anyhow::Result<Auth> {
-    keeping.must_be_there()?;
-    node::offline(&keeping.store(), keeping.master_keys()?).await.map_err(|error| in_use(error, IN_USE))
+async fn open(storage: &StorageOptions) -> anyhow::Result<Auth> {
+    storage.require_store()?;
+    node::open_offline(&storage.store(), storage.master_keys()?)
+        .await
+        .map_err(|error| with_in_use_remedy(error, IN_USE))
 }
 
-/// A SQLite file that a server has open: that server can do it.
-const IN_USE: &str =
-    "end that server, or let it do the work if this is `status` or `rotate`: add --server with its address";
+/// The remedy if a server has the SQLite file open.
+const IN_USE: &str = "stop that server; or, for `status` and `rotate`, call it with --server URL";
 
 impl Status {
     async fn run(self, app: &App) -> anyhow::Result<()> {
-        if let Some(server) = self.access.flag() {
-            let status = self.access.open_at(app, &server)?.vault_status().await;
-            let status = status.context("could not ask for the vault's status")?;
-            return app.ui.result(|| shown(&status, &how_far(&status.rotation)), &status);
+        if let Some(server) = self.access.server_option() {
+            let status = self.access.client_for(app, &server)?.vault_status().await;
+            let status = status.context("could not read the vault's status")?;
+            return app.ui.result(|| shown(&status, &rotation_status(&status.rotation)), &status);
         }
-        let auth = open(&self.keeping).await?;
+        let auth = open(&self.storage).await?;
         let status = auth.vault_status().await?;
         let counts = auth.verify_vault(|_, _| {}).await?;
         let older: u64 = counts.iter().map(|count| count.older).sum();
         let VaultStatus { data_keys, master_keys, .. } = &status;
         let json = json!({ "data_keys": data_keys, "master_keys": master_keys, "older_values": older });
-        let left = format!("{older} values are still sealed with an older key than the current one");
+        let left = format!("{older} values are still encrypted with an older data key");
         app.ui.result(|| shown(&status, &left), &json)
     }
 }
@@ -109,20 +110,22 @@ impl Status {
 fn shown(status: &VaultStatus, left: &str) -> String {
     let rows = status.data_keys.iter().map(|key| {
         let VaultKey { purpose, number, state, master_key, created_at } = key;
-        [purpose.clone(), number.to_string(), state.as_str().to_owned(), master_key.clone(), minute(*created_at)]
+        [purpose.clone(), number.to_string(), state.as_str().to_owned(), master_key.clone(), format_minute(*created_at)]
     });
     format!("{}\n\n{left}", table(["purpose", "number", "state", "master key", "created"], rows))
 }
 
-fn how_far(rotation: &VaultRotation) -> String {
+fn rotation_status(rotation: &VaultRotation) -> String {
     let VaultRotation { data_key, state, looked_at, resealed, failure } = rotation;
     match (state, failure) {
-        (VaultRotationState::Done, _) => format!("everything is sealed with data key {data_key}"),
+        (VaultRotationState::Done, _) => format!("all values are encrypted with data key {data_key}"),
         (VaultRotationState::Running, _) => {
-            format!("a rotation to data key {data_key} runs: {looked_at} values looked at, {resealed} sealed anew")
+            format!(
+                "the rotation to data key {data_key} is running: {looked_at} values checked, {resealed} re-encrypted"
+            )
         }
         (VaultRotationState::Unfinished, None) => {
-            format!("the rotation to data key {data_key} is not done; `terra-auth vault rotate` goes on with it")
+            format!("the rotation to data key {data_key} is incomplete; continue it with `terra-auth vault rotate`")
         }
         (VaultRotationState::Unfinished, Some(failure)) => {
             format!("the rotation to data key {data_key} stopped: {failure}")
@@ -130,26 +133,27 @@ fn how_far(rotation: &VaultRotation) -> String {
     }
 }
 
-/// The most values that are named one by one.
-const NAMED: usize = 1000;
+/// Maximum number of values that are listed individually.
+const MAX_LISTED: usize = 1000;
 
 impl Verify {
     async fn run(self, ui: Ui) -> anyhow::Result<()> {
-        let auth = open(&self.keeping).await?;
+        let auth = open(&self.storage).await?;
         let mut named = Vec::new();
         let counts = auth.verify_vault(|column, value| {
-            if named.len() < NAMED {
+            if named.len() < MAX_LISTED {
                 named.push([value.dev_id.to_string(), value.row.clone(), column.as_str().to_owned()]);
             }
         });
-        let counts = counts.await.context("could not read every value")?;
+        let counts = counts.await.context("could not read all encrypted values")?;
         let broken: u64 = counts.iter().map(|count| count.broken).sum();
         ui.result(|| plain(&counts, &named), &as_json(&counts, &named))?;
         if broken == 0 {
             return Ok(());
         }
         let next = "restore these rows from a backup, or have their end users connect again";
-        Err(Advice::new(Kind::FoundErrors, format!("{broken} sealed values do not open"), next).into())
+        let message = format!("{broken} encrypted values cannot be decrypted");
+        Err(CommandError::new(FailureKind::FoundErrors, message, next).into())
     }
 }
 
@@ -157,7 +161,7 @@ fn plain(counts: &[ColumnCount], named: &[[String; 3]]) -> String {
     let rows = counts.iter().map(|count| {
         [count.column.as_str().to_owned(), count.values.to_string(), count.older.to_string(), count.broken.to_string()]
     });
-    let counts = table(["where", "values", "older key", "do not open"], rows);
+    let counts = table(["column", "values", "older key", "not decryptable"], rows);
     if named.is_empty() {
         return counts;
     }
@@ -178,5 +182,5 @@ fn as_json(counts: &[ColumnCount], named: &[[String; 3]]) -> serde_json::Value {
     json!({ "columns": counts, "broken": named })
 }
 
-/// Progress is not news more often.
-const SAYS_EVERY: Duration = Duration::from_secs(2);
+/// Interval between progress messages.
+const REPORT_INTERVAL: Duration = Duration::from_secs(2);

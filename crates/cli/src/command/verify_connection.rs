@@ -5,17 +5,18 @@ use terra_auth::{Client, Credentials, Environment};
 
 use crate::{
     app::{self, App},
-    failure::{Advice, Kind},
+    failure::{CommandError, FailureKind},
     ui::Ui,
     verified,
 };
 
-/// Check that the API answers and accepts the keys
+/// Verify that the API responds and accepts the keys
 ///
-/// Makes a call that only both keys open, then counts the providers that the environment offers.
+/// Makes a call that requires both keys, then counts the environment's enabled providers.
 ///
-/// `--env all` checks testing, staging and production at the same time and prints a line for each. An environment without
-/// keys counts as failed. The exit code is that of the worst: 3 before 8, 8 before 1 and 4, those before 5 and 6.
+/// `--env all` verifies testing, staging and production at the same time, and prints a line for each.
+/// An environment without keys counts as failed. The exit code is that of the worst failure: 3 before
+/// 8, 8 before 1 and 4, these before 5 and 6.
 #[derive(clap::Args)]
 #[command(after_help = examples![
     "terra-auth verify-connection",
@@ -25,53 +26,53 @@ use crate::{
 pub(crate) struct Args {}
 
 impl Args {
-    #[expect(clippy::unused_self, reason = "every command runs alike")]
+    #[expect(clippy::unused_self, reason = "all commands have the same signature")]
     pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
         let client = app.client()?;
-        let providers = app::wait(providers(&client))??;
+        let providers = app::block_on(providers(&client))??;
         app.ui.result(|| connected(providers), &as_json(&client, providers))
     }
 
-    #[expect(clippy::unused_self, reason = "every command runs alike")]
+    #[expect(clippy::unused_self, reason = "all commands have the same signature")]
     pub(crate) fn run_for_all(self, ui: Ui) -> anyhow::Result<()> {
         let clients: Vec<_> = Environment::ALL.into_iter().map(|one| (one, client(ui, one))).collect();
-        let verify = async |(environment, client): (Environment, anyhow::Result<Client>)| Verified {
+        let verify = async |(environment, client): (Environment, anyhow::Result<Client>)| VerificationResult {
             environment,
             outcome: match client {
                 Ok(client) => providers(&client).await.map(|providers| (client, providers)),
                 Err(error) => Err(error),
             },
         };
-        let all = app::wait(future::join_all(clients.into_iter().map(verify)))?;
-        let json: Vec<Value> = all.iter().map(Verified::json).collect();
-        ui.result(|| all.iter().map(Verified::line).collect::<Vec<_>>().join("\n"), &json)?;
-        let failed: Vec<Kind> = all.iter().filter_map(Verified::failure).collect();
-        let Some(worst) = failed.iter().copied().min_by_key(|kind| severity(*kind)) else { return Ok(()) };
+        let all = app::block_on(future::join_all(clients.into_iter().map(verify)))?;
+        let json: Vec<Value> = all.iter().map(VerificationResult::json).collect();
+        ui.result(|| all.iter().map(VerificationResult::line).collect::<Vec<_>>().join("\n"), &json)?;
+        let failed: Vec<FailureKind> = all.iter().filter_map(VerificationResult::failure).collect();
+        let Some(worst) = failed.iter().copied().min_by_key(|kind| failure_rank(*kind)) else { return Ok(()) };
         let message = format!("{} of {} environments could not be verified", failed.len(), all.len());
-        Err(Advice::new(worst, message, "ask one alone, with --env NAME --verbose").into())
+        Err(CommandError::new(worst, message, "verify one of them with --env NAME --verbose").into())
     }
 }
 
-/// What came of one environment.
-struct Verified {
+/// The result of one environment.
+struct VerificationResult {
     environment: Environment,
     outcome: anyhow::Result<(Client, usize)>,
 }
 
-impl Verified {
+impl VerificationResult {
     fn line(&self) -> String {
-        let told = match &self.outcome {
+        let text = match &self.outcome {
             Ok((_, providers)) => connected(*providers),
             Err(error) => format!("{error:#}"),
         };
-        format!("{:<12}{told}", self.environment.as_str())
+        format!("{:<12}{text}", self.environment.as_str())
     }
 
     fn json(&self) -> Value {
         match &self.outcome {
             Ok((client, providers)) => as_json(client, *providers),
             Err(error) => {
-                let kind = Kind::of(error);
+                let kind = FailureKind::of(error);
                 json!({
                     "connected": false, "environment": self.environment, "error": format!("{error:#}"),
                     "kind": kind.name(), "exit_code": kind as u8,
@@ -80,34 +81,34 @@ impl Verified {
         }
     }
 
-    fn failure(&self) -> Option<Kind> {
-        self.outcome.as_ref().err().map(Kind::of)
+    fn failure(&self) -> Option<FailureKind> {
+        self.outcome.as_ref().err().map(FailureKind::of)
     }
 }
 
-/// First what only other keys change, then what is missing, then what may pass by itself.
-const fn severity(kind: Kind) -> u8 {
+/// The rank of a failure, worst first: wrong keys, missing keys, other failures, failures that may be temporary.
+const fn failure_rank(kind: FailureKind) -> u8 {
     match kind {
-        Kind::NotAllowed => 0,
-        Kind::NoCredentials => 1,
-        Kind::NoAnswer | Kind::TooMany => 3,
+        FailureKind::NotAllowed => 0,
+        FailureKind::NoCredentials => 1,
+        FailureKind::NoAnswer | FailureKind::TooMany => 3,
         _ => 2,
     }
 }
 
 fn client(ui: Ui, environment: Environment) -> anyhow::Result<Client> {
     let credentials = Credentials::load(environment)?;
-    for notice in &credentials.notices {
+    for notice in &credentials.warnings {
         ui.warn(&format!("{environment}: {notice}"))?;
     }
     Ok(Client::new(credentials)?)
 }
 
-/// How many the environment offers, once the keys are accepted; that is remembered.
+/// The number of enabled providers. Also records when the API last accepted the keys.
 async fn providers(client: &Client) -> anyhow::Result<usize> {
     let integrations = client.verify_connection().await.context("could not verify the connection")?;
-    let written = app::written(client.environment())?;
-    verified::remember(&written);
+    let written = app::unresolved_credentials(client.environment())?;
+    verified::record(&written);
     Ok(integrations.iter().filter(|integration| integration.enabled).count())
 }
 

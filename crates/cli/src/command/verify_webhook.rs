@@ -10,19 +10,19 @@ use clap::{ArgGroup, ValueHint};
 use serde_json::json;
 use terra_auth::{
     Credentials, Environment, SigningSecret,
-    credentials::{SIGNING_SECRET, folder_of},
+    credentials::{SIGNING_SECRET, credential_folder},
     webhook::{DEFAULT_TOLERANCE, Verifier, VerifyError},
 };
 
 use crate::{
     app::{self, App},
-    failure::{Advice, Kind},
+    failure::{CommandError, FailureKind},
 };
 
-/// Check the signature of a webhook that was received
+/// Verify the signature of a received webhook
 ///
-/// The body must be the very bytes that came over the network: JSON written anew has another signature. The signing secret
-/// is the environment's `TERRA_SIGNING_SECRET`.
+/// The body must be exactly the bytes that were received, because JSON that was parsed and serialised
+/// again has a different signature. The signing secret is the environment's `TERRA_SIGNING_SECRET`.
 #[derive(clap::Args)]
 #[command(group = ArgGroup::new("header").required(true))]
 #[command(after_help = examples![
@@ -30,19 +30,19 @@ use crate::{
     "terra-auth verify-webhook --header-file signature.txt --at 1893456000 < delivery.json",
 ])]
 pub(crate) struct Args {
-    /// The value of the delivery's terra-signature header
+    /// Value of the delivery's terra-signature header
     #[arg(long, value_name = "HEADER", group = "header")]
     signature: Option<String>,
-    /// A file with that value
+    /// File with that value
     #[arg(long, value_name = "FILE", group = "header", value_hint = ValueHint::FilePath)]
     header_file: Option<PathBuf>,
-    /// A file with the body [default: standard input]
+    /// File with the body [default: standard input]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     body: Option<PathBuf>,
-    /// How many seconds the signature's time may differ, either way
+    /// Maximum difference between the signature's time and --at, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = DEFAULT_TOLERANCE.as_secs())]
     tolerance: u64,
-    /// When the webhook was received, in seconds since 1970 [default: now]
+    /// Time at which the webhook was received, in seconds since 1970 [default: now]
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     at: Option<i64>,
 }
@@ -57,8 +57,8 @@ impl Args {
         match verifier.verify(header.trim(), &body, now) {
             Ok(_) => app.ui.result(|| "Verified".to_owned(), &json!({ "verified": true })),
             Err(error) => {
-                let next = advice(app.environment, error, header.trim(), &body, secret);
-                let refused = Advice::new(Kind::NotVerified, "the webhook is not verified", next);
+                let next = remedy(app.environment, error, header.trim(), &body, secret);
+                let refused = CommandError::new(FailureKind::NotVerified, "the webhook is not verified", next);
                 Err(anyhow::Error::new(error).context(refused))
             }
         }
@@ -70,26 +70,26 @@ impl Args {
             (None, Some(file)) => {
                 fs::read_to_string(file).with_context(|| format!("could not read {}", file.display()))
             }
-            (None, None) => unreachable!("clap asks for one of the two"),
+            (None, None) => unreachable!("clap requires one of the two"),
         }
     }
 
     fn body(&self) -> anyhow::Result<Vec<u8>> {
         match &self.body {
             Some(file) => {
-                File::open(file).and_then(whole).with_context(|| format!("could not read {}", file.display()))
+                File::open(file).and_then(read_body).with_context(|| format!("could not read {}", file.display()))
             }
-            None => whole(io::stdin()).context("could not read the body from standard input"),
+            None => read_body(io::stdin()).context("could not read the body from standard input"),
         }
     }
 }
 
-/// The largest deliveries come in pieces of 10 MB.
-const LONGEST_BODY: u64 = 64 * 1024 * 1024;
+/// Upper bound on the size of a body. Large deliveries are split into pieces of 10 MB.
+const MAX_BODY_BYTES: u64 = 64 * 1024 * 1024;
 
-fn whole(source: impl Read) -> io::Result<Vec<u8>> {
+fn read_body(source: impl Read) -> io::Result<Vec<u8>> {
     let mut body = Vec::new();
-    if source.take(LONGEST_BODY + 1).read_to_end(&mut body)? as u64 > LONGEST_BODY {
+    if source.take(MAX_BODY_BYTES + 1).read_to_end(&mut body)? as u64 > MAX_BODY_BYTES {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, "longer than 64 MiB"));
     }
     Ok(body)
@@ -99,40 +99,44 @@ fn verifier<'a>(secrets: impl IntoIterator<Item = &'a SigningSecret>) -> Verifie
     Verifier::new(secrets.into_iter().map(SigningSecret::expose))
 }
 
-fn no_secret(environment: Environment) -> Advice {
+fn no_secret(environment: Environment) -> CommandError {
     let next = format!("add it with `terra-auth setup-environment --env {environment} --signing-secret-file FILE`");
-    Advice::new(Kind::NoCredentials, format!("{environment} has no {SIGNING_SECRET}"), next)
+    CommandError::new(FailureKind::NoCredentials, format!("{environment} has no {SIGNING_SECRET}"), next)
 }
 
-fn advice(environment: Environment, error: VerifyError, header: &str, body: &[u8], secret: &SigningSecret) -> String {
+fn remedy(environment: Environment, error: VerifyError, header: &str, body: &[u8], secret: &SigningSecret) -> String {
     let fits = |secret: &SigningSecret, body: &[u8]| {
         !matches!(verifier([secret]).verify(header, body, 0), Err(VerifyError::NoMatch))
     };
     match error {
         VerifyError::Malformed(_) | VerifyError::NoSignature => {
-            "give the header's whole value, such as t=1893456000,v1=<64 hex digits>".to_owned()
+            "pass the full value of the header, such as t=1893456000,v1=<64 hex digits>".to_owned()
         }
         VerifyError::Stale { .. } | VerifyError::FromTheFuture { .. } => {
-            "give the time when it was received with --at; else it may be a replay, or a clock is wrong".to_owned()
+            "pass the time at which it was received with --at; otherwise it may be a replay, or a clock is wrong"
+                .to_owned()
         }
         VerifyError::NoMatch => match body.strip_suffix(b"\n") {
             Some(without) if fits(secret, without) => {
-                "the signature fits without the line break at the body's end: something added it".to_owned()
+                "remove the line break at the end of the body; the signature matches without it".to_owned()
             }
-            _ => match others(environment).find(|(_, secret)| fits(secret, body)) {
-                Some((other, _)) => format!("the signature fits {other}'s secret: choose it with --env {other}"),
-                None => "check that the body is as it came over the network, and the secret is this destination's"
+            _ => match other_secrets(environment).find(|(_, secret)| fits(secret, body)) {
+                Some((other, _)) => format!("the signature matches {other}'s secret; select it with --env {other}"),
+                None => "check that the body is exactly as received, and that the secret belongs to this destination"
                     .to_owned(),
             },
         },
     }
 }
 
-/// The secrets of the other environments, as far as they can be read.
-fn others(environment: Environment) -> impl Iterator<Item = (Environment, SigningSecret)> {
+/// The signing secrets of the other environments that can be read.
+fn other_secrets(environment: Environment) -> impl Iterator<Item = (Environment, SigningSecret)> {
     let others = Environment::ALL.into_iter().filter(move |other| *other != environment);
     let secret = |other| {
-        Credentials::load_from(other, &folder_of(other), &|_| None).ok()?.signing_secret.map(|secret| (other, secret))
+        Credentials::load_from(other, &credential_folder(other), &|_| None)
+            .ok()?
+            .signing_secret
+            .map(|secret| (other, secret))
     };
     others.filter_map(secret)
 }

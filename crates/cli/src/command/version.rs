@@ -2,16 +2,16 @@ use serde_json::json;
 
 use crate::app::App;
 
-/// With the commit and its date, as two builds of one version may differ.
+/// The version with its commit and date, because two builds of one version can differ.
 pub(crate) const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("TERRA_AUTH_BUILD"), ")");
 
-/// Show the version, the commit and the features of this program
+/// Print the version, the commit and the compiled features
 #[derive(clap::Args)]
 #[command(after_help = examples!["terra-auth version", "terra-auth version --output json | jq -r .commit"])]
 pub(crate) struct Args {}
 
 impl Args {
-    #[expect(clippy::unused_self, reason = "every command runs alike")]
+    #[expect(clippy::unused_self, reason = "all commands have the same signature")]
     pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
         let build = env!("TERRA_AUTH_BUILD");
         let (commit, date) = build.split_once(' ').unwrap_or((build, ""));

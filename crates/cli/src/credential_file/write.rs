@@ -1,4 +1,4 @@
-//! Writes several credential files: all or none, whole or not at all, and never over somebody else's change.
+//! Writes several credential files atomically: all or none of them, and never over a concurrent change.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -13,46 +13,50 @@ use tempfile::NamedTempFile;
 
 use super::{CredentialFile, read, trust};
 use crate::{
-    failure::{Advice, Kind},
-    git::{self, Standing},
+    failure::{CommandError, FailureKind},
+    git::{self, GitStatus},
     private_file,
 };
 
-/// Names of half-written files begin so; git ignores them like the others.
-const HALF_WRITTEN: &str = ".env.terra.tmp-";
-/// How long another `terra-auth` may take to write.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Prefix of the names of temporary files, which git ignores like credential files.
+const TEMP_FILE_PREFIX: &str = ".env.terra.tmp-";
+/// How long to wait for another `terra-auth` that writes.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Writes the files after telling git to ignore them. Returns whether git had to be told.
+/// Writes the files, after adding them to `.gitignore`. Returns whether `.gitignore` was changed.
 ///
-/// Everything that may fail for want of space or rights happens beside the old files; then each is replaced by a rename.
-/// Should a rename fail all the same, those before it are undone.
+/// The new texts are first written to temporary files, because that can fail for lack of space or
+/// permissions. Then each old file is replaced with a rename. If a rename fails, the earlier ones
+/// are undone.
 ///
-/// All of them are in one folder.
+/// All files must be in one folder.
 pub(crate) fn write(files: &[&CredentialFile]) -> anyhow::Result<bool> {
     let Some(folder) = files.first().map(|file| file.folder()) else { return Ok(false) };
     let _lock = lock(folder)?;
-    sweep(folder);
-    files.iter().try_for_each(|file| unchanged(file))?;
+    remove_temp_files(folder);
+    files.iter().try_for_each(|file| check_unchanged(file))?;
     let told = ignore(files)?;
     let prepared: Result<Vec<_>, _> = files.iter().map(|file| Ok((*file, prepare(file)?))).collect();
     let mut done: Vec<&CredentialFile> = Vec::new();
-    for (file, half_written) in prepared.map_err(|(name, error)| not_written(name, &error))? {
+    for (file, half_written) in prepared.map_err(|(name, error)| write_error(name, &error))? {
         if let Err(error) = half_written.persist(&file.path) {
-            done.into_iter().for_each(undo);
-            return Err(not_written(&file.name, &error.error).into());
+            done.into_iter().for_each(restore_old_text);
+            return Err(write_error(&file.name, &error.error).into());
         }
         done.push(file);
     }
-    // The renames themselves; where a folder cannot be opened, the file system does it by itself.
-    File::open(folder).map_or(Ok(()), |folder| folder.sync_all()).context("the files may not survive a power cut")?;
-    // A file that cannot be remembered has the same keys, and a reference in it says what to do.
+    // Makes the renames durable. If the folder cannot be opened, this is left to the file system.
+    File::open(folder)
+        .map_or(Ok(()), |folder| folder.sync_all())
+        .context("the files were written, but may be lost in a power cut")?;
+    // If this fails, the keys still work, and a command that resolves a reference reports the untrusted file.
     let agreed = files.iter().filter(|file| file.agreed);
     agreed.for_each(|file| drop(trust(&file.path, &file.entries.to_string())));
     Ok(told)
 }
 
-/// Holds the folder until it is dropped, so that two of us do not write at once. Not every file system can.
+/// Locks the folder against another `terra-auth` until the result is dropped. `None` if the file
+/// system has no locks.
 fn lock(folder: &Path) -> anyhow::Result<Option<File>> {
     let Ok(folder) = File::open(folder) else { return Ok(None) };
     let began = Instant::now();
@@ -60,53 +64,58 @@ fn lock(folder: &Path) -> anyhow::Result<Option<File>> {
         match folder.try_lock() {
             Ok(()) => return Ok(Some(folder)),
             Err(TryLockError::Error(_)) => return Ok(None),
-            Err(TryLockError::WouldBlock) if began.elapsed() < PATIENCE => thread::sleep(Duration::from_millis(20)),
+            Err(TryLockError::WouldBlock) if began.elapsed() < LOCK_TIMEOUT => thread::sleep(Duration::from_millis(20)),
             Err(TryLockError::WouldBlock) => {
-                let message = "another program keeps this folder locked; nothing was written";
-                return Err(Advice::new(Kind::Failed, message, "let it end, then run this again").into());
+                let message = "another program has locked this folder; nothing was written";
+                return Err(CommandError::new(
+                    FailureKind::Failed,
+                    message,
+                    "wait until it has finished, then run this again",
+                )
+                .into());
             }
         }
     }
 }
 
-/// Removes what a killed run of ours has left; a folder that cannot be read is the next step's to complain about.
-fn sweep(folder: &Path) {
+/// Removes the temporary files of a killed run. A folder that cannot be read is reported by the next step.
+fn remove_temp_files(folder: &Path) {
     let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
-    for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(HALF_WRITTEN)) {
+    for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(TEMP_FILE_PREFIX)) {
         let _ = fs::remove_file(entry.path());
     }
 }
 
-fn unchanged(file: &CredentialFile) -> anyhow::Result<()> {
+fn check_unchanged(file: &CredentialFile) -> anyhow::Result<()> {
     let now = read(&file.path).with_context(|| format!("could not read {}", file.name))?;
-    if now == file.before {
+    if now == file.old_text {
         return Ok(());
     }
-    let message = format!("{} was changed by somebody else meanwhile; nothing was written", file.name);
-    Err(Advice::new(Kind::Failed, message, "run this again, to change it as it is now").into())
+    let message = format!("another program changed {} during this run; nothing was written", file.name);
+    Err(CommandError::new(FailureKind::Failed, message, "run this again to change the new version").into())
 }
 
 fn ignore(files: &[&CredentialFile]) -> anyhow::Result<bool> {
-    let seen: Vec<_> = files.iter().filter(|file| file.standing == Standing::NotIgnored).collect();
+    let seen: Vec<_> = files.iter().filter(|file| file.git_status == GitStatus::NotIgnored).collect();
     if seen.is_empty() {
         return Ok(false);
     }
     git::ignore(seen[0].folder()).context("could not write .gitignore")?;
-    match seen.into_iter().find(|file| git::standing(&file.path) == Standing::NotIgnored) {
-        Some(file) => Err(still_seen(&file.name).into()),
+    match seen.into_iter().find(|file| git::status(&file.path) == GitStatus::NotIgnored) {
+        Some(file) => Err(not_ignored_error(&file.name).into()),
         None => Ok(true),
     }
 }
 
-fn still_seen(name: &str) -> Advice {
-    let next = format!("look for what brings it back with `git check-ignore --verbose --non-matching {name}`");
-    Advice::new(Kind::Failed, format!("git does not ignore {name}, although .gitignore says so"), next)
+fn not_ignored_error(name: &str) -> CommandError {
+    let next = format!("find the rule that includes it with `git check-ignore --verbose --non-matching {name}`");
+    CommandError::new(FailureKind::Failed, format!("git does not ignore {name}, although .gitignore says so"), next)
 }
 
-/// The new text on the disk beside the old, readable by its owner only.
+/// Writes the new text to a temporary file in the same folder, readable by its owner only.
 fn prepare(file: &CredentialFile) -> Result<NamedTempFile, (&str, io::Error)> {
     let write = || {
-        let mut new = tempfile::Builder::new().prefix(HALF_WRITTEN).tempfile_in(file.folder())?;
+        let mut new = tempfile::Builder::new().prefix(TEMP_FILE_PREFIX).tempfile_in(file.folder())?;
         new.write_all(file.entries.to_string().as_bytes())?;
         new.as_file().sync_all()?;
         Ok(new)
@@ -114,23 +123,28 @@ fn prepare(file: &CredentialFile) -> Result<NamedTempFile, (&str, io::Error)> {
     write().map_err(|error| (&*file.name, error))
 }
 
-/// Puts back what was there. It was there a moment ago, so there is room; if not, the error that follows tells enough.
-fn undo(file: &CredentialFile) {
-    let _ = match &file.before {
+/// Restores the old text. There should be space for it, because it was there a moment ago. If this
+/// fails, the error of the rename is reported.
+fn restore_old_text(file: &CredentialFile) {
+    let _ = match &file.old_text {
         Some(text) => private_file::replace(&file.path, text),
         None => fs::remove_file(&file.path),
     };
 }
 
-fn not_written(name: &str, error: &io::Error) -> Advice {
+fn write_error(name: &str, error: &io::Error) -> CommandError {
     let next = match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             "free some space on this disk, then run this again"
         }
-        io::ErrorKind::FileTooLarge => "raise the limit on what this process may write: see `ulimit -f`",
-        io::ErrorKind::PermissionDenied => "get the right to write in this folder: see `ls -ld .`",
-        io::ErrorKind::ReadOnlyFilesystem => "choose a folder on a disk that can be written to",
-        _ => "mend that, then run this again",
+        io::ErrorKind::FileTooLarge => "raise the file size limit of this process: see `ulimit -f`",
+        io::ErrorKind::PermissionDenied => "get write permission for this folder: see `ls -ld .`",
+        io::ErrorKind::ReadOnlyFilesystem => "choose a folder on a writable disk",
+        _ => "fix that, then run this again",
     };
-    Advice::new(Kind::Failed, format!("could not write {name}, which is as it was: {}", error.kind()), next)
+    CommandError::new(
+        FailureKind::Failed,
+        format!("could not write {name}; it was not changed: {}", error.kind()),
+        next,
+    )
 }

@@ -1,4 +1,4 @@
-//! The checks. To add one: a file with a `check`, and a line in the table.
+//! The checks. To add one, write a file with a `check` function, and add a line to the table.
 
 use super::{Finding, context::Context};
 
@@ -21,14 +21,14 @@ mod user_cap;
 mod webhook_destination;
 mod widget_path;
 
-/// One question about what was seen.
+/// One check of the gathered context.
 pub(crate) struct Check {
     pub(crate) name: &'static str,
     pub(crate) run: fn(&Context) -> Vec<Finding>,
     needs: Needs,
 }
 
-/// What must be there for the question to make sense.
+/// The input that a check requires.
 #[derive(Clone, Copy)]
 enum Needs {
     Folder,
@@ -69,8 +69,8 @@ impl Check {
     }
 }
 
-/// A file's name as a shell takes it.
-fn word(name: &str) -> String {
+/// A file name, quoted for a shell if necessary.
+fn shell_quoted(name: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
     if name.chars().all(is_plain) { name.to_owned() } else { format!("'{}'", name.replace('\'', r"'\''")) }
 }

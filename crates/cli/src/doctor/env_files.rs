@@ -1,40 +1,39 @@
-//! The dotenv files of the folder, which git may ignore and the walk through the tree then does not see.
+//! The dotenv files of the folder. If git ignores one, the walk through the tree does not include it.
 
 use std::{fs, path::Path};
 
 use secrecy::SecretString;
 use terra_auth::{Environment, ownership};
 
-use super::context::{Held, KEYS};
+use super::context::{KEYS, StoredCredential};
 use crate::{
     env_file,
-    git::{self, Standing},
+    git::{self, GitStatus},
 };
 
 /// One dotenv file of the folder.
 pub(crate) struct EnvFile {
     pub(crate) name: String,
-    /// By its name.
+    /// According to the file name.
     pub(crate) environment: Option<Environment>,
     pub(crate) text: String,
-    pub(crate) held: Vec<Held>,
-    /// Whether a value is kept elsewhere.
-    pub(crate) refers: bool,
-    pub(crate) standing: Standing,
-    /// Whether other users of the machine can open it.
+    pub(crate) credentials: Vec<StoredCredential>,
+    /// Whether a value is an external reference.
+    pub(crate) has_references: bool,
+    pub(crate) git_status: GitStatus,
+    /// Whether other users of the machine can read it.
     pub(crate) open_to_others: bool,
 }
 
 impl EnvFile {
-    /// Whether it must stay where it is.
+    /// Whether it contains secrets.
     pub(crate) fn is_secret(&self) -> bool {
-        self.held.iter().any(Held::is_secret)
+        self.credentials.iter().any(StoredCredential::is_secret)
     }
 }
 
-const LONGEST: u64 = 64 * 1024;
-
-/// Files that show a reader what to fill in.
+const MAX_FILE_BYTES: u64 = 64 * 1024;
+/// Extensions of template files, which contain no real keys.
 const TEMPLATES: [&str; 4] = ["example", "sample", "template", "dist"];
 
 pub(crate) fn is_env_file(name: &str) -> bool {
@@ -42,38 +41,39 @@ pub(crate) fn is_env_file(name: &str) -> bool {
     name.starts_with(".env") && !is_template
 }
 
-/// In the order of their names. What cannot be read is left out: the credentials' own check says why.
+/// Reads the files, sorted by name. Skips unreadable files, because the check of the credentials reports them.
 pub(crate) fn read() -> Vec<EnvFile> {
     let entries = fs::read_dir(".").into_iter().flatten().flatten();
     let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
     names.retain(|name| is_env_file(name));
     names.sort();
-    names.into_iter().filter_map(one).collect()
+    names.into_iter().filter_map(read_one).collect()
 }
 
-fn one(name: String) -> Option<EnvFile> {
-    fs::metadata(&name).ok().filter(|metadata| metadata.is_file() && metadata.len() <= LONGEST)?;
+fn read_one(name: String) -> Option<EnvFile> {
+    fs::metadata(&name).ok().filter(|metadata| metadata.is_file() && metadata.len() <= MAX_FILE_BYTES)?;
     let text = fs::read_to_string(&name).ok()?;
     let environment = environment(&name);
-    let (mut held, mut refers) = (Vec::new(), false);
+    let (mut credentials, mut has_references) = (Vec::new(), false);
     let entries = env_file::EnvFile::parse(&text).ok();
     for key in KEYS {
         let value = entries.as_ref().and_then(|entries| entries.get(key)).map_or("", str::trim);
         let is_reference = value.starts_with("command:") || value.starts_with("keyring:");
-        refers |= is_reference;
+        has_references |= is_reference;
         if !value.is_empty() && !is_reference {
-            let place = format!("{name}:{}", line_of(&text, key));
-            held.push(Held { environment, key, value: SecretString::from(value), place });
+            let location = format!("{name}:{}", line_of(&text, key));
+            let value = SecretString::from(value);
+            credentials.push(StoredCredential { environment, key, value, location });
         }
     }
-    let standing = git::standing(&name);
+    let git_status = git::status(&name);
     Some(EnvFile {
         open_to_others: ownership::is_open_to_others(Path::new(&name)),
         environment,
         text,
-        held,
-        refers,
-        standing,
+        credentials,
+        has_references,
+        git_status,
         name,
     })
 }
@@ -91,7 +91,7 @@ fn line_of(text: &str, key: &str) -> usize {
     text.lines().position(sets).map_or(1, |index| index + 1)
 }
 
-/// Whether the walk through the tree leaves the keys of `path` to the checks of credential files.
+/// Whether the checks of credential files cover the keys in `path`, so the walk through the tree skips them.
 pub(crate) fn covers(files: &[EnvFile], path: &Path) -> bool {
     files.iter().any(|file| Path::new(&file.name) == path && file.is_secret())
 }

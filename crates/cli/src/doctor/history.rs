@@ -1,4 +1,4 @@
-//! What was ever committed, newest first, for as long as there is time.
+//! Searches the git history for keys, newest commits first, until a deadline.
 
 use std::{
     io::{self, BufRead, BufReader},
@@ -9,41 +9,39 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::eye::{Eye, Sight};
+use super::secret_scanner::{MatchKind, SecretScanner};
 use crate::git;
 
 /// The keys in the history.
 #[derive(Default)]
 pub(crate) struct History {
-    /// Each key once for each file, where it was added last.
-    pub(crate) keys: Vec<Committed>,
-    /// Whether time ran out, or there was too much to tell.
-    pub(crate) cut: bool,
+    /// Each key once per file, with the commit that added it last.
+    pub(crate) keys: Vec<CommittedKey>,
+    /// Whether the search stopped early, at the deadline or at the maximum number of keys.
+    pub(crate) truncated: bool,
 }
 
 /// A key that was committed.
-pub(crate) struct Committed {
+pub(crate) struct CommittedKey {
     pub(crate) commit: String,
     pub(crate) path: PathBuf,
     pub(crate) masked: String,
     pub(crate) what: String,
 }
 
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const HISTORY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Maximum number of bytes of one file in one commit that are searched.
+const MAX_ADDITION_BYTES: usize = 1024 * 1024;
+const MAX_KEYS: usize = 200;
 
-/// Bytes of one file in one commit that are looked at.
-const LONGEST: usize = 1024 * 1024;
-
-const MOST_KEYS: usize = 200;
-
-/// Reads what each commit of this folder added.
-pub(crate) fn read(eye: &Eye) -> History {
+/// Searches the lines that each commit added to this folder.
+pub(crate) fn read(scanner: &SecretScanner) -> History {
     let Ok((mut git, stdout)) = log() else { return History::default() };
     let (sender, added) = mpsc::sync_channel(64);
     let reader = thread::spawn(move || additions(BufReader::new(stdout), &sender));
-    let history = collect(eye, &added, deadline());
+    let history = collect(scanner, &added, deadline());
     drop(added);
-    // It may have ended by itself.
+    // Fails if git has already exited.
     let _ = git.kill();
     let _ = git.wait();
     let _ = reader.join();
@@ -51,10 +49,10 @@ pub(crate) fn read(eye: &Eye) -> History {
 }
 
 fn deadline() -> Instant {
-    Instant::now() + PATIENCE
+    Instant::now() + HISTORY_TIMEOUT
 }
 
-/// The keys are looked for here and not by git, whose arguments every process on the machine can read.
+/// Starts `git log`. Git does not search for the keys itself, because every process can read its arguments.
 fn log() -> io::Result<(Child, ChildStdout)> {
     let mut git = git::command();
     git.args(["-c", "core.quotePath=false", "log", "--all", "--patch", "--unified=0", "--no-color", "--no-renames"]);
@@ -64,7 +62,7 @@ fn log() -> io::Result<(Child, ChildStdout)> {
     Ok((child, stdout))
 }
 
-/// What one commit added to one file.
+/// The lines that one commit added to one file.
 #[derive(Default)]
 struct Addition {
     commit: String,
@@ -72,7 +70,7 @@ struct Addition {
     text: Vec<u8>,
 }
 
-/// Cuts the log into additions, until it ends or nobody listens.
+/// Splits the log into additions, until it ends or the receiver is dropped.
 fn additions(mut log: BufReader<ChildStdout>, to: &SyncSender<Addition>) -> io::Result<()> {
     let (mut now, mut line) = (Addition::default(), Vec::new());
     let mut in_hunk = false;
@@ -90,7 +88,7 @@ fn additions(mut log: BufReader<ChildStdout>, to: &SyncSender<Addition>) -> io::
         match &line[..] {
             [] => return Ok(()),
             [b'@', b'@', ..] => in_hunk = true,
-            [b'+', rest @ ..] if in_hunk && now.text.len() < LONGEST => now.text.extend_from_slice(rest),
+            [b'+', rest @ ..] if in_hunk && now.text.len() < MAX_ADDITION_BYTES => now.text.extend_from_slice(rest),
             [b'+', b'+', b'+', b' ', path @ ..] if !in_hunk => {
                 now.path = PathBuf::from(String::from_utf8_lossy(path).trim_end());
             }
@@ -104,29 +102,29 @@ fn additions(mut log: BufReader<ChildStdout>, to: &SyncSender<Addition>) -> io::
     }
 }
 
-fn collect(eye: &Eye, added: &Receiver<Addition>, deadline: Instant) -> History {
+fn collect(scanner: &SecretScanner, added: &Receiver<Addition>, deadline: Instant) -> History {
     let mut history = History::default();
     loop {
         let rest = deadline.saturating_duration_since(Instant::now());
         if rest.is_zero() {
-            return History { cut: true, ..history };
+            return History { truncated: true, ..history };
         }
         match added.recv_timeout(rest) {
-            Ok(_) if history.keys.len() >= MOST_KEYS => return History { cut: true, ..history },
-            Ok(addition) => history.add(eye, &addition),
-            Err(RecvTimeoutError::Timeout) => return History { cut: true, ..history },
+            Ok(_) if history.keys.len() >= MAX_KEYS => return History { truncated: true, ..history },
+            Ok(addition) => history.add(scanner, &addition),
+            Err(RecvTimeoutError::Timeout) => return History { truncated: true, ..history },
             Err(RecvTimeoutError::Disconnected) => return history,
         }
     }
 }
 
 impl History {
-    fn add(&mut self, eye: &Eye, addition: &Addition) {
+    fn add(&mut self, scanner: &SecretScanner, addition: &Addition) {
         let Addition { commit, path, text } = addition;
-        for seen in eye.look(path, text) {
-            let Sight::Key { masked, what, .. } = seen.sight else { continue };
+        for found in scanner.scan(path, text) {
+            let MatchKind::Key { masked, what, .. } = found.key_match else { continue };
             if !self.keys.iter().any(|known| known.path == *path && known.masked == masked) {
-                self.keys.push(Committed { commit: commit.clone(), path: path.clone(), masked, what });
+                self.keys.push(CommittedKey { commit: commit.clone(), path: path.clone(), masked, what });
             }
         }
     }
@@ -139,16 +137,16 @@ mod tests {
         time::{Duration, Instant},
     };
 
-    use super::{Addition, Eye, PATIENCE, collect};
+    use super::{Addition, HISTORY_TIMEOUT, SecretScanner, collect};
 
     #[test]
-    fn a_history_that_does_not_end_is_cut() {
+    fn a_history_is_cut_at_the_deadline() {
         let (sender, added) = mpsc::sync_channel(1);
         sender.send(Addition::default()).unwrap();
-        let eye = Eye::new(&[]).unwrap();
-        assert!(collect(&eye, &added, Instant::now()).cut);
-        assert!(collect(&eye, &added, Instant::now() + Duration::from_millis(10)).cut);
+        let scanner = SecretScanner::new(&[]).unwrap();
+        assert!(collect(&scanner, &added, Instant::now()).truncated);
+        assert!(collect(&scanner, &added, Instant::now() + Duration::from_millis(10)).truncated);
         drop(sender);
-        assert!(!collect(&eye, &added, Instant::now() + PATIENCE).cut);
+        assert!(!collect(&scanner, &added, Instant::now() + HISTORY_TIMEOUT).truncated);
     }
 }

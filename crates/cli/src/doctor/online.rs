@@ -1,4 +1,4 @@
-//! What the API of each environment says, within 5 s a question.
+//! Calls the API of each environment, with a timeout of 5 s per call.
 
 use std::{future::Future, time::Duration};
 
@@ -8,67 +8,67 @@ use jiff::SignedDuration;
 use serde_json::Value;
 use terra_auth::{
     Client, Credentials, Environment, Error, RawCall,
-    admin::is_terras_own,
+    admin::is_hosted_server,
     diagnosis::{WidgetCall, streaming_host_answers},
 };
 use url::{Host, Url};
 
 /// The API of one environment.
-pub(crate) struct Online {
+pub(crate) struct EnvironmentApi {
     pub(crate) environment: Environment,
     pub(crate) url: Url,
-    /// The proxy on the way, as `host:port`.
+    /// The proxy for the calls, as `host:port`.
     pub(crate) proxy: Option<String>,
-    pub(crate) answer: Result<Answer, Error>,
-    /// If it did not answer through the proxy: whether it does without.
+    pub(crate) answer: Result<ApiStatus, Error>,
+    /// Whether the API responds without the proxy. Tested only if it does not respond through the proxy.
     pub(crate) answers_directly: bool,
-    /// The streaming socket's host, if it is not the API's own.
-    pub(crate) streaming: Option<Streaming>,
+    /// The host of the streaming socket, if it differs from the API's.
+    pub(crate) streaming: Option<StreamingHost>,
 }
 
 /// The host of a streaming socket.
-pub(crate) struct Streaming {
+pub(crate) struct StreamingHost {
     pub(crate) url: Url,
     pub(crate) answer: Result<(), Error>,
-    /// If it did not answer: whether Terra's own does, for keys of the hosted API.
+    /// Whether Terra's own host responds. Tested only for the hosted API, if the configured host does not respond.
     pub(crate) hosted_answers: bool,
 }
 
 /// Terra's own host of streaming sockets.
 pub(crate) const HOSTED_STREAMING: &str = "wss://ws.tryterra.co";
 
-/// What a server says that is there.
-pub(crate) struct Answer {
-    /// How far its clock is ahead.
+/// The status of an API that responds.
+pub(crate) struct ApiStatus {
+    /// How far the server's clock is ahead of this machine's.
     pub(crate) clock_ahead: Option<SignedDuration>,
     pub(crate) keys: Result<(), Error>,
-    /// Connected users, counted up to the cap of the environment; `None` where there is no cap.
+    /// The number of connected users, counted up to the environment's user limit. `None` if there is no limit.
     pub(crate) users: Option<usize>,
-    /// Whether a server of one's own has no destination for events.
-    pub(crate) sends_nowhere: bool,
-    /// `None` if the keys were not accepted.
+    /// Whether the user's own server has no webhook destination.
+    pub(crate) lacks_destination: bool,
+    /// `None` if the API rejected the keys, or after a timeout.
     pub(crate) widget: Option<Result<WidgetCall, Error>>,
-    /// Whether mobile tokens without a reference id work; asked of servers of one's own.
+    /// Whether mobile tokens without a reference id are accepted. Only known for the user's own server.
     pub(crate) redeems_unbound_tokens: Option<bool>,
 }
 
-/// Bounds each question.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+/// Timeout of each call.
+pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Asks all of them at once.
-pub(crate) async fn ask(credentials: impl Iterator<Item = &Credentials>) -> Vec<Online> {
-    future::join_all(credentials.map(one)).await
+/// Calls the APIs of all environments concurrently.
+pub(crate) async fn probe(credentials: impl Iterator<Item = &Credentials>) -> Vec<EnvironmentApi> {
+    future::join_all(credentials.map(probe_one)).await
 }
 
-async fn one(credentials: &Credentials) -> Online {
+async fn probe_one(credentials: &Credentials) -> EnvironmentApi {
     let (environment, url) = (credentials.environment, credentials.api_url.clone());
     let proxy = proxy(&url);
-    let (answer, streaming) = tokio::join!(answer(credentials), streaming(credentials));
-    let answers_directly = proxy.is_some() && answer.is_err() && answers_directly(credentials).await;
-    Online { environment, url, proxy, answer, answers_directly, streaming }
+    let (status, streaming) = tokio::join!(status(credentials), streaming(credentials));
+    let answers_directly = proxy.is_some() && status.is_err() && answers_directly(credentials).await;
+    EnvironmentApi { environment, url, proxy, answer: status, answers_directly, streaming }
 }
 
-async fn answer(credentials: &Credentials) -> Result<Answer, Error> {
+async fn status(credentials: &Credentials) -> Result<ApiStatus, Error> {
     let client = builder(credentials).build()?;
     let clock_ahead = client.server_clock_ahead().await?;
     let users = users(&client).await;
@@ -76,36 +76,37 @@ async fn answer(credentials: &Credentials) -> Result<Answer, Error> {
         Ok(users) => (Ok(()), users),
         Err(error) => (Err(error), None),
     };
-    let widget = if keys.is_ok() { in_time(client.widget_call()).await } else { None };
-    let is_own = keys.is_ok() && !is_terras_own(&credentials.api_url);
+    let widget = if keys.is_ok() { with_timeout(client.widget_call()).await } else { None };
+    let is_own = keys.is_ok() && !is_hosted_server(&credentials.api_url);
     let redeems_unbound_tokens = if is_own { redeems_unbound_tokens(&client, credentials).await } else { None };
-    let sends_nowhere = is_own && sends_nowhere(&client, &credentials.api_url).await;
-    Ok(Answer { clock_ahead, keys, users, sends_nowhere, widget, redeems_unbound_tokens })
+    let lacks_destination = is_own && lacks_destination(&client, &credentials.api_url).await;
+    Ok(ApiStatus { clock_ahead, keys, users, lacks_destination, widget, redeems_unbound_tokens })
 }
 
 async fn redeems_unbound_tokens(client: &Client, credentials: &Credentials) -> Option<bool> {
-    in_time(client.redeems_unbound_tokens(&credentials.dev_id, PATIENCE)).await?.ok()?
+    with_timeout(client.redeems_unbound_tokens(&credentials.dev_id, CALL_TIMEOUT)).await?.ok()?
 }
 
 fn builder(credentials: &Credentials) -> terra_auth::ClientBuilder {
-    Client::builder(credentials.clone()).connect_timeout(PATIENCE).timeout(PATIENCE).retries(0)
+    Client::builder(credentials.clone()).connect_timeout(CALL_TIMEOUT).timeout(CALL_TIMEOUT).retries(0)
 }
 
-/// Asks a server of one's own. A key that may not read the destination says nothing.
-async fn sends_nowhere(client: &Client, api_url: &Url) -> bool {
+/// Whether the user's own server has no destination. False if the key is not allowed to read it.
+async fn lacks_destination(client: &Client, api_url: &Url) -> bool {
     let path = format!("{}/webhooks/destination", api_url.path().trim_end_matches('/'));
     let Ok(call) = RawCall::new("GET", &path) else { return false };
-    let answer = in_time(client.raw(call)).await.and_then(Result::ok).filter(|answer| answer.status == 200);
+    let answer = with_timeout(client.raw(call)).await.and_then(Result::ok).filter(|answer| answer.status == 200);
     let body = answer.and_then(|answer| serde_json::from_slice::<Value>(&answer.body).ok());
     body.is_some_and(|body| body.get("destination").is_some_and(Value::is_null))
 }
 
-/// The widget call may be on four paths, each with the client's own limit.
-async fn in_time<T>(question: impl Future<Output = T>) -> Option<T> {
-    tokio::time::timeout(PATIENCE, question).await.ok()
+/// Limits a call that makes several requests. For example, the client tries the widget call at four paths, each with
+/// its own timeout.
+async fn with_timeout<T>(question: impl Future<Output = T>) -> Option<T> {
+    tokio::time::timeout(CALL_TIMEOUT, question).await.ok()
 }
 
-/// A call that both keys open; where there is a cap, one that also counts.
+/// Makes a call that requires both keys. If the environment has a user limit, also counts the users.
 async fn users(client: &Client) -> Result<Option<usize>, Error> {
     use futures_util::StreamExt as _;
     let Some(cap) = client.environment().default_user_limit() else {
@@ -115,20 +116,20 @@ async fn users(client: &Client) -> Result<Option<usize>, Error> {
     Ok(Some(users.len()))
 }
 
-async fn streaming(credentials: &Credentials) -> Option<Streaming> {
+async fn streaming(credentials: &Credentials) -> Option<StreamingHost> {
     let (url, api) = (&credentials.streaming_url, &credentials.api_url);
-    let place = |url: &Url| (url.host_str().map(str::to_owned), url.port_or_known_default());
-    if place(url) == place(api) {
+    let authority = |url: &Url| (url.host_str().map(str::to_owned), url.port_or_known_default());
+    if authority(url) == authority(api) {
         return None;
     }
-    let answer = streaming_host_answers(url, PATIENCE).await;
+    let answer = streaming_host_answers(url, CALL_TIMEOUT).await;
     let hosted =
-        HOSTED_STREAMING.parse::<Url>().ok().filter(|hosted| answer.is_err() && is_terras_own(api) && hosted != url);
+        HOSTED_STREAMING.parse::<Url>().ok().filter(|hosted| answer.is_err() && is_hosted_server(api) && hosted != url);
     let hosted_answers = match hosted {
-        Some(hosted) => streaming_host_answers(&hosted, PATIENCE).await.is_ok(),
+        Some(hosted) => streaming_host_answers(&hosted, CALL_TIMEOUT).await.is_ok(),
         None => false,
     };
-    Some(Streaming { url: url.clone(), answer, hosted_answers })
+    Some(StreamingHost { url: url.clone(), answer, hosted_answers })
 }
 
 async fn answers_directly(credentials: &Credentials) -> bool {
@@ -138,7 +139,7 @@ async fn answers_directly(credentials: &Credentials) -> bool {
     }
 }
 
-/// The proxy that the client would take, which is none to this machine.
+/// The proxy that the client would use. `None` for a server on this machine.
 fn proxy(url: &Url) -> Option<String> {
     let is_loopback = match url.host()? {
         Host::Domain(name) => name == "localhost" || name.ends_with(".localhost"),

@@ -1,4 +1,4 @@
-//! What other dotenv libraries read from the values that we write. See `tests/dotenv/README.md`.
+//! Checks that other dotenv libraries read the values that this program writes. See `tests/dotenv/README.md`.
 
 use std::{
     collections::BTreeMap,
@@ -15,7 +15,7 @@ const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/dotenv")
 
 type Read = BTreeMap<String, BTreeMap<String, String>>;
 
-/// Runs a reader over the files of `folder`.
+/// Runs a reader on the files of `folder`.
 fn read(program: &str, script: &str, folder: &Path) -> Read {
     let installed = ["node_modules/.pins", "../../target/dotenv/.pins"].map(|file| Path::new(SCRIPTS).join(file));
     assert!(installed.iter().all(|file| file.exists()), "run tests/dotenv/setup.sh first");
@@ -26,7 +26,7 @@ fn read(program: &str, script: &str, folder: &Path) -> Read {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// What a shell reads: both values of each file, one after the other.
+/// The values that a shell reads: both values of each file, one after the other.
 fn read_by_shell(folder: &Path) -> Vec<String> {
     let script = r#"for file in *; do ( . "./$file"; printf '%s\0%s\0' "$TERRA_API_KEY" "$AFTER" ); done"#;
     let output = Command::new("sh").args(["-c", script]).current_dir(folder).env("LC_ALL", "C").output().unwrap();
@@ -34,7 +34,7 @@ fn read_by_shell(folder: &Path) -> Vec<String> {
     String::from_utf8(output.stdout).unwrap().split_terminator('\0').map(str::to_owned).collect()
 }
 
-/// A file for each value, with other lines around it; every second value takes the place of another.
+/// Writes one file for each value, with other lines around it. Every second value replaces an old one.
 fn write(values: &[String]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (at, value) in values.iter().enumerate() {
@@ -52,7 +52,7 @@ fn sample(strategy: impl Strategy<Value = String>, count: usize, runner: &mut Te
 }
 
 #[test]
-fn what_is_portable_is_read_alike_by_python_node_and_a_shell() {
+fn python_node_and_a_shell_read_portable_values_alike() {
     let mut runner = TestRunner::deterministic();
     let mut values = sample(r"[A-Za-z0-9_./+=-]{1,64}", 150, &mut runner);
     values.extend(sample("[!-~]{1,32}", 300, &mut runner));
@@ -91,7 +91,7 @@ fn what_is_portable_is_read_alike_by_python_node_and_a_shell() {
 }
 
 #[test]
-fn what_is_not_portable_is_read_differently_by_somebody() {
+fn python_or_node_reads_a_value_that_is_not_portable_differently() {
     let values = ["a${HOME}b", "it's \"so\"", "$ and '", r"two\\", r"'end\", "'`"].map(str::to_owned);
     assert_eq!(values.iter().find(|value| is_portable(value)), None);
     let folder = write(&values);

@@ -36,7 +36,7 @@ fn only_the_value_changes() {
 }
 
 #[test]
-fn a_value_gets_the_plainest_quotes_that_hold_it() {
+fn a_value_gets_the_simplest_quotes_that_can_represent_it() {
     let cases = [
         ("test-key-not-a-secret", "K=test-key-not-a-secret\n"),
         ("http://127.0.0.1:8080/v2", "K=http://127.0.0.1:8080/v2\n"),
@@ -54,7 +54,7 @@ fn a_value_gets_the_plainest_quotes_that_hold_it() {
 }
 
 #[test]
-fn a_line_that_is_no_entry_is_named() {
+fn a_line_that_is_not_an_entry_is_named() {
     let error = |text| EnvFile::parse(text).err();
     assert_eq!(error("A=1\n\nTERRA_API_KEY\n"), Some(EnvFileError::Malformed(3)));
     assert_eq!(error("A='1\n2'\nB='never closed\n"), Some(EnvFileError::Malformed(3)));
@@ -62,7 +62,7 @@ fn a_line_that_is_no_entry_is_named() {
     assert_eq!(error("TERRA_API_KEY=a\n# b\nTERRA_API_KEY=b\n"), Some(twice));
 }
 
-/// A line of a dotenv file, or something near it.
+/// A line of a dotenv file, valid or slightly broken.
 fn line() -> impl Strategy<Value = String> {
     let broken = r#"[ A-Za-z=#'"\\$\t]{0,12}"#;
     let entry = r#"(export )?[A-D] ?= ?([a-z]{0,4}|'[a-z"\\ \n#]{0,6}'|"[a-z' \n#]{0,6}")( {1,2}#[a-z' ]{0,5})?"#;
@@ -73,36 +73,36 @@ fn line() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn what_is_written_is_read_back(value in any::<String>()) {
+    fn a_written_value_is_read_back(value in any::<String>()) {
         let text = changed("A=1\n", "TERRA_API_KEY", &value);
         prop_assert_eq!(&read(&text)[1], &("TERRA_API_KEY".to_owned(), value));
     }
 
     #[test]
-    fn what_is_replaced_is_read_back(old in any::<String>(), new in any::<String>()) {
+    fn a_replaced_value_is_read_back(old in any::<String>(), new in any::<String>()) {
         let text = changed(&changed("", "K", &old), "K", &new);
         prop_assert_eq!(read(&text), [("K".to_owned(), new)]);
     }
 
     #[test]
-    fn a_dollar_stands_between_single_quotes(value in r#"[a-z'"\\]{0,4}\$[a-z'"\\]{0,4}"#) {
+    fn a_dollar_is_always_inside_single_quotes(value in r#"[a-z'"\\]{0,4}\$[a-z'"\\]{0,4}"#) {
         prop_assert!(changed("", "K", &value).starts_with("K='"));
     }
 
     #[test]
-    fn everything_else_stays(lines in proptest::collection::vec(line(), 0..8), value in "[ -~]{0,8}") {
+    fn all_other_lines_stay_unchanged(lines in proptest::collection::vec(line(), 0..8), value in "[ -~]{0,8}") {
         let before = lines.concat();
         let Ok(mut file) = EnvFile::parse(&before) else { return Ok(()) };
         prop_assert_eq!(file.to_string(), before.clone());
         let entries = read(&before);
-        file.set("Z_1", &value); // no line that is drawn has it
+        file.set("Z_1", &value); // no generated line has this key
         let after = file.to_string();
         prop_assert!(after.starts_with(&before));
         prop_assert_eq!(read(&after), [entries, vec![("Z_1".to_owned(), value)]].concat());
     }
 
     #[test]
-    fn a_replaced_value_leaves_its_neighbours(
+    fn a_replaced_value_leaves_the_other_lines_unchanged(
         before in proptest::collection::vec(line(), 0..4),
         after in proptest::collection::vec(line(), 0..4),
         value in "[ -~]{0,8}",
@@ -115,13 +115,13 @@ proptest! {
     }
 
     #[test]
-    fn what_the_library_reads_is_what_the_editor_reads(lines in proptest::collection::vec(line(), 0..8)) {
+    fn the_editor_reads_the_same_values_as_the_library(lines in proptest::collection::vec(line(), 0..8)) {
         let text = lines.concat();
         let theirs = dotenvy::from_read_iter(text.as_bytes()).collect::<Result<Vec<_>, _>>().ok();
         let ours = EnvFile::parse(&text).ok();
         prop_assert_eq!(theirs.is_some(), ours.is_some());
         let entries = |file: EnvFile| file.pieces.into_iter().filter_map(|piece| piece.entry).collect::<Vec<_>>();
-        prop_assume!(!text.contains('$')); // the library replaces variables, which the client refuses
+        prop_assume!(!text.contains('$')); // the library expands variables, which the client rejects
         prop_assert_eq!(theirs, ours.map(entries));
     }
 }

@@ -1,6 +1,6 @@
 use super::{EnvSettings, EnvSettingsError};
 
-const WHOLE: &str = r##"
+const COMPLETE: &str = r##"
 name = "Acme"
 logo_url = "https://app.example.com/logo.png"
 accent = "#00aa77"
@@ -22,22 +22,22 @@ fn shown(left: &str, right: &str) -> Vec<(&'static str, [String; 2])> {
 }
 
 #[test]
-fn what_is_equal_does_not_differ() {
-    assert!(shown(WHOLE, WHOLE).is_empty());
+fn equal_settings_do_not_differ() {
+    assert!(shown(COMPLETE, COMPLETE).is_empty());
     assert!(shown(r#"providers = ["FITBIT", "GARMIN"]"#, r#"providers = ["GARMIN", "FITBIT"]"#).is_empty());
-    assert!(shown(r#"name = "Acme""#, "user_limit = 50").is_empty(), "what one leaves as it is cannot differ");
+    assert!(shown(r#"name = "Acme""#, "user_limit = 50").is_empty(), "an absent setting cannot differ");
 }
 
 #[test]
 fn every_setting_is_compared_in_one_order() {
-    let other = WHOLE
+    let other = COMPLETE
         .replace("Acme", "Other")
         .replace("app.", "other.")
         .replace("00aa", "11bb")
         .replace("50", "60")
         .replace("true", "false");
     let other = other.replace("GARMIN", "OURA");
-    let settings: Vec<_> = shown(WHOLE, &other).into_iter().map(|(setting, _)| setting).collect();
+    let settings: Vec<_> = shown(COMPLETE, &other).into_iter().map(|(setting, _)| setting).collect();
     let all = [
         "name",
         "logo_url",
@@ -53,7 +53,7 @@ fn every_setting_is_compared_in_one_order() {
 }
 
 #[test]
-fn of_two_lists_only_what_differs_is_shown() {
+fn of_two_lists_only_the_different_items_are_shown() {
     let one = |left: &str, right: &str| shown(left, right).remove(0).1;
     let (left, right) = (r#"providers = ["FITBIT", "GARMIN"]"#, r#"providers = ["OURA", "FITBIT", "WITHINGS"]"#);
     assert_eq!(one(left, right), ["GARMIN", "OURA, WITHINGS"]);
@@ -67,10 +67,10 @@ fn of_two_lists_only_what_differs_is_shown() {
 }
 
 #[test]
-fn what_cannot_be_a_setting_is_named() {
+fn an_invalid_setting_is_named_in_the_error() {
     let error = |text: &str| EnvSettings::parse(text).unwrap_err();
     let invalid = [
-        ("name = \" \"", "name must be a text"),
+        ("name = \" \"", "name must be a non-empty string"),
         ("logo_url = \"logo.png\"", "logo_url must be an address or \"\""),
         ("accent = \"red\"", "accent must be #rrggbb or \"\""),
         ("user_limit = -1", "user_limit must be a number or \"none\""),
@@ -85,5 +85,5 @@ fn what_cannot_be_a_setting_is_named() {
     }
     assert_eq!(error("signing_secret = \"a\""), EnvSettingsError::Unknown("signing_secret".to_owned()));
     let broken = error("name = \"Acme\"\nuser_limit = not-a-secret\n").to_string();
-    assert!(broken.starts_with("is no TOML: line 2: ") && !broken.contains("not-a-secret"), "{broken}");
+    assert!(broken.starts_with("is not valid TOML: line 2: ") && !broken.contains("not-a-secret"), "{broken}");
 }

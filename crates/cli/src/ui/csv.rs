@@ -7,15 +7,15 @@ use serde::{
     de::{MapAccess, SeqAccess, Visitor},
 };
 
-/// A JSON value whose fields stay in their order, which makes the order of the columns.
+/// A JSON value that preserves the order of its fields, which is the order of the columns.
 enum Node {
     Object(Vec<(String, Node)>),
     List(Vec<Node>),
     Leaf(String),
 }
 
-/// The lines of a list of objects, or of one object, under the names of their fields. A field inside a field is named
-/// `outer.inner`; a list inside a field is joined with spaces.
+/// A header of field names, then one line for each object of a list, or for one object. A nested
+/// field is named `outer.inner`; a list inside a field is joined with spaces.
 pub(super) fn of(json: &impl Serialize) -> serde_json::Result<String> {
     let rows = match serde_json::from_str(&serde_json::to_string(json)?)? {
         Node::List(rows) => rows,

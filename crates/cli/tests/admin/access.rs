@@ -1,22 +1,20 @@
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::support::{
-    FILE, dev,
-    folder::{Answer, Folder},
-    run_as,
-};
+use terra_auth_cli_testkit::{CommandOutput, Folder};
 
-const KEPT: &str = ".terra-auth/admin-token";
+use crate::support::{FILE, dev, run_as};
+
+const TOKEN_FILE: &str = ".terra-auth/admin-token";
 
 #[test]
-fn the_token_comes_from_the_flag_the_variable_the_named_file_or_where_dev_keeps_it() {
+fn the_admin_token_comes_from_the_flag_the_variable_or_a_file() {
     let (folder, _server) = dev();
-    folder.write("good", &folder.read(KEPT));
+    folder.write("good", &folder.read(TOKEN_FILE));
     folder.write("bad", "another-token-not-a-secret\nmore");
     let run = |variables: &[(&str, &str)], arguments: &str| {
-        Answer::of(folder.command(&format!("keys list {arguments}")).envs(variables.iter().copied())).code
+        CommandOutput::of(folder.command(&format!("keys list {arguments}")).envs(variables.iter().copied())).code
     };
-    let good = folder.read(KEPT);
+    let good = folder.read(TOKEN_FILE);
     assert_eq!(run(&[], ""), 0);
     assert_eq!(run(&[("TERRA_AUTH_ADMIN_TOKEN", "")], ""), 0);
     assert_eq!(run(&[("TERRA_AUTH_ADMIN_TOKEN", &good)], ""), 0);
@@ -29,7 +27,7 @@ fn the_token_comes_from_the_flag_the_variable_the_named_file_or_where_dev_keeps_
 }
 
 #[test]
-fn a_token_that_is_not_accepted_is_not_shown() {
+fn a_rejected_token_is_not_shown() {
     let (folder, _server) = dev();
     for token in ["another-token-not-a-secret", "a token not-a-secret", "tökén-not-a-secret"] {
         for arguments in ["keys list --verbose", "audit verify --output json"] {
@@ -41,7 +39,7 @@ fn a_token_that_is_not_accepted_is_not_shown() {
 }
 
 #[test]
-fn without_a_token_nobody_is_asked() {
+fn without_a_token_no_request_is_sent() {
     let folder = Folder::new();
     let address = "http://127.0.0.1:9";
     let keys = format!("TERRA_DEV_ID=a\nTERRA_API_KEY=test-key-not-a-secret\nTERRA_API_URL={address}/v2\n");
@@ -54,16 +52,16 @@ fn without_a_token_nobody_is_asked() {
 }
 
 #[test]
-fn the_token_of_the_server_on_this_machine_goes_to_no_other() {
+fn the_token_of_the_local_server_is_sent_to_no_other_server() {
     let (folder, _server) = dev();
     let answer = folder.run("keys list --dev-id acme-0 --server https://terra.invalid");
     assert_eq!(answer.code, 8, "{answer}");
 }
 
 #[test]
-fn a_token_that_others_can_read_is_warned_about() {
+fn a_token_file_that_others_can_read_causes_a_warning() {
     let (folder, _server) = dev();
-    std::fs::set_permissions(folder.path(KEPT), std::fs::Permissions::from_mode(0o644)).unwrap();
+    std::fs::set_permissions(folder.path(TOKEN_FILE), std::fs::Permissions::from_mode(0o644)).unwrap();
     let answer = folder.run("keys list");
     assert_eq!(answer.code, 0, "{answer}");
     assert!(answer.stderr.contains("chmod 600 .terra-auth/admin-token"), "{answer}");

@@ -1,21 +1,21 @@
-//! Connections that come from another system, and leave for one.
+//! Import and export of connections.
 
 use std::{fmt::Write as _, fs, os::unix::fs::PermissionsExt as _, process::Stdio, thread, time::Duration};
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
+use terra_auth_cli_testkit::{Folder, Server, until};
 
-use crate::support::{dev, folder::Folder, run_as, said, server::Server, until};
+use crate::support::{dev, run_as, stdout_of};
 
 /// The credential file of the environment without a user limit.
 const FILE: &str = ".env.terra.production";
-
 const HEADER: &str = "provider,account,reference_id,access_token,refresh_token,expires_at\n";
 
-/// A production environment, which has no user limit, beside the testing one.
+/// Creates a production environment, which has no user limit, in addition to the testing one.
 fn production(folder: &Folder, server: &Server) {
-    let made = said(folder, &format!("environments create --env production --name Acme --server {}", server.origin()));
-    folder.write(FILE, &made);
+    let create = format!("environments create --env production --name Acme --server {}", server.origin());
+    folder.write(FILE, &stdout_of(folder, &create));
 }
 
 fn many(rows: usize) -> String {
@@ -31,7 +31,7 @@ fn mode(folder: &Folder, file: &str) -> u32 {
 }
 
 #[test]
-fn an_import_that_is_killed_goes_on_where_it_was_and_nothing_comes_twice() {
+fn an_import_that_is_killed_is_resumed_and_imports_nothing_twice() {
     let (folder, server) = dev();
     production(&folder, &server);
     folder.write("grants.csv", &many(10_000));
@@ -54,11 +54,11 @@ fn an_import_that_is_killed_goes_on_where_it_was_and_nothing_comes_twice() {
     let again = folder.json("connections import grants.csv --env production");
     assert_eq!((&again["imported"], &again["kept"]), (&json!(0), &json!(10_000)));
 
-    said(&folder, "connections export --env production --out all.ndjson");
+    stdout_of(&folder, "connections export --env production --out all.ndjson");
     let all = folder.read("all.ndjson");
     assert_eq!((all.lines().count(), mode(&folder, "all.ndjson")), (10_000, 0o600));
     assert!(!all.contains("not-a-secret"));
-    server.end(Signal::TERM);
+    server.stop(Signal::TERM);
     for file in ["terra-auth.db", "terra-auth.db-wal"] {
         let bytes = fs::read(folder.path(".terra-auth").join(file)).unwrap_or_default();
         assert!(!bytes.windows(12).any(|window| window == b"not-a-secret"), "{file} has a token");
@@ -78,11 +78,11 @@ fn bad_lines_are_named_and_all_others_are_imported() {
     folder.write("grants.csv", &format!("{HEADER}{}\n{}\n\n{}\n", good[0], bad.join("\r\n"), good[1]));
     let named = "line 3: expires_at: neither RFC 3339 nor seconds since 1970\n\
                  line 4: provider: unknown, or not enabled in this environment\n\
-                 line 5: CSV: a quote is not closed on its line\n\
-                 line 6: CSV: 4 fields, not 6 as in the header\n";
+                 line 5: CSV: a quote is not closed on the same line\n\
+                 line 6: CSV: 4 fields, but the header has 6\n";
     for (flag, would) in [("--dry-run", "would be "), ("", "")] {
         let answer = folder.run(&format!("connections import grants.csv {flag}"));
-        let expected = format!("2 {would}imported, 0 {would}kept because they are there already, 4 refused\n");
+        let expected = format!("2 {would}imported, 0 {would}left unchanged (already connected), 4 rejected\n");
         assert_eq!((answer.code, &*answer.stdout), (1, &*expected), "{answer}");
         assert!(answer.stderr.starts_with(named), "{answer}");
         assert!(!answer.to_string().contains("not-a-secret"), "{answer}");
@@ -97,7 +97,7 @@ fn bad_lines_are_named_and_all_others_are_imported() {
 }
 
 #[test]
-fn a_file_that_is_none_is_refused_before_anything_is_sent() {
+fn a_file_without_the_columns_is_rejected_before_anything_is_sent() {
     let (folder, _server) = dev();
     for text in ["OURA,1,alice,access-not-a-secret\n", "provider,account\nOURA,1\n", "provider,account,account\n"] {
         folder.write("grants.csv", text);
@@ -109,7 +109,7 @@ fn a_file_that_is_none_is_refused_before_anything_is_sent() {
 }
 
 #[test]
-fn a_file_that_was_changed_is_not_gone_on_with() {
+fn an_import_of_a_changed_file_is_not_resumed() {
     let (folder, server) = dev();
     folder.write("grants.csv", &many(3));
     let dev_id = folder.key("TERRA_DEV_ID");
@@ -125,29 +125,29 @@ fn a_file_that_was_changed_is_not_gone_on_with() {
     server.kill();
     fs::remove_file(folder.path("grants.csv.progress")).unwrap();
     let answer = folder.run("connections import grants.csv --resume");
-    assert!(answer.code == 5 && answer.stderr.contains("ended after line 0"), "{address}: {answer}");
+    assert!(answer.code == 5 && answer.stderr.contains("stopped after line 0"), "{address}: {answer}");
 }
 
 #[test]
-fn the_user_limit_has_an_exit_code_of_its_own() {
+fn the_user_limit_has_its_own_exit_code() {
     let (folder, _server) = dev();
     folder.write("grants.csv", &many(51));
     for flag in ["--dry-run", ""] {
         let answer = folder.run(&format!("connections import grants.csv {flag}"));
         assert_eq!(answer.code, 6, "{answer}");
-        assert!(answer.stderr.contains("line 52: the environment has as many users"), "{answer}");
+        assert!(answer.stderr.contains("line 52: the environment's user limit is reached"), "{answer}");
     }
 }
 
 #[test]
-fn an_export_with_tokens_moves_grants_that_are_refreshed_at_their_new_place() {
+fn grants_exported_with_tokens_are_refreshed_after_their_import() {
     let (folder, server) = dev();
     production(&folder, &server);
     let user_id = folder.connect("FITBIT", "alice");
-    said(&folder, "connections export --with-tokens --out grants.ndjson");
+    stdout_of(&folder, "connections export --with-tokens --out grants.ndjson");
     let mut row: Value = serde_json::from_str(folder.read("grants.ndjson").trim()).unwrap();
     assert_eq!((&row["user_id"], mode(&folder, "grants.ndjson")), (&json!(user_id), 0o600));
-    assert_eq!(folder.run("connections export --out grants.ndjson").code, 1); // it is there
+    assert_eq!(folder.run("connections export --out grants.ndjson").code, 1); // the file exists
     let old = row["refresh_token"].clone();
 
     row.as_object_mut().unwrap().remove("expires_at");
@@ -156,34 +156,34 @@ fn an_export_with_tokens_moves_grants_that_are_refreshed_at_their_new_place() {
     for attempt in 0.. {
         thread::sleep(Duration::from_secs(1));
         let file = format!("after-{attempt}.ndjson");
-        said(&folder, &format!("connections export --env production --with-tokens --out {file}"));
+        stdout_of(&folder, &format!("connections export --env production --with-tokens --out {file}"));
         let now: Value = serde_json::from_str(folder.read(&file).trim()).unwrap();
         if now["refresh_token"] != old {
             assert!(now["refresh_token"].is_string() && now["active"] == true, "{:?}", now["active"]);
             assert_eq!(now["user_id"], json!(user_id));
             return;
         }
-        assert!(attempt < 60, "not refreshed within a minute"); // a node looks every 30 s
+        assert!(attempt < 60, "not refreshed within a minute"); // a node polls every 30 s
     }
 }
 
 #[test]
-fn tokens_are_for_owners() {
+fn only_owners_export_tokens() {
     let (folder, _server) = dev();
-    let token = said(&folder, "admin tokens create --name alice --role operator");
+    let token = stdout_of(&folder, "admin tokens create --name alice --role operator");
     folder.write("grants.csv", &many(1));
     assert_eq!(run_as(&folder, token.trim(), "connections import grants.csv").code, 0);
     assert_eq!(run_as(&folder, token.trim(), "connections export --out bare.ndjson").code, 0);
-    assert_eq!(run_as(&folder, token.trim(), "connections export --with-tokens --out whole.ndjson").code, 3);
-    let audit = said(&folder, "audit list");
+    assert_eq!(run_as(&folder, token.trim(), "connections export --with-tokens --out full.ndjson").code, 3);
+    let audit = stdout_of(&folder, "audit list");
     assert!(audit.contains("1 imported, 0 kept, 0 refused") && audit.contains("denied"), "{audit}");
 }
 
 #[test]
-fn a_connection_is_shown_with_what_became_of_its_refreshes() {
+fn a_connection_is_shown_with_the_state_of_its_refreshes() {
     let (folder, _server) = dev();
     let user_id = folder.connect("FITBIT", "alice");
-    let shown = said(&folder, &format!("connections show {user_id}"));
+    let shown = stdout_of(&folder, &format!("connections show {user_id}"));
     for line in
         ["provider         FITBIT\n", "active           yes\n", "refresh          fine since 20", "last error       –"]
     {

@@ -1,4 +1,4 @@
-//! `--dry-run` says what would be done and does not do it.
+//! `--dry-run` reports what a command would do, without doing it.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Terra's own API, of which a scripted server plays the one call.
+//! Key rotation at Terra's hosted API, played by a scripted server.
 
 use axum::{
     Json, Router,
@@ -8,8 +8,9 @@ use axum::{
     routing::post,
 };
 use serde_json::json;
+use terra_auth_cli_testkit::Folder;
 
-use crate::support::{FILE, folder::Folder, run_as, serve};
+use crate::support::{FILE, run_as, serve};
 
 const KEYS: &str = "TERRA_DEV_ID=acme-testing-0000000000\nTERRA_API_KEY=test-key-not-a-secret\n";
 
@@ -33,19 +34,19 @@ fn admin_api() -> String {
 }
 
 #[test]
-fn rotation_is_explained_and_nothing_is_asked_for() {
+fn without_rotate_now_the_rotation_is_only_explained() {
     let folder = hosted();
     let answer = folder.run("keys rotate");
     assert_eq!((answer.code, &*answer.stdout), (7, ""), "{answer}");
-    for told in [
+    for expected in [
         "no overlap",
-        "1. Mint a data token",
+        "1. Create a data token",
         "2. Switch",
         "3. When",
         "/acme-testing-0000000000/tokens",
         "--rotate-now",
     ] {
-        assert!(answer.stderr.contains(told), "{told}: {answer}");
+        assert!(answer.stderr.contains(expected), "{expected}: {answer}");
     }
     let json = folder.run("keys rotate --output json");
     assert!(json.code == 7 && json.stderr.lines().count() == 1, "{json}");
@@ -53,18 +54,18 @@ fn rotation_is_explained_and_nothing_is_asked_for() {
 }
 
 #[test]
-fn the_key_is_replaced_only_when_told_so_twice() {
+fn the_key_is_replaced_only_with_rotate_now_and_yes() {
     let (folder, admin) = (hosted(), admin_api());
     let unasked = folder.run(&format!("keys rotate --rotate-now --server {admin}"));
     assert_eq!(unasked.code, 7, "{unasked}");
-    let stranger = run_as(&folder, "stranger", &format!("keys rotate --rotate-now --yes --server {admin}"));
-    assert_eq!(stranger.code, 3, "{stranger}");
+    let rejected = run_as(&folder, "unknown-token", &format!("keys rotate --rotate-now --yes --server {admin}"));
+    assert_eq!(rejected.code, 3, "{rejected}");
     assert_eq!(folder.read(FILE), KEYS);
 
     let arguments = format!("keys rotate --rotate-now --yes --server {admin}");
     let answer = run_as(&folder, "admin-token-not-a-secret", &arguments);
-    let told = "Wrote the new key ••••cret to .env.terra.testing\nThe old one no longer works anywhere\n";
-    assert_eq!((answer.code, &*answer.stdout, &*answer.stderr), (0, told, ""), "{answer}");
+    let expected = "Wrote the new key ••••cret to .env.terra.testing\nThe old key no longer works\n";
+    assert_eq!((answer.code, &*answer.stdout, &*answer.stderr), (0, expected, ""), "{answer}");
     assert_eq!(folder.read(FILE), KEYS.replace("test-key", "another-key"));
 }
 

@@ -1,4 +1,4 @@
-//! Administration by the command: the real binary, against the real server.
+//! Admin commands of the real binary against the real server.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod access;

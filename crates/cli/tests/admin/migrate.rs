@@ -1,10 +1,11 @@
-//! End users move from one provider to another.
+//! Migration of end users from one provider to another.
 
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
 use serde_json::{Value, json};
+use terra_auth_cli_testkit::Folder;
 
-use crate::support::{dev, folder::Folder, said};
+use crate::support::{dev, stdout_of};
 
 const BETWEEN: &str = "--from FITBIT --to GOOGLE";
 const LINKS: &str = "migrate-fitbit-google.csv";
@@ -14,15 +15,15 @@ fn status(folder: &Folder) -> Value {
 }
 
 #[test]
-fn end_users_move_a_cohort_at_a_time_and_keep_the_old_connection_meanwhile() {
+fn end_users_move_one_cohort_at_a_time_and_keep_the_old_connection_until_then() {
     let (folder, _server) = dev();
     for name in ["alice", "bob", "carol"] {
         let connect = format!("sandbox connect --provider FITBIT --reference-id {name} --account {name}");
-        said(&folder, &connect);
+        stdout_of(&folder, &connect);
     }
-    said(&folder, "sandbox connect --provider GOOGLE --reference-id carol --account carol");
-    said(&folder, "sandbox connect --provider GOOGLE --reference-id dave --account dave");
-    said(&folder, "sandbox connect --provider FITBIT --account nobody");
+    stdout_of(&folder, "sandbox connect --provider GOOGLE --reference-id carol --account carol");
+    stdout_of(&folder, "sandbox connect --provider GOOGLE --reference-id dave --account dave");
+    stdout_of(&folder, "sandbox connect --provider FITBIT --account anonymous");
     let before = json!({"to_do": 2, "invited": 0, "expired": 0, "both": 1, "moved": 1, "nameless": 1});
     assert_eq!(status(&folder), before);
 
@@ -40,7 +41,7 @@ fn end_users_move_a_cohort_at_a_time_and_keep_the_old_connection_meanwhile() {
     folder.write(LINKS, &folder.read(LINKS).replace(",20", ",19"));
     assert_eq!(status(&folder)["expired"], 2);
 
-    said(&folder, "sandbox connect --provider GOOGLE --reference-id alice --account alice");
+    stdout_of(&folder, "sandbox connect --provider GOOGLE --reference-id alice --account alice");
     let overlap = json!({"to_do": 0, "invited": 0, "expired": 1, "both": 2, "moved": 1, "nameless": 1});
     assert_eq!(status(&folder), overlap);
     assert_eq!(folder.run(&format!("migrate retire {BETWEEN}")).code, 7);
@@ -51,10 +52,10 @@ fn end_users_move_a_cohort_at_a_time_and_keep_the_old_connection_meanwhile() {
 }
 
 #[test]
-fn nobody_is_invited_to_what_is_not_there() {
+fn invalid_providers_or_lists_of_users_invite_no_users() {
     let (folder, _server) = dev();
     let connected = "sandbox connect --provider FITBIT --reference-id alice";
-    said(&folder, connected);
+    stdout_of(&folder, connected);
     assert_eq!(folder.run("migrate start --from FITBIT --to NOSUCH --all").code, 1);
     assert_eq!(folder.run(&format!("migrate start {BETWEEN}")).code, 2);
     folder.write("links.csv", "something,else\n");

@@ -1,4 +1,4 @@
-//! Several nodes of one PostgreSQL.
+//! Several nodes on one PostgreSQL database.
 
 use std::{
     io::{Read as _, Write as _},
@@ -8,15 +8,10 @@ use std::{
 };
 
 use rustix::process::Signal;
+use terra_auth_cli_testkit::{Folder, Server, until, value_in};
 use terra_auth_testkit::{Database, Postgres};
 
-use crate::support::{
-    FILE,
-    folder::{Folder, value_in},
-    run_as, said,
-    server::Server,
-    until,
-};
+use crate::support::{FILE, run_as, stdout_of};
 
 fn node(folder: &Folder, database: &Database, arguments: &str) -> Server {
     let mut command = folder.command(&format!("serve --sandbox --listen 127.0.0.1:0 --output json {arguments}"));
@@ -25,14 +20,14 @@ fn node(folder: &Folder, database: &Database, arguments: &str) -> Server {
 }
 
 #[test]
-fn a_key_that_is_ended_at_one_node_is_refused_by_both_within_a_second() {
+fn a_key_that_is_revoked_at_one_node_is_rejected_by_both_within_a_second() {
     let database = Postgres::start().database();
     let (here, there) = (Folder::new(), Folder::new());
     let first = node(&here, &database, "--create-environment testing");
     let second = node(&there, &database, "");
     there.write_trusted(FILE, &here.read(FILE).replace(&first.origin(), &second.origin()));
     for folder in [&here, &there] {
-        said(folder, "generate-mobile-token");
+        stdout_of(folder, "generate-mobile-token");
     }
 
     let shown = first.stderr();
@@ -41,14 +36,14 @@ fn a_key_that_is_ended_at_one_node_is_refused_by_both_within_a_second() {
     let keys = run_as(&here, token.unwrap(), "keys list --output json");
     let keys: serde_json::Value = serde_json::from_str(&keys.stdout).unwrap();
     let key_id = keys[0]["key_id"].as_str().unwrap();
-    let ended = run_as(&here, token.unwrap(), &format!("keys revoke {key_id} --now --yes"));
+    let revoked = run_as(&here, token.unwrap(), &format!("keys revoke {key_id} --now --yes"));
     let since = Instant::now();
-    assert_eq!(ended.code, 0, "{ended}");
-    until("both refuse the key", || {
-        let begun = since.elapsed();
-        let refused = [&here, &there].iter().all(|folder| folder.run("generate-mobile-token").code == 3);
-        assert!(refused || begun < Duration::from_secs(1), "still let in after {begun:?}");
-        refused.then_some(())
+    assert_eq!(revoked.code, 0, "{revoked}");
+    until("both nodes reject the key", || {
+        let elapsed = since.elapsed();
+        let rejected = [&here, &there].iter().all(|folder| folder.run("generate-mobile-token").code == 3);
+        assert!(rejected || elapsed < Duration::from_secs(1), "still accepted after {elapsed:?}");
+        rejected.then_some(())
     });
     let audit = run_as(&there, token.unwrap(), "audit verify");
     assert_eq!(audit.code, 0, "{audit}");
@@ -68,13 +63,13 @@ fn three_nodes_that_start_at_once_on_an_empty_database_serve_one_environment() {
     let dev_ids: Vec<_> = folders.iter().map(|folder| value_in(&folder.path(file), "TERRA_DEV_ID")).collect();
     assert!(dev_ids.iter().all(|dev_id| *dev_id == dev_ids[0]), "{dev_ids:?}");
     for folder in &folders {
-        said(folder, "generate-mobile-token --env production");
+        stdout_of(folder, "generate-mobile-token --env production");
     }
     let tokens = nodes.iter().filter(|node| node.stderr().contains("ta_admin_")).count();
     assert_eq!(tokens, 1);
 }
 
-/// A call that needs a key, sent and not yet answered.
+/// Sends a request that needs a key, without waiting for the response.
 fn mint(node: &Server, folder: &Folder) -> TcpStream {
     let origin = node.origin();
     let host = origin.trim_start_matches("http://");
@@ -92,7 +87,7 @@ fn status(mut stream: TcpStream) -> u16 {
 }
 
 #[test]
-fn a_node_that_was_paused_lets_nobody_in_with_a_key_that_was_revoked_meanwhile() {
+fn a_node_that_was_paused_rejects_a_key_revoked_during_the_pause() {
     let database = Postgres::start().database();
     let (here, there) = (Folder::new(), Folder::new());
     let first = node(&here, &database, "--create-environment testing");

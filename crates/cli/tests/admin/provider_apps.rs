@@ -1,4 +1,4 @@
-//! An environment's own apps at the providers.
+//! The provider apps of an environment.
 
 use axum::{
     Json, Router,
@@ -7,25 +7,26 @@ use axum::{
 };
 use insta::assert_snapshot;
 use serde_json::{Value, json};
+use terra_auth_cli_testkit::Folder;
 
-use crate::support::{dev, folder::Folder, run_as, said, serve};
+use crate::support::{dev, run_as, serve, stdout_of};
 
 #[test]
-fn the_server_asks_whether_a_provider_knows_an_app() {
+fn the_server_checks_an_app_at_its_provider() {
     let (folder, _server) = dev();
     folder.write("secret", "another-value-not-a-secret\n");
-    said(&folder, "providers app set OURA --client-id acme --secret-file secret");
+    stdout_of(&folder, "providers app set OURA --client-id acme --secret-file secret");
     let check = folder.run("providers app check --output json");
     let json: Value = serde_json::from_str(&check.stdout).unwrap();
 
     assert_eq!((check.code, &json["apps"][0]["secrets"][0]["verdict"]), (3, &json!("refused")), "{check}");
     assert!(!check.to_string().contains("not-a-secret"), "{check}");
     assert_eq!(folder.run("providers app check GARMIN").code, 4);
-    let audit = said(&folder, "audit list");
+    let audit = stdout_of(&folder, "audit list");
     assert!(audit.contains("provider_app.check"), "{audit}");
 }
 
-/// What a scripted server says of an app: OURA's secret is being replaced, WHOOP cannot be reached.
+/// The scripted check of an app: OURA and GARMIN rotate their secret, WHOOP is unreachable.
 async fn check(Path((_, provider)): Path<(String, String)>) -> Json<Value> {
     let secret = |hint: &str, until: Option<&str>, verdict: &str, why: &str| json!({ "hint": hint, "until": until, "verdict": verdict, "why": why });
     let refused = secret("new1", None, "refused", "the provider refuses the app: invalid_client");
@@ -48,7 +49,7 @@ async fn apps() -> Json<Value> {
 }
 
 #[test]
-fn both_secrets_are_shown_and_only_the_newest_is_judged() {
+fn both_secrets_are_shown_and_only_the_newest_decides_the_exit_code() {
     let base = "/api/v3/admin/environments/{dev_id}/provider-apps";
     let routes = Router::new().route(base, get(apps)).route(&format!("{base}/{{provider}}/check"), post(check));
     let (folder, server) = (Folder::new(), serve(routes));
@@ -58,17 +59,17 @@ fn both_secrets_are_shown_and_only_the_newest_is_judged() {
     };
     assert_snapshot!(run(""), @"
     exit 3
-    PROVIDER  CLIENT ID  SECRET    TRIED                       APP          WHY
+    PROVIDER  CLIENT ID  SECRET    STATE                       APP          REASON
     GARMIN    acme       ••••new2  newest                      known        the provider knows the app
     GARMIN    acme       ••••old2  until 2030-01-01 00:00 UTC  refused      no
     OURA      acme       ••••new1  newest                      refused      the provider refuses the app: invalid_client
     OURA      acme       ••••old1  until 2030-01-01 00:00 UTC  known        the provider knows the app
     WHOOP     acme       ••••new3  newest                      unreachable  the provider cannot be reached
     --- stderr
-    error: refused: OURA
-    next: compare client id, secret and profile with the provider's page for developers
+    error: rejected: OURA
+    next: compare client id, secret and profile with the provider's developer page
     ");
-    assert_eq!(run("GARMIN").code, 0, "what is being replaced may be refused");
+    assert_eq!(run("GARMIN").code, 0, "a secret that is being replaced may be rejected");
     let unreachable = run("GARMIN WHOOP");
     assert!(unreachable.code == 5 && unreachable.stderr.contains("unreachable: WHOOP"), "{unreachable}");
 }

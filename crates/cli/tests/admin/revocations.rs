@@ -1,10 +1,11 @@
-//! What became of the grants of connections that ended.
+//! The reports on the revoked grants of deleted connections.
 
 use serde_json::{Value, json};
+use terra_auth_cli_testkit::{Folder, until};
 
-use crate::support::{dev, folder::Folder, said, until};
+use crate::support::{dev, stdout_of};
 
-/// The reports, once none is pending.
+/// Waits until no report is pending; returns the reports.
 fn settled(folder: &Folder, arguments: &str) -> Vec<Value> {
     until("the provider was asked", || {
         let reports = folder.json(&format!("connections revocations {arguments}"));
@@ -14,11 +15,11 @@ fn settled(folder: &Folder, arguments: &str) -> Vec<Value> {
 }
 
 #[test]
-fn what_the_provider_answered_can_be_asked_for_each_connection() {
+fn the_providers_response_is_reported_for_each_connection() {
     let (folder, _server) = dev();
     let (alice, bob) = (folder.connect("OURA", "alice"), folder.connect("OURA", "bob"));
     for user in [alice, bob] {
-        said(&folder, &format!("deauthenticate-user {user} --yes"));
+        stdout_of(&folder, &format!("deauthenticate-user {user} --yes"));
     }
     let of_alice = settled(&folder, &format!("--user-id {alice}"));
     let of_bob = settled(&folder, &format!("--user-id {bob}"));
@@ -29,6 +30,6 @@ fn what_the_provider_answered_can_be_asked_for_each_connection() {
     let answer = folder.run("connections revocations --limit 1");
     assert!(answer.stdout.contains("confirmed") && !answer.stdout.contains("not needed"), "{answer}");
     assert!(answer.stderr.contains("there are more than 1 revocations"), "{answer}");
-    let nobody = folder.json("connections revocations --user-id 00000000-0000-4000-8000-000000000001");
-    assert_eq!(nobody, json!([]));
+    let unknown = folder.json("connections revocations --user-id 00000000-0000-4000-8000-000000000001");
+    assert_eq!(unknown, json!([]));
 }

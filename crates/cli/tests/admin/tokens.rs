@@ -1,15 +1,16 @@
 use serde_json::json;
+use terra_auth_cli_testkit::Folder;
 
-use crate::support::{dev, folder::Folder, run_as, said};
+use crate::support::{dev, run_as, stdout_of};
 
 fn token(folder: &Folder, role: &str) -> String {
     let answer = folder.run(&format!("admin tokens create --name {role} --role {role}"));
-    assert!(answer.code == 0 && answer.stderr.contains("shown only now"), "{answer}");
+    assert!(answer.code == 0 && answer.stderr.contains("it is not shown again"), "{answer}");
     answer.stdout.trim_end().to_owned()
 }
 
 #[test]
-fn each_role_may_do_its_part() {
+fn each_role_is_limited_to_its_permissions() {
     let (folder, _server) = dev();
     let (reader, operator) = (token(&folder, "read-only"), token(&folder, "operator"));
     let dev_id = folder.key("TERRA_DEV_ID");
@@ -38,17 +39,17 @@ fn each_role_may_do_its_part() {
 }
 
 #[test]
-fn a_token_is_listed_and_ended() {
+fn a_token_is_listed_and_revoked() {
     let (folder, _server) = dev();
     let alice = token(&folder, "operator");
     let tokens = folder.json("admin tokens list");
     assert_eq!((&tokens[0]["name"], &tokens[1]["role"]), (&json!("bootstrap"), &json!("operator")));
     assert!(tokens[0]["expires_at"].is_null() && tokens[1]["expires_at"].is_string(), "{tokens}");
-    assert!(said(&folder, "admin tokens list").lines().nth(1).unwrap().trim_end().ends_with("never"));
+    assert!(stdout_of(&folder, "admin tokens list").lines().nth(1).unwrap().trim_end().ends_with("never"));
 
     let id = |index: usize| tokens[index]["token_id"].as_str().unwrap().to_owned();
     assert_eq!(folder.run(&format!("admin tokens revoke {}", id(1))).code, 7);
-    said(&folder, &format!("admin tokens revoke {} --yes", id(1)));
+    stdout_of(&folder, &format!("admin tokens revoke {} --yes", id(1)));
     assert_eq!(run_as(&folder, &alice, "keys list").code, 3);
     let last = folder.run(&format!("admin tokens revoke {} --yes", id(0)));
     assert!(last.code == 1 && last.stderr.contains("last owner"), "{last}");

@@ -1,10 +1,11 @@
 use insta::assert_snapshot;
 use serde_json::{Value, json};
+use terra_auth_cli_testkit::CommandOutput;
 
-use crate::support::{Answer, Folder, USER, api};
+use crate::support::{USER, api, folder_with_keys};
 
-fn run(arguments: &str) -> Answer {
-    Folder::with_keys(&api()).run(arguments)
+fn run(arguments: &str) -> CommandOutput {
+    folder_with_keys(&api()).run(arguments)
 }
 
 fn json_of(arguments: &str) -> Value {
@@ -25,7 +26,7 @@ fn a_connection_is_verified_with_both_keys() {
 }
 
 #[test]
-fn integrations_are_listed_without_commanding_the_terminal() {
+fn integrations_are_listed_without_terminal_control_characters() {
     assert_snapshot!(run("list-integrations"), @"
     exit 0
     NAME       PROVIDER  ENABLED
@@ -51,7 +52,7 @@ fn integrations_have_the_documented_names_in_json() {
 }
 
 #[test]
-fn the_url_of_a_widget_session_stands_alone_on_standard_output() {
+fn only_the_url_of_a_widget_session_is_on_standard_output() {
     let answer = run("generate-widget-session --reference-id alice --providers fitbit,nosuch --language de");
     assert_eq!((answer.code, answer.stdout), (0, format!("http://127.0.0.1:1/session/{USER}?language=de\n")));
     assert!(answer.stderr.starts_with("warning: NOSUCH is unknown\nsession 0"), "{}", answer.stderr);
@@ -66,7 +67,7 @@ fn a_widget_session_has_the_documented_names_in_json() {
 }
 
 #[test]
-fn a_mobile_token_stands_alone_on_standard_output() {
+fn only_the_mobile_token_is_on_standard_output() {
     assert_snapshot!(run("generate-mobile-token"), @"
     exit 0
     a-mobile-token
@@ -90,7 +91,7 @@ fn users_are_listed_up_to_a_limit() {
     USER ID                               PROVIDER  REFERENCE ID  CONNECTED SINCE  ACTIVE
     00000000-0000-4000-8000-000000000001  FITBIT    alice         2030-01-01       yes
     --- stderr
-    warning: there are more than 1 users; see them with --limit
+    warning: there are more than 1 users; raise --limit to list more
     ");
 }
 
@@ -124,7 +125,7 @@ fn a_user_is_deauthenticated_with_yes() {
 }
 
 #[test]
-fn verbose_tells_the_calls_and_no_secret() {
+fn verbose_logs_the_calls_without_secrets() {
     let answer = run("generate-mobile-token --verbose");
     assert_eq!(answer.stdout, "a-mobile-token\n");
     assert!(answer.stderr.contains("POST /v2/auth/tokens answered"), "{}", answer.stderr);

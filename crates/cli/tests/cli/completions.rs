@@ -1,10 +1,13 @@
-//! TAB in real shells. The lines that they are asked to complete come from the help of the commands.
+//! Tab completion in real shells. The lines to complete come from the help of the commands.
 
 use std::process::{Command, Stdio};
 
-use crate::{help::commands, support::Folder};
+use terra_auth_cli_testkit::Folder;
 
-/// Runs a program of a shell with the completion script of that shell in `$1`, and `terra-auth` in the `PATH`.
+use crate::help::commands;
+
+/// Runs a program in a shell, in a folder with the completion script for that shell, and with
+/// `terra-auth` in the `PATH`.
 fn shell(shell: &str, program: &str, lines: &[String]) -> Vec<Vec<String>> {
     let folder = Folder::new();
     let script = folder.run(&format!("completions {shell}"));
@@ -32,7 +35,7 @@ fn shell(shell: &str, program: &str, lines: &[String]) -> Vec<Vec<String>> {
     blocks
 }
 
-/// Bash calls the function as it does at TAB; `COMPREPLY` is what it shows.
+/// Calls the function as bash does at TAB; `COMPREPLY` is the list that it shows.
 const BASH: &str = r#"
 source ./script
 while IFS= read -r COMP_LINE; do
@@ -44,7 +47,7 @@ done < lines
 complete -p terra-auth >/dev/null || echo "not registered" >&2
 "#;
 
-/// Zsh runs the function with its own words; what would be shown is printed instead.
+/// Runs the function as zsh does; prints the candidates instead of showing them.
 const ZSH: &str = r#"
 autoload -Uz compinit; compinit -u -D
 compset() { :; }
@@ -60,7 +63,7 @@ while IFS= read -r line; do
 done < lines
 "#;
 
-/// Fish completes a line as it does at TAB.
+/// Completes a line as fish does at TAB.
 const FISH: &str = r#"
 source ./script
 while read --local line
@@ -69,7 +72,7 @@ while read --local line
 end < lines
 "#;
 
-/// A line for each command at each level, and what TAB must offer there.
+/// A line for each command at each level, and the words that TAB must offer there.
 fn expected() -> Vec<(String, Vec<String>)> {
     let all = commands("");
     let below = |path: &str| {
@@ -117,14 +120,14 @@ fn fish_completes_each_command_at_each_level() {
     assert_completes("fish", FISH);
 }
 
-/// Bash breaks words at `:` and replaces only what follows it.
+/// Bash breaks words at `:` and replaces only the part after it.
 #[test]
 fn bash_completes_the_part_of_a_word_that_it_replaces() {
     let lines = ["terra-auth keys create --scope connections:r", "terra-auth keys create --scope=auth"];
     let offered = shell("bash", BASH, &lines.map(str::to_owned));
     assert_eq!(offered, [vec!["read".to_owned()], vec!["auth:write".to_owned()]]);
-    let whole = BASH.replace("source ./script", "source ./script\nCOMP_WORDBREAKS=' '");
-    let offered = shell("bash", &whole, &lines.map(str::to_owned));
+    let unbroken = BASH.replace("source ./script", "source ./script\nCOMP_WORDBREAKS=' '");
+    let offered = shell("bash", &unbroken, &lines.map(str::to_owned));
     assert_eq!(offered, [vec!["connections:read".to_owned()], vec!["--scope=auth:write".to_owned()]]);
 }
 

@@ -1,12 +1,13 @@
 use insta::assert_snapshot;
+use terra_auth_cli_testkit::Folder;
 
-use crate::support::Folder;
+use crate::support::folder_with_keys;
 
 #[test]
 fn every_command_explains_itself() {
     for command in commands("") {
         let help = Folder::new().run(&format!("{command} --help"));
-        let (own, _) = help.stdout.split_once("Flags of every command:").unwrap();
+        let (own, _) = help.stdout.split_once("Global options:").unwrap();
         let examples = help.stdout.split_once("Examples:").map_or("", |(_, examples)| examples);
         assert_eq!((help.code, &*help.stderr), (0, ""));
         assert_snapshot!(format!("help {command}").trim().replace(' ', "-"), format!("{own}…\n\nExamples:{examples}"));
@@ -18,7 +19,7 @@ fn every_command_has_examples_to_copy() {
     for command in commands("") {
         let help = Folder::new().run(&format!("{command} -h")).stdout;
         if !listed(&help).is_empty() {
-            continue; // its commands have them
+            continue; // its subcommands have examples
         }
         let examples = help.split_once("Examples:\n").unwrap().1;
         assert!(examples.contains(&format!("terra-auth {command}")), "{help}");
@@ -26,16 +27,17 @@ fn every_command_has_examples_to_copy() {
     }
 }
 
-/// `command` and all that are below it, as its help lists them.
+/// `command` and all its subcommands, in the order of its help.
 pub(crate) fn commands(command: &str) -> Vec<String> {
     let help = Folder::new().run(&format!("{command} -h")).stdout;
     let below = listed(&help).into_iter().flat_map(|name| commands(format!("{command} {name}").trim()));
     [command.to_owned()].into_iter().chain(below).collect()
 }
 
-/// The commands that a help text lists, under any heading before the options.
+/// The commands in a help text, under any heading before the options.
 fn listed(help: &str) -> Vec<&str> {
-    let lists = ["Options:", "Flags of ", "Examples:"].iter().fold(help, |text, end| text.split(end).next().unwrap());
+    let lists =
+        ["Options:", "Global options:", "Examples:"].iter().fold(help, |text, end| text.split(end).next().unwrap());
     let names = lists.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
     names.filter(|name| name.starts_with(|c: char| c.is_ascii_lowercase()) && *name != "help").collect()
 }
@@ -51,15 +53,15 @@ fn the_short_help_of_a_command_has_its_own_flags_only() {
 }
 
 #[test]
-fn a_list_is_an_ls_too() {
+fn every_list_command_has_the_alias_ls() {
     for list in ["users ls", "keys ls", "environments ls", "providers app ls", "gateway events ls", "env ls"] {
         assert_eq!(Folder::new().run(&format!("{list} --help")).code, 0, "{list}");
     }
 }
 
 #[test]
-fn the_form_of_the_output_has_short_spellings() {
-    let folder = Folder::with_keys(&crate::support::api());
+fn the_output_format_has_short_options() {
+    let folder = folder_with_keys(&crate::support::api());
     let json = folder.run("users list --output json").stdout;
     for same in ["users list -o json", "-ojson users list", "users list --json", "--json users ls"] {
         assert_eq!(folder.run(same).stdout, json, "{same}");

@@ -1,4 +1,4 @@
-//! `terra-auth providers`: what there is, what it says, and what may be added.
+//! `terra-auth providers`: lists, shows, checks and adds recipes.
 
 use axum::{
     Json, Router,
@@ -6,8 +6,9 @@ use axum::{
 };
 use insta::assert_snapshot;
 use serde_json::{Value, json};
+use terra_auth_cli_testkit::Folder;
 
-use crate::support::{Folder, serve};
+use crate::support::serve;
 
 const ACME: &str = r#"# ours
 [[provider]]
@@ -30,7 +31,7 @@ types = []
 "#;
 
 #[test]
-fn a_list_says_how_each_is_connected_and_what_has_ended() {
+fn the_list_shows_how_each_provider_connects_and_which_have_shut_down() {
     let folder = Folder::new();
     folder.write("apps.toml", "[OURA]\nclient_id = \"demo\"\nclient_secret = \"test-key-not-a-secret\"\n");
     let list = folder.run("providers list --provider-apps apps.toml --output json");
@@ -46,7 +47,7 @@ fn a_list_says_how_each_is_connected_and_what_has_ended() {
 }
 
 #[test]
-fn a_recipe_is_shown_as_it_was_written_and_is_one_itself() {
+fn a_recipe_is_shown_as_written_and_the_output_is_a_valid_recipe() {
     let folder = Folder::new();
     let shown = folder.run("providers show withings");
     assert_eq!((shown.code, &*shown.stderr), (0, "from built-in withings.toml\n"));
@@ -57,18 +58,18 @@ fn a_recipe_is_shown_as_it_was_written_and_is_one_itself() {
     folder.write("own.toml", &shown.stdout);
     assert_snapshot!(folder.run("providers lint own.toml"), @"
     exit 0
-    fine: WITHINGS
+    valid: WITHINGS
     ");
     assert_snapshot!(folder.run("providers show NOSUCH"), @"
     exit 4
     --- stderr
     error: there is no recipe for NOSUCH
-    next: see which there are with `terra-auth providers list`
+    next: list the recipes with `terra-auth providers list`
     ");
 }
 
 #[test]
-fn a_bad_recipe_is_refused_with_the_line_and_the_reason() {
+fn a_bad_recipe_is_rejected_with_the_line_and_the_reason() {
     let folder = Folder::new();
     folder.write("own.toml", &ACME.replace("\"basic\"", "\"digest\""));
     let commands = ["providers lint own.toml", "providers add own.toml", "providers list --providers own.toml"];
@@ -77,14 +78,14 @@ fn a_bad_recipe_is_refused_with_the_line_and_the_reason() {
     exit 2
     --- stderr
     error: own.toml:11:15: unknown variant `digest`, expected `basic` or `body`
-    next: fix it there; `terra-auth providers show OURA` shows one that works
+    next: fix the recipe; `terra-auth providers show OURA` shows a valid one
     ");
     assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
     assert!(!folder.has(".terra-auth"), "nothing was added");
 }
 
 #[test]
-fn an_added_recipe_is_found_and_replaced_and_stays_behind_the_file_of_the_day() {
+fn an_added_recipe_can_be_replaced_and_a_file_argument_overrides_it() {
     let folder = Folder::new();
     folder.write("own.toml", ACME);
     assert_snapshot!(folder.run("providers add own.toml"), @"
@@ -92,7 +93,7 @@ fn an_added_recipe_is_found_and_replaced_and_stays_behind_the_file_of_the_day() 
     .terra-auth/providers.d/acme.toml
     .terra-auth/providers.d/bridge.toml
     --- stderr
-    a server finds them at its next start; one that runs takes them at SIGHUP
+    a running server reads the recipes at SIGHUP; otherwise, its next start does
     ");
     let shown = folder.run("providers show acme").stdout;
     assert!(shown.starts_with("[[provider]]\nprovider = \"ACME\"") && !shown.contains("a bridge"), "{shown}");
@@ -104,15 +105,15 @@ fn an_added_recipe_is_found_and_replaced_and_stays_behind_the_file_of_the_day() 
 }
 
 #[test]
-fn an_app_may_bring_headers_and_a_mistake_in_them_shows_no_secret() {
+fn an_app_may_have_headers_and_an_error_in_them_shows_no_secret() {
     let folder = Folder::new();
     let app = "[SUUNTO]\nclient_id = \"demo\"\nclient_secret = \"test-key-not-a-secret\"\nheaders = { ";
     let list = "providers list --provider-apps apps.toml --output json";
     folder.write("apps.toml", &format!("{app}Ocp-Apim-Subscription-Key = \"key-not-a-secret\" }}\n"));
     assert_eq!(folder.run(list).code, 0);
     for (header, reason) in [
-        ("Authorization = \"key-not-a-secret\"", "Authorization is a header that a call has anyway"),
-        ("X-Key = \"key-not-a-secret\\n\"", "the value of the header X-Key is not visible"),
+        ("Authorization = \"key-not-a-secret\"", "Authorization is set by every call"),
+        ("X-Key = \"key-not-a-secret\\n\"", "the value of the header X-Key is not printable"),
         ("X-Key = 7", "may have headers"),
     ] {
         folder.write("apps.toml", &format!("{app}{header} }}\n"));
@@ -121,7 +122,7 @@ fn an_app_may_bring_headers_and_a_mistake_in_them_shows_no_secret() {
     }
 }
 
-/// A provider that knows the app `known` only.
+/// A provider that knows only the app `known`.
 fn token_endpoint() -> String {
     let answer = |body: String| async move {
         let code = if body.contains("client_id=known") { "invalid_grant" } else { "invalid_client" };
@@ -131,34 +132,34 @@ fn token_endpoint() -> String {
 }
 
 #[test]
-fn a_provider_is_asked_whether_it_knows_the_app() {
+fn the_check_asks_the_provider_whether_it_knows_the_app() {
     let folder = Folder::new();
     let url = token_endpoint();
     let acme = ACME.replace("\"basic\"", "\"body\"").replace("https://acme.example/token", &url);
     folder.write("own.toml", &format!("{acme}\n{}", acme.replace("ACME", "OTHER").replace("BRIDGE", "BRIDGE2")));
     let app =
         |name: &str, id: &str| format!("[{name}]\nclient_id = \"{id}\"\nclient_secret = \"test-key-not-a-secret\"\n");
-    folder.write("apps.toml", &(app("ACME", "known") + &app("OTHER", "nobody")));
+    folder.write("apps.toml", &(app("ACME", "known") + &app("OTHER", "unknown")));
     let check = "providers check --providers own.toml --provider-apps apps.toml --public-url https://auth.acme.example";
     assert_snapshot!(folder.run(&format!("{check} --allow-private-addresses acme")), @"
     exit 0
-    PROVIDER  APP    WHY
+    PROVIDER  APP    REASON
     ACME      known  the provider knows the app
     ");
     assert_snapshot!(folder.run(&format!("{check} --allow-private-addresses")), @"
     exit 3
-    PROVIDER  APP      WHY
+    PROVIDER  APP      REASON
     ACME      known    the provider knows the app
     OTHER     refused  the provider refuses the app: invalid_client
     --- stderr
-    error: refused: OTHER
-    next: compare client id, secret and profile with the provider's page for developers
+    error: rejected: OTHER
+    next: compare client id, secret and profile with the provider's developer page
     ");
     assert_eq!(folder.run(check).code, 5, "a private address is not called");
     assert_eq!(folder.run(&format!("{check} NOSUCH")).code, 4);
 }
 
-/// A provider that knows apps at `/ext` only.
+/// A provider that knows apps only at `/ext`.
 fn second_portal() -> String {
     let answer = |uri: Uri| async move {
         let code = if uri.path().ends_with("/ext") { "invalid_grant" } else { "invalid_request" };
@@ -168,7 +169,7 @@ fn second_portal() -> String {
 }
 
 #[test]
-fn an_app_in_the_file_names_its_profile_and_the_check_says_which_is_right() {
+fn an_app_in_the_file_names_its_profile_and_the_check_shows_the_right_one() {
     let folder = Folder::new();
     let url = second_portal();
     let acme = ACME.replace("https://acme.example/token", &url);
@@ -185,9 +186,9 @@ fn an_app_in_the_file_names_its_profile_and_the_check_says_which_is_right() {
     for (profile, why) in [
         (
             "",
-            "the provider knows the app, but by the profile `portal` of the recipe; set the app again with this profile",
+            "the provider accepts the app only with the profile `portal` of the recipe; set the app again with this profile",
         ),
-        ("profile = \"nosuch\"", "the provider knows the app, but"),
+        ("profile = \"nosuch\"", "the provider accepts the app only"),
     ] {
         let refused = check(profile);
         assert!(refused.code == 3 && refused.stdout.contains(why), "{refused}");

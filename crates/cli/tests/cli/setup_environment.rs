@@ -1,7 +1,8 @@
 use insta::assert_snapshot;
 use serde_json::Value;
+use terra_auth_cli_testkit::{Folder, unreachable_url};
 
-use crate::support::{API_KEY, DEV_ID, FILE, Folder, SIGNING_SECRET, api, nowhere};
+use crate::support::{API_KEY, DEV_ID, FILE, SIGNING_SECRET, api, folder_with_keys};
 
 const GIVEN: &str = "setup-environment --dev-id acme-testing-0000000000 --api-key-stdin";
 
@@ -13,7 +14,7 @@ fn repository() -> Folder {
 }
 
 #[test]
-fn keys_are_checked_and_written_where_only_the_owner_reads_them() {
+fn keys_are_verified_and_written_to_a_file_that_only_its_owner_can_read() {
     let (folder, api) = (Folder::new(), api());
     let answer = folder.run_with(
         &format!("{GIVEN} --signing-secret-stdin --api-url {api}"),
@@ -45,17 +46,17 @@ fn keys_are_checked_and_written_where_only_the_owner_reads_them() {
 }
 
 #[test]
-fn a_secret_is_whole_only_with_reveal() {
-    let folder = Folder::with_keys(&api());
+fn a_secret_is_shown_in_full_only_with_reveal() {
+    let folder = folder_with_keys(&api());
     let json = |arguments: &str| serde_json::from_str::<Value>(&folder.run(arguments).stdout).unwrap();
     let masked = json("setup-environment --output json");
     assert_eq!((&masked["api_key"], &masked["signing_secret"]), (&"••••cret".into(), &"••••cret".into()));
-    let whole = json("setup-environment --output json --reveal");
-    assert_eq!((&whole["api_key"], &whole["signing_secret"]), (&API_KEY.into(), &SIGNING_SECRET.into()));
+    let revealed = json("setup-environment --output json --reveal");
+    assert_eq!((&revealed["api_key"], &revealed["signing_secret"]), (&API_KEY.into(), &SIGNING_SECRET.into()));
 }
 
 #[test]
-fn wrong_keys_and_an_unreachable_api_are_told_apart_and_write_nothing() {
+fn wrong_keys_and_an_unreachable_api_are_different_errors_and_write_nothing() {
     let folder = Folder::new();
     let wrong = folder.run_with(&format!("{GIVEN} --api-url {}", api()), "another-key-not-a-secret");
     assert_snapshot!(wrong, @"
@@ -63,39 +64,39 @@ fn wrong_keys_and_an_unreachable_api_are_told_apart_and_write_nothing() {
     --- stderr
     error: could not verify the keys of testing; nothing was written
       because: the keys were not accepted: 401 unknown dev-id or x-api-key (trace id trace-1); check that TERRA_DEV_ID and TERRA_API_KEY are both from the same environment
-    next: copy both keys of testing again, from one place
+    next: copy both keys of testing again, from the same source
     ");
-    let unreachable = folder.run_with(&format!("{GIVEN} --api-url {}", nowhere()), API_KEY);
+    let unreachable = folder.run_with(&format!("{GIVEN} --api-url {}", unreachable_url()), API_KEY);
     assert_eq!(unreachable.code, 5);
     assert!(unreachable.stderr.contains("add --no-verify"), "{unreachable}");
     assert!(!folder.has(FILE));
 
-    let unchecked = folder.run_with(&format!("{GIVEN} --no-verify --api-url {}", nowhere()), API_KEY);
+    let unchecked = folder.run_with(&format!("{GIVEN} --no-verify --api-url {}", unreachable_url()), API_KEY);
     assert_eq!(unchecked.code, 0);
     assert!(unchecked.stdout.contains("Not verified"), "{unchecked}");
 }
 
 #[test]
-fn what_is_missing_is_named_where_nobody_can_be_asked() {
+fn without_a_terminal_the_missing_value_is_named() {
     let folder = Folder::new();
     assert_snapshot!(folder.run("setup-environment"), @"
     exit 7
     --- stderr
-    error: the dev-id is missing, and there is no terminal to ask on
-    next: give it with --dev-id
+    error: the dev-id is missing, and there is no terminal for a prompt
+    next: pass it with --dev-id
     ");
     assert_snapshot!(folder.run("setup-environment --dev-id acme-testing-0000000000"), @"
     exit 7
     --- stderr
-    error: the API key is missing, and there is no terminal to ask on
-    next: give it with --api-key-stdin or --api-key-file
+    error: the API key is missing, and there is no terminal for a prompt
+    next: pass it with --api-key-stdin or --api-key-file
     ");
     assert_eq!(folder.run_with(GIVEN, "\n").code, 2);
     assert_eq!(folder.run_with("setup-environment --api-key test-key-not-a-secret", "").code, 2);
 }
 
 #[test]
-fn other_lines_stay_and_keys_are_replaced_only_when_told_to() {
+fn other_lines_stay_and_keys_are_replaced_only_with_yes() {
     let folder = Folder::new();
     let before =
         "# ours\r\nDEBUG=1\r\nexport TERRA_API_KEY='old-key-not-a-secret' # rotate in May\r\n\r\nNAME=\"a\r\nb\"\r\n";
@@ -104,7 +105,7 @@ fn other_lines_stay_and_keys_are_replaced_only_when_told_to() {
     assert_snapshot!(refused, @"
     exit 7
     --- stderr
-    error: .env.terra.testing has another TERRA_API_KEY; nothing was changed
+    error: .env.terra.testing has a different TERRA_API_KEY; nothing was changed
     next: add --yes to replace it
     ");
     assert_eq!(folder.read(FILE), before);
@@ -115,8 +116,8 @@ fn other_lines_stay_and_keys_are_replaced_only_when_told_to() {
 }
 
 #[test]
-fn a_kept_key_goes_with_its_dev_id() {
-    let folder = Folder::with_keys(&api());
+fn an_existing_key_is_reused_only_with_its_own_dev_id() {
+    let folder = folder_with_keys(&api());
     let before = folder.read(FILE);
     assert_eq!(folder.run("setup-environment --widget-url https://widget.example.com").code, 0);
     assert_eq!(folder.read(FILE), format!("{before}TERRA_WIDGET_URL=https://widget.example.com\n"));
@@ -125,13 +126,13 @@ fn a_kept_key_goes_with_its_dev_id() {
 }
 
 #[test]
-fn values_that_the_client_would_refuse_are_not_written() {
+fn values_that_the_client_would_reject_are_not_written() {
     let folder = Folder::new();
     let staging = "TERRA_DEV_ID=acme-staging-0000000000\nTERRA_API_KEY=test-key-not-a-secret\n";
     folder.write(".env.terra.staging", staging);
     let shared = folder.run_with(&format!("{GIVEN} --no-verify"), API_KEY);
     assert_eq!(shared.code, 2);
-    assert!(shared.stderr.contains("already stands in staging's file .env.terra.staging"), "{shared}");
+    assert!(shared.stderr.contains("is already in staging's file .env.terra.staging"), "{shared}");
     let plain = folder.run_with(&format!("{GIVEN} --no-verify --api-url http://api.example.com"), "another-key");
     assert_eq!(plain.code, 2);
     assert!(plain.stderr.contains("TERRA_API_URL must be encrypted"), "{plain}");
@@ -139,7 +140,7 @@ fn values_that_the_client_would_refuse_are_not_written() {
 }
 
 #[test]
-fn a_malformed_file_is_left_alone() {
+fn a_malformed_file_is_not_changed() {
     let folder = Folder::new();
     folder.write(FILE, "A=1\nno entry\n");
     let answer = folder.run_with(&format!("{GIVEN} --no-verify"), API_KEY);
@@ -149,7 +150,7 @@ fn a_malformed_file_is_left_alone() {
 }
 
 #[test]
-fn git_is_told_to_ignore_the_file_once() {
+fn the_file_is_added_to_gitignore_once() {
     let folder = repository();
     folder.write(".gitignore", "target");
     let first = folder.run_with(&format!("{GIVEN} --no-verify"), API_KEY);
@@ -162,7 +163,7 @@ fn git_is_told_to_ignore_the_file_once() {
 }
 
 #[test]
-fn a_file_that_is_ignored_already_needs_no_line() {
+fn a_file_that_is_already_ignored_needs_no_line() {
     let folder = repository();
     folder.write(".gitignore", ".env*\r\n");
     assert_eq!(folder.run_with(&format!("{GIVEN} --no-verify"), API_KEY).code, 0);
@@ -170,7 +171,7 @@ fn a_file_that_is_ignored_already_needs_no_line() {
 }
 
 #[test]
-fn no_gitignore_appears_outside_a_repository() {
+fn no_gitignore_is_created_outside_a_repository() {
     let folder = Folder::new();
     assert_eq!(folder.run_with(&format!("{GIVEN} --no-verify"), API_KEY).code, 0);
     assert!(!folder.has(".gitignore"));
@@ -185,8 +186,8 @@ fn a_file_that_git_tracks_gets_no_keys() {
     assert_snapshot!(answer, @"
     exit 1
     --- stderr
-    error: .env.terra.testing is tracked by git, which would spread its keys
-    next: run `git rm --cached .env.terra.testing`, commit, replace the keys that were in it, then run this again
+    error: .env.terra.testing is tracked by git, which would publish its keys
+    next: run `git rm --cached .env.terra.testing`, commit, rotate the keys that were in it, then run this again
     ");
     assert_eq!(folder.read(FILE), "A=1\n");
 }
@@ -204,9 +205,9 @@ fn a_link_is_not_written_through() {
 }
 
 #[test]
-fn keys_in_the_process_environment_are_warned_about() {
+fn keys_in_the_process_environment_cause_a_warning() {
     let folder = Folder::new().variable("TERRA_DEV_ID", "acme-testing-1111111111");
     let answer = folder.run_with(&format!("{GIVEN} --no-verify"), API_KEY);
     assert_eq!(answer.code, 0);
-    assert_eq!(answer.stderr, "warning: unset TERRA_DEV_ID: the process environment wins over the file\n");
+    assert_eq!(answer.stderr, "warning: unset TERRA_DEV_ID: the process environment overrides the file\n");
 }

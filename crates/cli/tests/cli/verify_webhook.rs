@@ -1,13 +1,14 @@
 use insta::assert_snapshot;
+use terra_auth_cli_testkit::{Folder, unreachable_url};
 
-use crate::support::{Folder, SIGNING_SECRET, nowhere};
+use crate::support::{SIGNING_SECRET, folder_with_keys};
 
 const BODY: &str = r#"{"type":"auth"}"#;
 const SIGNED_AT: i64 = 1_893_456_000;
 
 /// A folder with a delivery that was signed with `secret`.
 fn delivery(secret: &str) -> Folder {
-    let folder = Folder::with_keys(&nowhere());
+    let folder = folder_with_keys(&unreachable_url());
     folder.write("body", BODY);
     folder.write("header", &format!("{}\n", terra_auth::webhook::sign(secret.as_bytes(), SIGNED_AT, BODY.as_bytes())));
     folder
@@ -26,7 +27,7 @@ fn a_genuine_delivery_is_verified_from_a_file_or_standard_input() {
 }
 
 #[test]
-fn the_time_is_bounded_by_the_tolerance() {
+fn a_delivery_outside_the_tolerance_is_rejected() {
     let folder = delivery(SIGNING_SECRET);
     let at =
         |at: i64, more: &str| folder.run(&format!("verify-webhook --header-file header --body body --at {at} {more}"));
@@ -38,16 +39,16 @@ fn the_time_is_bounded_by_the_tolerance() {
     --- stderr
     error: the webhook is not verified
       because: signed 301 seconds ago, which is too old
-    next: give the time when it was received with --at; else it may be a replay, or a clock is wrong
+    next: pass the time at which it was received with --at; otherwise it may be a replay, or a clock is wrong
     ");
 }
 
 #[test]
-fn a_line_break_that_was_added_to_the_body_is_recognised() {
+fn a_line_break_added_to_the_body_is_recognised() {
     let answer =
         delivery(SIGNING_SECRET).run_with("verify-webhook --header-file header --at 1893456000", &format!("{BODY}\n"));
     assert_eq!(answer.code, 9);
-    assert!(answer.stderr.contains("fits without the line break"), "{answer}");
+    assert!(answer.stderr.contains("remove the line break at the end of the body"), "{answer}");
 }
 
 #[test]
@@ -57,17 +58,17 @@ fn the_secret_of_another_environment_is_recognised() {
     folder.write(".env.terra.staging", &format!("{keys}TERRA_SIGNING_SECRET=staging-not-a-secret\n"));
     let answer = folder.run("verify-webhook --header-file header --body body --at 1893456000");
     assert_eq!(answer.code, 9);
-    assert!(answer.stderr.contains("fits staging's secret: choose it with --env staging"), "{answer}");
+    assert!(answer.stderr.contains("matches staging's secret; select it with --env staging"), "{answer}");
 }
 
 #[test]
-fn what_is_missing_or_malformed_is_named() {
+fn a_missing_or_malformed_argument_is_named() {
     let folder = delivery(SIGNING_SECRET);
     assert_eq!(folder.run("verify-webhook --body body").code, 2);
     assert_eq!(folder.run("verify-webhook --signature t=1 --body nowhere").code, 1);
     let malformed = folder.run("verify-webhook --signature v1 --body body");
     assert_eq!(malformed.code, 9);
-    assert!(malformed.stderr.contains("give the header's whole value"), "{malformed}");
+    assert!(malformed.stderr.contains("pass the full value of the header"), "{malformed}");
 
     let secret = format!("TERRA_SIGNING_SECRET={SIGNING_SECRET}\n");
     folder.write(".env.terra.testing", &folder.read(".env.terra.testing").replace(&secret, ""));

@@ -16,33 +16,33 @@ use axum::{
 use jiff::{SignedDuration, Timestamp, fmt::rfc2822};
 use serde_json::{Value, json};
 
-/// An API with one peculiarity or more.
+/// A scripted API with configurable problems.
 #[derive(Clone)]
 pub(crate) struct Api {
-    /// Seconds that its clock is ahead.
+    /// How far its clock is ahead, in seconds.
     pub(crate) clock_ahead: i64,
     pub(crate) users: usize,
-    /// Where the widget call is.
+    /// The path of the widget call.
     pub(crate) widget_path: &'static str,
     pub(crate) accepts_keys: bool,
     /// Whether it rejects mobile tokens without a reference id.
     pub(crate) bound_tokens_only: bool,
-    /// Where it sends events.
+    /// The URL that it sends events to.
     pub(crate) destination: Value,
-    /// How often it was asked.
+    /// The number of requests so far.
     pub(crate) asked: Arc<AtomicUsize>,
 }
 
-pub(crate) const CURRENT: &str = "/api/widget/session";
-pub(crate) const OLDER: &str = "/v2/auth/generateWidgetSession";
+pub(crate) const WIDGET_PATH: &str = "/api/widget/session";
+pub(crate) const DEPRECATED_WIDGET_PATH: &str = "/v2/auth/generateWidgetSession";
 
 impl Api {
-    /// One where nothing is wrong.
+    /// An API without problems.
     pub(crate) fn new() -> Self {
         Self {
             clock_ahead: 0,
             users: 3,
-            widget_path: CURRENT,
+            widget_path: WIDGET_PATH,
             accepts_keys: true,
             bound_tokens_only: true,
             destination: json!("https://app.example/hooks"),
@@ -50,7 +50,7 @@ impl Api {
         }
     }
 
-    /// Starts it; returns its URL.
+    /// Starts the API; returns its URL.
     pub(crate) fn start(self) -> String {
         let answers = move |uri: Uri| {
             let answer = self.answer(uri.path());
@@ -81,7 +81,7 @@ impl Api {
         (0..self.users).map(user).collect()
     }
 
-    #[expect(clippy::disallowed_methods, reason = "the command compares with the machine's clock")]
+    #[expect(clippy::disallowed_methods, reason = "the command compares it with the system clock")]
     fn date(&self) -> String {
         let date = Timestamp::now() + SignedDuration::from_secs(self.clock_ahead);
         rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&date).unwrap()
@@ -97,7 +97,7 @@ fn session() -> Value {
     json!({ "session_id": id, "url": format!("http://127.0.0.1:1/session/{id}"), "expires_in": 900 })
 }
 
-/// A receiver of webhooks that answers as `judge` says; returns its URL.
+/// Starts a receiver of webhooks that answers with the status from `judge`; returns its URL.
 pub(crate) fn receiver(judge: impl Fn(&HeaderMap, &[u8]) -> u16 + Clone + Send + Sync + 'static) -> String {
     let answers = move |headers: HeaderMap, body: Bytes| {
         let status = StatusCode::from_u16(judge(&headers, &body)).unwrap();
@@ -120,13 +120,13 @@ fn serve(router: Router) -> String {
     origin
 }
 
-/// A proxy that lets nobody through; returns its address.
+/// Starts a proxy that rejects all requests; returns its address.
 pub(crate) fn closed_proxy() -> String {
     serve(Router::new().fallback(async || StatusCode::FORBIDDEN))
 }
 
-/// An address where nobody answers.
-pub(crate) fn nowhere() -> String {
+/// An address at which nothing listens.
+pub(crate) fn unreachable_url() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     format!("http://{}/v2", listener.local_addr().unwrap())
 }

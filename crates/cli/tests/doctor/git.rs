@@ -1,7 +1,9 @@
-use crate::folder::{Folder, drawn};
+use terra_auth_cli_testkit::Folder;
+
+use crate::folder::{DoctorFolder as _, random_key};
 
 #[test]
-fn a_tracked_file_is_an_error_and_one_that_is_not_ignored_a_warning() {
+fn a_tracked_file_is_an_error_and_a_file_not_ignored_is_a_warning() {
     let folder = Folder::offline();
     assert_eq!(folder.findings("tracked-by-git", "--offline"), "");
     folder.write(".gitignore", "");
@@ -15,16 +17,16 @@ fn a_tracked_file_is_an_error_and_one_that_is_not_ignored_a_warning() {
 #[test]
 fn a_remedy_can_be_copied_into_a_shell() {
     let folder = Folder::offline();
-    folder.secret(".env.$(id)", &format!("TERRA_API_KEY={}\n", drawn(82)));
+    folder.write(".env.$(id)", &format!("TERRA_API_KEY={}\n", random_key(82)));
     let report = folder.report("--offline");
     assert_eq!(report["findings"][0]["remedy"], "run `echo '.env.$(id)' >> .gitignore`");
 }
 
 #[test]
-fn a_file_and_a_key_are_found_in_the_history_after_they_were_deleted() {
+fn a_deleted_file_and_a_deleted_key_are_found_in_the_history() {
     let folder = Folder::offline();
     assert_eq!(folder.findings("git-history", "--offline"), "");
-    let (key, other) = (folder.value("testing", "TERRA_API_KEY"), drawn(80));
+    let (key, other) = (folder.value("testing", "TERRA_API_KEY"), random_key(80));
     folder.write("old/.env.production", &format!("TERRA_API_KEY={other}\n"));
     folder.write("notes.txt", &format!("the key is\n{key}\n"));
     folder.commit();
@@ -39,10 +41,10 @@ fn a_file_and_a_key_are_found_in_the_history_after_they_were_deleted() {
 }
 
 #[test]
-fn a_key_on_a_branch_that_nobody_looks_at_is_found() {
+fn a_key_on_another_branch_is_found() {
     let folder = Folder::offline();
     folder.git("checkout --quiet -b forgotten");
-    folder.write("app.py", &format!("terra_api_key = '{}'\n", drawn(81)));
+    folder.write("app.py", &format!("terra_api_key = '{}'\n", random_key(81)));
     folder.commit();
     folder.git("checkout --quiet -");
     assert!(folder.findings("git-history", "--offline").contains(":app.py: ••••"));
@@ -50,7 +52,7 @@ fn a_key_on_a_branch_that_nobody_looks_at_is_found() {
 }
 
 #[test]
-fn without_a_repository_git_is_not_asked() {
+fn without_a_repository_the_git_checks_are_skipped() {
     let folder = Folder::new();
     folder.keys("testing", "http://127.0.0.1:9/v2");
     let report = folder.report("--offline");

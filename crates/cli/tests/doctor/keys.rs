@@ -1,19 +1,20 @@
 use insta::assert_snapshot;
+use terra_auth_cli_testkit::Folder;
 
-use crate::folder::{Folder, drawn};
+use crate::folder::{DoctorFolder as _, random_key};
 
 #[test]
-fn a_file_that_others_can_open_is_found() {
+fn a_file_that_other_users_can_read_is_found() {
     let folder = Folder::offline();
     assert_eq!(folder.findings("file-permissions", "--offline"), "");
     folder.mode(".env.terra.testing", 0o640);
-    assert_snapshot!(folder.findings("file-permissions", "--offline"), @"error .env.terra.testing: other users of this machine can open the file and read its keys");
+    assert_snapshot!(folder.findings("file-permissions", "--offline"), @"error .env.terra.testing: other users of this machine can read the file and its keys");
 }
 
 #[test]
 fn a_file_that_cannot_be_read_is_found() {
     let folder = Folder::offline();
-    folder.secret(".env.terra.staging", "TERRA_DEV_ID=acme-staging-0000000000\nTERRA_API_KEY\n");
+    folder.write(".env.terra.staging", "TERRA_DEV_ID=acme-staging-0000000000\nTERRA_API_KEY\n");
     assert_snapshot!(folder.findings("credentials", "--offline"), @"error staging: .env.terra.staging:2: is not KEY=value; quote a value that has spaces, and close every quote");
     assert_snapshot!(folder.findings("credentials", "--offline --env production"), @"error production: no keys for production: neither .env.terra.production nor .env.production exists; run `terra-auth dev` for a server on this machine, or `terra-auth setup-environment --env production` for keys that you have, or set TERRA_DEV_ID and TERRA_API_KEY (or TERRA_DEV_ID_PRODUCTION and TERRA_API_KEY_PRODUCTION)");
 }
@@ -21,14 +22,14 @@ fn a_file_that_cannot_be_read_is_found() {
 #[test]
 fn a_key_in_the_tree_is_found_and_never_shown() {
     let folder = Folder::offline();
-    let (known, own, assigned) = (folder.value("testing", "TERRA_API_KEY"), drawn(70), drawn(71));
+    let (known, own, assigned) = (folder.value("testing", "TERRA_API_KEY"), random_key(70), random_key(71));
     folder.write("src/client.py", &format!("import terra\n\nclient = {{'key': '{known}'}}\n"));
     folder.write("deploy/values.yaml", &format!("key: ta_staging_{own}\n"));
     folder.write("web/app.js", &format!("const terra = new Terra({{ apiKey: \"{assigned}\" }});\n"));
     assert_snapshot!(folder.findings("hard-coded-key", "--offline"), @r#"
-    error deploy/values.yaml:1: ••••5f93, a key of staging by its shape, stands in the file
-    error src/client.py:3: ••••e82c, the TERRA_API_KEY of testing, stands in the file
-    error web/app.js:1: ••••5f82, what is assigned to apiKey, stands in the file
+    error deploy/values.yaml:1: ••••5f93, by its format a key of staging, is in the file
+    error src/client.py:3: ••••e82c, the TERRA_API_KEY of testing, is in the file
+    error web/app.js:1: ••••5f82, the value of apiKey, is in the file
     "#);
     for arguments in ["--offline", "--offline --reveal", "--offline --output json"] {
         let answer = folder.doctor(arguments).to_string();
@@ -39,9 +40,9 @@ fn a_key_in_the_tree_is_found_and_never_shown() {
 }
 
 #[test]
-fn a_key_that_says_that_it_is_fake_or_that_git_ignores_is_no_finding() {
+fn a_key_that_is_marked_as_fake_or_ignored_by_git_is_no_finding() {
     let folder = Folder::offline();
-    let key = drawn(72);
+    let key = random_key(72);
     folder.write("tests/fixture.json", &format!("{{\"_\": \"terra-auth: all fake\",\n\"x-api-key\": \"{key}\"}}"));
     folder.write("tests/app.py", &format!("TERRA_API_KEY = '{key}'  # terra-auth: fake\n"));
     folder.write("README.md", "TERRA_API_KEY=test-key-not-a-secret\nexport TERRA_API_KEY=<your key>\n");
@@ -57,7 +58,7 @@ fn a_key_that_says_that_it_is_fake_or_that_git_ignores_is_no_finding() {
 }
 
 #[test]
-fn a_key_of_two_environments_is_found() {
+fn a_key_shared_by_two_environments_is_found() {
     let folder = Folder::offline();
     folder.keys("staging", "http://127.0.0.1:9/v2");
     assert_eq!(folder.findings("shared-key", "--offline"), "");
@@ -67,7 +68,7 @@ fn a_key_of_two_environments_is_found() {
 }
 
 #[test]
-fn a_key_of_production_is_found_wherever_things_are_tried_out() {
+fn a_production_key_in_testing_or_ci_is_found() {
     let folder = Folder::offline();
     folder.keys("production", "http://127.0.0.1:9/v2");
     assert_eq!(folder.findings("production-key-in-testing", "--offline"), "");
@@ -76,16 +77,16 @@ fn a_key_of_production_is_found_wherever_things_are_tried_out() {
     folder.replace(
         "testing",
         &folder.value("testing", "TERRA_SIGNING_SECRET"),
-        &format!("ta_production_{}", drawn(73)),
+        &format!("ta_production_{}", random_key(73)),
     );
     folder.replace("testing", "acme-0", "acme-prod-1");
     let folder =
         folder.variable("TERRA_ENV", "testing").variable("TERRA_DEV_ID", "acme-9").variable("TERRA_API_KEY", &key);
     assert_snapshot!(folder.findings("production-key-in-testing", "--offline"), @r#"
-    error TERRA_API_KEY of the process environment: TERRA_API_KEY is production's, from .env.terra.production:2
-    error .env.terra.testing:3: TERRA_SIGNING_SECRET says of itself that it opens production
-    error .github/workflows/ci.yml:2: ••••b5f9, the TERRA_API_KEY of production, stands where things are tried out
-    warning .env.terra.testing:1: the dev-id reads as if it were production's
+    error TERRA_API_KEY of the process environment: TERRA_API_KEY is the one of production, from .env.terra.production:2
+    error .env.terra.testing:3: TERRA_SIGNING_SECRET is a key of production by its prefix
+    error .github/workflows/ci.yml:2: ••••b5f9, the TERRA_API_KEY of production, is in a file for tests
+    warning .env.terra.testing:1: the dev-id is production's by its name
     "#);
 }
 
@@ -97,9 +98,9 @@ fn a_redirect_to_an_unencrypted_page_is_found() {
     folder.replace("testing", "TERRA_DEV_ID", "TERRA_REDIRECT_URL=http://app.acme.co/file\nTERRA_DEV_ID");
     let arguments = "--offline --redirect-url http://app.example.com --redirect-url https://app.example.com";
     assert_snapshot!(folder.findings("redirect-url", arguments), @r#"
-    error --redirect-url: http://app.example.com is not encrypted; the client refuses it, and so do servers
-    error .env.terra.testing:1: TERRA_REDIRECT_URL http://app.acme.co/file is not encrypted; the client refuses it, and so do servers
-    error app.py:1: auth_success_redirect_url http://app.acme.co/done is not encrypted; the client refuses it, and so do servers
+    error --redirect-url: http://app.example.com is not encrypted; the client and the servers reject it
+    error .env.terra.testing:1: TERRA_REDIRECT_URL http://app.acme.co/file is not encrypted; the client and the servers reject it
+    error app.py:1: auth_success_redirect_url http://app.acme.co/done is not encrypted; the client and the servers reject it
     "#);
 }
 
@@ -108,7 +109,7 @@ fn the_deprecated_widget_call_in_code_is_found() {
     let folder = Folder::offline();
     folder.write("docs.md", "POST /auth/generateWidgetSession\n");
     folder.write("a.py", "\nrequests.post(URL + '/auth/generateWidgetSession')\nclient.generatewidgetsession()\n");
-    assert_snapshot!(folder.findings("deprecated-widget-call", "--offline"), @"warning a.py:2: calls auth/generateWidgetSession, which is deprecated and answers new accounts 410 (2 times in this file)");
+    assert_snapshot!(folder.findings("deprecated-widget-call", "--offline"), @"warning a.py:2: calls auth/generateWidgetSession, which is deprecated and returns 410 for new accounts (2 times in this file)");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `terra-auth doctor` on folders where something was planted, and on folders where nothing was.
+//! `terra-auth doctor` on folders with and without planted problems.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod api;
@@ -7,4 +7,4 @@ mod git;
 mod keys;
 mod online;
 mod receiver;
-mod whole;
+mod report;

@@ -1,12 +1,13 @@
 use axum::http::HeaderMap;
 use terra_auth::webhook::{SIGNATURE_HEADER, Verifier};
+use terra_auth_cli_testkit::Folder;
 
 use crate::{
     api::{Api, receiver},
-    folder::Folder,
+    folder::DoctorFolder as _,
 };
 
-/// 204 to what is signed with `secret`, and 401 to all else.
+/// Answers 204 to events signed with `secret`, and 401 to all others.
 fn judge(secret: String) -> impl Fn(&HeaderMap, &[u8]) -> u16 + Clone {
     move |headers: &HeaderMap, body: &[u8]| {
         let signature = headers[SIGNATURE_HEADER].to_str().unwrap();
@@ -20,7 +21,7 @@ fn findings(judge: impl Fn(&HeaderMap, &[u8]) -> u16 + Clone + Send + Sync + 'st
 }
 
 #[test]
-fn a_receiver_that_has_the_secret_is_fine() {
+fn a_receiver_with_the_right_secret_is_no_finding() {
     let folder = Folder::project(&Api::new().start());
     assert_eq!(findings(judge(folder.value("testing", "TERRA_SIGNING_SECRET")), &folder), "");
 }
@@ -29,12 +30,13 @@ fn a_receiver_that_has_the_secret_is_fine() {
 fn a_receiver_with_another_secret_is_found() {
     let folder = Folder::project(&Api::new().start());
     let found = findings(judge("another-not-a-secret".to_owned()), &folder);
-    assert!(found.contains("an event signed with the secret here is not accepted (testing: answered 401)"), "{found}");
+    let expected = "the receiver rejects an event signed with the secret here (testing: returned 401)";
+    assert!(found.contains(expected), "{found}");
 }
 
 #[test]
-fn a_receiver_that_believes_everything_is_found() {
+fn a_receiver_that_accepts_every_signature_is_found() {
     let folder = Folder::project(&Api::new().start());
     let found = findings(|_, _| 200, &folder);
-    assert!(found.contains("an event signed with a made-up secret is accepted (answered 200)"), "{found}");
+    assert!(found.contains("the receiver accepts an event signed with a made-up secret (returned 200)"), "{found}");
 }

@@ -1,4 +1,4 @@
-//! Backups: made while the server serves, verified, and what a restore brings back.
+//! Backups of a running server, their verification, and restores.
 
 use std::{
     fs,
@@ -11,9 +11,8 @@ use std::{
 
 use rustix::process::Signal;
 use terra_auth::WidgetSessionRequest;
+use terra_auth_cli_testkit::{Folder, Server};
 use terra_auth_testkit::Postgres;
-
-use crate::support::{folder::Folder, server::Server};
 
 const SERVE: &str = "serve --sandbox --listen 127.0.0.1:0 --output json --create-environment testing";
 
@@ -28,7 +27,7 @@ fn users(folder: &Folder) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_backup_under_load_is_verified_and_brings_back_what_was_there() {
+async fn a_backup_under_load_is_verified_and_restores_the_connections() {
     let folder = Folder::new();
     let server = serve(&folder);
     let kept = folder.connect("FITBIT", "kept");
@@ -68,7 +67,7 @@ async fn a_backup_under_load_is_verified_and_brings_back_what_was_there() {
     let refused = folder.run("restore copy.db --yes");
     assert!(refused.code == 1 && refused.stderr.contains("stop every server"), "{refused}");
     assert_eq!(users(&folder), [kept.to_string()]);
-    server.end(Signal::TERM);
+    server.stop(Signal::TERM);
 
     let restored = folder.json("restore copy.db --yes");
     assert_eq!(restored["connections"], 2, "{restored}");
@@ -80,16 +79,16 @@ async fn a_backup_under_load_is_verified_and_brings_back_what_was_there() {
     let mut both = vec![kept.to_string(), removed.to_string()];
     both.sort();
     assert_eq!(back, both);
-    server.end(Signal::TERM);
+    server.stop(Signal::TERM);
     folder.json("admin tokens create --offline --name alice --role owner");
-    let folder_of_replaced = folder.run("vault verify");
-    assert_eq!(folder_of_replaced.code, 0, "{folder_of_replaced}");
+    let verified = folder.run("vault verify");
+    assert_eq!(verified.code, 0, "{verified}");
 }
 
 #[test]
-fn what_is_no_usable_backup_changes_nothing() {
+fn a_restore_from_an_unusable_backup_changes_nothing() {
     let folder = Folder::new();
-    serve(&folder).end(Signal::TERM);
+    serve(&folder).stop(Signal::TERM);
     assert_eq!(folder.run("backup copy.db").code, 0);
     let before = fs::read(folder.path(".terra-auth/terra-auth.db")).unwrap();
     let mut broken = fs::read(folder.path("copy.db")).unwrap();
@@ -103,24 +102,24 @@ fn what_is_no_usable_backup_changes_nothing() {
     fs::rename(folder.path(".terra-auth/master.key"), folder.path("key")).unwrap();
     folder.write(".terra-auth/master.key", &"cd".repeat(32));
     let answer = folder.run("restore copy.db --yes");
-    assert!(answer.code == 1 && answer.stderr.contains("the master key is not the one of this store"), "{answer}");
+    assert!(answer.code == 1 && answer.stderr.contains("wrong master key for this store"), "{answer}");
     assert_eq!(fs::read(folder.path(".terra-auth/terra-auth.db")).unwrap(), before);
 }
 
 #[test]
-fn a_store_that_is_gone_is_restored() {
+fn a_missing_store_is_restored() {
     let folder = Folder::new();
-    serve(&folder).end(Signal::TERM);
+    serve(&folder).stop(Signal::TERM);
     assert_eq!(folder.run("backup copy.db").code, 0);
     for ending in ["", "-wal", "-shm"] {
         drop(fs::remove_file(folder.path(&format!(".terra-auth/terra-auth.db{ending}"))));
     }
     let restored = folder.json("restore copy.db --yes");
     assert!(restored["replaced"].is_null(), "{restored}");
-    serve(&folder).end(Signal::TERM);
+    serve(&folder).stop(Signal::TERM);
 }
 
-/// The procedure of docs/backup.md for PostgreSQL.
+/// The procedure in docs/backup.md for PostgreSQL.
 #[test]
 fn a_dump_of_postgres_is_restored_into_another_database() {
     let (folder, from, to) = (Folder::new(), Postgres::start().database(), Postgres::start().database());
@@ -133,11 +132,11 @@ fn a_dump_of_postgres_is_restored_into_another_database() {
     folder.connect("FITBIT", "kept");
     let before = users(&folder);
     from.dump_to(&folder.path("store.dump"));
-    server.end(Signal::TERM);
+    server.stop(Signal::TERM);
     to.restore_from(&folder.path("store.dump"));
     let server = serve_at(&to.url());
     assert_eq!(users(&folder), before);
     let refused = folder.run(&format!("backup copy.db --store {}", to.url()));
     assert!(refused.code == 2 && refused.stderr.contains("pg_dump"), "{refused}");
-    server.end(Signal::TERM);
+    server.stop(Signal::TERM);
 }

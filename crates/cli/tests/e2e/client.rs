@@ -7,18 +7,17 @@ use serde_json::Value;
 use terra_auth::{
     AuthenticateUserRequest, Client, Environment, Error, ReferenceId, UserId, WidgetSessionRequest, wire::TerraUser,
 };
-
-use crate::support::{
-    device::{redeem, user_of},
-    folder::Folder,
-    http::{Failure, send},
-    server::Server,
+use terra_auth_cli_testkit::{
+    Folder, Server,
+    http::{HttpFailure, send},
 };
 
-/// More than fit on two pages of the client's 500.
+use crate::support::device::{redeem, user_of};
+
+/// More users than fit on two of the client's pages of 500.
 const MANY: usize = 1001;
 
-fn nobody() -> UserId {
+fn unknown_user() -> UserId {
     "00000000-0000-4000-8000-000000000000".parse().unwrap()
 }
 
@@ -27,7 +26,7 @@ fn id(name: &str) -> ReferenceId {
 }
 
 #[tokio::test]
-async fn a_connection_is_verified_and_its_providers_are_described() {
+async fn a_connection_is_verified_and_its_providers_are_listed() {
     let folder = Folder::new();
     let _server = folder.dev("");
     let client = folder.client();
@@ -40,7 +39,7 @@ async fn a_connection_is_verified_and_its_providers_are_described() {
 }
 
 #[tokio::test]
-async fn a_widget_session_and_a_login_link_lead_to_pages_of_the_server() {
+async fn a_widget_session_and_a_login_link_open_pages_of_the_server() {
     let folder = Folder::new();
     let server = folder.dev("");
     let client = folder.client();
@@ -75,7 +74,7 @@ async fn a_mobile_token_opens_one_connection_for_the_end_user_it_is_bound_to() {
 }
 
 #[tokio::test]
-async fn users_are_found_by_either_id_and_in_bulk_and_leave_once() {
+async fn users_are_found_by_either_id_and_in_bulk_and_deauthenticated_once() {
     let folder = Folder::new();
     let _server = folder.dev("");
     let client = folder.client();
@@ -84,8 +83,8 @@ async fn users_are_found_by_either_id_and_in_bulk_and_leave_once() {
     let info = client.user_info(fitbit).await.unwrap();
     assert!(info.is_authenticated && info.user.user.provider.as_str() == "FITBIT");
     assert_eq!(ids(&client.users_by_reference_id(&id("alice")).await.unwrap()), BTreeSet::from([fitbit, oura]));
-    assert_eq!(ids(&client.users_by_reference_id(&id("nobody")).await.unwrap()), BTreeSet::new());
-    assert_eq!(ids(&client.bulk_user_info(&[oura, bobs, nobody()]).await.unwrap()), BTreeSet::from([oura, bobs]));
+    assert_eq!(ids(&client.users_by_reference_id(&id("unknown")).await.unwrap()), BTreeSet::new());
+    assert_eq!(ids(&client.bulk_user_info(&[oura, bobs, unknown_user()]).await.unwrap()), BTreeSet::from([oura, bobs]));
 
     client.deauthenticate_user(fitbit).await.unwrap();
     let again = client.deauthenticate_user(fitbit).await;
@@ -104,59 +103,59 @@ async fn streaming_tokens_are_minted_for_the_environment_and_its_users() {
         (client.developer_streaming_token().await.unwrap(), client.user_streaming_token(user).await.unwrap());
     assert!(!consumer.expose().is_empty() && !producer.expose().is_empty());
     assert_ne!(consumer.expose(), producer.expose());
-    assert!(matches!(client.user_streaming_token(nobody()).await, Err(Error::Forbidden(_))));
+    assert!(matches!(client.user_streaming_token(unknown_user()).await, Err(Error::Forbidden(_))));
 }
 
 #[tokio::test]
-async fn wrong_keys_are_refused_by_every_operation_that_needs_them() {
+async fn wrong_keys_are_rejected_by_every_operation_that_needs_keys() {
     let folder = Folder::new();
     let _server = folder.dev("");
     let user = folder.connect("FITBIT", "alice");
     let mut credentials = folder.credentials(Environment::Testing);
     credentials.api_key = "another-key-not-a-secret".into();
-    let stranger = Client::new(credentials).unwrap();
+    let unauthenticated = Client::new(credentials).unwrap();
     let login = AuthenticateUserRequest::new("FITBIT".parse().unwrap());
     let refusals = [
-        stranger.verify_connection().await.map(drop),
-        stranger.generate_mobile_token(None).await.map(drop),
-        stranger.authenticate_user(&login).await.map(drop),
-        stranger.deauthenticate_user(user).await,
-        stranger.user_info(user).await.map(drop),
-        stranger.users_by_reference_id(&id("alice")).await.map(drop),
-        stranger.bulk_user_info(&[user]).await.map(drop),
-        stranger.subscriptions().try_collect::<Vec<_>>().await.map(drop),
+        unauthenticated.verify_connection().await.map(drop),
+        unauthenticated.generate_mobile_token(None).await.map(drop),
+        unauthenticated.authenticate_user(&login).await.map(drop),
+        unauthenticated.deauthenticate_user(user).await,
+        unauthenticated.user_info(user).await.map(drop),
+        unauthenticated.users_by_reference_id(&id("alice")).await.map(drop),
+        unauthenticated.bulk_user_info(&[user]).await.map(drop),
+        unauthenticated.subscriptions().try_collect::<Vec<_>>().await.map(drop),
     ];
     for refusal in refusals {
         let Err(error @ Error::NotAuthenticated(_)) = refusal else { panic!("{refusal:?}") };
         assert!(error.trace_id().is_some_and(|id| id.len() == 32), "{error}");
     }
-    // The published contract answers these three with 403.
+    // In Terra's published API, these three answer 403.
     let forbidden = [
-        stranger.generate_widget_session(&WidgetSessionRequest::new()).await.map(drop),
-        stranger.developer_streaming_token().await.map(drop),
-        stranger.user_streaming_token(user).await.map(drop),
+        unauthenticated.generate_widget_session(&WidgetSessionRequest::new()).await.map(drop),
+        unauthenticated.developer_streaming_token().await.map(drop),
+        unauthenticated.user_streaming_token(user).await.map(drop),
     ];
     assert!(forbidden.iter().all(|refusal| matches!(refusal, Err(Error::Forbidden(_)))), "{forbidden:?}");
     assert!(folder.client().user_info(user).await.unwrap().is_authenticated);
 }
 
 #[tokio::test]
-async fn a_mistake_is_told_with_what_is_wrong() {
+async fn an_invalid_request_returns_the_matching_error() {
     let folder = Folder::new();
     let server = folder.dev("");
     let client = folder.client();
-    let unknown = WidgetSessionRequest::new().connected_uids([nobody()]);
+    let unknown = WidgetSessionRequest::new().connected_uids([unknown_user()]);
     let Err(Error::InvalidInput(refusal)) = client.generate_widget_session(&unknown).await else { panic!() };
-    assert_eq!((refusal.status, refusal.invalid_user_ids), (400, vec![nobody().to_string()]));
-    let nowhere = AuthenticateUserRequest::new("NOSUCH".parse().unwrap());
-    assert!(matches!(client.authenticate_user(&nowhere).await, Err(Error::InvalidInput(_))));
+    assert_eq!((refusal.status, refusal.invalid_user_ids), (400, vec![unknown_user().to_string()]));
+    let unknown_provider = AuthenticateUserRequest::new("NOSUCH".parse().unwrap());
+    assert!(matches!(client.authenticate_user(&unknown_provider).await, Err(Error::InvalidInput(_))));
     let unsafe_link = WidgetSessionRequest::new().auth_success_redirect_url("http://app.example/done");
     assert!(matches!(client.generate_widget_session(&unsafe_link).await, Err(Error::InvalidRedirect(_))));
-    assert!(matches!(client.user_info(nobody()).await, Err(Error::NotFound(_))));
+    assert!(matches!(client.user_info(unknown_user()).await, Err(Error::NotFound(_))));
 
     server.kill();
-    let hasty = Client::builder(folder.credentials(Environment::Testing)).retries(0).build().unwrap();
-    assert!(matches!(hasty.user_info(nobody()).await, Err(Error::Network { .. })));
+    let without_retries = Client::builder(folder.credentials(Environment::Testing)).retries(0).build().unwrap();
+    assert!(matches!(without_retries.user_info(unknown_user()).await, Err(Error::Network { .. })));
 }
 
 #[tokio::test]
@@ -166,26 +165,26 @@ async fn subscriptions_are_read_over_several_pages() {
         &mut folder.command("serve --sandbox --listen 127.0.0.1:0 --create-environment production --output json"),
     );
     let client = Client::new(folder.credentials(Environment::Production)).unwrap();
-    let mut made = BTreeSet::new();
+    let mut connected = BTreeSet::new();
     let devices: Vec<_> = (0..MANY).map(|device| format!("device{device}")).collect();
-    for lot in devices.chunks(50) {
-        made.extend(try_join_all(lot.iter().map(|device| connect(&client, &server, device))).await.unwrap());
+    for batch in devices.chunks(50) {
+        connected.extend(try_join_all(batch.iter().map(|device| connect(&client, &server, device))).await.unwrap());
     }
-    assert_eq!(made.len(), MANY);
+    assert_eq!(connected.len(), MANY);
 
     let users: Vec<_> = client.subscriptions().try_collect().await.unwrap();
-    assert_eq!((users.len(), ids(&users)), (MANY, made));
+    assert_eq!((users.len(), ids(&users)), (MANY, connected));
     assert_eq!(last_page(&client, &server, &folder).await, (Value::Null, MANY % 500));
 }
 
-/// Opens a connection from a device; production has no limit of users.
-async fn connect(client: &Client, server: &Server, device: &str) -> Result<UserId, Failure> {
+/// Connects a device; production has no user limit.
+async fn connect(client: &Client, server: &Server, device: &str) -> Result<UserId, HttpFailure> {
     let token = client.generate_mobile_token(None).await?;
     let reply = redeem(&server.origin(), client.dev_id().as_str(), token.token.expose(), (device, device)).await?;
     Ok(user_of(&reply))
 }
 
-/// What the third page says comes next, and how many it holds.
+/// The `next` of the third page, and its number of users.
 async fn last_page(client: &Client, server: &Server, folder: &Folder) -> (Value, usize) {
     let credentials = folder.credentials(client.environment());
     let keys = [("dev-id", credentials.dev_id.as_str()), ("x-api-key", credentials.api_key.expose())];

@@ -1,15 +1,14 @@
-//! Every command against the real server, for people and for programs.
+//! Every command against the real server, with plain and JSON output.
 
 use std::fs;
 
 use serde_json::{Value, json};
 use terra_auth::{Environment, UserId};
+use terra_auth_cli_testkit::{Folder, Receiver, Server};
 
-use crate::support::{folder::Folder, receiver::Receiver, server::Server};
+const UNKNOWN_USER: &str = "00000000-0000-4000-8000-000000000000";
 
-const NOBODY: &str = "00000000-0000-4000-8000-000000000000";
-
-/// A folder with a running server and a user of Fitbit.
+/// A folder with a running server and a user connected to Fitbit.
 fn connected() -> (Folder, Server, UserId) {
     let folder = Folder::new();
     let server = folder.dev("");
@@ -17,8 +16,8 @@ fn connected() -> (Folder, Server, UserId) {
     (folder, server, user)
 }
 
-/// Standard output of a command that must work and complain of nothing.
-fn said(folder: &Folder, arguments: &str) -> String {
+/// The standard output of a command, which must succeed without warnings.
+fn stdout_of(folder: &Folder, arguments: &str) -> String {
     let answer = folder.run(arguments);
     assert_eq!((answer.code, &*answer.stderr), (0, ""), "{arguments}: {answer}");
     answer.stdout
@@ -27,17 +26,17 @@ fn said(folder: &Folder, arguments: &str) -> String {
 #[test]
 fn verify_connection_counts_the_providers() {
     let (folder, _server, _) = connected();
-    assert_eq!(said(&folder, "verify-connection"), "Connected! 16 providers available\n");
+    assert_eq!(stdout_of(&folder, "verify-connection"), "Connected! 16 providers available\n");
     let dev_id = folder.key("TERRA_DEV_ID");
     let expected = json!({ "connected": true, "providers": 16, "environment": "testing", "dev_id": dev_id });
     assert_eq!(folder.json("verify-connection"), expected);
-    assert_eq!(said(&folder, "list-integrations --providers-only").lines().count(), 16);
+    assert_eq!(stdout_of(&folder, "list-integrations --providers-only").lines().count(), 16);
 }
 
 #[test]
-fn list_integrations_has_the_documented_names_and_pictures_that_are_there() {
+fn list_integrations_has_the_documented_names_and_logo_urls() {
     let (folder, server, _) = connected();
-    let rows = said(&folder, "list-integrations");
+    let rows = stdout_of(&folder, "list-integrations");
     assert!(rows.starts_with("NAME ") && rows.lines().count() == 17, "{rows}");
     let integrations = folder.json("list-integrations");
     let fitbit = &integrations[0];
@@ -62,7 +61,7 @@ fn generate_widget_session_prints_a_url_of_this_server() {
 }
 
 #[test]
-fn an_unknown_provider_is_warned_about() {
+fn an_unknown_provider_causes_a_warning() {
     let (folder, _server, _) = connected();
     let answer = folder.run("generate-widget-session --providers FITBIT,NOSUCH");
     assert_eq!(answer.code, 0, "{answer}");
@@ -84,22 +83,22 @@ fn generate_mobile_token_prints_a_token_of_64_hex_digits() {
 #[test]
 fn users_are_listed_and_shown_by_either_id() {
     let (folder, _server, user) = connected();
-    let rows = said(&folder, "users list");
+    let rows = stdout_of(&folder, "users list");
     assert!(rows.lines().nth(1).unwrap().starts_with(&format!("{user}  FITBIT    alice ")), "{rows}");
-    let shown = said(&folder, &format!("users show {user}"));
+    let shown = stdout_of(&folder, &format!("users show {user}"));
     assert!(shown.contains("logged in        yes") && shown.contains("heartrate"), "{shown}");
-    assert_eq!(said(&folder, "users show --reference-id alice"), rows);
+    assert_eq!(stdout_of(&folder, "users show --reference-id alice"), rows);
 
     let listed = folder.json("users list");
     assert_eq!(listed[0]["user_id"], user.to_string());
     assert_eq!(folder.json("users show --reference-id alice"), listed);
     let info = folder.json(&format!("users show {user}"));
     assert_eq!((&info["user"]["user_id"], &info["is_authenticated"]), (&listed[0]["user_id"], &json!(true)));
-    assert_eq!(folder.run("users show --reference-id nobody").code, 4);
+    assert_eq!(folder.run("users show --reference-id unknown").code, 4);
 }
 
 #[test]
-fn users_list_says_when_there_are_more() {
+fn users_list_warns_if_there_are_more_users() {
     let (folder, _server, _) = connected();
     folder.connect("OURA", "alice");
     let answer = folder.run("users list --limit 1");
@@ -108,14 +107,14 @@ fn users_list_says_when_there_are_more() {
 }
 
 #[test]
-fn deauthenticate_user_needs_a_yes_and_is_final() {
+fn deauthenticate_user_needs_yes_and_is_final() {
     let (folder, _server, user) = connected();
     let unasked = folder.run(&format!("deauthenticate-user {user}"));
     assert_eq!((unasked.code, &*unasked.stdout), (7, ""), "{unasked}");
     assert!(unasked.stderr.contains("--yes"), "{unasked}");
     assert_eq!(folder.run(&format!("users show {user}")).code, 0);
 
-    assert_eq!(said(&folder, &format!("deauthenticate-user {user} --yes")), format!("Deauthenticated {user}\n"));
+    assert_eq!(stdout_of(&folder, &format!("deauthenticate-user {user} --yes")), format!("Deauthenticated {user}\n"));
     assert_eq!(folder.run(&format!("deauthenticate-user {user} --yes")).code, 4);
     let other = folder.connect("OURA", "alice");
     let expected = json!({ "success": true, "user_id": other });
@@ -124,9 +123,9 @@ fn deauthenticate_user_needs_a_yes_and_is_final() {
 }
 
 #[test]
-fn sandbox_connect_says_who_is_connected_or_why_not() {
+fn sandbox_connect_prints_the_user_id_or_the_reason() {
     let (folder, _server, _) = connected();
-    let connected = said(&folder, "sandbox connect --provider STRAVA --reference-id bob --account anna");
+    let connected = stdout_of(&folder, "sandbox connect --provider STRAVA --reference-id bob --account anna");
     let user: UserId = connected.trim_end().parse().unwrap();
     assert_eq!(folder.json(&format!("users show {user}"))["user"]["provider"], "STRAVA");
     let partly = folder.json("sandbox connect --provider FITBIT --reference-id carol --without-scope sleep");
@@ -134,7 +133,7 @@ fn sandbox_connect_says_who_is_connected_or_why_not() {
     let scopes: Vec<_> = info["user"]["scopes"].as_str().unwrap().split(',').collect();
     assert!(scopes.contains(&"heartrate") && !scopes.contains(&"sleep"), "{scopes:?}");
 
-    assert_eq!(said(&folder, "sandbox connect --provider OURA --deny"), "not connected: access denied\n");
+    assert_eq!(stdout_of(&folder, "sandbox connect --provider OURA --deny"), "not connected: access denied\n");
     let denied = folder.json("sandbox connect --provider OURA --reference-id dave --deny");
     assert_eq!((&denied["connected"], &denied["reason"]), (&json!(false), &json!("access_denied")));
     assert_eq!(folder.json("users list").as_array().unwrap().len(), 3);
@@ -165,7 +164,7 @@ fn verify_webhook_accepts_a_real_delivery() {
     fs::write(folder.path("body"), &delivery.body).unwrap();
     folder.write("changed", &format!("{} ", delivery.json()));
     let signature = delivery.header("terra-signature");
-    assert_eq!(said(&folder, &format!("verify-webhook --signature {signature} --body body")), "Verified\n");
+    assert_eq!(stdout_of(&folder, &format!("verify-webhook --signature {signature} --body body")), "Verified\n");
     assert_eq!(
         folder.json(&format!("verify-webhook --signature {signature} --body body")),
         json!({ "verified": true })
@@ -174,7 +173,7 @@ fn verify_webhook_accepts_a_real_delivery() {
 }
 
 #[test]
-fn setup_environment_takes_the_keys_of_our_server() {
+fn setup_environment_accepts_the_keys_of_our_server() {
     let (folder, server, _) = connected();
     let other = Folder::new();
     other.write("key", &folder.key("TERRA_API_KEY"));
@@ -185,36 +184,36 @@ fn setup_environment_takes_the_keys_of_our_server() {
     );
     assert_eq!(other.run(&arguments).code, 0);
     assert_eq!(other.credentials(Environment::Testing).signing_secret.unwrap().expose(), other.read("secret"));
-    assert_eq!(said(&other, "verify-connection"), "Connected! 16 providers available\n");
+    assert_eq!(stdout_of(&other, "verify-connection"), "Connected! 16 providers available\n");
 
-    let stranger = Folder::new();
-    stranger.write("key", "another-key-not-a-secret");
-    let refused = stranger.run(&arguments.replace("--signing-secret-file secret ", ""));
-    assert_eq!((refused.code, stranger.path(".env.terra.testing").exists()), (3, false), "{refused}");
+    let with_wrong_key = Folder::new();
+    with_wrong_key.write("key", "another-key-not-a-secret");
+    let refused = with_wrong_key.run(&arguments.replace("--signing-secret-file secret ", ""));
+    assert_eq!((refused.code, with_wrong_key.path(".env.terra.testing").exists()), (3, false), "{refused}");
 }
 
 #[test]
-fn each_failure_has_its_exit_code_and_says_what_to_do() {
+fn each_failure_has_its_exit_code_and_names_a_remedy() {
     let (folder, server, user) = connected();
     let wrong = Folder::new();
     let keys = folder.read(".env.terra.testing").replace(&folder.key("TERRA_API_KEY"), "another-key-not-a-secret");
     wrong.write(".env.terra.testing", &keys);
-    for (code, folder, arguments, told) in [
-        (2, &folder, "--env nosuch verify-connection", "Unknown environment: nosuch"),
+    for (code, folder, arguments, expected) in [
+        (2, &folder, "--env nosuch verify-connection", "unknown environment: nosuch"),
         (2, &folder, "sandbox connect", "--provider"),
         (3, &wrong, "verify-connection", "setup-environment"),
-        (3, &wrong, "generate-widget-session", "both keys are of one environment"),
+        (3, &wrong, "generate-widget-session", "both keys belong to one environment"),
         (3, &wrong, "generate-mobile-token", "TERRA_DEV_ID and TERRA_API_KEY"),
         (3, &wrong, "users list", "setup-environment"),
         (3, &wrong, &format!("deauthenticate-user {user} --yes"), "setup-environment"),
-        (4, &folder, &format!("users show {NOBODY}"), "user not found"),
-        (4, &folder, &format!("deauthenticate-user {NOBODY} --yes"), "user not found"),
+        (4, &folder, &format!("users show {UNKNOWN_USER}"), "user not found"),
+        (4, &folder, &format!("deauthenticate-user {UNKNOWN_USER} --yes"), "user not found"),
         (8, &folder, "verify-connection --env production", ".env.terra.production"),
         (8, &folder, "users list --env production", "terra-auth setup-environment --env production"),
     ] {
         let plain = folder.run(arguments);
         assert_eq!((plain.code, &*plain.stdout), (code, ""), "{arguments}: {plain}");
-        assert!(plain.stderr.contains(told), "{arguments}: {plain}");
+        assert!(plain.stderr.contains(expected), "{arguments}: {plain}");
         let json = folder.run(&format!("{arguments} --output json"));
         let error: Value = serde_json::from_str(&json.stderr).unwrap_or_else(|error| panic!("{error}: {json}"));
         assert_eq!((json.code, &*json.stdout, &error["exit_code"]), (code, "", &json!(code)), "{arguments}: {json}");
@@ -225,20 +224,20 @@ fn each_failure_has_its_exit_code_and_says_what_to_do() {
 }
 
 #[test]
-fn a_refusal_names_the_trace_id_of_the_call() {
+fn an_api_error_has_the_trace_id_of_the_request() {
     let (folder, _server, _) = connected();
-    let answer = folder.run(&format!("users show {NOBODY} --output json"));
+    let answer = folder.run(&format!("users show {UNKNOWN_USER} --output json"));
     let error: Value = serde_json::from_str(&answer.stderr).unwrap();
     assert!(error["trace_id"].as_str().is_some_and(|id| id.len() == 32), "{answer}");
 }
 
 #[test]
-fn what_does_not_fit_is_told_with_what_would() {
+fn an_invalid_argument_is_reported_with_the_valid_form() {
     let (folder, _server, _) = connected();
     for (command, code, reason) in [
-        ("users show --reference-id nobody-of-that-name", 4, "no user has the reference id"),
+        ("users show --reference-id unknown-reference", 4, "no user has the reference id"),
         ("users show nonsense", 2, "a user id is a UUID"),
-        ("users list --limit abc", 2, "write a whole number"),
+        ("users list --limit abc", 2, "use an integer"),
         ("generate-widget-session --success-url app --language xx", 2, "choose one of en, fr, de"),
         (
             "sandbox connect --provider FITBIT --account carol --without-scope nonsense",
@@ -254,19 +253,19 @@ fn what_does_not_fit_is_told_with_what_would() {
 }
 
 #[test]
-fn settings_and_connections_are_printed_in_the_form_that_was_asked_for() {
+fn settings_and_connections_are_printed_in_the_requested_format() {
     let (folder, _server, user) = connected();
     assert_eq!(folder.json("env export")["user_limit"], 50);
-    assert!(said(&folder, "env export").contains("user_limit = 50"));
+    assert!(stdout_of(&folder, "env export").contains("user_limit = 50"));
     assert!(folder.json("providers list").is_array());
-    let lines = said(&folder, "connections export --out -");
+    let lines = stdout_of(&folder, "connections export --out -");
     let exported: serde_json::Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
     assert_eq!(exported["user_id"], user.to_string());
     assert!(!folder.path("-").exists());
 }
 
 #[test]
-fn users_are_listed_by_provider_and_by_whether_their_data_comes() {
+fn users_are_filtered_by_provider_and_by_active_state() {
     let (folder, _server, user) = connected();
     let oura = folder.connect("OURA", "alice");
     let listed = |flags: &str| -> Vec<String> {
@@ -279,7 +278,7 @@ fn users_are_listed_by_provider_and_by_whether_their_data_comes() {
 }
 
 #[test]
-fn a_qr_code_of_the_session_is_shown_beside_its_url() {
+fn a_qr_code_of_the_session_is_shown_with_its_url() {
     let (folder, _server, _) = connected();
     let answer = folder.run("generate-widget-session --reference-id alice --qr");
     assert_eq!((answer.code, answer.stdout.lines().count()), (0, 1), "{answer}");
@@ -287,5 +286,5 @@ fn a_qr_code_of_the_session_is_shown_beside_its_url() {
         answer.stderr.lines().filter(|line| line.contains('\u{2588}') || line.contains('\u{2580}')).count() > 15,
         "{answer}"
     );
-    assert!(answer.stderr.contains("does not reach this machine's loopback address"), "{answer}");
+    assert!(answer.stderr.contains("cannot reach this machine's loopback address"), "{answer}");
 }

@@ -1,5 +1,5 @@
-//! Killed at random moments under load: what was acknowledged is there, what was removed is gone, and the app hears of
-//! each change under one trace id.
+//! Kills a server at random moments under load. Acknowledged connections must exist afterwards,
+//! removed ones must not, and the app must receive each change under one trace id.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,43 +12,36 @@ use std::{
 
 use futures_util::{TryStreamExt as _, future::join_all};
 use terra_auth::{Client, Environment, UserId, WidgetSessionRequest};
+use terra_auth_cli_testkit::{Folder, Receiver, Server, http::send, until_in};
 use tokio::{task::JoinHandle, time::sleep};
 
-use crate::support::{
-    device::{redeem, user_of},
-    folder::Folder,
-    http::send,
-    receiver::Receiver,
-    server::Server,
-    until_in,
-};
+use crate::support::device::{redeem, user_of};
 
 const ROUNDS: u64 = 4;
 const WORKERS: u64 = 4;
+/// The number of connections that a worker does not remove. With one being removed and one whose
+/// response was lost, all rounds stay within the limit of 50.
+const CONNECTIONS_PER_WORKER: usize = 1;
+/// A delivery that was in flight when the server was killed is retried when its lease expires, after 60 s.
+const REDELIVERY_TIMEOUT: Duration = Duration::from_secs(80);
 
-/// Connections that a worker keeps. With one being removed and one of a lost answer, all rounds stay within 50.
-const KEPT: usize = 1;
-
-/// A delivery that was under way when the server died is tried again when its lease ends, after 60 s.
-const REDELIVERY: Duration = Duration::from_secs(80);
-
-/// What the clients were told, and of what they heard nothing back.
+/// The changes that the clients requested, by the server's response.
 #[derive(Default)]
-struct Told {
+struct LoadResult {
     connected: BTreeSet<UserId>,
     removed: BTreeSet<UserId>,
-    /// Asked to be removed; the answer was lost.
-    perhaps_removed: BTreeSet<UserId>,
+    /// The response to the removal was lost.
+    maybe_removed: BTreeSet<UserId>,
     /// Token and device of each redemption that was acknowledged.
     spent: Vec<(String, String)>,
     sessions: Vec<String>,
 }
 
-impl Told {
+impl LoadResult {
     fn add(&mut self, other: Self) {
         self.connected.extend(other.connected);
         self.removed.extend(other.removed);
-        self.perhaps_removed.extend(other.perhaps_removed);
+        self.maybe_removed.extend(other.maybe_removed);
         self.spent.extend(other.spent);
         self.sessions.extend(other.sessions);
     }
@@ -62,30 +55,30 @@ async fn nothing_acknowledged_is_lost_when_the_server_is_killed_under_load() {
     let receiver = Receiver::start();
     let folder = Folder::new();
     let arguments = format!("--forward-to {}", receiver.url);
-    let mut all = Told::default();
+    let mut all = LoadResult::default();
     let mut server = folder.dev(&arguments);
     for round in 0..ROUNDS {
         let removed = Arc::new(AtomicU64::new(0));
         let workers = work(&folder, &server, round, &removed);
-        // On a busy machine the load takes a while to begin.
+        // On a busy machine, the load takes a while to begin.
         until_async("the clients work", || removed.load(Ordering::Relaxed) >= WORKERS).await;
         sleep(Duration::from_millis(random.next() % 500)).await;
         server.kill();
-        let mut told = Told::default();
+        let mut told = LoadResult::default();
         for worker in join_all(workers).await {
             told.add(worker.unwrap());
         }
         server = folder.dev(&arguments);
-        sessions_open_and_tokens_do_not(&folder, &server, &told).await;
+        assert_sessions_open_and_tokens_spent(&folder, &server, &told).await;
         all.add(told);
-        connections_are_as_told(&folder.client(), &all).await;
+        assert_connections(&folder.client(), &all).await;
     }
     assert!(all.removed.len() > 10, "only {} were removed", all.removed.len());
-    every_change_is_heard_of_under_one_trace_id(&receiver, &all);
+    assert_changes_delivered(&receiver, &all);
 }
 
-/// Starts clients that work until the server is gone.
-fn work(folder: &Folder, server: &Server, round: u64, removed: &Arc<AtomicU64>) -> Vec<JoinHandle<Told>> {
+/// Starts clients that run until the server is killed.
+fn work(folder: &Folder, server: &Server, round: u64, removed: &Arc<AtomicU64>) -> Vec<JoinHandle<LoadResult>> {
     let credentials = folder.credentials(Environment::Testing);
     let worker = |worker| {
         let client = Client::builder(credentials.clone()).retries(0).build().unwrap();
@@ -94,8 +87,8 @@ fn work(folder: &Folder, server: &Server, round: u64, removed: &Arc<AtomicU64>) 
     (0..WORKERS).map(worker).collect()
 }
 
-async fn one_worker(client: Client, origin: String, name: String, removed: Arc<AtomicU64>) -> Told {
-    let mut told = Told::default();
+async fn one_worker(client: Client, origin: String, name: String, removed: Arc<AtomicU64>) -> LoadResult {
+    let mut told = LoadResult::default();
     let mut mine = Vec::new();
     for turn in 0_u64.. {
         let Ok(session) = client.generate_widget_session(&WidgetSessionRequest::new()).await else { break };
@@ -107,10 +100,10 @@ async fn one_worker(client: Client, origin: String, name: String, removed: Arc<A
         told.connected.insert(user);
         told.spent.push((token, device));
         mine.push(user);
-        if mine.len() > KEPT {
+        if mine.len() > CONNECTIONS_PER_WORKER {
             let oldest = mine.remove(0);
             if client.deauthenticate_user(oldest).await.is_err() {
-                told.perhaps_removed.insert(oldest);
+                told.maybe_removed.insert(oldest);
                 break;
             }
             told.removed.insert(oldest);
@@ -130,7 +123,7 @@ async fn until_async(what: &str, is_so: impl Fn() -> bool) {
     panic!("not within 30 s: {what}");
 }
 
-async fn sessions_open_and_tokens_do_not(folder: &Folder, server: &Server, told: &Told) {
+async fn assert_sessions_open_and_tokens_spent(folder: &Folder, server: &Server, told: &LoadResult) {
     let origin = server.origin();
     for url in &told.sessions {
         let path = url.split_once("/session/").unwrap().1;
@@ -144,36 +137,36 @@ async fn sessions_open_and_tokens_do_not(folder: &Folder, server: &Server, told:
     }
 }
 
-async fn connections_are_as_told(client: &Client, all: &Told) {
+async fn assert_connections(client: &Client, all: &LoadResult) {
     let users: Vec<_> = client.subscriptions().try_collect().await.unwrap();
     let there: BTreeSet<UserId> = users.iter().map(|user| user.user_id).collect();
     let lost: Vec<_> = all
         .connected
         .difference(&there)
-        .filter(|id| !all.removed.contains(id) && !all.perhaps_removed.contains(id))
+        .filter(|id| !all.removed.contains(id) && !all.maybe_removed.contains(id))
         .collect();
     assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
     let back: Vec<_> = all.removed.intersection(&there).collect();
-    assert!(back.is_empty(), "removed and there again: {back:?}");
+    assert!(back.is_empty(), "removed, but they exist again: {back:?}");
 }
 
-fn every_change_is_heard_of_under_one_trace_id(receiver: &Receiver, all: &Told) {
+fn assert_changes_delivered(receiver: &Receiver, all: &LoadResult) {
     let wanted: BTreeSet<(&str, UserId)> = all
         .connected
         .iter()
         .map(|user| ("auth", *user))
         .chain(all.removed.iter().map(|user| ("deauth", *user)))
         .collect();
-    let heard = until_in(REDELIVERY, "every change is heard of", || {
-        let heard = heard(receiver);
+    let heard = until_in(REDELIVERY_TIMEOUT, "the app receives every change", || {
+        let heard = delivered_trace_ids(receiver);
         wanted.iter().all(|(kind, user)| heard.contains_key(&((*kind).to_owned(), *user))).then_some(heard)
     });
     let twice: Vec<_> = heard.iter().filter(|(_, trace_ids)| trace_ids.len() != 1).collect();
     assert!(twice.is_empty(), "under several trace ids: {twice:?}");
 }
 
-/// The trace ids under which each change was heard of.
-fn heard(receiver: &Receiver) -> BTreeMap<(String, UserId), BTreeSet<String>> {
+/// The trace ids of the deliveries of each change.
+fn delivered_trace_ids(receiver: &Receiver) -> BTreeMap<(String, UserId), BTreeSet<String>> {
     let mut heard = BTreeMap::<_, BTreeSet<String>>::new();
     for delivery in receiver.received() {
         let body = delivery.json();
@@ -184,7 +177,7 @@ fn heard(receiver: &Receiver) -> BTreeMap<(String, UserId), BTreeSet<String>> {
     heard
 }
 
-/// Splitmix64: the same moments for the same seed.
+/// Splitmix64: the same sequence for the same seed.
 struct Random(u64);
 
 impl Random {

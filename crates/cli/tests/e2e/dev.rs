@@ -1,27 +1,21 @@
-//! `terra-auth dev` as its user meets it.
+//! `terra-auth dev` from the user's side.
 
 use std::{fs, net::TcpListener, path::PathBuf, time::Duration};
 
 use futures_util::TryStreamExt as _;
 use rustix::process::Signal;
 use terra_auth::Environment;
-
-use crate::support::{
-    folder::{Answer, Folder},
-    receiver::Receiver,
-    server::Server,
-    until,
-};
+use terra_auth_cli_testkit::{CommandOutput, Folder, Receiver, Server, until};
 
 const FILE: &str = ".env.terra.testing";
 
 #[tokio::test]
-async fn the_second_start_finds_everything_as_it_was() {
+async fn the_second_start_has_the_same_keys_and_users() {
     let folder = Folder::new();
     let first = folder.dev("");
     let user = folder.connect("FITBIT", "alice");
     let before = folder.credentials(Environment::Testing);
-    assert_eq!(first.end(Signal::INT).code, Some(0));
+    assert_eq!(first.stop(Signal::INT).code, Some(0));
 
     let second = folder.dev("");
     let after = folder.credentials(Environment::Testing);
@@ -34,7 +28,7 @@ async fn the_second_start_finds_everything_as_it_was() {
 }
 
 #[test]
-fn the_ready_line_names_what_a_script_needs() {
+fn the_ready_line_contains_the_urls_and_keys_that_a_script_needs() {
     let folder = Folder::new();
     let server = folder.dev("");
     let origin = server.origin();
@@ -45,13 +39,13 @@ fn the_ready_line_names_what_a_script_needs() {
     assert_eq!(shown_path(&folder, &server), folder.path(FILE).canonicalize().unwrap());
 }
 
-/// Where the server says that the keys are.
+/// The path of the credential file in the server's output.
 fn shown_path(folder: &Folder, server: &Server) -> PathBuf {
     folder.path(server.ready["credentials"].as_str().unwrap()).canonicalize().unwrap()
 }
 
 #[test]
-fn each_event_is_shown_on_a_line_of_its_own_with_its_body() {
+fn each_event_is_shown_on_its_own_line_with_its_body() {
     let folder = Folder::new();
     let server = folder.dev("");
     let user = folder.connect("FITBIT", "alice");
@@ -63,14 +57,14 @@ fn each_event_is_shown_on_a_line_of_its_own_with_its_body() {
 }
 
 #[test]
-fn the_destination_is_the_one_that_was_given_last() {
+fn events_are_posted_to_the_last_given_destination() {
     let (first, second) = (Receiver::start(), Receiver::start());
     let folder = Folder::new();
     folder.dev(&format!("--forward-to {}", first.url)).kill();
     let server = folder.dev(&format!("--forward-to {}", second.url));
     folder.connect("FITBIT", "alice");
     second.wait_for(1);
-    assert_eq!(server.end(Signal::INT).code, Some(0));
+    assert_eq!(server.stop(Signal::INT).code, Some(0));
     let server = folder.dev("--no-forward");
     folder.connect("FITBIT", "bob");
     until("the event is shown", || server.events().into_iter().find(|event| event["result"] == "no destination"));
@@ -78,7 +72,7 @@ fn the_destination_is_the_one_that_was_given_last() {
 }
 
 #[test]
-fn a_credential_file_of_somebody_else_is_never_written() {
+fn a_credential_file_that_dev_did_not_write_is_never_changed() {
     let folder = Folder::new();
     let theirs = "TERRA_DEV_ID=acme-testing-0000000000\nTERRA_API_KEY=test-key-not-a-secret\n";
     folder.write(FILE, theirs);
@@ -86,12 +80,12 @@ fn a_credential_file_of_somebody_else_is_never_written() {
         let server = folder.dev("");
         assert_eq!(folder.read(FILE), theirs);
         assert_eq!(shown_path(&folder, &server), folder.path(".terra-auth").join(FILE).canonicalize().unwrap());
-        until("the warning is shown", || server.stderr().contains("is not ours").then_some(()));
+        until("the warning is shown", || server.stderr().contains("was not written by `dev`").then_some(()));
     }
 }
 
 #[test]
-fn a_key_that_was_deleted_is_made_anew_for_the_same_environment() {
+fn a_deleted_credential_file_gets_a_new_key_for_the_same_environment() {
     let folder = Folder::new();
     let dev_id = folder.dev("").ready["dev_id"].clone();
     let lost = folder.key("TERRA_API_KEY");
@@ -103,7 +97,7 @@ fn a_key_that_was_deleted_is_made_anew_for_the_same_environment() {
 }
 
 #[test]
-fn a_taken_port_is_told_with_a_remedy() {
+fn a_port_in_use_is_reported_with_a_remedy() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
     let answer = Folder::new().run(&format!("dev --listen {address}"));
@@ -113,16 +107,16 @@ fn a_taken_port_is_told_with_a_remedy() {
 }
 
 #[test]
-fn a_port_that_another_server_has_is_told_so() {
+fn a_port_used_by_another_terra_auth_is_reported_as_such() {
     let (folder, other) = (Folder::new(), Folder::new());
     let first = folder.dev("");
     let address = first.origin().replace("http://", "");
     let answer = other.run(&format!("dev --listen {address}"));
-    assert!(answer.code == 1 && answer.stderr.contains("another terra-auth listens there"), "{answer}");
+    assert!(answer.code == 1 && answer.stderr.contains("stop the other terra-auth that listens there"), "{answer}");
 }
 
 #[test]
-fn only_one_server_uses_a_data_directory() {
+fn only_one_server_can_use_a_data_directory() {
     let folder = Folder::new();
     let _first = folder.dev("");
     let answer = folder.run("dev --listen 127.0.0.1:0");
@@ -132,7 +126,7 @@ fn only_one_server_uses_a_data_directory() {
 }
 
 #[test]
-fn an_address_that_others_can_reach_is_refused() {
+fn an_address_that_is_not_loopback_is_rejected() {
     for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
         let folder = Folder::new();
         let answer = folder.run(&format!("dev --listen {address}"));
@@ -144,26 +138,26 @@ fn an_address_that_others_can_reach_is_refused() {
 }
 
 #[test]
-fn it_ends_cleanly_when_asked_to() {
+fn a_signal_stops_dev_cleanly_within_two_seconds() {
     for signal in [Signal::INT, Signal::TERM] {
         let receiver = Receiver::start();
         let folder = Folder::new();
         let server = folder.dev(&format!("--forward-to {}", receiver.url));
         folder.connect("FITBIT", "alice");
         receiver.wait_for(1);
-        let ended = server.end(signal);
+        let ended = server.stop(signal);
         assert_eq!(ended.code, Some(0), "{signal:?}");
         assert!(ended.took < Duration::from_secs(2), "{signal:?}: {:?}", ended.took);
     }
 }
 
 #[test]
-fn in_memory_keeps_nothing_and_leaves_no_data_behind() {
+fn in_memory_stores_nothing_and_leaves_no_data_behind() {
     let folder = Folder::new();
     let first = folder.dev("--in-memory");
     folder.connect("FITBIT", "alice");
     assert_eq!(folder.json("users list").as_array().unwrap().len(), 1);
-    assert_eq!(first.end(Signal::INT).code, Some(0));
+    assert_eq!(first.stop(Signal::INT).code, Some(0));
     assert!(!folder.path(".terra-auth").exists());
 
     let _second = folder.dev("--in-memory");
@@ -171,42 +165,42 @@ fn in_memory_keeps_nothing_and_leaves_no_data_behind() {
 }
 
 #[test]
-fn it_keeps_everything_where_it_is_told() {
+fn all_data_is_stored_in_the_given_data_directory() {
     let folder = Folder::new();
     let server = folder.dev("--data-dir data/here");
     folder.connect("FITBIT", "alice");
-    assert_eq!(server.end(Signal::TERM).code, Some(0));
+    assert_eq!(server.stop(Signal::TERM).code, Some(0));
     assert!(folder.path("data/here/master.key").exists() && !folder.path(".terra-auth").exists());
     let _server = folder.dev("--data-dir data/here");
     assert_eq!(folder.json("users list").as_array().unwrap().len(), 1);
 }
 
 #[test]
-fn a_damaged_master_key_is_told_and_nothing_is_changed() {
+fn a_damaged_master_key_is_reported_and_nothing_is_changed() {
     let folder = Folder::new();
     folder.dev("").kill();
     let before = folder.read(FILE);
     folder.write(".terra-auth/master.key", "not a key\n");
-    let answer: Answer = folder.run("dev --listen 127.0.0.1:0");
+    let answer: CommandOutput = folder.run("dev --listen 127.0.0.1:0");
     assert_eq!((answer.code, &*answer.stdout), (1, ""), "{answer}");
-    assert!(answer.stderr.contains("master.key holds no master key"), "{answer}");
+    assert!(answer.stderr.contains("master.key contains no master key"), "{answer}");
     assert_eq!(folder.read(FILE), before);
 }
 
 #[test]
-fn a_full_environment_is_named_and_no_secret_of_its_session_is_shown() {
+fn a_reached_user_limit_is_reported_without_the_secret_of_the_session() {
     let folder = Folder::new();
     let server = folder.dev("--user-limit 1 --name Acme");
     folder.connect("FITBIT", "alice");
     let refused = folder.run("sandbox connect --provider FITBIT --reference-id bob --account bob");
     assert_ne!(refused.code, 0);
     assert!(
-        refused.stderr.contains("not connected; the widget says: ") && !refused.stderr.contains("/session/"),
+        refused.stderr.contains("not connected; the widget shows: ") && !refused.stderr.contains("/session/"),
         "{refused}"
     );
     assert!(refused.stderr.contains("environments set --user-limit"), "{refused}");
     assert_eq!(folder.json("environments list")[0]["name"], "Acme");
-    assert_eq!(server.end(Signal::INT).code, Some(0));
+    assert_eq!(server.stop(Signal::INT).code, Some(0));
 
     let _server = folder.dev("--user-limit none");
     folder.run("sandbox connect --provider FITBIT --reference-id bob --account bob");
@@ -214,7 +208,7 @@ fn a_full_environment_is_named_and_no_secret_of_its_session_is_shown() {
 }
 
 #[test]
-fn a_provider_with_an_app_of_the_environment_is_no_practice_provider() {
+fn a_provider_with_a_real_app_is_not_the_practice_provider() {
     let folder = Folder::new();
     let _server = folder.dev("");
     folder.write("secret", "client-secret-not-a-secret\n");
@@ -225,14 +219,14 @@ fn a_provider_with_an_app_of_the_environment_is_no_practice_provider() {
 }
 
 #[test]
-fn a_reset_forgets_what_was_kept_unless_a_server_runs_on_it() {
+fn a_reset_deletes_all_data_unless_a_server_uses_it() {
     let folder = Folder::new();
     let first = folder.dev("");
     folder.connect("FITBIT", "alice");
     let dev_id = folder.key("TERRA_DEV_ID");
     let refused = folder.run("dev --listen 127.0.0.1:0 --reset");
     assert!(refused.code == 1 && refused.stderr.contains("another `terra-auth dev` uses this folder"), "{refused}");
-    assert_eq!(first.end(Signal::INT).code, Some(0));
+    assert_eq!(first.stop(Signal::INT).code, Some(0));
 
     let _second = folder.dev("--reset");
     assert_ne!(folder.key("TERRA_DEV_ID"), dev_id);
@@ -241,7 +235,7 @@ fn a_reset_forgets_what_was_kept_unless_a_server_runs_on_it() {
 }
 
 #[test]
-fn a_server_in_memory_is_administered_like_any_other() {
+fn admin_commands_work_with_a_server_in_memory() {
     let folder = Folder::new();
     let _server = folder.dev("--in-memory");
     assert_eq!(folder.json("keys list").as_array().unwrap().len(), 1);

@@ -1,4 +1,5 @@
-//! Files that hold a secret, or decide where one goes, count only if no other user could have written (or read) them.
+//! A file that contains a secret, or decides where one is sent, is rejected if another user could
+//! have written (or read) it.
 
 use std::{
     fs::{self, Permissions},
@@ -8,10 +9,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::support::folder::{Answer, Folder};
+use terra_auth_cli_testkit::{CommandOutput, Folder};
 
 const RECIPE: &str = "[ACME]\nnot = \"a recipe\"\n";
 const SERVE: &str = "serve --listen 127.0.0.1:0";
+
 const GATEWAY: &str =
     "gateway --listen 127.0.0.1:0 --who-am-i http://127.0.0.1:1/me --forward-to http://127.0.0.1:1/hooks";
 
@@ -24,8 +26,8 @@ fn dir(folder: &Folder, name: &str) {
     mode(folder, name, 0o700);
 }
 
-/// What a server says that ends by itself; one that does not is killed after a while, and has no exit code.
-fn ends(folder: &Folder, arguments: &str) -> Option<Answer> {
+/// The output of a server that exits by itself. `None` if it still runs after 4 s; it is then killed.
+fn output_if_it_exits(folder: &Folder, arguments: &str) -> Option<CommandOutput> {
     let mut command = folder.command(arguments);
     command.env("TERRA_DEV_ID", "acme").env("TERRA_API_KEY", "test-key-not-a-secret");
     command.env("TERRA_SIGNING_SECRET", "signing-secret-not-a-secret");
@@ -36,7 +38,7 @@ fn ends(folder: &Folder, arguments: &str) -> Option<Answer> {
             let output = child.wait_with_output().unwrap();
             let text = |bytes| String::from_utf8(bytes).unwrap();
             let (stdout, stderr) = (text(output.stdout), text(output.stderr));
-            return Some(Answer { code: output.status.code().unwrap(), stdout, stderr });
+            return Some(CommandOutput { code: output.status.code().unwrap(), stdout, stderr });
         }
         thread::sleep(Duration::from_millis(20));
     }
@@ -45,7 +47,7 @@ fn ends(folder: &Folder, arguments: &str) -> Option<Answer> {
     None
 }
 
-/// A file that is bad, what makes it so, the command that reads it, and what the command says.
+/// A name, the setup of an unsafe file, the command that reads it, and a part of the error.
 type Case = (&'static str, fn(&Folder), &'static str, &'static str);
 
 const CASES: [Case; 13] = [
@@ -68,7 +70,7 @@ const CASES: [Case; 13] = [
         "chmod go-w",
     ),
     (
-        "data directory of another",
+        "data directory of another user",
         |f| {
             dir(f, ".terra-auth");
             chown(f.path(".terra-auth"), Some(65_534), None).unwrap();
@@ -76,7 +78,7 @@ const CASES: [Case; 13] = [
         SERVE,
         "uid 65534",
     ),
-    ("folder above that all can change", |f| mode(f, ".", 0o777), SERVE, "chmod go-w"),
+    ("parent folder that all can change", |f| mode(f, ".", 0o777), SERVE, "chmod go-w"),
     (
         "recipes that all can change",
         |f| {
@@ -88,7 +90,7 @@ const CASES: [Case; 13] = [
         "chmod go-w",
     ),
     (
-        "recipes of another",
+        "recipes of another user",
         |f| {
             dir(f, ".terra-auth/providers.d");
             f.write(".terra-auth/providers.d/a.toml", RECIPE);
@@ -107,7 +109,7 @@ const CASES: [Case; 13] = [
         "chmod 600",
     ),
     (
-        "apps by a link of another",
+        "apps through a link in another user's folder",
         |f| {
             dir(f, "a");
             f.write("a/apps.toml", "");
@@ -136,7 +138,7 @@ const CASES: [Case; 13] = [
         "chmod go-w",
     ),
     (
-        "settings of another",
+        "settings of another user",
         |f| {
             f.write("gateway.toml", "");
             chown(f.path("gateway.toml"), Some(65_534), None).unwrap();
@@ -166,7 +168,7 @@ const CASES: [Case; 13] = [
 ];
 
 #[test]
-fn serve_and_gateway_refuse_what_another_user_could_have_written_or_read() {
+fn serve_and_gateway_reject_files_of_or_readable_by_other_users() {
     // Only root can give a file to another user.
     let is_root = chown(Folder::new().path("."), Some(65_534), None).is_ok();
     for (what, prepare, command, said) in CASES {
@@ -175,13 +177,13 @@ fn serve_and_gateway_refuse_what_another_user_could_have_written_or_read() {
         }
         let folder = Folder::new();
         prepare(&folder);
-        let answer = ends(&folder, command).unwrap_or_else(|| panic!("{what}: {command} started"));
+        let answer = output_if_it_exits(&folder, command).unwrap_or_else(|| panic!("{what}: {command} started"));
         assert!(answer.code == 1 && answer.stderr.contains(said), "{what}: {answer}");
     }
 }
 
 #[test]
-fn serve_takes_secrets_as_container_runtimes_mount_them() {
+fn serve_accepts_secrets_as_container_runtimes_mount_them() {
     for (name, bits, linked) in
         [("own", 0o400, false), ("linked", 0o400, true), ("docker", 0o444, false), ("group", 0o440, true)]
     {
@@ -191,7 +193,8 @@ fn serve_takes_secrets_as_container_runtimes_mount_them() {
         mode(&folder, "run/..data/key", bits);
         symlink("..data/key", folder.path("run/key")).unwrap();
         let file = if linked { "run/key" } else { "run/..data/key" };
-        let answer = ends(&folder, &format!("serve --sandbox --listen 127.0.0.1:0 --master-key-file {file}"));
+        let answer =
+            output_if_it_exits(&folder, &format!("serve --sandbox --listen 127.0.0.1:0 --master-key-file {file}"));
         assert!(answer.is_none(), "{name}: {}", answer.unwrap());
     }
 }
@@ -252,11 +255,11 @@ fn an_empty_variable_counts_as_unset() {
     for value in ["", " "] {
         let mut command = folder.command("serve --sandbox --listen 127.0.0.1:0 --output json");
         command.envs(names.map(|name| (format!("TERRA_AUTH_{name}"), value)));
-        let server = crate::support::server::Server::start(&mut command);
+        let server = terra_auth_cli_testkit::Server::start(&mut command);
         assert!(folder.path(".terra-auth/terra-auth.db").exists());
         drop(server);
     }
-    // An empty master key is a mistake of a deployment, and no wish for a new one.
+    // An empty master key is a deployment mistake, not a request for a new key.
     let output =
         folder.command("serve --sandbox --listen 127.0.0.1:0").env("TERRA_AUTH_MASTER_KEY", "").output().unwrap();
     assert!(String::from_utf8(output.stderr).unwrap().contains("TERRA_AUTH_MASTER_KEY is empty"));
@@ -268,7 +271,8 @@ fn a_help_text_shows_no_value_of_a_variable() {
     let names = ["STORE", "DATA_DIR", "LISTEN", "PUBLIC_URL", "MASTER_KEY_FILE", "MASTER_KEY_COMMAND"];
     for command in ["serve", "vault status", "backup", "providers list", "admin tokens create"] {
         let mut command = folder.command(&format!("{command} --help"));
-        let answer = Answer::of(command.envs(names.map(|name| (format!("TERRA_AUTH_{name}"), "value-not-a-secret"))));
+        let answer =
+            CommandOutput::of(command.envs(names.map(|name| (format!("TERRA_AUTH_{name}"), "value-not-a-secret"))));
         assert!(answer.code == 0 && !answer.stdout.contains("not-a-secret"), "{answer}");
     }
 }

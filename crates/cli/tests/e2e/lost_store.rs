@@ -1,5 +1,5 @@
-//! A store that is gone, emptied or full: nothing is acknowledged that the next start would not find, and no start makes
-//! an empty store in the place of one that was lost.
+//! A store that is missing, emptied or on a full disk. The server acknowledges no write that the
+//! next start would not find, and no start replaces a lost store with an empty one.
 
 use std::{
     fs,
@@ -8,14 +8,12 @@ use std::{
 
 use http::Method;
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, prlimit};
-use terra_auth_testkit::Postgres;
-
-use crate::support::{
-    folder::{Answer, Folder},
+use terra_auth_cli_testkit::{
+    CommandOutput, Folder, Server,
     http::{Reply, send},
-    server::Server,
     until,
 };
+use terra_auth_testkit::Postgres;
 
 const SERVE: &str = "serve --sandbox --listen 127.0.0.1:0 --output json --create-environment testing";
 const STORE: &str = ".terra-auth/terra-auth.db";
@@ -25,7 +23,7 @@ fn serve(folder: &Folder) -> Server {
     Server::start(&mut folder.command(SERVE))
 }
 
-/// Asks for something that is written down before it is answered.
+/// Creates a widget session, which is stored before the response.
 async fn session(folder: &Folder, server: &Server) -> u16 {
     let (dev_id, key) = (folder.key("TERRA_DEV_ID"), folder.key("TERRA_API_KEY"));
     let headers = [("dev-id", &*dev_id), ("x-api-key", &*key), ("content-type", "application/json")];
@@ -38,15 +36,15 @@ async fn ready(server: &Server) -> Reply {
     send(Method::GET, &format!("{}/readyz", server.origin()), &[], String::new()).await.unwrap()
 }
 
-/// What a start says that must fail.
-fn refusal(folder: &Folder) -> String {
+/// The error output of a start, which must fail.
+fn start_error(folder: &Folder) -> String {
     let answer = folder.run("serve --sandbox --listen 127.0.0.1:0");
     assert_eq!(answer.code, 1, "{answer}");
     answer.stderr
 }
 
 #[tokio::test]
-async fn a_store_that_is_deleted_under_the_server_acknowledges_nothing_and_is_not_made_again() {
+async fn after_its_store_is_deleted_a_server_acknowledges_nothing() {
     let folder = Folder::new();
     let server = serve(&folder);
     assert_eq!((session(&folder, &server).await, ready(&server).await.status.as_u16()), (200, 200));
@@ -62,29 +60,29 @@ async fn a_store_that_is_deleted_under_the_server_acknowledges_nothing_and_is_no
     let logged =
         until("it is logged", || Some(server.stderr() + &server.stdout()).filter(|it| it.contains("deleted or moved")));
     assert_eq!(logged.matches("no write is acknowledged until then").count(), 1, "{logged}");
-    server.end(Signal::TERM);
+    server.stop(Signal::TERM);
 
-    let said = refusal(&folder);
-    assert!(said.contains("the store is missing") && said.contains("--new-store"), "{said}");
+    let error = start_error(&folder);
+    assert!(error.contains("the store is missing") && error.contains("--new-store"), "{error}");
     assert!(!folder.path(STORE).exists());
     let server = Server::start(&mut folder.command(&format!("{SERVE} --new-store")));
     assert_eq!(ready(&server).await.status, 200);
 }
 
 #[test]
-fn every_way_in_which_a_store_is_lost_is_refused() {
+fn every_kind_of_lost_store_prevents_the_start() {
     type Loss = fn(&Folder);
     let losses: [(&str, Loss); 4] = [
         ("emptied", |folder| fs::write(folder.path(STORE), "").unwrap()),
-        ("the lock file is gone too", |folder| {
+        ("the lock file is missing too", |folder| {
             fs::remove_file(folder.path(STORE)).unwrap();
             fs::remove_file(folder.path(".terra-auth/terra-auth.db.lock")).unwrap();
         }),
-        ("the key is gone too", |folder| {
+        ("the key is missing too", |folder| {
             fs::remove_file(folder.path(STORE)).unwrap();
             fs::remove_file(folder.path(KEY)).unwrap();
         }),
-        ("only the key is there", |folder| {
+        ("only the key exists", |folder| {
             let key = folder.read(KEY);
             fs::remove_dir_all(folder.path(".terra-auth")).unwrap();
             fs::create_dir(folder.path(".terra-auth")).unwrap();
@@ -93,17 +91,17 @@ fn every_way_in_which_a_store_is_lost_is_refused() {
     ];
     for (name, lose) in losses {
         let folder = Folder::new();
-        serve(&folder).end(Signal::TERM);
+        serve(&folder).stop(Signal::TERM);
         lose(&folder);
-        let said = refusal(&folder);
-        assert!(said.contains("--new-store"), "{name}: {said}");
+        let error = start_error(&folder);
+        assert!(error.contains("--new-store"), "{name}: {error}");
         let dev = folder.run("dev --listen 127.0.0.1:0");
         assert!(dev.code == 1 && dev.stderr.contains("--new-store"), "{name}: {dev}");
     }
 }
 
 #[test]
-fn a_first_start_that_was_cut_off_is_simply_repeated() {
+fn an_interrupted_first_start_is_repeated() {
     type Stage = fn(&Folder);
     let stages: [Stage; 3] = [
         |_| {},
@@ -118,27 +116,27 @@ fn a_first_start_that_was_cut_off_is_simply_repeated() {
         fs::create_dir(folder.path(".terra-auth")).unwrap();
         folder.write(".terra-auth/terra-auth.db.lock", "");
         stage(&folder);
-        serve(&folder).end(Signal::TERM);
+        serve(&folder).stop(Signal::TERM);
     }
 }
 
 #[test]
-fn broken_pages_stop_the_start() {
+fn damaged_pages_prevent_the_start() {
     let folder = Folder::new();
-    serve(&folder).end(Signal::TERM);
+    serve(&folder).stop(Signal::TERM);
     let mut bytes = fs::read(folder.path(STORE)).unwrap();
     bytes.iter_mut().skip(4096).step_by(61).for_each(|byte| *byte ^= 0xff);
     fs::write(folder.path(STORE), &bytes).unwrap();
-    let said = refusal(&folder);
-    assert!(said.contains("the store is damaged") && said.contains("terra-auth restore"), "{said}");
+    let error = start_error(&folder);
+    assert!(error.contains("the store is damaged") && error.contains("terra-auth restore"), "{error}");
     assert_eq!(fs::read(folder.path(STORE)).unwrap(), bytes);
 }
 
-/// The disk is full for this process only: no file of it may grow.
+/// Simulates a full disk for this process only: none of its files may grow.
 #[tokio::test]
 async fn a_full_disk_is_not_ready_and_recovers_by_itself() {
     let folder = Folder::new();
-    let server = Server::start(&mut unharmed_by_the_limit(&folder.command(SERVE)));
+    let server = Server::start(&mut without_limit_signal(&folder.command(SERVE)));
     assert_eq!(session(&folder, &server).await, 200);
     let pid = Some(Pid::from_raw(i32::try_from(server.pid()).unwrap()).unwrap());
     let before = getrlimit(Resource::Fsize);
@@ -159,8 +157,8 @@ async fn a_full_disk_is_not_ready_and_recovers_by_itself() {
     assert_eq!(session(&folder, &server).await, 200);
 }
 
-/// The same command, to which a write beyond its limit is an error and no signal.
-fn unharmed_by_the_limit(command: &Command) -> Command {
+/// The same command, for which a write beyond the limit is an error instead of a signal.
+fn without_limit_signal(command: &Command) -> Command {
     let mut shell = Command::new("sh");
     shell.args(["-c", r#"trap '' XFSZ; exec "$@""#, "sh"]).arg(command.get_program()).args(command.get_args());
     shell.current_dir(command.get_current_dir().unwrap()).env_clear();
@@ -175,7 +173,7 @@ async fn a_lost_admin_token_is_replaced_without_a_server() {
     let create = "admin tokens create --offline --name alice --role owner";
     let refused = folder.run(create);
     assert!(refused.code == 1 && refused.stderr.contains("stop that server first"), "{refused}");
-    server.end(Signal::TERM);
+    server.stop(Signal::TERM);
 
     let issued = folder.json(create);
     let token = issued["token"].as_str().unwrap();
@@ -188,37 +186,37 @@ async fn a_lost_admin_token_is_replaced_without_a_server() {
     assert_eq!(ask("/api/v3/admin/tokens").await.status, 200);
     let audit = ask("/api/v3/admin/audit").await.text;
     assert!(audit.contains("admin tokens create --offline") && audit.contains("alice"), "{audit}");
-    server.end(Signal::TERM);
+    server.stop(Signal::TERM);
 }
 
 #[test]
-fn a_start_says_what_to_do_if_the_first_token_was_never_shown() {
+fn a_start_names_the_remedy_if_the_first_token_was_never_shown() {
     let folder = Folder::new();
     let plain = SERVE.replace("--output json", "");
-    serve(&folder).kill(); // the token is in the store, and perhaps nobody has read it
+    serve(&folder).kill(); // the token is in the store, but may not have been read
     let mut command = folder.command(&plain);
-    let child = command.stdout(Stdio::null()).stderr(fs::File::create(folder.path("said")).unwrap());
+    let child = command.stdout(Stdio::null()).stderr(fs::File::create(folder.path("error")).unwrap());
     let mut child = child.spawn().unwrap();
-    until("the advice is there", || folder.read("said").contains("admin tokens create --offline").then_some(()));
+    until("the remedy is shown", || folder.read("error").contains("admin tokens create --offline").then_some(()));
     child.kill().unwrap();
     child.wait().unwrap();
 }
 
 #[test]
-fn an_empty_database_in_the_place_of_a_store_is_refused_unless_told() {
+fn an_empty_database_instead_of_a_store_needs_new_store() {
     let (folder, database) = (Folder::new(), Postgres::start().database());
     let command = |more: &str| {
         let mut command = folder.command(&format!("{SERVE} {more}"));
         command.env("TERRA_AUTH_STORE", database.url()).env("TERRA_AUTH_MASTER_KEY", "ab".repeat(32));
         command
     };
-    Server::start(&mut command("")).end(Signal::TERM);
-    Server::start(&mut command("")).end(Signal::TERM);
+    Server::start(&mut command("")).stop(Signal::TERM);
+    Server::start(&mut command("")).stop(Signal::TERM);
     database.empty();
-    let answer = Answer::of(&mut command(""));
+    let answer = CommandOutput::of(&mut command(""));
     assert!(
         answer.code == 1 && answer.stderr.contains("the store is empty") && answer.stderr.contains("--new-store"),
         "{answer}"
     );
-    Server::start(&mut command("--new-store")).end(Signal::TERM);
+    Server::start(&mut command("--new-store")).stop(Signal::TERM);
 }

@@ -1,4 +1,4 @@
-//! The whole system: the real binary, spoken to over real HTTP, and Terra's own clients against it.
+//! End-to-end tests: the real binary over real HTTP, and Terra's own clients against it.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod backup;

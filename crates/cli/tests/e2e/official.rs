@@ -6,14 +6,11 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::support::{
-    folder::{Answer, Folder},
-    receiver::{Received, Receiver},
-};
+use terra_auth_cli_testkit::{CommandOutput, Folder, Received, Receiver};
 
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/official");
 
-/// A script of `tests/official`, with what it needs installed.
+/// A script of `tests/official`. Panics if its dependencies are not installed.
 pub(crate) fn script(arguments: &str) -> Command {
     let scripts = Path::new(SCRIPTS);
     let installed = ["node_modules/.pins", "../../target/official/py-new/.pins", "../../target/official/py-old/.pins"];
@@ -21,7 +18,7 @@ pub(crate) fn script(arguments: &str) -> Command {
     assert!(missing.is_empty(), "the official clients are not installed ({missing:?}): run tests/official/setup.sh");
     for program in ["python3", "node"] {
         let found = Command::new(program).arg("--version").stdout(Stdio::null()).status();
-        assert!(found.is_ok(), "there is no {program}: tests/official/setup.sh says what is needed");
+        assert!(found.is_ok(), "{program} is not installed: tests/official/setup.sh lists the requirements");
     }
     let program = match arguments.split([' ', '.']).nth(1) {
         Some("py") => "python3",
@@ -33,8 +30,8 @@ pub(crate) fn script(arguments: &str) -> Command {
     command
 }
 
-/// Runs every operation of one official client, with a user that it may deauthenticate.
-fn every_operation_works(name: &str) {
+/// Runs every operation of an official client, with a user that it may deauthenticate.
+fn assert_every_operation_works(name: &str) {
     let folder = Folder::new();
     let server = folder.dev("");
     let user = folder.connect("FITBIT", "official_1");
@@ -44,33 +41,33 @@ fn every_operation_works(name: &str) {
         command.env(key, folder.key(key));
     }
     command.env("TERRA_TEST_USER_ID", user.to_string()).env("TERRA_TEST_REFERENCE_ID", "official_1");
-    let answer = Answer::of(&mut command);
+    let answer = CommandOutput::of(&mut command);
     assert_eq!(answer.code, 0, "{answer}");
     assert!(answer.stdout.ends_with("checks passed\n"), "{answer}");
 }
 
 #[test]
 fn the_newer_python_client_works_unmodified() {
-    every_operation_works("py_new.py");
+    assert_every_operation_works("py_new.py");
 }
 
 #[test]
 fn the_older_python_client_works_unmodified() {
-    every_operation_works("py_old.py");
+    assert_every_operation_works("py_old.py");
 }
 
 #[test]
 fn the_newer_javascript_client_works_unmodified() {
-    every_operation_works("js_new.mjs");
+    assert_every_operation_works("js_new.mjs");
 }
 
 #[test]
 fn the_older_javascript_client_works_unmodified() {
-    every_operation_works("js_old.mjs");
+    assert_every_operation_works("js_old.mjs");
 }
 
-/// Runs the six operations of the guide, with the keys from the credential file alone.
-fn the_guide_works(name: &str, sdk: &str) {
+/// Runs the six operations of the guide, with only the keys in the credential file.
+fn assert_guide_works(name: &str, sdk: &str) {
     let folder = Folder::new();
     let _server = folder.dev("");
     let user = folder.connect("FITBIT", "document_1");
@@ -79,7 +76,7 @@ fn the_guide_works(name: &str, sdk: &str) {
         command.env_remove(key);
     }
     command.env("TERRA_TEST_FOLDER", folder.path("")).env("TERRA_TEST_USER_ID", user.to_string());
-    let answer = Answer::of(&mut command);
+    let answer = CommandOutput::of(&mut command);
     assert_eq!(answer.code, 0, "{answer}");
     for operation in [
         "setup-environment",
@@ -97,16 +94,16 @@ fn the_guide_works(name: &str, sdk: &str) {
 
 #[test]
 fn the_six_operations_of_the_guide_work_in_python() {
-    the_guide_works("document.py", "terra-python 1.1.0");
+    assert_guide_works("document.py", "terra-python 1.1.0");
 }
 
 #[test]
 fn the_six_operations_of_the_guide_work_in_javascript() {
-    the_guide_works("document.mjs", "terra-api 2.1.0");
+    assert_guide_works("document.mjs", "terra-api 2.1.0");
 }
 
 #[test]
-fn all_official_helpers_accept_a_real_delivery_and_refuse_a_changed_one() {
+fn all_official_helpers_accept_a_real_delivery_and_reject_a_changed_one() {
     let receiver = Receiver::start();
     let folder = Folder::new();
     let _server = folder.dev(&format!("--forward-to {}", receiver.url));
@@ -123,20 +120,20 @@ fn all_official_helpers_accept_a_real_delivery_and_refuse_a_changed_one() {
 
 #[test]
 fn all_official_helpers_accept_the_golden_signatures() {
-    let answer = Answer::of(&mut script("golden.sh"));
+    let answer = CommandOutput::of(&mut script("golden.sh"));
     assert_eq!(answer.code, 0, "{answer}");
     assert_eq!(answer.stdout.matches("checks passed").count(), 4, "{answer}");
 }
 
-/// What a helper says of a body under a delivery's signature.
+/// A helper's verdict on a body with a delivery's signature.
 fn verdict(helper: &str, secret: &str, delivery: &Received, body: &[u8]) -> (i32, String) {
     let mut command = script(&format!("{helper} verify"));
     command.arg(delivery.header("terra-signature")).env("TERRA_SIGNING_SECRET", secret);
-    fed(&mut command, body)
+    run_with_stdin(&mut command, body)
 }
 
-/// Runs a command with something on standard input; its exit code and standard output.
-pub(crate) fn fed(command: &mut Command, stdin: &[u8]) -> (i32, String) {
+/// Runs a command with text on standard input; returns its exit code and standard output.
+pub(crate) fn run_with_stdin(command: &mut Command, stdin: &[u8]) -> (i32, String) {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(stdin).unwrap();
     let output = child.wait_with_output().unwrap();

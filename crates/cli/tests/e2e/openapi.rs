@@ -1,13 +1,13 @@
-//! `openapi.json` against the server that serves it, by Schemathesis. See `tests/schemathesis/README.md`.
+//! Checks the server against its `openapi.json` with Schemathesis. See `tests/schemathesis/README.md`.
 
 use std::{path::Path, process::Command};
 
-use crate::support::{folder::Folder, receiver::Receiver};
+use terra_auth_cli_testkit::{Folder, Receiver};
 
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/schemathesis");
 
 #[test]
-#[ignore = "minutes; a step of its own in `cargo xtask check`"]
+#[ignore = "takes minutes; a separate step of `cargo xtask check`"]
 fn the_server_does_what_its_openapi_document_says() {
     let installed = Path::new(SCRIPTS).join("../../target/schemathesis/.pins");
     assert!(installed.exists(), "Schemathesis is not installed: run tests/schemathesis/setup.sh");
@@ -24,6 +24,6 @@ fn the_server_does_what_its_openapi_document_says() {
     script.env("TERRA_ADMIN_TOKEN", folder.read(".terra-auth/admin-token").trim());
     script.env("TERRA_TEST_USER_ID", user.to_string()).env("TERRA_TEST_REFERENCE_ID", "alice");
     script.env("TERRA_TEST_LEFT_USER_ID", left.to_string());
-    assert!(script.status().unwrap().success(), "see what it printed above");
+    assert!(script.status().unwrap().success(), "see its output above");
     receiver.wait_for(1);
 }

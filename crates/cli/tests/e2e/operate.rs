@@ -1,4 +1,4 @@
-//! What an operator sees of a server, and what it bears.
+//! The operator's view of a server: its settings, its logs and its behaviour under load.
 
 use std::{
     io::Write as _,
@@ -9,13 +9,7 @@ use std::{
 
 use http::Method;
 use serde_json::Value;
-
-use crate::support::{
-    folder::{Answer, Folder},
-    http::send,
-    server::Server,
-    until,
-};
+use terra_auth_cli_testkit::{CommandOutput, Folder, Server, http::send, until};
 
 const SERVE: &str = "serve --sandbox --listen 127.0.0.1:0 --output json";
 
@@ -34,7 +28,7 @@ fn serve_check_shows_each_setting_with_its_source_and_creates_nothing() {
         .env("TERRA_AUTH_LISTEN", "127.0.0.1:9999")
         .env("TERRA_AUTH_STORE", "postgres://terra:word-not-a-secret@db/terra");
     command.env("TERRA_AUTH_MASTER_KEY", "ab".repeat(32));
-    let answer = Answer::of(&mut command);
+    let answer = CommandOutput::of(&mut command);
     assert_eq!(answer.code, 0, "{answer}");
     assert!(!answer.stdout.contains("word-not-a-secret") && !answer.stdout.contains("abab"), "{answer}");
     let settings: Value = serde_json::from_str(&answer.stdout).unwrap();
@@ -50,7 +44,7 @@ fn serve_check_shows_each_setting_with_its_source_and_creates_nothing() {
 }
 
 #[test]
-fn serve_check_refuses_what_a_start_would_refuse() {
+fn serve_check_rejects_the_settings_that_a_start_rejects() {
     let folder = Folder::new();
     folder.write("apps.toml", "[NOWHERE]\nclient_id = \"a\"\nclient_secret = \"test-key-not-a-secret\"\n");
     let answer = folder.run("serve check --provider-apps apps.toml");
@@ -60,7 +54,7 @@ fn serve_check_refuses_what_a_start_would_refuse() {
 }
 
 #[test]
-fn a_start_says_what_it_started_with() {
+fn a_start_prints_its_settings() {
     let folder = Folder::new();
     let server = Server::start(&mut folder.command(&format!("{SERVE} --create-environment staging")));
     let store = row(&server.ready, "store").0;
@@ -69,7 +63,7 @@ fn a_start_says_what_it_started_with() {
 }
 
 #[tokio::test]
-async fn a_refused_key_is_in_the_log_with_the_reason_once_a_second() {
+async fn a_rejected_key_is_logged_with_the_reason_once_a_second() {
     let folder = Folder::new();
     let server = Server::start(&mut folder.command(SERVE));
     let url = format!("{}/v2/subscriptions", server.origin());
@@ -110,7 +104,7 @@ async fn the_access_log_has_a_line_for_each_request_and_no_secret_of_a_path() {
     assert!(!stderr.contains("word-not-a-secret") && !stderr.contains("nothing-here"), "{stderr}");
 }
 
-/// With 256 descriptors, which may not be raised.
+/// The server has 256 file descriptors and cannot raise the limit.
 #[tokio::test]
 async fn silent_clients_do_not_use_up_the_descriptors() {
     let folder = Folder::new();
@@ -123,7 +117,7 @@ async fn silent_clients_do_not_use_up_the_descriptors() {
     let mut silent = Vec::new();
     for _ in 0..400 {
         let mut stream = TcpStream::connect(&address).unwrap();
-        drop(stream.write_all(b"GET /healthz HTTP/1.1\r\n")); // it may have made room already
+        drop(stream.write_all(b"GET /healthz HTTP/1.1\r\n")); // the server may have closed it already
         silent.push(stream);
     }
     for _ in 0..3 {

@@ -1,4 +1,4 @@
-//! What an app receives, against the published shape of each event.
+//! Checks the events that an app receives against the published schema of each type.
 
 use std::{collections::BTreeMap, path::Path, sync::LazyLock};
 
@@ -7,24 +7,21 @@ use terra_auth::{
     Environment,
     webhook::{SIGNATURE_HEADER, SIGNATURE_HEADER_NEW, Verifier},
 };
+use terra_auth_cli_testkit::{Folder, Received, Receiver};
 
 use crate::{
-    official::{fed, script},
-    support::{
-        folder::Folder,
-        receiver::{Received, Receiver},
-        schema,
-    },
+    official::{run_with_stdin, script},
+    support::schema,
 };
 
-/// Everything that may happen to a connection, as an app received it.
-struct Life {
+/// The events of a complete connection life cycle, as an app received them.
+struct LifecycleEvents {
     deliveries: Vec<Received>,
     signing_secret: String,
     dev_id: String,
 }
 
-static LIFE: LazyLock<Life> = LazyLock::new(|| {
+static LIFECYCLE: LazyLock<LifecycleEvents> = LazyLock::new(|| {
     let receiver = Receiver::start();
     let folder = Folder::new();
     let _server = folder.dev(&format!("--forward-to {}", receiver.url));
@@ -34,13 +31,13 @@ static LIFE: LazyLock<Life> = LazyLock::new(|| {
     folder.json("sandbox connect --provider OURA --reference-id bob --deny");
     let deliveries = receiver.wait_for(5);
     let dev_id = folder.credentials(Environment::Testing).dev_id.to_string();
-    Life { deliveries, signing_secret: folder.key("TERRA_SIGNING_SECRET"), dev_id }
+    LifecycleEvents { deliveries, signing_secret: folder.key("TERRA_SIGNING_SECRET"), dev_id }
 });
 
-/// The received bodies by type; there are two of `auth`.
+/// The received bodies by type; two of them are `auth`.
 fn bodies() -> BTreeMap<String, Vec<Value>> {
     let mut bodies = BTreeMap::<_, Vec<_>>::new();
-    for delivery in &LIFE.deliveries {
+    for delivery in &LIFECYCLE.deliveries {
         let body = delivery.json();
         bodies.entry(body["type"].as_str().unwrap().to_owned()).or_default().push(body);
     }
@@ -48,7 +45,7 @@ fn bodies() -> BTreeMap<String, Vec<Value>> {
 }
 
 #[test]
-fn every_event_has_the_published_shape() {
+fn every_event_matches_the_published_schema() {
     let counts: Vec<_> = bodies().iter().map(|(kind, bodies)| (kind.clone(), bodies.len())).collect();
     let expected = [("auth", 2), ("auth_cancelled", 1), ("deauth", 1), ("user_reauth", 1)];
     assert_eq!(counts, expected.map(|(kind, count)| (kind.to_owned(), count)));
@@ -60,7 +57,7 @@ fn every_event_has_the_published_shape() {
 }
 
 #[test]
-fn a_body_of_another_shape_is_found_out() {
+fn a_body_that_violates_the_schema_is_detected() {
     let schemas = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/schema");
     let mut body = bodies()["deauth"][0].clone();
     body["status"] = json!("error");
@@ -77,7 +74,7 @@ fn a_body_of_another_shape_is_found_out() {
 }
 
 #[test]
-fn events_tell_whose_they_are_and_which_user_is_replaced() {
+fn events_name_their_user_and_the_user_that_was_replaced() {
     let bodies = bodies();
     let users: Vec<_> = bodies["auth"].iter().map(|body| body["user"]["user_id"].clone()).collect();
     let (reauth, deauth, cancelled) = (&bodies["user_reauth"][0], &bodies["deauth"][0], &bodies["auth_cancelled"][0]);
@@ -94,8 +91,8 @@ fn events_tell_whose_they_are_and_which_user_is_replaced() {
 
 #[test]
 fn every_delivery_has_the_published_headers() {
-    let verifier = Verifier::new([LIFE.signing_secret.as_str()]);
-    for delivery in &LIFE.deliveries {
+    let verifier = Verifier::new([LIFECYCLE.signing_secret.as_str()]);
+    for delivery in &LIFECYCLE.deliveries {
         let signature = delivery.header(SIGNATURE_HEADER);
         assert_eq!(
             (SIGNATURE_HEADER, SIGNATURE_HEADER_NEW.to_ascii_lowercase().as_str()),
@@ -105,20 +102,20 @@ fn every_delivery_has_the_published_headers() {
         let signed_at = signature.strip_prefix("t=").and_then(|rest| rest.split(',').next()).unwrap();
         assert_eq!(verifier.verify(signature, &delivery.body, signed_at.parse().unwrap()).map(drop), Ok(()));
         assert_eq!(delivery.header("content-type"), "application/json");
-        assert_eq!(delivery.header("dev-id"), LIFE.dev_id);
+        assert_eq!(delivery.header("dev-id"), LIFECYCLE.dev_id);
         assert!(!delivery.header("terra-reference").is_empty());
     }
-    let mut trace_ids: Vec<_> = LIFE.deliveries.iter().map(Received::trace_id).collect();
+    let mut trace_ids: Vec<_> = LIFECYCLE.deliveries.iter().map(Received::trace_id).collect();
     trace_ids.sort_unstable();
     trace_ids.dedup();
-    assert_eq!(trace_ids.len(), LIFE.deliveries.len());
+    assert_eq!(trace_ids.len(), LIFECYCLE.deliveries.len());
 }
 
-/// The models refuse `auth_cancelled`, Terra's own example too, so it is not asked about.
+/// The models reject `auth_cancelled`, even Terra's own example, so it is left out.
 #[test]
-fn the_official_python_models_read_our_events() {
+fn the_official_python_models_parse_our_events() {
     let mut bodies = bodies();
     bodies.remove("auth_cancelled");
-    let (code, stdout) = fed(&mut script("events.py"), json!(bodies).to_string().as_bytes());
+    let (code, stdout) = run_with_stdin(&mut script("events.py"), json!(bodies).to_string().as_bytes());
     assert_eq!((code, &*stdout), (0, "ok auth\nok auth\nok deauth\nok user_reauth\n4 checks passed\n"));
 }

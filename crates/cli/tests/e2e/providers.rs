@@ -1,9 +1,9 @@
-//! What a server offers: the providers with a recipe and an app, built in or added, and what is on the device.
+//! The providers that a server offers: those with a recipe, built in or added, and an app; and the
+//! on-device ones.
 
 use http::Method;
 use rustix::process::Signal;
-
-use crate::support::{folder::Folder, http::send, server::Server, until};
+use terra_auth_cli_testkit::{Folder, Server, http::send, until};
 
 const ACME: &str = r#"[[provider]]
 provider = "ACME"
@@ -18,7 +18,7 @@ identity = { field = "user_id" }
 "#;
 
 #[tokio::test]
-async fn a_server_offers_what_has_a_recipe_and_an_app() {
+async fn a_server_offers_providers_with_a_recipe_and_an_app() {
     let folder = Folder::new();
     folder.write("own.toml", ACME);
     assert!(folder.command("providers add own.toml").output().unwrap().status.success());
@@ -31,13 +31,13 @@ async fn a_server_offers_what_has_a_recipe_and_an_app() {
     let offered = folder.client().list_integrations().await.unwrap();
     let names: Vec<_> = offered.iter().map(|integration| integration.name.as_str()).collect();
     assert_eq!(names, ["Oura", "Apple Health", "Samsung Health", "Health Connect", "Acme Health"]);
-    until("the log says why FITBIT is not offered", || {
+    until("the log has the reason why FITBIT is not offered", || {
         let log = server.stderr();
         (log.contains("FITBIT is not offered") && log.contains("Google Health")).then_some(())
     });
 }
 
-/// The names of the providers that can be connected by a login.
+/// The names of the offered providers that connect with a login.
 async fn offered(folder: &Folder) -> Vec<String> {
     let offered = folder.client().list_integrations().await.unwrap();
     let by_login = offered.into_iter().filter(|integration| !NO_LOGIN.contains(&integration.name.as_str()));
@@ -46,15 +46,15 @@ async fn offered(folder: &Folder) -> Vec<String> {
 
 const NO_LOGIN: [&str; 3] = ["Apple Health", "Samsung Health", "Health Connect"];
 
-/// Sends SIGHUP and waits for what the log says next.
-fn hang_up(server: &Server, told: &str) -> String {
+/// Sends SIGHUP and waits for a new log line that contains `expected`.
+fn hang_up(server: &Server, expected: &str) -> String {
     let before = server.stderr().len();
     server.signal(Signal::HUP);
-    until(told, || server.stderr()[before..].lines().find(|line| line.contains(told)).map(str::to_owned))
+    until(expected, || server.stderr()[before..].lines().find(|line| line.contains(expected)).map(str::to_owned))
 }
 
 #[tokio::test]
-async fn a_running_server_takes_new_recipes_and_keeps_the_old_ones_if_one_is_bad() {
+async fn a_running_server_reloads_recipes_and_keeps_the_old_ones_if_one_is_invalid() {
     let folder = Folder::new();
     let app = |name: &str| format!("[{name}]\nclient_id = \"demo\"\nclient_secret = \"test-key-not-a-secret\"\n");
     folder.write("apps.toml", &app("OURA"));
@@ -72,7 +72,7 @@ async fn a_running_server_takes_new_recipes_and_keeps_the_old_ones_if_one_is_bad
 
     let recipe = ".terra-auth/providers.d/acme.toml";
     folder.write(recipe, &ACME.replace("Acme Health", "Acme Vitals").replace("\"basic\"", "\"digest\""));
-    let refused = hang_up(&server, "all providers stay as they were");
+    let refused = hang_up(&server, "could not reload the providers");
     assert!(refused.contains("providers.d/acme.toml:9:15: unknown variant `digest`"), "{refused}");
     assert_eq!(offered(&folder).await, ["Oura", "Acme Health"]);
 
@@ -81,21 +81,21 @@ async fn a_running_server_takes_new_recipes_and_keeps_the_old_ones_if_one_is_bad
     hang_up(&server, "took new recipes");
     assert_eq!(offered(&folder).await, ["Acme Vitals"]);
     assert!(!server.stderr().contains("not-a-secret"), "{}", server.stderr());
-    assert_eq!(server.end(Signal::TERM).code, Some(0));
+    assert_eq!(server.stop(Signal::TERM).code, Some(0));
 }
 
 #[test]
-fn an_app_without_a_recipe_is_a_mistake() {
+fn an_app_without_a_recipe_is_an_error() {
     let folder = Folder::new();
     folder.write("apps.toml", "[NOSUCH]\nclient_id = \"demo\"\nclient_secret = \"test-key-not-a-secret\"\n");
     let ended = folder.command("serve --listen 127.0.0.1:0 --provider-apps apps.toml").output().unwrap();
-    let told = String::from_utf8(ended.stderr).unwrap();
+    let stderr = String::from_utf8(ended.stderr).unwrap();
     assert_eq!(ended.status.code(), Some(2));
-    assert!(told.contains("there is an app for NOSUCH, and no recipe"), "{told}");
+    assert!(stderr.contains("there is an app for NOSUCH, but no recipe"), "{stderr}");
 }
 
 #[tokio::test]
-async fn a_provider_that_asks_for_its_notices_is_answered_by_the_token_of_its_app() {
+async fn a_notification_challenge_is_answered_if_its_token_matches() {
     let folder = Folder::new();
     let app = "client_id = \"demo\"\nclient_secret = \"test-key-not-a-secret\"\nnotice_token = \"agreed-upon\"\n";
     folder.write("apps.toml", &format!("[STRAVA]\n{app}"));
@@ -107,13 +107,13 @@ async fn a_provider_that_asks_for_its_notices_is_answered_by_the_token_of_its_ap
         let query = format!("hub.mode=subscribe&hub.challenge=c1&hub.verify_token={token}");
         send(Method::GET, &format!("{}/auth/strava/notice?{query}", server.origin()), &[], String::new()).await.unwrap()
     };
-    let (welcome, stranger) = (ask("agreed-upon").await, ask("guessed").await);
-    assert_eq!((welcome.status.as_u16(), welcome.text.as_str()), (200, r#"{"hub.challenge":"c1"}"#));
-    assert_eq!(stranger.status, 404);
+    let (accepted, rejected) = (ask("agreed-upon").await, ask("guessed").await);
+    assert_eq!((accepted.status.as_u16(), accepted.text.as_str()), (200, r#"{"hub.challenge":"c1"}"#));
+    assert_eq!(rejected.status, 404);
 }
 
 #[tokio::test]
-async fn the_operators_logos_are_sent_in_place_of_monograms() {
+async fn the_operators_logos_replace_the_monograms() {
     const SVG: &str = "<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>";
     let folder = Folder::new();
     folder.write("acme.svg", SVG);
@@ -143,7 +143,7 @@ async fn the_operators_logos_are_sent_in_place_of_monograms() {
 }
 
 #[test]
-fn a_logo_that_no_browser_shows_is_refused_before_the_start() {
+fn a_logo_in_an_unsupported_format_prevents_the_start() {
     let folder = Folder::new();
     let app = "[OURA]\nclient_id = \"demo\"\nclient_secret = \"test-key-not-a-secret\"\nlogo = ";
     for (file, text, reason) in [

@@ -1,16 +1,15 @@
-//! A restart changes nothing that it was not told to change.
+//! A restart changes only what its arguments ask for.
 
 use http::Method;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use terra_auth::{Credentials, Environment};
-
-use crate::support::{folder::Folder, http::send, receiver::Receiver, server::Server};
+use terra_auth_cli_testkit::{Folder, Receiver, Server, http::send};
 
 const SERVE: &str =
     "serve --sandbox --allow-private-addresses --listen 127.0.0.1:0 --output json --create-environment testing";
 
-/// One call about where events are posted, with the keys that the server wrote.
+/// Sends a request about the webhook destination, with the keys that the server wrote.
 async fn destination(folder: &Folder, method: Method, body: String) -> Value {
     let Credentials { dev_id, api_key, api_url, .. } = folder.credentials(Environment::Testing);
     let headers = [("dev-id", dev_id.as_str()), ("x-api-key", api_key.expose()), ("content-type", "application/json")];
@@ -25,7 +24,7 @@ async fn a_start_with_create_environment_keeps_the_destination_that_was_set() {
     let first = Server::start(&mut folder.command(SERVE));
     let set = json!({ "destination": receiver.url });
     assert_eq!(destination(&folder, Method::PUT, set.to_string()).await, set);
-    assert_eq!(first.end(Signal::TERM).code, Some(0));
+    assert_eq!(first.stop(Signal::TERM).code, Some(0));
 
     let _second = Server::start(&mut folder.command(SERVE));
     assert_eq!(destination(&folder, Method::GET, String::new()).await, set);
@@ -34,7 +33,7 @@ async fn a_start_with_create_environment_keeps_the_destination_that_was_set() {
 }
 
 #[tokio::test]
-async fn dev_keeps_where_events_are_posted_until_it_is_told_otherwise() {
+async fn dev_keeps_the_destination_until_an_argument_changes_it() {
     let (folder, receiver) = (Folder::new(), Receiver::start());
     let (stored, none) = (json!({ "destination": receiver.url }), json!({ "destination": null }));
     for (arguments, expected) in [
@@ -45,6 +44,6 @@ async fn dev_keeps_where_events_are_posted_until_it_is_told_otherwise() {
         let server = folder.dev(&arguments);
         assert_eq!(destination(&folder, Method::GET, String::new()).await, *expected, "{arguments}");
         assert_eq!(server.ready["forward_to"], expected["destination"], "{arguments}");
-        assert_eq!(server.end(Signal::INT).code, Some(0));
+        assert_eq!(server.stop(Signal::INT).code, Some(0));
     }
 }

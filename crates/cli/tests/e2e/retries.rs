@@ -1,29 +1,24 @@
-//! What does not arrive is tried again, half a minute later the first time.
+//! Failed deliveries are retried, the first time after half a minute.
 
 use std::{thread, time::Duration};
 
 use terra_auth::webhook::Verifier;
+use terra_auth_cli_testkit::{Folder, Received, Receiver, ReservedPort, until};
 
-use crate::support::{
-    folder::Folder,
-    receiver::{Received, Receiver, Reserved},
-    until,
-};
-
-/// The first retry's wait, less what clocks round.
+/// The wait before the first retry, minus rounding of clocks.
 const FIRST_WAIT: Duration = Duration::from_secs(29);
 
 #[test]
-fn what_does_not_arrive_comes_again_after_half_a_minute_and_after_a_crash_too() {
-    // They wait at the same time.
+fn failed_deliveries_are_retried_after_half_a_minute_and_after_a_crash() {
+    // Both tests wait at the same time.
     thread::scope(|scope| {
-        scope.spawn(a_refused_delivery_comes_again_under_the_same_trace_id_signed_afresh);
-        scope.spawn(what_was_not_delivered_before_a_crash_is_delivered_after_the_restart);
+        scope.spawn(a_failed_delivery_is_retried_with_the_same_trace_id_and_a_new_signature);
+        scope.spawn(a_delivery_that_failed_before_a_crash_is_retried_after_the_restart);
     });
 }
 
-fn a_refused_delivery_comes_again_under_the_same_trace_id_signed_afresh() {
-    let receiver = Receiver::answering(|nth| if nth == 0 { 500 } else { 200 });
+fn a_failed_delivery_is_retried_with_the_same_trace_id_and_a_new_signature() {
+    let receiver = Receiver::start_with_status(|nth| if nth == 0 { 500 } else { 200 });
     let folder = Folder::new();
     let server = folder.dev(&format!("--forward-to {}", receiver.url));
     folder.connect("FITBIT", "alice");
@@ -44,8 +39,8 @@ fn a_refused_delivery_comes_again_under_the_same_trace_id_signed_afresh() {
     assert!(results[1].contains("delivered, 200"), "{}", results[1]);
 }
 
-fn what_was_not_delivered_before_a_crash_is_delivered_after_the_restart() {
-    let down = Reserved::new();
+fn a_delivery_that_failed_before_a_crash_is_retried_after_the_restart() {
+    let down = ReservedPort::new();
     let folder = Folder::new();
     let arguments = format!("--forward-to {}", down.url);
     let server = folder.dev(&arguments);
@@ -62,11 +57,11 @@ fn what_was_not_delivered_before_a_crash_is_delivered_after_the_restart() {
     signed_at(&delivery, &folder.key("TERRA_SIGNING_SECRET"));
 
     until("the delivery is shown", || server.events().into_iter().find(|event| event["result"] == "delivered, 200"));
-    thread::sleep(Duration::from_millis(300)); // long enough for a second one to show
+    thread::sleep(Duration::from_millis(300)); // long enough to notice a second delivery
     assert_eq!(receiver.received().len(), 1);
 }
 
-/// The time in a signature that fits, in seconds since 1970.
+/// Verifies a signature; returns its time, in seconds since 1970.
 fn signed_at(delivery: &Received, secret: &str) -> i64 {
     let signature = delivery.header("terra-signature");
     let time = signature.strip_prefix("t=").and_then(|rest| rest.split(',').next()).unwrap().parse().unwrap();

@@ -1,22 +1,19 @@
-//! Everything that servers and commands log at their most talkative, searched for every secret of the test.
+//! Searches all output of servers and commands, at the most verbose log level, for the secrets of the test.
 
 use futures_util::TryStreamExt as _;
 use http::Method;
 use terra_auth::{Client, Environment, WidgetSessionRequest, webhook::sign};
+use terra_auth_cli_testkit::{CommandOutput, Folder, Server, http::send, until, value_in};
 
 use crate::support::{
     device::redeem,
-    folder::{Answer, Folder, value_in},
-    http::send,
-    person::Person,
+    person::BrowserUser,
     provider::{ACCESS_TOKEN, CLIENT_SECRET, CODE, Provider, REFRESH_TOKEN},
-    server::Server,
-    until,
 };
 
 const WRONG_KEY: &str = "another-key-not-a-secret";
 
-/// What must never be logged, each with its name.
+/// The secrets that must never be logged, with their names.
 #[derive(Default)]
 struct Secrets(Vec<(String, String)>);
 
@@ -32,7 +29,7 @@ impl Secrets {
         }
     }
 
-    /// Keys of a credential file.
+    /// Adds the keys in a credential file.
     fn add_keys(&mut self, folder: &Folder, file: &str) {
         for name in ["TERRA_API_KEY", "TERRA_SIGNING_SECRET"] {
             self.add(name, &value_in(&folder.path(file), name));
@@ -40,7 +37,7 @@ impl Secrets {
         self.add("the master key", folder.read(".terra-auth/master.key").trim_end());
     }
 
-    /// The half of a session's URL that opens it.
+    /// Adds the secret part of a session's URL.
     fn add_session(&mut self, url: &str) {
         self.add("a session's secret", url.split('?').next().unwrap().rsplit('/').next().unwrap());
     }
@@ -68,7 +65,7 @@ async fn no_command_and_no_server_logs_a_secret() {
     let mut secrets = Secrets::default();
     secrets.add_keys(&folder, ".env.terra.testing");
     secrets.add("a wrong key", WRONG_KEY);
-    let remarks = run_every_command(&folder, &server, &mut secrets);
+    let messages = run_every_command(&folder, &server, &mut secrets);
     call_everything(&folder, &server, &mut secrets).await;
 
     let logged = until("the server has logged calls", || Some(server.stderr()).filter(|log| log.contains("TRACE")));
@@ -88,18 +85,19 @@ async fn no_command_and_no_server_logs_a_secret() {
     assert_eq!(secrets.names(), expected);
     secrets.assert_none_in("dev's standard error", &logged);
     secrets.assert_none_in("dev's standard output", &server.stdout());
-    secrets.assert_none_in("a command's standard error", &remarks);
-    assert!(remarks.contains("POST /v2/auth/tokens answered"), "the commands were verbose");
+    secrets.assert_none_in("a command's standard error", &messages);
+    assert!(messages.contains("POST /v2/auth/tokens answered"), "the commands were verbose");
 }
 
-/// Runs every command, right and wrong, at its most talkative; what they wrote to standard error.
+/// Runs every command with valid and invalid arguments, at the most verbose level; returns the
+/// standard error output.
 fn run_every_command(folder: &Folder, server: &Server, secrets: &mut Secrets) -> String {
-    let mut remarks = String::new();
+    let mut messages = String::new();
     let mut run = |arguments: &str, code: i32| {
         let mut command = folder.command(&format!("{arguments} --verbose"));
-        let answer = Answer::of(command.env("RUST_LOG", "trace").env("RUST_BACKTRACE", "1"));
+        let answer = CommandOutput::of(command.env("RUST_LOG", "trace").env("RUST_BACKTRACE", "1"));
         assert_eq!(answer.code, code, "{arguments}: {answer}");
-        remarks.push_str(&answer.stderr);
+        messages.push_str(&answer.stderr);
         answer.stdout.trim_end().to_owned()
     };
     secrets.add("a mobile token", &run("generate-mobile-token", 0));
@@ -121,10 +119,10 @@ fn run_every_command(folder: &Folder, server: &Server, secrets: &mut Secrets) ->
     let url = format!("{}/v2", server.origin());
     run(&format!("setup-environment --env staging --dev-id acme-staging-0 --api-key-file key --api-url {url}"), 3);
     run("dev --listen 127.0.0.1:0", 1);
-    remarks
+    messages
 }
 
-/// What the commands do not call, right and wrong.
+/// Calls the operations that no command uses, with valid and invalid credentials.
 async fn call_everything(folder: &Folder, server: &Server, secrets: &mut Secrets) {
     let client = folder.client();
     let user = folder.connect("OURA", "bob");
@@ -140,13 +138,13 @@ async fn call_everything(folder: &Folder, server: &Server, secrets: &mut Secrets
     credentials.api_key = WRONG_KEY.into();
     Client::new(credentials).unwrap().verify_connection().await.unwrap_err();
 
-    let mut person = Person::default();
+    let mut person = BrowserUser::default();
     let request = WidgetSessionRequest::new().providers(["OURA".parse().unwrap()]);
     let session = client.generate_widget_session(&request).await.unwrap();
     secrets.add_session(session.url.as_str());
     let end = person.connect(session.url.as_str()).await;
     assert!(person.visited.last().unwrap().query().unwrap_or_default().contains("user_id="), "{}", end.text);
-    // Each address again: codes are spent, sessions used, and the browser is another one.
+    // Requests each URL again without cookies: the codes are consumed and the sessions are used.
     for url in &person.visited {
         send(Method::GET, url.as_str(), &[], String::new()).await.unwrap();
     }
@@ -154,7 +152,7 @@ async fn call_everything(folder: &Folder, server: &Server, secrets: &mut Secrets
 }
 
 #[tokio::test]
-async fn a_server_logs_no_token_of_a_provider_that_repeats_them_in_its_errors() {
+async fn a_server_logs_no_token_of_a_provider_that_echoes_tokens_in_its_errors() {
     let provider = Provider::start();
     let folder = Folder::new();
     folder.write("providers.toml", &provider.recipes);
@@ -168,7 +166,7 @@ async fn a_server_logs_no_token_of_a_provider_that_repeats_them_in_its_errors() 
     let mut secrets = Secrets::default();
     secrets.add_keys(&folder, ".env.terra.testing");
     for (name, status) in [("ACME", 200), ("BROKEN", 502)] {
-        let mut person = Person::default();
+        let mut person = BrowserUser::default();
         let request = WidgetSessionRequest::new().providers([name.parse().unwrap()]);
         let session = client.generate_widget_session(&request).await.unwrap();
         secrets.add_session(session.url.as_str());
@@ -181,8 +179,8 @@ async fn a_server_logs_no_token_of_a_provider_that_repeats_them_in_its_errors() 
 
     let logged = until("the failures are logged", || {
         let log = server.stderr();
-        let told = ["could not revoke a grant at ACME", "a login could not be finished at BROKEN", "deauth event"];
-        told.iter().all(|line| log.contains(line)).then_some(log)
+        let expected = ["could not revoke a grant at ACME", "could not finish a login at BROKEN", "deauth event"];
+        expected.iter().all(|line| log.contains(line)).then_some(log)
     });
     for secret in [ACCESS_TOKEN, REFRESH_TOKEN, CODE, CLIENT_SECRET] {
         secrets.add(secret, secret);

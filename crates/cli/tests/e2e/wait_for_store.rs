@@ -1,4 +1,4 @@
-//! A start waits for a PostgreSQL that is not there yet, and for nothing else.
+//! A start waits for a PostgreSQL server that is not reachable yet, but not after other errors.
 
 use std::{
     os::unix::fs::symlink,
@@ -6,21 +6,20 @@ use std::{
     time::{Duration, Instant},
 };
 
+use terra_auth_cli_testkit::{Folder, Server};
 use terra_auth_testkit::Postgres;
 use url::Url;
-
-use crate::support::{folder::Folder, server::Server};
 
 const SERVE: &str = "serve --sandbox --listen 127.0.0.1:0 --output json";
 
 #[test]
-fn a_database_that_comes_late_is_waited_for() {
+fn a_start_waits_for_a_database_that_starts_later() {
     let (folder, database) = (Folder::new(), Postgres::start().database());
     let mut url: Url = database.url().parse().unwrap();
     let Some((_, socket)) =
         url.query_pairs().find(|(name, _)| name == "host").map(|(name, at)| (name.into_owned(), at.into_owned()))
     else {
-        return; // the tests run with a PostgreSQL of their own choice, which cannot be hidden
+        return; // the tests use a PostgreSQL server over TCP, which this test cannot hide
     };
     let later = folder.path("later");
     url.query_pairs_mut().clear().append_pair("user", "postgres").append_pair("host", later.to_str().unwrap());
@@ -37,7 +36,7 @@ fn a_database_that_comes_late_is_waited_for() {
 }
 
 #[test]
-fn the_wait_has_an_end_and_says_what_it_waits_for() {
+fn the_wait_is_limited_and_names_the_reason() {
     let folder = Folder::new();
     let run = |wait: &str, variable: Option<&str>| {
         let mut command = folder.command(&format!("serve --sandbox --listen 127.0.0.1:0 {wait}"));
@@ -46,7 +45,7 @@ fn the_wait_has_an_end_and_says_what_it_waits_for() {
             .env("TERRA_AUTH_MASTER_KEY", "ab".repeat(32))
             .envs(variable.map(|it| ("TERRA_AUTH_WAIT_FOR_STORE", it)));
         let began = Instant::now();
-        (crate::support::folder::Answer::of(&mut command), began.elapsed())
+        (terra_auth_cli_testkit::CommandOutput::of(&mut command), began.elapsed())
     };
     let (answer, took) = run("--wait-for-store 2s", Some("0s"));
     assert!(answer.code == 1 && answer.stderr.contains("waiting up to"), "{answer}");
@@ -58,12 +57,12 @@ fn the_wait_has_an_end_and_says_what_it_waits_for() {
 }
 
 #[test]
-fn a_login_that_the_database_refuses_is_not_waited_for() {
+fn a_login_that_the_database_rejects_is_not_retried() {
     let (folder, database) = (Folder::new(), Postgres::start().database());
-    let url = database.url().replace("user=postgres", "user=nobody-not-a-role");
+    let url = database.url().replace("user=postgres", "user=unknown-not-a-role");
     let mut command = folder.command(&format!("{SERVE} --wait-for-store 10m"));
     command.env("TERRA_AUTH_STORE", url).env("TERRA_AUTH_MASTER_KEY", "ab".repeat(32));
-    let answer = crate::support::folder::Answer::of(&mut command);
+    let answer = terra_auth_cli_testkit::CommandOutput::of(&mut command);
     assert_eq!(answer.code, 1, "{answer}");
     assert!(answer.stderr.contains("does not exist"), "{answer}");
 }

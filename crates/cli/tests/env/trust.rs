@@ -1,4 +1,5 @@
-//! A secret from outside a credential file never goes where the file says, unless the file's user has agreed to it.
+//! A secret from outside a credential file is never sent to an address in the file, unless the user
+//! has trusted the file.
 
 use std::{
     fs,
@@ -9,25 +10,27 @@ use std::{
     thread,
 };
 
-use crate::support::{FILE, Folder, dev_id, key};
+use terra_auth_cli_testkit::Folder;
 
-/// Who is not to hear a secret: takes every request and remembers its head.
-struct Listener {
+use crate::support::{FILE, dev_id, key};
+
+/// An attacker's server: accepts every request and records its head.
+struct AttackerServer {
     url: String,
     heard: Arc<Mutex<Vec<String>>>,
 }
 
-impl Listener {
+impl AttackerServer {
     fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/v2", listener.local_addr().unwrap());
         let heard = Arc::new(Mutex::new(Vec::new()));
-        let remembers = Arc::clone(&heard);
+        let recorded = Arc::clone(&heard);
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let (mut stream, mut request) = (stream.unwrap(), [0; 8192]);
                 let length = stream.read(&mut request).unwrap_or(0);
-                remembers.lock().unwrap().push(String::from_utf8_lossy(&request[..length]).into_owned());
+                recorded.lock().unwrap().push(String::from_utf8_lossy(&request[..length]).into_owned());
                 let _ = stream.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
             }
         });
@@ -39,19 +42,19 @@ impl Listener {
     }
 }
 
-/// A file with plain keys of its own, and an address.
+/// A file with its own plain keys and an address.
 fn plain(url: &str) -> String {
     format!("TERRA_DEV_ID=acme\nTERRA_API_KEY=their-own-key\nTERRA_API_URL={url}\n")
 }
 
 const TOKEN: &str = "owner-token-not-a-secret";
 
-/// Every way in which a file comes that its user has not agreed to: what is done to it after it was written.
+/// A way to get a file that the user has not trusted: a name, and the change after the file was written.
 type Way = (&'static str, fn(&Folder));
 
-const WAYS: [Way; 6] = [
-    ("as git clone makes it", |folder| mode(folder, FILE, 0o644)),
-    ("as an archive makes it", |folder| mode(folder, FILE, 0o600)),
+const UNTRUSTED_FILES: [Way; 6] = [
+    ("from git clone", |folder| mode(folder, FILE, 0o644)),
+    ("from an archive", |folder| mode(folder, FILE, 0o600)),
     ("of another user", |folder| drop(chown(folder.path(FILE), Some(65_534), None))),
     ("changed after it was trusted", |folder| {
         let text = folder.read(FILE);
@@ -63,7 +66,7 @@ const WAYS: [Way; 6] = [
         fs::rename(folder.path(FILE), folder.path("elsewhere/keys")).unwrap();
         symlink("elsewhere/keys", folder.path(FILE)).unwrap();
     }),
-    ("a copy of one that is trusted elsewhere", |folder| {
+    ("a copy of a file that is trusted elsewhere", |folder| {
         let text = folder.read(FILE);
         fs::create_dir(folder.path("trusted")).unwrap();
         folder.write_trusted("trusted/.env.terra.testing", &text);
@@ -74,8 +77,8 @@ fn mode(folder: &Folder, file: &str, mode: u32) {
     fs::set_permissions(folder.path(file), fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// What may be had from a user by a file, and the commands that would give it away.
-fn lures(url: &str) -> [(&'static str, String, &'static str); 7] {
+/// The attacks: what a file tries to get, its text, and the command that would leak it.
+fn attacks(url: &str) -> [(&'static str, String, &'static str); 7] {
     let keys = |value: &str| format!("TERRA_DEV_ID=acme\nTERRA_API_KEY={value}\nTERRA_API_URL={url}\n");
     [
         ("a program runs", keys("'command:touch ran'"), "users list"),
@@ -84,7 +87,11 @@ fn lures(url: &str) -> [(&'static str, String, &'static str); 7] {
             plain(url) + "TERRA_SIGNING_SECRET='command:touch ran'\n",
             "env exec -- true",
         ),
-        ("and for the retiring one", plain(url) + "TERRA_RETIRING_SIGNING_SECRET='command:touch ran'\n", "doctor"),
+        (
+            "a program runs for the retiring signing secret",
+            plain(url) + "TERRA_RETIRING_SIGNING_SECRET='command:touch ran'\n",
+            "doctor",
+        ),
         ("an entry of the keyring", keys("keyring:terra-auth/acme/api-key"), "verify-connection"),
         ("another program's entry", keys("keyring:gh:github.com/me"), "users list"),
         ("the admin token", plain(url), "environments list"),
@@ -93,12 +100,12 @@ fn lures(url: &str) -> [(&'static str, String, &'static str); 7] {
 }
 
 #[test]
-fn nothing_goes_where_an_untrusted_file_says() {
-    let listener = Listener::start();
-    for (way, prepare) in WAYS {
-        for (what, text, command) in lures(&listener.url) {
-            // The token comes by the variable, by the named file, and by the file that `dev` keeps.
-            for source in ["variable", "file", "flag", "kept"] {
+fn no_secret_is_sent_to_an_address_in_an_untrusted_file() {
+    let listener = AttackerServer::start();
+    for (way, prepare) in UNTRUSTED_FILES {
+        for (what, text, command) in attacks(&listener.url) {
+            // The token comes from the variable, the named file, the flag, or the file of `dev`.
+            for source in ["variable", "file", "flag", "dev"] {
                 let mut folder = Folder::new();
                 let mut command = command.to_owned();
                 if source == "variable" {
@@ -121,7 +128,7 @@ fn nothing_goes_where_an_untrusted_file_says() {
                 assert!(!folder.path("ran").exists(), "{what}, {way}, {source}: {answer}");
                 let leaks = heard.iter().any(|head| head.contains(TOKEN) || !head.contains("their-own-key"));
                 assert!(!leaks, "{what}, {way}, {source}: {heard:?} {answer}");
-                assert!(answer.code != Some(0) || command.starts_with("doctor"), "{what}, {way}, {source}: {answer}");
+                assert!(answer.code != 0 || command.starts_with("doctor"), "{what}, {way}, {source}: {answer}");
                 assert!(!answer.to_string().contains(TOKEN), "{answer}");
             }
         }
@@ -129,35 +136,32 @@ fn nothing_goes_where_an_untrusted_file_says() {
 }
 
 #[test]
-fn the_error_names_the_command_that_trusts_the_file_and_then_it_works() {
-    let listener = Listener::start();
+fn the_error_names_the_command_that_trusts_the_file() {
+    let listener = AttackerServer::start();
     let folder = Folder::new().variable("TERRA_AUTH_ADMIN_TOKEN", TOKEN);
     folder.write(FILE, &plain(&listener.url));
     let refused = folder.run("environments list");
-    assert_eq!(refused.code, Some(8));
-    assert!(refused.stderr.contains("which is not trusted, so no admin token is sent there"), "{refused}");
+    assert_eq!(refused.code, 8);
+    assert!(refused.stderr.contains("no admin token is sent to"), "{refused}");
     assert!(refused.stderr.contains("run `terra-auth env trust .env.terra.testing`"), "{refused}");
     assert!(listener.heard().is_empty());
 
     let trusted = folder.run("env trust");
-    assert!(
-        trusted.code == Some(0) && trusted.stdout.contains(&format!("TERRA_API_URL  {}", listener.url)),
-        "{trusted}"
-    );
+    assert!(trusted.code == 0 && trusted.stdout.contains(&format!("TERRA_API_URL  {}", listener.url)), "{trusted}");
     folder.run("environments list");
     assert!(listener.heard().iter().any(|head| head.contains(TOKEN)));
 
     let list = folder.run("env trust --list --output json").json();
     assert_eq!((&list[0]["unchanged"], list.as_array().unwrap().len()), (&true.into(), 1), "{list}");
-    assert_eq!(folder.run("env trust --remove").code, Some(0));
-    assert_eq!(folder.run("env trust --remove").code, Some(4));
+    assert_eq!(folder.run("env trust --remove").code, 0);
+    assert_eq!(folder.run("env trust --remove").code, 4);
     folder.run("environments list");
     assert!(listener.heard().is_empty());
 }
 
 #[test]
 fn a_server_that_the_user_names_gets_the_token() {
-    let (listener, other) = (Listener::start(), Listener::start());
+    let (listener, other) = (AttackerServer::start(), AttackerServer::start());
     let folder = Folder::new().variable("TERRA_AUTH_ADMIN_TOKEN", TOKEN).variable("TERRA_AUTH_SERVER", &listener.url);
     folder.write(FILE, &plain(&other.url));
     folder.run("environments list");
@@ -167,7 +171,7 @@ fn a_server_that_the_user_names_gets_the_token() {
 }
 
 #[test]
-fn a_program_gets_no_admin_token_beside_an_untrusted_address() {
+fn a_program_gets_no_admin_token_together_with_an_untrusted_address() {
     let folder =
         Folder::new().variable("TERRA_AUTH_ADMIN_TOKEN", TOKEN).variable("TERRA_AUTH_ADMIN_TOKEN_FILE", "token");
     folder.write(FILE, &plain("http://127.0.0.1:1/v2"));
@@ -178,15 +182,15 @@ fn a_program_gets_no_admin_token_beside_an_untrusted_address() {
 }
 
 #[test]
-fn a_new_key_is_not_sent_to_an_address_that_only_an_untrusted_file_names() {
-    let listener = Listener::start();
+fn a_new_key_is_not_sent_to_an_address_from_an_untrusted_file() {
+    let listener = AttackerServer::start();
     for line in [format!("TERRA_API_URL={}", listener.url), "TERRA_STREAMING_URL=ws://127.0.0.1:1".to_owned()] {
         let folder = Folder::new();
         folder.write(FILE, &format!("{line}\n"));
         let setup = format!("setup-environment --yes --dev-id {} --api-key-file -", dev_id("testing"));
         let refused = folder.run_with(&setup, &key("testing"));
-        assert_eq!(refused.code, Some(7), "{refused}");
-        assert!(refused.stderr.contains("is not trusted, and says TERRA_"), "{refused}");
+        assert_eq!(refused.code, 7, "{refused}");
+        assert!(refused.stderr.contains("is not trusted, and contains TERRA_"), "{refused}");
         assert_eq!((folder.read(FILE), listener.heard().len()), (format!("{line}\n"), 0));
     }
 }
@@ -196,22 +200,22 @@ fn setup_environment_runs_no_program_of_an_untrusted_file() {
     let folder = Folder::new();
     let setup = format!("setup-environment --no-verify --yes --dev-id {}", dev_id("testing"));
     folder.write(FILE, &format!("TERRA_DEV_ID={}\nTERRA_API_KEY='command:touch ran'\n", dev_id("testing")));
-    let kept = folder.run(&setup);
+    let existing = folder.run(&setup);
     folder.write("given", &format!("TERRA_DEV_ID={}\nTERRA_API_KEY='command:touch ran'\n", dev_id("testing")));
     fs::remove_file(folder.path(FILE)).unwrap();
     let given = folder.run("setup-environment --no-verify --from given");
-    for answer in [kept, given] {
-        assert!(answer.code == Some(7) && answer.stderr.contains("terra-auth env trust"), "{answer}");
+    for answer in [existing, given] {
+        assert!(answer.code == 7 && answer.stderr.contains("terra-auth env trust"), "{answer}");
     }
     assert!(!folder.path("ran").exists());
 }
 
 #[test]
-fn what_setup_environment_writes_is_trusted() {
+fn a_file_written_by_setup_environment_is_trusted() {
     let folder = Folder::new();
     folder.write("vault", &key("testing"));
     let setup = format!("setup-environment --no-verify --dev-id {} --api-key-command 'cat vault'", dev_id("testing"));
-    assert_eq!(folder.run(&setup).code, Some(0));
+    assert_eq!(folder.run(&setup).code, 0);
     assert_eq!(folder.run("env exec -- printenv TERRA_API_KEY").stdout, format!("{}\n", key("testing")));
 }
 
@@ -222,39 +226,39 @@ fn in_ci_a_file_is_trusted_by_its_digest() {
     let without = Folder::new();
     without.write(FILE, &text);
     let script = "env -u HOME $TERRA_AUTH env exec -- printenv TERRA_API_KEY";
-    assert_eq!(without.shell(script).code, Some(8));
+    assert_eq!(without.shell(script).code, 8);
     let folder = Folder::new().variable("TERRA_AUTH_TRUSTED_FILES", &digest);
     folder.write(FILE, &text);
     assert_eq!(folder.shell(script).stdout, format!("{}\n", key("testing")));
 }
 
 #[test]
-fn without_a_home_folder_what_is_trusted_is_remembered_too() {
+fn trusted_files_are_recorded_without_a_home_folder_too() {
     let folder = Folder::new();
     fs::create_dir(folder.path("tmp")).unwrap();
     folder.write(FILE, &format!("TERRA_DEV_ID=a\nTERRA_API_KEY='command:echo {}'\n", key("testing")));
     let script = "export TMPDIR=$PWD/tmp; unset HOME; $TERRA_AUTH env trust >/dev/null && $TERRA_AUTH env exec -- printenv TERRA_API_KEY";
     let answer = folder.shell(script);
-    assert_eq!((answer.code, &*answer.stdout), (Some(0), &*format!("{}\n", key("testing"))), "{answer}");
+    assert_eq!((answer.code, &*answer.stdout), (0, &*format!("{}\n", key("testing"))), "{answer}");
 }
 
 #[test]
-fn a_folder_above_is_found_and_its_commands_run_there() {
+fn a_file_in_a_parent_folder_is_found_and_its_commands_run_there() {
     let folder = Folder::new();
     fs::create_dir_all(folder.path("src/deep")).unwrap();
     folder.write("vault", &key("testing"));
     folder.write_trusted(FILE, "TERRA_DEV_ID=a\nTERRA_API_KEY='command:cat vault'\n");
     let answer = folder.shell("cd src/deep && $TERRA_AUTH env exec -- printenv TERRA_API_KEY");
-    assert_eq!((answer.code, &*answer.stdout), (Some(0), &*format!("{}\n", key("testing"))), "{answer}");
+    assert_eq!((answer.code, &*answer.stdout), (0, &*format!("{}\n", key("testing"))), "{answer}");
 }
 
-/// No program that a repository's own configuration names runs.
+/// No program from a repository's own configuration runs.
 #[test]
 fn git_runs_no_program_of_the_repository() {
     let folder = Folder::new();
     let setup = "git init -q . && git config core.fsmonitor 'touch ran; false' && git config core.hooksPath . \
         && git config log.showSignature true && git config gpg.program \"$PWD/evil\" && echo .env > .gitignore";
-    assert_eq!(folder.shell(setup).code, Some(0));
+    assert_eq!(folder.shell(setup).code, 0);
     folder.write("evil", "#!/bin/sh\ntouch ran\n");
     mode(&folder, "evil", 0o755);
     folder.run("setup-environment --no-verify --dev-id acme --api-key-command 'echo test-key-not-a-secret'");

@@ -1,17 +1,18 @@
 //! `dev --gateway`: server and gateway in one process.
 
-use ::http::Method;
+use http::Method;
 use rustix::process::Signal;
 use serde_json::{Value, json};
+use terra_auth_cli_testkit::{Folder, http::Reply, until};
 
-use crate::support::{Site, app, folder::Folder, free_address, http::Reply, until};
+use crate::support::{Site, app, free_address};
 
 fn body(reply: &Reply) -> Value {
     serde_json::from_str(&reply.text).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_command_runs_a_server_and_a_gateway_that_hears_its_events() {
+async fn one_command_runs_a_server_and_a_gateway_that_receives_its_events() {
     let (folder, app, address) = (Folder::new(), app(), free_address());
     let upstream = folder.dev(&format!("--gateway --who-am-i {app}/me --gateway-listen {address}"));
     let site = Site { folder, upstream, app, address };
@@ -29,11 +30,11 @@ async fn one_command_runs_a_server_and_a_gateway_that_hears_its_events() {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     assert_eq!(connections["connections"][0]["user_id"], user.to_string(), "{connections}");
-    assert_eq!(site.upstream.end(Signal::INT).code, Some(0));
+    assert_eq!(site.upstream.stop(Signal::INT).code, Some(0));
 }
 
 #[test]
-fn a_gateway_without_a_login_says_how_to_name_one() {
+fn a_gateway_without_a_login_names_the_missing_flag() {
     let folder = Folder::new();
     let refused = folder.run("dev --listen 127.0.0.1:0 --gateway --gateway-listen 127.0.0.1:0");
     assert!(refused.code == 2 && refused.stderr.contains("--who-am-i"), "{refused}");

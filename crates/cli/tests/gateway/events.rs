@@ -1,28 +1,26 @@
-//! What came in is seen, and forwarded once more.
+//! Received events are listed, shown and forwarded again.
 
 use std::sync::{Arc, Mutex};
 
-use ::http::HeaderMap;
 use axum::{Router, body::Bytes, extract::State, routing::post};
+use http::HeaderMap;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use terra_auth_core::{
-    clock::SystemEntropy,
-    delivery::AttemptOutcome,
-    inbox::{Inbox, Receipt, Received},
-};
+use terra_auth_cli_testkit::{Folder, until};
+use terra_auth_gateway::inbox::{Inbox, Outcome, Received};
+use terra_auth_model::{clock::SystemEntropy, delivery::AttemptOutcome};
 use terra_auth_store::open_shared;
 use terra_auth_testkit::FixedClock;
 
-use crate::support::{Site, folder::Folder, serve, until};
+use crate::support::{Site, serve};
 
-/// What a gateway keeps, as if it had run.
-pub(crate) struct Kept {
+/// The inbox of a gateway, filled without running it.
+pub(crate) struct TestInbox {
     inbox: Inbox,
     clock: Arc<FixedClock>,
 }
 
-impl Kept {
+impl TestInbox {
     pub(crate) async fn in_folder(folder: &Folder) -> Self {
         std::fs::create_dir_all(folder.path(".terra-auth")).unwrap();
         let address = format!("sqlite://{}", folder.path(".terra-auth/gateway-testing.db").display());
@@ -30,7 +28,7 @@ impl Kept {
         Self { inbox: Inbox::new(store, clock.clone(), Arc::new(SystemEntropy)), clock }
     }
 
-    /// The id of an event that was received; ids sort by time.
+    /// Receives an event; returns its id. Ids sort by time.
     async fn receive(&self, number: u8, body: &[u8]) -> String {
         self.clock.advance(SignedDuration::from_millis(1));
         let received = Received {
@@ -41,9 +39,9 @@ impl Kept {
             body: body.to_vec(),
             forward: true,
         };
-        match self.inbox.receive(received).await.unwrap() {
-            Receipt::Recorded(event_id) => event_id.to_string(),
-            Receipt::Duplicate => panic!("received before"),
+        match self.inbox.receive(received).await.unwrap().outcome {
+            Outcome::Recorded(event_id) => event_id.to_string(),
+            Outcome::Duplicate => panic!("received before"),
         }
     }
 
@@ -51,7 +49,7 @@ impl Kept {
         let event_id = self.receive(number, &body(number)).await;
         let claimed = self.inbox.claim_forwards(10).await.unwrap();
         let problem = Some("the app answered 500".to_owned());
-        assert!(self.inbox.settle_forward(&claimed[0], AttemptOutcome::GaveUp, problem).await.unwrap());
+        assert!(self.inbox.record_forward_attempt(&claimed[0], AttemptOutcome::GaveUp, problem).await.unwrap());
         event_id
     }
 }
@@ -62,7 +60,7 @@ fn body(number: u8) -> Vec<u8> {
 
 const USER: &str = "00000000-0000-4000-8000-000000000001";
 
-/// What an app was sent, by trace id.
+/// The trace ids and bodies that an app received.
 type Deliveries = Arc<Mutex<Vec<(String, Bytes)>>>;
 
 fn app() -> (String, Deliveries) {
@@ -80,7 +78,7 @@ fn ids(listed: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn an_event_is_listed_shown_and_forwarded_once_more() {
+async fn an_event_is_listed_shown_and_forwarded_again() {
     let site = Site::new();
     let (url, deliveries) = app();
     let _gateway = site.gateway(&format!("--forward-to {url}"));
@@ -104,9 +102,9 @@ async fn an_event_is_listed_shown_and_forwarded_once_more() {
 }
 
 #[tokio::test]
-async fn what_was_given_up_reaches_the_app_after_a_replay() {
+async fn a_replay_forwards_events_that_were_given_up() {
     let site = Site::new();
-    let kept = Kept::in_folder(&site.folder).await;
+    let kept = TestInbox::in_folder(&site.folder).await;
     let mut given_up = Vec::new();
     for number in 1..=3 {
         given_up.push(kept.receive_and_give_up(number).await);
@@ -118,21 +116,21 @@ async fn what_was_given_up_reaches_the_app_after_a_replay() {
     let (url, deliveries) = app();
     let _gateway = site.gateway(&format!("--forward-to {url}"));
     let oldest = site.folder.run("gateway events replay --dead --limit 1");
-    assert_eq!(oldest.to_string(), "exit 0\n1 event is forwarded once more\n");
+    assert_eq!(oldest.to_string(), "exit 0\n1 event will be forwarded again\n");
     until("the oldest is forwarded", || (deliveries.lock().unwrap().len() == 1).then_some(()));
     assert_eq!(deliveries.lock().unwrap()[0], ("trace-1".to_owned(), body(1).into()));
 
-    let rest = site.folder.run("gateway events replay --dead");
-    assert_eq!(rest.to_string(), "exit 0\n2 events are forwarded once more\n");
+    let others = site.folder.run("gateway events replay --dead");
+    assert_eq!(others.to_string(), "exit 0\n2 events will be forwarded again\n");
     until("all are forwarded", || (deliveries.lock().unwrap().len() == 3).then_some(()));
     until("none is given up", || dead().as_array().unwrap().is_empty().then_some(()));
-    assert_eq!(site.folder.run("gateway events replay --dead").to_string(), "exit 0\nNothing to forward\n");
+    assert_eq!(site.folder.run("gateway events replay --dead").to_string(), "exit 0\nNo event to replay\n");
 }
 
 #[tokio::test]
-async fn a_long_list_comes_in_parts() {
+async fn a_long_list_is_paged() {
     let folder = Folder::new();
-    let kept = Kept::in_folder(&folder).await;
+    let kept = TestInbox::in_folder(&folder).await;
     let mut all = Vec::new();
     for number in 0..120 {
         all.insert(0, kept.receive(number, &body(number)).await);
@@ -140,38 +138,38 @@ async fn a_long_list_comes_in_parts() {
     let first = folder.run("gateway events list --limit 70 --output json");
     let listed: Value = serde_json::from_str(&first.stdout).unwrap();
     assert_eq!(ids(&listed), all[..70]);
-    assert!(first.stderr.contains(&format!("go on with --before {}", all[69])), "{first}");
-    let rest = folder.json(&format!("gateway events list --before {}", all[69]));
-    assert_eq!(ids(&rest), all[70..]);
+    assert!(first.stderr.contains(&format!("continue with --before {}", all[69])), "{first}");
+    let next_page = folder.json(&format!("gateway events list --before {}", all[69]));
+    assert_eq!(ids(&next_page), all[70..]);
     assert_eq!(folder.json("gateway events list --type sleep"), json!([]));
 }
 
 #[tokio::test]
-async fn a_body_that_is_no_json_commands_no_terminal() {
+async fn a_body_that_is_not_json_is_shown_without_control_characters() {
     let folder = Folder::new();
-    let event_id = Kept::in_folder(&folder).await.receive(1, b"not \x1b[31mJSON\nat \xff all").await;
+    let event_id = TestInbox::in_folder(&folder).await.receive(1, b"not \x1b[31mJSON\nat \xff all").await;
     let shown = folder.run(&format!("gateway events show {event_id}"));
     assert!(shown.stdout.ends_with("\nnot \u{fffd}[31mJSON\nat \u{fffd} all\n"), "{shown}");
-    let whole = folder.json(&format!("gateway events show {event_id}"));
-    assert_eq!((&whole["body"], &whole["size_bytes"]), (&json!("not \u{1b}[31mJSON\nat \u{fffd} all"), &json!(22)));
+    let shown = folder.json(&format!("gateway events show {event_id}"));
+    assert_eq!((&shown["body"], &shown["size_bytes"]), (&json!("not \u{1b}[31mJSON\nat \u{fffd} all"), &json!(22)));
 }
 
 #[tokio::test]
-async fn an_unknown_event_is_said_to_be_unknown() {
+async fn an_unknown_event_is_reported_as_not_found() {
     let folder = Folder::new();
-    let known = Kept::in_folder(&folder).await.receive(1, &body(1)).await;
+    let known = TestInbox::in_folder(&folder).await.receive(1, &body(1)).await;
     let unknown = "00000000-0000-7000-8000-000000000001";
     let shown = folder.run(&format!("gateway events show {unknown}"));
     assert_eq!((shown.code, &*shown.stdout), (4, ""), "{shown}");
     let replayed = folder.run(&format!("gateway events replay {known} {unknown}"));
-    assert_eq!((replayed.code, &*replayed.stdout), (4, "1 event is forwarded once more\n"));
+    assert_eq!((replayed.code, &*replayed.stdout), (4, "1 event will be forwarded again\n"));
     assert!(replayed.stderr.contains(&format!("no such event: {unknown}\n")), "{replayed}");
 }
 
 #[tokio::test]
 async fn environments_do_not_see_each_others_events() {
     let folder = Folder::new();
-    Kept::in_folder(&folder).await.receive(1, &body(1)).await;
+    TestInbox::in_folder(&folder).await.receive(1, &body(1)).await;
     assert_eq!(ids(&folder.json("gateway events list")).len(), 1);
     let refused = folder.run("gateway events list --env staging");
     assert_eq!(refused.code, 4, "{refused}");
@@ -179,12 +177,12 @@ async fn environments_do_not_see_each_others_events() {
 }
 
 #[test]
-fn looking_makes_no_store_and_opens_no_servers() {
+fn the_event_commands_create_no_store_and_open_no_servers_store() {
     let folder = Folder::new();
     for command in ["list", "replay --dead", "show 00000000-0000-7000-8000-000000000001"] {
         let refused = folder.run(&format!("gateway events {command}"));
         assert_eq!(refused.code, 4, "{refused}");
-        assert!(refused.stderr.contains("anything in .terra-auth/gateway-testing.db yet"), "{refused}");
+        assert!(refused.stderr.contains("there is no gateway store at .terra-auth/gateway-testing.db"), "{refused}");
         assert!(!folder.path(".terra-auth").exists());
     }
     let _server = folder.dev("");

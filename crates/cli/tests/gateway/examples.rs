@@ -1,4 +1,4 @@
-//! The examples run as their READMEs say, beside a gateway: `tests/examples` holds what people at browsers do there.
+//! Runs the examples beside a gateway as their READMEs describe. `tests/examples` contains the browser tests.
 
 use std::{
     fs::File,
@@ -9,15 +9,13 @@ use std::{
 
 use http::Method;
 use serde_json::Value;
-
-use crate::support::{
-    Site,
-    folder::Answer,
-    free_address,
+use terra_auth_cli_testkit::{
+    CommandOutput, Server,
     http::{Reply, send},
-    server::Server,
     until,
 };
+
+use crate::support::{Site, free_address};
 
 #[test]
 fn users_of_the_flask_app_connect_and_disconnect_wearables_in_a_browser() {
@@ -31,28 +29,26 @@ fn users_of_the_flask_app_connect_and_disconnect_wearables_in_a_browser() {
     ];
     run(node_test("flask.test.mjs").envs(tests));
 
-    until("the app hears of every connection", || {
-        app.log(&site).contains("terra says: deauth of user_2").then_some(())
-    });
+    until("the app receives every event", || app.log(&site).contains("terra says: deauth of user_2").then_some(()));
     for event in ["auth of user_1", "auth of user_2", "auth_cancelled of user_1", "deauth of user_1"] {
         assert!(app.log(&site).contains(&format!("terra says: {event}")), "{event}: {}", app.log(&site));
     }
 }
 
 #[test]
-fn terra_js_keeps_its_word_in_a_browser() {
+fn terra_js_works_as_documented_in_a_browser() {
     run(&mut node_test("terra.test.mjs"));
 }
 
 #[test]
-fn the_window_that_a_page_of_another_origin_opens_closes_itself() {
+fn a_window_opened_by_a_page_of_another_origin_closes_itself() {
     let (site, page) = (Site::new(), free_address());
     let gateway = site.gateway(&format!("--allow-origin http://{page}"));
     run(node_test("popup.test.mjs").env("GATEWAY", gateway.origin()).env("PAGE", page.to_string()));
 }
 
 #[test]
-fn the_types_of_terra_js_fit_what_apps_write() {
+fn the_types_of_terra_js_compile_in_apps() {
     run(Command::new("node")
         .arg(root("tests/examples/node_modules/typescript/bin/tsc"))
         .args(["-p", &root("tests/examples")]));
@@ -79,7 +75,7 @@ async fn users_of_the_express_app_get_mobile_tokens_by_its_own_tokens() {
 }
 
 #[tokio::test]
-async fn a_token_of_the_express_app_that_has_expired_opens_nothing() {
+async fn an_expired_token_of_the_express_app_is_rejected() {
     let site = Site::new();
     let (app, _gateway) = Example::express(&site, &[("TOKEN_LIFETIME", "2 minutes ago")]);
     let token = app.login("bob", "builder").await;
@@ -92,19 +88,19 @@ async fn a_token_of_the_express_app_that_has_expired_opens_nothing() {
 fn a_phone_connects_apple_health() {
     let site = Site::new();
     let (app, _gateway) = Example::express(&site, &[]);
-    let told = [
+    let variables = [
         ("APP_URL", app.url()),
         ("GATEWAY_URL", format!("http://{}", site.address)),
         ("TERRA_API_URL", site.folder.key("TERRA_API_URL")),
         ("TERRA_DEV_ID", site.folder.key("TERRA_DEV_ID")),
     ];
-    let said = run(Command::new("bash").arg(root("examples/phone.sh")).envs(told));
+    let said = run(Command::new("bash").arg(root("examples/phone.sh")).envs(variables));
     let known: Value = serde_json::from_str(said.split_once("the gateway knows: ").unwrap().1).unwrap();
     let connection = &known["connections"][0];
     assert_eq!((&connection["provider"], &connection["state"]), (&"APPLE".into(), &"active".into()), "{said}");
 }
 
-/// An example that listens. It is killed when dropped.
+/// A running example. It is killed when dropped.
 struct Example {
     name: &'static str,
     address: SocketAddr,
@@ -112,7 +108,7 @@ struct Example {
 }
 
 impl Example {
-    /// The Flask app, and the gateway that its settings make.
+    /// The Flask app, and a gateway with its settings.
     fn flask(site: &Site) -> (Self, Server) {
         let address = free_address();
         let gateway = gateway(site, "flask", "127.0.0.1:5000", address);
@@ -122,7 +118,7 @@ impl Example {
         (Self::start(site, "flask", address, &mut command), gateway)
     }
 
-    /// The Express app, and the gateway that its settings make.
+    /// The Express app, and a gateway with its settings.
     fn express(site: &Site, environment: &[(&str, &str)]) -> (Self, Server) {
         let address = free_address();
         let app = Self::start_express(site, address, environment);
@@ -141,8 +137,8 @@ impl Example {
         let child = command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
         let mut example = Self { name, address, child };
         until("the example listens", || {
-            let ended = example.child.try_wait().unwrap();
-            assert!(ended.is_none(), "{name} ended; tests/examples/setup.sh may help: {}", example.log(site));
+            let exited = example.child.try_wait().unwrap();
+            assert!(exited.is_none(), "{name} exited; run tests/examples/setup.sh: {}", example.log(site));
             TcpStream::connect(address).ok()
         });
         example
@@ -166,13 +162,14 @@ impl Example {
 
 impl Drop for Example {
     fn drop(&mut self) {
-        // It may have ended already.
+        // It may have exited already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// The gateway of an example's settings, with the addresses of this test. Tests ask more often than people do.
+/// Starts a gateway with an example's settings and the addresses of this test. Tests need a higher
+/// rate limit than people.
 fn gateway(site: &Site, example: &str, usual: &str, address: SocketAddr) -> Server {
     let settings = std::fs::read_to_string(root(&format!("examples/{example}/gateway.toml"))).unwrap();
     assert!(settings.contains(usual), "{settings}");
@@ -197,9 +194,9 @@ fn node_test(file: &str) -> Command {
     command
 }
 
-/// Runs what must work; answers what it said.
+/// Runs a command that must succeed; returns its output.
 fn run(command: &mut Command) -> String {
-    let answer = Answer::of(command.stdin(Stdio::null()));
+    let answer = CommandOutput::of(command.stdin(Stdio::null()));
     assert_eq!(answer.code, 0, "{answer}");
     answer.stdout
 }

@@ -1,4 +1,4 @@
-//! The gateway as its operator runs it: the real binary between an app and our own server as the upstream.
+//! Tests of the real gateway binary, between an app and our own server as the upstream.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod crash;

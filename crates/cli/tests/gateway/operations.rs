@@ -1,17 +1,18 @@
-//! What the operator's machines are told.
+//! Metrics and probes for the operator.
 
 use std::time::{Duration, Instant};
 
 use http::Method;
 use rustix::process::Signal;
 use serde_json::{Value, json};
+use terra_auth_cli_testkit::{Server, TIMEOUT, http::send};
 
-use crate::support::{PATIENCE, Site, http::send, server::Server};
+use crate::support::Site;
 
 const TOKEN: &str = "/api/terra/mobile-token";
 
 #[tokio::test]
-async fn metrics_tell_what_happened_and_nothing_of_whom() {
+async fn metrics_count_requests_and_events_and_name_no_users() {
     let site = Site::new();
     let gateway = site.gateway("--operations-listen 127.0.0.1:0 --forward-to http://127.0.0.1:9/hooks");
     assert_eq!(site.ask("alice", Method::POST, TOKEN).await.status, 200);
@@ -21,7 +22,7 @@ async fn metrics_tell_what_happened_and_nothing_of_whom() {
     assert_eq!(forged.status, 401, "{}", forged.text);
     site.folder.connect("FITBIT", "alice");
 
-    let told = metrics_with(&gateway, "terra_gateway_forwards_total").await;
+    let metrics = metrics_with(&gateway, "terra_gateway_forwards_total").await;
     for line in [
         r#"terra_gateway_requests_total{route="/api/terra/mobile-token",status="2xx"} 1"#,
         r#"terra_gateway_requests_total{route="other",status="4xx"} 1"#,
@@ -36,15 +37,15 @@ async fn metrics_tell_what_happened_and_nothing_of_whom() {
         "terra_gateway_breaker_open 0",
         "# HELP terra_gateway_request_duration_seconds From a request's head to its answer's, by route",
     ] {
-        assert!(told.lines().any(|said| said == line), "no {line} in:\n{told}");
+        assert!(metrics.lines().any(|found| found == line), "no {line} in:\n{metrics}");
     }
     for name in ["alice", "not-an-id", "no/such"] {
-        assert!(!told.contains(name), "{name}:\n{told}");
+        assert!(!metrics.contains(name), "{name}:\n{metrics}");
     }
 }
 
 #[tokio::test]
-async fn a_probe_is_told_what_fails_and_the_users_listener_has_no_metrics() {
+async fn a_probe_shows_failing_parts_and_the_public_listener_has_no_metrics() {
     let site = Site::new();
     let gateway = site.gateway("--operations-listen 127.0.0.1:0");
     let ready = json!({
@@ -64,9 +65,9 @@ async fn a_probe_is_told_what_fails_and_the_users_listener_has_no_metrics() {
     }
     let (status, text) = get(&format!("{}readyz", operations(&gateway))).await;
     assert_eq!((status, &serde_json::from_str::<Value>(&text).unwrap()["upstream"]), (200, &json!("failing")));
-    let told = get(&format!("{}metrics", operations(&gateway))).await.1;
-    assert!(told.contains("\nterra_gateway_breaker_open 1\n"), "{told}");
-    assert!(told.contains("\nterra_gateway_upstream_calls_total{outcome=\"not_made\"} "), "{told}");
+    let metrics = get(&format!("{}metrics", operations(&gateway))).await.1;
+    assert!(metrics.contains("\nterra_gateway_breaker_open 1\n"), "{metrics}");
+    assert!(metrics.contains("\nterra_gateway_upstream_calls_total{outcome=\"not_made\"} "), "{metrics}");
 }
 
 async fn get(url: &str) -> (u16, String) {
@@ -78,7 +79,7 @@ fn operations(gateway: &Server) -> String {
     gateway.ready["operations_url"].as_str().unwrap().to_owned()
 }
 
-/// The metrics, once there is one of this name.
+/// Polls the metrics until they contain one with this name.
 async fn metrics_with(gateway: &Server, name: &str) -> String {
     let url = format!("{}metrics", operations(gateway));
     let began = Instant::now();
@@ -88,7 +89,7 @@ async fn metrics_with(gateway: &Server, name: &str) -> String {
         if text.contains(&format!("\n{name}")) {
             return text;
         }
-        assert!(began.elapsed() < PATIENCE, "no {name} in:\n{text}");
+        assert!(began.elapsed() < TIMEOUT, "no {name} in:\n{text}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

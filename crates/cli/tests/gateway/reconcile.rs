@@ -1,4 +1,4 @@
-//! What the gateway knows is compared with what the API has, and mended.
+//! Compares the gateway's connections with those at the API, and repairs the differences.
 
 use std::time::Duration;
 
@@ -6,27 +6,24 @@ use axum::{Json, Router, routing::get};
 use http::Method;
 use serde_json::{Value, json};
 use terra_auth::UserId;
+use terra_auth_cli_testkit::{CommandOutput, Folder, until};
 use tokio::time::sleep;
 
 use crate::{
-    events::Kept,
-    support::{
-        Site,
-        folder::{Answer, Folder},
-        serve, until,
-    },
+    events::TestInbox,
+    support::{Site, serve},
 };
 
 const LIST: &str = "/api/terra/connections";
 
-/// The users that the gateway knows of a caller.
+/// The user ids of the connections that the gateway lists for a caller.
 async fn known(site: &Site, caller: &str) -> Vec<String> {
     let answer: Value = serde_json::from_str(&site.ask(caller, Method::GET, LIST).await.text).unwrap();
     let connections = answer["connections"].as_array().unwrap();
     connections.iter().map(|connection| connection["user_id"].as_str().unwrap().to_owned()).collect()
 }
 
-/// A site whose gateway heard of the connections of these callers and was ended then.
+/// A site whose gateway received the connections of these callers and was then killed.
 fn after_connecting(callers: &[&str]) -> (Site, Vec<UserId>) {
     let site = Site::new();
     let gateway = site.gateway("");
@@ -39,30 +36,30 @@ fn after_connecting(callers: &[&str]) -> (Site, Vec<UserId>) {
     (site, users)
 }
 
-fn drift(answer: &Answer) -> Value {
+fn drift(answer: &CommandOutput) -> Value {
     let drift: Value = serde_json::from_str(&answer.stdout).unwrap();
     json!(["missing", "changed", "gone"].map(|kind| drift[kind]["count"].clone()))
 }
 
 #[tokio::test]
-async fn what_happened_while_the_gateway_was_down_is_told_and_mended() {
+async fn changes_while_the_gateway_was_down_are_reported_and_repaired() {
     let (site, users) = after_connecting(&["alice", "bob"]);
     let carol = site.folder.connect("GARMIN", "carol");
     assert_eq!(site.folder.run(&format!("deauthenticate-user {} --yes", users[0])).code, 0);
 
     for _ in 0..2 {
-        let told = site.folder.run("reconcile --output json");
-        assert_eq!((told.code, drift(&told)), (10, json!([1, 0, 1])), "{told}");
+        let report = site.folder.run("reconcile --output json");
+        assert_eq!((report.code, drift(&report)), (10, json!([1, 0, 1])), "{report}");
     }
-    let people = site.folder.run("reconcile");
-    assert!(people.stdout.contains(&format!("missing  {carol}  GARMIN    carol")), "{people}");
-    assert!(people.stdout.contains(&format!("gone     {}  FITBIT    alice", users[0])), "{people}");
-    assert!(people.stderr.contains("run it again with --repair"), "{people}");
+    let plain = site.folder.run("reconcile");
+    assert!(plain.stdout.contains(&format!("missing  {carol}  GARMIN    carol")), "{plain}");
+    assert!(plain.stdout.contains(&format!("gone     {}  FITBIT    alice", users[0])), "{plain}");
+    assert!(plain.stderr.contains("run it again with --repair"), "{plain}");
 
-    let mended = site.folder.run("reconcile --repair --output json");
-    assert_eq!((mended.code, drift(&mended)), (0, json!([1, 0, 1])), "{mended}");
+    let repaired = site.folder.run("reconcile --repair --output json");
+    assert_eq!((repaired.code, drift(&repaired)), (0, json!([1, 0, 1])), "{repaired}");
     let again = site.folder.run("reconcile");
-    assert_eq!((again.code, &*again.stdout), (0, "Nothing differs: the API has 2 users, and the gateway knows them\n"));
+    assert_eq!((again.code, &*again.stdout), (0, "No differences: the gateway knows all 2 users of the API\n"));
 
     let _gateway = site.gateway("");
     assert_eq!(site.folder.run("reconcile").code, 0, "beside the gateway too");
@@ -82,8 +79,8 @@ fn wrong_keys_change_nothing() {
     assert_eq!((refused.code, &*refused.stdout), (3, ""), "{refused}");
 
     site.folder.write(".env.terra.testing", &keys);
-    let told = site.folder.run("reconcile --output json");
-    assert_eq!(drift(&told), json!([0, 0, 1]), "{told}");
+    let report = site.folder.run("reconcile --output json");
+    assert_eq!(drift(&report), json!([0, 0, 1]), "{report}");
 }
 
 #[test]
@@ -96,7 +93,7 @@ fn an_api_that_is_down_changes_nothing() {
 }
 
 #[test]
-fn another_environment_is_not_taken_for_the_gateways() {
+fn the_keys_of_another_environment_are_detected() {
     let (site, _) = after_connecting(&["alice", "bob", "carol", "dave", "erin"]);
     let Site { folder, upstream, .. } = site;
     upstream.kill();
@@ -113,29 +110,29 @@ fn another_environment_is_not_taken_for_the_gateways() {
 }
 
 #[test]
-fn nothing_is_compared_where_no_gateway_ever_ran() {
+fn without_a_gateways_store_nothing_is_compared() {
     let site = Site::new();
     let refused = site.folder.run("reconcile --repair --data-dir elsewhere");
     assert_eq!(refused.code, 4, "{refused}");
-    assert!(refused.stderr.contains("no gateway has kept anything in elsewhere/gateway-testing.db yet"), "{refused}");
+    assert!(refused.stderr.contains("there is no gateway store at elsewhere/gateway-testing.db"), "{refused}");
     assert!(!site.folder.path("elsewhere").exists());
 }
 
 #[tokio::test]
-async fn a_slow_run_says_how_far_it_is() {
+async fn a_slow_run_reports_its_progress() {
     let slowly = async || {
         sleep(Duration::from_millis(2200)).await;
         Json(json!({ "next": null, "max_page": 1, "results": [{ "user_id": USER, "provider": "FITBIT" }] }))
     };
     let url = serve(Router::new().route("/v2/subscriptions", get(slowly)));
     let folder = Folder::new();
-    Kept::in_folder(&folder).await;
+    TestInbox::in_folder(&folder).await;
     let keys = "TERRA_DEV_ID=acme-testing-0000000000\nTERRA_API_KEY=test-key-not-a-secret\n";
     folder.write(".env.terra.testing", &format!("{keys}TERRA_API_URL={url}/v2\n"));
 
-    let told = folder.run("reconcile");
-    assert_eq!(told.code, 10, "{told}");
-    assert!(told.stderr.starts_with("1 users compared …\n"), "{told}");
+    let report = folder.run("reconcile");
+    assert_eq!(report.code, 10, "{report}");
+    assert!(report.stderr.starts_with("1 users compared …\n"), "{report}");
     assert!(!folder.run("reconcile --output json").stderr.contains("compared"));
 }
 

@@ -1,4 +1,4 @@
-//! SIGHUP: everything is read again, and nobody notices.
+//! SIGHUP reloads all settings without failing a request.
 
 use std::{
     sync::{
@@ -11,12 +11,11 @@ use std::{
 use http::{Method, header::ACCESS_CONTROL_ALLOW_ORIGIN};
 use rustix::process::Signal;
 use terra_auth::webhook::{SIGNATURE_HEADER, sign};
+use terra_auth_cli_testkit::{Server, TIMEOUT, until};
 
 use crate::support::{
-    PATIENCE, Site,
-    server::Server,
-    tls::{KeptOpen, Pair},
-    until,
+    Site,
+    tls::{CertificateWithKey, PersistentConnection},
 };
 
 const ROUNDS: usize = 20;
@@ -26,19 +25,19 @@ const ALICE: (&str, &str) = ("cookie", "user=alice");
 const EVENT: &str = r#"{"type":"healthcheck"}"#;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_request_fails_while_everything_is_read_again_twenty_times() {
+async fn no_request_fails_during_twenty_reloads() {
     let site = Site::new();
-    let first = Pair::new();
+    let first = CertificateWithKey::new();
     write_all(&site, &first, 0);
     let gateway = site.start(&format!("--listen {}", site.address));
     let over = Arc::new(AtomicBool::new(false));
     let mut clients = Vec::new();
     for _ in 0..CLIENTS {
-        let connection = KeptOpen::connect(site.address, &first).await.unwrap();
+        let connection = PersistentConnection::connect(site.address, &first).await.unwrap();
         clients.push(tokio::spawn(ask_until(connection, Arc::clone(&over))));
     }
     for round in 1..=ROUNDS {
-        let pair = Pair::new();
+        let pair = CertificateWithKey::new();
         write_all(&site, &pair, round);
         gateway.signal(Signal::HUP);
         let mut connection = once_trusted(&site, &pair).await;
@@ -55,23 +54,23 @@ async fn no_request_fails_while_everything_is_read_again_twenty_times() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_named_and_changes_nothing() {
+async fn a_reload_with_an_error_names_it_and_changes_nothing() {
     let site = Site::new();
-    let pair = Pair::new();
+    let pair = CertificateWithKey::new();
     write_all(&site, &pair, 1);
     let gateway = site.start(&format!("--listen {}", site.address));
     for (file, text, named) in [
         ("gateway.toml", "listen = ", "gateway.toml"),
-        ("gateway.toml", "[cors]\nallowed_origins = ['https://new.example']\n", "no way to log in"),
+        ("gateway.toml", "[cors]\nallowed_origins = ['https://new.example']\n", "no login method is configured"),
         (".env.terra.testing", "TERRA_DEV_ID=acme-testing-0000000000\n", "TERRA_API_KEY"),
         ("cert.pem", "no certificate", "cert.pem"),
     ] {
         let good = site.folder.read(file);
         site.folder.write(file, text);
-        hang_up(&gateway, "could not reload", named);
+        assert_reload_logs(&gateway, "could not reload", named);
         site.folder.write(file, &good);
 
-        let mut connection = KeptOpen::connect(site.address, &pair).await.unwrap();
+        let mut connection = PersistentConnection::connect(site.address, &pair).await.unwrap();
         assert_eq!(allowed_origin(&mut connection, &origin(1)).await, Some(origin(1)));
         assert_eq!(status_of_event(&mut connection, &secret(1)).await, 200);
         assert_eq!(connection.ask(Method::POST, TOKEN, &[ALICE], "").await.unwrap().0, 200);
@@ -79,7 +78,7 @@ async fn what_is_wrong_is_named_and_changes_nothing() {
 }
 
 #[test]
-fn what_takes_a_restart_is_told() {
+fn a_changed_setting_that_needs_a_restart_is_logged() {
     let site = Site::new();
     let settings = format!("[login.who_am_i]\nurl = '{}/me'\n", site.app);
     site.folder.write("gateway.toml", &format!("listen = '{}'\n{settings}", site.address));
@@ -87,12 +86,12 @@ fn what_takes_a_restart_is_told() {
     let elsewhere = "listen = '127.0.0.1:1'\noperations_listen = '127.0.0.1:2'\nstore = 'sqlite://elsewhere.db'\n";
     site.folder.write("gateway.toml", &format!("{elsewhere}{settings}"));
     for setting in ["listen", "operations_listen", "store"] {
-        hang_up(&gateway, &format!("{setting} has changed"), "restart");
+        assert_reload_logs(&gateway, &format!("{setting} has changed"), "restart");
     }
 }
 
-/// The `n`-th origin, signing secret and certificate.
-fn write_all(site: &Site, pair: &Pair, n: usize) {
+/// Writes the settings with the `n`-th origin and signing secret, and a certificate.
+fn write_all(site: &Site, pair: &CertificateWithKey, n: usize) {
     let (app, allowed) = (&site.app, origin(n));
     let settings = format!(
         "tls = {{ certificate = 'cert.pem', key = 'key.pem' }}\nlogin.who_am_i.url = '{app}/me'\n\
@@ -114,8 +113,8 @@ fn secret(n: usize) -> String {
     format!("signing-secret-{n}-not-a-secret")
 }
 
-/// Asks for tokens over one connection until it is over; each must be answered. Returns how many were.
-async fn ask_until(mut connection: KeptOpen, over: Arc<AtomicBool>) -> usize {
+/// Requests tokens over one connection until `over` is set. Each request must succeed. Returns their number.
+async fn ask_until(mut connection: PersistentConnection, over: Arc<AtomicBool>) -> usize {
     let mut answered = 0;
     while !over.load(Ordering::Relaxed) {
         let (status, _) = connection.ask(Method::POST, TOKEN, &[ALICE], "").await.unwrap();
@@ -125,33 +124,33 @@ async fn ask_until(mut connection: KeptOpen, over: Arc<AtomicBool>) -> usize {
     answered
 }
 
-/// A connection, as soon as the gateway shows this certificate.
-async fn once_trusted(site: &Site, pair: &Pair) -> KeptOpen {
+/// Retries until the gateway has this certificate; returns the connection.
+async fn once_trusted(site: &Site, pair: &CertificateWithKey) -> PersistentConnection {
     let began = Instant::now();
     loop {
-        match KeptOpen::connect(site.address, pair).await {
+        match PersistentConnection::connect(site.address, pair).await {
             Ok(connection) => return connection,
-            Err(error) => assert!(began.elapsed() < PATIENCE, "the certificate did not change: {error}"),
+            Err(error) => assert!(began.elapsed() < TIMEOUT, "the certificate did not change: {error}"),
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
-async fn allowed_origin(connection: &mut KeptOpen, origin: &str) -> Option<String> {
+async fn allowed_origin(connection: &mut PersistentConnection, origin: &str) -> Option<String> {
     let (_, headers) = connection.ask(Method::GET, "/terra.js", &[("origin", origin)], "").await.unwrap();
     headers.get(ACCESS_CONTROL_ALLOW_ORIGIN).map(|origin| origin.to_str().unwrap().to_owned())
 }
 
-async fn status_of_event(connection: &mut KeptOpen, secret: &str) -> u16 {
-    #[expect(clippy::disallowed_methods, reason = "the gateway's clock is the machine's")]
+async fn status_of_event(connection: &mut PersistentConnection, secret: &str) -> u16 {
+    #[expect(clippy::disallowed_methods, reason = "the gateway uses the system clock")]
     let now = jiff::Timestamp::now().as_second();
     let signature = sign(secret.as_bytes(), now, EVENT.as_bytes());
     let headers = [(SIGNATURE_HEADER, &*signature)];
     connection.ask(Method::POST, "/webhooks/terra", &headers, EVENT).await.unwrap().0.as_u16()
 }
 
-/// Sends SIGHUP and waits for a new line in the log that says all this.
-fn hang_up(gateway: &Server, what: &str, named: &str) {
+/// Sends SIGHUP and waits for a new log line that contains both texts.
+fn assert_reload_logs(gateway: &Server, what: &str, named: &str) {
     let before = gateway.stderr().lines().count();
     gateway.signal(Signal::HUP);
     until(what, || {

@@ -1,17 +1,18 @@
-//! A gateway starts, says what it was told, and ends.
+//! Start, configuration errors and shutdown of a gateway.
 
 use std::os::unix::fs::PermissionsExt as _;
 
 use http::Method;
 use rustix::process::Signal;
 use serde_json::Value;
+use terra_auth_cli_testkit::Folder;
 
-use crate::support::{Site, app, folder::Folder, free_address};
+use crate::support::{Site, app, free_address};
 
 const TOKEN: &str = "/api/terra/mobile-token";
 
 #[tokio::test]
-async fn a_user_of_the_app_gets_a_mobile_token_and_a_stranger_does_not() {
+async fn a_user_of_the_app_gets_a_mobile_token_and_an_unknown_caller_does_not() {
     let site = Site::new();
     let gateway = site.gateway("");
     assert_eq!(gateway.ready["environment"], "testing");
@@ -22,15 +23,15 @@ async fn a_user_of_the_app_gets_a_mobile_token_and_a_stranger_does_not() {
     assert_eq!(serde_json::from_str::<Value>(&answer.text).unwrap()["reference_id"], "alice");
 
     let url = format!("http://{}{TOKEN}", site.address);
-    let stranger = crate::support::http::send(Method::POST, &url, &[], String::new()).await.unwrap();
-    assert_eq!(stranger.status, 401, "{}", stranger.text);
+    let rejected = terra_auth_cli_testkit::http::send(Method::POST, &url, &[], String::new()).await.unwrap();
+    assert_eq!(rejected.status, 401, "{}", rejected.text);
 
-    let ended = gateway.end(Signal::TERM);
+    let ended = gateway.stop(Signal::TERM);
     assert_eq!(ended.code, Some(0));
 }
 
 #[test]
-fn a_server_on_this_machine_that_sends_its_events_nowhere_is_told_to_send_them_here() {
+fn a_start_sets_the_webhook_destination_of_a_local_server_that_has_none() {
     let folder = Folder::new();
     let upstream = folder.dev("--in-memory");
     let address = free_address();
@@ -45,7 +46,7 @@ fn a_server_on_this_machine_that_sends_its_events_nowhere_is_told_to_send_them_h
 }
 
 #[test]
-fn the_secret_that_signs_what_is_forwarded_is_made_once_for_its_owner_only() {
+fn the_forward_secret_is_created_once_and_readable_by_its_owner_only() {
     let site = Site::new();
     let gateway = site.gateway("--forward-to http://127.0.0.1:9/hooks");
     assert_eq!(gateway.ready["forward_secret"], ".terra-auth/forward-secret");
@@ -62,14 +63,14 @@ fn the_secret_that_signs_what_is_forwarded_is_made_once_for_its_owner_only() {
 }
 
 #[test]
-fn a_start_that_cannot_work_says_what_to_mend() {
+fn an_invalid_start_names_the_setting_to_fix() {
     let folder = Folder::new();
     let without_keys = folder.run("gateway --who-am-i http://127.0.0.1:9/me");
     assert_eq!(without_keys.code, 8, "{without_keys}");
 
     folder.write(".env.terra.testing", KEYS);
     for (settings, says) in [
-        ("", "there is no way to log in"),
+        ("", "no login method is configured"),
         ("listen = 'here'", "gateway.toml"),
         ("loginn = 1", "unknown field"),
         (
@@ -90,35 +91,35 @@ fn a_start_that_cannot_work_says_what_to_mend() {
 }
 
 #[test]
-fn a_check_says_what_each_setting_amounts_to_and_where_it_came_from() {
+fn a_check_shows_the_effective_value_and_the_source_of_each_setting() {
     let folder = Folder::new();
     folder.write(".env.terra.testing", KEYS);
     folder.write("gateway.toml", SETTINGS);
     let mut command = folder.command("gateway check --listen 0.0.0.0:8790");
     command.env("TERRA_AUTH_GATEWAY_STORE", "postgres://gateway:not-a-secret@db.example/gateway?password=not-a-secret");
-    let answer = crate::support::folder::Answer::of(&mut command);
+    let answer = terra_auth_cli_testkit::CommandOutput::of(&mut command);
 
     insta::assert_snapshot!(answer, @"
     exit 0
-    SETTING                 VALUE                                            FROM
-    environment             testing                                          --env or TERRA_ENV
-    dev-id                  acme-testing-0000000000                          .env.terra.testing
-    API                     https://api.tryterra.co/v2                       .env.terra.testing
-    signing secret          none                                             .env.terra.testing
-    listen                  0.0.0.0:8790                                     --listen
-    tls                     none                                             default
-    public_hosts            localhost, addresses, and names without a dot    default
-    operations_listen       none                                             default
-    store                   postgres://gateway:***@db.example/gateway        TERRA_AUTH_GATEWAY_STORE
-    login.who_am_i          user.id in the answer of https://app.example/me  gateway.toml
-    cors.allowed_origins    none                                             default
-    webhooks.forward_to     https://app.example/hooks                        gateway.toml
-    forward secret          made at the first start                          .terra-auth/forward-secret
-    limits.user_per_minute  30                                               gateway.toml
-    webhooks.tolerance_s    600                                              gateway.toml
+    SETTING                 VALUE                                              FROM
+    environment             testing                                            --env or TERRA_ENV
+    dev-id                  acme-testing-0000000000                            .env.terra.testing
+    API                     https://api.tryterra.co/v2                         .env.terra.testing
+    signing secret          none                                               .env.terra.testing
+    listen                  0.0.0.0:8790                                       --listen
+    tls                     none                                               default
+    public_hosts            localhost, addresses, and names without a dot      default
+    operations_listen       none                                               default
+    store                   postgres://gateway:***@db.example/gateway          TERRA_AUTH_GATEWAY_STORE
+    login.who_am_i          user.id in the response of https://app.example/me  gateway.toml
+    cors.allowed_origins    none                                               default
+    webhooks.forward_to     https://app.example/hooks                          gateway.toml
+    forward secret          created by the first start                         .terra-auth/forward-secret
+    limits.user_per_minute  30                                                 gateway.toml
+    webhooks.tolerance_s    600                                                gateway.toml
     --- stderr
-    warning: no webhook can be verified, so each is refused: TERRA_SIGNING_SECRET is missing in .env.terra.testing
-    warning: logins come to 0.0.0.0:8790 unencrypted; set [tls], or listen on loopback behind a proxy that ends TLS
+    warning: every webhook is rejected, because none can be verified: TERRA_SIGNING_SECRET is missing in .env.terra.testing
+    warning: logins are sent to 0.0.0.0:8790 unencrypted; set [tls], or listen on loopback behind a proxy that terminates TLS
     ");
     assert!(!folder.path(".terra-auth").exists());
 }

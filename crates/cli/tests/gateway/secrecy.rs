@@ -1,4 +1,5 @@
-//! Everything that a gateway writes at its most talkative while every route is used, well and badly, searched for secrets.
+//! Calls every route with valid and invalid requests at the most verbose log level, and searches
+//! all output for secrets.
 
 mod world;
 
@@ -6,14 +7,14 @@ use std::time::Duration;
 
 use http::Method;
 use rustix::process::Signal;
-
-use self::world::{Jwt, MARK, SIGNING_SECRET, World};
-use crate::support::{
+use terra_auth_cli_testkit::{
+    Server,
     http::{Reply, send},
-    server::Server,
     until,
-    webhook::Webhook,
 };
+
+use self::world::{Jwt, SECRET_MARKER, SIGNING_SECRET, World};
+use crate::support::webhook::Webhook;
 
 const USER: &str = "00000000-0000-4000-8000-000000000001";
 
@@ -46,18 +47,18 @@ async fn a_gateway_writes_no_secret() {
         }
     }
     for status in [200, 401, 404, 502] {
-        assert!(statuses.contains(&status), "nothing was answered with {status}: {statuses:?}");
+        assert!(statuses.contains(&status), "no response has the status {status}: {statuses:?}");
     }
     reload(&world, &gateway);
     until("forwards fail", || gateway.stderr().contains("could not forward event").then_some(()));
-    until("what is known is compared", || gateway.stderr().contains("could not compare").then_some(()));
+    until("the connections are compared", || gateway.stderr().contains("could not compare").then_some(()));
 
     let (log, said) = (gateway.stderr(), gateway.stdout());
     for part in ["TRACE", "hyper", "refused an event", "a logo cannot", "could not reload", "/api/terra/mobile-token"] {
         assert!(log.contains(part), "the log has no {part}");
     }
     for text in [log, said, world.check(), world.events(), world.spans_once_ended(gateway)] {
-        let line = text.lines().find(|line| line.contains(MARK) || jwt.is_in(line));
+        let line = text.lines().find(|line| line.contains(SECRET_MARKER) || jwt.is_in(line));
         assert_eq!(line, None);
     }
 }
@@ -68,12 +69,12 @@ fn a_store_that_cannot_be_opened_is_named_without_its_password() {
     let mut command = world.folder.command("gateway --listen 127.0.0.1:0");
     command.env("RUST_LOG", "trace").env("TERRA_AUTH_JWT_SECRET", world::JWT_SECRET);
     command.env("TERRA_AUTH_GATEWAY_STORE", "postgres://gateway:password-not-a-secret@127.0.0.1:1/gateway");
-    let answer = crate::support::folder::Answer::of(&mut command);
+    let answer = terra_auth_cli_testkit::CommandOutput::of(&mut command);
     assert_eq!((answer.code, answer.stdout.as_str()), (1, ""), "{answer}");
-    assert!(!answer.stderr.contains(MARK), "{answer}");
+    assert!(!answer.stderr.contains(SECRET_MARKER), "{answer}");
 }
 
-/// Every way to show who one is, and some that do not count.
+/// Valid credentials of every kind, and some invalid ones.
 fn logins(jwt: &Jwt) -> [(&'static str, String); 8] {
     [
         ("cookie", "user=cookie-not-a-secret".to_owned()),
@@ -93,7 +94,7 @@ async fn ask(gateway: &Server, method: Method, path: &str, (name, value): &(&str
     send(method, &format!("{}{path}", gateway.origin()), &headers, body.to_owned()).await.unwrap()
 }
 
-/// A good event, the same again, and bad ones.
+/// Sends valid events, duplicates and invalid events.
 async fn send_events(world: &World, gateway: &Server, number: u16) {
     let origin = gateway.origin();
     let user = USER.parse().unwrap();
@@ -123,7 +124,7 @@ async fn send_events(world: &World, gateway: &Server, number: u16) {
 }
 
 fn reload(world: &World, gateway: &Server) {
-    for (signs, says) in [(true, "read settings, keys and secrets again"), (false, "could not reload")] {
+    for (signs, says) in [(true, "reloaded settings, keys and secrets"), (false, "could not reload")] {
         if !signs {
             world.break_keys();
         }

@@ -1,4 +1,5 @@
-//! A gateway that is asked to end finishes what is under way; asked twice, it ends at once.
+//! Graceful shutdown of a gateway: the first signal lets work in flight finish, a second one stops
+//! the gateway at once.
 
 use std::{
     io::{Read as _, Write as _},
@@ -12,40 +13,36 @@ use http::{Method, StatusCode};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use terra_auth::{UserId, webhook::SIGNATURE_HEADER_NEW};
+use terra_auth_cli_testkit::{Server, http::send, until};
 use tokio::time::sleep;
 use uuid::Uuid;
 
 use crate::support::{
-    Site,
-    http::send,
-    serve,
-    server::Server,
-    until,
+    Site, serve,
     webhook::{App, FORWARD_SECRET, Webhook},
 };
 
-/// As long as requests and forwards that are under way get.
+/// How long requests and forwards in flight may take after the signal.
 const GRACE: Duration = Duration::from_secs(12);
-
-const FOR_EVER: Duration = Duration::from_mins(1);
+const HANG_TIME: Duration = Duration::from_mins(1);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn everything_under_way_is_finished() {
+async fn requests_and_forwards_in_flight_are_finished() {
     let site = Site::new();
-    let app = App::taking(|trace_id| if trace_id == "hangs" { FOR_EVER } else { Duration::from_secs(2) });
+    let app = App::start_with_delay(|trace_id| if trace_id == "hangs" { HANG_TIME } else { Duration::from_secs(2) });
     let gateway = start(&site, &app);
     let secret = site.folder.key("TERRA_SIGNING_SECRET");
     for trace_id in ["hangs", "slow"] {
         assert_eq!(event(trace_id).send(&gateway.origin(), &secret).await.unwrap(), 200);
     }
     let mut half = HalfSent::begin(&site, &event("half"), &secret);
-    until("the forwards are under way", || (app.heard().len() == 2).then_some(()));
+    until("the forwards are in flight", || (app.received().len() == 2).then_some(()));
     let asked: Vec<_> = (0..8).map(|_| tokio::spawn(mint(gateway.origin()))).collect();
-    sleep(Duration::from_millis(300)).await; // the app takes a second to say who it is
+    sleep(Duration::from_millis(300)).await; // the app takes a second to identify the user
 
-    let ended = tokio::task::spawn_blocking(move || gateway.end(Signal::TERM));
+    let ended = tokio::task::spawn_blocking(move || gateway.stop(Signal::TERM));
     sleep(Duration::from_millis(300)).await;
-    assert!(TcpStream::connect(site.address).is_err(), "nobody else is let in");
+    assert!(TcpStream::connect(site.address).is_err(), "new connections are rejected");
     assert!(half.finish().starts_with("HTTP/1.1 200 OK"));
     for answer in join_all(asked).await {
         assert_eq!(answer.unwrap(), StatusCode::OK);
@@ -53,31 +50,31 @@ async fn everything_under_way_is_finished() {
     let ended = ended.await.unwrap();
     assert_eq!(ended.code, Some(0));
     assert!(ended.took < GRACE, "{:?}", ended.took);
-    let kept = [("slow", "done"), ("hangs", "waiting"), ("half", "waiting")];
-    for (trace_id, state) in kept {
+    let expected = [("slow", "done"), ("hangs", "waiting"), ("half", "waiting")];
+    for (trace_id, state) in expected {
         assert_eq!(state_of(&site, trace_id)["state"], state, "{trace_id}");
     }
-    assert!(state_of(&site, "hangs")["problem"].is_string(), "its attempt was ended and recorded");
+    assert!(state_of(&site, "hangs")["problem"].is_string(), "its attempt was cancelled and recorded");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn asked_twice_it_ends_at_once() {
+async fn a_second_signal_stops_the_gateway_at_once() {
     let site = Site::new();
-    let app = App::start(FOR_EVER);
+    let app = App::start(HANG_TIME);
     let gateway = start(&site, &app);
     let secret = site.folder.key("TERRA_SIGNING_SECRET");
     assert_eq!(event("hangs").send(&gateway.origin(), &secret).await.unwrap(), 200);
-    until("the forward is under way", || (app.heard().len() == 1).then_some(()));
+    until("the forward is in flight", || (app.received().len() == 1).then_some(()));
     gateway.signal(Signal::TERM);
     sleep(Duration::from_millis(500)).await;
 
-    let ended = gateway.end(Signal::TERM);
+    let ended = gateway.stop(Signal::TERM);
     assert_eq!(ended.code, Some(0));
     assert!(ended.took < Duration::from_secs(2), "{:?}", ended.took);
     assert_eq!(state_of(&site, "hangs")["state"], "waiting");
 }
 
-/// A gateway beside an app that takes a second to say who is logged in.
+/// Starts a gateway for an app that takes a second to identify the user.
 fn start(site: &Site, app: &App) -> Server {
     let slowly = async || {
         sleep(Duration::from_secs(1)).await;
@@ -102,7 +99,7 @@ fn state_of(site: &Site, trace_id: &str) -> Value {
     listed.as_array().unwrap().iter().find(|event| event["trace_id"] == trace_id).unwrap().clone()
 }
 
-/// A webhook of which the last byte has not been sent.
+/// A webhook whose last byte has not been sent.
 struct HalfSent {
     stream: TcpStream,
     last: u8,
@@ -123,11 +120,11 @@ impl HalfSent {
         Self { stream, last: body.as_bytes()[length - 1] }
     }
 
-    /// Sends the rest; answers what came back.
+    /// Sends the last byte; returns the response.
     fn finish(&mut self) -> String {
         self.stream.write_all(&[self.last]).unwrap();
         let mut answer = String::new();
-        self.stream.read_to_string(&mut answer).unwrap(); // a connection does not stay open after the end was asked for
+        self.stream.read_to_string(&mut answer).unwrap(); // the gateway closes the connection after the response
         answer
     }
 }

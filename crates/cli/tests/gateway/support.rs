@@ -1,43 +1,29 @@
-//! An app, a gateway beside it and our own server as the upstream; folder, servers and receiver are those of the other
-//! end-to-end tests.
+//! An app, a gateway beside it and our own server as the upstream. The folder, the servers and the
+//! HTTP client are shared with the other end-to-end tests.
+
+pub(crate) mod tls;
+pub(crate) mod webhook;
 
 use std::{
     net::{SocketAddr, TcpListener},
     thread,
-    time::{Duration, Instant},
 };
 
-use ::http::{HeaderMap, Method, StatusCode, header::COOKIE};
 use axum::{Json, Router, routing::get};
+use http::{HeaderMap, Method, StatusCode, header::COOKIE};
 use serde_json::{Value, json};
-
-use self::{
-    folder::Folder,
+use terra_auth_cli_testkit::{
+    Folder, Server,
     http::{Reply, send},
-    server::Server,
 };
 
-#[path = "../e2e/support/folder.rs"]
-#[expect(dead_code, reason = "the other tests need more of it")]
-pub(crate) mod folder;
-#[path = "../e2e/support/http.rs"]
-pub(crate) mod http;
-#[path = "../e2e/support/server.rs"]
-#[expect(dead_code, reason = "the other tests need more of it")]
-pub(crate) mod server;
-pub(crate) mod tls;
-pub(crate) mod webhook;
-
-/// Longer than anything takes that works, on a busy machine too.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
-
-/// An operator's folder with an upstream, and an app that knows its users by a cookie.
+/// An operator's folder with an upstream, and an app that identifies its users by a cookie.
 pub(crate) struct Site {
     pub(crate) folder: Folder,
     pub(crate) upstream: Server,
     /// The app's address, without a path; it answers `/me`.
     pub(crate) app: String,
-    /// Where the gateway listens, and where the upstream sends its events.
+    /// The address that the gateway listens on, to which the upstream sends its events.
     pub(crate) address: SocketAddr,
 }
 
@@ -49,18 +35,18 @@ impl Site {
         Self { folder, upstream, app: app(), address }
     }
 
-    /// A gateway that asks the app who is logged in, ready.
+    /// Starts a gateway that asks the app who is logged in, and waits until it is ready.
     pub(crate) fn gateway(&self, arguments: &str) -> Server {
         let Self { address, app, .. } = self;
         self.start(&format!("--listen {address} --who-am-i {app}/me {arguments}"))
     }
 
-    /// A gateway with these arguments and no others, ready.
+    /// Starts a gateway with exactly these arguments, and waits until it is ready.
     pub(crate) fn start(&self, arguments: &str) -> Server {
         Server::start(&mut self.folder.command(&format!("gateway --output json {arguments}")))
     }
 
-    /// What the gateway answers to a user of the app.
+    /// The gateway's response to a request of a user of the app.
     pub(crate) async fn ask(&self, user: &str, method: Method, path: &str) -> Reply {
         let cookie = format!("user={user}");
         let url = format!("http://{}{path}", self.address);
@@ -68,29 +54,12 @@ impl Site {
     }
 }
 
-/// A port that nobody listens on, as an address that can be told to others first.
+/// An address with a free port, for a server that starts later.
 pub(crate) fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
-/// Asks until there is an answer, for as long as [`PATIENCE`] lasts.
-pub(crate) fn until<T>(what: &str, ask: impl FnMut() -> Option<T>) -> T {
-    until_in(PATIENCE, what, ask)
-}
-
-/// The same for as long as `patience` lasts.
-pub(crate) fn until_in<T>(patience: Duration, what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
-    let began = Instant::now();
-    loop {
-        if let Some(answer) = ask() {
-            return answer;
-        }
-        assert!(began.elapsed() < patience, "{what}: not within {patience:?}");
-        thread::sleep(Duration::from_millis(20));
-    }
-}
-
-/// Serves `router` on a thread of its own; returns its address, without a path.
+/// Serves `router` on a separate thread; returns its address, without a path.
 pub(crate) fn serve(router: Router) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
@@ -102,7 +71,7 @@ pub(crate) fn serve(router: Router) -> String {
     url
 }
 
-/// An app that knows its users by a cookie; returns its address.
+/// Starts an app that identifies its users by a cookie; returns its address.
 pub(crate) fn app() -> String {
     serve(Router::new().route("/me", get(who_am_i)))
 }

@@ -1,4 +1,4 @@
-//! One trace, from the caller over the gateway to the upstream, in its logs and at a collector.
+//! One trace from the caller through the gateway to the upstream, in the log and at a collector.
 
 use std::sync::{Arc, Mutex};
 
@@ -6,23 +6,21 @@ use axum::{Json, Router, body::Bytes, extract::State, routing::post};
 use http::{HeaderMap, Method, StatusCode};
 use rustix::process::Signal;
 use serde_json::{Value, json};
-
-use crate::support::{
-    folder::Folder,
-    free_address,
+use terra_auth_cli_testkit::{
+    Folder, Server,
     http::{Reply, send},
-    serve,
-    server::Server,
     until,
 };
 
+use crate::support::{free_address, serve};
+
 const CALLER: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
-/// What came in, as it came.
+/// The received data, unparsed.
 #[derive(Clone, Default)]
-struct Seen(Arc<Mutex<Vec<Vec<u8>>>>);
+struct RecordedBytes(Arc<Mutex<Vec<Vec<u8>>>>);
 
-impl Seen {
+impl RecordedBytes {
     fn add(&self, bytes: &[u8]) {
         self.0.lock().unwrap().push(bytes.to_owned());
     }
@@ -31,43 +29,43 @@ impl Seen {
         self.0.lock().unwrap().clone()
     }
 
-    fn holds(&self, part: &[u8]) -> bool {
+    fn contains(&self, part: &[u8]) -> bool {
         self.all().iter().any(|bytes| bytes.windows(part.len()).any(|window| window == part))
     }
 }
 
 #[tokio::test]
-async fn a_collector_gets_the_span_that_the_caller_and_the_upstream_know() {
-    let (spans, parents) = (Seen::default(), Seen::default());
+async fn a_collector_gets_the_span_that_links_the_caller_and_the_upstream() {
+    let (spans, parents) = (RecordedBytes::default(), RecordedBytes::default());
     let (_folder, gateway) = start(&parents, Some(&collector(&spans)));
     let begun = ask(&gateway, "alice", None).await;
     let continued = ask(&gateway, "alice", Some(CALLER)).await;
     assert_eq!((begun.status, continued.status), (StatusCode::OK, StatusCode::OK), "{}", begun.text);
-    assert_eq!(gateway.end(Signal::TERM).code, Some(0));
+    assert_eq!(gateway.stop(Signal::TERM).code, Some(0));
 
     let parents = parents.all();
     for (answer, parent) in [begun, continued].iter().zip(&parents) {
         let parent: Vec<_> = str::from_utf8(parent).unwrap().split('-').collect();
         assert_eq!(answer.header("x-terra-trace-id"), parent[1]);
         for id in [parent[1], parent[2]] {
-            assert!(spans.holds(&hex::decode(id).unwrap()), "the collector has no {id}");
+            assert!(spans.contains(&hex::decode(id).unwrap()), "the collector has no {id}");
         }
     }
     assert!(str::from_utf8(&parents[1]).unwrap().starts_with(&CALLER[..36]));
-    // The caller's span is named as the parent of ours.
-    assert!(spans.holds(&hex::decode(&CALLER[36..52]).unwrap()));
-    assert!(spans.holds(b"terra-auth-gateway"));
+    // The caller's span is the parent of ours.
+    assert!(spans.contains(&hex::decode(&CALLER[36..52]).unwrap()));
+    assert!(spans.contains(b"terra-auth-gateway"));
 }
 
 #[tokio::test]
 async fn a_line_of_the_log_names_the_trace_of_its_request() {
-    let (_folder, gateway) = start(&Seen::default(), None);
+    let (_folder, gateway) = start(&RecordedBytes::default(), None);
     let answer = ask(&gateway, "unlucky", Some(CALLER)).await;
     assert_eq!(answer.status, 502, "{}", answer.text);
     let trace_id = answer.header("x-terra-trace-id").to_owned();
     assert_eq!(trace_id, &CALLER[3..35]);
 
-    // What the gateway has written is read a moment later.
+    // The log is read with a delay.
     let line = until("a warning of the request is in the log", || {
         let log = gateway.stderr();
         let mut lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
@@ -78,14 +76,14 @@ async fn a_line_of_the_log_names_the_trace_of_its_request() {
 }
 
 #[tokio::test]
-async fn a_collector_that_is_away_hurts_nobody() {
-    let (_folder, gateway) = start(&Seen::default(), Some(&format!("http://{}", free_address())));
+async fn an_unreachable_collector_does_not_affect_requests() {
+    let (_folder, gateway) = start(&RecordedBytes::default(), Some(&format!("http://{}", free_address())));
     assert_eq!(ask(&gateway, "alice", None).await.status, 200);
-    assert_eq!(gateway.end(Signal::TERM).code, Some(0));
+    assert_eq!(gateway.stop(Signal::TERM).code, Some(0));
 }
 
-/// A gateway whose upstream notes each `traceparent` in `parents`.
-fn start(parents: &Seen, collector: Option<&str>) -> (Folder, Server) {
+/// Starts a gateway whose upstream records each `traceparent` in `parents`.
+fn start(parents: &RecordedBytes, collector: Option<&str>) -> (Folder, Server) {
     let folder = Folder::new();
     let (upstream, app) = (upstream(parents), crate::support::app());
     let keys = format!(
@@ -107,9 +105,9 @@ async fn ask(gateway: &Server, user: &str, traceparent: Option<&str>) -> Reply {
     send(Method::POST, &format!("{}/api/terra/mobile-token", gateway.origin()), &headers, String::new()).await.unwrap()
 }
 
-/// Mints tokens for everybody but `unlucky`.
-fn upstream(parents: &Seen) -> String {
-    let mint = async |State(parents): State<Seen>, uri: http::Uri, headers: HeaderMap| {
+/// Starts an upstream that mints tokens for all users except `unlucky`.
+fn upstream(parents: &RecordedBytes) -> String {
+    let mint = async |State(parents): State<RecordedBytes>, uri: http::Uri, headers: HeaderMap| {
         parents.add(headers["traceparent"].as_bytes());
         let unlucky = uri.query().is_some_and(|query| query.contains("unlucky"));
         let status = if unlucky { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::OK };
@@ -118,8 +116,9 @@ fn upstream(parents: &Seen) -> String {
     serve(Router::new().fallback(mint).with_state(parents.clone()))
 }
 
-/// Takes spans as OTLP over HTTP, and keeps them unread: an id is in them as its bytes, a name as its text.
-fn collector(spans: &Seen) -> String {
-    let take = async |State(spans): State<Seen>, body: Bytes| spans.add(&body);
+/// Starts a collector of OTLP over HTTP that stores spans unparsed: an id is in them as bytes, a
+/// name as text.
+fn collector(spans: &RecordedBytes) -> String {
+    let take = async |State(spans): State<RecordedBytes>, body: Bytes| spans.add(&body);
     serve(Router::new().route("/v1/traces", post(take)).with_state(spans.clone()))
 }

@@ -1,4 +1,4 @@
-//! Nodes that die while they refresh.
+//! Nodes that are killed during a refresh.
 
 use std::time::Duration;
 
@@ -8,16 +8,17 @@ use serde_json::json;
 use terra_auth::UserId;
 use tokio::time::sleep;
 
-use crate::support::{Node, ROTATES, Site, eventually, token_in};
+use crate::support::{Node, SINGLE_USE_REFRESH, Site, eventually, token_in};
 
-/// Tokens of so short a life are refreshed at every use, as they are due half a minute before their end only.
+/// With `ahead_s = 30`, a refresh is due by itself only 30 s before the expiry, so tokens of a
+/// short lifetime are refreshed at every use.
 const WITH_GRACE: &str = r#"rotation = "single_use", grace_s = 600, reuse_ends_grant = true, ahead_s = 30"#;
 const ROUNDS: u32 = 2;
 
 #[tokio::test]
-async fn no_grant_is_lost_with_a_node_where_the_provider_answers_a_refresh_again() {
+async fn no_grant_is_lost_with_a_node_if_the_provider_answers_a_repeated_refresh() {
     let (site, mut node) = Site::new(WITH_GRACE, None).await;
-    // So short a life that every use refreshes.
+    // With this lifetime, every use refreshes the token.
     site.provider.set(json!({ "access_ttl_s": 50, "grace_s": 600 })).await;
     let mut users = Vec::new();
     for name in ["alice", "bob", "carol"] {
@@ -25,25 +26,26 @@ async fn no_grant_is_lost_with_a_node_where_the_provider_answers_a_refresh_again
     }
     for round in 0..ROUNDS {
         site.provider.set(json!({ "hold_work_ms": 300, "hold_answer_ms": 300 })).await;
-        // The later the node dies, the more of the refreshes are done at the provider: none, then some.
+        // The later the node is killed, the more refreshes the provider has completed: first none, then some.
         let all = join_all((0_u32..).zip(&users).map(|(turn, user)| use_later(&node, &site, *user, turn * 200)));
         let begun = site.provider.exchanges().await.len();
-        let (lent, ()) = tokio::join!(all, kill_in_refresh(&node, &site, begun, round * 400));
-        assert!(lent.contains(&None), "the node died while it refreshed");
+        let (issued, ()) = tokio::join!(all, kill_in_refresh(&node, &site, begun, round * 400));
+        assert!(issued.contains(&None), "the node must be killed during a refresh");
         site.provider.set(json!({ "hold_work_ms": 0, "hold_answer_ms": 0 })).await;
         node = site.restart();
         for user in &users {
-            let lent = eventually("a token is lent", async || token_in(&node.lend(&site, *user).await.unwrap())).await;
-            assert!(site.provider.is_active(&lent).await && site.is_active(*user).await);
+            let issue = async || token_in(&node.issue_access_token(&site, *user).await.unwrap());
+            let token = eventually("a token is issued", issue).await;
+            assert!(site.provider.is_active(&token).await && site.is_active(*user).await);
         }
     }
-    let told = ["connection_error", "access_revoked"].map(|kind| site.events(kind).len());
-    assert_eq!(told, [0, 0], "nobody was told of trouble");
+    let events = ["connection_error", "access_revoked"].map(|kind| site.events(kind).len());
+    assert_eq!(events, [0, 0], "no error event was sent");
 }
 
 #[tokio::test]
-async fn a_grant_whose_only_answer_is_lost_asks_for_a_new_login_and_is_not_called_revoked() {
-    let (site, node) = Site::new(ROTATES, None).await;
+async fn a_lost_refresh_response_needs_a_new_login_and_is_not_a_revocation() {
+    let (site, node) = Site::new(SINGLE_USE_REFRESH, None).await;
     site.provider.set(json!({ "access_ttl_s": 3 })).await;
     let user = site.connect("dora").await;
     site.provider.set(json!({ "access_ttl_s": 3600, "hold_answer_ms": 2000 })).await;
@@ -55,26 +57,26 @@ async fn a_grant_whose_only_answer_is_lost_asks_for_a_new_login_and_is_not_calle
     let node = site.restart();
 
     eventually("the node gives up", async || {
-        let refused = node.lend(&site, user).await.unwrap();
+        let refused = node.issue_access_token(&site, user).await.unwrap();
         refused.status.is_client_error().then_some(())
     })
     .await;
     assert!(!site.is_active(user).await);
-    eventually("the app hears of it", async || site.events("connection_error").pop()).await;
+    eventually("the app receives the event", async || site.events("connection_error").pop()).await;
     let again = site.connect("dora").await;
-    assert!(site.provider.is_active(&node.lent(&site, again).await).await);
+    assert!(site.provider.is_active(&node.access_token(&site, again).await).await);
     assert_eq!((site.events("connection_error").len(), site.events("access_revoked").len()), (1, 0));
 }
 
-/// Kills the node this long after the provider, which had heard of `begun` exchanges, hears of one more.
+/// Waits until the provider has received more than `begun` exchanges, then kills the node after `after_ms`.
 async fn kill_in_refresh(node: &Node, site: &Site, begun: usize, after_ms: u32) {
     eventually("a refresh begins", async || (site.provider.exchanges().await.len() > begun).then_some(())).await;
     sleep(Duration::from_millis(after_ms.into())).await;
     node.server.signal(Signal::KILL);
 }
 
-/// What was lent, if the node lived long enough.
+/// The issued access token; `None` if the node was killed before.
 async fn use_later(node: &Node, site: &Site, user: UserId, after_ms: u32) -> Option<String> {
     sleep(Duration::from_millis(after_ms.into())).await;
-    token_in(&node.lend(site, user).await.ok()?)
+    token_in(&node.issue_access_token(site, user).await.ok()?)
 }

@@ -1,5 +1,5 @@
-//! The server with a certified OAuth server of other people as its provider (npm's `oidc-provider`, see `tests/oauth`), and
-//! people at real browsers.
+//! The server with a certified third-party OAuth server as its provider (npm's `oidc-provider`, see
+//! `tests/oauth`), and real browsers.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod connect;

@@ -1,4 +1,5 @@
-//! A whole provider that fails: said once, shown to whoever watches, and no end user's fault.
+//! A provider that fails for all connections: one alarm in the log, visible in `/readyz`, and no
+//! user is disconnected.
 
 use std::{
     io,
@@ -8,30 +9,29 @@ use std::{
 use axum::http::HeaderMap;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use terra_auth_core::store::Store;
-use terra_auth_outbound::{AddressPolicy, Bounds, Http, Proxies};
+use terra_auth_cli_testkit::refresh::{practice::PROFILE, world::World};
+use terra_auth_egress::{AddressPolicy, Bounds, Http, Proxies};
+use terra_auth_model::store::Store;
 use terra_auth_sandbox::Fault;
 use terra_auth_store::Sqlite;
-use terra_auth_testkit::{FixedClock, Verbs as _};
+use terra_auth_testkit::{FixedClock, StoreExt as _};
 use terra_auth_types::AdminToken;
 use tokio::{net::TcpListener, time::Duration};
 use tracing::subscriber::{DefaultGuard, set_default};
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::{practice::FACE, world::World};
-
-/// What the log says.
+/// The text of the log.
 #[derive(Clone, Default)]
-struct Page(Arc<Mutex<Vec<u8>>>);
+struct LogBuffer(Arc<Mutex<Vec<u8>>>);
 
-impl Page {
+impl LogBuffer {
     fn times(&self, words: &str) -> usize {
         let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         String::from_utf8(bytes).unwrap().matches(words).count()
     }
 }
 
-impl io::Write for Page {
+impl io::Write for LogBuffer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
     }
@@ -41,7 +41,7 @@ impl io::Write for Page {
     }
 }
 
-impl<'a> MakeWriter<'a> for Page {
+impl<'a> MakeWriter<'a> for LogBuffer {
     type Writer = Self;
 
     fn make_writer(&'a self) -> Self {
@@ -49,9 +49,9 @@ impl<'a> MakeWriter<'a> for Page {
     }
 }
 
-/// Twenty connections whose tokens have ended, and the log of a node that is to refresh them.
-async fn start() -> (World, Arc<FixedClock>, Page, DefaultGuard) {
-    let log = Page::default();
+/// Starts a node with twenty connections whose tokens have expired, and captures its log.
+async fn start() -> (World, Arc<FixedClock>, LogBuffer, DefaultGuard) {
+    let log = LogBuffer::default();
     let listening = set_default(tracing_subscriber::fmt().with_writer(log.clone()).finish());
     let (store, clock) = (Store::new(Sqlite::in_memory().unwrap()), Arc::<FixedClock>::default());
     let world = World::start(vec![store], "at_once = 4", Arc::clone(&clock) as Arc<_>).await;
@@ -59,15 +59,15 @@ async fn start() -> (World, Arc<FixedClock>, Page, DefaultGuard) {
     (world, clock, log, listening)
 }
 
-/// Half an hour in which the node tries again and again.
-async fn tries(world: &World, clock: &FixedClock) {
+/// Lets the node refresh all connections every 10 minutes, for half an hour.
+async fn refresh_for_half_an_hour(world: &World, clock: &FixedClock) {
     for _ in 0..3 {
         world.refresh_all().await;
         clock.advance(SignedDuration::from_mins(10));
     }
 }
 
-/// What the node answers an administrator who asks whether it is ready.
+/// The node's `/readyz` response to an admin.
 async fn readiness(world: &World, admin: &AdminToken) -> (u16, Value) {
     let mut headers = HeaderMap::new();
     headers.insert("authorization", format!("Bearer {}", admin.expose()).parse().unwrap());
@@ -85,23 +85,23 @@ fn ready(refused_by: &[&str], failing: &[&str]) -> (u16, Value) {
     (200, json!({ "status": "ok", "refused_by": refused_by, "failing": failing, "refused_rows": [] }))
 }
 
-/// The kinds of the events that the app is told.
+/// The types of the events sent to the app.
 async fn events(world: &World) -> Vec<String> {
-    let deliveries = world.nodes[0].store.deliveries(&world.dev_id, &100).await.unwrap();
+    let deliveries = world.nodes[0].store().deliveries(&world.dev_id, &100).await.unwrap();
     deliveries.into_iter().map(|delivery| delivery.kind).collect()
 }
 
 #[tokio::test]
-async fn a_provider_that_refuses_the_app_is_one_alarm_and_no_users_fault() {
+async fn a_provider_that_rejects_the_app_raises_one_alarm_and_sends_no_events() {
     let (world, clock, log, _listening) = start().await;
     let admin = world.nodes[0].bootstrap_admin().await.unwrap().unwrap().token;
     assert_eq!(readiness(&world, &admin).await, ready(&[], &[]));
-    world.practice.sandbox.set_fault(FACE, Some(Fault::InvalidClient));
-    tries(&world, &clock).await;
+    world.practice.sandbox.set_fault(PROFILE, Some(Fault::InvalidClient));
+    refresh_for_half_an_hour(&world, &clock).await;
     assert_eq!(log.times("OURA refuses the app of"), 1);
     assert_eq!(readiness(&world, &admin).await, ready(&["OURA"], &[]));
 
-    world.practice.sandbox.set_fault(FACE, None);
+    world.practice.sandbox.set_fault(PROFILE, None);
     world.refresh_all().await;
     assert_eq!(log.times("OURA accepts the app of"), 1);
     assert_eq!(readiness(&world, &admin).await, ready(&[], &[]));
@@ -109,19 +109,19 @@ async fn a_provider_that_refuses_the_app_is_one_alarm_and_no_users_fault() {
 }
 
 #[tokio::test]
-async fn a_provider_that_fails_is_one_alarm_and_each_connection_is_told_of_once_a_day() {
+async fn a_failing_provider_raises_one_alarm_and_one_event_per_connection() {
     let (world, clock, log, _listening) = start().await;
     let admin = world.nodes[0].bootstrap_admin().await.unwrap().unwrap().token;
-    world.practice.sandbox.set_fault(FACE, Some(Fault::ServerError));
-    tries(&world, &clock).await;
-    assert!(world.practice.calls.begun() > 40, "each is tried again and again");
-    assert_eq!(log.times("OURA fails: 5 refreshes in a row brought nothing"), 1);
+    world.practice.sandbox.set_fault(PROFILE, Some(Fault::ServerError));
+    refresh_for_half_an_hour(&world, &clock).await;
+    assert!(world.practice.calls.count() > 40, "each refresh is retried");
+    assert_eq!(log.times("5 consecutive refreshes at OURA failed"), 1);
     assert_eq!(readiness(&world, &admin).await, ready(&[], &["OURA"]));
     assert_eq!(events(&world).await, vec!["connection_error"; 20]);
 
-    world.practice.sandbox.set_fault(FACE, None);
+    world.practice.sandbox.set_fault(PROFILE, None);
     world.refresh_all().await;
-    assert_eq!((log.times("OURA answers the app of"), log.times("works again")), (1, 20));
+    assert_eq!((log.times("OURA responds to the app of"), log.times("works again")), (1, 20));
     assert_eq!(readiness(&world, &admin).await, ready(&[], &[]));
     assert_eq!((world.practice.refreshed_once(), events(&world).await.len()), (20, 20));
 }

@@ -1,20 +1,21 @@
-//! Many connections that fall due at once, and several nodes that refresh them. `cargo xtask bench refresh` takes more.
+//! Many connections are due at once, and several nodes refresh them. `cargo xtask bench refresh`
+//! uses more connections.
 
 use std::sync::Arc;
 
-use terra_auth_core::{clock::SystemClock, store::Store};
+use terra_auth_cli_testkit::refresh::world::World;
+use terra_auth_model::{clock::SystemClock, store::Store};
 use terra_auth_testkit::Postgres;
-
-use crate::world::World;
 
 const CONNECTIONS: usize = 2_000;
 
-async fn each_is_refreshed_once(stores: Vec<Store>) {
+async fn assert_each_is_refreshed_once(stores: Vec<Store>) {
     let world = World::start(stores, "at_once = 32", Arc::new(SystemClock)).await;
     world.import(CONNECTIONS).await;
     world.refresh_all().await;
-    let [called, told, kept] = [world.practice.calls.begun(), world.practice.refreshed_once(), world.kept_once().await];
-    assert_eq!([called, told, kept], [CONNECTIONS; 3]);
+    let [calls, issued, saved] =
+        [world.practice.calls.count(), world.practice.refreshed_once(), world.stored_once().await];
+    assert_eq!([calls, issued, saved], [CONNECTIONS; 3]);
 }
 
 async fn open(url: String) -> Store {
@@ -24,12 +25,12 @@ async fn open(url: String) -> Store {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_nodes_on_one_postgres_refresh_each_of_many_connections_once() {
     let database = Postgres::start().database();
-    each_is_refreshed_once(vec![open(database.url()).await, open(database.url()).await]).await;
+    assert_each_is_refreshed_once(vec![open(database.url()).await, open(database.url()).await]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_workers_on_one_file_refresh_each_of_many_connections_once() {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let store = open(format!("sqlite://{}", folder.path().join("store.db").display())).await;
-    each_is_refreshed_once(vec![store.clone(), store]).await;
+    assert_each_is_refreshed_once(vec![store.clone(), store]).await;
 }

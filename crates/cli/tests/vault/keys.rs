@@ -1,4 +1,5 @@
-//! Keys that are there, missing, wrong or replaced.
+//! Master keys and data keys: missing, wrong, readable by others, or rotated.
+
 use std::{
     fs,
     io::{BufRead as _, BufReader},
@@ -9,14 +10,14 @@ use std::{
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use terra_auth_core::vault::SealedColumn;
-use terra_auth_testkit::Verbs as _;
+use terra_auth_model::vault::SealedColumn;
+use terra_auth_testkit::StoreExt as _;
 
-/// A folder with a store in it.
+/// A folder with a store.
 struct Folder(TempDir);
 
 impl Folder {
-    /// What a server that was started once leaves behind.
+    /// A folder in which a server was started and stopped once.
     fn served() -> Self {
         let folder = Self(TempDir::new().unwrap());
         folder.serve(&[]);
@@ -37,7 +38,7 @@ impl Folder {
         self.command(args).output().unwrap()
     }
 
-    /// Starts a server, waits until it is ready, and ends it.
+    /// Starts a server, waits until it is ready, and stops it.
     fn serve(&self, more: &[&str]) {
         let args = ["serve", "--sandbox", "--listen", "127.0.0.1:0", "--create-environment", "testing"];
         let mut server = self.command(&[&args[..], more].concat());
@@ -54,15 +55,15 @@ impl Folder {
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
-    /// What a command that fails says, and its exit code.
-    fn refusal(&self, args: &[&str]) -> (String, i32) {
+    /// The error output and the exit code of a command, which must fail.
+    fn error_of(&self, args: &[&str]) -> (String, i32) {
         let output = self.run(args);
         (String::from_utf8(output.stderr).unwrap(), output.status.code().unwrap())
     }
 
-    /// Changes the one value that there is; answers whose it is.
+    /// Corrupts the only encrypted value; returns the dev-id of its environment.
     #[tokio::main(flavor = "current_thread")]
-    async fn spoil(&self) -> String {
+    async fn corrupt_value(&self) -> String {
         let url = format!("sqlite://{}", self.file("terra-auth.db").display());
         let store = terra_auth_store::open(&url.into()).await.unwrap();
         let value = store.sealed_values(&SealedColumn::SigningSecret, &None, &1).await.unwrap().remove(0);
@@ -86,43 +87,40 @@ fn end(server: &mut Child) {
 const SERVE: [&str; 4] = ["serve", "--sandbox", "--listen", "127.0.0.1:0"];
 
 #[test]
-fn a_missing_master_key_stops_the_start_and_touches_nothing() {
+fn a_missing_master_key_prevents_the_start_and_changes_nothing() {
     let folder = Folder::served();
     let before = folder.database();
     fs::rename(folder.file("master.key"), folder.file("elsewhere")).unwrap();
-    let (said, code) = folder.refusal(&SERVE);
+    let (said, code) = folder.error_of(&SERVE);
     assert!(said.contains("the master key is missing") && said.contains("master.key"), "{said}");
     assert_eq!((code, folder.database() == before, folder.file("master.key").exists()), (1, true, false));
 }
 
 #[test]
-fn a_wrong_master_key_stops_the_start_and_touches_nothing() {
+fn a_wrong_master_key_prevents_the_start_and_changes_nothing() {
     let folder = Folder::served();
-    folder.json(&["vault", "status"]); // what the server left in the write-ahead log goes into the file
+    folder.json(&["vault", "status"]); // moves the server's write-ahead log into the file
     let before = folder.database();
     fs::write(folder.file("master.key"), "ab".repeat(32)).unwrap();
     for args in [&SERVE[..], &["vault", "verify"], &["vault", "rotate"], &["vault", "rotate", "--master"]] {
-        let (said, code) = folder.refusal(args);
-        assert!(
-            said.contains("the master key is not the one of this store") && said.contains("nothing was changed"),
-            "{said}"
-        );
+        let (said, code) = folder.error_of(args);
+        assert!(said.contains("wrong master key for this store") && said.contains("nothing was changed"), "{said}");
         assert!(!said.contains("abab"), "{said}");
         assert_eq!((code, folder.database() == before), (1, true));
     }
 }
 
 #[test]
-fn a_master_key_that_others_may_read_is_refused() {
+fn a_master_key_that_others_can_read_is_rejected() {
     let folder = Folder::served();
     fs::set_permissions(folder.file("master.key"), fs::Permissions::from_mode(0o644)).unwrap();
-    let (said, code) = folder.refusal(&SERVE);
+    let (said, code) = folder.error_of(&SERVE);
     assert!(said.contains("other users of this machine can open") && said.contains("chmod 600"), "{said}");
     assert_eq!(code, 1);
 }
 
 #[test]
-fn a_data_key_and_then_the_master_key_are_replaced() {
+fn a_data_key_and_then_the_master_key_are_rotated() {
     let folder = Folder::served();
     assert_eq!(folder.json(&["vault", "rotate"]), json!({ "data_key": 2, "resealed": 1 }));
     let status = folder.json(&["vault", "status"]);
@@ -143,37 +141,37 @@ fn a_data_key_and_then_the_master_key_are_replaced() {
     );
     folder.serve(&[]);
     fs::write(folder.file("master.key"), old).unwrap();
-    assert_eq!(folder.refusal(&SERVE).1, 1);
+    assert_eq!(folder.error_of(&SERVE).1, 1);
 }
 
 #[test]
-fn a_command_gives_the_master_key_without_a_shell() {
+fn a_command_prints_the_master_key_without_a_shell() {
     let folder = Folder::served();
-    fs::rename(folder.file("master.key"), folder.file("kept")).unwrap();
-    let kept = folder.file("kept").display().to_string();
-    folder.serve(&["--master-key-command", &format!("cat {kept}")]);
-    folder.serve(&["--master-key-file", &kept]);
-    let (said, _) = folder.refusal(&["vault", "verify", "--master-key-command", &format!("cat {kept}; true")]);
+    fs::rename(folder.file("master.key"), folder.file("moved")).unwrap();
+    let moved = folder.file("moved").display().to_string();
+    folder.serve(&["--master-key-command", &format!("cat {moved}")]);
+    folder.serve(&["--master-key-file", &moved]);
+    let (said, _) = folder.error_of(&["vault", "verify", "--master-key-command", &format!("cat {moved}; true")]);
     assert!(said.contains("the master key command failed"), "{said}");
-    let (said, _) = folder.refusal(&["vault", "verify", "--master-key-command", "echo test-key-not-a-secret"]);
+    let (said, _) = folder.error_of(&["vault", "verify", "--master-key-command", "echo test-key-not-a-secret"]);
     assert!(said.contains("64 hex digits") && !said.contains("not-a-secret"), "{said}");
 }
 
 #[test]
-fn a_value_that_does_not_open_is_named_with_its_place() {
+fn a_value_that_cannot_be_decrypted_is_named_with_its_row_and_column() {
     let folder = Folder::served();
-    let dev_id = folder.spoil();
+    let dev_id = folder.corrupt_value();
     let output = folder.run(&["vault", "verify", "--output", "json"]);
     let found: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let place = json!({ "dev_id": dev_id, "row": "developer", "column": "developer.signing_secret" });
-    assert_eq!((output.status.code(), &found["broken"]), (Some(11), &json!([place])));
-    assert_eq!(folder.refusal(&["vault", "rotate"]).1, 11);
+    let location = json!({ "dev_id": dev_id, "row": "developer", "column": "developer.signing_secret" });
+    assert_eq!((output.status.code(), &found["broken"]), (Some(11), &json!([location])));
+    assert_eq!(folder.error_of(&["vault", "rotate"]).1, 11);
 }
 
 #[test]
-fn there_must_be_a_store() {
+fn without_a_store_the_vault_commands_fail() {
     let folder = Folder(TempDir::new().unwrap());
-    let (said, code) = folder.refusal(&["vault", "status"]);
+    let (said, code) = folder.error_of(&["vault", "status"]);
     assert!(said.contains("there is no store here"), "{said}");
     assert_eq!((code, folder.0.path().read_dir().unwrap().count()), (4, 0));
 }

@@ -1,5 +1,5 @@
-//! The vault as its operator sees it: the real binary, on both databases.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+//! Vault commands of the real binary, on both databases.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod keys;
 mod online;

@@ -1,4 +1,4 @@
-//! A rotation by a server that goes on serving.
+//! Key rotation by a running server.
 
 use std::{
     process::Stdio,
@@ -14,10 +14,11 @@ use futures_util::TryStreamExt as _;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use terra_auth::{Client, Environment, admin::AdminClient};
+use terra_auth_cli_testkit::Server;
 
-use crate::support::{KEY, Site, server::Server};
+use crate::support::{KEY, Site};
 
-/// Callers of all kinds, who want to be answered all the time.
+/// Callers that send requests during a rotation, none of which may fail.
 struct Load {
     ends: Arc<AtomicBool>,
     callers: Vec<JoinHandle<u32>>,
@@ -35,7 +36,7 @@ impl Load {
         Self { callers: callers.collect(), ends }
     }
 
-    /// How many calls were answered; none failed.
+    /// Stops the callers; returns the number of answered requests.
     fn end(self) -> u32 {
         self.ends.store(true, Ordering::Relaxed);
         self.callers.into_iter().map(|caller| caller.join().unwrap()).sum()
@@ -65,27 +66,27 @@ fn rotation(site: &Site, server: &Server) -> Value {
     site.json(&format!("vault status --server {}", server.origin()))["rotation"].clone()
 }
 
-/// Kills a server as soon as it has sealed something anew, and starts it again.
-fn killed_in_a_rotation(site: &Site, server: Server) -> Server {
+/// Kills a server as soon as it has re-encrypted a value, and starts it again.
+fn kill_during_rotation(site: &Site, server: Server) -> Server {
     let asked = site.command(&format!("vault rotate --server {}", server.origin())).stderr(Stdio::null()).spawn();
-    something_is_resealed(site, &server);
+    wait_for_reencryption(site, &server);
     server.kill();
     assert!(!asked.unwrap().wait().unwrap().success());
     site.serve()
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn something_is_resealed(site: &Site, server: &Server) {
+async fn wait_for_reencryption(site: &Site, server: &Server) {
     let admin = admin(site, server);
     while admin.vault_rotation().await.unwrap().resealed == 0 {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }
 
-fn a_rotation_disturbs_nobody_and_outlives_a_power_cut(site: &Site) {
-    let server = site.found();
+fn a_rotation_fails_no_request_and_survives_a_kill(site: &Site) {
+    let server = site.first_start();
     site.import(2000);
-    let server = killed_in_a_rotation(site, server);
+    let server = kill_during_rotation(site, server);
     let left = rotation(site, &server);
     assert_eq!((&left["state"], &left["data_key"], &left["resealed"]), (&json!("unfinished"), &json!(2), &json!(0)));
 
@@ -100,7 +101,7 @@ fn a_rotation_disturbs_nobody_and_outlives_a_power_cut(site: &Site) {
     assert_eq!(site.json("audit verify")["intact"], true);
     let log = site.run("audit export").stdout;
     assert!(log.contains("vault.announce") && log.contains("vault.retire"), "{log}");
-    server.end(Signal::TERM);
+    server.stop(Signal::TERM);
     assert_eq!(
         (site.json("vault verify")["broken"].clone(), site.json("vault status")["older_values"].clone()),
         (json!([]), json!(0))
@@ -108,21 +109,21 @@ fn a_rotation_disturbs_nobody_and_outlives_a_power_cut(site: &Site) {
 }
 
 #[test]
-fn a_rotation_in_sqlite_disturbs_nobody_and_outlives_a_power_cut() {
-    a_rotation_disturbs_nobody_and_outlives_a_power_cut(&Site::sqlite());
+fn a_rotation_in_sqlite_fails_no_request_and_survives_a_kill() {
+    a_rotation_fails_no_request_and_survives_a_kill(&Site::sqlite());
 }
 
 #[test]
-fn a_rotation_in_postgres_disturbs_nobody_and_outlives_a_power_cut() {
-    a_rotation_disturbs_nobody_and_outlives_a_power_cut(&Site::postgres());
+fn a_rotation_in_postgres_fails_no_request_and_survives_a_kill() {
+    a_rotation_fails_no_request_and_survives_a_kill(&Site::postgres());
 }
 
 #[test]
-fn a_server_takes_a_new_master_key_from_its_file_and_goes_on() {
+fn a_running_server_takes_a_new_master_key_from_its_file() {
     let site = Site::sqlite();
-    let server = site.found();
+    let server = site.first_start();
     let rotate = format!("vault rotate --master --server {}", server.origin());
-    assert_eq!(site.json(&rotate)["rewrapped"], 0, "it is the same key");
+    assert_eq!(site.json(&rotate)["rewrapped"], 0, "the key has not changed");
     site.folder.write(KEY, "test-key-not-a-secret");
     let refused = site.run(&rotate);
     assert!(refused.code == 1 && refused.stderr.contains("64 hex digits"), "{refused}");
@@ -134,7 +135,7 @@ fn a_server_takes_a_new_master_key_from_its_file_and_goes_on() {
     site.keys("2");
     assert_eq!(site.json(&format!("vault rotate --server {}", server.origin()))["data_key"], 2);
     assert!(load.end() > 0);
-    server.end(Signal::TERM);
+    server.stop(Signal::TERM);
     assert_eq!(site.json("vault verify")["broken"], json!([]));
     site.keys("1");
     assert_eq!(site.run(&site.serving()).code, 1);
@@ -143,7 +144,7 @@ fn a_server_takes_a_new_master_key_from_its_file_and_goes_on() {
 #[test]
 fn other_nodes_take_the_new_master_key_when_they_need_it() {
     let site = Site::postgres();
-    let first = site.found();
+    let first = site.first_start();
     site.import(100);
     let second = site.serve_on(0);
     site.keys("21");
@@ -158,9 +159,9 @@ fn other_nodes_take_the_new_master_key_when_they_need_it() {
 }
 
 #[test]
-fn whoever_finds_a_server_at_work_is_told_to_ask_it() {
+fn the_vault_commands_refer_to_the_running_server() {
     let site = Site::sqlite();
-    let _server = site.found();
+    let _server = site.first_start();
     for command in ["vault rotate", "vault status", "vault verify", "vault reset --yes"] {
         let refused = site.run(command);
         assert!(refused.code == 1 && refused.stderr.contains("another terra-auth uses this store"), "{refused}");
@@ -169,9 +170,9 @@ fn whoever_finds_a_server_at_work_is_told_to_ask_it() {
 }
 
 #[test]
-fn whoever_is_no_owner_rotates_nothing() {
+fn an_operator_who_is_not_an_owner_cannot_rotate() {
     let site = Site::sqlite();
-    let server = site.found();
+    let server = site.first_start();
     let token = site.json("admin tokens create --name alice --role operator")["token"].as_str().unwrap().to_owned();
     site.folder.write("admin-token", &token);
     for flag in ["", "--master"] {

@@ -1,34 +1,17 @@
-//! A store with its server and its operator; folder and server are those of the other end-to-end tests.
+//! A store, its server and its operator. The folder and the server are shared with the other
+//! end-to-end tests.
 
-use std::{
-    fmt::Write as _,
-    fs,
-    net::TcpListener,
-    process::Command,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{fmt::Write as _, fs, net::TcpListener, process::Command};
 
 use serde_json::Value;
 use terra_auth::{Environment, admin::AdminClient, wire::admin::ChangeEnvironment};
+use terra_auth_cli_testkit::{CommandOutput, Folder, Server, until};
 use terra_auth_testkit::{Database, Postgres};
 
-use self::{
-    folder::{Answer, Folder},
-    server::Server,
-};
-
-#[path = "../e2e/support/folder.rs"]
-#[expect(dead_code, reason = "the other tests need more of it")]
-pub(crate) mod folder;
-#[path = "../e2e/support/server.rs"]
-#[expect(dead_code, reason = "the other tests need more of it")]
-pub(crate) mod server;
-
-/// Where the master keys are.
+/// The file with the master keys.
 pub(crate) const KEY: &str = "master.key";
 
-/// A folder with the keys of one server, whose store is in it or in PostgreSQL.
+/// A folder with the keys of one server. The store is in the folder or in PostgreSQL.
 pub(crate) struct Site {
     pub(crate) folder: Folder,
     database: Option<Database>,
@@ -51,7 +34,7 @@ impl Site {
         site
     }
 
-    /// Puts master keys into the file, each named by a digit; the first is the current one.
+    /// Writes master keys to the file, each a repeated digit; the first is the current one.
     pub(crate) fn keys(&self, digits: &str) {
         let keys: Vec<_> = digits.chars().map(|digit| digit.to_string().repeat(64)).collect();
         self.folder.write(KEY, &keys.join("\n"));
@@ -65,11 +48,11 @@ impl Site {
         command
     }
 
-    pub(crate) fn run(&self, arguments: &str) -> Answer {
-        Answer::of(&mut self.command(arguments))
+    pub(crate) fn run(&self, arguments: &str) -> CommandOutput {
+        CommandOutput::of(&mut self.command(arguments))
     }
 
-    /// What a command that must work answers as JSON.
+    /// The JSON output of a command, which must succeed.
     pub(crate) fn json(&self, arguments: &str) -> Value {
         let answer = self.run(&format!("{arguments} --output json"));
         assert_eq!(answer.code, 0, "{arguments}: {answer}");
@@ -80,20 +63,21 @@ impl Site {
         self.serve_on(self.port)
     }
 
-    /// Another node, if it is another port; 0 is a free one.
+    /// Starts a server on a port; 0 is a free one. On another port, it is another node.
     pub(crate) fn serve_on(&self, port: u16) -> Server {
         Server::start(&mut self.command(&serving(port)))
     }
 
-    /// The words that start a server.
+    /// The arguments that start a server.
     pub(crate) fn serving(&self) -> String {
         serving(self.port)
     }
 
-    /// The first start, with a testing and a production environment, and with its admin token where commands find it.
-    pub(crate) fn found(&self) -> Server {
-        let made = format!("{} --create-environment testing --create-environment production", self.serving());
-        let server = Server::start(&mut self.command(&made));
+    /// Starts a server for the first time, with a testing and a production environment, and saves
+    /// its admin token for the commands.
+    pub(crate) fn first_start(&self) -> Server {
+        let arguments = format!("{} --create-environment testing --create-environment production", self.serving());
+        let server = Server::start(&mut self.command(&arguments));
         let shown = until("the admin token is shown", || {
             let text = server.stderr();
             let mut words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
@@ -103,7 +87,7 @@ impl Site {
         server
     }
 
-    /// Has end users who come back keep their ids.
+    /// Sets `keep_user_id` for the testing environment.
     #[tokio::main(flavor = "current_thread")]
     pub(crate) async fn keep_user_ids(&self, server: &Server) {
         let token = self.folder.read("admin-token").as_str().into();
@@ -113,7 +97,7 @@ impl Site {
         admin.change_environment(&dev_id, &change).await.unwrap();
     }
 
-    /// Takes over as many grants into the production environment, which has no user limit.
+    /// Imports a number of grants into the production environment, which has no user limit.
     pub(crate) fn import(&self, grants: usize) {
         let mut text = "provider,account,reference_id,access_token,refresh_token,expires_at\n".to_owned();
         for n in 0..grants {
@@ -124,7 +108,7 @@ impl Site {
         assert_eq!(done["imported"], grants);
     }
 
-    /// Everything that is in the store, while no server has it.
+    /// The complete content of the store, while no server uses it.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let Some(database) = &self.database else {
             return fs::read(self.folder.path(".terra-auth/terra-auth.db")).unwrap();
@@ -135,16 +119,4 @@ impl Site {
 
 fn serving(port: u16) -> String {
     format!("serve --sandbox --output json --listen 127.0.0.1:{port}")
-}
-
-/// Asks until there is an answer, for a minute.
-pub(crate) fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
-    let began = Instant::now();
-    loop {
-        if let Some(answer) = ask() {
-            return answer;
-        }
-        assert!(began.elapsed() < Duration::from_mins(1), "{what}: not within a minute");
-        thread::sleep(Duration::from_millis(20));
-    }
 }

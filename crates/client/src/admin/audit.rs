@@ -5,17 +5,17 @@ use terra_auth_types::wire::admin::{AuditEntry, AuditPage, AuditVerdict};
 use super::{AdminClient, AdminError};
 use crate::transport::Call;
 
-/// Lines asked for in one call.
-const PER_PAGE: u32 = 500;
+/// Maximum number of entries per call.
+const AUDIT_PAGE_SIZE: u32 = 500;
 
 impl AdminClient {
-    /// The lines of the audit log after the one numbered `after`, oldest first, page by page as they are asked for.
-    /// 0 is from the beginning.
+    /// Streams the audit entries after number `after`, oldest first; 0 starts at the first entry. Pages are
+    /// fetched on demand.
     ///
     /// # Errors
     ///
-    /// Ends with the first error, which is [`Error::UnreadableAnswer`](crate::Error::UnreadableAnswer) if the server does
-    /// not go on from line to line.
+    /// The stream ends with the first error. It is [`Error::UnreadableResponse`](crate::Error::UnreadableResponse) if the
+    /// server's pages do not advance.
     pub fn audit(&self, after: u64) -> impl Stream<Item = Result<AuditEntry, AdminError>> + Send + use<> {
         let client = self.clone();
         let pages = stream::try_unfold(Some(after), move |after| {
@@ -30,20 +30,20 @@ impl AdminClient {
     }
 
     async fn audit_page(&self, after: u64) -> Result<AuditPage, AdminError> {
-        let call = Call::get(self.at(["audit"])).query("after", &after.to_string());
-        let call = call.query("limit", &PER_PAGE.to_string()).long_answer();
+        let call = Call::get(self.url_for(["audit"])).query("after", &after.to_string());
+        let call = call.query("limit", &AUDIT_PAGE_SIZE.to_string()).large_response();
         let page: AuditPage = self.inner.transport.read(&call).await?;
-        let goes_on = page.next.is_none_or(|next| next > after && !page.entries.is_empty());
+        let advances = page.next.is_none_or(|next| next > after && !page.entries.is_empty());
         let endless = || self.inner.transport.unreadable(&call, &HeaderMap::new(), "the pages of the log do not end");
-        if goes_on { Ok(page) } else { Err(endless().into()) }
+        if advances { Ok(page) } else { Err(endless().into()) }
     }
 
-    /// Whether the audit log is whole, as the server finds it.
+    /// Lets the server verify that the audit log is complete and unchanged.
     ///
     /// # Errors
     ///
     /// See [`AdminError`].
     pub async fn verify_audit(&self) -> Result<AuditVerdict, AdminError> {
-        self.read(Call::get(self.at(["audit", "verify"]))).await
+        self.read(Call::get(self.url_for(["audit", "verify"]))).await
     }
 }

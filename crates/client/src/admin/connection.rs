@@ -9,39 +9,41 @@ use super::{AdminClient, AdminError};
 use crate::transport::Call;
 
 impl AdminClient {
-    /// How a connection stands: whether its tokens are refreshed, what went wrong last, and since when it works.
+    /// Returns a connection with the state of its token refreshes, the last failure, and the start of the
+    /// current state.
     ///
     /// # Errors
     ///
     /// See [`AdminError`].
     pub async fn connection(&self, dev_id: &DevId, user_id: UserId) -> Result<AdminConnection, AdminError> {
-        let url = self.at(["environments", dev_id.as_str(), "connections", &user_id.to_string()]);
+        let url = self.url_for(["environments", dev_id.as_str(), "connections", &user_id.to_string()]);
         self.read(Call::get(url)).await
     }
 
-    /// Takes over existing grants from another system, at most 500 at once and 1 MiB of JSON.
+    /// Imports existing grants from another system: at most 500 per call and 1 MiB of JSON.
     ///
-    /// It is repeated after a failure that may pass: what is there already stays as it is, and is counted as kept.
+    /// The call is retried after a temporary failure. Connections that exist already are unchanged and counted
+    /// as `kept`.
     ///
     /// # Errors
     ///
-    /// See [`AdminError`]. A connection that does not fit is no error: the answer names it.
+    /// See [`AdminError`]. A rejected connection is not an error: the response lists it.
     pub async fn import_connections(
         &self,
         dev_id: &DevId,
         import: &ImportConnections,
     ) -> Result<ImportedConnections, AdminError> {
-        let url = self.at(["environments", dev_id.as_str(), "connections", "import"]);
+        let url = self.url_for(["environments", dev_id.as_str(), "connections", "import"]);
         self.read(Call::post(url).json(import).repeatable()).await
     }
 
-    /// Every connection of an environment, by id, page by page as they are asked for; with the providers' tokens for
-    /// owners.
+    /// Streams the connections of an environment, ordered by id. Pages are fetched on demand. The providers' tokens
+    /// require the role `owner`.
     ///
     /// # Errors
     ///
-    /// Ends with the first error, which is [`Error::UnreadableAnswer`](crate::Error::UnreadableAnswer) if the server does
-    /// not go on from one to the next.
+    /// The stream ends with the first error. It is [`Error::UnreadableResponse`](crate::Error::UnreadableResponse) if the
+    /// server's pages do not advance.
     pub fn export_connections(
         &self,
         dev_id: &DevId,
@@ -65,12 +67,12 @@ impl AdminClient {
         after: Option<UserId>,
         with_tokens: bool,
     ) -> Result<PortableConnections, AdminError> {
-        let call = Call::get(self.at(["environments", dev_id.as_str(), "connections"])).long_answer();
+        let call = Call::get(self.url_for(["environments", dev_id.as_str(), "connections"])).large_response();
         let call = call.query("with_tokens", if with_tokens { "true" } else { "false" });
         let call = after.iter().fold(call, |call, after| call.query("after", &after.to_string()));
         let page: PortableConnections = self.inner.transport.read(&call).await?;
-        let goes_on = page.next.is_none_or(|next| Some(next) > after);
+        let advances = page.next.is_none_or(|next| Some(next) > after);
         let endless = || self.inner.transport.unreadable(&call, &HeaderMap::new(), "the pages do not end");
-        if goes_on { Ok(page) } else { Err(endless().into()) }
+        if advances { Ok(page) } else { Err(endless().into()) }
     }
 }

@@ -1,27 +1,27 @@
-use crate::{Error, Refusal};
+use crate::{ApiProblem, Error};
 
-/// Why something administrative was not done. Each variant is something else to do.
+/// The error of an admin call. Each variant requires a different reaction.
 #[derive(Debug, thiserror::Error)]
 pub enum AdminError {
-    /// 401: ask again with another token.
-    #[error("the admin token was not accepted: {0}; it may be another server's, expired or revoked")]
-    NotAuthenticated(Box<Refusal>),
+    /// 401: use another token.
+    #[error("the admin token was not accepted: {0}; it may be expired, revoked, or for another server")]
+    NotAuthenticated(Box<ApiProblem>),
     /// 403: the token's role does not allow it.
     #[error("not allowed: {0}")]
-    Forbidden(Box<Refusal>),
-    /// 404 or 405: not there.
+    Forbidden(Box<ApiProblem>),
+    /// 404 or 405: the resource does not exist.
     #[error("not found: {0}")]
-    NotFound(Box<Refusal>),
-    /// 409: it cannot be done as things stand, such as ending a key that was used just now.
-    #[error("refused: {0}")]
-    Conflict(Box<Refusal>),
-    /// The token is empty or has characters that cannot travel; nothing was sent.
+    NotFound(Box<ApiProblem>),
+    /// 409: the current state does not allow it, such as revoking a key that was just used.
+    #[error("conflict: {0}")]
+    Conflict(Box<ApiProblem>),
+    /// The token is empty or has characters that cannot be sent in a header. Nothing was sent.
     #[error("the admin token must be visible ASCII characters")]
     InvalidToken,
-    /// The address is not one that a token may be sent to; nothing was sent.
+    /// It is not safe to send a token to the URL. Nothing was sent.
     #[error("the server's address {0}")]
     InvalidAddress(&'static str),
-    /// Whatever else can happen to a call.
+    /// Any other error of a call.
     #[error(transparent)]
     Call(Error),
 }
@@ -39,16 +39,16 @@ impl From<Error> for AdminError {
 }
 
 impl AdminError {
-    /// The server's own words, if it refused.
+    /// Returns the server's error response, if there was one.
     #[must_use]
-    pub fn refusal(&self) -> Option<&Refusal> {
+    pub fn api_problem(&self) -> Option<&ApiProblem> {
         match self {
             Self::NotAuthenticated(refusal)
             | Self::Forbidden(refusal)
             | Self::NotFound(refusal)
             | Self::Conflict(refusal) => Some(refusal),
             Self::InvalidToken | Self::InvalidAddress(_) => None,
-            Self::Call(error) => error.refusal(),
+            Self::Call(error) => error.api_problem(),
         }
     }
 }

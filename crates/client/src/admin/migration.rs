@@ -7,7 +7,7 @@ use super::{AdminClient, AdminError};
 use crate::transport::Call;
 
 impl AdminClient {
-    /// Makes links to consent at another provider, at most 500 at once. The connections to the old one stay.
+    /// Creates links to connect another provider, at most 500 per call. The existing connections stay.
     ///
     /// # Errors
     ///
@@ -17,7 +17,7 @@ impl AdminClient {
         dev_id: &DevId,
         invite: &InviteToMigrate,
     ) -> Result<MigrationInvitations, AdminError> {
-        let url = self.at(["environments", dev_id.as_str(), "migration", "invitations"]);
-        self.read(Call::post(url).json(invite).long_answer()).await
+        let url = self.url_for(["environments", dev_id.as_str(), "migration", "invitations"]);
+        self.read(Call::post(url).json(invite).large_response()).await
     }
 }

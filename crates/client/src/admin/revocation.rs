@@ -8,17 +8,17 @@ use terra_auth_types::{
 use super::{AdminClient, AdminError};
 use crate::transport::Call;
 
-/// Reports asked for in one call.
-const PER_PAGE: u32 = 500;
+/// Maximum number of reports per call.
+const REVOCATION_PAGE_SIZE: u32 = 500;
 
 impl AdminClient {
-    /// What became of an environment's grants after their connections ended, or of that of one connection; the newest first,
-    /// page by page as they are asked for.
+    /// Streams the revocations of an environment's grants, or of one connection's grant, newest first. Pages
+    /// are fetched on demand.
     ///
     /// # Errors
     ///
-    /// Ends with the first error, which is [`Error::UnreadableAnswer`](crate::Error::UnreadableAnswer) if the server does
-    /// not go on from page to page.
+    /// The stream ends with the first error. It is [`Error::UnreadableResponse`](crate::Error::UnreadableResponse) if the
+    /// server's pages do not advance.
     pub fn revocations(
         &self,
         dev_id: &DevId,
@@ -42,13 +42,13 @@ impl AdminClient {
         user_id: Option<UserId>,
         after: Option<String>,
     ) -> Result<RevocationReports, AdminError> {
-        let call = Call::get(self.at(["environments", dev_id.as_str(), "revocations"])).long_answer();
-        let call = call.query("limit", &PER_PAGE.to_string());
+        let call = Call::get(self.url_for(["environments", dev_id.as_str(), "revocations"])).large_response();
+        let call = call.query("limit", &REVOCATION_PAGE_SIZE.to_string());
         let call = user_id.iter().fold(call, |call, user_id| call.query("user_id", &user_id.to_string()));
         let call = after.iter().fold(call, |call, after| call.query("after", after));
         let page: RevocationReports = self.inner.transport.read(&call).await?;
-        let goes_on = page.next.is_none() || (page.next != after && !page.revocations.is_empty());
+        let advances = page.next.is_none() || (page.next != after && !page.revocations.is_empty());
         let endless = || self.inner.transport.unreadable(&call, &HeaderMap::new(), "the pages do not end");
-        if goes_on { Ok(page) } else { Err(endless().into()) }
+        if advances { Ok(page) } else { Err(endless().into()) }
     }
 }

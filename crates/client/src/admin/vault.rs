@@ -4,39 +4,40 @@ use super::{AdminClient, AdminError};
 use crate::transport::Call;
 
 impl AdminClient {
-    /// The keys that seal and mark, without the keys themselves, and how far the newest rotation is.
+    /// Returns the metadata of the vault's keys and the progress of the newest rotation.
     ///
     /// # Errors
     ///
     /// See [`AdminError`].
     pub async fn vault_status(&self) -> Result<VaultStatus, AdminError> {
-        self.read(Call::get(self.at(["vault"]))).await
+        self.read(Call::get(self.url_for(["vault"]))).await
     }
 
-    /// How far the newest rotation is.
+    /// Returns the progress of the newest rotation.
     ///
     /// # Errors
     ///
     /// See [`AdminError`].
     pub async fn vault_rotation(&self) -> Result<VaultRotation, AdminError> {
-        self.read(Call::get(self.at(["vault", "rotation"]))).await
+        self.read(Call::get(self.url_for(["vault", "rotation"]))).await
     }
 
-    /// Begins to seal everything with a new data key, or goes on with a rotation that was cut off; the server goes on serving.
+    /// Starts to re-encrypt all values with a new data key, or continues an interrupted rotation. The server stays
+    /// available.
     ///
     /// # Errors
     ///
     /// See [`AdminError`].
     pub async fn begin_rotation(&self) -> Result<VaultRotation, AdminError> {
-        self.read(Call::post(self.at(["vault", "rotation"]))).await
+        self.read(Call::post(self.url_for(["vault", "rotation"]))).await
     }
 
-    /// Has the server read its master keys again, and wrap all data keys with the first one.
+    /// Lets the server reload its master keys and encrypt all data keys with the first one.
     ///
     /// # Errors
     ///
-    /// [`AdminError::Conflict`] if it cannot read them.
+    /// [`AdminError::Conflict`] if the server cannot read the master keys.
     pub async fn rotate_master_key(&self) -> Result<RotatedMasterKey, AdminError> {
-        self.read(Call::post(self.at(["vault", "master-key", "rotate"]))).await
+        self.read(Call::post(self.url_for(["vault", "master-key", "rotate"]))).await
     }
 }

@@ -6,7 +6,7 @@ use crate::ownership::OwnershipError;
 
 use super::{API_KEY, DEV_ID, ENV, ReferenceError, Source, file_name, variable_of};
 
-/// Why there are no credentials. Names files, lines and variables, never a value.
+/// The error of loading credentials. It names files, lines and variables, and never contains a value.
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialsError {
     /// Neither the process environment nor a file has keys.
@@ -17,167 +17,167 @@ pub enum CredentialsError {
         file.display(), older.display(), variable_of(DEV_ID, *environment), variable_of(API_KEY, *environment)
     )]
     NoFile {
-        /// Whose keys were asked for.
+        /// The requested environment.
         environment: Environment,
-        /// The file that was looked for first.
+        /// The file that was searched first.
         file: PathBuf,
-        /// The file that was looked for next.
+        /// The file that was searched next.
         older: PathBuf,
     },
-    /// A file is there but cannot be read.
+    /// A file exists but cannot be read.
     #[error("could not read {}", file.display())]
     Unreadable {
-        /// Which one.
+        /// The file.
         file: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// A line of a file is not `KEY=value`.
     #[error("{}:{line}: {problem}", file.display())]
     Malformed {
-        /// Which file.
+        /// The file.
         file: PathBuf,
-        /// Which line, counted from one.
+        /// The line, counted from 1.
         line: usize,
-        /// What is wrong and what to do.
+        /// The problem and its fix.
         problem: &'static str,
     },
     /// A variable is not set.
     #[error(
         "{} is missing; add it there, or run `terra-auth setup-environment --env {environment}`",
-        named(place, key)
+        named(location, key)
     )]
     Missing {
-        /// Whose keys were asked for.
+        /// The requested environment.
         environment: Environment,
-        /// Where it was looked for.
-        place: Place,
-        /// Which one.
+        /// The source that should have it.
+        location: SourceLocation,
+        /// The name of the variable.
         key: &'static str,
     },
-    /// The process environment has half a pair, which is never completed from a file.
+    /// The process environment has only one variable of a pair. The other one is never taken from a file.
     #[error(
         "the process environment has {present} but not {missing}; set both there, or neither to use {}",
         file_name(*environment)
     )]
     HalfPair {
-        /// Whose keys were asked for.
+        /// The requested environment.
         environment: Environment,
-        /// The half that is there.
+        /// The variable that is set.
         present: String,
-        /// The half that is not.
+        /// The variable that is not set.
         missing: String,
     },
-    /// A value cannot be used.
+    /// A value is invalid.
     #[error("{} {problem}", named(place, key))]
     Invalid {
-        /// Where it stands.
-        place: Place,
-        /// Which one.
+        /// The location of the value.
+        place: SourceLocation,
+        /// The name of the variable.
         key: &'static str,
-        /// What is wrong and what to do.
+        /// The problem and its fix.
         problem: &'static str,
     },
-    /// A value is kept elsewhere, and did not come from there.
-    #[error("{} could not be had", named(place, key))]
-    NotHad {
-        /// Where the reference stands.
-        place: Place,
-        /// Which one.
+    /// A value is stored elsewhere, and could not be read from there.
+    #[error("{} could not be read", named(place, key))]
+    Unresolved {
+        /// The location of the reference.
+        place: SourceLocation,
+        /// The name of the variable.
         key: &'static str,
-        /// Why.
+        /// The cause.
         source: Box<ReferenceError>,
     },
-    /// A file says where a secret is kept, and its user has not agreed to that.
+    /// A file refers to a secret that is stored elsewhere, and the user does not trust the file.
     #[error(
-        "{} is to come from the {reference}, but the file {}; look at the file, then run `terra-auth env trust {}`",
+        "{} refers to the {reference}, but the file {}; review the file, then run `terra-auth env trust {}`",
         named(place, key),
         if *changed { "has changed since it was trusted" } else { "is not trusted" },
         shell_word(place)
     )]
     NotTrusted {
-        /// Where the reference stands.
-        place: Place,
-        /// Which one.
+        /// The location of the reference.
+        place: SourceLocation,
+        /// The name of the variable.
         key: &'static str,
-        /// What it refers to.
+        /// The target of the reference.
         reference: String,
-        /// Whether an earlier text of the file was trusted.
+        /// Whether an earlier version of the file was trusted.
         changed: bool,
     },
-    /// A file says where a secret is kept, and other users could have written or read it.
-    #[error("{} is to come from the {reference}, but {source}; {}", named(place, key), source.remedy())]
+    /// A file refers to a secret that is stored elsewhere, and other users could have written or read the file.
+    #[error("{} refers to the {reference}, but {source}; {}", named(place, key), source.remedy())]
     NotPrivate {
-        /// Where the reference stands.
-        place: Place,
-        /// Which one.
+        /// The location of the reference.
+        place: SourceLocation,
+        /// The name of the variable.
         key: &'static str,
-        /// What it refers to.
+        /// The target of the reference.
         reference: String,
-        /// What is wrong with the file.
+        /// The problem of the file.
         source: OwnershipError,
     },
-    /// The process environment holds another environment's keys.
+    /// The process environment has another environment's keys.
     #[error(
-        "asked for {asked}, but the process environment holds keys of {held} (by its {ENV}); \
-         unset them, or ask for {held}"
+        "{asked} was requested, but the process environment has keys of {found} (according to {ENV}); \
+         unset them, or use {found}"
     )]
     OtherEnvironment {
-        /// Whose keys were asked for.
+        /// The requested environment.
         asked: Environment,
-        /// What `TERRA_ENV` says.
-        held: String,
+        /// The value of `TERRA_ENV`.
+        found: String,
     },
-    /// Another environment's file has the same key, so it is not known whose it is.
+    /// Another environment has the same key, so it is unknown which environment the key belongs to.
     #[error(
-        "asked for {asked}, but {key} from {place} also stands in {other}'s {}; \
-         each environment has keys of its own: mend the wrong one",
+        "{asked} was requested, but {key} from {place} is also in {other}'s {}; \
+         each environment has its own keys: fix the wrong one",
         elsewhere.with_kind(key)
     )]
     SharedKey {
-        /// Whose keys were asked for.
+        /// The requested environment.
         asked: Environment,
-        /// Which of the two keys.
+        /// The name of the variable, `TERRA_DEV_ID` or `TERRA_API_KEY`.
         key: &'static str,
-        /// Where it was loaded from.
-        place: Place,
-        /// Who else has it.
+        /// The location that the key was loaded from.
+        place: SourceLocation,
+        /// The other environment with the same key.
         other: Environment,
-        /// And where: a file, or variables of the process environment.
+        /// The source of the other environment: a file, or variables of the process environment.
         elsewhere: Source,
     },
 }
 
-/// A file's name, as it can be typed.
-fn shell_word(place: &Place) -> String {
+/// Returns the name of a file, quoted for a shell.
+fn shell_word(place: &SourceLocation) -> String {
     let name = place.source.to_string();
     shlex::try_quote(&name).map(Into::into).unwrap_or(name)
 }
 
-/// A variable and where it stands.
-fn named(place: &Place, key: &str) -> String {
+/// Returns a variable with its location.
+fn named(place: &SourceLocation, key: &str) -> String {
     match &place.source {
         Source::ProcessOf(environment) => format!("{}: {}", Source::Process, variable_of(key, *environment)),
         Source::Program | Source::Process | Source::File(_) => format!("{place}: {key}"),
     }
 }
 
-/// Where a value stands.
+/// The location of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct SourceLocation {
     /// The file, or the process environment.
     pub source: Source,
-    /// The line of a file, counted from one.
+    /// The line of a file, counted from 1.
     pub line: Option<usize>,
 }
 
-impl From<Source> for Place {
+impl From<Source> for SourceLocation {
     fn from(source: Source) -> Self {
         Self { source, line: None }
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for SourceLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.source.fmt(f)?;
         self.line.map_or(Ok(()), |line| write!(f, ":{line}"))

@@ -1,4 +1,4 @@
-//! Reads a credential file line by line, so that an error can name the line.
+//! Parses a credential file line by line, because errors name the line.
 
 use std::{
     cell::Cell,
@@ -9,23 +9,23 @@ use std::{
 
 use super::{CredentialsError, FileDigest};
 
-/// No credential file is longer; whatever is, is something else.
-const LONGEST: u64 = 64 * 1024;
+/// A longer file is not a credential file.
+const MAX_FILE_BYTES: u64 = 64 * 1024;
 
-/// `KEY=value`, and the line where it begins.
+/// `KEY=value`, and the line where it starts.
 pub(super) struct Entry {
     pub(super) line: usize,
     pub(super) key: String,
     pub(super) value: String,
 }
 
-/// The entries of a file and the digest of the text that they were read from.
+/// The entries of a file, and the digest of the text that they were parsed from.
 pub(super) struct ReadFile {
     pub(super) entries: Vec<Entry>,
     pub(super) digest: FileDigest,
 }
 
-/// What a file says, or `None` if there is no such file. The file is read once, so the digest is that of these entries.
+/// Parses a file. Returns `None` if it does not exist. The file is read once, so the digest matches the entries.
 pub(super) fn read(file: &Path) -> Result<Option<ReadFile>, CredentialsError> {
     let unreadable = |source| CredentialsError::Unreadable { file: file.to_owned(), source };
     let bytes = match File::open(file).and_then(bytes) {
@@ -41,47 +41,47 @@ pub(super) fn read(file: &Path) -> Result<Option<ReadFile>, CredentialsError> {
 
 fn bytes(file: File) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    if file.take(LONGEST + 1).read_to_end(&mut bytes)? as u64 > LONGEST {
+    if file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)? as u64 > MAX_FILE_BYTES {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, "longer than 64 KiB"));
     }
     Ok(bytes)
 }
 
 const NOT_AN_ENTRY: &str = "is not KEY=value; quote a value that has spaces, and close every quote";
-const EXPANDED: &str = "has a `$`, which would be replaced by another variable; put the value in single quotes";
-const TWICE: &str = "sets a key that an earlier line has set; delete one of them";
+const HAS_EXPANSION: &str = "has a `$`, which would be replaced by another variable; put the value in single quotes";
+const DUPLICATE_KEY: &str = "sets a key that an earlier line has set; delete one of them";
 
-/// The error of the parser holds the line's text, so it is left behind.
+/// The parser's error is dropped, because it contains the text of the line.
 fn entries(text: &str) -> Result<Vec<Entry>, (usize, &'static str)> {
-    // The parser wants no byte order mark, and a line break after a space.
+    // The parser does not accept a byte order mark, and requires a line break after a space.
     let text = format!("{}\n", text.trim_start_matches('\u{feff}'));
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
     let taken = Cell::new(0);
     let mut parsed = dotenvy::from_read_iter(LineByLine { rest: text.as_bytes(), taken: &taken });
     let mut entries: Vec<Entry> = Vec::new();
     loop {
-        let start = taken.get() + lines[taken.get()..].iter().take_while(|line| is_idle(line)).count();
+        let start = taken.get() + lines[taken.get()..].iter().take_while(|line| is_blank_or_comment(line)).count();
         let Some(entry) = parsed.next() else { return Ok(entries) };
         let (key, value) = entry.map_err(|_| (start + 1, NOT_AN_ENTRY))?;
         let written = lines[start..taken.get()].concat();
-        if key.starts_with("TERRA_") && expands(&written) {
-            return Err((start + 1, EXPANDED));
+        if key.starts_with("TERRA_") && has_variable_expansion(&written) {
+            return Err((start + 1, HAS_EXPANSION));
         }
         if key.starts_with("TERRA_") && entries.iter().any(|earlier| earlier.key == key) {
-            return Err((start + 1, TWICE));
+            return Err((start + 1, DUPLICATE_KEY));
         }
         entries.push(Entry { line: start + 1, key, value });
     }
 }
 
-fn is_idle(line: &str) -> bool {
+fn is_blank_or_comment(line: &str) -> bool {
     line.trim().is_empty() || line.trim_start().starts_with('#')
 }
 
-/// Whether the parser would fill in a variable in this entry, perhaps one of the process environment: only within single
-/// quotes is a `$` always itself.
+/// Whether the parser would expand a variable in this entry, perhaps one of the process environment. Only
+/// within single quotes is a `$` always literal.
 #[must_use]
-pub fn expands(written: &str) -> bool {
+pub fn has_variable_expansion(written: &str) -> bool {
     let value = written.split_once('=').map_or("", |(_, value)| value);
     let (mut quote, mut escaped) = (None, false);
     for c in value.chars() {
@@ -99,7 +99,7 @@ pub fn expands(written: &str) -> bool {
     false
 }
 
-/// Gives one line at a time and counts them.
+/// Returns one line per read, and counts the lines.
 struct LineByLine<'a> {
     rest: &'a [u8],
     taken: &'a Cell<usize>,
@@ -119,7 +119,7 @@ impl Read for LineByLine<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{EXPANDED, NOT_AN_ENTRY, TWICE, entries};
+    use super::{DUPLICATE_KEY, HAS_EXPANSION, NOT_AN_ENTRY, entries};
 
     type Row = (usize, String, String);
 
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn every_entry_knows_its_line() {
+    fn every_entry_has_its_line() {
         let text =
             "\u{feff}# keys\r\n\nTERRA_DEV_ID=acme # ours\r\nOTHER=\"two\nlines\"\n  # more\nexport A='b c'\nB=1 ";
         let expected = [
@@ -150,16 +150,16 @@ mod tests {
         assert_eq!(read("A=1\n\nTERRA_API_KEY\n"), Err((3, NOT_AN_ENTRY)));
         assert_eq!(read("A=1\nB=two words\n"), Err((2, NOT_AN_ENTRY)));
         assert_eq!(read("# a\nA=\"never closed\nB=1\n"), Err((2, NOT_AN_ENTRY)));
-        assert_eq!(read("TERRA_API_KEY=a\n# b\nTERRA_API_KEY=b\n"), Err((3, TWICE)));
+        assert_eq!(read("TERRA_API_KEY=a\n# b\nTERRA_API_KEY=b\n"), Err((3, DUPLICATE_KEY)));
     }
 
     #[test]
-    fn a_key_with_a_dollar_is_itself_or_refused() {
-        assert_eq!(read("TERRA_API_KEY=a$HOME\n"), Err((1, EXPANDED)));
-        assert_eq!(read("TERRA_API_KEY=\"a${HOME}\"\n"), Err((1, EXPANDED)));
+    fn a_dollar_is_literal_or_rejected() {
+        assert_eq!(read("TERRA_API_KEY=a$HOME\n"), Err((1, HAS_EXPANSION)));
+        assert_eq!(read("TERRA_API_KEY=\"a${HOME}\"\n"), Err((1, HAS_EXPANSION)));
         for value in ["'a'$HOME", "'a'\"$HOME\"", "\"'$HOME'\"", "\\'$HOME\\'", "a\"'\"$HOME'", "'a\\'$HOME'b'"] {
             let refused = read(&format!("TERRA_API_KEY={value}\n"));
-            assert!(matches!(refused, Err((1, EXPANDED | NOT_AN_ENTRY))), "{value}: {refused:?}");
+            assert!(matches!(refused, Err((1, HAS_EXPANSION | NOT_AN_ENTRY))), "{value}: {refused:?}");
         }
         assert_eq!(read("TERRA_API_KEY='a$HOME'\n").unwrap(), [entry(1, "TERRA_API_KEY", "a$HOME")]);
     }

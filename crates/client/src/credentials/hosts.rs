@@ -1,30 +1,30 @@
 use url::Url;
 
-use crate::endpoints::{is_hosted, origin};
+use crate::hosted::{is_hosted, origin};
 
-/// The three addresses of a place that speaks the API.
-pub(super) struct Hosts {
+/// The three base URLs of a server.
+pub(super) struct BaseUrls {
     pub(super) api: Url,
     pub(super) widget: Url,
     pub(super) streaming: Url,
 }
 
-impl Hosts {
-    /// Terra's own.
+impl BaseUrls {
+    /// Returns the URLs of the hosted API.
     ///
     /// Source: "Hosts" in `docs/compatibility.md`.
     pub(super) fn published() -> Self {
         Self {
             api: literal("https://api.tryterra.co/v2"),
             widget: literal("https://widget.tryterra.co"),
-            // The address that the published guides name, streaming.tryterra.co, has no socket.
+            // The host in the published guides, streaming.tryterra.co, has no socket.
             streaming: literal("wss://ws.tryterra.co"),
         }
     }
 
-    /// Those that go with `api`: the hosted ones, or all on one origin, so that keys for a server of one's own never
-    /// travel to Terra.
-    pub(super) fn beside(api: Url) -> Self {
+    /// Returns the default URLs for `api`: the hosted ones, or all on one origin. Keys of a self-hosted server are
+    /// therefore never sent to Terra.
+    pub(super) fn defaults_for(api: Url) -> Self {
         if is_hosted(&api) {
             return Self { api, ..Self::published() };
         }
@@ -33,7 +33,7 @@ impl Hosts {
     }
 }
 
-#[expect(clippy::expect_used, reason = "three constants above, and a test makes them")]
+#[expect(clippy::expect_used, reason = "the three constants above are valid, and a test parses them")]
 fn literal(text: &str) -> Url {
     text.parse().expect("a constant")
 }

@@ -6,26 +6,26 @@ use std::{
 use terra_auth_types::{ApiKey, DevId, Environment};
 
 use super::{
-    API_KEY, API_URL, Audience, Credentials, CredentialsError, DEV_ID, ENV, Place, RETIRING_SIGNING_SECRET,
-    SIGNING_SECRET, STREAMING_URL, Source, Trust, TrustStore, WIDGET_URL, file, file_name, hosts::Hosts,
+    API_KEY, API_URL, Audience, Credentials, CredentialsError, DEV_ID, ENV, RETIRING_SIGNING_SECRET, SIGNING_SECRET,
+    STREAMING_URL, Source, SourceLocation, Trust, TrustStore, WIDGET_URL, file, file_name, hosts::BaseUrls,
     settings::Settings, variable_of,
 };
 use crate::ownership;
 
-/// What one source says, before anybody is asked for a value that is kept elsewhere.
-pub struct Written {
+/// The values of one source. References to values that are stored elsewhere are not resolved yet.
+pub struct UnresolvedCredentials {
     environment: Environment,
     settings: Settings,
     notices: Vec<String>,
     trusted: TrustStore,
 }
 
-impl Written {
-    /// Chooses the source as [`Credentials::load_from`] does. Which files are trusted is found by `vars` too.
+impl UnresolvedCredentials {
+    /// Selects the source like [`Credentials::load_from`]. `vars` also locate the trusted files.
     ///
     /// # Errors
     ///
-    /// As there, as far as it is about the source and not about a value.
+    /// See [`Credentials::load_from`], except for errors about single values.
     pub fn find(
         environment: Environment,
         dir: &Path,
@@ -37,26 +37,26 @@ impl Written {
         let settings = if has_pair(environment, &own)? {
             own
         } else if has_pair(environment, &process())? {
-            own_process(environment, process())?
+            check_process_environment(environment, process())?
         } else {
-            own_file(environment, dir, &mut of_file)?
+            settings_from_file(environment, dir, &mut of_file)?
         };
-        let mut notices = Vec::from_iter(unused(environment, settings.source(), vars));
+        let mut notices = Vec::from_iter(unused_variables_warning(environment, settings.source(), vars));
         notices.extend(of_file);
-        refuse_shared_keys(environment, dir, vars, &settings)?;
+        reject_shared_keys(environment, dir, vars, &settings)?;
         Ok(Self { environment, settings, notices, trusted: TrustStore::of(vars) })
     }
 
-    /// With another memory of which files are trusted.
+    /// Sets another store of trusted files.
     #[must_use]
-    pub fn trusting(self, trusted: TrustStore) -> Self {
+    pub fn with_trust_store(self, trusted: TrustStore) -> Self {
         Self { trusted, ..self }
     }
 
-    /// Whether the user has agreed to the source: to the programs and entries that it names, and to its addresses.
+    /// Whether the user trusts the source: the programs and entries that it names, and its URLs.
     ///
-    /// A secret that does not come from the source itself, such as an admin token, must not go to an address of one that is
-    /// not [`Trust::Trusted`].
+    /// A secret from another source, such as an admin token, must not be sent to a URL of a source that is not
+    /// [`Trust::Trusted`].
     #[must_use]
     pub fn trust(&self) -> Trust {
         self.settings.trust(&self.trusted)
@@ -68,46 +68,47 @@ impl Written {
         self.settings.source()
     }
 
-    /// Whom the keys are sent to.
+    /// The servers that the keys are sent to.
     ///
     /// # Errors
     ///
-    /// [`CredentialsError`] about an address.
+    /// [`CredentialsError`] for an invalid URL.
     pub fn audience(&self) -> Result<Audience, CredentialsError> {
         let hosts = hosts_of(&self.settings)?;
         Ok(Audience::of(&hosts.api, &hosts.streaming))
     }
 
-    /// The text of a variable as it stands there: the value or a [`Reference`](super::Reference). An empty one is none.
+    /// Returns the text of a variable: the value or a [`Reference`](super::Reference). An empty variable counts
+    /// as absent.
     #[must_use]
     pub fn text(&self, key: &str) -> Option<&str> {
         self.settings.get(key)
     }
 
-    /// Where a variable stands.
+    /// Returns the location of a variable.
     #[must_use]
-    pub fn place(&self, key: &str) -> Place {
-        self.settings.place(key)
+    pub fn location(&self, key: &str) -> SourceLocation {
+        self.settings.location(key)
     }
 
-    /// The credentials, for which whoever keeps a secret is asked for it.
+    /// Resolves all references and returns the credentials.
     ///
     /// # Errors
     ///
-    /// [`CredentialsError`] about a single value.
-    pub fn read(self) -> Result<Credentials, CredentialsError> {
+    /// [`CredentialsError`] for a single value.
+    pub fn resolve(self) -> Result<Credentials, CredentialsError> {
         read(self.environment, &self.settings, self.notices, &self.trusted)
     }
 }
 
-/// Without the values, which may be secrets.
-impl fmt::Debug for Written {
+/// Omits the values, which may be secrets.
+impl fmt::Debug for UnresolvedCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Written").field("source", self.source()).finish_non_exhaustive()
     }
 }
 
-/// Whether both halves are set; one alone is an error.
+/// Whether both variables of the pair are set. One alone is an error.
 fn has_pair(environment: Environment, settings: &Settings) -> Result<bool, CredentialsError> {
     let half = |present, missing| {
         let [present, missing] = [present, missing].map(|key| settings.source().variable(key));
@@ -121,20 +122,24 @@ fn has_pair(environment: Environment, settings: &Settings) -> Result<bool, Crede
     }
 }
 
-/// The process environment's pair, unless `TERRA_ENV` says that it is another environment's.
-fn own_process(asked: Environment, process: Settings) -> Result<Settings, CredentialsError> {
+/// Returns the process environment's settings, unless `TERRA_ENV` names another environment.
+fn check_process_environment(asked: Environment, process: Settings) -> Result<Settings, CredentialsError> {
     match process.get(ENV) {
         Some(held) if held != asked.as_str() => {
-            Err(CredentialsError::OtherEnvironment { asked, held: held.to_owned() })
+            Err(CredentialsError::OtherEnvironment { asked, found: held.to_owned() })
         }
         _ => Ok(process),
     }
 }
 
-/// Every value comes from one source, which may surprise whoever set an address only.
-fn unused(environment: Environment, chosen: &Source, vars: &impl Fn(&str) -> Option<String>) -> Option<String> {
+/// Returns a warning about variables that are set but not used, because all values come from another source.
+fn unused_variables_warning(
+    environment: Environment,
+    chosen: &Source,
+    vars: &impl Fn(&str) -> Option<String>,
+) -> Option<String> {
     let process = Settings::of_process(vars);
-    let (named, whole) = (process.get(ENV).unwrap_or(DEFAULT), process.get(DEV_ID).is_some());
+    let (named, whole) = (process.get(ENV).unwrap_or(DEFAULT_ENVIRONMENT), process.get(DEV_ID).is_some());
     let of_another = whole && named != environment.as_str();
     let plain = Some(process).filter(|_| !of_another);
     let others = plain.into_iter().chain([Settings::of_process_for(environment, vars)]);
@@ -149,10 +154,14 @@ fn unused(environment: Environment, chosen: &Source, vars: &impl Fn(&str) -> Opt
     (!set.is_empty()).then(notice)
 }
 
-/// Whose the plain variables are, if they do not say.
-const DEFAULT: &str = Environment::Testing.as_str();
+/// The environment of the plain variables without `TERRA_ENV`.
+const DEFAULT_ENVIRONMENT: &str = Environment::Testing.as_str();
 
-fn own_file(environment: Environment, dir: &Path, notices: &mut Vec<String>) -> Result<Settings, CredentialsError> {
+fn settings_from_file(
+    environment: Environment,
+    dir: &Path,
+    notices: &mut Vec<String>,
+) -> Result<Settings, CredentialsError> {
     let [file, older] = files(environment).map(|name| dir.join(name));
     let (used, read) = match (file::read(&file)?, older.exists()) {
         (Some(read), both) => {
@@ -168,7 +177,7 @@ fn own_file(environment: Environment, dir: &Path, notices: &mut Vec<String>) -> 
     Ok(Settings::of_file(Source::File(used), read))
 }
 
-/// About the file itself; its folders matter to references only.
+/// Returns a warning if other users can open the file. Its folders matter for references only.
 fn open_to_others(file: &Path) -> Option<String> {
     ownership::is_open_to_others(file)
         .then(|| format!("other users of this machine can open {0}; run `chmod 600 {0}`", file.display()))
@@ -184,13 +193,13 @@ fn read(
     notices: Vec<String>,
     trusted: &TrustStore,
 ) -> Result<Credentials, CredentialsError> {
-    let missing = |key| CredentialsError::Missing { environment, place: settings.place(key), key };
+    let missing = |key| CredentialsError::Missing { environment, location: settings.location(key), key };
     let dev_id = settings.parse::<DevId>(DEV_ID, "must be 1 to 128 visible ASCII characters")?;
     let dev_id = dev_id.ok_or_else(|| missing(DEV_ID))?;
-    let Hosts { api: api_url, widget: widget_url, streaming: streaming_url } = hosts_of(settings)?;
+    let BaseUrls { api: api_url, widget: widget_url, streaming: streaming_url } = hosts_of(settings)?;
     let audience = Audience::of(&api_url, &streaming_url);
     let secret = |key| settings.secret(key, &audience, trusted);
-    // Last, because somebody may have to unlock something for them.
+    // Secrets come last, because the user may have to unlock a password store for them.
     let api_key = secret(API_KEY)?.ok_or_else(|| missing(API_KEY))?;
     if !api_key.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(settings.invalid(API_KEY, "must be visible ASCII characters"));
@@ -205,21 +214,22 @@ fn read(
         streaming_url,
         api_url,
         source: settings.source().clone(),
-        notices,
+        warnings: notices,
     })
 }
 
-/// The addresses that a source names, or that go with those.
-fn hosts_of(settings: &Settings) -> Result<Hosts, CredentialsError> {
+/// Returns the URLs of a source, or their defaults.
+fn hosts_of(settings: &Settings) -> Result<BaseUrls, CredentialsError> {
     let api = settings.address(API_URL, ["https", "http"])?;
-    let Hosts { api, widget, streaming } = api.map_or_else(Hosts::published, Hosts::beside);
+    let BaseUrls { api, widget, streaming } = api.map_or_else(BaseUrls::published, BaseUrls::defaults_for);
     let widget = settings.address(WIDGET_URL, ["https", "http"])?.unwrap_or(widget);
     let streaming = settings.address(STREAMING_URL, ["wss", "ws"])?.unwrap_or(streaming);
-    Ok(Hosts { api, widget, streaming })
+    Ok(BaseUrls { api, widget, streaming })
 }
 
-/// A key that two environments have was copied into the wrong one. A file that cannot be read proves nothing.
-fn refuse_shared_keys(
+/// Rejects a key that another environment has too, because it was copied into the wrong one. Files that cannot
+/// be read are ignored.
+fn reject_shared_keys(
     asked: Environment,
     dir: &Path,
     vars: &impl Fn(&str) -> Option<String>,
@@ -230,7 +240,7 @@ fn refuse_shared_keys(
         for foreign in files.into_iter().chain([Settings::of_process_for(other, vars)]) {
             let shared = |key: &&'static str| foreign.get(key).is_some() && foreign.get(key) == settings.get(key);
             if let Some(key) = [DEV_ID, API_KEY].into_iter().find(shared) {
-                let (place, elsewhere) = (settings.place(key), foreign.source().clone());
+                let (place, elsewhere) = (settings.location(key), foreign.source().clone());
                 return Err(CredentialsError::SharedKey { asked, key, place, other, elsewhere });
             }
         }

@@ -1,62 +1,66 @@
-//! A value that is kept elsewhere, where the file only says where.
+//! References to values that are stored outside the credential file.
+
+mod command;
+mod keyring;
 
 use std::{fmt, io, path::Path};
 
 use url::Url;
 
-use super::hosts::Hosts;
-use crate::endpoints::is_hosted;
-
-mod command;
-mod keyring;
+use super::hosts::BaseUrls;
+use crate::hosted::is_hosted;
 
 const COMMAND: &str = "command:";
 const KEYRING: &str = "keyring:";
-/// Whose entries of the keyring are read; those of other programs are not.
+/// The keyring service of our entries. Entries of other programs are not read.
 const SERVICE: &str = "terra-auth";
 
-/// Where a secret is kept that is not in the credential file itself.
+/// A reference to a secret that is stored outside the credential file.
 ///
 /// ```text
 /// TERRA_API_KEY='command:op read op://vault/terra/api-key'
 /// TERRA_API_KEY=keyring:terra-auth/acme-testing-0000000000/api-key
 /// ```
 ///
-/// A command's words are split as a shell splits them, but no shell runs: no variables, no pipes. It gets no standard input
-/// and 10 s; the first line it writes is the value. The keyring is the operating system's, behind the feature `keyring`,
-/// and gets 1 s. Only entries of terra-auth are read, and each is bound to its [`Audience`], so a file cannot have it sent
-/// to another address. Whatever goes wrong is an error: there is no other place that the value might come from.
+/// A command is split into words like in a shell, but no shell runs: there are no variables and no pipes. It gets no
+/// standard input and has a timeout of 10 s. The first line of its output is the value.
+///
+/// The keyring is that of the operating system, behind the feature `keyring`, with a timeout of 1 s. Only entries of
+/// terra-auth are read. Each entry is bound to its [`Audience`], so a file cannot send it to another server.
+///
+/// Every failure is an error: there is no fallback for the value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reference {
-    /// A program and its arguments; never empty.
+    /// A program and its arguments. The list is never empty.
     Command(Vec<String>),
     /// An entry of the operating system's keyring.
     Keyring {
-        /// All that follows `terra-auth/`.
+        /// The part after `terra-auth/`.
         account: String,
     },
 }
 
-/// The audience of keys for Terra's own hosts.
+/// The audience of keys for hosted Terra.
 const HOSTED: &str = "tryterra.co";
 
-/// Whom a secret is sent to: the origin of the API, and that of the streaming socket if it does not go with the API.
+/// The servers that a secret is sent to: the origin of the API, and the origin of the streaming socket if it is
+/// not the default for the API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Audience(String);
 
 impl Audience {
-    /// Of these two addresses. All hosts that Terra runs are one audience.
+    /// Returns the audience of these two URLs. All hosts of Terra are one audience.
     #[must_use]
     pub fn of(api: &Url, streaming: &Url) -> Self {
         let name = |url: &Url| if is_hosted(url) { HOSTED.to_owned() } else { url.origin().ascii_serialization() };
-        let beside = Hosts::beside(api.clone()).streaming;
+        let beside = BaseUrls::defaults_for(api.clone()).streaming;
         let further = (name(streaming) != name(&beside)).then(|| format!(" {}", name(streaming)));
         Self(format!("{}{}", name(api), further.unwrap_or_default()))
     }
 }
 
 impl Audience {
-    /// Whether Terra itself runs all of it.
+    /// Whether Terra hosts all of its servers.
     #[must_use]
     pub fn is_hosted(&self) -> bool {
         self.0 == HOSTED
@@ -70,11 +74,11 @@ impl fmt::Display for Audience {
 }
 
 impl Reference {
-    /// Reads a value of a credential file; `None` if it is the secret itself.
+    /// Parses a value of a credential file. Returns `None` if it is the secret itself.
     ///
     /// # Errors
     ///
-    /// [`ReferenceError::Malformed`] for a reference that names nothing.
+    /// [`ReferenceError::Malformed`] for a reference without a target.
     pub fn parse(value: &str) -> Result<Option<Self>, ReferenceError> {
         let malformed = ReferenceError::Malformed;
         if let Some(line) = value.strip_prefix(COMMAND) {
@@ -85,28 +89,28 @@ impl Reference {
         match entry.split_once('/') {
             Some((SERVICE, account)) if !account.is_empty() => Ok(Some(Self::Keyring { account: account.to_owned() })),
             _ => Err(malformed(
-                "must be keyring:terra-auth/NAME, as entries of other programs are not read; store the value with \
+                "must be keyring:terra-auth/NAME, because entries of other programs are not read; store the value with \
                  `terra-auth setup-environment --keyring`",
             )),
         }
     }
 
-    /// Asks for the value. Waits up to 10 s for a command, and up to 1 s for the keyring.
+    /// Resolves the value. Waits up to 10 s for a command, and up to 1 s for the keyring.
     ///
     /// # Errors
     ///
-    /// [`ReferenceError`] says who did not answer, and never what.
+    /// [`ReferenceError`] names the program or entry, and never contains a value.
     pub fn resolve(&self, audience: &Audience) -> Result<String, ReferenceError> {
         self.resolve_in(None, audience)
     }
 
-    /// The same, where a command runs in the folder of the file that names it.
+    /// Like [`Reference::resolve`], but a command runs in `folder`, the folder of the file that names it.
     pub(super) fn resolve_in(&self, folder: Option<&Path>, audience: &Audience) -> Result<String, ReferenceError> {
         match self {
-            Self::Command(words) => command::first_line(words, folder, command::PATIENCE),
+            Self::Command(words) => command::first_line(words, folder, command::COMMAND_TIMEOUT),
             Self::Keyring { account } => match keyring::get(&service(audience), account) {
                 Err(ReferenceError::NotInKeyring { .. }) if keyring::get(SERVICE, account).is_ok() => {
-                    Err(ReferenceError::Unbound {
+                    Err(ReferenceError::NotBoundToAudience {
                         entry: format!("{SERVICE}/{account}"),
                         audience: audience.to_string(),
                     })
@@ -116,12 +120,12 @@ impl Reference {
         }
     }
 
-    /// Puts a value where the reference points, within 1 s, to be sent to this audience only.
+    /// Stores a value in the keyring, bound to this audience. Waits up to 1 s.
     ///
     /// # Errors
     ///
-    /// [`ReferenceError::ReadOnly`] for a command, else what the keyring says.
-    pub fn keep(&self, audience: &Audience, value: &str) -> Result<(), ReferenceError> {
+    /// [`ReferenceError::ReadOnly`] for a command, or an error of the keyring.
+    pub fn store(&self, audience: &Audience, value: &str) -> Result<(), ReferenceError> {
         match self {
             Self::Command(_) => Err(ReferenceError::ReadOnly),
             Self::Keyring { account } => keyring::set(&service(audience), account, value),
@@ -129,12 +133,12 @@ impl Reference {
     }
 }
 
-/// The audience is part of the entry's name, and no file can choose it.
+/// Returns the keyring service. It contains the audience, which a file cannot choose.
 fn service(audience: &Audience) -> String {
     format!("{SERVICE}/{audience}")
 }
 
-/// As people may see it: of a command only the program, because an argument may be a secret.
+/// For people. Of a command, only the program is shown, because an argument may be a secret.
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -144,74 +148,74 @@ impl fmt::Display for Reference {
     }
 }
 
-/// Why a reference gave no value. Never shows what was written to standard output.
+/// The error of resolving a reference. It never contains the standard output of a program.
 #[derive(Debug, thiserror::Error)]
 pub enum ReferenceError {
-    /// It names nothing.
+    /// The reference has no target.
     #[error("the reference {0}")]
     Malformed(&'static str),
-    /// The program is not there, or may not be run.
+    /// The program does not exist or cannot be executed.
     #[error("could not run {program}")]
     NotStarted {
         /// The first word of the command.
         program: String,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// The program ended without success.
-    #[error("{program} failed ({status}){hint}; run it by itself to see why")]
+    /// The program exited with an error.
+    #[error("{program} failed ({status}){hint}; run it manually to see why")]
     Failed {
         /// The first word of the command.
         program: String,
-        /// Its exit code or signal.
+        /// The exit code or signal of the program.
         status: String,
-        /// The last line that it wrote to standard error, after a colon.
+        /// The last line of standard error, after a colon.
         hint: String,
     },
-    /// The program took too long, and was ended.
-    #[error("{program} did not answer within {seconds} s; run it by itself: it may be waiting to be unlocked")]
-    Late {
+    /// The program exceeded the timeout and was killed.
+    #[error("{program} did not answer within {seconds} s; run it manually: it may be waiting to be unlocked")]
+    CommandTimeout {
         /// The first word of the command.
         program: String,
-        /// How long it was given.
+        /// The timeout.
         seconds: u64,
     },
-    /// The first line is empty, too long, or no text.
-    #[error("{program} answered nothing that can be used: its first line must be the value")]
-    Unusable {
+    /// The first line is empty, too long, or not text.
+    #[error("{program} returned no usable value: its first line must be the value")]
+    UnusableOutput {
         /// The first word of the command.
         program: String,
     },
-    /// A command can only be asked.
-    #[error("a command gives a value and takes none; store it with the program itself")]
+    /// A command cannot store a value.
+    #[error("a command can only return a value; store it with the program itself")]
     ReadOnly,
-    /// This build cannot ask the keyring.
-    #[error("this program was built without the keyring; build it with the feature `keyring`, or use a command")]
+    /// This build does not support the keyring.
+    #[error("this program was built without keyring support; build it with the feature `keyring`, or use a command")]
     NoKeyring,
-    /// The keyring took too long.
+    /// The keyring exceeded the timeout.
     #[error("the keyring did not answer within 1 s; is it running and unlocked?")]
-    KeyringLate,
+    KeyringTimeout,
     /// The keyring has no such entry.
     #[error("the keyring has no entry {entry}; write it with `terra-auth setup-environment --keyring`")]
     NotInKeyring {
         /// Service and account.
         entry: String,
     },
-    /// The keyring has such an entry of an earlier version, which any address could have had.
+    /// The entry is from an earlier version, which did not bind it to an audience.
     #[error(
         "the keyring's entry {entry} was stored by an earlier version, which did not bind it to {audience}; store it again \
-         with `terra-auth setup-environment --keyring`, or set it again with `terra-auth keys rotate`"
+         with `terra-auth setup-environment --keyring`, or replace it with `terra-auth keys rotate`"
     )]
-    Unbound {
+    NotBoundToAudience {
         /// Service and account.
         entry: String,
-        /// Whom it would have been sent to.
+        /// The audience that it would have been sent to.
         audience: String,
     },
-    /// The keyring cannot be reached, is locked, or refuses.
+    /// The keyring is unavailable or locked, or rejects the access.
     #[error("the keyring cannot be used: {problem}")]
     KeyringFailed {
-        /// Its own words.
+        /// The problem.
         problem: String,
     },
 }
@@ -225,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_a_secret_or_says_where_it_is() {
+    fn a_value_is_a_secret_or_a_reference() {
         assert_eq!(read("test-key-not-a-secret"), None);
         assert_eq!(read("Command:op"), None);
         let words = ["op", "read", "op://my vault/terra", ""].map(str::to_owned);
@@ -235,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reference_that_names_nothing_is_refused() {
+    fn a_reference_without_a_target_is_rejected() {
         for value in ["command:", "command: ", "command:''", "command:op 'read", "keyring:", "keyring:a", "keyring:/b"]
         {
             assert!(Reference::parse(value).is_err(), "{value}");
@@ -243,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_of_another_program_is_refused() {
+    fn an_entry_of_another_program_is_rejected() {
         for value in ["keyring:gh:github.com/me", "keyring:terra-auth", "keyring:terra-auth/", "keyring:terra-auth2/a"]
         {
             let error = Reference::parse(value).unwrap_err().to_string();
@@ -252,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_is_bound_to_whom_it_is_sent() {
+    fn an_audience_is_the_origin_of_the_servers() {
         let audience =
             |api: &str, streaming: &str| Audience::of(&api.parse().unwrap(), &streaming.parse().unwrap()).to_string();
         let hosted = audience("https://api.tryterra.co/v2", "wss://ws.tryterra.co");
@@ -273,6 +277,6 @@ mod tests {
         let shown = read("command:get --token token-not-a-secret").unwrap().to_string();
         assert_eq!(shown, "command get");
         let audience = Audience("tryterra.co".to_owned());
-        assert!(read("command:true").unwrap().keep(&audience, "test-key-not-a-secret").is_err());
+        assert!(read("command:true").unwrap().store(&audience, "test-key-not-a-secret").is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! In which folder an environment's credential file is.
+//! The search for the folder with an environment's credential file.
 
 use std::path::{Path, PathBuf};
 
@@ -7,21 +7,22 @@ use terra_auth_types::Environment;
 use super::load::files;
 use crate::ownership::{self, Access};
 
-/// The folder with the credential file of `environment`: the working directory, or the nearest folder above it that has one.
+/// Returns the folder with the credential file of `environment`: the working directory, or the nearest folder
+/// above it that has one.
 ///
-/// The last folder that is searched is the root of the repository, the user's home, or the last one on the same file
-/// system. A file above the working directory counts only if no other user can change it: see [`crate::ownership`]. Where
-/// no folder has a file this is the working directory, as an empty path.
+/// The search ends at the root of the repository, the user's home folder, or the last folder on the same file
+/// system. A file above the working directory counts only if no other user can change it: see
+/// [`crate::ownership`]. If there is no file, the result is the working directory, as an empty path.
 #[must_use]
-pub fn folder_of(environment: Environment) -> PathBuf {
+pub fn credential_folder(environment: Environment) -> PathBuf {
     let Ok(here) = std::env::current_dir() else { return PathBuf::new() };
     let home = std::env::var_os("HOME").map(PathBuf::from);
-    nearest(environment, &here, home.as_deref()).unwrap_or_default()
+    nearest_folder_with_file(environment, &here, home.as_deref()).unwrap_or_default()
 }
 
-/// `None` for the working directory itself.
-fn nearest(environment: Environment, here: &Path, home: Option<&Path>) -> Option<PathBuf> {
-    let has = |folder: &Path| files(environment).into_iter().map(|name| folder.join(name)).find(|file| is_there(file));
+/// Returns `None` for the working directory itself.
+fn nearest_folder_with_file(environment: Environment, here: &Path, home: Option<&Path>) -> Option<PathBuf> {
+    let has = |folder: &Path| files(environment).into_iter().map(|name| folder.join(name)).find(|file| exists(file));
     if has(here).is_some() {
         return None;
     }
@@ -39,12 +40,12 @@ fn nearest(environment: Environment, here: &Path, home: Option<&Path>) -> Option
     None
 }
 
-fn is_there(file: &Path) -> bool {
+fn exists(file: &Path) -> bool {
     file.symlink_metadata().is_ok()
 }
 
 fn is_last(folder: &Path, home: Option<&Path>) -> bool {
-    is_there(&folder.join(".git")) || home.is_some_and(|home| home == folder)
+    exists(&folder.join(".git")) || home.is_some_and(|home| home == folder)
 }
 
 #[cfg(unix)]
@@ -69,11 +70,11 @@ mod tests {
     use tempfile::TempDir;
     use terra_auth_types::Environment;
 
-    use super::nearest;
+    use super::nearest_folder_with_file;
 
     const NAME: &str = ".env.terra.testing";
 
-    /// `a/b/c` with credential files in these of its folders.
+    /// Creates `a/b/c` with credential files in these folders.
     fn tree(folders: &[&str]) -> TempDir {
         let tree = tempfile::tempdir().unwrap();
         fs::create_dir_all(tree.path().join("a/b/c")).unwrap();
@@ -85,12 +86,12 @@ mod tests {
 
     fn found(tree: &TempDir, home: Option<&str>) -> Option<PathBuf> {
         let home = home.map(|home| tree.path().join(home));
-        let found = nearest(Environment::Testing, &tree.path().join("a/b/c"), home.as_deref())?;
+        let found = nearest_folder_with_file(Environment::Testing, &tree.path().join("a/b/c"), home.as_deref())?;
         Some(found.strip_prefix(tree.path()).unwrap().to_owned())
     }
 
     #[test]
-    fn the_nearest_folder_counts() {
+    fn the_nearest_folder_is_used() {
         assert_eq!(found(&tree(&["a", "a/b"]), None), Some("a/b".into()));
         assert_eq!(found(&tree(&["a"]), None), Some("a".into()));
         assert_eq!(found(&tree(&["a", "a/b/c"]), None), None);
@@ -110,7 +111,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_file_that_others_can_change_or_exchange_does_not_count() {
+    fn a_file_that_others_can_change_or_replace_does_not_count() {
         use std::os::unix::fs::PermissionsExt as _;
         let tree = tree(&["a", "a/b"]);
         let set_mode = |path: &str, mode| {

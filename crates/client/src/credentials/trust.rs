@@ -1,12 +1,14 @@
-//! Which credential files the user of this machine has agreed to.
+//! The credential files that the user of this machine trusts.
 //!
-//! A credential file may come from a repository or an archive. Before one may name a program to run or an entry of the
-//! keyring, or say where an admin token goes, its user must have agreed to it as it is now: `terra-auth env trust` remembers
-//! its path and the SHA-256 of its text, and so does every command that writes one.
+//! A credential file may come from a repository or an archive. So its user must trust its current text before
+//! it can name a program to run or an entry of the keyring, or decide where an admin token is sent. `terra-auth
+//! env trust` stores the file's path and the SHA-256 of its text, and so does every command that writes a
+//! credential file.
 //!
-//! The records are files in a folder below the user's state folder, one for each credential file. A record's name is the
-//! digest of path and text, so looking one up needs no parsing, and two processes that add records need no lock. The folder
-//! must pass [`ownership::check`]. [`TRUSTED_FILES`] lists digests of texts instead, for places without a state folder.
+//! The records are files in a folder below the user's state folder, one for each credential file. The name of a
+//! record is the digest of path and text. A look-up therefore needs no parsing, and processes that add records
+//! need no lock. The folder must pass [`ownership::check`]. On systems without a state folder,
+//! [`TRUSTED_FILES`] lists digests of texts.
 
 use std::{
     fmt, fs, io,
@@ -20,12 +22,12 @@ use crate::ownership::{self, Access};
 /// The variable with the SHA-256 digests of trusted credential files, separated by commas. Optional.
 pub const TRUSTED_FILES: &str = "TERRA_AUTH_TRUSTED_FILES";
 
-/// The SHA-256 of a credential file's text, in hexadecimal.
+/// The SHA-256 of a credential file's text, as hexadecimal digits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileDigest(String);
 
 impl FileDigest {
-    /// Of this text.
+    /// Returns the digest of this text.
     #[must_use]
     pub fn of(text: &[u8]) -> Self {
         Self(hex::encode(Sha256::digest(text)))
@@ -38,46 +40,47 @@ impl fmt::Display for FileDigest {
     }
 }
 
-/// Whether the user has agreed to a file.
+/// Whether the user trusts a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trust {
-    /// To the file as it is.
+    /// The user trusts the current text of the file.
     Trusted,
-    /// To another text at the same path.
+    /// The user trusted another text at the same path.
     Changed,
-    /// Never.
+    /// The user never trusted the file.
     Unknown,
 }
 
-/// A file that is trusted while its text has this digest.
+/// A trusted file, and the digest of the trusted text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrustedFile {
-    /// Without symbolic links.
+    /// The path, without symbolic links.
     pub path: PathBuf,
-    /// The text's.
+    /// The digest of the text.
     pub digest: FileDigest,
 }
 
-/// Remembers which files are trusted.
+/// The store of trusted files.
 #[derive(Clone, Debug, Default)]
 pub struct TrustStore {
-    /// The state folder and the one below the folder for temporary files. The first that passes [`ownership::check`] is used.
+    /// The state folder, and a folder below the folder for temporary files. The first that passes
+    /// [`ownership::check`] is used.
     folders: Vec<PathBuf>,
     digests: Vec<String>,
 }
 
 impl TrustStore {
-    /// That of the user who runs this process.
+    /// Returns the store of the user who runs this process.
     #[must_use]
     pub fn of_process() -> Self {
         let text = |name: &str| std::env::var(name).ok();
         Self::of(&text)
     }
 
-    /// That of a process with these variables: `XDG_STATE_HOME`, else `HOME`, and [`TRUSTED_FILES`].
+    /// Returns the store of a process with these variables: `XDG_STATE_HOME` or `HOME`, and [`TRUSTED_FILES`].
     ///
-    /// Where neither folder can be used, as in a container whose user has no home, records lie in a folder of the user's
-    /// own below the one for temporary files.
+    /// If neither folder is usable, as in a container whose user has no home, the records are in the user's own
+    /// folder below the folder for temporary files.
     #[must_use]
     pub fn of(vars: &impl Fn(&str) -> Option<String>) -> Self {
         let folder = |name| vars(name).map(PathBuf::from).filter(|path| path.is_absolute());
@@ -91,7 +94,7 @@ impl TrustStore {
         }
     }
 
-    /// Whether `file` is trusted with a text of this digest.
+    /// Whether `file` is trusted with this digest.
     #[must_use]
     pub fn look_up(&self, file: &Path, digest: &FileDigest) -> Trust {
         if self.digests.contains(&digest.0) {
@@ -100,20 +103,20 @@ impl TrustStore {
         let Ok(path) = file.canonicalize() else { return Trust::Unknown };
         let name = record_name(&path, digest);
         let holds = |folder: &PathBuf| ownership::check(&folder.join(&name), Access::Change).is_ok();
-        if self.in_use().iter().any(holds) {
+        if self.usable_folders().iter().any(holds) {
             return Trust::Trusted;
         }
         if self.list().iter().any(|known| known.path == path) { Trust::Changed } else { Trust::Unknown }
     }
 
-    /// Remembers that `file` is trusted with a text of this digest, and forgets its earlier texts.
+    /// Adds `file` with this digest, and removes the digests of its earlier texts.
     ///
     /// # Errors
     ///
-    /// If no folder can be used.
+    /// No folder is usable.
     pub fn add(&self, file: &Path, digest: &FileDigest) -> io::Result<()> {
         let path = file.canonicalize()?;
-        let mut problem = io::Error::new(io::ErrorKind::NotFound, "there is no folder for this user's state");
+        let mut problem = io::Error::new(io::ErrorKind::NotFound, "this user has no state folder");
         for folder in &self.folders {
             match write_record(folder, &path, digest) {
                 Ok(()) => {
@@ -126,18 +129,18 @@ impl TrustStore {
         Err(problem)
     }
 
-    /// Forgets `file`. Returns whether it was trusted by a record.
+    /// Removes `file`. Returns whether a record trusted it.
     ///
     /// # Errors
     ///
-    /// If a record cannot be removed.
+    /// A record cannot be removed.
     pub fn remove(&self, file: &Path) -> io::Result<bool> {
-        // A file that is gone keeps the name that it had.
+        // A deleted file cannot be resolved, so its absolute path is used.
         let path = file.canonicalize().or_else(|_| std::path::absolute(file))?;
         self.remove_except(&path, None)
     }
 
-    /// All files that are trusted by a record, by their paths.
+    /// Lists the files that a record trusts, ordered by path.
     #[must_use]
     pub fn list(&self) -> Vec<TrustedFile> {
         let mut files: Vec<TrustedFile> = self.records().into_iter().map(|(_, file)| file).collect();
@@ -154,8 +157,8 @@ impl TrustStore {
         Ok(!records.is_empty())
     }
 
-    /// The state folder alone, if it can be used.
-    fn in_use(&self) -> &[PathBuf] {
+    /// Returns only the state folder, if it is usable.
+    fn usable_folders(&self) -> &[PathBuf] {
         match self.folders.first() {
             Some(first) if ownership::check(first, Access::Change).is_ok() => std::slice::from_ref(first),
             _ => &self.folders,
@@ -163,12 +166,12 @@ impl TrustStore {
     }
 
     fn records(&self) -> Vec<(PathBuf, TrustedFile)> {
-        let entries = self.in_use().iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
+        let entries = self.usable_folders().iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
         entries.filter_map(|entry| Some((entry.path(), read_record(&entry.path())?))).collect()
     }
 }
 
-/// Other users may have a folder of that name, which then does not pass the check.
+/// Another user may have created a folder of this name, but then it does not pass the check.
 fn fallback() -> Option<PathBuf> {
     ownership::uid().map(|uid| std::env::temp_dir().join(format!("terra-auth-{uid}/trusted")))
 }
@@ -184,7 +187,7 @@ fn record_name(path: &Path, digest: &FileDigest) -> String {
 fn write_record(folder: &Path, path: &Path, digest: &FileDigest) -> io::Result<()> {
     create_private_folder(folder)?;
     ownership::check(folder, Access::Change).map_err(io::Error::other)?;
-    // The name alone counts. The text is for people, so half of it after a crash does no harm.
+    // Only the name counts. The text is for people, so an incomplete text after a crash does no harm.
     let text = [digest.0.as_bytes(), b" ", path.as_os_str().as_encoded_bytes()].concat();
     fs::write(folder.join(record_name(path, digest)), text)
 }

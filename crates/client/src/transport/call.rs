@@ -3,7 +3,7 @@ use reqwest::Method;
 use serde::Serialize;
 use url::Url;
 
-/// One request, ready to be sent more than once.
+/// A request that can be sent more than once.
 #[derive(Clone)]
 pub(crate) struct Call {
     pub(super) method: Method,
@@ -11,44 +11,45 @@ pub(crate) struct Call {
     pub(super) body: Option<Bytes>,
     pub(super) needs_api_key: bool,
     pub(super) repeatable: bool,
-    pub(super) longest_answer: usize,
+    pub(super) max_response_bytes: usize,
 }
 
 const MIB: usize = 1024 * 1024;
 
 impl Call {
-    /// Reads something, so a repeat does no harm.
+    /// A call that reads, so a retry does no harm.
     pub(crate) fn get(url: Url) -> Self {
         Self { repeatable: true, ..Self::new(Method::GET, url) }
     }
 
-    /// Makes something, so it is repeated only if the server surely did not.
+    /// A call that creates something. It is retried only if the server has certainly not processed it.
     pub(crate) fn post(url: Url) -> Self {
         Self::new(Method::POST, url)
     }
 
-    /// Changes something. Sent again after a lost answer it would undo what somebody else did meanwhile.
+    /// A call that changes something. A retry after a lost response could undo a later change of another caller.
     pub(crate) fn patch(url: Url) -> Self {
         Self::new(Method::PATCH, url)
     }
 
-    /// Puts something in the place of what there is, as unsafe as a change.
+    /// A call that replaces something. A retry is as unsafe as for a change.
     pub(crate) fn put(url: Url) -> Self {
         Self::new(Method::PUT, url)
     }
 
-    /// Removes something. A repeat after a lost answer would say "not found", so it counts as unsafe too.
+    /// A call that deletes something. A retry after a lost response would report "not found", so it counts as
+    /// unsafe too.
     pub(crate) fn delete(url: Url) -> Self {
         Self::new(Method::DELETE, url)
     }
 
-    /// As it is given; sent once.
+    /// A raw call, which is sent once.
     pub(crate) fn raw(method: Method, url: Url, body: Option<Vec<u8>>) -> Self {
-        Self { body: body.map(Bytes::from), longest_answer: 64 * MIB, ..Self::new(method, url) }
+        Self { body: body.map(Bytes::from), max_response_bytes: 64 * MIB, ..Self::new(method, url) }
     }
 
     fn new(method: Method, url: Url) -> Self {
-        Self { method, url, body: None, needs_api_key: true, repeatable: false, longest_answer: MIB }
+        Self { method, url, body: None, needs_api_key: true, repeatable: false, max_response_bytes: MIB }
     }
 
     pub(crate) fn query(mut self, name: &str, value: &str) -> Self {
@@ -56,13 +57,14 @@ impl Call {
         self
     }
 
-    /// Text, flags and lists always serialize; were it not so, the server would refuse the missing body.
+    /// Sets the JSON body. Serialization cannot fail for our types; if it did, the server would reject the
+    /// missing body.
     pub(crate) fn json<T: Serialize>(mut self, body: &T) -> Self {
         self.body = serde_json::to_vec(body).ok().map(Bytes::from);
         self
     }
 
-    /// For a POST that only reads.
+    /// Allows retries, for a POST that only reads.
     pub(crate) fn repeatable(mut self) -> Self {
         self.repeatable = true;
         self
@@ -73,9 +75,9 @@ impl Call {
         self
     }
 
-    /// For an answer that may be as long as there are users.
-    pub(crate) fn long_answer(mut self) -> Self {
-        self.longest_answer = 64 * MIB;
+    /// Allows a large response, for lists without a fixed bound.
+    pub(crate) fn large_response(mut self) -> Self {
+        self.max_response_bytes = 64 * MIB;
         self
     }
 }

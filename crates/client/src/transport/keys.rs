@@ -4,17 +4,17 @@ use terra_auth_types::AdminToken;
 
 use crate::{Credentials, CredentialsError};
 
-/// What the calls of one client prove themselves with.
+/// The authentication headers of a client's calls.
 pub(crate) struct Keys {
     headers: HeaderMap,
-    /// What must not be repeated in any text.
+    /// The secret that must not appear in any text.
     pub(super) secret: SecretString,
 }
 
 const API_KEY: &str = "x-api-key";
 
 impl Keys {
-    /// Both keys of an environment.
+    /// Uses both keys of an environment.
     pub(crate) fn of(credentials: &Credentials) -> Result<Self, CredentialsError> {
         let header = |key, text: &str| {
             let place = || credentials.source.clone().into();
@@ -30,7 +30,7 @@ impl Keys {
         Ok(Self::new(headers, credentials.api_key.expose()))
     }
 
-    /// An admin token; `None` if it cannot travel in a header.
+    /// Uses an admin token. Returns `None` if it cannot be sent in a header.
     pub(crate) fn of_admin(token: &AdminToken) -> Option<Self> {
         let visible = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
         let token = Some(token.expose()).filter(|token| visible(token))?;
@@ -44,7 +44,7 @@ impl Keys {
         Self { headers, secret: secret.into() }
     }
 
-    /// The headers of a call, which may go without the secret half.
+    /// Returns the headers of a call, with or without the API key.
     pub(super) fn headers(&self, with_api_key: bool) -> HeaderMap {
         let mut headers = self.headers.clone();
         if !with_api_key {

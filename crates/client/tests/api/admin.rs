@@ -2,14 +2,14 @@ use futures_util::TryStreamExt as _;
 use serde_json::{Value, json};
 use terra_auth::{
     DevId, Environment, KeyId, Scope, Scopes,
-    admin::{AdminClient, AdminError, is_terras_own},
+    admin::{AdminClient, AdminError, is_hosted_server},
     wire::admin::{
         ChangeEnvironment, CreateAdminToken, CreateEnvironment, CreateKey, EnvironmentContents, RetireKey, Role,
         RotateSigningSecret, SignWith,
     },
 };
 
-use crate::peer::{ADMIN_TOKEN, Peer, answer, json as ok, nobody};
+use crate::peer::{ADMIN_TOKEN, Peer, answer, json as ok, unreachable_address};
 
 const ID: &str = "00000000-0000-4000-8000-000000000001";
 const ENVIRONMENT: &str = "/api/v3/admin/environments/acme-testing-0000000000";
@@ -37,7 +37,7 @@ fn environment() -> Value {
         "created_at": "2030-01-01T00:00:00Z"})
 }
 
-/// What was sent, as `METHOD path body`.
+/// The requests that were sent, as `METHOD path body`.
 fn sent(peer: &Peer) -> Vec<String> {
     peer.seen().iter().map(|seen| format!("{} {}", seen.line, seen.body).trim_end().to_owned()).collect()
 }
@@ -60,7 +60,7 @@ async fn a_connection_is_shown_with_its_refreshes() {
 }
 
 #[tokio::test]
-async fn a_call_carries_the_token_and_nothing_else() {
+async fn a_call_sends_the_token_and_no_other_key() {
     let peer = says(json!({"keys": [key()]})).await;
     let keys = peer.admin().list_api_keys(&dev_id()).await.unwrap();
     assert_eq!((keys[0].key_id, keys[0].scopes), (key_id(), Scopes::from_iter([Scope::AuthWrite])));
@@ -71,13 +71,13 @@ async fn a_call_carries_the_token_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn keys_are_made_replaced_and_ended() {
+async fn keys_are_created_rotated_and_revoked() {
     let peer = Peer::start(|seen, _| ok(&if seen.line.starts_with("DELETE") { key() } else { issued() })).await;
     let (admin, dev_id) = (peer.admin(), dev_id());
     let scopes = Some(Scopes::from_iter([Scope::ConnectionsRead]));
     let new = CreateKey { name: "reports".to_owned(), scopes, expires_in_days: Some(90) };
-    let made = admin.create_api_key(&dev_id, &new).await.unwrap();
-    assert_eq!((made.api_key.expose(), made.retiring[0].hint.as_str()), ("test-key-not-a-secret", "0000"));
+    let created = admin.create_api_key(&dev_id, &new).await.unwrap();
+    assert_eq!((created.api_key.expose(), created.retiring[0].hint.as_str()), ("test-key-not-a-secret", "0000"));
     let how = RetireKey { overlap_s: Some(60), ..RetireKey::default() };
     admin.rotate_api_key(&dev_id, key_id(), how).await.unwrap();
     admin.revoke_api_key(&dev_id, key_id(), how).await.unwrap();
@@ -92,7 +92,7 @@ async fn keys_are_made_replaced_and_ended() {
 }
 
 #[tokio::test]
-async fn a_signing_secret_is_replaced() {
+async fn a_signing_secret_is_rotated() {
     let peer = says(json!({"dev_id": dev_id(), "signing_secret": "signing-not-a-secret", "old_until": null})).await;
     let how = RotateSigningSecret { overlap_s: None, now: false, sign_with: SignWith::Both };
     let rotated = peer.admin().rotate_signing_secret(&dev_id(), how).await.unwrap();
@@ -102,7 +102,7 @@ async fn a_signing_secret_is_replaced() {
 }
 
 #[tokio::test]
-async fn environments_are_listed_made_changed_and_deleted() {
+async fn environments_are_listed_created_changed_and_deleted() {
     let peer = Peer::start(|seen, _| match seen.line.split_once(' ').unwrap() {
         ("GET", path) if path.ends_with("/contents") => {
             ok(&json!({"users": 3, "api_keys": 1, "waiting_deliveries": 0}))
@@ -136,7 +136,7 @@ async fn environments_are_listed_made_changed_and_deleted() {
 }
 
 #[tokio::test]
-async fn admin_tokens_are_listed_made_and_ended() {
+async fn admin_tokens_are_listed_created_and_revoked() {
     let info = json!({"token_id": ID, "name": "alice", "role": "read-only", "created_at": "2030-01-01T00:00:00Z",
         "expires_at": "2030-01-31T00:00:00Z"});
     let peer = Peer::start(move |seen, _| match seen.line.split_once(' ').unwrap().0 {
@@ -161,7 +161,7 @@ async fn admin_tokens_are_listed_made_and_ended() {
 
 fn entry(seq: u64) -> Value {
     json!({"seq": seq, "at": "2030-01-01T00:00:00Z", "actor": "alice", "origin": "127.0.0.1", "action": "api_key.rotate",
-        "dev_id": dev_id(), "target": ID, "allowed": true, "mark": "00"})
+        "dev_id": dev_id(), "target": ID, "allowed": true, "mac": "00"})
 }
 
 #[tokio::test]
@@ -187,7 +187,7 @@ async fn an_audit_log_without_an_end_is_an_error() {
 }
 
 #[tokio::test]
-async fn a_broken_audit_log_is_told() {
+async fn a_broken_audit_log_is_reported() {
     let peer = says(json!({"intact": false, "entries": 41, "broken_at": 42})).await;
     let verdict = peer.admin().verify_audit().await.unwrap();
     assert_eq!((verdict.intact, verdict.broken_at), (false, Some(42)));
@@ -195,7 +195,7 @@ async fn a_broken_audit_log_is_told() {
 }
 
 #[tokio::test]
-async fn the_hosted_api_replaces_its_one_key() {
+async fn the_hosted_api_replaces_its_only_key() {
     let peer = says(json!({"dev_id": dev_id(), "api_key": "test-key-not-a-secret"})).await;
     let rotated = peer.admin().rotate_hosted_api_key(&dev_id()).await.unwrap();
     assert_eq!((rotated.dev_id, rotated.api_key.expose()), (dev_id(), "test-key-not-a-secret"));
@@ -203,14 +203,14 @@ async fn the_hosted_api_replaces_its_one_key() {
 }
 
 #[tokio::test]
-async fn a_dev_id_stays_one_part_of_the_path() {
+async fn a_dev_id_is_one_segment_of_the_path() {
     let peer = says(environment()).await;
     peer.admin().environment(&"a/../b?c#d%e".parse().unwrap()).await.unwrap();
     assert_eq!(sent(&peer), ["GET /api/v3/admin/environments/a%2F..%2Fb%3Fc%23d%25e"]);
 }
 
 #[tokio::test]
-async fn each_refusal_is_something_else_to_do() {
+async fn each_status_has_its_own_error() {
     let kind = |error: &AdminError| match error {
         AdminError::NotAuthenticated(_) => "not authenticated",
         AdminError::Forbidden(_) => "forbidden",
@@ -231,14 +231,14 @@ async fn each_refusal_is_something_else_to_do() {
         let peer = Peer::always(status, r#"{"detail":"no","code":"why"}"#).await;
         let error = peer.admin().revoke_api_key(&dev_id(), key_id(), RetireKey::default()).await.unwrap_err();
         assert_eq!(kind(&error), expected, "{status}");
-        let code = error.refusal().and_then(|refusal| refusal.code.as_deref());
+        let code = error.api_problem().and_then(|refusal| refusal.code.as_deref());
         assert_eq!(code, (status != 302).then_some("why"));
         assert_eq!(peer.seen().len(), 1);
     }
 }
 
 #[tokio::test]
-async fn only_what_reads_is_repeated() {
+async fn only_calls_that_read_are_retried() {
     let peer = Peer::always(503, "{}").await;
     peer.admin().list_environments().await.unwrap_err();
     assert_eq!(peer.seen().len(), 3);
@@ -248,8 +248,8 @@ async fn only_what_reads_is_repeated() {
 }
 
 #[tokio::test]
-async fn a_token_goes_nowhere_unsafe() {
-    let (_socket, free) = nobody();
+async fn a_token_is_not_sent_to_an_unsafe_url() {
+    let (_socket, free) = unreachable_address();
     let new = |server: &str, token: &str| AdminClient::new(&server.parse().unwrap(), &token.into());
     assert!(new(&format!("http://{free}"), ADMIN_TOKEN).is_ok());
     assert!(matches!(new("http://terra.example.com", ADMIN_TOKEN), Err(AdminError::InvalidAddress(_))));
@@ -259,14 +259,14 @@ async fn a_token_goes_nowhere_unsafe() {
 }
 
 #[test]
-fn terras_own_servers_are_known() {
+fn hosted_servers_are_recognized() {
     for (server, expected) in [
         ("https://api.tryterra.co/v2", true),
         ("https://access.tryterra.co", true),
         ("https://tryterra.co.example.com", false),
         ("http://127.0.0.1:8787/v2", false),
     ] {
-        assert_eq!(is_terras_own(&server.parse().unwrap()), expected, "{server}");
+        assert_eq!(is_hosted_server(&server.parse().unwrap()), expected, "{server}");
     }
     let hosted = AdminClient::new(&"https://api.tryterra.co/v2".parse().unwrap(), &ADMIN_TOKEN.into()).unwrap();
     assert_eq!(format!("{hosted:?}"), r#"AdminClient { base: "https://access.tryterra.co/api/v3/admin", .. }"#);

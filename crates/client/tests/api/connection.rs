@@ -4,7 +4,7 @@ use terra_auth::{AuthenticateUserRequest, Error};
 use crate::peer::{Peer, answer, json as ok, user, user_id};
 
 #[tokio::test]
-async fn a_login_link_is_asked_for_by_provider() {
+async fn a_login_link_is_requested_by_provider() {
     let body = json!({"status": "success", "user_id": user_id(1).to_string(), "auth_url": "https://example.com/login"});
     let peer = Peer::start(move |_, _| ok(&body)).await;
     let request = AuthenticateUserRequest::new("fitbit".parse().unwrap())
@@ -25,7 +25,7 @@ async fn a_login_link_is_asked_for_by_provider() {
 }
 
 #[tokio::test]
-async fn a_login_link_with_an_unencrypted_redirect_is_not_asked_for() {
+async fn a_login_link_with_an_unencrypted_redirect_is_not_requested() {
     let peer = Peer::always(200, "{}").await;
     let request =
         AuthenticateUserRequest::new("FITBIT".parse().unwrap()).auth_success_redirect_url("http://example.com");
@@ -35,12 +35,12 @@ async fn a_login_link_with_an_unencrypted_redirect_is_not_asked_for() {
 }
 
 #[tokio::test]
-async fn an_access_token_is_borrowed_from_the_server_itself() {
-    let lent =
+async fn an_access_token_is_issued_by_the_server() {
+    let issued =
         json!({"access_token": "access-not-a-secret", "expires_at": "2030-01-01T08:00:00Z", "scopes": "heartrate"});
-    let peer = Peer::start(move |_, _| ok(&lent)).await;
-    let lent = peer.client().lend_access_token(user_id(1)).await.unwrap();
-    assert_eq!((lent.access_token.expose(), lent.scopes.as_deref()), ("access-not-a-secret", Some("heartrate")));
+    let peer = Peer::start(move |_, _| ok(&issued)).await;
+    let issued = peer.client().issue_access_token(user_id(1)).await.unwrap();
+    assert_eq!((issued.access_token.expose(), issued.scopes.as_deref()), ("access-not-a-secret", Some("heartrate")));
     let dev_id = peer.client().dev_id().clone();
     let path = format!("/api/v3/admin/environments/{dev_id}/connections/{}/access-token", user_id(1));
     assert_eq!(peer.lines(), [format!("POST {path}")]);
@@ -90,7 +90,7 @@ async fn users_of_a_reference_id_are_read_with_and_without_a_name() {
 }
 
 #[tokio::test]
-async fn many_users_are_asked_for_500_at_a_time() {
+async fn many_users_are_requested_500_at_a_time() {
     let peer = Peer::start(|seen, _| {
         let ids: Vec<String> = serde_json::from_str(&seen.body).unwrap();
         let users: Vec<Value> = ids.iter().map(|id| json!({"user_id": id, "provider": "FITBIT"})).collect();
@@ -104,7 +104,7 @@ async fn many_users_are_asked_for_500_at_a_time() {
 }
 
 #[tokio::test]
-async fn no_users_are_no_call() {
+async fn an_empty_list_of_users_sends_no_call() {
     let peer = Peer::start(|_, _| answer(500, "")).await;
     assert_eq!(peer.client().bulk_user_info(&[]).await.unwrap(), []);
     assert!(peer.seen().is_empty());

@@ -2,20 +2,20 @@ use std::{sync::Arc, time::Duration};
 
 use terra_auth::{Error, diagnosis::deliver, webhook::Verifier};
 
-use crate::peer::{Peer, answer, nobody, with};
+use crate::peer::{Peer, answer, unreachable_address, with};
 
 const SESSION: &str =
     r#"{"session_id":"00000000-0000-4000-8000-000000000001","url":"http://127.0.0.1:1/s","expires_in":900}"#;
 
 #[tokio::test]
-async fn the_servers_clock_is_read_from_a_refusal_too() {
+async fn the_servers_clock_is_read_from_an_error_response_too() {
     let peer = Peer::start(|_, _| with(answer(500, "{}"), "date", "Tue, 01 Jan 2030 00:01:40 GMT")).await;
     let ahead = peer.client().server_clock_ahead().await.unwrap().unwrap();
     assert_eq!((ahead.as_secs(), peer.seen()[0].headers.get("x-api-key")), (100, None));
 }
 
 #[tokio::test]
-async fn a_widget_call_that_only_the_older_path_answers_is_called_deprecated() {
+async fn a_server_with_the_older_widget_call_only_is_deprecated() {
     let older = Peer::start(|seen, _| match seen.line.as_str() {
         "POST /v2/auth/generateWidgetSession" => answer(200, SESSION),
         _ => answer(404, "{}"),
@@ -28,7 +28,7 @@ async fn a_widget_call_that_only_the_older_path_answers_is_called_deprecated() {
 }
 
 #[tokio::test]
-async fn a_delivery_is_signed_and_carries_no_key() {
+async fn a_delivery_is_signed_and_has_no_key() {
     let peer = Peer::start(|_, _| answer(202, "")).await;
     let url = format!("http://{}/hooks", peer.address).parse().unwrap();
     let now = "2030-01-01T00:00:00Z".parse().unwrap();
@@ -40,8 +40,8 @@ async fn a_delivery_is_signed_and_carries_no_key() {
 }
 
 #[tokio::test]
-async fn nobody_at_home_is_a_network_error() {
-    let (_socket, address) = nobody();
+async fn an_unreachable_server_is_a_network_error() {
+    let (_socket, address) = unreachable_address();
     let client = terra_auth::Client::builder(crate::peer::credentials(&address));
     let client = client.no_proxy().retries(0).clock(Arc::new(|| "2030-01-01T00:00:00Z".parse().unwrap()));
     assert!(matches!(client.build().unwrap().server_clock_ahead().await, Err(Error::Network { .. })));

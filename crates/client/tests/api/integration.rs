@@ -24,7 +24,7 @@ async fn integrations_are_listed_without_the_api_key() {
 }
 
 #[tokio::test]
-async fn a_server_without_descriptions_is_asked_for_names() {
+async fn a_server_without_descriptions_lists_names() {
     for sdk in ["sdk_providers", "sdk_resource"] {
         let peer = Peer::start(move |seen, _| match seen.line.as_str() {
             "GET /v2/integrations" => ok(&json!({"providers": ["FITBIT"], sdk: ["APPLE"], "status": "success"})),
@@ -68,7 +68,7 @@ async fn a_connection_is_verified_with_both_keys() {
 }
 
 #[tokio::test]
-async fn a_verified_connection_lists_what_is_available() {
+async fn a_verified_connection_lists_the_providers() {
     let peer = Peer::start(|seen, _| match seen.line.as_str() {
         "GET /v2/subscriptions?page=0&per_page=1" => ok(&json!({"next": null, "max_page": 0, "results": []})),
         _ => ok(&json!({"status": "success", "providers": [{"provider": "FITBIT", "name": "Fitbit"}]})),

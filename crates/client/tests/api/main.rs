@@ -1,4 +1,4 @@
-//! The client against a peer that answers whatever a test wants, on a real socket.
+//! The client against a peer whose responses the test chooses, on a real socket.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod admin;

@@ -4,10 +4,10 @@ use axum::{body::Body, response::Response};
 use futures_util::{StreamExt as _, stream};
 use terra_auth::{Client, Error};
 
-use crate::peer::{Peer, answer, credentials, nobody, user_id, with};
+use crate::peer::{Peer, answer, credentials, unreachable_address, user_id, with};
 
 #[tokio::test]
-async fn a_body_that_never_ends_is_cut_off_in_time() {
+async fn a_body_that_does_not_end_is_a_timeout() {
     let peer = Peer::start(|_, _| {
         let start = stream::iter([Ok::<_, Infallible>("{")]);
         answer(200, Body::from_stream(start.chain(stream::pending())))
@@ -15,7 +15,7 @@ async fn a_body_that_never_ends_is_cut_off_in_time() {
     let peer = peer.await;
     let client = peer.builder().timeout(Duration::from_millis(200)).build().unwrap();
     let error = client.user_info(user_id(1)).await.unwrap_err();
-    assert!(error.to_string().starts_with("no whole answer within the time limit from 127.0.0.1:"), "{error}");
+    assert!(error.to_string().starts_with("no complete response within the time limit from 127.0.0.1:"), "{error}");
     assert_eq!(peer.seen().len(), 1);
 }
 
@@ -24,7 +24,7 @@ fn long_body() -> Response {
 }
 
 #[tokio::test]
-async fn a_body_is_read_up_to_its_cap() {
+async fn a_body_is_read_up_to_its_maximum_size() {
     let peer = Peer::start(|_, _| long_body()).await;
     let error = peer.client().user_info(user_id(1)).await.unwrap_err();
     assert!(error.to_string().contains("longer than 1048576 bytes"), "{error}");
@@ -56,8 +56,8 @@ async fn a_redirect_is_not_followed_with_the_key() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_named_without_the_request() {
-    let (_socket, free) = nobody();
+async fn the_error_for_an_unreachable_server_has_no_part_of_the_request() {
+    let (_socket, free) = unreachable_address();
     let client = Client::builder(credentials(&free)).retries(0).build().unwrap();
     let error = client.users_by_reference_id(&"alice".parse().unwrap()).await.unwrap_err();
     assert_eq!(error.to_string(), format!("nothing listens at {free}; is `terra-auth dev` running?"));
@@ -65,7 +65,7 @@ async fn a_server_that_is_not_there_is_named_without_the_request() {
 }
 
 #[tokio::test]
-async fn a_key_that_cannot_travel_is_refused_at_once() {
+async fn a_key_that_cannot_be_sent_is_rejected_at_once() {
     for key in ["line\nbreak", ""] {
         let mut credentials = credentials("127.0.0.1:1");
         credentials.api_key = key.into();
@@ -83,7 +83,7 @@ async fn a_key_is_not_sent_unencrypted_to_another_machine() {
 }
 
 #[tokio::test]
-async fn a_traced_call_says_which_trace_it_belongs_to() {
+async fn a_traced_call_sends_its_traceparent() {
     let peer = Peer::always(200, r#"{"status":"success","providers":[]}"#).await;
     let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 

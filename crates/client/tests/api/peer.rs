@@ -15,15 +15,15 @@ pub(crate) const API_KEY: &str = "test-key-not-a-secret";
 
 pub(crate) const ADMIN_TOKEN: &str = "admin-token-not-a-secret";
 
-/// A server that keeps what it was sent and answers as the test says.
+/// A server that stores its requests and responds as the test chooses.
 pub(crate) struct Peer {
     pub(crate) address: String,
-    seen: Arc<Mutex<Vec<Seen>>>,
+    seen: Arc<Mutex<Vec<RecordedRequest>>>,
 }
 
 /// One request.
 #[derive(Clone)]
-pub(crate) struct Seen {
+pub(crate) struct RecordedRequest {
     /// Method, path and query, as in `GET /v2/userInfo?user_id=1`.
     pub(crate) line: String,
     pub(crate) headers: HeaderMap,
@@ -31,8 +31,10 @@ pub(crate) struct Seen {
 }
 
 impl Peer {
-    /// `answer` is given the request and how many came before it.
-    pub(crate) async fn start(answer: impl Fn(&Seen, usize) -> Response + Clone + Send + Sync + 'static) -> Self {
+    /// Starts a server. `answer` gets the request and the number of earlier requests.
+    pub(crate) async fn start(
+        answer: impl Fn(&RecordedRequest, usize) -> Response + Clone + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -50,7 +52,7 @@ impl Peer {
         Self { address, seen }
     }
 
-    /// Answers everything alike.
+    /// Starts a server with one response for all requests.
     pub(crate) async fn always(status: u16, body: &'static str) -> Self {
         Self::start(move |_, _| answer(status, body)).await
     }
@@ -67,7 +69,7 @@ impl Peer {
         AdminClient::new(&format!("http://{}/v2", self.address).parse().unwrap(), &ADMIN_TOKEN.into()).unwrap()
     }
 
-    pub(crate) fn seen(&self) -> Vec<Seen> {
+    pub(crate) fn seen(&self) -> Vec<RecordedRequest> {
         self.seen.lock().unwrap().clone()
     }
 
@@ -76,8 +78,8 @@ impl Peer {
     }
 }
 
-/// An address that refuses every connection while the socket is kept, so that no other test gets it.
-pub(crate) fn nobody() -> (TcpSocket, String) {
+/// Returns an address that refuses every connection. The socket reserves it, so no other test gets it.
+pub(crate) fn unreachable_address() -> (TcpSocket, String) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = socket.local_addr().unwrap().to_string();
@@ -92,10 +94,10 @@ pub(crate) fn credentials(address: &str) -> Credentials {
     credentials
 }
 
-async fn read(request: Request) -> Seen {
+async fn read(request: Request) -> RecordedRequest {
     let (head, body) = request.into_parts();
     let body = to_bytes(body, 1 << 20).await.unwrap();
-    Seen {
+    RecordedRequest {
         line: format!("{} {}", head.method, head.uri),
         headers: head.headers,
         body: String::from_utf8(body.to_vec()).unwrap(),

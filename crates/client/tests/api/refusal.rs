@@ -1,4 +1,4 @@
-use terra_auth::{Error, Refusal, WidgetSessionRequest};
+use terra_auth::{ApiProblem, Error, WidgetSessionRequest};
 
 use crate::peer::{Peer, answer, user_id, with};
 
@@ -8,12 +8,12 @@ async fn error(status: u16, body: &'static str) -> Error {
     client.user_info(user_id(1)).await.unwrap_err()
 }
 
-fn refusal(error: &Error) -> &Refusal {
-    error.refusal().unwrap()
+fn refusal(error: &Error) -> &ApiProblem {
+    error.api_problem().unwrap()
 }
 
 #[tokio::test]
-async fn all_four_error_bodies_are_read() {
+async fn all_four_error_bodies_are_parsed() {
     for (body, message) in [
         (
             r#"{"type":"about:blank","title":"not found","instance":"/v2/userInfo","detail":"user not found"}"#,
@@ -21,7 +21,7 @@ async fn all_four_error_bodies_are_read() {
         ),
         (r#"{"type":"about:blank","title":"not found","instance":"/v2/userInfo"}"#, "not found"),
         (r#"{"message":"no such user","status":"error"}"#, "no such user"),
-        (r#"{"detail":"nobody here"}"#, "nobody here"),
+        (r#"{"detail":"no user here"}"#, "no user here"),
         ("<!doctype html><html><head><title>404 Not\n Found</title></head></html>", "404 Not Found"),
         ("<html></html>", "not found"),
         ("plain words", "plain words"),
@@ -38,7 +38,7 @@ async fn all_four_error_bodies_are_read() {
 }
 
 #[tokio::test]
-async fn every_status_is_something_else_to_do() {
+async fn each_status_has_its_own_error() {
     let kind = |error: &Error| match error {
         Error::NotAuthenticated(_) => "not authenticated",
         Error::Forbidden(_) => "forbidden",
@@ -48,7 +48,7 @@ async fn every_status_is_something_else_to_do() {
         Error::UserLimit(_) => "user limit",
         Error::InvalidInput(_) => "invalid input",
         Error::Server(_) => "server",
-        Error::UnreadableAnswer { .. } => "unreadable answer",
+        Error::UnreadableResponse { .. } => "unreadable response",
         Error::InvalidRedirect(_) | Error::Network { .. } | Error::Credentials(_) => "something else",
     };
     for (status, expected) in [
@@ -63,7 +63,7 @@ async fn every_status_is_something_else_to_do() {
         (429, "rate limited"),
         (500, "server"),
         (503, "server"),
-        (302, "unreadable answer"),
+        (302, "unreadable response"),
     ] {
         assert_eq!(kind(&error(status, "{}").await), expected, "{status}");
     }
@@ -75,7 +75,7 @@ async fn every_status_is_something_else_to_do() {
 }
 
 #[tokio::test]
-async fn an_error_says_what_to_do_next() {
+async fn an_error_names_the_next_step() {
     let error = error(401, r#"{"detail":"wrong keys","code":"nope"}"#).await;
     assert_eq!(
         error.to_string(),
@@ -86,7 +86,7 @@ async fn an_error_says_what_to_do_next() {
 }
 
 #[tokio::test]
-async fn a_call_that_is_gone_names_its_successor() {
+async fn an_error_for_a_removed_call_names_its_successor() {
     let said = r#"{"detail":"Use POST https://access.example.com/api/widget/session."}"#;
     let linked = |response| {
         with(
@@ -111,15 +111,15 @@ async fn a_call_that_is_gone_names_its_successor() {
 async fn unknown_connected_users_are_named() {
     let peer = Peer::always(400, r#"{"message":"unknown users","status":"error","invalid_user_ids":["a","b"]}"#).await;
     let error = peer.client().generate_widget_session(&WidgetSessionRequest::new()).await.unwrap_err();
-    assert_eq!(error.to_string(), "the request was refused: 400 unknown users: a, b");
+    assert_eq!(error.to_string(), "the request was rejected: 400 unknown users: a, b");
 }
 
 #[tokio::test]
-async fn a_success_that_is_no_answer_is_an_error() {
+async fn a_success_with_an_unexpected_body_is_an_error() {
     for (body, problem) in [
         ("<html>hello</html>", "not JSON but application/json"),
         ("", "not JSON but application/json"),
-        (r#"{"user":{"user_id":"token-not-a-secret"}}"#, "JSON of another shape at line 1, column 40"),
+        (r#"{"user":{"user_id":"token-not-a-secret"}}"#, "unexpected JSON at line 1, column 40"),
     ] {
         let error = error(200, body).await;
         assert!(error.to_string().contains(problem), "{error}");
@@ -138,22 +138,22 @@ async fn a_message_is_one_bounded_line() {
 }
 
 #[tokio::test]
-async fn a_refusal_that_no_other_key_changes_is_named() {
+async fn an_error_that_other_keys_do_not_fix_says_so() {
     let product = error(403, r#"{"title":"forbidden","code":"entitlement_required","product":"unified_api"}"#).await;
     assert!(matches!(&product, Error::Forbidden(_)));
-    assert_eq!(refusal(&product).code.as_deref(), Some(Refusal::ENTITLEMENT_REQUIRED));
+    assert_eq!(refusal(&product).code.as_deref(), Some(ApiProblem::ENTITLEMENT_REQUIRED));
     assert_eq!(refusal(&product).product.as_deref(), Some("unified_api"));
     assert_eq!(
         product.to_string(),
         "not allowed: 403 forbidden, product unified_api (trace id trace-1); \
-         the keys are right: enable the product for this account, or ask Terra to"
+         the keys are valid: enable the product for this account, or ask Terra to enable it"
     );
     let unavailable = error(503, r#"{"detail":"try later","code":"authorization_unavailable"}"#).await;
     assert!(matches!(&unavailable, Error::Server(_)));
-    assert_eq!(refusal(&unavailable).code.as_deref(), Some(Refusal::AUTHORIZATION_UNAVAILABLE));
+    assert_eq!(refusal(&unavailable).code.as_deref(), Some(ApiProblem::AUTHORIZATION_UNAVAILABLE));
     assert_eq!(
         unavailable.to_string(),
         "the server failed: 503 try later (trace id trace-1); \
-         it cannot check the keys now; try again later, with the same keys"
+         it cannot check the keys now; retry later with the same keys"
     );
 }

@@ -12,7 +12,7 @@ async fn a_streaming_token_comes_from_the_streaming_host() {
 }
 
 #[tokio::test]
-async fn a_refusal_without_a_body_is_put_into_words() {
+async fn an_error_without_a_body_has_the_text_of_its_status() {
     let peer = Peer::always(403, "").await;
     let error = peer.client().developer_streaming_token().await.unwrap_err();
     assert!(matches!(error, Error::Forbidden(refusal) if refusal.message == "forbidden"));

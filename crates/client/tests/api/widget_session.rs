@@ -7,7 +7,7 @@ const SESSION: &str = r#"{"session_id":"00000000-0000-4000-8000-000000000009",
     "url":"https://widget.example.com/session/9?s=url-secret","status":"success","expires_in":900}"#;
 
 #[tokio::test]
-async fn a_session_tells_when_it_expires() {
+async fn a_session_has_an_expiry_time() {
     for status in [200, 201] {
         let peer = Peer::start(move |_, _| answer(status, SESSION)).await;
         let session = peer.client().generate_widget_session(&WidgetSessionRequest::new()).await.unwrap();
@@ -21,17 +21,17 @@ async fn a_session_tells_when_it_expires() {
 }
 
 #[tokio::test]
-async fn a_longer_life_and_warnings_are_taken_from_the_answer() {
+async fn a_longer_lifetime_and_warnings_are_taken_from_the_response() {
     let body = json!({"session_id": user_id(9).to_string(), "url": "https://widget.example.com/9", "status": "success",
-        "expires_in": 86400, "warnings": ["NOBODY is not enabled"]});
+        "expires_in": 86400, "warnings": ["ACME is not enabled"]});
     let peer = Peer::start(move |_, _| ok(&body)).await;
     let session = peer.client().generate_widget_session(&WidgetSessionRequest::new()).await.unwrap();
     assert_eq!(session.expires_at.to_string(), "2030-01-02T00:00:00Z");
-    assert_eq!(session.warnings, ["NOBODY is not enabled"]);
+    assert_eq!(session.warnings, ["ACME is not enabled"]);
 }
 
 #[tokio::test]
-async fn the_path_that_answers_is_found_and_remembered() {
+async fn the_path_that_works_is_found_and_then_used_first() {
     let paths = ["/api/widget/session", "/widget/session", "/widget/api/session", "/v2/auth/generateWidgetSession"];
     for (index, served) in paths.into_iter().enumerate() {
         let peer = Peer::start(move |seen, nth| match seen.line.strip_prefix("POST ") {
@@ -50,7 +50,7 @@ async fn the_path_that_answers_is_found_and_remembered() {
 }
 
 #[tokio::test]
-async fn a_path_that_is_gone_later_is_left_again() {
+async fn a_path_that_is_removed_later_is_replaced() {
     let peer = Peer::start(|seen, nth| match (nth, seen.line.as_str()) {
         (0, "POST /api/widget/session") | (2, "POST /widget/session") => answer(201, SESSION),
         _ => answer(404, ""),
@@ -63,7 +63,7 @@ async fn a_path_that_is_gone_later_is_left_again() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_final_on_the_path_that_refuses() {
+async fn another_error_of_a_path_is_final() {
     let peer = Peer::always(403, r#"{"message":"wrong pair","status":"error"}"#).await;
     let error = peer.client().generate_widget_session(&WidgetSessionRequest::new()).await.unwrap_err();
     assert!(matches!(error, Error::Forbidden(refusal) if refusal.message == "wrong pair"));
@@ -71,7 +71,7 @@ async fn a_refusal_is_final_on_the_path_that_refuses() {
 }
 
 #[tokio::test]
-async fn every_field_travels_under_its_published_name() {
+async fn every_field_is_sent_with_its_published_name() {
     let peer = Peer::always(201, SESSION).await;
     let request = WidgetSessionRequest::new()
         .reference_id(&"alice".parse().unwrap())

@@ -1,52 +1,58 @@
-//! Whether every line is there, unchanged and in order.
+//! Verifies that every entry of the audit log is present, unchanged and in order.
 
+use terra_auth_model::{
+    audit::{AuditHead, AuditRecord},
+    keys::KeyRing,
+    store_error::StoreError,
+};
 use terra_auth_types::wire::admin::AuditVerdict;
 
-use super::{AuditHead, AuditRecord, PAGE, ReadAudit, ReadHead, grants::Grants};
-use crate::{auth::Auth, digest::sha256, seal::KeyRing, store::StoreError, vault::RESET};
+use super::{MAX_AUDIT_PAGE, ReadAudit, ReadHead, grants::AuditedGrants};
+use crate::{auth::Auth, vault::RESET_ACTION};
 
 impl Auth {
-    /// Looks at every line: whether it is there, unchanged and in order, and whether the last one is the head. Lines from
-    /// before a reset of the vault that lost their key can only be compared with what they were then. Rows that grant
-    /// something are compared with their marks and with the lines.
+    /// Verifies the audit log: every entry is present, unchanged and in order, and the last one is the head.
+    ///
+    /// The MAC key of entries from before a vault reset is lost. These entries can only be compared with the digest
+    /// that the reset recorded. Rows that grant access are compared with their MACs and with the entries.
     ///
     /// # Errors
     ///
     /// The store failed.
     pub async fn verify_audit(&self) -> Result<AuditVerdict, StoreError> {
-        let head = self.store.run(ReadHead).await?;
-        let mut chain = Chain::new(&self.keys);
+        let head = self.store().run(ReadHead {}).await?;
+        let mut chain = Chain::new(self.keys());
         while chain.last.seq < head.seq {
-            let records = self.store.read(ReadAudit { after: chain.last.seq, limit: PAGE }).await?;
+            let records = self.store().read(ReadAudit { after: chain.last.seq, limit: MAX_AUDIT_PAGE }).await?;
             if records.is_empty() {
                 break;
             }
             if !records.iter().all(|record| chain.follow(record)) {
-                return self.judge(&chain, false).await;
+                return self.verdict_with_grants(&chain, false).await;
             }
         }
-        // Lines that were added meanwhile are beyond the head that was read.
-        self.judge(&chain, chain.last.seq > head.seq || chain.last == head).await
+        // Entries that were appended meanwhile are beyond the head that was read.
+        self.verdict_with_grants(&chain, chain.last.seq > head.seq || chain.last == head).await
     }
 
-    async fn judge(&self, chain: &Chain<'_>, whole: bool) -> Result<AuditVerdict, StoreError> {
-        let verdict = chain.verdict(whole);
+    async fn verdict_with_grants(&self, chain: &Chain<'_>, complete: bool) -> Result<AuditVerdict, StoreError> {
+        let verdict = chain.verdict(complete);
         let found = self.compare_grants(&chain.grants).await?;
-        // A log that is not whole does not name everything.
+        // An incomplete log does not name every grant.
         let unlogged = if verdict.intact { found.unlogged } else { Vec::new() };
         Ok(AuditVerdict { refused_rows: found.refused_rows, unlogged, ..verdict })
     }
 
-    /// The first line that was written when rows had marks already.
-    pub(crate) async fn first_line_since_marks(&self) -> Result<Option<u64>, StoreError> {
-        let mut last = AuditHead { seq: 0, mark: [0; 32] };
+    /// Returns the sequence number of the first entry that was written after rows had MACs.
+    pub(crate) async fn first_entry_since_row_macs(&self) -> Result<Option<u64>, StoreError> {
+        let mut last = AuditHead { seq: 0, mac: [0; 32] };
         loop {
-            let records = self.store.read(ReadAudit { after: last.seq, limit: PAGE }).await?;
+            let records = self.store().read(ReadAudit { after: last.seq, limit: MAX_AUDIT_PAGE }).await?;
             for record in &records {
-                if record.is_marked_since_rows_are(&self.keys, &last.mark) {
+                if record.has_mac_since_rows_have(self.keys(), &last.mac) {
                     return Ok(Some(record.seq));
                 }
-                last = AuditHead { seq: record.seq, mark: record.mark };
+                last = AuditHead { seq: record.seq, mac: record.mac };
             }
             if records.is_empty() {
                 return Ok(None);
@@ -54,12 +60,12 @@ impl Auth {
         }
     }
 
-    /// The end of the log, and a digest of all that is in it.
-    pub(crate) async fn audit_so_far(&self) -> Result<(AuditHead, String), StoreError> {
-        let head = self.store.run(ReadHead).await?;
+    /// Returns the head of the log, and a digest of all entries.
+    pub(crate) async fn audit_head_digest(&self) -> Result<(AuditHead, String), StoreError> {
+        let head = self.store().run(ReadHead {}).await?;
         let (mut last, mut digest) = (0, [0; 32]);
         while last < head.seq {
-            let records = self.store.read(ReadAudit { after: last, limit: PAGE }).await?;
+            let records = self.store().read(ReadAudit { after: last, limit: MAX_AUDIT_PAGE }).await?;
             let Some(newest) = records.last() else { break };
             last = newest.seq;
             digest = records.iter().fold(digest, |digest, record| record.digest(&digest));
@@ -68,39 +74,29 @@ impl Auth {
     }
 }
 
-impl AuditRecord {
-    /// SHA-256 over all of the line, after that over the lines before.
-    fn digest(&self, before: &[u8; 32]) -> [u8; 32] {
-        self.with_parts(b"audit record", before, |parts| {
-            let all = parts.iter().copied().chain([&self.mark[..]]);
-            let bytes: Vec<u8> = all.flat_map(|part| [&part.len().to_be_bytes(), part].concat()).collect();
-            sha256(&bytes)
-        })
-    }
-}
-
-/// The lines that were looked at.
+/// The entries that were verified so far.
 struct Chain<'a> {
     keys: &'a KeyRing,
     last: AuditHead,
-    /// The digest of all lines, as long as their key is lost; `None` from where the present key marks.
+    /// The digest of all entries so far, while their MAC key is lost; `None` from the first entry under the current
+    /// key.
     lost: Option<[u8; 32]>,
     reset_at: Option<u64>,
-    grants: Grants,
+    grants: AuditedGrants,
 }
 
 impl<'a> Chain<'a> {
     fn new(keys: &'a KeyRing) -> Self {
-        let lost = keys.marks_anew().then_some([0; 32]);
-        Self { keys, last: AuditHead { seq: 0, mark: [0; 32] }, lost, reset_at: None, grants: Grants::default() }
+        let lost = keys.mac_key_was_replaced().then_some([0; 32]);
+        Self { keys, last: AuditHead { seq: 0, mac: [0; 32] }, lost, reset_at: None, grants: AuditedGrants::default() }
     }
 
-    /// Takes the next line; answers whether it is the next one, as far as can be told.
+    /// Adds an entry; returns whether it is the next one, as far as that can be verified.
     fn follow(&mut self, record: &AuditRecord) -> bool {
-        let fits = record.is_marked(self.keys, &self.last.mark);
+        let fits = record.has_valid_mac(self.keys, &self.last.mac);
         if let Some(digest) = self.lost {
-            if fits && record.action == RESET {
-                // Nobody without the present key can make such a line.
+            if fits && record.action == RESET_ACTION {
+                // This entry cannot be forged without the current key.
                 self.reset_at = Some(record.seq);
                 if record.target != hex::encode(digest) {
                     return false;
@@ -115,15 +111,16 @@ impl<'a> Chain<'a> {
         let follows = record.seq == self.last.seq + 1;
         if follows {
             self.grants.follow(record);
-            self.last = AuditHead { seq: record.seq, mark: record.mark };
+            self.last = AuditHead { seq: record.seq, mac: record.mac };
         }
         follows
     }
 
-    /// Among lines of a lost key nobody knows which one was changed, and where the reset is missing there is no proof.
-    fn verdict(&self, whole: bool) -> AuditVerdict {
+    /// A changed entry under a lost key cannot be located, and without the reset's entry there is no proof at all. So
+    /// no entry counts as verified then.
+    fn verdict(&self, complete: bool) -> AuditVerdict {
         let entries = if self.lost.is_some() { 0 } else { self.last.seq };
-        let intact = whole && self.lost.is_none();
+        let intact = complete && self.lost.is_none();
         AuditVerdict {
             intact,
             entries,

@@ -1,29 +1,32 @@
-//! What the audit log says about admin tokens and API keys: which were created, and until when they work.
+//! The admin tokens and API keys in the audit log: which were created, and when they expire.
 
 use std::collections::HashMap;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use terra_auth_model::{
+    admin_token::AdminTokenRecord,
+    api_key::ApiKeyRecord,
+    audit::AuditRecord,
+    store::{Tx, Unit},
+    store_error::StoreError,
+};
 use uuid::Uuid;
 
-use super::AuditRecord;
 use crate::{
-    admin::AdminTokenRecord,
-    api_key::ApiKeyRecord,
     auth::Auth,
-    row_mark::{KEY_ADOPTED, TOKEN_ADOPTED},
-    store::{StoreError, Tx, Unit},
+    row_macs::{KEY_ADOPTED, TOKEN_ADOPTED},
 };
 
-/// Ids in the log, each with the instant at which it stops working if the log says so.
+/// The ids in the log, each with the instant at which it expires, if the log names one.
 #[derive(Default)]
-pub(super) struct Grants {
+pub(super) struct AuditedGrants {
     tokens: HashMap<Uuid, Option<Timestamp>>,
     keys: HashMap<Uuid, Option<Timestamp>>,
 }
 
-impl Grants {
-    /// Takes what a line says.
+impl AuditedGrants {
+    /// Adds the grants of an entry.
     pub(super) fn follow(&mut self, record: &AuditRecord) {
         if !record.allowed {
             return;
@@ -51,13 +54,13 @@ impl Grants {
         }
     }
 
-    /// Whether a token works as the log says.
-    fn knows_token(&self, token: &AdminTokenRecord) -> bool {
+    /// Returns whether the token was created, and not revoked, according to the log.
+    fn has_token(&self, token: &AdminTokenRecord) -> bool {
         self.tokens.get(&token.token_id) == Some(&None)
     }
 
-    /// Whether a key works no longer than the log says.
-    fn knows_key(&self, key: &ApiKeyRecord) -> bool {
+    /// Returns whether the key is in the log and expires no later than the log says.
+    fn has_key(&self, key: &ApiKeyRecord) -> bool {
         match self.keys.get(&key.key_id.0) {
             None => false,
             Some(None) => true,
@@ -66,34 +69,34 @@ impl Grants {
     }
 }
 
-/// What is not as it should be.
-pub(super) struct Unexpected {
+/// Rows without a valid MAC, and grants that the log does not contain.
+pub(super) struct GrantFindings {
     pub(super) refused_rows: Vec<String>,
     pub(super) unlogged: Vec<String>,
 }
 
 impl Auth {
-    /// Compares the rows that grant something with their marks and with the log.
-    pub(super) async fn compare_grants(&self, grants: &Grants) -> Result<Unexpected, StoreError> {
+    /// Compares the rows that grant access with their MACs and with the log.
+    pub(super) async fn compare_grants(&self, grants: &AuditedGrants) -> Result<GrantFindings, StoreError> {
         self.forget_refused_rows();
-        let (tokens, keys) = self.store.read(ReadGrants).await?;
+        let (tokens, keys) = self.store().read(ReadGrants).await?;
         let now = self.now();
-        let tokens = tokens.iter().filter(|token| token.works(now) && !grants.knows_token(token));
-        let keys = keys.iter().filter(|key| key.works(now) && !grants.knows_key(key));
+        let tokens = tokens.iter().filter(|token| token.is_valid(now) && !grants.has_token(token));
+        let keys = keys.iter().filter(|key| key.is_valid(now) && !grants.has_key(key));
         let tokens = tokens.map(|token| format!("admin_token {}", token.token_id));
         let unlogged = tokens.chain(keys.map(|key| format!("api_key {}", key.key_id))).collect();
         let refused_rows = self.refused_rows().iter().map(ToString::to_string).collect();
-        Ok(Unexpected { refused_rows, unlogged })
+        Ok(GrantFindings { refused_rows, unlogged })
     }
 }
 
-/// All that grants something; rows without the right mark are refused on the way.
+/// Reads all rows that grant access. Rows without a valid MAC are rejected while they are read.
 struct ReadGrants;
 
 #[async_trait]
 impl Unit for ReadGrants {
     type Done = (Vec<AdminTokenRecord>, Vec<ApiKeyRecord>);
-    type Refusal = StoreError;
+    type Error = StoreError;
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<Self::Done, StoreError> {
         tx.developers().await?;

@@ -1,28 +1,29 @@
-//! Connections on their way to another system.
+//! Exports connections to another system.
 
-use async_trait::async_trait;
 use secrecy::ExposeSecret as _;
+use terra_auth_model::{
+    connection::Connection,
+    keys::{SealContext, UnsealError},
+    provider::Tokens,
+    unit,
+};
 use terra_auth_types::{
     DevId, UserId,
     wire::admin::{ExportParams, PortableConnection, PortableConnections, Role},
 };
 
-use super::Connection;
-use crate::{
-    admin::{Act, Admin, AdminError},
-    audit::{Draft, Remark},
+pub(crate) use crate::{
+    admin::action::{Admin, AdminError, AuditedAction},
+    audit::{AppendAuditEntry, PendingAuditEntry},
     auth::Auth,
-    provider::Tokens,
-    seal::{Place, SealBroken},
-    store::{StoreError, Tx, Unit},
 };
 
-/// The most connections on a page.
-const PAGE: u32 = 500;
+/// The maximum number of connections on a page.
+const MAX_EXPORT_PAGE: u32 = 500;
 
 impl Auth {
-    /// One page of an environment's connections, by id. With tokens it is an owner's act and a line in the audit log,
-    /// which is written before the tokens are shown.
+    /// Returns one page of an environment's connections, by id. An export with tokens requires the role owner. It is
+    /// audited before the tokens are returned.
     ///
     /// # Errors
     ///
@@ -34,16 +35,23 @@ impl Auth {
         params: ExportParams,
     ) -> Result<PortableConnections, AdminError> {
         let ExportParams { after, limit, with_tokens } = params;
-        let act = Act { action: "connections.export", dev_id: Some(dev_id), target: "with tokens" };
+        let act = AuditedAction { action: "connections.export", dev_id: Some(dev_id), target: "with tokens" };
         if with_tokens {
             self.permit(admin, Role::Owner, &act).await?;
         }
-        self.known(dev_id)?;
-        let limit = limit.unwrap_or(PAGE).clamp(1, PAGE);
-        let page = self.store.read(ReadConnections { dev_id: dev_id.clone(), after, limit }).await?;
+        self.require_environment(dev_id)?;
+        let limit = limit.unwrap_or(MAX_EXPORT_PAGE).clamp(1, MAX_EXPORT_PAGE);
+        let page = self.store().read(ReadConnections { dev_id: dev_id.clone(), after, limit }).await?;
         if with_tokens && !page.is_empty() {
             let target = format!("{} connections with tokens", page.len());
-            self.store.run(Remark(Draft::new(self, admin, &Act { target: &target, ..act }, true))).await?;
+            self.store()
+                .run(AppendAuditEntry(PendingAuditEntry::new(
+                    self,
+                    admin,
+                    &AuditedAction { target: &target, ..act },
+                    true,
+                )))
+                .await?;
         }
         let more = page.len() == limit as usize;
         Ok(PortableConnections {
@@ -54,29 +62,32 @@ impl Auth {
 
     fn portable(&self, connection: &Connection, with_tokens: bool) -> PortableConnection {
         let tokens = if with_tokens { self.tokens_of(connection) } else { None };
-        let Some(Tokens { access_token, refresh_token, expires_at }) = tokens else { return bare(connection) };
+        let Some(Tokens { access_token, refresh_token, expires_at }) = tokens else {
+            return without_tokens(connection);
+        };
         PortableConnection {
             access_token: Some(access_token.expose_secret().into()),
             refresh_token: refresh_token.map(|token| token.expose_secret().into()),
             expires_at,
-            ..bare(connection)
+            ..without_tokens(connection)
         }
     }
 
-    /// None for an on-device source, and where they do not open: one broken row keeps nobody from leaving.
+    /// Decrypts the tokens; `None` for an on-device source, and if the decryption fails. One broken row must not block
+    /// an export.
     fn tokens_of(&self, connection: &Connection) -> Option<Tokens> {
         let row = connection.user_id.to_string();
-        let place = Place { dev_id: connection.dev_id.as_str(), row: &row, column: "grant" };
-        let opened = self.keys.open(place, connection.grant.as_ref()?);
-        let tokens = opened.and_then(|text| Tokens::from_json(&text).ok_or(SealBroken));
+        let context = SealContext { dev_id: connection.dev_id.as_str(), row: &row, column: "grant" };
+        let opened = self.keys().open(context, connection.grant.as_ref()?);
+        let tokens = opened.and_then(|text| Tokens::from_json(&text).ok_or(UnsealError));
         if tokens.is_err() {
-            tracing::error!(connection.id = %row, "the tokens of connection {row} do not open; it is exported without");
+            tracing::error!(connection.id = %row, "could not decrypt the tokens of connection {row}; exported it without tokens");
         }
         tokens.ok()
     }
 }
 
-fn bare(connection: &Connection) -> PortableConnection {
+fn without_tokens(connection: &Connection) -> PortableConnection {
     PortableConnection {
         user_id: Some(connection.user_id),
         provider: connection.provider.clone(),
@@ -91,18 +102,4 @@ fn bare(connection: &Connection) -> PortableConnection {
     }
 }
 
-struct ReadConnections {
-    dev_id: DevId,
-    after: Option<UserId>,
-    limit: u32,
-}
-
-#[async_trait]
-impl Unit for ReadConnections {
-    type Done = Vec<Connection>;
-    type Refusal = StoreError;
-
-    async fn run(&self, tx: &mut dyn Tx) -> Result<Self::Done, StoreError> {
-        tx.connections_after(&self.dev_id, self.after, self.limit).await
-    }
-}
+unit!(ReadConnections(dev_id: DevId, after: Option<UserId>, limit: u32) -> Vec<Connection> = |tx| tx.connections_after(dev_id, *after, *limit));

@@ -1,37 +1,39 @@
-//! Existing grants, taken over from another system.
+//! Imports existing grants from another system.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use terra_auth_model::{
+    connection::Connection,
+    delivery::Delivery,
+    developer::{Developer, EnvironmentStatus},
+    provider::{Connects, Tokens},
+    store::{Tx, Unit},
+    store_error::StoreError,
+};
 use terra_auth_types::{
     DevId, ProviderToken, UserId,
     wire::admin::{ImportConnections, ImportedConnections, PortableConnection, RefusedConnection, Role},
 };
 
-use super::Connection;
-use crate::{
-    admin::{Act, Admin, AdminError},
-    audit::{Draft, Remark},
+pub(crate) use crate::{
+    admin::action::{Admin, AdminError, AuditedAction},
+    audit::{AppendAuditEntry, PendingAuditEntry},
     auth::Auth,
-    delivery::Delivery,
-    developer::{Developer, Standing},
     event::auth_event,
-    provider::{Connects, Tokens},
-    store::{StoreError, Tx, Unit},
 };
 
-/// The most connections in one import.
+/// The maximum number of connections in one import.
 const MAX_CONNECTIONS: usize = 500;
-/// The longest token, in bytes.
-const MAX_TOKEN: usize = 16 << 10;
-
+/// The maximum length of a token in bytes.
+const MAX_PROVIDER_TOKEN_BYTES: usize = 16 << 10;
 const ACTION: &str = "connections.import";
 
-/// Why a connection was not taken over.
+/// Why a connection was not imported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 enum NotImported {
     #[error("provider: unknown, or not enabled in this environment")]
     UnknownProvider,
-    #[error("provider: connects on the device, so there is nothing to take over")]
+    #[error("provider: connects on the device, so there is nothing to import")]
     OnDevice,
     #[error("account: 1 to 512 bytes of text")]
     Account,
@@ -43,16 +45,16 @@ enum NotImported {
     Token(&'static str),
     #[error("created_at: in the future")]
     CreatedInFuture,
-    #[error("user_id: another connection's, or all zeros")]
+    #[error("user_id: used by another connection, or all zeros")]
     UserId,
-    #[error("the environment has as many users as it may have")]
+    #[error("the environment's user limit is reached")]
     UserLimit,
 }
 
 impl Auth {
-    /// Takes over connections with their grants, each by itself: one that is there already, with the same account,
-    /// provider and reference id, stays as it is, and one that does not fit is refused. All others are made in one unit
-    /// of work, so that what was answered is durable.
+    /// Imports connections with their grants. A connection that already exists, with the same account, provider and
+    /// reference id, does not change. An invalid connection is rejected. All others are created in one unit of work, so
+    /// the result is durable once it is returned.
     ///
     /// # Errors
     ///
@@ -63,12 +65,12 @@ impl Auth {
         dev_id: &DevId,
         import: &ImportConnections,
     ) -> Result<ImportedConnections, AdminError> {
-        self.permit(admin, Role::Operator, &Act { action: ACTION, dev_id: Some(dev_id), target: "" }).await?;
+        self.permit(admin, Role::Operator, &AuditedAction { action: ACTION, dev_id: Some(dev_id), target: "" }).await?;
         if import.connections.len() > MAX_CONNECTIONS {
             return Err(AdminError::Invalid("connections: at most 500 at once"));
         }
-        let developer = self.known(dev_id)?;
-        let rows = import.connections.iter().map(|row| self.take_over(&developer, row)).collect();
+        let developer = self.require_environment(dev_id)?;
+        let rows = import.connections.iter().map(|row| self.validate_row(&developer, row)).collect();
         let unit = Import {
             auth: self.clone(),
             admin: admin.clone(),
@@ -79,24 +81,24 @@ impl Auth {
             announce: import.announce,
             now: self.now(),
         };
-        match self.store.run_once(self.receipt(), unit).await {
+        match self.store().run_once(self.receipt(), unit).await {
             Ok(imported) => {
-                self.outbox.notify_one();
+                self.outbox().notify_one();
                 Ok(imported)
             }
-            Err(Stopped::Rehearsed(imported)) => Ok(imported),
-            Err(Stopped::Admin(error)) => Err(error),
+            Err(ImportStopped::DryRun(imported)) => Ok(imported),
+            Err(ImportStopped::Admin(error)) => Err(error),
         }
     }
 
-    /// The connection that is to be kept.
-    fn take_over(&self, developer: &Developer, row: &PortableConnection) -> Result<Connection, NotImported> {
+    /// Validates a row, and returns the connection to store.
+    fn validate_row(&self, developer: &Developer, row: &PortableConnection) -> Result<Connection, NotImported> {
         let info = self.offered(developer, row.provider.as_str()).ok_or(NotImported::UnknownProvider)?;
         if info.connects == Connects::OnDevice {
             return Err(NotImported::OnDevice);
         }
         check(row, self.now())?;
-        let user_id = row.user_id.unwrap_or_else(|| UserId(self.entropy.id()));
+        let user_id = row.user_id.unwrap_or_else(|| UserId(self.entropy().id()));
         Ok(Connection {
             user_id,
             dev_id: developer.dev_id.clone(),
@@ -113,7 +115,7 @@ impl Auth {
 
     fn tokens(&self, row: &PortableConnection) -> Result<Tokens, NotImported> {
         let access_token = row.access_token.as_ref().ok_or(NotImported::NoAccessToken)?;
-        let refreshed = row.refresh_token.is_some() && self.providers.refresh_policy(&row.provider).is_some();
+        let refreshed = row.refresh_token.is_some() && self.providers().refresh_policy(&row.provider).is_some();
         Ok(Tokens {
             access_token: token("access_token", access_token)?.into(),
             refresh_token: row
@@ -122,7 +124,7 @@ impl Auth {
                 .map(|text| token("refresh_token", text))
                 .transpose()?
                 .map(Into::into),
-            // An end that nobody knows may be past.
+            // Tokens with an unknown expiry may have expired already.
             expires_at: row.expires_at.or_else(|| refreshed.then(|| self.now())),
         })
     }
@@ -147,7 +149,7 @@ fn check(row: &PortableConnection, now: Timestamp) -> Result<(), NotImported> {
 
 fn token<'a>(name: &'static str, token: &'a ProviderToken) -> Result<&'a str, NotImported> {
     let text = token.expose();
-    let fits = (1..=MAX_TOKEN).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+    let fits = (1..=MAX_PROVIDER_TOKEN_BYTES).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
     if fits { Ok(text) } else { Err(NotImported::Token(name)) }
 }
 
@@ -168,14 +170,14 @@ struct Import {
 
 /// Why an import is rolled back.
 #[derive(Debug, thiserror::Error)]
-enum Stopped {
-    #[error("it was only tried")]
-    Rehearsed(ImportedConnections),
+enum ImportStopped {
+    #[error("dry run")]
+    DryRun(ImportedConnections),
     #[error("could not import")]
     Admin(#[from] AdminError),
 }
 
-impl From<StoreError> for Stopped {
+impl From<StoreError> for ImportStopped {
     fn from(error: StoreError) -> Self {
         Self::Admin(error.into())
     }
@@ -184,15 +186,15 @@ impl From<StoreError> for Stopped {
 #[async_trait]
 impl Unit for Import {
     type Done = ImportedConnections;
-    type Refusal = Stopped;
+    type Error = ImportStopped;
 
-    async fn run(&self, tx: &mut dyn Tx) -> Result<ImportedConnections, Stopped> {
-        let mut room = self.room(tx).await?;
+    async fn run(&self, tx: &mut dyn Tx) -> Result<ImportedConnections, ImportStopped> {
+        let mut room = self.remaining_user_limit(tx).await?;
         let mut done = ImportedConnections::default();
         for (index, row) in (0..).zip(&self.rows) {
-            match self.place(tx, row, &mut room).await? {
-                Ok(Placed::New) => done.imported += 1,
-                Ok(Placed::Kept) => done.kept += 1,
+            match self.import_row(tx, row, &mut room).await? {
+                Ok(ImportedRow::New) => done.imported += 1,
+                Ok(ImportedRow::AlreadyExists) => done.kept += 1,
                 Err(reason) => {
                     let user_limit = reason == NotImported::UserLimit;
                     done.refused.push(RefusedConnection { index, reason: reason.to_string(), user_limit });
@@ -200,59 +202,59 @@ impl Unit for Import {
             }
         }
         if self.dry_run {
-            return Err(Stopped::Rehearsed(done));
+            return Err(ImportStopped::DryRun(done));
         }
-        self.write_down(tx, &done).await?;
+        self.record_import(tx, &done).await?;
         Ok(done)
     }
 }
 
-enum Placed {
+enum ImportedRow {
     New,
-    Kept,
+    AlreadyExists,
 }
 
 impl Import {
-    /// How many more users there may be.
-    async fn room(&self, tx: &mut dyn Tx) -> Result<u64, Stopped> {
-        let found = tx.lock_developer(&self.dev_id).await?; // nobody connects meanwhile
-        let developer = found.filter(|developer| developer.standing != Standing::Deleting);
+    /// Returns how many more users the limit allows.
+    async fn remaining_user_limit(&self, tx: &mut dyn Tx) -> Result<u64, ImportStopped> {
+        let found = tx.lock_developer(&self.dev_id).await?; // blocks new connections until this unit ends
+        let developer = found.filter(|developer| developer.status != EnvironmentStatus::Deleting);
         let Some(limit) = developer.ok_or(AdminError::UnknownEnvironment)?.user_limit else { return Ok(u64::MAX) };
         let there = tx.count_connections(&self.dev_id).await? + self.counted;
         Ok(u64::from(limit).saturating_sub(there))
     }
 
-    async fn place(
+    async fn import_row(
         &self,
         tx: &mut dyn Tx,
         row: &Result<Connection, NotImported>,
         room: &mut u64,
-    ) -> Result<Result<Placed, NotImported>, StoreError> {
+    ) -> Result<Result<ImportedRow, NotImported>, StoreError> {
         let new = match row {
             Ok(connection) => connection,
             Err(reason) => return Ok(Err(*reason)),
         };
         let reference_id = new.reference_id.as_ref();
         if !tx.connections_of_account(&new.dev_id, &new.provider, &new.account, reference_id).await?.is_empty() {
-            return Ok(Ok(Placed::Kept));
+            return Ok(Ok(ImportedRow::AlreadyExists));
         }
         if tx.connection(&new.dev_id, new.user_id).await?.is_some() {
             return Ok(Err(NotImported::UserId));
         }
-        let Some(rest) = room.checked_sub(1) else { return Ok(Err(NotImported::UserLimit)) };
-        *room = rest;
+        let Some(remaining) = room.checked_sub(1) else { return Ok(Err(NotImported::UserLimit)) };
+        *room = remaining;
         tx.add_connection(new).await?;
         if self.announce {
             let event = auth_event(new, None, None);
             tx.add_delivery(&Delivery::new(self.auth.delivery_id(), &new.dev_id, &event, self.now)).await?;
         }
-        Ok(Ok(Placed::New))
+        Ok(Ok(ImportedRow::New))
     }
 
-    async fn write_down(&self, tx: &mut dyn Tx, done: &ImportedConnections) -> Result<(), StoreError> {
+    async fn record_import(&self, tx: &mut dyn Tx, done: &ImportedConnections) -> Result<(), StoreError> {
         let ImportedConnections { imported, kept, refused } = done;
         let target = format!("{imported} imported, {kept} kept, {} refused", refused.len());
-        let act = Act { action: ACTION, dev_id: Some(&self.dev_id), target: &target };
-        Remark(Draft::new(&self.auth, &self.admin, &act, true)).run(tx).await
+        let act = AuditedAction { action: ACTION, dev_id: Some(&self.dev_id), target: &target };
+        AppendAuditEntry(PendingAuditEntry::new(&self.auth, &self.admin, &act, true)).run(tx).await
     }
 }

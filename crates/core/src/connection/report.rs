@@ -1,28 +1,28 @@
-//! How a connection stands, for whoever looks after it.
+//! The status of a connection, for operators.
 
 use async_trait::async_trait;
+use terra_auth_model::{
+    connection::Connection,
+    grant::RefreshRecord,
+    store::{Tx, Unit},
+    store_error::StoreError,
+};
 use terra_auth_types::{
     DevId, UserId,
     wire::admin::{AdminConnection, RefreshReport},
 };
 
-use super::Connection;
-use crate::{
-    admin::AdminError,
-    auth::Auth,
-    grant::RefreshRecord,
-    store::{StoreError, Tx, Unit},
-};
+pub(crate) use crate::{admin::action::AdminError, auth::Auth};
 
 impl Auth {
-    /// One connection, with what has become of its refreshes.
+    /// Returns one connection, with the state of its refreshes.
     ///
     /// # Errors
     ///
     /// See [`AdminError`].
     pub async fn connection_report(&self, dev_id: &DevId, user_id: UserId) -> Result<AdminConnection, AdminError> {
-        self.known(dev_id)?;
-        let found = self.store.read(ReadReport { dev_id: dev_id.clone(), user_id }).await?;
+        self.require_environment(dev_id)?;
+        let found = self.store().read(ReadReport { dev_id: dev_id.clone(), user_id }).await?;
         let (connection, record) = found.ok_or(AdminError::NotFound("no such connection"))?;
         let refresh = record.map(|record| RefreshReport {
             state: record.state,
@@ -45,7 +45,7 @@ struct ReadReport {
 #[async_trait]
 impl Unit for ReadReport {
     type Done = Option<(Connection, Option<RefreshRecord>)>;
-    type Refusal = StoreError;
+    type Error = StoreError;
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<Self::Done, StoreError> {
         let Some(connection) = tx.connection(&self.dev_id, self.user_id).await? else { return Ok(None) };

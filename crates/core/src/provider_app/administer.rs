@@ -1,66 +1,50 @@
-//! Apps, as operators set, replace and remove them.
+//! Sets, rotates and removes the apps of environments.
 
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};
+use terra_auth_model::{
+    developer::EnvironmentStatus,
+    provider::{Connects, ProviderInfo},
+    provider_app::{AppSecret, PreviousSecret, ProviderApp},
+    store::{Tx, Unit},
+    unit,
+};
 use terra_auth_types::{
     ClientSecret, DevId, Provider,
     wire::admin::{AdminProviderApp, Role, RotateProviderApp, SetProviderApp},
 };
 
-use super::{AppSecret, PreviousSecret, ProviderApp};
-use crate::{
-    admin::{Act, Admin, AdminError},
-    api_key::OVERLAP,
+pub(crate) use crate::{
+    admin::action::{Admin, AdminError, AuditedAction},
+    api_key::KEY_OVERLAP,
     auth::Auth,
-    developer::Standing,
-    provider::{Connects, ProviderInfo},
-    store::{StoreError, Tx, Unit},
 };
 
 pub(super) const NO_APP: AdminError = AdminError::NotFound("this environment has no app of its own at that provider");
 pub(super) const NO_LOGIN: AdminError = AdminError::NotFound("this server has no login at that provider");
-
-/// Headers at most, and bytes of one.
-const MOST_HEADERS: usize = 8;
-const LONGEST: usize = 4096;
-
-impl ProviderApp {
-    fn to_wire(&self, now: Timestamp) -> AdminProviderApp {
-        let previous = self.previous.as_ref().filter(|previous| now < previous.until);
-        AdminProviderApp {
-            provider: self.provider.clone(),
-            client_id: self.client_id.clone(),
-            hint: self.secret.hint.clone(),
-            headers: self.secret.headers.clone(),
-            profile: self.profile.clone(),
-            created_at: self.created_at,
-            changed_at: self.changed_at,
-            last_used_at: self.last_used_at,
-            previous_hint: previous.map(|previous| previous.secret.hint.clone()),
-            previous_until: previous.map(|previous| previous.until),
-        }
-    }
-}
+/// The maximum number of headers, and the maximum length of a value.
+const MAX_HEADERS: usize = 8;
+const MAX_VALUE_BYTES: usize = 4096;
 
 impl Auth {
-    /// The apps that an environment has of its own, by provider.
+    /// Lists an environment's own apps, ordered by provider.
     ///
     /// # Errors
     ///
     /// See [`AdminError`].
     pub async fn list_provider_apps(&self, dev_id: &DevId) -> Result<Vec<AdminProviderApp>, AdminError> {
-        self.known(dev_id)?;
+        self.require_environment(dev_id)?;
         self.record_app_use().await?;
-        let apps = self.store.read(ReadApps).await?;
+        let apps = self.store().read(ReadApps {}).await?;
         let now = self.now();
         Ok(apps.iter().filter(|app| app.dev_id == *dev_id).map(|app| app.to_wire(now)).collect())
     }
 
-    /// Gives an environment its own app at a provider, or another one. Grants are an app's: those of an app with another
-    /// client id cannot be refreshed by this one.
+    /// Sets an environment's own app at a provider, or replaces it. A grant belongs to an app: an app with
+    /// another client id cannot refresh it.
     ///
     /// # Errors
     ///
@@ -72,9 +56,9 @@ impl Auth {
         provider: &Provider,
         set: &SetProviderApp,
     ) -> Result<AdminProviderApp, AdminError> {
-        let act = Act { action: "provider_app.set", dev_id: Some(dev_id), target: provider.as_str() };
+        let act = AuditedAction { action: "provider_app.set", dev_id: Some(dev_id), target: provider.as_str() };
         self.permit(admin, Role::Operator, &act).await?;
-        self.known(dev_id)?;
+        self.require_environment(dev_id)?;
         self.has_login(provider)?;
         check_text(&set.client_id, AdminError::Invalid("client_id: 1 to 4096 bytes of visible text"))?;
         self.has_profile(provider, set.profile.as_deref())?;
@@ -94,7 +78,7 @@ impl Auth {
         Ok(kept.to_wire(self.now()))
     }
 
-    /// Replaces an app's secret. Until the overlap ends, the old one is tried where the provider refuses the new one.
+    /// Rotates an app's secret. Until the overlap ends, the old secret is used if the provider rejects the new one.
     ///
     /// # Errors
     ///
@@ -106,10 +90,10 @@ impl Auth {
         provider: &Provider,
         how: &RotateProviderApp,
     ) -> Result<AdminProviderApp, AdminError> {
-        let act = Act { action: "provider_app.rotate", dev_id: Some(dev_id), target: provider.as_str() };
+        let act = AuditedAction { action: "provider_app.rotate", dev_id: Some(dev_id), target: provider.as_str() };
         self.permit(admin, Role::Operator, &act).await?;
-        self.known(dev_id)?;
-        let overlap = how.overlap_s.map_or(OVERLAP, |seconds| SignedDuration::from_secs(seconds.into()));
+        self.require_environment(dev_id)?;
+        let overlap = how.overlap_s.map_or(KEY_OVERLAP, |seconds| SignedDuration::from_secs(seconds.into()));
         let headers = if how.headers.is_empty() { self.headers_of(dev_id, provider) } else { how.headers.clone() };
         let unit = RotateApp {
             dev_id: dev_id.clone(),
@@ -122,7 +106,7 @@ impl Auth {
         Ok(app.to_wire(self.now()))
     }
 
-    /// Takes an environment's own app away; the server's own, if it has one, takes its place.
+    /// Removes an environment's own app. The environment then uses the server's own app, if there is one.
     ///
     /// # Errors
     ///
@@ -133,15 +117,15 @@ impl Auth {
         dev_id: &DevId,
         provider: &Provider,
     ) -> Result<(), AdminError> {
-        let act = Act { action: "provider_app.remove", dev_id: Some(dev_id), target: provider.as_str() };
+        let act = AuditedAction { action: "provider_app.remove", dev_id: Some(dev_id), target: provider.as_str() };
         self.permit(admin, Role::Operator, &act).await?;
-        self.known(dev_id)?;
+        self.require_environment(dev_id)?;
         self.administer(admin, &act, RemoveApp { dev_id: dev_id.clone(), provider: provider.clone() }).await
     }
 
-    /// The headers of an environment's app; none if they cannot be read, as after a reset of the vault.
+    /// The headers of an environment's app; none if they cannot be decrypted, for example after a vault reset.
     fn headers_of(&self, dev_id: &DevId, provider: &Provider) -> BTreeMap<String, ClientSecret> {
-        let app = self.directory.provider_app(dev_id, provider);
+        let app = self.directory().provider_app(dev_id, provider);
         let opened = app.and_then(|app| self.open_app(&app, &app.secret).ok());
         let headers = opened.into_iter().flat_map(|opened| opened.headers);
         headers.map(|(name, value)| (name, ClientSecret::from(value.expose_secret()))).collect()
@@ -149,7 +133,7 @@ impl Auth {
 
     fn has_login(&self, provider: &Provider) -> Result<(), AdminError> {
         let has_login = |info: &ProviderInfo| info.connects == Connects::ByLogin && info.provider == *provider;
-        if self.providers.list().iter().any(has_login) {
+        if self.providers().list().iter().any(has_login) {
             return Ok(());
         }
         Err(NO_LOGIN)
@@ -157,7 +141,7 @@ impl Auth {
 
     fn has_profile(&self, provider: &Provider, profile: Option<&str>) -> Result<(), AdminError> {
         let Some(profile) = profile else { return Ok(()) };
-        let is_known = self.providers.profiles(provider).iter().any(|known| known == profile);
+        let is_known = self.providers().profiles(provider).iter().any(|known| known == profile);
         let unknown = "profile: the recipe of this provider has no such profile; `providers show` prints those it has";
         is_known.then_some(()).ok_or(AdminError::Invalid(unknown))
     }
@@ -170,8 +154,8 @@ impl Auth {
         headers: &BTreeMap<String, ClientSecret>,
     ) -> Result<AppSecret, AdminError> {
         check_text(secret.expose(), AdminError::Invalid("client_secret: 1 to 4096 bytes of visible text"))?;
-        if headers.len() > MOST_HEADERS || !headers.keys().all(|name| may_be_header(name)) {
-            return Err(AdminError::Invalid("headers: at most 8, and none that a call has anyway"));
+        if headers.len() > MAX_HEADERS || !headers.keys().all(|name| may_be_header(name)) {
+            return Err(AdminError::Invalid("headers: at most 8, and none that the server sets itself"));
         }
         for value in headers.values() {
             check_text(value.expose(), AdminError::Invalid("headers: a value is 1 to 4096 bytes of visible text"))?;
@@ -183,11 +167,12 @@ impl Auth {
 }
 
 fn check_text(text: &str, otherwise: AdminError) -> Result<(), AdminError> {
-    let fits = (1..=LONGEST).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
+    let fits =
+        (1..=MAX_VALUE_BYTES).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
     if fits { Ok(()) } else { Err(otherwise) }
 }
 
-/// Whether an app may bring a header of this name: one of the provider's own, such as a subscription key.
+/// Whether an app may add a header of this name. The headers that the server sets itself are not allowed.
 #[must_use]
 pub fn may_be_header(name: &str) -> bool {
     const TAKEN: [&str; 8] =
@@ -197,28 +182,18 @@ pub fn may_be_header(name: &str) -> bool {
     named && !TAKEN.contains(&name.as_str()) && !name.starts_with("content-") && !name.starts_with("proxy-")
 }
 
-struct ReadApps;
-
-#[async_trait]
-impl Unit for ReadApps {
-    type Done = Vec<ProviderApp>;
-    type Refusal = StoreError;
-
-    async fn run(&self, tx: &mut dyn Tx) -> Result<Self::Done, StoreError> {
-        tx.provider_apps().await
-    }
-}
+unit!(ReadApps() -> Vec<ProviderApp> = |tx| tx.provider_apps());
 
 struct PutApp(ProviderApp);
 
 #[async_trait]
 impl Unit for PutApp {
     type Done = ProviderApp;
-    type Refusal = AdminError;
+    type Error = AdminError;
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<ProviderApp, AdminError> {
         let Self(new) = self;
-        hold(tx, &new.dev_id).await?;
+        lock_provider_app(tx, &new.dev_id).await?;
         let mut app = new.clone();
         if let Some(old) = tx.provider_app(&new.dev_id, &new.provider).await? {
             app.created_at = old.created_at;
@@ -239,10 +214,10 @@ struct RotateApp {
 #[async_trait]
 impl Unit for RotateApp {
     type Done = ProviderApp;
-    type Refusal = AdminError;
+    type Error = AdminError;
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<ProviderApp, AdminError> {
-        hold(tx, &self.dev_id).await?;
+        lock_provider_app(tx, &self.dev_id).await?;
         let mut app = tx.provider_app(&self.dev_id, &self.provider).await?.ok_or(NO_APP)?;
         let old = std::mem::replace(&mut app.secret, self.secret.clone());
         app.previous = self.previous_until.map(|until| PreviousSecret { secret: old, until });
@@ -260,17 +235,17 @@ struct RemoveApp {
 #[async_trait]
 impl Unit for RemoveApp {
     type Done = ();
-    type Refusal = AdminError;
+    type Error = AdminError;
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<(), AdminError> {
-        hold(tx, &self.dev_id).await?;
+        lock_provider_app(tx, &self.dev_id).await?;
         if tx.remove_provider_app(&self.dev_id, &self.provider).await? { Ok(()) } else { Err(NO_APP) }
     }
 }
 
-/// Whoever changes an environment's apps is alone with it.
-async fn hold(tx: &mut dyn Tx, dev_id: &DevId) -> Result<(), AdminError> {
-    let found = tx.lock_developer(dev_id).await?.filter(|developer| developer.standing != Standing::Deleting);
+/// Locks an environment, so that changes of its apps never run concurrently.
+async fn lock_provider_app(tx: &mut dyn Tx, dev_id: &DevId) -> Result<(), AdminError> {
+    let found = tx.lock_developer(dev_id).await?.filter(|developer| developer.status != EnvironmentStatus::Deleting);
     found.map(drop).ok_or(AdminError::UnknownEnvironment)
 }
 
@@ -279,7 +254,7 @@ mod tests {
     use super::may_be_header;
 
     #[test]
-    fn a_header_of_the_providers_own_may_be_set_and_no_other() {
+    fn only_a_header_of_the_providers_own_may_be_set() {
         for name in ["Ocp-Apim-Subscription-Key", "x-api-key"] {
             assert!(may_be_header(name), "{name}");
         }

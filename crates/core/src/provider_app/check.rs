@@ -1,31 +1,34 @@
-//! Apps, as their providers see them.
+//! Checks whether a provider accepts an app.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use terra_auth_model::{
+    causes::Causes,
+    provider::AppCheck,
+    provider_app::{AppSecret, ProviderApp},
+    store::{Tx, Unit},
+};
 use terra_auth_types::{
     DevId, Provider,
     wire::admin::{ProviderAppCheck, Role, SecretCheck},
 };
 
 use super::{
-    AppSecret, ProviderApp, UNREADABLE,
+    UNREADABLE_SECRET_CODE,
     administer::{NO_APP, NO_LOGIN},
 };
-use crate::{
-    admin::{Act, Admin, AdminError},
-    audit::{Draft, Remark},
+pub(crate) use crate::{
+    admin::action::{Admin, AdminError, AuditedAction},
+    audit::{AppendAuditEntry, PendingAuditEntry},
     auth::Auth,
-    causes::Causes,
-    provider::AppCheck,
-    store::{Tx, Unit},
 };
 
-/// Enough of a provider's error for people.
-const LONGEST_WHY: usize = 300;
+/// The maximum length of a provider's error in a report.
+const MAX_REASON_CHARS: usize = 300;
 
 impl Auth {
-    /// Asks a provider whether it knows an environment's own app, by each of the secrets that are tried now. Nothing of an
-    /// end user is in that, and it does not count as a use.
+    /// Asks a provider whether it accepts an environment's own app, once with each valid secret. The requests
+    /// contain no end user's data and do not count as a use of the app.
     ///
     /// # Errors
     ///
@@ -36,11 +39,11 @@ impl Auth {
         dev_id: &DevId,
         provider: &Provider,
     ) -> Result<ProviderAppCheck, AdminError> {
-        let act = Act { action: "provider_app.check", dev_id: Some(dev_id), target: provider.as_str() };
+        let act = AuditedAction { action: "provider_app.check", dev_id: Some(dev_id), target: provider.as_str() };
         self.permit(admin, Role::Operator, &act).await?;
-        self.known(dev_id)?;
-        let app = self.store.read(ReadApp { dev_id: dev_id.clone(), provider: provider.clone() }).await?;
-        self.store.run(Remark(Draft::new(self, admin, &act, true))).await?;
+        self.require_environment(dev_id)?;
+        let app = self.store().read(ReadApp { dev_id: dev_id.clone(), provider: provider.clone() }).await?;
+        self.store().run(AppendAuditEntry(PendingAuditEntry::new(self, admin, &act, true))).await?;
         let previous = app.previous.as_ref().filter(|previous| self.now() < previous.until);
         let of_previous = async {
             let Some(previous) = previous else { return Ok(None) };
@@ -59,12 +62,12 @@ impl Auth {
     ) -> Result<SecretCheck, AdminError> {
         let check = match self.open_app(app, secret) {
             Ok(client) => {
-                let check = self.providers.check_app(&app.provider, Some(&client), self.redirect_uri(&app.provider));
+                let check = self.providers().check_app(&app.provider, Some(&client), self.redirect_uri(&app.provider));
                 check.await.map_err(|_| NO_LOGIN)?
             }
-            Err(_) => AppCheck::Refused { code: UNREADABLE.to_owned() },
+            Err(_) => AppCheck::Refused { code: UNREADABLE_SECRET_CODE.to_owned() },
         };
-        let why = Causes(&check).to_string().chars().take(LONGEST_WHY).collect();
+        let why = Causes(&check).to_string().chars().take(MAX_REASON_CHARS).collect();
         Ok(SecretCheck { hint: secret.hint.clone(), until, verdict: check.verdict(), why })
     }
 }
@@ -77,7 +80,7 @@ struct ReadApp {
 #[async_trait]
 impl Unit for ReadApp {
     type Done = ProviderApp;
-    type Refusal = AdminError;
+    type Error = AdminError;
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<ProviderApp, AdminError> {
         tx.provider_app(&self.dev_id, &self.provider).await?.ok_or(NO_APP)

@@ -1,42 +1,43 @@
-//! The call after a refresh, at providers that revoke a pair of tokens only when the next one is first used.
+//! The confirmation call after a refresh, at providers that revoke the old tokens only when the new ones are
+//! first used.
 //!
-//! 1. The new pair is committed with `unconfirmed_since`. A crash here leaves that mark.
-//! 2. Callers that wait for the access token get it.
-//! 3. The call is made with the new access token, and the mark is removed. A crash before that leaves the mark.
-//! 4. A mark that is still there when the next refresh begins gets one more call first. So each pair is confirmed by two calls
-//!    at most, and pairs collect only while both fail.
+//! 1. The new tokens are committed with `unconfirmed_since`.
+//!    - Durable: the new tokens and the mark.
+//!    - Crash: the mark remains, and step 4 follows.
+//! 2. The waiting callers get the access token. Nothing is written.
+//! 3. The call is made with the new access token.
+//!    - Durable: the mark is removed after a successful call.
+//!    - Crash: the mark remains, even if the call succeeded, and step 4 follows.
+//! 4. If the mark still exists when the next refresh begins, the call is made once more. Each pair of tokens is
+//!    therefore confirmed by two calls at most, and old pairs accumulate only while both calls fail.
 //!
-//! A mark is left alone while an answer to a refresh is missing: the pair in it may be the one that counts, and the call could
-//! end it.
+//! No call is made while the response to a refresh is missing: the stored tokens may be the valid ones, and the
+//! call could revoke them.
 
-use async_trait::async_trait;
+use terra_auth_model::{causes::Causes, grant::StoredGrant, provider::ProviderError, unit};
 use terra_auth_types::{DevId, UserId};
 
-use super::plan::{CALL, is_live};
 use crate::{
     auth::Auth,
-    causes::Causes,
-    grant::KeptGrant,
-    provider::ProviderError,
-    store::{StoreError, Tx, Unit},
+    node::refresh::plan::{PROVIDER_TIMEOUT, is_live},
 };
 
 impl Auth {
-    /// Makes the call after a refresh, if one is due and a place is free; whatever goes wrong is left to the next refresh.
+    /// Makes the confirmation call if it is due and a permit is free. After an error the next refresh makes the call.
     pub(super) async fn confirm_refreshed(&self, dev_id: &DevId, user_id: UserId) {
-        let found = self.kept_grant(dev_id, user_id).await;
+        let found = self.stored_grant(dev_id, user_id).await;
         let Ok(Some(grant)) = found else { return };
-        let Some(policy) = self.providers.refresh_policy(&grant.provider).filter(|policy| policy.confirm) else {
+        let Some(policy) = self.providers().refresh_policy(&grant.provider).filter(|policy| policy.confirm) else {
             return;
         };
-        let gate = self.refreshes().gates.of(dev_id, &grant.provider, &policy);
-        if let Some(_place) = gate.enter_to_confirm().await {
+        let gate = self.refreshes().gates.gate_for(dev_id, &grant.provider, &policy);
+        if let Some(_place) = gate.acquire_for_confirmation().await {
             self.confirm(&grant).await;
         }
     }
 
-    /// Uses the access token of a grant whose tokens are not confirmed, once.
-    pub(super) async fn confirm(&self, grant: &KeptGrant) {
+    /// Uses the access token of a grant once, if its tokens are unconfirmed.
+    pub(super) async fn confirm(&self, grant: &StoredGrant) {
         if grant.unconfirmed_since.is_none() || grant.in_flight_since.is_some() {
             return;
         }
@@ -45,28 +46,18 @@ impl Auth {
             return;
         }
         let call = self.confirm_at(&grant.dev_id, &grant.provider, &tokens);
-        let called = tokio::time::timeout(CALL.unsigned_abs() / 2, call).await;
+        let called = tokio::time::timeout(PROVIDER_TIMEOUT.unsigned_abs() / 2, call).await;
         match called.unwrap_or_else(|late| Err(ProviderError::Unreachable(Some(Box::new(late))))) {
             Ok(()) => {
-                if let Err(error) = self.store.run(Confirm(grant.clone())).await {
+                if let Err(error) = self.store().run(Confirm { grant: grant.clone() }).await {
                     tracing::warn!(user.id = %grant.user_id, error = %Causes(&error),
-                        "could not record that refreshed tokens were used");
+                        "could not record that refreshed tokens were confirmed");
                 }
             }
             Err(error) => tracing::warn!(user.id = %grant.user_id, provider = %grant.provider, error = %Causes(&error),
-                "the call after a refresh failed at {}; it is made again before the next refresh", grant.provider),
+                "the confirmation call after a refresh failed at {}; it is retried before the next refresh", grant.provider),
         }
     }
 }
 
-struct Confirm(KeptGrant);
-
-#[async_trait]
-impl Unit for Confirm {
-    type Done = bool;
-    type Refusal = StoreError;
-
-    async fn run(&self, tx: &mut dyn Tx) -> Result<bool, StoreError> {
-        tx.confirm_grant(&self.0).await
-    }
-}
+unit!(Confirm(grant: StoredGrant) -> bool = |tx| tx.confirm_grant(grant));

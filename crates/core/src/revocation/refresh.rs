@@ -1,63 +1,63 @@
-//! The refresh that a revoke call may need first, as safe as any other: written down before, durable before its use.
+//! The refresh before a revoke call. Like every refresh it stores the in-flight marker first, and the tokens
+//! before their use.
 
-use async_trait::async_trait;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
+use terra_auth_model::{
+    causes::Causes,
+    keys::Sealed,
+    provider::{RefreshError, RevokeResponse, Rotation},
+    revocation::Revocation,
+    store_error::StoreError,
+    unit,
+};
 use terra_auth_types::wire::admin::{RevocationOutcome as Outcome, RevocationReason as Reason};
 
-use super::{
-    Revocation,
-    attempt::{Attempt, Ending},
-};
-use crate::{
-    causes::Causes,
-    provider::{Answered, RefreshError, Rotation},
-    refresh::{CALL, is_live},
-    seal::Sealed,
-    store::{StoreError, Tx, Unit},
-};
+use super::attempt::{Attempt, AttemptResult};
+use crate::node::refresh::plan::{PROVIDER_TIMEOUT, is_live};
 
 impl Attempt<'_> {
-    /// Where the call takes an access token, one that works. And where the answer to an earlier refresh is missing, the
-    /// tokens may be spent: a provider would confirm that they are over, and the grant would live on.
+    /// Whether a refresh is needed: the call requires a valid access token and there is none, or the response
+    /// to an earlier refresh is missing. In the second case the stored tokens may be spent: a provider would
+    /// confirm their revocation, and the grant would remain valid.
     pub(super) fn wants_refresh(&self) -> bool {
         let takes_access =
-            self.auth.providers.revoke_policy(&self.claimed.provider).is_some_and(|how| how.access_token);
+            self.auth.providers().revoke_policy(&self.claimed.provider).is_some_and(|how| how.needs_access_token);
         self.can_refresh() && (self.is_in_doubt() || (takes_access && !is_live(&self.tokens, self.auth.now())))
     }
 
     pub(super) fn can_refresh(&self) -> bool {
-        self.tokens.refresh_token.is_some() && self.auth.providers.refresh_policy(&self.claimed.provider).is_some()
+        self.tokens.refresh_token.is_some() && self.auth.providers().refresh_policy(&self.claimed.provider).is_some()
     }
 
-    /// Whether the answer to an earlier refresh is missing, and with it maybe the tokens that count.
+    /// Whether the response to an earlier refresh is missing, and with it perhaps the valid tokens.
     fn is_in_doubt(&self) -> bool {
-        let policy = self.auth.providers.refresh_policy(&self.claimed.provider);
-        let spends = policy.is_some_and(|policy| policy.rotation != Rotation::Kept);
+        let policy = self.auth.providers().refresh_policy(&self.claimed.provider);
+        let spends = policy.is_some_and(|policy| policy.rotation != Rotation::Reusable);
         spends && self.claimed.in_flight_since.is_some()
     }
 
-    /// Puts refreshed tokens in the place of the old ones, or says how the attempt ends.
-    pub(super) async fn refresh(&mut self) -> Result<Result<(), Ending>, StoreError> {
+    /// Replaces the tokens with refreshed ones, or returns the result of the attempt.
+    pub(super) async fn refresh(&mut self) -> Result<Result<(), AttemptResult>, StoreError> {
         let (now, doubt, before) = (self.auth.now(), self.is_in_doubt(), self.claimed.in_flight_since);
-        if self.claimed.next_attempt_at.duration_since(now) < CALL * 2 {
-            return Ok(Err(Ending::again(Reason::RefreshFailed))); // it would not end before the lease does
+        if self.claimed.next_attempt_at.duration_since(now) < PROVIDER_TIMEOUT * 2 {
+            return Ok(Err(AttemptResult::retry_later(Reason::RefreshFailed))); // it could outlast the lease
         }
         let since = before.unwrap_or(now);
-        let mark = Mark { claimed: self.claimed.clone(), since };
-        if !self.auth.store.run(mark).await? {
-            return Ok(Err(Ending::Theirs));
+        let mark = MarkRevocationInDoubt { claimed: self.claimed.clone(), since };
+        if !self.auth.store().run(mark).await? {
+            return Ok(Err(AttemptResult::ClaimLost));
         }
         self.claimed.in_flight_since = Some(since);
         let Revocation { dev_id, provider, user_id, .. } = &self.claimed;
         match self.auth.refresh_once(dev_id, provider, &self.tokens).await {
             Ok(refreshed) => {
                 let sealed = self.auth.seal_grant(dev_id, *user_id, &refreshed.tokens);
-                let keep = Keep { claimed: self.claimed.clone(), sealed };
-                if !self.auth.keep_surely(*user_id, &keep).await? {
-                    return Ok(Err(Ending::Theirs));
+                let keep = SaveRevocationTokens { claimed: self.claimed.clone(), sealed };
+                if !self.auth.save_with_retries(*user_id, &keep).await? {
+                    return Ok(Err(AttemptResult::ClaimLost));
                 }
-                (self.tokens, self.fresh, self.claimed.in_flight_since) = (refreshed.tokens, true, None);
+                (self.tokens, self.was_refreshed, self.claimed.in_flight_since) = (refreshed.tokens, true, None);
                 Ok(Ok(()))
             }
             Err(error) => {
@@ -66,70 +66,45 @@ impl Attempt<'_> {
                 if !may_have_spent(&error) {
                     self.claimed.in_flight_since = before;
                 }
-                Ok(Err(self.without_tokens(error, doubt)))
+                Ok(Err(self.result_of_failed_refresh(error, doubt)))
             }
         }
     }
 
-    fn without_tokens(&self, error: RefreshError, doubt: bool) -> Ending {
-        let answer = |code| self.scrubbed(Answered { status: None, code: Some(code) });
+    fn result_of_failed_refresh(&self, error: RefreshError, doubt: bool) -> AttemptResult {
+        let answer = |code| self.without_repeated_token(RevokeResponse { status: None, code: Some(code) });
         match error {
             RefreshError::GrantRefused { code } if doubt => {
-                Ending::Over(Outcome::Impossible, Some(Reason::TokensLost), answer(code))
+                AttemptResult::Finished(Outcome::Impossible, Some(Reason::TokensLost), answer(code))
             }
             RefreshError::GrantRefused { code } => {
-                Ending::Over(Outcome::AlreadyGone, Some(Reason::RefreshRefused), answer(code))
+                AttemptResult::Finished(Outcome::AlreadyGone, Some(Reason::RefreshRefused), answer(code))
             }
-            RefreshError::AppRefused { code } => Ending::Again(Reason::AppRefused, answer(code)),
-            _ => Ending::again(Reason::RefreshFailed),
+            RefreshError::AppRefused { code } => AttemptResult::Retry(Reason::AppRefused, answer(code)),
+            _ => AttemptResult::retry_later(Reason::RefreshFailed),
         }
     }
 
-    /// An answer that repeats no token: a code is the provider's to choose.
-    pub(super) fn scrubbed(&self, answer: Answered) -> Answered {
+    /// Removes the code from a response if it repeats a token: the provider chooses the code.
+    pub(super) fn without_repeated_token(&self, answer: RevokeResponse) -> RevokeResponse {
         let tokens = [Some(&self.tokens.access_token), self.tokens.refresh_token.as_ref()];
         let told = |code: &String| !tokens.into_iter().flatten().any(|token| repeats(code, token));
-        Answered { code: answer.code.filter(told), ..answer }
+        RevokeResponse { code: answer.code.filter(told), ..answer }
     }
 }
 
-/// Whether one has the other in it; a few characters may be the same by chance.
+/// Whether a code repeats a token or a part of it. Parts of fewer than 8 characters may be equal by chance.
 fn repeats(code: &str, token: &SecretString) -> bool {
     let token = token.expose_secret();
     code.contains(token) || (code.len() >= 8 && token.contains(code))
 }
 
 fn may_have_spent(error: &RefreshError) -> bool {
-    matches!(error, RefreshError::Lost(_) | RefreshError::Unreadable)
+    matches!(error, RefreshError::AnswerLost(_) | RefreshError::Unreadable)
 }
 
-struct Mark {
-    claimed: Revocation,
-    since: Timestamp,
-}
+unit!(MarkRevocationInDoubt(claimed: Revocation, since: Timestamp) -> bool = |tx| tx.mark_revocation_in_doubt(claimed, *since));
 
-#[async_trait]
-impl Unit for Mark {
-    type Done = bool;
-    type Refusal = StoreError;
-
-    async fn run(&self, tx: &mut dyn Tx) -> Result<bool, StoreError> {
-        tx.mark_revocation(&self.claimed, self.since).await
-    }
-}
-
-#[derive(Clone)]
-struct Keep {
-    claimed: Revocation,
-    sealed: Sealed,
-}
-
-#[async_trait]
-impl Unit for Keep {
-    type Done = bool;
-    type Refusal = StoreError;
-
-    async fn run(&self, tx: &mut dyn Tx) -> Result<bool, StoreError> {
-        tx.keep_revocation_tokens(&self.claimed, &self.sealed).await
-    }
-}
+unit!(
+    #[derive(Clone)]
+    SaveRevocationTokens(claimed: Revocation, sealed: Sealed) -> bool = |tx| tx.save_revocation_tokens(claimed, sealed));

@@ -1,55 +1,20 @@
-//! What became of revocations, for whoever must answer for them.
+//! Reports about the revocations of an environment.
 
-use std::{fmt, str::FromStr};
-
-use async_trait::async_trait;
-use jiff::Timestamp;
+use terra_auth_model::{revocation::ReportCursor, unit};
 use terra_auth_types::{
     DevId, UserId,
     wire::admin::{RevocationParams, RevocationReport, RevocationReports},
 };
 
-use crate::{
-    admin::AdminError,
-    auth::Auth,
-    store::{StoreError, Tx, Unit},
-};
+pub(crate) use crate::{admin::action::AdminError, auth::Auth};
 
-/// The most reports on a page, and how many there are if nobody says.
-const LONGEST: u32 = 500;
-const USUAL: u32 = 100;
-
-/// The place of a report among those of its environment: Unix milliseconds and the connection, as text `1893456000000.<user id>`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReportCursor {
-    /// When the connection ended.
-    pub asked_at: Timestamp,
-    /// The connection.
-    pub user_id: UserId,
-}
-
-impl fmt::Display for ReportCursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.asked_at.as_millisecond(), self.user_id)
-    }
-}
-
-impl FromStr for ReportCursor {
-    type Err = AdminError;
-
-    fn from_str(text: &str) -> Result<Self, AdminError> {
-        let read = || {
-            let (ms, user_id) = text.split_once('.')?;
-            let asked_at = Timestamp::from_millisecond(ms.parse().ok()?).ok()?;
-            Some(Self { asked_at, user_id: user_id.parse().ok()? })
-        };
-        read().ok_or(AdminError::Invalid("after: `next` of the page before"))
-    }
-}
+/// The maximum and the default number of reports on a page.
+const MAX_PAGE: u32 = 500;
+const DEFAULT_PAGE: u32 = 100;
 
 impl Auth {
-    /// One page of what became of an environment's grants after their connections ended, the newest first. An environment
-    /// that was deleted has its reports, too.
+    /// Returns one page of revocation reports of an environment, newest first. The reports of a deleted
+    /// environment remain available.
     ///
     /// # Errors
     ///
@@ -59,12 +24,13 @@ impl Auth {
         dev_id: &DevId,
         params: &RevocationParams,
     ) -> Result<RevocationReports, AdminError> {
-        let after = params.after.as_deref().map(str::parse).transpose()?;
-        let limit = params.limit.unwrap_or(USUAL).clamp(1, LONGEST);
+        let after = params.after.as_deref().map(str::parse).transpose();
+        let after = after.map_err(|_| AdminError::Invalid("after: use `next` of the previous page"))?;
+        let limit = params.limit.unwrap_or(DEFAULT_PAGE).clamp(1, MAX_PAGE);
         let unit = ReadReports { dev_id: dev_id.clone(), user_id: params.user_id, after, limit };
-        let revocations = self.store.read(unit).await?;
+        let revocations = self.store().read(unit).await?;
         if revocations.is_empty() {
-            self.known(dev_id)?;
+            self.require_environment(dev_id)?;
         }
         let last = revocations.last().filter(|_| revocations.len() == limit as usize);
         let cursor = |last: &RevocationReport| ReportCursor { asked_at: last.asked_at, user_id: last.user_id };
@@ -72,19 +38,4 @@ impl Auth {
     }
 }
 
-struct ReadReports {
-    dev_id: DevId,
-    user_id: Option<UserId>,
-    after: Option<ReportCursor>,
-    limit: u32,
-}
-
-#[async_trait]
-impl Unit for ReadReports {
-    type Done = Vec<RevocationReport>;
-    type Refusal = StoreError;
-
-    async fn run(&self, tx: &mut dyn Tx) -> Result<Self::Done, StoreError> {
-        tx.revocation_reports(&self.dev_id, self.user_id, self.after, self.limit).await
-    }
-}
+unit!(ReadReports(dev_id: DevId, user_id: Option<UserId>, after: Option<ReportCursor>, limit: u32) -> Vec<RevocationReport> = |tx| tx.revocation_reports(dev_id, *user_id, *after, *limit));

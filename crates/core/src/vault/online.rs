@@ -1,61 +1,44 @@
-//! A rotation by a server that goes on serving, and how far it is.
+//! Vault rotation by a running server, and its progress.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-use terra_auth_types::wire::admin::{
-    Role, RotatedMasterKey, VaultKey, VaultKeyState, VaultRotation, VaultRotationState, VaultStatus,
+use terra_auth_model::{
+    causes::Causes,
+    keys::{DataKey, MasterKey, MasterKeySourceError},
+    store_error::StoreError,
+    vault::ReadDataKeys,
 };
+use terra_auth_types::wire::admin::{Role, RotatedMasterKey, VaultRotation, VaultRotationState, VaultStatus};
 
 use super::{
-    NODES_HEAR_WITHIN, Progress, ReadDataKeys,
+    KEY_PROPAGATION_TIME,
     rotate::{RotateError, is_in_use},
 };
-use crate::{
-    admin::{Act, Admin, AdminError},
+use crate::node::rotation::LatestRotation;
+pub(crate) use crate::{
+    admin::action::{Admin, AdminError, AuditedAction},
     auth::Auth,
-    causes::Causes,
-    seal::{DataKey, MasterKey, MasterKeySourceError, Purpose},
-    store::StoreError,
 };
-
-/// The rotation that this node is at, or was at last.
-#[derive(Default)]
-pub(crate) struct Rotations(Mutex<Latest>);
-
-#[derive(Clone, Default)]
-struct Latest {
-    running: bool,
-    progress: Progress,
-    failure: Option<String>,
-}
-
-impl Rotations {
-    fn latest(&self) -> MutexGuard<'_, Latest> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// Why a new master key is not in use.
 #[derive(Debug, thiserror::Error)]
 pub enum RotateMasterKeyError {
-    /// It is not allowed, or could not be written down.
+    /// The admin is not allowed to, or the action could not be recorded.
     #[error(transparent)]
     Admin(#[from] AdminError),
-    /// The keys cannot be read again from where they came.
+    /// The source of the master keys cannot be read.
     #[error("the master keys cannot be read again")]
     Source(#[source] MasterKeySourceError),
 }
 
 impl Auth {
-    /// Begins to seal everything with a new data key, or goes on with a rotation that was cut off. It goes on after this
-    /// returns, some values at a time between all other work; [`Auth::vault_rotation`] says how far it is.
+    /// Begins to re-encrypt all values with a new data key, or continues an interrupted rotation. The work
+    /// continues in the background after this returns; [`Auth::vault_rotation`] returns its progress.
     ///
     /// # Errors
     ///
     /// See [`AdminError`].
     pub async fn begin_rotation(&self, admin: &Admin) -> Result<VaultRotation, AdminError> {
-        self.permit(admin, Role::Owner, &Act { action: "vault.announce", dev_id: None, target: "" }).await?;
-        if let Some(turn) = Turn::take(self) {
+        self.permit(admin, Role::Owner, &AuditedAction { action: "vault.announce", dev_id: None, target: "" }).await?;
+        if let Some(turn) = RotationGuard::take(self) {
             self.announce_data_key(admin).await?;
             let admin = admin.clone();
             tokio::spawn(async move { turn.rotate(&admin).await });
@@ -63,7 +46,7 @@ impl Auth {
         Ok(self.vault_rotation().await?)
     }
 
-    /// How far the newest rotation is.
+    /// Returns the progress of the latest rotation.
     ///
     /// # Errors
     ///
@@ -72,31 +55,31 @@ impl Auth {
         Ok(self.rotation_of(&self.data_keys().await?))
     }
 
-    /// The keys, and how far their newest rotation is.
+    /// Returns the keys and the progress of their latest rotation.
     ///
     /// # Errors
     ///
     /// The store failed.
     pub async fn vault_status(&self) -> Result<VaultStatus, StoreError> {
-        let keys = self.store.read(ReadDataKeys).await?;
+        let keys = self.store().read(ReadDataKeys {}).await?;
         let newest = keys.iter().filter(|key| key.activated_at.is_some() && is_in_use(key)).map(|key| key.number).max();
         Ok(VaultStatus {
             data_keys: keys.iter().map(|key| key.to_wire(newest)).collect(),
-            master_keys: self.keys.masters().all().map(MasterKey::id).map(|id| id.to_string()).collect(),
+            master_keys: self.keys().master_keys().all().map(MasterKey::id).map(|id| id.to_string()).collect(),
             rotation: self.rotation_of(&keys),
         })
     }
 
-    /// Reads the master keys again from where they came, and wraps all data keys with the current one.
+    /// Reads the master keys again from their source, and wraps all data keys with the current one.
     ///
     /// # Errors
     ///
-    /// See [`RotateMasterKeyError`]; nothing was wrapped.
+    /// See [`RotateMasterKeyError`]; no key was wrapped.
     pub async fn rotate_master_key(&self, admin: &Admin) -> Result<RotatedMasterKey, RotateMasterKeyError> {
-        self.permit(admin, Role::Owner, &Act { action: "vault.rewrap", dev_id: None, target: "" }).await?;
-        self.keys.read_masters_again().await.map_err(RotateMasterKeyError::Source)?;
+        self.permit(admin, Role::Owner, &AuditedAction { action: "vault.rewrap", dev_id: None, target: "" }).await?;
+        self.keys().reload_master_keys().await.map_err(RotateMasterKeyError::Source)?;
         let rewrapped = self.rewrap_data_keys(admin).await?;
-        Ok(RotatedMasterKey { master_key: self.keys.masters().current().id().to_string(), rewrapped })
+        Ok(RotatedMasterKey { master_key: self.keys().master_keys().current().id().to_string(), rewrapped })
     }
 
     fn rotation_of(&self, keys: &[DataKey]) -> VaultRotation {
@@ -117,62 +100,44 @@ impl Auth {
     }
 }
 
-impl DataKey {
-    /// `current` seals.
-    fn to_wire(&self, current: Option<u32>) -> VaultKey {
-        let state = match (self.activated_at, self.retired_at) {
-            _ if self.is_lost() => VaultKeyState::Lost,
-            (None, _) => VaultKeyState::Announced,
-            (_, Some(_)) => VaultKeyState::Retired,
-            _ if self.purpose == Purpose::Marks || Some(self.number) == current => VaultKeyState::Current,
-            _ => VaultKeyState::BeingReplaced,
-        };
-        VaultKey {
-            purpose: self.purpose.as_str().to_owned(),
-            number: self.number,
-            state,
-            master_key: self.wrapped_by.to_string(),
-            created_at: self.created_at,
-        }
-    }
-}
+/// Allows one rotation at a time on this node, until it is dropped.
+struct RotationGuard(Auth);
 
-/// The right to rotate on this node, for one at a time, until it is dropped.
-struct Turn(Auth);
-
-impl Turn {
+impl RotationGuard {
     fn take(auth: &Auth) -> Option<Self> {
         let mut latest = auth.rotations().latest();
         if latest.running {
             return None;
         }
-        *latest = Latest { running: true, ..Latest::default() };
+        *latest = LatestRotation { running: true, ..LatestRotation::default() };
         Some(Self(auth.clone()))
     }
 
     async fn rotate(self, admin: &Admin) {
         let latest = || self.0.rotations().latest();
         let tell = |progress| latest().progress = progress;
-        match self.0.rotate_to_announced(admin, NODES_HEAR_WITHIN, tell).await {
-            Ok(rotated) => tracing::info!(data_key = rotated.data_key, "everything is sealed with a new data key"),
+        match self.0.rotate_to_announced(admin, KEY_PROPAGATION_TIME, tell).await {
+            Ok(rotated) => {
+                tracing::info!(data_key = rotated.data_key, "all values are encrypted with the new data key");
+            }
             Err(error) => {
-                tracing::error!(error = %Causes(&error), "a rotation of the vault stopped");
-                latest().failure = Some(told(&error));
+                tracing::error!(error = %Causes(&error), "the vault rotation failed");
+                latest().failure = Some(operator_message(&error));
             }
         }
     }
 }
 
-impl Drop for Turn {
+impl Drop for RotationGuard {
     fn drop(&mut self) {
         self.0.rotations().latest().running = false;
     }
 }
 
-/// What an operator can do something about; the rest is in the log.
-fn told(error: &RotateError) -> String {
+/// The error text for the operator. Details of a store error are only in the log.
+fn operator_message(error: &RotateError) -> String {
     match error {
-        RotateError::Broken(_) | RotateError::Restless => error.to_string(),
-        RotateError::Admin(_) | RotateError::Store(_) => "the store failed; the server's log says how".to_owned(),
+        RotateError::UnreadableValues(_) | RotateError::OlderKeyInUse => error.to_string(),
+        RotateError::Admin(_) | RotateError::Store(_) => "the store failed; see the server's log".to_owned(),
     }
 }

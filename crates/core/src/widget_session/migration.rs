@@ -1,7 +1,13 @@
-//! End users who leave one provider for another: links to consent there, while the old connection lives on.
+//! Invites end users to migrate from one provider to another: creates links for the login at the new provider,
+//! while the old connection remains.
 
 use async_trait::async_trait;
 use jiff::SignedDuration;
+use terra_auth_model::{
+    developer::Developer,
+    store::{Tx, Unit},
+    widget_session::{SessionRequest, WidgetSession},
+};
 use terra_auth_types::{
     DevId, Provider, ReferenceId,
     wire::{
@@ -10,46 +16,43 @@ use terra_auth_types::{
     },
 };
 
-use super::{SessionRequest, WidgetSession};
-use crate::{
-    admin::{Act, Admin, AdminError},
-    audit::{Draft, Remark},
+pub(crate) use crate::{
+    admin::action::{Admin, AdminError, AuditedAction},
+    audit::{AppendAuditEntry, PendingAuditEntry},
     auth::Auth,
-    developer::Developer,
-    store::{Tx, Unit},
 };
 
-/// The most end users at once.
+/// The maximum number of end users in one call.
 const MAX_INVITED: usize = 500;
-/// A week: a mail is not always read at once.
-const VALID_HOURS: u32 = 7 * 24;
-/// The longest that a link may work, in hours.
-const LONGEST_HOURS: u32 = 14 * 24;
-
+/// The default lifetime of a link in hours: a week, because mail is not always read at once.
+const DEFAULT_TTL_HOURS: u32 = 7 * 24;
+/// The maximum lifetime of a link in hours.
+const MAX_TTL_HOURS: u32 = 14 * 24;
 const ACTION: &str = "migration.invite";
 
 impl Auth {
-    /// Makes a widget session for each end user who is connected to the one provider and not to the other. Unlike others
-    /// it works for days, because its link is sent by mail.
+    /// Creates a widget session for each end user who is connected to the old provider and not to the new one.
+    /// These sessions are valid for days, because their links are sent by mail.
     ///
     /// # Errors
     ///
-    /// See [`AdminError`]; nobody was invited.
+    /// See [`AdminError`]; no session was created.
     pub async fn invite_to_migrate(
         &self,
         admin: &Admin,
         dev_id: &DevId,
         invite: &InviteToMigrate,
     ) -> Result<MigrationInvitations, AdminError> {
-        self.permit(admin, Role::Operator, &Act { action: ACTION, dev_id: Some(dev_id), target: "" }).await?;
+        self.permit(admin, Role::Operator, &AuditedAction { action: ACTION, dev_id: Some(dev_id), target: "" }).await?;
         if invite.reference_ids.len() > MAX_INVITED {
             return Err(AdminError::Invalid("reference_ids: at most 500 at once"));
         }
-        let developer = self.known(dev_id)?;
+        let developer = self.require_environment(dev_id)?;
         let sessions = self.migration_sessions(&developer, invite)?;
         let (from, to) = (invite.from.clone(), invite.to.clone());
-        let unit = Invite { auth: self.clone(), admin: admin.clone(), dev_id: dev_id.clone(), from, to, sessions };
-        self.store.run_once(self.receipt(), unit).await
+        let unit =
+            InviteEndUsers { auth: self.clone(), admin: admin.clone(), dev_id: dev_id.clone(), from, to, sessions };
+        self.store().run_once(self.receipt(), unit).await
     }
 
     fn migration_sessions(
@@ -57,8 +60,8 @@ impl Auth {
         developer: &Developer,
         invite: &InviteToMigrate,
     ) -> Result<Vec<(WidgetSession, MigrationInvitation)>, AdminError> {
-        let hours = invite.valid_hours.unwrap_or(VALID_HOURS);
-        if !(1..=LONGEST_HOURS).contains(&hours) {
+        let hours = invite.valid_hours.unwrap_or(DEFAULT_TTL_HOURS);
+        if !(1..=MAX_TTL_HOURS).contains(&hours) {
             return Err(AdminError::Invalid("valid_hours: 1 to 336"));
         }
         let expires_at = self.now() + SignedDuration::from_hours(i64::from(hours));
@@ -86,7 +89,7 @@ impl Auth {
     }
 }
 
-struct Invite {
+struct InviteEndUsers {
     auth: Auth,
     admin: Admin,
     dev_id: DevId,
@@ -95,13 +98,13 @@ struct Invite {
     sessions: Vec<(WidgetSession, MigrationInvitation)>,
 }
 
-/// More connections of one end user than anybody has.
+/// Larger than the number of connections that one end user can have.
 const MAX_CONNECTIONS: u32 = 500;
 
 #[async_trait]
-impl Unit for Invite {
+impl Unit for InviteEndUsers {
     type Done = MigrationInvitations;
-    type Refusal = AdminError;
+    type Error = AdminError;
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<MigrationInvitations, AdminError> {
         let mut done = MigrationInvitations { invitations: Vec::new(), skipped: Vec::new() };
@@ -116,8 +119,8 @@ impl Unit for Invite {
             }
         }
         let target = format!("{} end users from {} to {}", done.invitations.len(), self.from, self.to);
-        let act = Act { action: ACTION, dev_id: Some(&self.dev_id), target: &target };
-        Remark(Draft::new(&self.auth, &self.admin, &act, true)).run(tx).await?;
+        let act = AuditedAction { action: ACTION, dev_id: Some(&self.dev_id), target: &target };
+        AppendAuditEntry(PendingAuditEntry::new(&self.auth, &self.admin, &act, true)).run(tx).await?;
         Ok(done)
     }
 }

@@ -1,44 +1,44 @@
-//! Which providers a session offers, and why one cannot be offered.
+//! Chooses the providers that a session offers, and explains why one cannot be offered.
 
 use std::fmt;
 
-use terra_auth_types::{Provider, wire};
-
-use super::{GenerateWidgetSessionError, shown};
-use crate::{
-    auth::Auth,
+use terra_auth_model::{
     developer::Developer,
     provider::{Connects, ProviderInfo},
 };
+use terra_auth_types::{Provider, wire};
+
+use super::{GenerateWidgetSessionError, printable_value};
+use crate::auth::Auth;
 
 const ARRAY_WARNING: &str =
     "providers was sent as a JSON array; the hosted API takes comma-separated text only, such as \"FITBIT,GARMIN\"";
 
-/// From this similarity on, a name is taken for a mistyped one. 0 to 1.
-const SIMILAR: f64 = 0.75;
+/// The similarity (0 to 1) from which a name is taken for a mistyped one.
+const MIN_SIMILARITY: f64 = 0.75;
 
 /// Why a provider cannot be offered in a widget session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotOffered {
-    /// It connects on a phone.
+    /// The provider connects on a phone.
     OnDevice(Provider),
     /// The server has no such provider.
     Unknown {
-        /// As it was asked for, cut to 64 characters.
+        /// The requested name, cut to 64 characters.
         name: String,
-        /// What may have been meant.
+        /// The provider that was probably meant.
         similar: Option<Provider>,
     },
-    /// The environment does not have it among its providers.
+    /// The provider is not enabled in the environment.
     NotEnabled(Provider),
-    /// The server has no app there, so no end user can log in.
+    /// The server has no app at the provider, so no end user can log in.
     NoApp(Provider),
     /// The server has no app at any provider of the environment.
     NoAppAtAll,
 }
 
 impl NotOffered {
-    /// As in the `code` of a problem.
+    /// The problem `code`.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
@@ -64,7 +64,7 @@ impl fmt::Display for NotOffered {
 }
 
 impl Auth {
-    /// The providers to offer, and a warning for each that was named and cannot be.
+    /// Returns the providers to offer, and a warning for each named provider that cannot be offered.
     pub(super) fn choose_providers(
         &self,
         developer: &Developer,
@@ -76,7 +76,7 @@ impl Auth {
         let mut providers = Vec::new();
         let mut not_offered = Vec::new();
         if asked.is_empty() || asked.iter().any(|name| name.eq_ignore_ascii_case("ALL")) {
-            let list = self.providers.list();
+            let list = self.providers().list();
             let all = list.iter().filter(|info| self.offers_provider(developer, info) && can_show(info));
             providers.extend(all.map(|info| info.provider.clone()));
             not_offered.extend(providers.is_empty().then_some(NotOffered::NoAppAtAll));
@@ -85,7 +85,7 @@ impl Auth {
             match self.offered(developer, name) {
                 Some(info) if providers.contains(&info.provider) => {}
                 Some(info) if can_show(&info) => providers.push(info.provider.clone()),
-                _ => not_offered.push(self.why_not(developer, name)),
+                _ => not_offered.push(self.why_not_offered(developer, name)),
             }
         }
         if providers.is_empty() {
@@ -96,10 +96,10 @@ impl Auth {
         Ok((providers, array.into_iter().chain(not_offered.iter().map(ToString::to_string)).collect()))
     }
 
-    fn why_not(&self, developer: &Developer, name: &str) -> NotOffered {
-        let list = self.providers.list();
+    fn why_not_offered(&self, developer: &Developer, name: &str) -> NotOffered {
+        let list = self.providers().list();
         let Some(info) = list.iter().find(|info| info.provider.as_str().eq_ignore_ascii_case(name)) else {
-            return NotOffered::Unknown { name: shown(name), similar: similar(name, &list) };
+            return NotOffered::Unknown { name: printable_value(name), similar: similar(name, &list) };
         };
         let provider = info.provider.clone();
         match info.connects {
@@ -111,8 +111,8 @@ impl Auth {
 }
 
 fn similar(name: &str, list: &[ProviderInfo]) -> Option<Provider> {
-    let name = shown(name).to_ascii_uppercase();
+    let name = printable_value(name).to_ascii_uppercase();
     let rated = list.iter().map(|info| (strsim::normalized_damerau_levenshtein(&name, info.provider.as_str()), info));
     let (rate, best) = rated.max_by(|(one, _), (other, _)| one.total_cmp(other))?;
-    (rate >= SIMILAR).then(|| best.provider.clone())
+    (rate >= MIN_SIMILARITY).then(|| best.provider.clone())
 }

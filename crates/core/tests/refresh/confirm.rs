@@ -1,7 +1,8 @@
-//! The call after a refresh, where the provider revokes the tokens before only when the new ones are used.
+//! The confirmation call after a refresh, at providers that revoke the old tokens only when the new ones are used.
 
 use secrecy::ExposeSecret as _;
-use terra_auth_core::{Auth, provider::RefreshPolicy};
+use terra_auth_core::Auth;
+use terra_auth_model::provider::RefreshPolicy;
 
 use crate::{
     script::{ONCE, Script, lost, pair, pass, start},
@@ -15,10 +16,10 @@ async fn token(world: &World, node: &Auth) -> String {
 }
 
 async fn is_confirmed(world: &World) -> bool {
-    world.kept().await.unwrap().unconfirmed_since.is_none()
+    world.stored_grant().await.unwrap().unconfirmed_since.is_none()
 }
 
-/// What the calls after refreshes will come to.
+/// Sets the results of the next confirmation calls.
 fn then(script: &Script, endings: impl IntoIterator<Item = Option<bool>>) {
     script.confirmations.lock().unwrap().extend(endings);
 }
@@ -40,7 +41,7 @@ async fn a_refresh_is_followed_by_one_call_with_the_new_token() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_call_follows_where_the_provider_does_not_wait_for_it() {
+async fn no_call_follows_if_the_provider_does_not_require_it() {
     let (world, node, script) = start(ONCE, [pair(1, 7200)]).await;
     pass(3600).await;
     assert_eq!(token(&world, &node).await, "access-1");
@@ -49,15 +50,15 @@ async fn no_call_follows_where_the_provider_does_not_wait_for_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_hangs_delays_nobody_and_is_made_again_before_the_next_refresh() {
+async fn a_call_that_hangs_delays_no_caller_and_is_retried_before_the_next_refresh() {
     let (world, node, script) = start(CONFIRMED, [pair(1, 7200), pair(2, 11_000)]).await;
     then(&script, [None]);
     pass(3600).await;
     let began = tokio::time::Instant::now();
     assert_eq!(token(&world, &node).await, "access-1");
-    assert_eq!(began.elapsed().as_secs(), 1, "the provider's own second");
+    assert_eq!(began.elapsed().as_secs(), 1, "the second that the provider takes for a refresh");
     pass(60).await;
-    assert!(!is_confirmed(&world).await, "the tokens are kept all the same");
+    assert!(!is_confirmed(&world).await, "the tokens are stored all the same");
 
     pass(3500).await;
     assert_eq!(token(&world, &node).await, "access-2");
@@ -67,7 +68,7 @@ async fn a_call_that_hangs_delays_nobody_and_is_made_again_before_the_next_refre
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_fails_twice_does_not_keep_tokens_from_being_refreshed() {
+async fn a_call_that_fails_twice_does_not_prevent_the_next_refresh() {
     let (world, node, script) = start(CONFIRMED, [pair(1, 7200), pair(2, 11_000)]).await;
     then(&script, [Some(false), Some(false), Some(false)]);
     pass(3600).await;
@@ -75,12 +76,12 @@ async fn a_call_that_fails_twice_does_not_keep_tokens_from_being_refreshed() {
     pass(3560).await;
     assert_eq!(token(&world, &node).await, "access-2");
     pass(1).await;
-    assert_eq!(script.confirmed(), ["access-1", "access-1", "access-2"], "two for each pair at most");
+    assert_eq!(script.confirmed(), ["access-1", "access-1", "access-2"], "two calls for each pair at most");
     assert!(!is_confirmed(&world).await);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_one_node_leaves_undone_is_made_by_the_node_that_refreshes_next() {
+async fn a_call_that_one_node_did_not_finish_is_made_by_the_node_that_refreshes_next() {
     let (world, node, script) = start(CONFIRMED, [pair(1, 7200), pair(2, 11_000)]).await;
     let other = script.node(world.store.clone());
     then(&script, [None]);
@@ -93,13 +94,13 @@ async fn a_call_that_one_node_leaves_undone_is_made_by_the_node_that_refreshes_n
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_call_is_made_while_an_answer_to_a_refresh_is_missing() {
+async fn no_call_is_made_while_the_response_to_a_refresh_is_missing() {
     let (world, node, script) = start(CONFIRMED, [pair(1, 7200), lost(), pair(2, 20_000)]).await;
     then(&script, [Some(false)]);
     pass(3600).await;
     token(&world, &node).await;
     pass(3560).await;
-    assert_eq!(token(&world, &node).await, "access-1", "which still lives");
+    assert_eq!(token(&world, &node).await, "access-1", "which is still valid");
     pass(3600).await;
     assert_eq!(token(&world, &node).await, "access-2");
     pass(1).await;

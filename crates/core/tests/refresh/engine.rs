@@ -1,4 +1,4 @@
-//! A store for a runtime whose time stands still: whoever asks it waits without letting others on, and no time passes.
+//! A store for a runtime with paused time: a caller blocks the thread while it waits, so no time passes.
 
 use std::{
     pin::pin,
@@ -8,14 +8,17 @@ use std::{
 };
 
 use async_trait::async_trait;
-use terra_auth_core::store::{Engine, Job, Store, StoreError};
+use terra_auth_model::{
+    store::{Engine, Job, Store},
+    store_error::StoreError,
+};
 use terra_auth_store::Sqlite;
 
-/// A store in memory.
+/// An in-memory store.
 #[derive(Clone)]
-pub(crate) struct Prompt(Arc<Sqlite>);
+pub(crate) struct BlockingStore(Arc<Sqlite>);
 
-impl Prompt {
+impl BlockingStore {
     pub(crate) fn new() -> Self {
         Self(Arc::new(Sqlite::in_memory().unwrap()))
     }
@@ -26,7 +29,7 @@ impl Prompt {
 }
 
 #[async_trait]
-impl Engine for Prompt {
+impl Engine for BlockingStore {
     async fn write(&self, job: Box<dyn Job>) -> Result<(), StoreError> {
         finish(self.0.write(job))
     }
@@ -44,7 +47,7 @@ impl Wake for Unpark {
     }
 }
 
-/// Runs a future to its end on this thread.
+/// Runs a future to completion on this thread.
 fn finish<T>(future: impl Future<Output = T>) -> T {
     let mut future = pin!(future);
     let waker = Waker::from(Arc::new(Unpark(thread::current())));

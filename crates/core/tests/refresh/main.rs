@@ -1,5 +1,5 @@
-//! Refreshing: what callers and apps see of it, and a simulation of everything that can go wrong on the way.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+//! Refreshes, as callers and apps see them, and a simulation of crashes and failures.
+#![expect(clippy::unwrap_used, reason = "a test that cannot continue panics")]
 
 mod access;
 mod budget;

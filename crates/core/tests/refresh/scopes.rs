@@ -1,15 +1,15 @@
-//! What is granted, as the provider tells it at a refresh.
+//! Granted scopes that a provider names in the response to a refresh.
 
 use serde_json::{Value, json};
-use terra_auth_core::connection::Connection;
-use terra_auth_testkit::Verbs as _;
+use terra_auth_model::connection::Connection;
+use terra_auth_testkit::StoreExt as _;
 
 use crate::{
     script::{Answer, ONCE, in_seconds, pair, pass, start},
     world::World,
 };
 
-/// The pair of a number, with scopes beside it.
+/// The pair with this number, with scopes in the response.
 fn granted(number: u32, scopes: &[&str]) -> Answer {
     let mut refreshed = pair(number, 3600 * i64::from(number + 1))?;
     refreshed.scopes = Some(scopes.iter().map(ToString::to_string).collect());
@@ -21,7 +21,7 @@ async fn remember(world: &World, scopes: Option<&str>) {
     world.store.renew_connection(&login, &in_seconds(0)).await.unwrap();
 }
 
-/// Of each event the kind, what it says was added and removed, and what its user has now.
+/// The type, the added scopes, the removed scopes and the user's scopes of each event.
 async fn told(world: &World) -> Vec<[Value; 4]> {
     let mut deliveries = world.store.deliveries(&world.developer.dev_id, &100).await.unwrap();
     deliveries.reverse();
@@ -35,7 +35,7 @@ async fn told(world: &World) -> Vec<[Value; 4]> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn other_scopes_are_kept_and_told_once() {
+async fn changed_scopes_are_stored_and_reported_once() {
     let answers = [granted(1, &["sleep", "heart"]), granted(2, &["heart", "sleep"]), pair(3, 4 * 3600)];
     let (world, node, _) = start(ONCE, answers).await;
     remember(&world, Some("activity,sleep")).await;
@@ -44,35 +44,35 @@ async fn other_scopes_are_kept_and_told_once() {
         let token = world.access_token(&node).await.unwrap();
         assert!(token.scopes.unwrap().contains("heart"));
     }
-    assert_eq!(world.kept().await.unwrap().scopes.as_deref(), Some("heart,sleep"));
+    assert_eq!(world.stored_grant().await.unwrap().scopes.as_deref(), Some("heart,sleep"));
     assert_eq!(told(&world).await, [["permission_change", "heart", "activity", "sleep,heart"].map(|text| json!(text))]);
     assert!(world.is_active().await);
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_names_no_scope_changes_nothing() {
+async fn a_response_that_names_no_scope_changes_nothing() {
     let (world, node, _) = start(ONCE, [granted(1, &[]), pair(2, 3 * 3600)]).await;
     remember(&world, Some("sleep")).await;
     for _ in 0..2 {
         pass(3600).await;
         assert_eq!(world.access_token(&node).await.unwrap().scopes.as_deref(), Some("sleep"));
     }
-    assert_eq!(world.kept().await.unwrap().scopes.as_deref(), Some("sleep"));
+    assert_eq!(world.stored_grant().await.unwrap().scopes.as_deref(), Some("sleep"));
     assert!(told(&world).await.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_nobody_knew_before_has_not_changed() {
+async fn scopes_that_were_unknown_before_have_not_changed() {
     let (world, node, _) = start(ONCE, [granted(1, &["read", "sleep"])]).await;
     remember(&world, None).await;
     pass(3600).await;
     assert_eq!(world.access_token(&node).await.unwrap().scopes.as_deref(), Some("read,sleep"));
-    assert_eq!(world.kept().await.unwrap().scopes.as_deref(), Some("read,sleep"));
+    assert_eq!(world.stored_grant().await.unwrap().scopes.as_deref(), Some("read,sleep"));
     assert!(told(&world).await.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
-async fn scopes_that_come_too_late_are_not_told() {
+async fn scopes_that_arrive_too_late_are_not_reported() {
     let (world, node, _) = start(ONCE, [granted(1, &["sleep"])]).await;
     remember(&world, Some("activity,sleep")).await;
     pass(3600).await;

@@ -1,4 +1,4 @@
-//! A provider that answers what a test has written down, and a node that asks it.
+//! A scripted provider, and a node that uses it.
 
 use std::{
     collections::VecDeque,
@@ -9,43 +9,43 @@ use std::{
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret as _;
-use terra_auth_core::{
-    Auth,
+use terra_auth_core::{Auth, node::refresh::in_flight::Rules};
+use terra_auth_model::{
     provider::{
         ClientCredentials, Connects, ProviderError, ProviderInfo, Providers, RefreshError, RefreshPolicy, Refreshed,
         Rotation, Tokens,
     },
-    refresh::Rules,
     store::Store,
 };
 use terra_auth_testkit::{CountingEntropy, FixedClock};
 use terra_auth_types::{Provider, wire};
 
 use crate::{
-    engine::Prompt,
-    world::{Node, Watch, World, node, provider, tokens},
+    engine::BlockingStore,
+    world::{Node, RuntimeClock, World, node, provider, tokens},
 };
 
 pub(crate) type Answer = Result<Refreshed, RefreshError>;
 
-/// Gives its answers in turn, each after a second, and none when they are used up;
-/// notes which refresh token was spent for it.
+/// A provider that returns its answers in turn, each after a second. When they are used up, it never responds.
+/// It records the refresh tokens that it receives.
 pub(crate) struct Script {
     pub(crate) list: Mutex<Arc<[ProviderInfo]>>,
     pub(crate) policy: RefreshPolicy,
     answers: Mutex<VecDeque<Answer>>,
     spent: Mutex<Vec<String>>,
-    /// How the calls after refreshes end, in turn: well, badly, or not at all; well when these are used up.
+    /// The results of the confirmation calls, in turn: success, failure, or no response. Success when they are
+    /// used up.
     pub(crate) confirmations: Mutex<VecDeque<Option<bool>>>,
     confirmed: Mutex<Vec<String>>,
 }
 
 pub(crate) const ONCE: RefreshPolicy = RefreshPolicy {
     rotation: Rotation::SingleUse { grace: None, reuse_ends_grant: false },
-    ahead: SignedDuration::from_mins(10),
-    token_life: None,
-    at_once: 4,
-    per_minute: None,
+    lead_time: SignedDuration::from_mins(10),
+    refresh_token_lifetime: None,
+    max_in_flight: 4,
+    max_per_minute: None,
     confirm: false,
 };
 
@@ -73,36 +73,39 @@ impl Script {
         })
     }
 
-    /// The refresh tokens that were sent, in order.
+    /// The refresh tokens that were received, in order.
     pub(crate) fn spent(&self) -> Vec<String> {
         self.spent.lock().unwrap().clone()
     }
 
-    /// The access tokens that calls after refreshes were made with, in order.
+    /// The access tokens of the confirmation calls, in order.
     pub(crate) fn confirmed(&self) -> Vec<String> {
         self.confirmed.lock().unwrap().clone()
     }
 
     pub(crate) fn node(self: &Arc<Self>, store: Store) -> Auth {
-        let parts =
-            Node { clock: Watch::exact(), entropy: Arc::new(CountingEntropy::default()), rules: Rules::default() };
+        let parts = Node {
+            clock: RuntimeClock::exact(),
+            entropy: Arc::new(CountingEntropy::default()),
+            rules: Rules::default(),
+        };
         node(store, Arc::clone(self) as Arc<dyn Providers>, parts)
     }
 }
 
-/// A connection whose access token lives for an hour, and a node.
+/// Creates a connection whose access token is valid for an hour, and a node.
 pub(crate) async fn start(
     policy: RefreshPolicy,
     answers: impl IntoIterator<Item = Answer>,
 ) -> (World, Auth, Arc<Script>) {
-    let store = Prompt::new().store();
+    let store = BlockingStore::new().store();
     let script = Script::new(policy, answers);
     let world = World::with(store.clone(), &tokens("access-0", "refresh-0", in_seconds(3600))).await;
     let node = script.node(store);
     (world, node, script)
 }
 
-/// So many seconds after the start.
+/// The instant this many seconds after the start.
 pub(crate) fn in_seconds(seconds: i64) -> Timestamp {
     FixedClock::START + SignedDuration::from_secs(seconds)
 }
@@ -111,7 +114,7 @@ pub(crate) async fn pass(seconds: u64) {
     tokio::time::sleep(Duration::from_secs(seconds)).await;
 }
 
-/// The pair of a number, whose access token ends so many seconds after the start.
+/// The pair with this number. Its access token expires `end` seconds after the start.
 #[expect(clippy::unnecessary_wraps, reason = "an answer among others")]
 pub(crate) fn pair(number: u32, end: i64) -> Answer {
     let tokens = tokens(&format!("access-{number}"), &format!("refresh-{number}"), in_seconds(end));
@@ -119,11 +122,11 @@ pub(crate) fn pair(number: u32, end: i64) -> Answer {
 }
 
 pub(crate) fn unreachable() -> Answer {
-    Err(RefreshError::Untouched("connection refused".into()))
+    Err(RefreshError::NotReached("connection refused".into()))
 }
 
 pub(crate) fn lost() -> Answer {
-    Err(RefreshError::Lost("connection reset".into()))
+    Err(RefreshError::AnswerLost("connection reset".into()))
 }
 
 pub(crate) fn refused() -> Answer {

@@ -1,7 +1,8 @@
-//! Nodes that crash, pause and disagree about the time refresh one grant at providers of every kind, from a seed.
+//! A seeded simulation: nodes that crash, pause and have different clocks refresh one grant, at providers of
+//! every kind.
 //!
-//! A run that fails prints its seed; `TERRA_AUTH_SEED=17 cargo test -p terra-auth-core --test refresh simulation` runs it
-//! again, and `TERRA_AUTH_SEEDS=100000` runs more of them.
+//! A failed run prints its seed. `TERRA_AUTH_SEED=17 cargo test -p terra-auth-core --test refresh simulation`
+//! repeats it, and `TERRA_AUTH_SEEDS=100000` runs more seeds.
 
 mod account;
 mod chaos;
@@ -19,42 +20,43 @@ use std::{
 
 use jiff::SignedDuration;
 use secrecy::ExposeSecret as _;
-use terra_auth_core::{Auth, clock::Clock as _, connection::Connection, refresh::Rules, store::Store};
-use terra_auth_testkit::Verbs as _;
+use terra_auth_core::{Auth, node::refresh::in_flight::Rules};
+use terra_auth_model::{clock::Clock as _, connection::Connection, store::Store};
+use terra_auth_testkit::StoreExt as _;
 use tokio::{runtime, task::JoinSet, time::sleep};
 
 use self::{
-    account::{Account, LIFE, MODELS, Model},
-    chaos::{Life, Line, ShakyStore, Trouble},
+    account::{ACCESS_TOKEN_LIFETIME, Account, MODELS, Model},
+    chaos::{FaultInjector, FaultyProvider, FaultyStore, SimulatedProcess},
 };
 use crate::{
-    engine::Prompt,
-    world::{Node, Watch, World, node, tokens},
+    engine::BlockingStore,
+    world::{Node, RuntimeClock, World, node, tokens},
 };
 
-const STORM: Duration = Duration::from_mins(4);
-const CALM: Duration = Duration::from_mins(6);
+const FAULT_PHASE: Duration = Duration::from_mins(4);
+const RECOVERY_PHASE: Duration = Duration::from_mins(6);
 
-/// What all nodes share.
+/// The state that all nodes share.
 #[derive(Clone)]
 struct Run {
-    trouble: Arc<Trouble>,
+    trouble: Arc<FaultInjector>,
     account: Arc<Account>,
-    engine: Prompt,
+    engine: BlockingStore,
     world: Arc<World>,
     rules: Rules,
-    /// Whether the call after a refresh is made where the provider waits for it.
+    /// Whether nodes make confirmation calls at a provider that requires them.
     confirm: bool,
-    clock: Watch,
+    clock: RuntimeClock,
 }
 
 impl Run {
     async fn new(seed: u64, rules: Rules, confirm: bool) -> Self {
-        let (engine, clock) = (Prompt::new(), Watch::exact());
-        let end = clock.now() + SignedDuration::try_from(LIFE).unwrap();
+        let (engine, clock) = (BlockingStore::new(), RuntimeClock::exact());
+        let end = clock.now() + SignedDuration::try_from(ACCESS_TOKEN_LIFETIME).unwrap();
         let world = Arc::new(World::with(engine.store(), &tokens("0", "0", end)).await);
         Self {
-            trouble: Arc::new(Trouble::new(seed)),
+            trouble: Arc::new(FaultInjector::new(seed)),
             account: Arc::new(Account::new(model_of(seed))),
             engine,
             world,
@@ -64,7 +66,7 @@ impl Run {
         }
     }
 
-    /// A storm, and a calm in which everything must mend that can.
+    /// Runs a phase with faults, and then one without, in which everything that can recover must recover.
     async fn play(self) -> Result<Vec<(u64, Duration)>, String> {
         let nodes = 2 + u64::from(self.trouble.dice.one_in(4));
         let mut supervisors: JoinSet<()> = (0..nodes).map(|_| self.clone().supervise()).collect();
@@ -75,33 +77,33 @@ impl Run {
             sleep(self.trouble.dice.moment(200_000)).await;
             self.log_in().await;
         }
-        sleep(STORM).await;
+        sleep(FAULT_PHASE).await;
         self.trouble.calm();
-        sleep(CALM).await;
+        sleep(RECOVERY_PHASE).await;
         supervisors.abort_all();
         while supervisors.join_next().await.is_some() {}
         let events = self.world.events().await;
         let revoked = events.get("access_revoked").copied().unwrap_or_default();
         if revoked > 1 {
-            return Err(format!("the app was told {revoked} times that the grant is gone"));
+            return Err(format!("the app got {revoked} access_revoked events"));
         }
-        let calls = self.account.end(&self.world.kept().await.unwrap())?;
+        let calls = self.account.end(&self.world.stored_grant().await.unwrap())?;
         Ok(calls.into_iter().map(|(token, at)| (token, at - self.clock.began)).collect())
     }
 
-    /// The end user connects again and keeps the user id, whatever the nodes are at.
+    /// The end user connects again and keeps the user id, whatever the nodes are doing.
     async fn log_in(&self) {
         let number = self.account.log_in().to_string();
-        let end = self.clock.now() + SignedDuration::try_from(LIFE).unwrap();
+        let end = self.clock.now() + SignedDuration::try_from(ACCESS_TOKEN_LIFETIME).unwrap();
         let grant = Some(self.world.seal(&tokens(&number, &number, end)));
         let new = Connection { grant, ..self.world.connection.clone() };
         assert!(self.world.store.renew_connection(&new, &self.clock.now()).await.unwrap());
     }
 
-    /// Starts a process again and again.
+    /// Starts a process again each time it crashes.
     async fn supervise(self) {
         loop {
-            let life = Life::new(&self.trouble);
+            let life = SimulatedProcess::new(&self.trouble);
             let node = self.start(&life);
             let mut work = JoinSet::new();
             work.spawn(self.clone().ask(node.clone()));
@@ -112,22 +114,22 @@ impl Run {
         }
     }
 
-    /// A process whose clock is wrong by 4 s at most.
-    fn start(&self, life: &Arc<Life>) -> Auth {
+    /// Starts a process whose clock is wrong by up to 4 s.
+    fn start(&self, life: &Arc<SimulatedProcess>) -> Auth {
         let skew = self.trouble.dice.below(8001).cast_signed() - 4000;
-        let clock = Watch { ahead: SignedDuration::from_millis(skew), ..self.clock };
-        let store = ShakyStore {
+        let clock = RuntimeClock { ahead: SignedDuration::from_millis(skew), ..self.clock };
+        let store = FaultyStore {
             engine: self.engine.clone(),
             life: Arc::clone(life),
             account: Arc::clone(&self.account),
             world: Arc::clone(&self.world),
         };
-        let providers = Line::new(Arc::clone(life), Arc::clone(&self.account), clock, self.confirm);
+        let providers = FaultyProvider::new(Arc::clone(life), Arc::clone(&self.account), clock, self.confirm);
         let parts = Node { clock, entropy: self.trouble.dice.clone(), rules: self.rules };
         node(Store::new(store), Arc::new(providers), parts)
     }
 
-    /// Somebody who wants an access token now and then.
+    /// Requests an access token at random intervals.
     async fn ask(self, node: Auth) {
         loop {
             sleep(self.trouble.dice.moment(self.trouble.patience_ms())).await;
@@ -142,7 +144,7 @@ fn model_of(seed: u64) -> Model {
     MODELS[usize::try_from(seed).unwrap() % MODELS.len()]
 }
 
-/// Runs a seed; the calls that were made and when, or what must never happen and did.
+/// Runs a seed. Returns the calls with their times, or the violated rule.
 fn run(seed: u64, rules: Rules, confirm: bool) -> Result<Vec<(u64, Duration)>, String> {
     let runtime = runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async { Run::new(seed, rules, confirm).await.play().await })
@@ -178,7 +180,7 @@ fn failure_where(seeds: u64, rules: Rules, confirm: bool) -> Option<(u64, String
 }
 
 #[test]
-fn no_grant_is_burnt_spent_twice_or_falsely_called_revoked() {
+fn no_grant_is_lost_spent_twice_or_falsely_reported_as_revoked() {
     if let Some((seed, what)) = failure(2000, Rules::default()) {
         panic!("{what} (TERRA_AUTH_SEED={seed})");
     }
@@ -196,27 +198,27 @@ fn a_seed_gives_the_same_run_each_time() {
 }
 
 #[test]
-fn without_the_lease_two_spend_one_token() {
+fn without_the_lease_two_nodes_spend_one_token() {
     let (_, what) = failure(2000, Rules { lease: false, ..Rules::default() }).unwrap();
-    assert!(what.ends_with("was sent by two at once"), "{what}");
+    assert!(what.ends_with("was sent twice at the same time"), "{what}");
 }
 
 #[test]
-fn without_the_fence_the_old_replaces_the_new() {
-    let (seed, what) = failure(2000, Rules { fence: false, ..Rules::default() }).unwrap();
-    // Where the provider spends refresh tokens, the old one that came back is refused as soon as it is used.
-    let is_refused = model_of(seed) != Model::Kept && what == "called revoked what nobody revoked";
+fn without_the_fence_old_tokens_replace_new_ones() {
+    let (seed, what) = failure(2000, Rules { fencing: false, ..Rules::default() }).unwrap();
+    // If the provider spends refresh tokens, the old token that was restored is rejected as soon as it is used.
+    let is_refused = model_of(seed) != Model::Kept && what == "reported a revocation that did not happen";
     assert!(is_refused || what.contains("replaced the newer"), "{what}");
 }
 
 #[test]
-fn without_the_mark_a_crash_looks_like_a_revocation() {
+fn without_the_marker_a_crash_looks_like_a_revocation() {
     let (_, what) = failure(2000, Rules { write_ahead: false, ..Rules::default() }).unwrap();
-    assert_eq!(what, "called revoked what nobody revoked");
+    assert_eq!(what, "reported a revocation that did not happen");
 }
 
 #[test]
-fn without_the_call_after_a_refresh_pairs_fill_the_providers_limit() {
+fn without_the_confirmation_call_pairs_reach_the_providers_limit() {
     let (_, what) = failure_where(2000, Rules::default(), false).unwrap();
-    assert_eq!(what, "pairs that nobody used filled the provider's limit");
+    assert_eq!(what, "unused pairs reached the provider's limit");
 }

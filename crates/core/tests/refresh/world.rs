@@ -1,48 +1,52 @@
-//! Nodes on one store, under a clock that the tests move.
+//! Nodes on one store, with a clock that the tests control.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 use terra_auth_core::{
-    Auth, Parts,
+    Auth, Dependencies,
+    node::{
+        directory::Directory,
+        outbox::Outbox,
+        refresh::in_flight::{AccessToken, AccessTokenError, Rules},
+    },
+};
+use terra_auth_model::{
     clock::{Clock, Entropy},
     connection::Connection,
     developer::Developer,
-    directory::Directory,
-    grant::KeptGrant,
-    outbox::Outbox,
+    grant::StoredGrant,
+    keys::{KeyRing, MasterKey, SealContext, Sealed},
     provider::{Providers, Tokens},
-    refresh::{AccessToken, AccessTokenError, Rules},
-    seal::{KeyRing, MasterKey, Place, Sealed},
     store::Store,
 };
-use terra_auth_testkit::{CountingEntropy, FixedClock, Rows, Verbs as _};
+use terra_auth_testkit::{CountingEntropy, FixedClock, Fixtures, StoreExt as _};
 use terra_auth_types::Provider;
 use tokio::time::Instant;
 
-/// Follows the time of the runtime, which a test can stop and move.
+/// A clock that follows the time of the runtime, which a test can pause and advance.
 #[derive(Clone, Copy)]
-pub(crate) struct Watch {
+pub(crate) struct RuntimeClock {
     pub(crate) began: Instant,
     /// How much this clock is ahead of the others.
     pub(crate) ahead: SignedDuration,
 }
 
-impl Watch {
+impl RuntimeClock {
     pub(crate) fn exact() -> Self {
         Self { began: Instant::now(), ahead: SignedDuration::ZERO }
     }
 }
 
-impl Clock for Watch {
+impl Clock for RuntimeClock {
     fn now(&self) -> Timestamp {
         FixedClock::START + SignedDuration::try_from(self.began.elapsed()).unwrap() + self.ahead
     }
 }
 
-/// What a node is made of, beside its store and its providers.
+/// The parts of a node, apart from its store and its providers.
 pub(crate) struct Node {
-    pub(crate) clock: Watch,
+    pub(crate) clock: RuntimeClock,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) rules: Rules,
 }
@@ -52,7 +56,7 @@ pub(crate) fn keys() -> KeyRing {
 }
 
 pub(crate) fn node(store: Store, providers: Arc<dyn Providers>, node: Node) -> Auth {
-    let parts = Parts {
+    let parts = Dependencies {
         store,
         clock: Arc::new(node.clock),
         entropy: node.entropy,
@@ -73,13 +77,13 @@ pub(crate) fn tokens(access: &str, refresh: &str, expires_at: Timestamp) -> Toke
     Tokens { access_token: access.into(), refresh_token: Some(refresh.into()), expires_at: Some(expires_at) }
 }
 
-pub(crate) fn open(kept: &KeptGrant) -> Tokens {
+pub(crate) fn open(kept: &StoredGrant) -> Tokens {
     let row = kept.user_id.to_string();
-    let place = Place { dev_id: kept.dev_id.as_str(), row: &row, column: "grant" };
+    let place = SealContext { dev_id: kept.dev_id.as_str(), row: &row, column: "grant" };
     Tokens::from_json(&keys().open(place, &kept.sealed).unwrap()).unwrap()
 }
 
-/// One connection in one environment.
+/// One environment with one connection.
 pub(crate) struct World {
     pub(crate) store: Store,
     pub(crate) developer: Developer,
@@ -87,9 +91,9 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// A connection whose tokens came with its login.
+    /// Adds a connection with these tokens, as a login does.
     pub(crate) async fn with(store: Store, tokens: &Tokens) -> Self {
-        let rows = Rows::default();
+        let rows = Fixtures::default();
         let developer = rows.developer("acme");
         store.add_developer(&developer).await.unwrap();
         let mut world = Self { store, connection: rows.connection(&developer), developer };
@@ -100,7 +104,7 @@ impl World {
 
     pub(crate) fn seal(&self, tokens: &Tokens) -> Sealed {
         let row = self.connection.user_id.to_string();
-        let place = Place { dev_id: self.developer.dev_id.as_str(), row: &row, column: "grant" };
+        let place = SealContext { dev_id: self.developer.dev_id.as_str(), row: &row, column: "grant" };
         keys().seal(&CountingEntropy::default(), place, &tokens.to_json())
     }
 
@@ -108,7 +112,7 @@ impl World {
         node.access_token(&self.developer.dev_id, self.connection.user_id).await
     }
 
-    pub(crate) async fn kept(&self) -> Option<KeptGrant> {
+    pub(crate) async fn stored_grant(&self) -> Option<StoredGrant> {
         self.store.kept_grant(&self.developer.dev_id, &self.connection.user_id).await.unwrap()
     }
 
@@ -117,7 +121,7 @@ impl World {
         found.unwrap().active
     }
 
-    /// How many events of each kind wait for the app.
+    /// The number of waiting events of each type.
     pub(crate) async fn events(&self) -> BTreeMap<String, usize> {
         let mut events = BTreeMap::new();
         for delivery in self.store.deliveries(&self.developer.dev_id, &100).await.unwrap() {

@@ -1,5 +1,5 @@
-//! What a provider is told when a connection ends, and what is remembered of it.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+//! Revocations after a connection was removed: calls to the provider, and reports.
+#![expect(clippy::unwrap_used, reason = "a test that cannot continue panics")]
 
 mod last;
 mod refresh;

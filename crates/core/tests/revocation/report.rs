@@ -1,19 +1,19 @@
-//! What is remembered of a revocation, and for how long it is tried.
+//! The reports of revocations, and how long a revocation is tried.
 
 use jiff::SignedDuration;
-use terra_auth_core::provider::{RevokeError, Revoked};
+use terra_auth_model::provider::{RevokeError, Revoked};
 use terra_auth_types::wire::admin::{
     RevocationOutcome::{self, AlreadyGone, Confirmed, GivenUp, Impossible, Pending},
     RevocationReason::{self, AppRefused, NoAccount, NoApp, NoRevokeCall, Refused, Unreachable},
 };
 
 use crate::{
-    script::{Answer, Plan, answered, busy, confirmed},
+    script::{Answer, ProviderBehaviour, answered, busy, confirmed},
     world::{World, in_seconds},
 };
 
 #[tokio::test]
-async fn every_answer_has_its_verdict() {
+async fn every_response_has_its_outcome_and_reason() {
     let table: Vec<(Answer, RevocationOutcome, Option<RevocationReason>)> = vec![
         (confirmed(), Confirmed, None),
         (Ok(Revoked::AlreadyGone(answered(400, Some("invalid_token")))), AlreadyGone, None),
@@ -26,7 +26,8 @@ async fn every_answer_has_its_verdict() {
     ];
     for (answer, outcome, reason) in table {
         let name = format!("{answer:?}");
-        let (world, connection) = World::ended(Plan { answers: vec![answer], ..Plan::default() }).await;
+        let (world, connection) =
+            World::ended(ProviderBehaviour { answers: vec![answer], ..ProviderBehaviour::default() }).await;
         world.attempt().await;
         assert_eq!(world.verdict(&connection).await, (outcome, reason), "{name}");
         let report = world.report(connection.user_id).await;
@@ -38,10 +39,11 @@ async fn every_answer_has_its_verdict() {
 }
 
 #[tokio::test]
-async fn a_provider_is_asked_for_two_weeks() {
+async fn a_revocation_is_tried_for_two_weeks() {
     for (answer, outcome) in [(busy as fn() -> Answer, GivenUp), (|| Err(RevokeError::Unknown), Impossible)] {
         let answers = std::iter::repeat_with(answer).take(100).collect();
-        let (world, connection) = World::ended(Plan { rotation: None, answers, ..Plan::default() }).await;
+        let (world, connection) =
+            World::ended(ProviderBehaviour { rotation: None, answers, ..ProviderBehaviour::default() }).await;
         let mut days = 0;
         while world.verdict(&connection).await.0 == Pending {
             for _ in 0..24 {
@@ -56,20 +58,22 @@ async fn a_provider_is_asked_for_two_weeks() {
 }
 
 #[tokio::test]
-async fn a_report_is_kept_for_ninety_days() {
-    let (world, _) = World::ended(Plan { rotation: None, answers: vec![confirmed()], ..Plan::default() }).await;
+async fn a_report_is_retained_for_ninety_days() {
+    let (world, _) =
+        World::ended(ProviderBehaviour { rotation: None, answers: vec![confirmed()], ..ProviderBehaviour::default() })
+            .await;
     world.pass(24 * 3600);
     world.attempt().await;
     world.clock.advance(SignedDuration::from_hours(90 * 24) - SignedDuration::from_millis(1));
-    world.auth.forget_expired().await.unwrap();
+    world.auth.delete_expired().await.unwrap();
     assert_eq!(world.reports().await.len(), 1);
     world.clock.advance(SignedDuration::from_millis(1));
-    world.auth.forget_expired().await.unwrap();
+    world.auth.delete_expired().await.unwrap();
     assert_eq!(world.reports().await.len(), 0);
 }
 
 #[tokio::test]
-async fn a_code_that_repeats_a_token_is_not_kept() {
+async fn a_code_that_repeats_a_token_is_not_stored() {
     for (code, kept) in [
         ("invalid_token", Some("invalid_token")),
         ("refresh-0", None),
@@ -78,7 +82,8 @@ async fn a_code_that_repeats_a_token_is_not_kept() {
         ("0", Some("0")),
     ] {
         let answer = Err(RevokeError::Refused(answered(400, Some(code))));
-        let (world, connection) = World::ended(Plan { answers: vec![answer], ..Plan::default() }).await;
+        let (world, connection) =
+            World::ended(ProviderBehaviour { answers: vec![answer], ..ProviderBehaviour::default() }).await;
         world.attempt().await;
         assert_eq!(world.report(connection.user_id).await.code.as_deref(), kept, "{code}");
     }

@@ -1,4 +1,4 @@
-//! A provider that answers what a test has written down.
+//! A scripted provider.
 
 use std::{
     collections::VecDeque,
@@ -8,19 +8,20 @@ use std::{
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret as _;
-use terra_auth_core::provider::{
-    Answered, ClientCredentials, Connects, Ends, ProviderInfo, Providers, RefreshError, RefreshPolicy, Refreshed,
-    RevokeError, RevokePolicy, Revoked, Rotation, Tokens,
+use terra_auth_model::provider::{
+    ClientCredentials, Connects, ProviderInfo, Providers, RefreshError, RefreshPolicy, Refreshed, RevokeError,
+    RevokePolicy, RevokeResponse, RevokeScope, Revoked, Rotation, Tokens,
 };
 use terra_auth_types::{Provider, wire};
 
 pub(crate) type Answer = Result<Revoked, RevokeError>;
+
 pub(crate) type Renewal = Result<Refreshed, RefreshError>;
 
-/// How the provider works. Its answers are given in turn; once they are used up, it never answers.
-pub(crate) struct Plan {
+/// The behaviour of the provider. It returns its answers in turn; when they are used up, it never responds.
+pub(crate) struct ProviderBehaviour {
     pub(crate) revoke: RevokePolicy,
-    /// `None` refreshes nothing.
+    /// `None` means that the provider does not refresh tokens.
     pub(crate) rotation: Option<Rotation>,
     pub(crate) refreshes: Vec<Renewal>,
     pub(crate) answers: Vec<Answer>,
@@ -28,10 +29,10 @@ pub(crate) struct Plan {
 
 pub(crate) const ONCE: Rotation = Rotation::SingleUse { grace: None, reuse_ends_grant: false };
 
-impl Default for Plan {
-    /// Takes a live access token, and ends all grants of the account.
+impl Default for ProviderBehaviour {
+    /// A provider that requires a valid access token and revokes all grants of the account.
     fn default() -> Self {
-        let revoke = RevokePolicy { access_token: true, ends: Ends::Account };
+        let revoke = RevokePolicy { needs_access_token: true, ends: RevokeScope::Account };
         Self { revoke, rotation: Some(ONCE), refreshes: Vec::new(), answers: Vec::new() }
     }
 }
@@ -46,7 +47,7 @@ pub(crate) struct Script {
 }
 
 impl Script {
-    pub(crate) fn new(plan: Plan) -> Arc<Self> {
+    pub(crate) fn new(plan: ProviderBehaviour) -> Arc<Self> {
         let info = |(name, connects): (&str, _)| ProviderInfo {
             provider: name.parse().unwrap(),
             name: name.to_owned(),
@@ -64,12 +65,12 @@ impl Script {
         })
     }
 
-    /// The calls so far, each with the token that it brought.
-    pub(crate) fn heard(&self) -> Vec<String> {
+    /// The calls so far, each with its token.
+    pub(crate) fn calls(&self) -> Vec<String> {
         self.heard.lock().unwrap().clone()
     }
 
-    /// One more answer.
+    /// Adds an answer to the next refresh.
     pub(crate) fn then_refresh(&self, answer: Renewal) {
         self.refreshes.lock().unwrap().push_back(answer);
     }
@@ -84,8 +85,8 @@ impl Script {
     }
 }
 
-pub(crate) fn answered(status: u16, code: Option<&str>) -> Answered {
-    Answered { status: Some(status), code: code.map(str::to_owned) }
+pub(crate) fn answered(status: u16, code: Option<&str>) -> RevokeResponse {
+    RevokeResponse { status: Some(status), code: code.map(str::to_owned) }
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "an answer among others")]
@@ -129,13 +130,13 @@ impl Providers for Script {
     }
 
     fn refresh_policy(&self, _: &Provider) -> Option<RefreshPolicy> {
-        let ahead = SignedDuration::from_mins(10);
+        let lead_time = SignedDuration::from_mins(10);
         self.rotation.map(|rotation| RefreshPolicy {
             rotation,
-            ahead,
-            token_life: None,
-            at_once: 4,
-            per_minute: None,
+            lead_time,
+            refresh_token_lifetime: None,
+            max_in_flight: 4,
+            max_per_minute: None,
             confirm: false,
         })
     }

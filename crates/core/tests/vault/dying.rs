@@ -1,4 +1,4 @@
-//! A store that ends in the middle of something.
+//! A store that fails after a number of jobs.
 
 use std::sync::{
     Arc,
@@ -6,21 +6,24 @@ use std::sync::{
 };
 
 use async_trait::async_trait;
-use terra_auth_core::store::{Engine, Job, Store, StoreError};
+use terra_auth_model::{
+    store::{Engine, Job, Store},
+    store_error::StoreError,
+};
 use terra_auth_store::Sqlite;
 
-/// Gives up after some jobs: the last one of them is done, and nobody is told so.
-struct Dying {
+/// A store that fails after some jobs. The last job is committed, but its caller gets an error.
+struct FailingStore {
     engine: Arc<Sqlite>,
     left: AtomicU32,
 }
 
 pub(crate) fn dying(engine: &Arc<Sqlite>, after: u32) -> Store {
-    Store::new(Dying { engine: Arc::clone(engine), left: AtomicU32::new(after) })
+    Store::new(FailingStore { engine: Arc::clone(engine), left: AtomicU32::new(after) })
 }
 
-impl Dying {
-    /// Whether the job may run, and whether its caller is told.
+impl FailingStore {
+    /// Whether the job may run, and whether its caller gets the result.
     fn next(&self) -> (bool, bool) {
         let before = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
         (before.is_ok(), before.is_ok_and(|before| before > 1))
@@ -28,7 +31,7 @@ impl Dying {
 }
 
 #[async_trait]
-impl Engine for Dying {
+impl Engine for FailingStore {
     async fn write(&self, job: Box<dyn Job>) -> Result<(), StoreError> {
         let (runs, tells) = self.next();
         if runs {
@@ -43,7 +46,7 @@ impl Engine for Dying {
     }
 }
 
-/// The same engine, in good health.
+/// The same engine without failures.
 pub(crate) struct Healthy(pub(crate) Arc<Sqlite>);
 
 #[async_trait]

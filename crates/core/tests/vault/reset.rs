@@ -1,19 +1,21 @@
-//! A lost master key takes with it what it sealed, and nothing else.
+//! A reset discards the values that a lost master key protected, and nothing else.
 
 use std::{sync::Arc, time::Duration};
 
 use terra_auth_core::{
     Auth,
-    admin::AdminError,
+    admin::action::AdminError,
+    sdk_user::AuthenticateSdkUserError,
+    vault::{Reset, ResetProgress, ResetVaultError},
+};
+use terra_auth_model::{
     audit::AuditRecord,
     clock::{Clock as _, SystemClock, SystemEntropy},
-    sdk_user::AuthenticateSdkUserError,
-    seal::{KeyRing, KeysInStead, LostKeysError, OpenVaultError, Purpose},
+    keys::{KeyRing, LostKeysError, OpenVaultError, Purpose, ReplacementKeys},
     store::Store,
-    vault::{Forgotten, Reset, ResetVaultError},
 };
 use terra_auth_store::Sqlite;
-use terra_auth_testkit::{Verbs as _, bench};
+use terra_auth_testkit::StoreExt as _;
 use terra_auth_types::{
     DevId, Provider,
     wire::{
@@ -24,24 +26,27 @@ use terra_auth_types::{
 
 use crate::{
     dying::{Healthy, dying},
-    world::{admin, fill, in_memory, masters, postgres, start, whole},
+    world::{admin, assert_all_decrypt, fill, in_memory, masters, postgres, start},
 };
 
-/// What a reset with these master keys would begin with.
-async fn instead(store: &Store, keys: &[u8], all: bool) -> Result<KeysInStead, LostKeysError> {
-    KeyRing::instead_of_lost(store, masters(keys), &SystemEntropy, SystemClock.now(), all).await
+/// The replacement keys with which a reset would begin.
+async fn replacement_keys(store: &Store, keys: &[u8], all: bool) -> Result<ReplacementKeys, LostKeysError> {
+    KeyRing::replace_lost_keys(store, masters(keys), &SystemEntropy, SystemClock.now(), all).await
 }
 
 async fn reset(store: &Store, keys: &[u8]) -> Option<Reset> {
-    let KeysInStead { ring, rows } = instead(store, keys, false).await.ok()?;
-    bench::auth_with(store.clone(), ring).reset_vault(&admin(), rows, Duration::ZERO, |_| {}).await.ok()
+    let ReplacementKeys { ring, rows } = replacement_keys(store, keys, false).await.ok()?;
+    terra_auth_testkit::auth_with_keys(store.clone(), ring)
+        .reset_vault(&admin(), rows, Duration::ZERO, |_| {})
+        .await
+        .ok()
 }
 
 fn fitbit() -> Provider {
     "FITBIT".parse().unwrap()
 }
 
-/// Everything that must still be there, with what a reset changes of it left out.
+/// Everything that must survive, without the parts that a reset changes.
 async fn kept(store: &Store, dev_id: &DevId) -> String {
     let mut developers = store.developers().await.unwrap();
     for developer in &mut developers {
@@ -58,24 +63,24 @@ async fn kept(store: &Store, dev_id: &DevId) -> String {
     format!("{developers:?} {connections:?} {apps:?} {keys:?} {}", store.count_connections(dev_id).await.unwrap())
 }
 
-/// The events that wait, by their kinds.
+/// The types of the waiting events.
 async fn waiting(auth: &Auth, dev_id: &DevId) -> Vec<String> {
     auth.deliveries(dev_id, 1000).await.unwrap().into_iter().map(|delivery| delivery.kind).collect()
 }
 
-async fn what_was_sealed_is_forgotten_and_all_else_stays(store: Store) {
+async fn sealed_values_are_discarded_and_everything_else_remains(store: Store) {
     let before = start(&store, &[1]).await.unwrap();
     let (dev_id, connections) = fill(&before, 250).await;
     before.bootstrap_admin().await.unwrap();
     let (kept_before, log) = (kept(&store, &dev_id).await, store.audit_records(&0, &100).await.unwrap());
 
     let done = reset(&store, &[2]).await.unwrap();
-    let forgotten = Forgotten { looked_at: 504 + 2, values: 504, connections: 250, revocations: 250 };
+    let forgotten = ResetProgress { looked_at: 504 + 2, values: 504, connections: 250, revocations: 250 };
     let apps = vec![(dev_id.clone(), fitbit())];
-    assert_eq!(done, Reset { forgotten, signing_secrets: vec![dev_id.clone()], apps });
+    assert_eq!(done, Reset { discarded: forgotten, signing_secrets: vec![dev_id.clone()], apps });
 
     let after = start(&store, &[2]).await.unwrap();
-    assert_eq!((whole(&after).await, kept(&store, &dev_id).await), ((2, 0), kept_before));
+    assert_eq!((assert_all_decrypt(&after).await, kept(&store, &dev_id).await), ((2, 0), kept_before));
     assert_eq!(store.audit_records(&0, &1000).await.unwrap()[..log.len()], log);
     for connection in &connections {
         let now = store.connection(&dev_id, &connection.user_id).await.unwrap().unwrap();
@@ -87,25 +92,25 @@ async fn what_was_sealed_is_forgotten_and_all_else_stays(store: Store) {
         (report.outcome, report.reason) == (RevocationOutcome::Impossible, Some(RevocationReason::TokensUnreadable))
     };
     assert!(reports.len() == 250 && reports.iter().all(impossible));
-    let developer = after.directory.developer(&dev_id).unwrap();
+    let developer = after.directory().developer(&dev_id).unwrap();
     assert_eq!(after.signing_secrets(&developer).unwrap().first.expose().len(), 64);
     assert!(store.provider_app(&dev_id, &fitbit()).await.unwrap().unwrap().previous.is_none());
     assert!(matches!(start(&store, &[1]).await, Err(OpenVaultError::Unwrap(_))));
 }
 
 #[tokio::test]
-async fn what_was_sealed_is_forgotten_in_sqlite_and_all_else_stays() {
-    what_was_sealed_is_forgotten_and_all_else_stays(in_memory()).await;
+async fn sealed_values_are_discarded_in_sqlite_and_everything_else_remains() {
+    sealed_values_are_discarded_and_everything_else_remains(in_memory()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_sealed_is_forgotten_in_postgres_and_all_else_stays() {
+async fn sealed_values_are_discarded_in_postgres_and_everything_else_remains() {
     let (store, _database) = postgres().await;
-    what_was_sealed_is_forgotten_and_all_else_stays(store).await;
+    sealed_values_are_discarded_and_everything_else_remains(store).await;
 }
 
 #[tokio::test]
-async fn a_reset_that_ends_anywhere_is_ended_by_the_next_and_no_server_starts_before() {
+async fn a_reset_that_crashes_anywhere_is_completed_by_the_next_and_no_server_starts_before() {
     let mut done_in = None;
     for jobs in 0..200 {
         let engine = Arc::new(Sqlite::in_memory().unwrap());
@@ -118,23 +123,26 @@ async fn a_reset_that_ends_anywhere_is_ended_by_the_next_and_no_server_starts_be
         }
         let begun = store.data_keys().await.unwrap().len() > 2;
         match start(&store, &[2]).await {
-            Ok(auth) => assert_eq!(whole(&auth).await, (2, 0), "{jobs}: only what was told to nobody is left to do"),
+            Ok(auth) => assert_eq!(assert_all_decrypt(&auth).await, (2, 0), "{jobs}: only the report is missing"),
             Err(error) => assert_eq!(matches!(error, OpenVaultError::ResetUnderWay), begun, "{jobs}: {error}"),
         }
         match reset(&store, &[2]).await {
             Some(done) => assert_eq!((done.signing_secrets.len(), done.apps.len()), (1, 1), "{jobs}"),
-            None => assert!(matches!(instead(&store, &[2], false).await, Err(LostKeysError::NothingLost)), "{jobs}"),
+            None => assert!(
+                matches!(replacement_keys(&store, &[2], false).await, Err(LostKeysError::NothingLost)),
+                "{jobs}"
+            ),
         }
         let auth = start(&store, &[2]).await.unwrap();
-        assert_eq!((whole(&auth).await, kept(&store, &dev_id).await), ((2, 0), kept_before), "{jobs}");
-        assert_eq!(waiting(&auth, &dev_id).await, ["connection_error"; 2], "{jobs}: told once");
+        assert_eq!((assert_all_decrypt(&auth).await, kept(&store, &dev_id).await), ((2, 0), kept_before), "{jobs}");
+        assert_eq!(waiting(&auth, &dev_id).await, ["connection_error"; 2], "{jobs}: reported once");
         assert!(auth.verify_audit().await.unwrap().intact, "{jobs}");
     }
-    assert!(done_in.unwrap() > 15, "it was cut off in many places before it came through");
+    assert!(done_in.unwrap() > 15, "it crashed in many steps before it completed");
 }
 
 #[tokio::test]
-async fn a_reset_that_was_cut_off_goes_on_with_yet_another_master_key() {
+async fn an_interrupted_reset_can_continue_with_yet_another_master_key() {
     let engine = Arc::new(Sqlite::in_memory().unwrap());
     let store = Store::new(Healthy(Arc::clone(&engine)));
     fill(&start(&store, &[1]).await.unwrap(), 2).await;
@@ -143,43 +151,51 @@ async fn a_reset_that_was_cut_off_goes_on_with_yet_another_master_key() {
     let done = reset(&store, &[3]).await.unwrap();
     assert_eq!(done.signing_secrets.len(), 1);
     let auth = start(&store, &[3]).await.unwrap();
-    assert_eq!((whole(&auth).await, auth.verify_audit().await.unwrap().intact), ((2, 0), true));
+    assert_eq!((assert_all_decrypt(&auth).await, auth.verify_audit().await.unwrap().intact), ((2, 0), true));
 }
 
 #[tokio::test]
-async fn nothing_is_forgotten_while_the_master_key_is_at_hand() {
+async fn nothing_is_discarded_while_the_master_key_is_available() {
     let store = in_memory();
-    assert!(matches!(instead(&store, &[1], false).await, Err(LostKeysError::NoKeys)));
+    assert!(matches!(replacement_keys(&store, &[1], false).await, Err(LostKeysError::NoKeys)));
     fill(&start(&store, &[1]).await.unwrap(), 2).await;
     let before = store.data_keys().await.unwrap();
-    assert!(matches!(instead(&store, &[1], false).await, Err(LostKeysError::NothingLost)));
-    assert!(matches!(instead(&store, &[2, 1], false).await, Err(LostKeysError::NothingLost)));
-    assert_eq!((store.data_keys().await.unwrap(), whole(&start(&store, &[1]).await.unwrap()).await), (before, (8, 0)));
+    assert!(matches!(replacement_keys(&store, &[1], false).await, Err(LostKeysError::NothingLost)));
+    assert!(matches!(replacement_keys(&store, &[2, 1], false).await, Err(LostKeysError::NothingLost)));
+    assert_eq!(
+        (store.data_keys().await.unwrap(), assert_all_decrypt(&start(&store, &[1]).await.unwrap()).await),
+        (before, (8, 0))
+    );
 }
 
 #[tokio::test]
-async fn everything_is_forgotten_if_that_is_wanted_and_a_second_try_goes_on() {
+async fn everything_is_discarded_on_request_and_a_second_attempt_continues() {
     let engine = Arc::new(Sqlite::in_memory().unwrap());
     let store = Store::new(Healthy(Arc::clone(&engine)));
     fill(&start(&store, &[1]).await.unwrap(), 2).await;
-    let KeysInStead { ring, rows } = instead(&store, &[1], true).await.unwrap();
-    let cut = bench::auth_with(dying(&engine, 6), ring);
+    let ReplacementKeys { ring, rows } = replacement_keys(&store, &[1], true).await.unwrap();
+    let cut = terra_auth_testkit::auth_with_keys(dying(&engine, 6), ring);
     assert!(cut.reset_vault(&admin(), rows, Duration::ZERO, |_| {}).await.is_err());
-    let KeysInStead { ring, rows } = instead(&store, &[1], true).await.unwrap();
-    assert_eq!(rows, [], "the keys that it made are not lost again");
-    bench::auth_with(store.clone(), ring).reset_vault(&admin(), rows, Duration::ZERO, |_| {}).await.unwrap();
-    assert_eq!(whole(&start(&store, &[1]).await.unwrap()).await, (2, 0));
+    let ReplacementKeys { ring, rows } = replacement_keys(&store, &[1], true).await.unwrap();
+    assert_eq!(rows, [], "the keys that it created are not lost again");
+    terra_auth_testkit::auth_with_keys(store.clone(), ring)
+        .reset_vault(&admin(), rows, Duration::ZERO, |_| {})
+        .await
+        .unwrap();
+    assert_eq!(assert_all_decrypt(&start(&store, &[1]).await.unwrap()).await, (2, 0));
 }
 
 #[tokio::test]
-async fn keys_that_were_wrapped_anew_meanwhile_are_not_lost() {
+async fn keys_that_were_rewrapped_meanwhile_are_not_lost() {
     let store = in_memory();
     fill(&start(&store, &[1]).await.unwrap(), 2).await;
-    let KeysInStead { ring, rows } = instead(&store, &[3], false).await.unwrap();
+    let ReplacementKeys { ring, rows } = replacement_keys(&store, &[3], false).await.unwrap();
     start(&store, &[2, 1]).await.unwrap().rewrap_data_keys(&admin()).await.unwrap();
-    let late = bench::auth_with(store.clone(), ring).reset_vault(&admin(), rows, Duration::ZERO, |_| {}).await;
+    let late = terra_auth_testkit::auth_with_keys(store.clone(), ring)
+        .reset_vault(&admin(), rows, Duration::ZERO, |_| {})
+        .await;
     assert!(matches!(late, Err(ResetVaultError::Admin(AdminError::Refused(_)))), "{late:?}");
-    assert_eq!(whole(&start(&store, &[2]).await.unwrap()).await, (8, 0));
+    assert_eq!(assert_all_decrypt(&start(&store, &[2]).await.unwrap()).await, (8, 0));
 }
 
 #[tokio::test]
@@ -188,43 +204,43 @@ async fn after_a_reset_everything_can_be_rotated_again() {
     fill(&start(&store, &[1]).await.unwrap(), 2).await;
     reset(&store, &[2]).await.unwrap();
     let auth = start(&store, &[3, 2]).await.unwrap();
-    assert_eq!(auth.rewrap_data_keys(&admin()).await.unwrap(), 2, "what is lost is not wrapped");
+    assert_eq!(auth.rewrap_data_keys(&admin()).await.unwrap(), 2, "lost keys are not wrapped");
     let auth = start(&store, &[3]).await.unwrap();
     assert_eq!(auth.rotate_data_key(&admin(), Duration::ZERO, |_| {}).await.unwrap().data_key, 3);
-    assert_eq!((whole(&auth).await, auth.verify_audit().await.unwrap().intact), ((2, 0), true));
+    assert_eq!((assert_all_decrypt(&auth).await, auth.verify_audit().await.unwrap().intact), ((2, 0), true));
 }
 
 #[tokio::test]
-async fn what_another_master_key_wraps_is_not_lost() {
+async fn keys_that_another_master_key_wraps_are_not_lost() {
     let store = in_memory();
     fill(&start(&store, &[1]).await.unwrap(), 2).await;
     let both = start(&store, &[2, 1]).await.unwrap();
     both.rotate_data_key(&admin(), Duration::ZERO, |_| {}).await.unwrap(); // the new key is wrapped by 2, the older ones by 1
     let done = reset(&store, &[2]).await.unwrap();
-    assert_eq!((done.forgotten.values, done.signing_secrets), (0, vec![]));
+    assert_eq!((done.discarded.values, done.signing_secrets), (0, vec![]));
     let auth = start(&store, &[2]).await.unwrap();
-    assert_eq!(whole(&auth).await, (8, 0));
-    let marks = store.data_keys().await.unwrap().into_iter().rfind(|key| key.purpose == Purpose::Marks);
+    assert_eq!(assert_all_decrypt(&auth).await, (8, 0));
+    let marks = store.data_keys().await.unwrap().into_iter().rfind(|key| key.purpose == Purpose::MacKey);
     assert_eq!((marks.unwrap().number, auth.verify_audit().await.unwrap().intact), (2, true));
 }
 
 #[tokio::test]
-async fn a_server_that_goes_on_with_lost_keys_stops_and_writes_no_line_of_the_log() {
+async fn a_server_that_still_uses_lost_keys_stops_and_adds_no_audit_entry() {
     let (store, _database) = postgres().await;
     let old = start(&store, &[1]).await.unwrap();
     fill(&old, 2).await;
     reset(&store, &[2]).await.unwrap();
-    tokio::time::timeout(Duration::from_secs(5), old.watch(std::future::pending())).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(5), old.watch_for_changes(std::future::pending())).await.unwrap();
     assert!(matches!(old.bootstrap_admin().await, Err(AdminError::Store(_))));
     assert!(start(&store, &[2]).await.unwrap().verify_audit().await.unwrap().intact);
 }
 
 #[tokio::test]
-async fn tokens_that_are_on_their_way_count_no_more() {
+async fn mobile_tokens_from_before_a_reset_are_rejected() {
     let store = in_memory();
     let old = start(&store, &[1]).await.unwrap();
     let (dev_id, _) = fill(&old, 1).await;
-    let developer = old.directory.developer(&dev_id).unwrap();
+    let developer = old.directory().developer(&dev_id).unwrap();
     let [before, after] = [old.generate_auth_token(&developer, None).token, {
         reset(&store, &[2]).await.unwrap();
         start(&store, &[2]).await.unwrap().generate_auth_token(&developer, None).token
@@ -233,11 +249,11 @@ async fn tokens_that_are_on_their_way_count_no_more() {
     let refused = new.authenticate_sdk_user(&developer, &before, &no_device).await;
     assert!(matches!(refused, Err(AuthenticateSdkUserError::InvalidToken)));
     let taken = new.authenticate_sdk_user(&developer, &after, &no_device).await;
-    assert!(matches!(taken, Err(AuthenticateSdkUserError::InvalidDevice)), "the token is not what is wrong");
+    assert!(matches!(taken, Err(AuthenticateSdkUserError::InvalidDevice)), "the token itself is accepted");
 }
 
 #[tokio::test]
-async fn the_audit_log_is_proven_from_the_reset_on_and_unchanged_before() {
+async fn the_audit_log_is_verified_since_the_reset_and_unchanged_before_it() {
     let store = in_memory();
     fill(&start(&store, &[1]).await.unwrap(), 1).await;
     let reset_at = store.audit_records(&0, &100).await.unwrap().len() as u64 + 1;

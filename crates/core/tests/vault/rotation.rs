@@ -1,21 +1,25 @@
-//! A new data key for everything, or none that is half.
+//! A rotation re-encrypts all values with a new data key, or can be continued.
 
 use std::{sync::Arc, time::Duration};
 
 use terra_auth_core::{
     Auth,
-    admin::{Admin, AdminError},
-    seal::{Place, Purpose, Sealed},
+    admin::action::{Admin, AdminError},
+    node::rotation::RotationProgress,
+    vault::{RotateError, Rotated},
+};
+use terra_auth_model::{
+    keys::{Purpose, SealContext, Sealed},
     store::Store,
-    vault::{Progress, RotateError, Rotated, SealedColumn},
+    vault::SealedColumn,
 };
 use terra_auth_store::Sqlite;
-use terra_auth_testkit::Verbs as _;
+use terra_auth_testkit::StoreExt as _;
 use terra_auth_types::wire::admin::Role;
 
 use crate::{
     dying::{Healthy, dying},
-    world::{admin, fill, in_memory, opened, postgres, start, whole},
+    world::{admin, assert_all_decrypt, fill, in_memory, opened, postgres, start},
 };
 
 async fn rotate(auth: &Auth) -> Result<Rotated, RotateError> {
@@ -29,17 +33,17 @@ async fn in_use(store: &Store) -> Vec<u32> {
 }
 
 #[tokio::test]
-async fn everything_is_sealed_with_the_new_key_and_the_old_one_retires() {
+async fn all_values_are_encrypted_with_the_new_key_and_the_old_one_retires() {
     let store = in_memory();
     let auth = start(&store, &[1]).await.unwrap();
     let (dev_id, connections) = fill(&auth, 300).await;
     let mut heard = Vec::new();
     let rotated = auth.rotate_data_key(&admin(), Duration::ZERO, |progress| heard.push(progress)).await.unwrap();
-    let progress = Progress { looked_at: 2 * 604, resealed: 604 };
+    let progress = RotationProgress { looked_at: 2 * 604, resealed: 604 };
     assert_eq!(rotated, Rotated { data_key: 2, progress });
     assert_eq!(heard.last(), Some(&progress));
     assert!(heard.is_sorted_by_key(|progress| progress.looked_at));
-    assert_eq!((whole(&auth).await, in_use(&store).await), ((604, 0), vec![2]));
+    assert_eq!((assert_all_decrypt(&auth).await, in_use(&store).await), ((604, 0), vec![2]));
     for (number, connection) in connections.iter().enumerate() {
         let now = store.connection(&dev_id, &connection.user_id).await.unwrap().unwrap();
         assert!(opened(&auth, &now).contains(&format!("-{number}\"")));
@@ -47,12 +51,12 @@ async fn everything_is_sealed_with_the_new_key_and_the_old_one_retires() {
     }
     assert!(auth.verify_audit().await.unwrap().intact);
     let again = start(&store, &[1]).await.unwrap();
-    assert_eq!((whole(&again).await, again.keys.current()), ((604, 0), 2));
-    opened(&again, &connections[0]); // a retired key opens what was on its way
+    assert_eq!((assert_all_decrypt(&again).await, again.keys().current()), ((604, 0), 2));
+    opened(&again, &connections[0]); // a retired key still decrypts values in progress
 }
 
 #[tokio::test]
-async fn a_rotation_that_ends_anywhere_is_ended_by_the_next() {
+async fn a_rotation_that_crashes_anywhere_is_completed_by_the_next() {
     let mut done_in = None;
     for jobs in 0..200 {
         let engine = Arc::new(Sqlite::in_memory().unwrap());
@@ -60,20 +64,20 @@ async fn a_rotation_that_ends_anywhere_is_ended_by_the_next() {
         fill(&start(&store, &[1]).await.unwrap(), 2).await;
         let cut = async { rotate(&start(&dying(&engine, jobs), &[1]).await.ok()?).await.ok() }.await;
         let auth = start(&store, &[1]).await.unwrap();
-        assert_eq!(whole(&auth).await.0, 8, "{jobs}: nothing is lost meanwhile");
+        assert_eq!(assert_all_decrypt(&auth).await.0, 8, "{jobs}: nothing is lost meanwhile");
         if cut.is_some() {
             done_in = Some(jobs);
             break;
         }
         let rotated = rotate(&auth).await.unwrap();
-        assert_eq!((whole(&auth).await, in_use(&store).await), ((8, 0), vec![rotated.data_key]), "{jobs}");
+        assert_eq!((assert_all_decrypt(&auth).await, in_use(&store).await), ((8, 0), vec![rotated.data_key]), "{jobs}");
         assert!(rotated.data_key <= 3 && auth.verify_audit().await.unwrap().intact, "{jobs}");
     }
-    assert!(done_in.unwrap() > 15, "it was cut off in many places before it came through");
+    assert!(done_in.unwrap() > 15, "it crashed in many steps before it completed");
 }
 
 #[tokio::test]
-async fn a_value_that_does_not_open_is_named_and_keeps_its_key() {
+async fn a_value_that_cannot_be_decrypted_is_reported_and_its_key_does_not_retire() {
     let store = in_memory();
     let auth = start(&store, &[1]).await.unwrap();
     let (dev_id, _) = fill(&auth, 2).await;
@@ -83,7 +87,7 @@ async fn a_value_that_does_not_open_is_named_and_keeps_its_key() {
     assert!(store.reseal(&SealedColumn::Grant, &value, &changed).await.unwrap());
 
     let error = rotate(&auth).await.unwrap_err();
-    assert!(matches!(error, RotateError::Broken(1)), "{error:?}");
+    assert!(matches!(error, RotateError::UnreadableValues(1)), "{error:?}");
     assert_eq!(in_use(&store).await, [1, 2]);
     let mut broken = Vec::new();
     let counts = auth.verify_vault(|column, value| broken.push((column, value.clone()))).await.unwrap();
@@ -96,12 +100,12 @@ async fn a_value_that_does_not_open_is_named_and_keeps_its_key() {
     assert!(!format!("{found:?}").contains("access-token"));
 
     assert!(store.reseal(&SealedColumn::Grant, found, &value.sealed).await.unwrap());
-    assert_eq!(rotate(&auth).await.unwrap().data_key, 2, "the same rotation comes to its end");
-    assert_eq!((whole(&auth).await, in_use(&store).await), ((8, 0), vec![2]));
+    assert_eq!(rotate(&auth).await.unwrap().data_key, 2, "the same rotation is completed");
+    assert_eq!((assert_all_decrypt(&auth).await, in_use(&store).await), ((8, 0), vec![2]));
 }
 
 #[tokio::test]
-async fn a_value_that_was_moved_does_not_open() {
+async fn a_value_that_was_moved_cannot_be_decrypted() {
     let store = in_memory();
     let auth = start(&store, &[1]).await.unwrap();
     fill(&auth, 2).await;
@@ -113,7 +117,7 @@ async fn a_value_that_was_moved_does_not_open() {
 }
 
 #[tokio::test]
-async fn whoever_is_no_owner_changes_no_key() {
+async fn only_an_owner_can_rotate_keys() {
     let store = in_memory();
     let auth = start(&store, &[1]).await.unwrap();
     let operator = Admin { role: Role::Operator, ..admin() };
@@ -132,29 +136,29 @@ async fn a_new_master_key_wraps_every_data_key_and_changes_no_value() {
     rotate(&auth).await.unwrap();
     let resealed = store.sealed_values(&SealedColumn::Grant, &None, &9).await.unwrap();
     assert_ne!(before, resealed);
-    assert_eq!(auth.rewrap_data_keys(&admin()).await.unwrap(), 2, "the new one is wrapped by it already");
+    assert_eq!(auth.rewrap_data_keys(&admin()).await.unwrap(), 2, "the new one is already wrapped by it");
     assert_eq!(auth.rewrap_data_keys(&admin()).await.unwrap(), 0);
     assert_eq!(store.sealed_values(&SealedColumn::Grant, &None, &9).await.unwrap(), resealed);
     let alone = start(&store, &[2]).await.unwrap();
-    assert_eq!((whole(&alone).await, alone.verify_audit().await.unwrap().intact), ((10, 0), true));
+    assert_eq!((assert_all_decrypt(&alone).await, alone.verify_audit().await.unwrap().intact), ((10, 0), true));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_node_knows_a_new_key_before_anything_is_sealed_with_it() {
+async fn every_node_loads_a_new_key_before_it_encrypts_a_value() {
     let (store, _database) = postgres().await;
     let (one, other) = (start(&store, &[1]).await.unwrap(), start(&store, &[1]).await.unwrap());
     fill(&one, 2).await;
     let (end, ended) = tokio::sync::oneshot::channel::<()>();
     let follows = other.clone();
-    let watch = tokio::spawn(async move { follows.watch(async { drop(ended.await) }).await });
-    let place = Place { dev_id: "acme", row: "1", column: "grant" };
+    let watch = tokio::spawn(async move { follows.watch_for_changes(async { drop(ended.await) }).await });
+    let place = SealContext { dev_id: "acme", row: "1", column: "grant" };
     let rotating = one.clone();
     let rotation = tokio::spawn(async move {
         rotating.rotate_data_key(&admin(), Duration::from_millis(1500), |_| {}).await.unwrap();
     });
     let crossing = |from: &Auth, to: &Auth| -> Sealed {
-        let sealed = from.keys.seal(from.entropy.as_ref(), place, b"value");
-        assert!(to.keys.open(place, &sealed).is_ok(), "{:?}", sealed.data_key());
+        let sealed = from.keys().seal(from.entropy().as_ref(), place, b"value");
+        assert!(to.keys().open(place, &sealed).is_ok(), "{:?}", sealed.data_key());
         sealed
     };
     while !rotation.is_finished() {

@@ -1,33 +1,31 @@
-//! A store with something sealed in every column, and nodes on it.
+//! A store with a sealed value in every column, and nodes on it.
 
 use serde_json::json;
-use terra_auth_core::{
-    Auth,
-    admin::Admin,
+use terra_auth_core::{Auth, admin::action::Admin, developer::NewDeveloper, vault::ColumnCount};
+use terra_auth_model::{
     clock::{Clock as _, SystemClock, SystemEntropy},
     connection::Connection,
-    developer::NewDeveloper,
+    keys::{KeyRing, MasterKey, MasterKeys, OpenVaultError, SealContext},
     provider::Tokens,
     revocation::Revocation,
-    seal::{KeyRing, MasterKey, MasterKeys, OpenVaultError, Place},
     store::Store,
-    vault::{ColumnCount, SealedColumn},
+    vault::SealedColumn,
 };
 use terra_auth_store::{Postgres, Sqlite};
-use terra_auth_testkit::{Database, Postgres as TestServer, Rows, Verbs as _, bench};
+use terra_auth_testkit::{Database, Fixtures, Postgres as TestServer, StoreExt as _};
 use terra_auth_types::{
     DevId, Environment, Provider,
     wire::admin::{RotateProviderApp, RotateSigningSecret, SetProviderApp},
 };
 
-/// What every access token has in it, and nothing else.
+/// A text that every access token contains, and nothing else.
 pub(crate) const TOKEN: &str = "access-token-not-a-secret";
 
 pub(crate) fn master(byte: u8) -> MasterKey {
     MasterKey([byte; 32].into())
 }
 
-/// The first is the current one.
+/// Creates master keys; the first one is the current one.
 pub(crate) fn masters(bytes: &[u8]) -> MasterKeys {
     MasterKeys::new(master(bytes[0]), bytes[1..].iter().map(|byte| master(*byte)).collect())
 }
@@ -40,7 +38,7 @@ pub(crate) fn in_memory() -> Store {
     Store::new(Sqlite::in_memory().unwrap())
 }
 
-/// The database is gone when it is dropped.
+/// Creates a database that is deleted when the handle is dropped.
 pub(crate) async fn postgres() -> (Store, Database) {
     let database = TestServer::start().database();
     (Store::new(Postgres::connect(&database.url().into()).await.unwrap()), database)
@@ -48,7 +46,7 @@ pub(crate) async fn postgres() -> (Store, Database) {
 
 pub(crate) async fn start(store: &Store, keys: &[u8]) -> Result<Auth, OpenVaultError> {
     let keys = KeyRing::open_in(store, masters(keys), &SystemEntropy, SystemClock.now()).await?;
-    let auth = bench::auth_with(store.clone(), keys);
+    let auth = terra_auth_testkit::auth_with_keys(store.clone(), keys);
     auth.reload().await?;
     Ok(auth)
 }
@@ -59,21 +57,21 @@ pub(crate) fn tokens(number: usize) -> Tokens {
 
 pub(crate) fn seal(auth: &Auth, connection: &Connection, number: usize) -> Connection {
     let row = connection.user_id.to_string();
-    let place = Place { dev_id: connection.dev_id.as_str(), row: &row, column: "grant" };
-    let grant = Some(auth.keys.seal(auth.entropy.as_ref(), place, &tokens(number).to_json()));
+    let place = SealContext { dev_id: connection.dev_id.as_str(), row: &row, column: "grant" };
+    let grant = Some(auth.keys().seal(auth.entropy().as_ref(), place, &tokens(number).to_json()));
     Connection { grant, ..connection.clone() }
 }
 
-/// The number that was sealed last.
+/// Decrypts the tokens of a connection.
 pub(crate) fn opened(auth: &Auth, connection: &Connection) -> String {
     let row = connection.user_id.to_string();
-    let place = Place { dev_id: connection.dev_id.as_str(), row: &row, column: "grant" };
-    let opened = auth.keys.open(place, connection.grant.as_ref().unwrap()).unwrap();
+    let place = SealContext { dev_id: connection.dev_id.as_str(), row: &row, column: "grant" };
+    let opened = auth.keys().open(place, connection.grant.as_ref().unwrap()).unwrap();
     String::from_utf8(opened.to_vec()).unwrap()
 }
 
-/// An environment with an app and secrets that replace others, connections, and as many that are still to be revoked:
-/// four values, and two for each connection.
+/// Adds an environment with four sealed values (an app and a signing secret, each with a previous one), and two
+/// for each connection: its own, and that of a pending revocation.
 pub(crate) async fn fill(auth: &Auth, connections: usize) -> (DevId, Vec<Connection>) {
     let new = NewDeveloper {
         environment: Environment::Testing,
@@ -84,13 +82,13 @@ pub(crate) async fn fill(auth: &Auth, connections: usize) -> (DevId, Vec<Connect
     let dev_id = auth.create_developer(&admin(), new).await.unwrap().dev_id;
     auth.rotate_signing_secret(&admin(), &dev_id, RotateSigningSecret::default()).await.unwrap();
     replace_app(auth, &dev_id).await;
-    let developer = auth.directory.developer(&dev_id).unwrap();
-    let (rows, mut added) = (Rows::default(), Vec::new());
+    let developer = auth.directory().developer(&dev_id).unwrap();
+    let (rows, mut added) = (Fixtures::default(), Vec::new());
     for number in 0..connections {
         let connection = seal(auth, &rows.connection(&developer), number);
-        auth.store.add_connection(&connection).await.unwrap();
+        auth.store().add_connection(&connection).await.unwrap();
         let owed = seal(auth, &rows.connection(&developer), number);
-        auth.store.add_revocation(&Revocation::of(&owed, Rows::NOW)).await.unwrap();
+        auth.store().add_revocation(&Revocation::of(&owed, Fixtures::NOW)).await.unwrap();
         added.push(connection);
     }
     (dev_id, added)
@@ -106,8 +104,8 @@ async fn replace_app(auth: &Auth, dev_id: &DevId) {
     auth.rotate_provider_app(&admin(), dev_id, &provider, &how).await.unwrap();
 }
 
-/// Everything opens; answers how much there is, and how much of it an older key has sealed.
-pub(crate) async fn whole(auth: &Auth) -> (u64, u64) {
+/// Asserts that every value can be decrypted. Returns the number of values, and of those that an older key encrypted.
+pub(crate) async fn assert_all_decrypt(auth: &Auth) -> (u64, u64) {
     let counts = auth.verify_vault(|column, value| panic!("{column:?} {value:?}")).await.unwrap();
     assert_eq!(counts.iter().map(|count| count.column).collect::<Vec<_>>(), SealedColumn::ALL);
     let sum = |of: fn(&ColumnCount) -> u64| counts.iter().map(of).sum();

@@ -1,4 +1,4 @@
-//! A rotation among writers: what they write last is what stays.
+//! A rotation with concurrent writers: the last written value remains.
 
 use std::{
     sync::{
@@ -8,17 +8,18 @@ use std::{
     time::Duration,
 };
 
-use terra_auth_core::{Auth, connection::Connection, grant::NewTokens, store::Store};
-use terra_auth_testkit::{Rows, Verbs as _};
+use terra_auth_core::Auth;
+use terra_auth_model::{connection::Connection, grant::NewTokens, store::Store};
+use terra_auth_testkit::{Fixtures, StoreExt as _};
 
-use crate::world::{admin, fill, in_memory, opened, postgres, seal, start, whole};
+use crate::world::{admin, assert_all_decrypt, fill, in_memory, opened, postgres, seal, start};
 
-/// Keeps newer and newer tokens of one connection; answers the number of the last ones.
+/// Stores newer and newer tokens of one connection; returns the number of the last pair.
 async fn refresh_on(auth: Auth, connection: Connection, ends: Arc<AtomicBool>) -> usize {
     let mut number = 0;
     while !ends.load(Ordering::Relaxed) || number == 0 {
         number += 1;
-        let mut leased = auth.store.kept_grant(&connection.dev_id, &connection.user_id).await.unwrap().unwrap();
+        let mut leased = auth.store().kept_grant(&connection.dev_id, &connection.user_id).await.unwrap().unwrap();
         leased.lease = leased.version + 1;
         let sealed = seal(&auth, &connection, number).grant.unwrap();
         let new = NewTokens {
@@ -26,15 +27,15 @@ async fn refresh_on(auth: Auth, connection: Connection, ends: Arc<AtomicBool>) -
             scopes: None,
             expires_at: None,
             refresh_at: None,
-            kept_at: Rows::NOW,
+            saved_at: Fixtures::NOW,
             unconfirmed_since: None,
         };
-        assert!(auth.store.keep_tokens(&leased, &new).await.unwrap());
+        assert!(auth.store().keep_tokens(&leased, &new).await.unwrap());
     }
     number
 }
 
-async fn a_fresh_token_is_never_replaced_by_an_older_one(store: Store) {
+async fn a_new_token_is_never_replaced_by_an_older_one(store: Store) {
     let auth = start(&store, &[1]).await.unwrap();
     let (dev_id, connections) = fill(&auth, 40).await;
     let ends = Arc::new(AtomicBool::new(false));
@@ -52,16 +53,16 @@ async fn a_fresh_token_is_never_replaced_by_an_older_one(store: Store) {
         let now = store.connection(&dev_id, &connection.user_id).await.unwrap().unwrap();
         assert!(opened(&auth, &now).contains(&format!("-{last}\"")));
     }
-    assert_eq!((whole(&auth).await, auth.keys.current()), ((84, 0), 4));
+    assert_eq!((assert_all_decrypt(&auth).await, auth.keys().current()), ((84, 0), 4));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_fresh_token_outlives_a_rotation_in_sqlite() {
-    a_fresh_token_is_never_replaced_by_an_older_one(in_memory()).await;
+async fn a_new_token_survives_a_rotation_in_sqlite() {
+    a_new_token_is_never_replaced_by_an_older_one(in_memory()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_fresh_token_outlives_a_rotation_in_postgres() {
+async fn a_new_token_survives_a_rotation_in_postgres() {
     let (store, _database) = postgres().await;
-    a_fresh_token_is_never_replaced_by_an_older_one(store).await;
+    a_new_token_is_never_replaced_by_an_older_one(store).await;
 }

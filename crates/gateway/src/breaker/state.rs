@@ -8,7 +8,7 @@ pub(super) struct Policy {
     pub(super) pause: SignedDuration,
 }
 
-/// What is known about the upstream.
+/// The known state of the upstream.
 #[derive(Default)]
 pub(super) struct State {
     phase: Phase,
@@ -24,7 +24,7 @@ enum Phase {
         since: Timestamp,
     },
     /// One call is finding out.
-    Trying {
+    HalfOpen {
         open_since: Timestamp,
     },
 }
@@ -49,17 +49,17 @@ impl State {
     pub(super) fn enter(&mut self, now: Timestamp, policy: &Policy) -> Result<u64, u32> {
         match self.phase {
             Phase::Closed { .. } => {}
-            Phase::Trying { .. } => return Err(1),
-            Phase::Open { since } => match policy.left(since, now) {
+            Phase::HalfOpen { .. } => return Err(1),
+            Phase::Open { since } => match policy.remaining(since, now) {
                 Some(seconds) => return Err(seconds),
-                None => self.go_on(Phase::Trying { open_since: since }),
+                None => self.transition(Phase::HalfOpen { open_since: since }),
             },
         }
         Ok(self.entry)
     }
 
     /// Takes what a call found out.
-    pub(super) fn tell(&mut self, entry: u64, verdict: Verdict, now: Timestamp, policy: &Policy) -> Option<Change> {
+    pub(super) fn record(&mut self, entry: u64, verdict: Verdict, now: Timestamp, policy: &Policy) -> Option<Change> {
         if entry != self.entry {
             return None;
         }
@@ -74,38 +74,38 @@ impl State {
                 if *failures < policy.failures {
                     return None;
                 }
-                self.go_on(Phase::Open { since: now });
+                self.transition(Phase::Open { since: now });
                 Some(Change::Opened)
             }
-            (Phase::Trying { .. }, Verdict::Works) => {
-                self.go_on(Phase::default());
+            (Phase::HalfOpen { .. }, Verdict::Works) => {
+                self.transition(Phase::default());
                 Some(Change::Closed)
             }
-            (Phase::Trying { .. }, Verdict::Fails) => {
-                self.go_on(Phase::Open { since: now });
+            (Phase::HalfOpen { .. }, Verdict::Fails) => {
+                self.transition(Phase::Open { since: now });
                 None
             }
         }
     }
 
     /// A call is over, whether it told anything or not: if it was to find out, the next one may.
-    pub(super) fn leave(&mut self, entry: u64) {
-        if let Phase::Trying { open_since } = self.phase
+    pub(super) fn release(&mut self, entry: u64) {
+        if let Phase::HalfOpen { open_since } = self.phase
             && entry == self.entry
         {
-            self.go_on(Phase::Open { since: open_since });
+            self.transition(Phase::Open { since: open_since });
         }
     }
 
     pub(super) fn is_open(&self, now: Timestamp, policy: &Policy) -> bool {
         match self.phase {
             Phase::Closed { .. } => false,
-            Phase::Open { since } => policy.left(since, now).is_some(),
-            Phase::Trying { .. } => true,
+            Phase::Open { since } => policy.remaining(since, now).is_some(),
+            Phase::HalfOpen { .. } => true,
         }
     }
 
-    fn go_on(&mut self, phase: Phase) {
+    fn transition(&mut self, phase: Phase) {
         self.phase = phase;
         self.entry += 1;
     }
@@ -113,7 +113,7 @@ impl State {
 
 impl Policy {
     /// Whole seconds, rounded up, until the pause is over. A clock that was set back ends it.
-    fn left(&self, since: Timestamp, now: Timestamp) -> Option<u32> {
+    fn remaining(&self, since: Timestamp, now: Timestamp) -> Option<u32> {
         let left = self.pause - now.duration_since(since);
         let runs = left.is_positive() && left <= self.pause;
         let seconds = left.as_secs() + i64::from(left.subsec_nanos() > 0);

@@ -4,8 +4,8 @@ use std::{
 };
 
 use jiff::SignedDuration;
-use terra_auth::{CredentialsError, Environment, Error, Refusal};
-use terra_auth_core::clock::Clock as _;
+use terra_auth::{ApiProblem, CredentialsError, Environment, Error};
+use terra_auth_model::clock::Clock as _;
 use terra_auth_testkit::FixedClock;
 use tokio::sync::oneshot;
 
@@ -64,15 +64,15 @@ impl Upstream {
     }
 }
 
-fn refused(kind: fn(Box<Refusal>) -> Error, status: u16) -> Error {
+fn refused(kind: fn(Box<ApiProblem>) -> Error, status: u16) -> Error {
     let message = "words".to_owned();
     let (code, trace_id, retry_after, invalid_user_ids) = (None, None, None, Vec::new());
-    kind(Box::new(Refusal { status, message, code, product: None, trace_id, retry_after, invalid_user_ids }))
+    kind(Box::new(ApiProblem { status, message, code, product: None, trace_id, retry_after, invalid_user_ids }))
 }
 
 fn unreadable() -> Error {
     let (host, problem) = ("api.example".to_owned(), "no JSON".to_owned());
-    Error::UnreadableAnswer { host, problem, trace_id: None }
+    Error::UnreadableResponse { host, problem, trace_id: None }
 }
 
 #[tokio::test]
@@ -222,7 +222,7 @@ async fn a_call_from_before_the_pause_does_not_decide_what_is_now() {
 }
 
 #[tokio::test]
-async fn it_is_open_for_the_pause_and_while_somebody_finds_out() {
+async fn it_is_open_for_the_pause_and_during_the_probe() {
     let upstream = Upstream::broken().await;
     assert!(upstream.breaker.is_open());
     upstream.pass(5000);
@@ -249,7 +249,7 @@ fn each_change_is_told_once() {
     let mut state = State::default();
     let mut call = |verdict| {
         let now = clock.now();
-        let change = state.enter(now, &policy).ok().and_then(|entry| state.tell(entry, verdict, now, &policy));
+        let change = state.enter(now, &policy).ok().and_then(|entry| state.record(entry, verdict, now, &policy));
         clock.advance(SignedDuration::from_secs(3));
         change
     };

@@ -21,7 +21,7 @@ use axum::{
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use terra_auth::{Client, Credentials, Environment};
-use terra_auth_core::clock::Clock;
+use terra_auth_model::clock::Clock;
 use terra_auth_testkit::FixedClock;
 use tokio::net::TcpListener;
 use url::Url;
@@ -44,7 +44,7 @@ struct Api {
     list: Mutex<List>,
 }
 
-/// What the API answers when it is asked for its integrations.
+/// The API's response to a request for its integrations.
 #[derive(Clone)]
 enum List {
     Providers(Value),
@@ -76,7 +76,7 @@ impl World {
         self.clock.advance(by);
     }
 
-    /// Who is offered.
+    /// The offered providers.
     async fn offered(&self) -> Result<Vec<String>, UpstreamError> {
         let listing = self.catalogue.listing(&self.breaker).await?;
         Ok(listing.integrations.iter().map(|offered| offered.resource.clone()).collect())
@@ -84,7 +84,7 @@ impl World {
 
     /// The content type of a provider's picture, if there is one.
     async fn shown(&self, resource: &str) -> Option<&'static str> {
-        let picture = self.catalogue.picture(&resource.parse().unwrap(), &self.breaker).await?;
+        let picture = self.catalogue.logo(&resource.parse().unwrap(), &self.breaker).await?;
         Some(picture.content_type)
     }
 }

@@ -1,42 +1,48 @@
 //! The keys that an issuer publishes: fetched when they are needed first, kept, and looked after behind the requests.
 //!
-//! An issuer that is away for a while logs nobody out: the last good keys go on counting. What an issuer takes back stops
+//! An outage of the issuer logs no user out: the last good keys stay valid. A key that the issuer withdraws stops
 //! counting with the next answer.
 
 mod fetch;
 mod key_set;
 mod state;
+
 #[cfg(test)]
 mod tests;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jsonwebtoken::Algorithm;
-use terra_auth_core::{causes::Causes, clock::Clock};
-use terra_auth_outbound::Http;
+
+use terra_auth_model::{causes::Causes, clock::Clock};
+
+use terra_auth_egress::Http;
+
 use tokio::{sync::OwnedMutexGuard, task::JoinHandle};
 
 use super::{LoginError, jwt::Key};
-use key_set::{KeySet, NoKey};
-use state::{Need, State};
 
-pub(super) use fetch::Place;
+pub(super) use fetch::JwksSource;
+
+use key_set::{KeySet, NoKey};
+
+use state::{FetchReason, State};
 
 /// An issuer's keys. Cloning is cheap; all clones are the same.
 #[derive(Clone)]
 pub(super) struct Jwks(Arc<Inner>);
 
 struct Inner {
-    place: Place,
+    place: JwksSource,
     http: Http,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
-    /// Whoever holds it fetches; the others wait for the end of that.
+    /// The task that holds it fetches; the others wait for the result.
     turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Jwks {
-    pub(super) fn new(place: Place, http: Http, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(place: JwksSource, http: Http, clock: Arc<dyn Clock>) -> Self {
         Self(Arc::new(Inner { place, http, clock, state: Mutex::default(), turn: Arc::default() }))
     }
 
@@ -45,7 +51,7 @@ impl Jwks {
         let began = self.0.clock.now();
         let mut found = self.keys().await?.find(kid, algorithm);
         if matches!(found, Err(NoKey::Unknown)) {
-            self.fetch(Need::UnknownKey { began }).await;
+            self.fetch(FetchReason::UnknownKey { began }).await;
             found = self.keys().await?.find(kid, algorithm);
         }
         found.map_err(|reason| match reason {
@@ -67,12 +73,12 @@ impl Jwks {
             self.fetch_behind();
             return Ok(keys);
         }
-        self.fetch(Need::Keys).await;
+        self.fetch(FetchReason::Keys).await;
         self.0.state().keys(self.0.clock.now()).ok_or_else(unavailable)
     }
 
-    /// Fetches if `need` is reason enough, after whoever is fetching now.
-    async fn fetch(&self, need: Need) {
+    /// Fetches if `need` is reason enough, after a fetch that is in progress.
+    async fn fetch(&self, need: FetchReason) {
         let turn = Arc::clone(&self.0.turn).lock_owned().await;
         if self.0.state().is_due(need, self.0.clock.now()) {
             // A caller who hangs up ends its waiting, not the fetch; one that panicked has changed nothing.
@@ -80,17 +86,17 @@ impl Jwks {
         }
     }
 
-    /// Fetches what is old, unless somebody does; nobody waits for it.
+    /// Fetches outdated keys unless a fetch is in progress; no caller waits for it.
     fn fetch_behind(&self) {
-        if !self.0.state().is_due(Need::Newer, self.0.clock.now()) {
+        if !self.0.state().is_due(FetchReason::Newer, self.0.clock.now()) {
             return;
         }
         if let Ok(turn) = Arc::clone(&self.0.turn).try_lock_owned() {
-            drop(self.start(turn, Need::Newer));
+            drop(self.start(turn, FetchReason::Newer));
         }
     }
 
-    fn start(&self, turn: OwnedMutexGuard<()>, need: Need) -> JoinHandle<()> {
+    fn start(&self, turn: OwnedMutexGuard<()>, need: FetchReason) -> JoinHandle<()> {
         let inner = Arc::clone(&self.0);
         tokio::spawn(async move {
             let began = inner.clock.now();
@@ -100,7 +106,7 @@ impl Jwks {
                 Ok(keys) if keys.is_empty() => tracing::warn!("the issuer publishes no key that can be used"),
                 Ok(_) => {}
             }
-            inner.state().settle(outcome.ok(), need, began, inner.clock.now());
+            inner.state().record_fetch(outcome.ok(), need, began, inner.clock.now());
             drop(turn);
         })
     }

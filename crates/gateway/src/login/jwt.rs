@@ -11,26 +11,37 @@ mod issuer;
 mod key;
 mod keys;
 mod pinned;
+
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use http::{HeaderMap, header::AUTHORIZATION};
-use jsonwebtoken::decode_header;
-use secrecy::SecretString;
-use terra_auth_core::clock::Clock;
-use terra_auth_outbound::Http;
 
-use super::{Identity, Login, LoginError, Presented};
+use http::{HeaderMap, header::AUTHORIZATION};
+
+use jsonwebtoken::decode_header;
+
+use secrecy::SecretString;
+
+use terra_auth_model::clock::Clock;
+
+use terra_auth_egress::Http;
+
+use super::{EndUser, Login, LoginError, RequestCredentials};
+
 use crate::{settings::JwtSettings, setup::SetupError};
+
 use claims::Expected;
+
 use cookie::Cookie;
-use keys::Keys;
 
 pub(super) use issuer::Issuer;
+
 pub(super) use key::Key;
+
+use keys::Keys;
 
 /// The longest token that is read. Tokens with many roles have 9 to 12 KiB, and a request's head may have 32 KiB.
 const MAX_BYTES: usize = 24 * 1024;
@@ -56,7 +67,7 @@ impl Jwt {
         Ok(Self { keys, expected: Expected::new(settings)?, cookie, clock })
     }
 
-    async fn identity(&self, token: &str, ambient: bool) -> Result<Identity, LoginError> {
+    async fn identity(&self, token: &str, ambient: bool) -> Result<EndUser, LoginError> {
         if token.len() > MAX_BYTES {
             return Err(LoginError::Refused("the token is too long"));
         }
@@ -71,13 +82,13 @@ impl Jwt {
         let key = self.keys.find(trusted, header.kid.as_deref(), header.alg).await?;
         let claims = key.verify(token, header.alg)?;
         let reference_id = self.expected.user(&claims, &trusted.issuer, &key, self.clock.now())?;
-        Ok(Identity { reference_id, ambient })
+        Ok(EndUser { reference_id, sent_by_browser: ambient })
     }
 }
 
 #[async_trait]
 impl Login for Jwt {
-    async fn caller(&self, request: &Presented<'_>) -> Result<Option<Identity>, LoginError> {
+    async fn caller(&self, request: &RequestCredentials<'_>) -> Result<Option<EndUser>, LoginError> {
         if let Some(token) = bearer(request.headers)? {
             return self.identity(token, false).await.map(Some);
         }

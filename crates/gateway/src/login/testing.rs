@@ -1,4 +1,4 @@
-//! What tests of logins share: servers on loopback, requests, keys that sign.
+//! Shared parts of the login tests: servers on loopback, requests, signing keys.
 
 mod issuer;
 mod signer;
@@ -7,12 +7,11 @@ use std::time::Duration;
 
 use axum::Router;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use terra_auth_outbound::{AddressPolicy, Http, Proxies};
+use terra_auth_egress::{AddressPolicy, Http, Proxies};
 use tokio::net::TcpListener;
 use url::Url;
 
-use super::{Identity, Login, LoginError, Presented};
-
+use super::{EndUser, Login, LoginError, RequestCredentials};
 pub(super) use issuer::{Answer, Issuer};
 pub(super) use signer::{Signer, hs256, unsigned};
 
@@ -28,11 +27,11 @@ pub(super) async fn serve(router: Router) -> Url {
     url
 }
 
-/// Who is logged in, by a request with these headers.
+/// The user of a request with these headers.
 pub(super) async fn caller(
     login: &impl Login,
     headers: &[(&'static str, &str)],
-) -> Result<Option<Identity>, LoginError> {
+) -> Result<Option<EndUser>, LoginError> {
     let read = |(name, value): &(&'static str, &str)| {
         (HeaderName::from_static(name), HeaderValue::from_bytes(value.as_bytes()).unwrap())
     };
@@ -40,11 +39,11 @@ pub(super) async fn caller(
     for (name, value) in headers.iter().map(read) {
         all.append(name, value);
     }
-    login.caller(&Presented { headers: &all, peer: None }).await
+    login.caller(&RequestCredentials { headers: &all, peer: None }).await
 }
 
-/// What became of a login, in one line.
-pub(super) fn told(outcome: &Result<Option<Identity>, LoginError>) -> String {
+/// The result of a login, in one line.
+pub(super) fn told(outcome: &Result<Option<EndUser>, LoginError>) -> String {
     match outcome {
         Ok(Some(identity)) => identity.reference_id.to_string(),
         Ok(None) => "nothing to judge".to_owned(),

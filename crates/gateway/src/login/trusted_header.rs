@@ -10,14 +10,12 @@ use http::{HeaderMap, HeaderName, header};
 use ipnet::IpNet;
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
-use terra_auth_core::log_limit::LogLimit;
-use terra_auth_types::ReferenceId;
+use terra_auth_types::{ReferenceId, log_limit::LogLimit};
 
-use super::{Identity, Login, LoginError, Presented, nobody::is_nobody};
+use super::{EndUser, Login, LoginError, RequestCredentials, anonymous::is_anonymous_name};
 use crate::{settings::TrustedHeaderSettings, setup::SetupError};
 
 const NO_USER_ID: LoginError = LoginError::Refused("the proxy's header holds no user id");
-
 /// The widest network that is accepted as "the proxy", in bits of its prefix.
 const MIN_IPV4_PREFIX: u8 = 8;
 const MIN_IPV6_PREFIX: u8 = 16;
@@ -79,7 +77,6 @@ pub(crate) struct TrustedHeader {
 
 /// The header in which the proxy shows that it is the proxy.
 const SECRET_HEADER: &str = "x-proxy-secret";
-
 /// The shortest secret; what is shorter can be guessed.
 const MIN_SECRET_BYTES: usize = 16;
 
@@ -119,7 +116,7 @@ impl TrustedHeader {
 
 #[async_trait]
 impl Login for TrustedHeader {
-    async fn caller(&self, request: &Presented<'_>) -> Result<Option<Identity>, LoginError> {
+    async fn caller(&self, request: &RequestCredentials<'_>) -> Result<Option<EndUser>, LoginError> {
         if !request.peer.is_some_and(|peer| self.trusts(peer)) {
             return Ok(None);
         }
@@ -139,12 +136,12 @@ impl Login for TrustedHeader {
             return Err(LoginError::Refused("the proxy's header came more than once"));
         }
         let text = str::from_utf8(value.as_bytes()).map_err(|_| NO_USER_ID)?;
-        if is_nobody(text) {
-            return Ok(None); // the proxy says so, and another way to log in may still find somebody
+        if is_anonymous_name(text) {
+            return Ok(None); // the proxy says so, and another way to log in may still find a user
         }
         let reference_id: ReferenceId = text.parse().map_err(|_| NO_USER_ID)?;
         // The proxy knows its users by a cookie, most likely.
-        Ok(Some(Identity { reference_id, ambient: true }))
+        Ok(Some(EndUser { reference_id, sent_by_browser: true }))
     }
 }
 

@@ -1,7 +1,7 @@
 use serde_json::Value;
 use terra_auth_types::ReferenceId;
 
-use super::nobody::is_nobody;
+use super::anonymous::is_anonymous_name;
 
 /// Reads an end user's id, which apps write as text or as a whole number. Nothing else is one.
 pub(crate) fn user_id(value: &Value) -> Option<ReferenceId> {
@@ -12,18 +12,18 @@ pub(crate) fn user_id(value: &Value) -> Option<ReferenceId> {
     }
 }
 
-/// Whether a value says that nobody is logged in, wherever it stands on the way to the user's id.
-pub(crate) fn says_nobody(value: &Value) -> bool {
+/// Whether a value says that no user is logged in, wherever it stands on the way to the user's id.
+pub(crate) fn means_no_user(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => true,
         Value::Bool(true) => false,
-        Value::Number(number) => is_nobody(&number.to_string()),
-        Value::String(text) => is_nobody(text),
+        Value::Number(number) => is_anonymous_name(&number.to_string()),
+        Value::String(text) => is_anonymous_name(text),
         Value::Array(values) => values.is_empty(),
         Value::Object(fields) => fields.is_empty(),
     }
 }
 
 fn parse(text: &str) -> Option<ReferenceId> {
-    if is_nobody(text) { None } else { text.parse().ok() }
+    if is_anonymous_name(text) { None } else { text.parse().ok() }
 }

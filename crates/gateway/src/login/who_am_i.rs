@@ -1,8 +1,9 @@
 //! Asks the app itself who is logged in, with the caller's own cookie or authorization.
 
-mod answer;
-mod kept;
-mod places;
+mod cache;
+mod call_slots;
+mod response;
+
 #[cfg(test)]
 mod tests;
 
@@ -13,28 +14,39 @@ use std::{
 };
 
 use async_trait::async_trait;
+
 use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{self, ACCEPT, AUTHORIZATION, COOKIE},
 };
+
 use jiff::{SignedDuration, Timestamp};
-use terra_auth_core::clock::Clock;
-use terra_auth_outbound::{AddressPolicy, Bounds, Http};
+
+use terra_auth_model::clock::Clock;
+
+use terra_auth_egress::{AddressPolicy, Bounds, Http};
+
 use tokio::time::timeout;
+
 use url::Url;
 
-use super::{Identity, Login, LoginError, Presented};
+use super::{EndUser, Login, LoginError, RequestCredentials};
+
 use crate::{peer::subscriber, settings::WhoAmISettings, setup::SetupError};
-use answer::{AskError, Nobody, Outcome, Place};
-use kept::{Kept, Key, Memory};
-use places::Places;
+
+use response::{AskError, Lookup, LookupError, UserField};
+
+use cache::{CachedLookup, Key, LookupCache};
+
+use call_slots::CallSlots;
 
 const SIZE_BYTES: usize = 64 * 1024;
 const TIMEOUT_S: u32 = 2;
 const CACHE_S: u32 = 5;
-/// A failure that nobody has repeated since says nothing any more; without this, nobody would be sent here to find out.
-const FAILURE_COUNTS: SignedDuration = SignedDuration::from_secs(10);
-/// The connection's own, or set by whoever asks.
+/// A failure without a later call is no evidence any more; without this, no request would come here to probe.
+const FAILURE_TTL: SignedDuration = SignedDuration::from_secs(10);
+
+/// The connection's own, or set by the caller.
 const NOT_PASSED_ON: [HeaderName; 8] = [
     ACCEPT,
     header::CONNECTION,
@@ -53,9 +65,9 @@ pub(crate) struct WhoAmI {
     url: Url,
     bounds: Bounds,
     pass_on: Vec<HeaderName>,
-    place: Place,
-    memory: Memory,
-    places: Places,
+    place: UserField,
+    memory: LookupCache,
+    places: CallSlots,
     failed_at: Mutex<Option<Timestamp>>,
 }
 
@@ -70,53 +82,53 @@ impl WhoAmI {
             url: settings.url.clone(),
             bounds: Bounds { timeout: Duration::from_secs(timeout_s.into()), size_bytes: SIZE_BYTES },
             pass_on: pass_on(settings.pass_on.as_deref())?,
-            place: Place::new(settings)?,
-            memory: Memory::new(SignedDuration::from_secs(settings.cache_s.unwrap_or(CACHE_S).into())),
-            places: Places::new(),
+            place: UserField::new(settings)?,
+            memory: LookupCache::new(SignedDuration::from_secs(settings.cache_s.unwrap_or(CACHE_S).into())),
+            places: CallSlots::new(),
             failed_at: Mutex::default(),
         })
     }
 
-    /// What the app says to these headers, or said a moment ago.
-    async fn outcome(&self, shown: HeaderMap, subscriber: Option<IpAddr>) -> Outcome {
-        let key = kept::key(&shown);
+    /// The app's response to these headers, or a cached one.
+    async fn lookup(&self, shown: HeaderMap, subscriber: Option<IpAddr>) -> Lookup {
+        let key = cache::key(&shown);
         match self.memory.recall(&key, self.clock.now()).await {
             Ok(outcome) => outcome,
             Err(promise) => {
-                let outcome = self.ask(shown, &key, subscriber).await;
+                let outcome = self.call_app(shown, &key, subscriber).await;
                 let now = self.clock.now();
-                self.settle(&outcome, &key, subscriber, now);
+                self.record_lookup(&outcome, &key, subscriber, now);
                 let tries = self.places.is_only_refused(subscriber);
-                // Nobody else can have kept an answer meanwhile: this one had promised it.
-                let _ = promise.insert(Kept::new(outcome.clone(), now, tries));
+                // No other task can have stored a response meanwhile: this one had the slot.
+                let _ = promise.insert(CachedLookup::new(outcome.clone(), now, tries));
                 outcome
             }
         }
     }
 
     /// Remembers what an answer says about the app and about who asked for it.
-    fn settle(&self, outcome: &Outcome, key: &Key, subscriber: Option<IpAddr>, now: Timestamp) {
+    fn record_lookup(&self, outcome: &Lookup, key: &Key, subscriber: Option<IpAddr>, now: Timestamp) {
         let failed = match outcome {
-            Ok(_) | Err(Nobody::Refused(_)) => {
-                self.places.settle(key, subscriber, outcome.is_ok(), now);
+            Ok(_) | Err(LookupError::Refused(_)) => {
+                self.places.record_outcome(key, subscriber, outcome.is_ok(), now);
                 false
             }
-            Err(Nobody::Unavailable(error)) if matches!(**error, AskError::TooManyAsks) => return, // it was not asked
-            Err(Nobody::Unavailable(_)) => true,
+            Err(LookupError::Unavailable(error)) if matches!(**error, AskError::TooManyAsks) => return, // it was not asked
+            Err(LookupError::Unavailable(_)) => true,
         };
         *self.failed_at.lock().unwrap_or_else(PoisonError::into_inner) = failed.then_some(now);
     }
 
-    async fn ask(&self, mut headers: HeaderMap, key: &Key, subscriber: Option<IpAddr>) -> Outcome {
-        let place = self.places.enter(key, subscriber, self.clock.now());
+    async fn call_app(&self, mut headers: HeaderMap, key: &Key, subscriber: Option<IpAddr>) -> Lookup {
+        let place = self.places.acquire(key, subscriber, self.clock.now());
         let _place = timeout(self.bounds.timeout, place).await.map_err(|_| AskError::TooManyAsks)?;
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         let answer = self.http.get(&self.url, headers, self.bounds).await.map_err(AskError::Call)?;
-        answer::read(&answer, &self.place)
+        response::read(&answer, &self.place)
     }
 
-    /// What of a request is shown to the app.
-    fn shown(&self, headers: &HeaderMap) -> HeaderMap {
+    /// The parts of a request that the app gets.
+    fn forwarded_headers(&self, headers: &HeaderMap) -> HeaderMap {
         let mut shown = HeaderMap::new();
         for name in &self.pass_on {
             for value in headers.get_all(name) {
@@ -129,23 +141,23 @@ impl WhoAmI {
 
 #[async_trait]
 impl Login for WhoAmI {
-    async fn caller(&self, request: &Presented<'_>) -> Result<Option<Identity>, LoginError> {
-        let shown = self.shown(request.headers);
+    async fn caller(&self, request: &RequestCredentials<'_>) -> Result<Option<EndUser>, LoginError> {
+        let shown = self.forwarded_headers(request.headers);
         if shown.is_empty() {
             return Ok(None);
         }
-        let ambient = is_ambient(&shown);
-        // Time for a place, for somebody else's call, and for one of our own if that one hangs up.
-        let outcome = timeout(self.bounds.timeout * 3, self.outcome(shown, subscriber(request.peer))).await;
+        let sent_by_browser = is_sent_by_browser(&shown);
+        // Time for a slot, for another caller's call, and for our own if that caller hangs up.
+        let outcome = timeout(self.bounds.timeout * 3, self.lookup(shown, subscriber(request.peer))).await;
         let reference_id = outcome.unwrap_or_else(|_| Err(AskError::TooLong.into()))?;
-        Ok(Some(Identity { reference_id, ambient }))
+        Ok(Some(EndUser { reference_id, sent_by_browser }))
     }
 
     async fn reachable(&self) -> Result<(), LoginError> {
         let failed_at = *self.failed_at.lock().unwrap_or_else(PoisonError::into_inner);
         match failed_at {
-            Some(failed_at) if self.clock.now().duration_since(failed_at) < FAILURE_COUNTS => {
-                Err(LoginError::Unavailable { problem: answer::PROBLEM, source: None })
+            Some(failed_at) if self.clock.now().duration_since(failed_at) < FAILURE_TTL => {
+                Err(LoginError::Unavailable { problem: response::PROBLEM, source: None })
             }
             _ => Ok(()),
         }
@@ -153,7 +165,7 @@ impl Login for WhoAmI {
 }
 
 /// Whether a browser shows this by itself: cookies, and what it has asked its user for.
-fn is_ambient(shown: &HeaderMap) -> bool {
+fn is_sent_by_browser(shown: &HeaderMap) -> bool {
     const ASKED_FOR: [&str; 4] = ["basic", "digest", "negotiate", "ntlm"];
     let is_asked_for = |value: &HeaderValue| {
         let scheme = value.to_str().unwrap_or_default().split(' ').next().unwrap_or_default();

@@ -1,5 +1,5 @@
 use serde::Serialize;
-use terra_auth_core::known_connection::KnownConnection;
+use terra_auth_model::known_connection::KnownConnection;
 use terra_auth_types::{Provider, UserId, wire::TerraUser};
 
 /// How what is known differs from what the upstream has.
@@ -10,11 +10,11 @@ pub struct Drift {
     /// Connections that were held as active or failing when the run began.
     pub known: u64,
     /// The upstream has them, we do not.
-    pub missing: Found,
+    pub missing: DriftReport,
     /// Reference id, provider, scopes, whether updates come, or the time of the connection differ.
-    pub changed: Found,
+    pub changed: DriftReport,
     /// We hold them, and the upstream says that it does not know them.
-    pub gone: Found,
+    pub gone: DriftReport,
     /// We hold them, the list does not have them, and asking for them gave no clear answer.
     pub unknown: u64,
     /// We hold them, the list does not have them, and there was no asking: too many, or the upstream failed.
@@ -23,9 +23,9 @@ pub struct Drift {
     pub repaired: u64,
 }
 
-/// What differs in one way.
+/// The differences of one kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Found {
+pub struct DriftReport {
     /// How many.
     pub count: u64,
     /// The first hundred.
@@ -43,7 +43,7 @@ pub struct Example {
     pub reference_id: Option<String>,
 }
 
-const MOST_EXAMPLES: usize = 100;
+const MAX_EXAMPLES: usize = 100;
 
 impl Drift {
     /// Whether everything is known as it is.
@@ -59,10 +59,10 @@ impl Drift {
     }
 }
 
-impl Found {
+impl DriftReport {
     pub(super) fn add(&mut self, example: impl Into<Example>) {
         self.count += 1;
-        if self.examples.len() < MOST_EXAMPLES {
+        if self.examples.len() < MAX_EXAMPLES {
             self.examples.push(example.into());
         }
     }

@@ -3,19 +3,19 @@
 use std::collections::HashSet;
 
 use terra_auth::Error;
-use terra_auth_core::{known_connection::KnownConnection, store::StoreError};
+use terra_auth_model::{known_connection::KnownConnection, store_error::StoreError};
 use terra_auth_types::{UserId, wire::UserInfo};
 
-use super::{Drift, Progress, Run, Unlisted};
+use super::{Drift, MissingConnections, Progress, Run};
 
 /// After so many questions in a row without an answer nothing more is asked.
-const MOST_FAILURES: u32 = 5;
+const MAX_FAILURES: u32 = 5;
 
 impl Run<'_> {
     pub(super) async fn ask_one_by_one(
         &self,
         listed: &HashSet<UserId>,
-        unlisted: Unlisted,
+        unlisted: MissingConnections,
         drift: &mut Drift,
     ) -> Result<(), StoreError> {
         drift.not_asked = unlisted.count;
@@ -27,9 +27,9 @@ impl Run<'_> {
             drift.not_asked -= 1;
             let answer = self.client.user_info(known.user_id).await;
             failures = if answer.as_ref().is_err_and(|error| !says_unknown(error)) { failures + 1 } else { 0 };
-            self.judge(known, answer, drift).await?;
+            self.verdict(known, answer, drift).await?;
             (self.options.progress)(Progress::Asked(asked));
-            if failures == MOST_FAILURES {
+            if failures == MAX_FAILURES {
                 break;
             }
         }
@@ -44,7 +44,7 @@ impl Run<'_> {
         }
     }
 
-    async fn judge(
+    async fn verdict(
         &self,
         known: &KnownConnection,
         answer: Result<UserInfo, Error>,
@@ -55,13 +55,13 @@ impl Run<'_> {
                 let user = [info.user.user]; // the list has missed it
                 self.compare(&user, drift).await?;
                 if self.options.repair {
-                    drift.repaired += u64::from(self.inbox.adopt(&user, self.began).await?);
+                    drift.repaired += u64::from(self.inbox.add_found_connections(&user, self.began).await?);
                 }
             }
             Err(error) if says_unknown(&error) => {
                 drift.gone.add(known);
                 if self.options.repair {
-                    drift.repaired += u64::from(self.inbox.gone(known.user_id, self.began).await?);
+                    drift.repaired += u64::from(self.inbox.mark_missing(known.user_id, self.began).await?);
                 }
             }
             Ok(_) | Err(_) => drift.unknown += 1,

@@ -1,27 +1,26 @@
 use std::{num::NonZeroU32, time::Duration};
 
-use terra_auth_core::causes::Causes;
+use terra_auth_model::causes::Causes;
 use tokio::time::sleep;
 
 use super::{Drift, ReconcileError, ReconcileOptions, reconcile};
 use crate::{gateway::Gateway, metrics};
 
 const EVERY_S: u32 = 3600;
-
 /// The first run waits for the start to be over.
-const FIRST: Duration = Duration::from_secs(3);
+const FIRST_DELAY: Duration = Duration::from_secs(3);
 
 impl Gateway {
     /// Compares what is known with what the upstream has, soon and then as often as the settings say, until `shutdown` is
     /// ready. Whatever a run was about to do then is left for the next.
     pub async fn reconcile_regularly(&self, shutdown: impl Future<Output = ()>) {
         let runs = async {
-            let mut pause = self.about(FIRST);
+            let mut pause = self.jittered(FIRST_DELAY);
             loop {
                 sleep(pause).await;
                 report(self.reconcile().await);
                 let every_s = self.live().settings.reconcile.every_s.map_or(EVERY_S, NonZeroU32::get);
-                pause = self.about(Duration::from_secs(every_s.into()));
+                pause = self.jittered(Duration::from_secs(every_s.into()));
             }
         };
         tokio::select! {
@@ -37,7 +36,7 @@ impl Gateway {
     }
 
     /// A tenth more or less, so that many nodes do not ask at once.
-    fn about(&self, pause: Duration) -> Duration {
+    fn jittered(&self, pause: Duration) -> Duration {
         let [draw] = self.entropy().bytes();
         pause.mul_f64(0.9 + 0.2 * f64::from(draw) / 255.0)
     }

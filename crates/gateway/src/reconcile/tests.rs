@@ -9,9 +9,8 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use terra_auth::{Client, Credentials, Environment};
-use terra_auth_core::{
+use terra_auth_model::{
     clock::Clock as _,
-    inbox::Inbox,
     known_connection::{ConnectionState, KnownConnection},
 };
 use terra_auth_store::open;
@@ -21,8 +20,9 @@ use uuid::Uuid;
 
 use self::upstream::Upstream;
 use super::{Drift, ReconcileError, ReconcileOptions, reconcile};
+use crate::inbox::Inbox;
 
-/// What is known, and the upstream that it is compared with.
+/// The known connections, and the upstream that they are compared with.
 struct World {
     inbox: Inbox,
     client: Client,
@@ -51,7 +51,7 @@ impl World {
     async fn learn(&self, users: &[Value]) {
         let users: Vec<TerraUser> = users.iter().map(|user| serde_json::from_value(user.clone()).unwrap()).collect();
         let yesterday = self.clock.now() - SignedDuration::from_hours(24);
-        self.inbox.adopt(&users, yesterday).await.unwrap();
+        self.inbox.add_found_connections(&users, yesterday).await.unwrap();
     }
 
     async fn run(&self, options: ReconcileOptions<'_>) -> Result<Drift, ReconcileError> {
@@ -67,7 +67,7 @@ impl World {
     }
 
     async fn known(&self) -> Vec<KnownConnection> {
-        self.inbox.known_page(None, 5000).await.unwrap()
+        self.inbox.known_connections_page(None, 5000).await.unwrap()
     }
 
     async fn state(&self, number: u128) -> Option<ConnectionState> {

@@ -6,18 +6,18 @@ use axum::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use terra_auth::Error;
-use terra_auth_core::known_connection::{ConnectionState, KnownConnection, LoginFailure};
+use terra_auth_model::known_connection::{ConnectionState, KnownConnection, LoginFailure};
 use terra_auth_types::{ConnectionId, Provider, UserId, wire};
 
 use super::mobile_token::NO_STORE;
-use crate::{breaker::UpstreamError, caller::Caller, error::Refusal, gateway::Gateway};
+use crate::{breaker::UpstreamError, end_user::AuthenticatedRequest, error::ApiError, gateway::Gateway};
 
 /// The caller's connections.
 #[derive(Serialize)]
-pub(crate) struct Answer {
+pub(crate) struct ConnectionsResponse {
     connections: Vec<Connection>,
     /// The newest login that did not end in a connection.
-    last_failure: Option<Failure>,
+    last_failure: Option<FailedConnection>,
 }
 
 #[derive(Serialize)]
@@ -32,7 +32,7 @@ struct Connection {
 }
 
 #[derive(Serialize)]
-struct Failure {
+struct FailedConnection {
     reason: Option<String>,
     at: Timestamp,
 }
@@ -48,38 +48,39 @@ pub(crate) struct Params {
 /// Lists the caller's connections, oldest first.
 pub(crate) async fn connections(
     State(gateway): State<Gateway>,
-    caller: Caller,
+    caller: AuthenticatedRequest,
     Query(params): Query<Params>,
-) -> Result<([(HeaderName, HeaderValue); 1], Json<Answer>), Refusal> {
+) -> Result<([(HeaderName, HeaderValue); 1], Json<ConnectionsResponse>), ApiError> {
     if params.refresh.as_deref() == Some("1") {
         refresh(&gateway, &caller).await?;
     }
     let connections = gateway.inbox().connections_of(&caller.reference_id).await?;
     let last_failure = gateway.inbox().login_failure(&caller.reference_id).await?;
     let connections = connections.into_iter().map(Into::into).collect();
-    Ok((NO_STORE, Json(Answer { connections, last_failure: last_failure.map(Into::into) })))
+    Ok((NO_STORE, Json(ConnectionsResponse { connections, last_failure: last_failure.map(Into::into) })))
 }
 
-/// Takes over what Terra knows of the caller. What it cannot say stays as it is.
-async fn refresh(gateway: &Gateway, caller: &Caller) -> Result<(), Refusal> {
+/// Copies the caller's connections from Terra. Facts that Terra does not have stay unchanged.
+async fn refresh(gateway: &Gateway, caller: &AuthenticatedRequest) -> Result<(), ApiError> {
     let asked_at = gateway.clock().now();
-    let asked = caller.live.call(caller.live.clients.here().users_by_reference_id(&caller.reference_id)).await;
+    let asked =
+        caller.live.call(caller.live.clients.of_this_thread().users_by_reference_id(&caller.reference_id)).await;
     let Ok(mut users) = asked else { return Ok(()) };
     users.retain(|user| user.reference_id.as_deref() == Some(caller.reference_id.as_str()));
-    gateway.inbox().adopt(&users, asked_at).await?;
+    gateway.inbox().add_found_connections(&users, asked_at).await?;
     Ok(())
 }
 
 /// Removes a connection of the caller and revokes the access. Another's, an unknown one and a malformed id are all 404.
 pub(crate) async fn deauthenticate_user(
     State(gateway): State<Gateway>,
-    caller: Caller,
+    caller: AuthenticatedRequest,
     Path(user_id): Path<String>,
-) -> Result<Json<wire::Done>, Refusal> {
-    let unknown = || Refusal::not_found("you have no such connection");
+) -> Result<Json<wire::Done>, ApiError> {
+    let unknown = || ApiError::not_found("you have no such connection");
     let user_id: UserId = user_id.parse().map_err(|_| unknown())?;
     gateway.inbox().connection(&caller.reference_id, user_id).await?.ok_or_else(unknown)?;
-    match caller.live.call(caller.live.clients.here().deauthenticate_user(user_id)).await {
+    match caller.live.call(caller.live.clients.of_this_thread().deauthenticate_user(user_id)).await {
         // Gone already, as it should be.
         Ok(()) | Err(UpstreamError::Failed(Error::NotFound(_))) => {}
         Err(error) => return Err(error.into()),
@@ -95,7 +96,7 @@ impl From<KnownConnection> for Connection {
     }
 }
 
-impl From<LoginFailure> for Failure {
+impl From<LoginFailure> for FailedConnection {
     fn from(LoginFailure { reason, at, .. }: LoginFailure) -> Self {
         Self { reason, at }
     }

@@ -6,7 +6,7 @@ use axum::{
     routing::get,
 };
 use serde_json::json;
-use terra_auth_core::inbox::ForwardCounts;
+use terra_auth_model::received_event::ForwardCounts;
 
 use crate::gateway::Gateway;
 
@@ -17,7 +17,7 @@ impl Gateway {
     }
 }
 
-/// For a balancer on the users' listener: whether the process lives, and whether it gets requests. What fails, and how much
+/// For a balancer on the users' listener: whether the process lives, and whether it gets requests. The causes, and how much
 /// waits, is for the operator's listener.
 pub(crate) fn public() -> Router<Gateway> {
     Router::new().route("/healthz", get(healthz)).route("/readyz", get(whether_ready))
@@ -30,8 +30,8 @@ async fn healthz() -> &'static str {
 
 /// Whether what the gateway needs is there, and what is not, as far as is known.
 ///
-/// Only the store decides the status: without it no event is taken and nobody's connections are known. The upstream and the
-/// login are shared by all gateways, so taking one of them out of service would help nobody, and events must go on coming
+/// Only the store decides the status: without it no event is accepted and no connections are known. The upstream and the
+/// login are shared by all gateways, so taking one of them out of service would help no user, and events must continue to arrive
 /// in meanwhile. For the same reason a backlog does not count: it is what the store is for.
 async fn readyz(State(gateway): State<Gateway>) -> Response {
     let live = gateway.live();

@@ -2,17 +2,17 @@ use axum::Json;
 use serde::Serialize;
 use terra_auth_types::wire::Status;
 
-use crate::{caller::Caller, catalogue::Offered, error::Refusal};
+use crate::{catalogue::ListedProvider, end_user::AuthenticatedRequest, error::ApiError};
 
-/// What the caller may connect.
+/// The providers that the caller may connect.
 #[derive(Serialize)]
-pub(crate) struct Answer {
+pub(crate) struct IntegrationsResponse {
     status: Status,
-    integrations: Vec<Offered>,
+    integrations: Vec<ListedProvider>,
 }
 
 /// Lists what the caller may connect, in the order of the widget.
-pub(crate) async fn list_integrations(caller: Caller) -> Result<Json<Answer>, Refusal> {
+pub(crate) async fn list_integrations(caller: AuthenticatedRequest) -> Result<Json<IntegrationsResponse>, ApiError> {
     let listing = caller.live.catalogue.listing(&caller.live.breaker).await?;
-    Ok(Json(Answer { status: Status::Success, integrations: listing.integrations.clone() }))
+    Ok(Json(IntegrationsResponse { status: Status::Success, integrations: listing.integrations.clone() }))
 }

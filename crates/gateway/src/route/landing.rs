@@ -1,7 +1,7 @@
 //! Where a widget session ends if the app does not say: on a page of the gateway that closes its window.
 
 use http::HeaderMap;
-use terra_auth_core::redirect::{self, is_loopback};
+use terra_auth_types::redirect::{self, is_loopback};
 use url::Url;
 
 use super::page::DONE;

@@ -5,7 +5,7 @@ use axum::{
 };
 use terra_auth_types::Provider;
 
-use crate::{catalogue::Picture, error::Refusal, gateway::Gateway};
+use crate::{catalogue::Logo, error::ApiError, gateway::Gateway};
 
 /// Even opened as a page, a picture runs nothing and loads nothing.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
@@ -15,15 +15,15 @@ pub(crate) async fn logo(
     State(gateway): State<Gateway>,
     Path(resource): Path<String>,
     headers: HeaderMap,
-) -> Result<Response, Refusal> {
-    let unknown = || Refusal::not_found("there is no such logo");
+) -> Result<Response, ApiError> {
+    let unknown = || ApiError::not_found("there is no such logo");
     let provider: Provider = resource.parse().map_err(|_| unknown())?;
     let live = gateway.live();
-    let picture = live.catalogue.picture(&provider, &live.breaker).await.ok_or_else(unknown)?;
+    let picture = live.catalogue.logo(&provider, &live.breaker).await.ok_or_else(unknown)?;
     Ok(show(&picture, &headers))
 }
 
-fn show(picture: &Picture, asked: &HeaderMap) -> Response {
+fn show(picture: &Logo, asked: &HeaderMap) -> Response {
     let fixed = [
         (header::CACHE_CONTROL, "public, max-age=86400"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -53,16 +53,16 @@ mod tests {
         http::{HeaderMap, HeaderValue, StatusCode, header},
     };
 
-    use super::{Picture, show};
+    use super::{Logo, show};
 
-    fn picture() -> Picture {
+    fn sample_logo() -> Logo {
         let (etag, bytes) = (HeaderValue::from_static("\"abc\""), Bytes::from_static(b"<svg/>"));
-        Picture { content_type: "image/svg+xml", etag, bytes }
+        Logo { content_type: "image/svg+xml", etag, bytes }
     }
 
     #[tokio::test]
     async fn a_picture_may_be_kept_for_a_day_and_does_nothing_but_show() {
-        let shown = show(&picture(), &HeaderMap::new());
+        let shown = show(&sample_logo(), &HeaderMap::new());
         for (name, value) in [
             (header::CONTENT_TYPE, "image/svg+xml"),
             (header::CACHE_CONTROL, "public, max-age=86400"),
@@ -89,7 +89,7 @@ mod tests {
             ("", false),
         ] {
             let asked = HeaderMap::from_iter([(header::IF_NONE_MATCH, HeaderValue::from_static(tags))]);
-            let shown = show(&picture(), &asked);
+            let shown = show(&sample_logo(), &asked);
             assert_eq!(shown.status() == StatusCode::NOT_MODIFIED, has_it, "{tags}");
             assert_eq!(shown.headers()[header::ETAG], "\"abc\"");
             assert_eq!(to_bytes(shown.into_body(), 100).await.unwrap().is_empty(), has_it, "{tags}");

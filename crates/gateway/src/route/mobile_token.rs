@@ -7,7 +7,7 @@ use serde::Serialize;
 use terra_auth::types::MobileToken;
 use terra_auth_types::ReferenceId;
 
-use crate::{caller::Caller, error::Refusal};
+use crate::{end_user::AuthenticatedRequest, error::ApiError};
 
 /// No cache may keep what opens a connection.
 pub(crate) const NO_STORE: [(HeaderName, HeaderValue); 1] =
@@ -15,7 +15,7 @@ pub(crate) const NO_STORE: [(HeaderName, HeaderValue); 1] =
 
 /// A token for the mobile SDK, and whose connection it opens.
 #[derive(Serialize)]
-pub(crate) struct Answer {
+pub(crate) struct MobileTokenResponse {
     token: MobileToken,
     reference_id: ReferenceId,
     /// Seconds.
@@ -25,10 +25,10 @@ pub(crate) struct Answer {
 
 /// Mints a mobile token for the caller. The body, if there is one, changes nothing.
 pub(crate) async fn generate_mobile_token(
-    caller: Caller,
-) -> Result<([(HeaderName, HeaderValue); 1], Json<Answer>), Refusal> {
-    let Caller { reference_id, live } = caller;
-    let token = live.call(live.clients.here().generate_mobile_token(Some(&reference_id))).await?;
+    caller: AuthenticatedRequest,
+) -> Result<([(HeaderName, HeaderValue); 1], Json<MobileTokenResponse>), ApiError> {
+    let AuthenticatedRequest { reference_id, live } = caller;
+    let token = live.call(live.clients.of_this_thread().generate_mobile_token(Some(&reference_id))).await?;
     let terra_auth::MobileToken { token, expires_in, expires_at } = token;
-    Ok((NO_STORE, Json(Answer { token, reference_id, expires_in, expires_at })))
+    Ok((NO_STORE, Json(MobileTokenResponse { token, reference_id, expires_in, expires_at })))
 }

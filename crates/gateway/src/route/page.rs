@@ -17,7 +17,7 @@ const CLOSE: &str = "window.close()";
 const STYLE: &str = "body{font:1rem/1.5 system-ui,sans-serif;margin:3rem auto;max-width:40rem;padding:0 1rem;color:#1f2933;\
 background:#fff}code{font-size:.9em}@media(prefers-color-scheme:dark){body{color:#e4e7eb;background:#1f2933}a{color:#9ecbff}}";
 
-/// What a browser shows that does not close the window, such as one in which the user has opened it himself.
+/// The text of a window that the browser does not close, such as one that the user opened.
 const SENTENCES: [(&str, &str, &str); 8] = [
     ("en", "Done", "You can close this window and go back to the app."),
     ("de", "Fertig", "Sie können dieses Fenster schließen und zur App zurückkehren."),
@@ -96,7 +96,7 @@ mod tests {
 
     use super::{CLOSE, done, hash, start};
 
-    async fn shown(languages: &'static str) -> (String, String) {
+    async fn escaped(languages: &'static str) -> (String, String) {
         let headers = HeaderMap::from_iter([(header::ACCEPT_LANGUAGE, HeaderValue::from_static(languages))]);
         let (parts, body) = done(headers).await.into_response().into_parts();
         let text = String::from_utf8(to_bytes(body, 1 << 20).await.unwrap().to_vec()).unwrap();
@@ -105,7 +105,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_last_page_closes_itself_by_the_one_script_that_its_policy_permits() {
-        let (policy, text) = shown("en").await;
+        let (policy, text) = escaped("en").await;
         assert!(policy.starts_with("default-src 'none'; ") && policy.contains(&hash(CLOSE)), "{policy}");
         assert!(!policy.contains("unsafe"), "{policy}");
         assert_eq!(text.matches("<script").count(), 1);
@@ -122,7 +122,7 @@ mod tests {
             ("tlh", "lang=\"en\""),
             ("", "lang=\"en\""),
         ] {
-            assert!(shown(languages).await.1.contains(expected), "{languages}");
+            assert!(escaped(languages).await.1.contains(expected), "{languages}");
         }
     }
 

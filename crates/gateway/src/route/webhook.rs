@@ -1,13 +1,12 @@
 //! Events of Terra.
 //!
 //! 1. The signature header is checked before the body is read: a request without a fresh one costs no memory.
-//! 2. The body is read, as fast as it must come, into room that strangers cannot fill (`room.rs`, `reading.rs`).
+//! 2. The body is read, as fast as it must come, into room that unknown callers cannot fill (`room.rs`, `reading.rs`).
 //! 3. The signature is verified over the raw bytes.
 //! 4. The event is recorded; from here on it is durable.
 //! 5. Terra is answered. A crash before that has Terra send the event again, which finds its row.
 
 mod reading;
-mod room;
 
 use std::time::Instant;
 
@@ -19,48 +18,42 @@ use axum::{
 };
 use sha2::{Digest as _, Sha256};
 use terra_auth::webhook::{SIGNATURE_HEADER, SIGNATURE_HEADER_NEW, VerifyError};
-use terra_auth_core::{
-    inbox::{Receipt, Received},
-    log_limit::LogLimit,
-};
-use terra_auth_types::wire;
+use terra_auth_types::{log_limit::LogLimit, wire};
 
 use crate::{
-    error::Refusal,
+    error::ApiError,
     gateway::Gateway,
+    inbox::{Outcome, Received},
     metrics,
     peer::{peer, subscriber},
 };
-use reading::{too_large, whole};
-pub(crate) use room::Room;
+use reading::{read_body, too_large};
 
 /// The largest body. Terra sends big answers in chunks of about 10 MB.
 pub(crate) const MAX_BODY_BYTES: usize = 16 << 20;
-
 /// The longest text of a header that is kept.
 const HEADER_BYTES: usize = 200;
 
 /// Takes an event: verifies it, records it durably, and only then says so. One that was recorded before is acknowledged.
-pub(crate) async fn receive(State(gateway): State<Gateway>, request: Request) -> Result<Json<wire::Done>, Refusal> {
+pub(crate) async fn receive(State(gateway): State<Gateway>, request: Request) -> Result<Json<wire::Done>, ApiError> {
     let (parts, body) = request.into_parts();
     take(&gateway, &parts, body).await.inspect_err(|refusal| metrics::event_refused(refusal.reason()))
 }
 
-async fn take(gateway: &Gateway, request: &request::Parts, body: Body) -> Result<Json<wire::Done>, Refusal> {
+async fn take(gateway: &Gateway, request: &request::Parts, body: Body) -> Result<Json<wire::Done>, ApiError> {
     let (live, headers) = (gateway.live(), &request.headers);
     refuse_too_large(headers)?;
     let Some(verifier) = &live.verifier else {
         let detail = "no signing secret is set; put TERRA_SIGNING_SECRET into the credential file";
-        return Err(Refusal::unavailable("no_signing_secret", detail));
+        return Err(ApiError::unavailable("no_signing_secret", detail));
     };
     let signature = headers.get(SIGNATURE_HEADER_NEW).or_else(|| headers.get(SIGNATURE_HEADER));
     let signature = signature.ok_or_else(|| unverified("there is no signature header"))?;
     let now = gateway.clock().now().as_second();
     verifier.precheck(signature, now).map_err(|error| refused(&error))?;
-    let (body, _held) = whole(gateway.webhook_room(), body, subscriber(peer(request))).await?;
+    let (body, _held) = read_body(gateway.body_budget(), body, subscriber(peer(request))).await?;
     let now = gateway.clock().now().as_second();
     let signed_at = verifier.verify(signature, &body, now).map_err(|error| refused(&error))?;
-    let kind = metrics::event_type(&body);
     let received = Received {
         trace_id: kept(headers, "x-terra-trace-id"),
         reference: kept(headers, "terra-reference"),
@@ -69,12 +62,14 @@ async fn take(gateway: &Gateway, request: &request::Parts, body: Body) -> Result
         body: body.into(),
         forward: live.forwarding.is_some(),
     };
-    match gateway.inbox().receive(received).await? {
-        Receipt::Recorded(event_id) => {
+    let receipt = gateway.inbox().receive(received).await?;
+    let kind = metrics::event_label(&receipt.kind);
+    match receipt.outcome {
+        Outcome::Recorded(event_id) => {
             metrics::event(kind, "recorded");
             tracing::debug!(event.id = %event_id, "recorded an event");
         }
-        Receipt::Duplicate => {
+        Outcome::Duplicate => {
             metrics::event(kind, "duplicate");
             tracing::debug!("this event was recorded before");
         }
@@ -83,12 +78,12 @@ async fn take(gateway: &Gateway, request: &request::Parts, body: Body) -> Result
 }
 
 /// Before any of it is read.
-fn refuse_too_large(headers: &HeaderMap) -> Result<(), Refusal> {
+fn refuse_too_large(headers: &HeaderMap) -> Result<(), ApiError> {
     let length = headers.get("content-length").and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if length.is_some_and(|length| length > MAX_BODY_BYTES) { Err(too_large()) } else { Ok(()) }
 }
 
-fn refused(error: &VerifyError) -> Refusal {
+fn refused(error: &VerifyError) -> ApiError {
     static LIMIT: LogLimit = LogLimit::new();
     if let Some(left_out) = LIMIT.admit(Instant::now()) {
         tracing::warn!(left_out, "refused an event: {error}");
@@ -96,8 +91,8 @@ fn refused(error: &VerifyError) -> Refusal {
     unverified(error.to_string())
 }
 
-fn unverified(detail: impl Into<String>) -> Refusal {
-    Refusal::new(StatusCode::UNAUTHORIZED, detail).with_code("not_verified")
+fn unverified(detail: impl Into<String>) -> ApiError {
+    ApiError::new(StatusCode::UNAUTHORIZED, detail).with_code("not_verified")
 }
 
 /// A header of visible ASCII characters, if it is there and not too long.
@@ -106,7 +101,7 @@ fn kept(headers: &HeaderMap, name: &str) -> Option<String> {
     (!text.is_empty() && text.len() <= HEADER_BYTES).then(|| text.to_owned())
 }
 
-/// What was signed, in short. The trace id is not signed, so whoever has seen a delivery could send it again under
+/// A digest of the signed bytes. The trace id is not signed, so anyone who has seen a delivery could send it again under
 /// another one; this tells that it is the same.
 fn digest(signed_at: i64, body: &[u8]) -> [u8; 32] {
     let mut hash = Sha256::new();

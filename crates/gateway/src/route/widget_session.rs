@@ -7,14 +7,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use terra_auth::{Error, WidgetSessionRequest};
-use terra_auth_core::redirect;
-use terra_auth_types::{Provider, SessionId};
+use terra_auth_types::{Provider, SessionId, redirect};
 use url::Url;
 
 use super::{landing::landing, mobile_token::NO_STORE};
-use crate::{breaker::UpstreamError, caller::Caller, error::Refusal, settings::WidgetSettings};
+use crate::{breaker::UpstreamError, end_user::AuthenticatedRequest, error::ApiError, settings::WidgetSettings};
 
-/// What the caller may choose. Everything else, the reference id above all, is not his to say.
+/// The caller's choices. The caller cannot set anything else, above all not the reference id.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Params {
@@ -36,7 +35,7 @@ enum Providers {
 
 /// Where to send the caller's browser.
 #[derive(Serialize)]
-pub(crate) struct Answer {
+pub(crate) struct WidgetSessionResponse {
     url: Url,
     session_id: SessionId,
     expires_at: Timestamp,
@@ -48,48 +47,48 @@ const LANGUAGE_BYTES: usize = 35; // the longest registered tag's room, RFC 5646
 
 /// Opens a widget session in the caller's name.
 pub(crate) async fn generate_widget_session(
-    caller: Caller,
+    caller: AuthenticatedRequest,
     headers: HeaderMap,
     body: Bytes,
-) -> Result<([(HeaderName, HeaderValue); 1], Json<Answer>), Refusal> {
-    let Caller { reference_id, live } = caller;
+) -> Result<([(HeaderName, HeaderValue); 1], Json<WidgetSessionResponse>), ApiError> {
+    let AuthenticatedRequest { reference_id, live } = caller;
     let params = read(&headers, &body)?;
     let landing = landing(&headers, live.settings.tls.is_some(), params.landing_url.as_deref());
-    let request = |landing| -> Result<_, Refusal> {
+    let request = |landing| -> Result<_, ApiError> {
         Ok(request(&params, &live.settings.widget, landing)?.reference_id(&reference_id))
     };
-    let generate = async |request| live.call(live.clients.here().generate_widget_session(&request)).await;
+    let generate = async |request| live.call(live.clients.of_this_thread().generate_widget_session(&request)).await;
     let session = match generate(request(landing.as_ref())?).await {
-        // The environment's allow-list may lack our page, which nobody has asked for.
+        // The environment's allow-list may lack our page, which the caller did not request.
         Err(UpstreamError::Failed(Error::InvalidInput(_))) if landing.is_some() => generate(request(None)?).await,
         session => session,
     }?;
     let terra_auth::WidgetSession { session_id, url, expires_at, warnings } = session;
-    Ok((NO_STORE, Json(Answer { url, session_id, expires_at, warnings })))
+    Ok((NO_STORE, Json(WidgetSessionResponse { url, session_id, expires_at, warnings })))
 }
 
-fn read(headers: &HeaderMap, body: &[u8]) -> Result<Params, Refusal> {
+fn read(headers: &HeaderMap, body: &[u8]) -> Result<Params, ApiError> {
     if body.is_empty() {
         return Ok(Params::default());
     }
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media_type = content_type.split(';').next().unwrap_or_default().trim();
     if !media_type.eq_ignore_ascii_case("application/json") {
-        return Err(Refusal::new(
+        return Err(ApiError::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "send the body as Content-Type: application/json",
         ));
     }
     let object = serde_json::from_slice::<Map<_, _>>(body); // serde would take an array for a struct
     let params = object.and_then(|object| serde_json::from_value(Value::Object(object)));
-    params.map_err(|error| Refusal::bad_request(format!("the body cannot be read: {error}")))
+    params.map_err(|error| ApiError::bad_request(format!("the body cannot be read: {error}")))
 }
 
-fn request(params: &Params, widget: &WidgetSettings, landing: Option<&Url>) -> Result<WidgetSessionRequest, Refusal> {
+fn request(params: &Params, widget: &WidgetSettings, landing: Option<&Url>) -> Result<WidgetSessionRequest, ApiError> {
     let mut request = WidgetSessionRequest::new().providers(providers(params.providers.as_ref())?);
     if let Some(language) = &params.language {
         if language.len() > LANGUAGE_BYTES {
-            return Err(Refusal::bad_request("language: write it like en or zh_cn"));
+            return Err(ApiError::bad_request("language: write it like en or zh_cn"));
         }
         request = request.language(language.clone());
     }
@@ -104,13 +103,13 @@ fn request(params: &Params, widget: &WidgetSettings, landing: Option<&Url>) -> R
     Ok(request)
 }
 
-fn providers(asked: Option<&Providers>) -> Result<Vec<Provider>, Refusal> {
+fn providers(asked: Option<&Providers>) -> Result<Vec<Provider>, ApiError> {
     let names = match asked {
         None => Vec::new(),
         Some(Providers::List(names)) => names.clone(),
         Some(Providers::Text(text)) => text.split(',').map(|name| name.trim().to_owned()).collect(),
     };
-    let read = |name: &String| name.parse().map_err(|error| Refusal::bad_request(format!("providers: {error}")));
+    let read = |name: &String| name.parse().map_err(|error| ApiError::bad_request(format!("providers: {error}")));
     names.iter().filter(|name| !name.is_empty()).map(read).collect()
 }
 
@@ -120,14 +119,14 @@ fn target(
     asked: Option<&str>,
     widget: &WidgetSettings,
     otherwise: Option<&Url>,
-) -> Result<Option<String>, Refusal> {
+) -> Result<Option<String>, ApiError> {
     let Some(asked) = asked else { return Ok(otherwise.map(Url::to_string)) };
     if widget.allowed_redirects.is_empty() {
         let detail = format!("{field}: no redirects are allowed; the operator lists them in widget.allowed_redirects");
-        return Err(Refusal::bad_request(detail));
+        return Err(ApiError::bad_request(detail));
     }
     match redirect::check(&widget.allowed_redirects, asked) {
         Ok(url) => Ok(Some(url.to_string())),
-        Err(error) => Err(Refusal::bad_request(format!("{field}: {error}"))),
+        Err(error) => Err(ApiError::bad_request(format!("{field}: {error}"))),
     }
 }

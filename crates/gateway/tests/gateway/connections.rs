@@ -96,7 +96,7 @@ async fn a_connection_is_removed_once_and_here_at_once() {
 async fn a_connection_that_the_upstream_has_forgotten_can_still_be_removed() {
     let world = World::start().await;
     let user_id = world.connect("alice", "phone").await;
-    let developer = world.auth.directory.developer(&world.keys.dev_id).unwrap();
+    let developer = world.auth.directory().developer(&world.keys.dev_id).unwrap();
     world.auth.deauthenticate_user(&developer, user_id.parse().unwrap()).await.unwrap();
 
     let answer = world.call("alice", "DELETE", &format!("/api/terra/connections/{user_id}"), Value::Null).await;

@@ -10,7 +10,7 @@ use axum::{Router, body::Bytes, response::IntoResponse as _};
 use http::{HeaderMap, StatusCode};
 use jiff::SignedDuration;
 use terra_auth::webhook::Verifier;
-use terra_auth_core::inbox::{EventFilter, ForwardState, ReceivedEvent};
+use terra_auth_model::received_event::{EventFilter, ForwardState, ReceivedEvent};
 use tokio::sync::oneshot;
 use url::Url;
 

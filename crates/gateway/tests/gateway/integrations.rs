@@ -42,7 +42,7 @@ async fn only_who_is_logged_in_is_told_what_may_be_connected() {
 async fn what_is_not_offered_has_no_logo() {
     let world = World::start().await;
     for path in
-        ["/api/terra/logos/NOBODY", "/api/terra/logos/..%2F..%2Fadmin", "/api/terra/logos/http:%2F%2Fevil.example"]
+        ["/api/terra/logos/NO_USER", "/api/terra/logos/..%2F..%2Fadmin", "/api/terra/logos/http:%2F%2Fevil.example"]
     {
         assert_eq!(world.logo(path, "*").await.refusal().0, 404, "{path}");
     }

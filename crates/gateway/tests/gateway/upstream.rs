@@ -11,8 +11,8 @@ use std::{
 use axum::{Router, body::Body, extract::Request as Seen, response::Response};
 use http::Request;
 use serde_json::Value;
-use terra_auth_core::store::Store;
-use terra_auth_gateway::{Gateway, Parts};
+use terra_auth_gateway::{Dependencies, Gateway};
+use terra_auth_model::store::Store;
 use terra_auth_store::Sqlite;
 use terra_auth_testkit::{CountingEntropy, FixedClock};
 
@@ -57,7 +57,7 @@ fn gateway(settings: &str, url: &url::Url, clock: &Arc<FixedClock>) -> Gateway {
         "test-key-not-a-secret".into(),
     );
     credentials.api_url = url.join("v2").unwrap();
-    let parts = Parts {
+    let parts = Dependencies {
         store: Store::new(Sqlite::in_memory().unwrap()),
         clock: clock.clone(),
         entropy: Arc::new(CountingEntropy::default()),

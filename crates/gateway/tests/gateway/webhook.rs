@@ -2,7 +2,7 @@ use axum::body::Body;
 use http::{Request, StatusCode};
 use serde_json::{Value, json};
 use terra_auth::webhook::sign;
-use terra_auth_core::inbox::{EventFilter, ForwardState, ReceivedEvent};
+use terra_auth_model::received_event::{EventFilter, ForwardState, ReceivedEvent};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,

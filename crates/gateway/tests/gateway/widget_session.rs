@@ -2,8 +2,9 @@ use axum::body::Body;
 use http::{Request, header};
 use serde_json::{Value, json};
 use terra_auth::{Provider, SessionId};
-use terra_auth_core::{admin::Admin, widget_session::SessionRequest};
-use terra_auth_testkit::Verbs as _;
+use terra_auth_core::admin::action::Admin;
+use terra_auth_model::widget_session::SessionRequest;
+use terra_auth_testkit::StoreExt as _;
 
 use crate::world::World;
 
@@ -123,5 +124,5 @@ async fn a_body_that_means_nothing_is_refused() {
 /// What the server holds of the session.
 async fn session(world: &World, answer: &Value) -> SessionRequest {
     let id: SessionId = answer["session_id"].as_str().unwrap().parse().unwrap();
-    world.auth.store.widget_session(&id).await.unwrap().unwrap().request
+    world.auth.store().widget_session(&id).await.unwrap().unwrap().request
 }

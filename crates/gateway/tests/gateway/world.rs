@@ -12,17 +12,21 @@ use serde_json::{Value, json};
 use terra_auth::{Credentials, Environment, SigningSecret};
 use terra_auth_core::{
     Auth,
-    admin::Admin,
-    clock::Clock,
+    admin::action::Admin,
     developer::{IssuedCredentials, NewDeveloper},
-    directory::Directory,
-    outbox::Outbox,
-    seal::{KeyRing, MasterKey},
+    node::{directory::Directory, outbox::Outbox},
+};
+use terra_auth_delivery::{DeliveryWorker, Log};
+use terra_auth_egress::AddressPolicy;
+use terra_auth_gateway::{Config, Dependencies, EndUser, Gateway, Login, LoginError, RequestCredentials, Settings};
+use terra_auth_http::{ServerLimits, Workers};
+use terra_auth_model::{
+    clock::Clock,
+    keys::{KeyRing, MasterKey},
+    provider::ClientCredentials,
     store::Store,
 };
-use terra_auth_gateway::{Config, Gateway, Identity, Login, LoginError, Parts, Presented, Settings};
-use terra_auth_http::{Limits, Workers};
-use terra_auth_outbound::{AddressPolicy, ClientCredentials, DeliveryWorker, Log, OAuthProviders, Recipes};
+use terra_auth_providers::{OAuthProviders, Recipes};
 use terra_auth_store::Sqlite;
 use terra_auth_testkit::{CountingEntropy, FixedClock};
 use tokio::net::TcpListener;
@@ -48,11 +52,11 @@ pub(crate) struct AppLogin;
 
 #[async_trait]
 impl Login for AppLogin {
-    async fn caller(&self, request: &Presented<'_>) -> Result<Option<Identity>, LoginError> {
+    async fn caller(&self, request: &RequestCredentials<'_>) -> Result<Option<EndUser>, LoginError> {
         let Some(user) = request.headers.get("x-user") else { return Ok(None) };
         let reference_id = user.to_str().ok().and_then(|user| user.parse().ok());
         let reference_id = reference_id.ok_or(LoginError::Refused("no user can have this name"))?;
-        Ok(Some(Identity { reference_id, ambient: request.headers.contains_key("x-cookie") }))
+        Ok(Some(EndUser { reference_id, sent_by_browser: request.headers.contains_key("x-cookie") }))
     }
 }
 
@@ -105,7 +109,7 @@ impl World {
         };
         let keys = auth.create_developer(&Admin::local("tests"), new).await.unwrap();
         serve(server_listener, terra_auth_server::router(auth.clone()));
-        let parts = Parts {
+        let parts = Dependencies {
             store: Store::new(Sqlite::in_memory().unwrap()),
             clock: clock.clone(),
             entropy: Arc::new(CountingEntropy::default()),
@@ -194,7 +198,7 @@ fn server_of(clock: &Arc<FixedClock>, url: &Url) -> Auth {
     let recipes = Recipes::sandbox(&url.join("sandbox").unwrap()).unwrap();
     let of = |_: &_| Some(client.clone());
     let providers = OAuthProviders::new(recipes, of, AddressPolicy::AllowPrivate, clock.clone()).unwrap();
-    Auth::new(terra_auth_core::Parts {
+    Auth::new(terra_auth_core::Dependencies {
         store: Store::new(Sqlite::in_memory().unwrap()),
         clock: clock.clone(),
         entropy: Arc::new(CountingEntropy::default()),
@@ -213,8 +217,8 @@ pub(crate) async fn free_port() -> (TcpListener, Url) {
 }
 
 pub(crate) fn serve(listener: TcpListener, router: Router) {
-    let workers = Workers::here();
-    tokio::spawn(terra_auth_http::serve(listener, router, Limits::default(), workers, std::future::pending()));
+    let workers = Workers::of_this_thread();
+    tokio::spawn(terra_auth_http::serve(listener, router, ServerLimits::default(), workers, std::future::pending()));
 }
 
 pub(crate) async fn answer_of(router: &Router, request: Request<Body>) -> Answer {

@@ -1,4 +1,4 @@
-use terra_auth_http::Limits;
+use terra_auth_http::ServerLimits;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -8,7 +8,7 @@ use crate::support::{HASTY, Listening, PairFiles, answer, ask, closed, pair, sha
 
 #[tokio::test]
 async fn a_request_in_flight_at_the_end_is_answered() {
-    let listening = Listening::plain(Limits::default()).await;
+    let listening = Listening::plain(ServerLimits::default()).await;
     let stream = listening.connect().await;
     is_answered_at_the_end(listening, stream).await;
 }
@@ -16,7 +16,7 @@ async fn a_request_in_flight_at_the_end_is_answered() {
 #[tokio::test]
 async fn a_request_in_flight_at_the_end_is_answered_over_tls() {
     let pair = pair();
-    let listening = Listening::tls(Limits::default(), &PairFiles::new(&pair)).await;
+    let listening = Listening::tls(ServerLimits::default(), &PairFiles::new(&pair)).await;
     let stream = shake_hands(listening.connect().await, &[&pair], &[]).await;
     is_answered_at_the_end(listening, stream).await;
 }
@@ -37,7 +37,7 @@ async fn is_answered_at_the_end(listening: Listening, mut stream: impl AsyncRead
 
 #[tokio::test]
 async fn an_idle_connection_does_not_hold_up_the_end() {
-    let listening = Listening::plain(Limits::default()).await;
+    let listening = Listening::plain(ServerLimits::default()).await;
     let mut stream = listening.connect().await;
     ask(&mut stream, "/").await;
     answer(&mut stream).await;

@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use terra_auth_http::Limits;
+use terra_auth_http::ServerLimits;
 use tokio::{io::AsyncWriteExt as _, time::timeout};
 
 use crate::support::{HASTY, Listening, answer, ask, closed, soon};
@@ -31,7 +31,7 @@ async fn who_is_fast_is_not_hurt_by_who_is_slow() {
 
 #[tokio::test]
 async fn a_full_listener_closes_the_connection_that_has_waited_longest() {
-    let listening = Listening::plain(Limits { connections: 2, ..Limits::default() }).await;
+    let listening = Listening::plain(ServerLimits { connections: 2, ..ServerLimits::default() }).await;
     let mut working = listening.connect().await;
     ask(&mut working, "/slow").await;
     soon(listening.slow_began.notified()).await;
@@ -49,7 +49,7 @@ async fn a_full_listener_closes_the_connection_that_has_waited_longest() {
 
 #[tokio::test]
 async fn a_request_that_is_handled_is_never_closed_to_make_room() {
-    let listening = Listening::plain(Limits { connections: 1, ..Limits::default() }).await;
+    let listening = Listening::plain(ServerLimits { connections: 1, ..ServerLimits::default() }).await;
     let mut first = listening.connect().await;
     ask(&mut first, "/slow").await;
     soon(listening.slow_began.notified()).await;
@@ -74,7 +74,7 @@ async fn an_idle_connection_is_not_kept() {
 
 #[tokio::test]
 async fn a_connection_between_two_requests_is_kept_longer_than_a_slow_head() {
-    let listening = Listening::plain(Limits { idle_timeout: Duration::from_mins(1), ..HASTY }).await;
+    let listening = Listening::plain(ServerLimits { idle_timeout: Duration::from_mins(1), ..HASTY }).await;
     let mut stream = listening.connect().await;
     ask(&mut stream, "/").await;
     answer(&mut stream).await;
@@ -93,7 +93,7 @@ async fn a_connection_between_two_requests_is_kept_longer_than_a_slow_head() {
 
 #[tokio::test]
 async fn idle_connections_are_closed_soon_when_half_of_the_places_are_taken() {
-    let limits = Limits { idle_timeout: Duration::from_mins(1), connections: 4, ..HASTY };
+    let limits = ServerLimits { idle_timeout: Duration::from_mins(1), connections: 4, ..HASTY };
     let listening = Listening::plain(limits).await;
     let mut idle = Vec::new();
     for _ in 0..4 {

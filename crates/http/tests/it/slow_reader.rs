@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use terra_auth_http::Limits;
+use terra_auth_http::ServerLimits;
 use tokio::{
     io::AsyncReadExt as _,
     net::TcpStream,
@@ -28,7 +28,7 @@ async fn an_answer_that_is_not_read_is_given_up() {
 
 #[tokio::test]
 async fn an_answer_that_is_read_drop_by_drop_is_given_up() {
-    let limits = Limits { write_timeout: Duration::from_millis(200), ..HASTY };
+    let limits = ServerLimits { write_timeout: Duration::from_millis(200), ..HASTY };
     let listening = Listening::plain(limits).await;
     let mut stream = listening.connect().await;
     ask(&mut stream, "/large").await;
@@ -61,7 +61,7 @@ async fn a_slow_answer_that_moves_arrives_to_its_end() {
 
 #[tokio::test]
 async fn clients_that_read_nothing_do_not_keep_others_out() {
-    let limits = Limits { connections: 64, write_timeout: Duration::from_mins(1), ..Limits::default() };
+    let limits = ServerLimits { connections: 64, write_timeout: Duration::from_mins(1), ..ServerLimits::default() };
     let listening = Listening::plain(limits).await;
     let mut unread = Vec::new();
     for _ in 0..200 {

@@ -2,7 +2,7 @@ use std::{future::Future, net::SocketAddr, num::NonZeroUsize, path::PathBuf, syn
 
 use axum::{Extension, Router, routing::get};
 use tempfile::TempDir;
-use terra_auth_http::{Certificates, Limits, Peer, Workers, serve, serve_tls};
+use terra_auth_http::{Certificates, Peer, ServerLimits, Workers, serve, serve_tls};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
@@ -20,7 +20,7 @@ use tokio_rustls::{
 };
 
 /// Waits where a real loop waits 10 s.
-pub(crate) const HASTY: Limits = Limits {
+pub(crate) const HASTY: ServerLimits = ServerLimits {
     header_timeout: Duration::from_millis(300),
     idle_timeout: Duration::from_millis(300),
     write_timeout: Duration::from_millis(300),
@@ -49,20 +49,20 @@ pub(crate) struct Listening {
 }
 
 impl Listening {
-    pub(crate) async fn plain(limits: Limits) -> Self {
-        Self::start(limits, Workers::here(), None).await
+    pub(crate) async fn plain(limits: ServerLimits) -> Self {
+        Self::start(limits, Workers::of_this_thread(), None).await
     }
 
-    pub(crate) async fn on(workers: Workers, limits: Limits) -> Self {
+    pub(crate) async fn on(workers: Workers, limits: ServerLimits) -> Self {
         Self::start(limits, workers, None).await
     }
 
-    pub(crate) async fn tls(limits: Limits, files: &PairFiles) -> Self {
+    pub(crate) async fn tls(limits: ServerLimits, files: &PairFiles) -> Self {
         let certificates = Certificates::read(&files.certificate, &files.key).unwrap();
-        Self::start(limits, Workers::here(), Some(Arc::new(certificates))).await
+        Self::start(limits, Workers::of_this_thread(), Some(Arc::new(certificates))).await
     }
 
-    async fn start(limits: Limits, workers: Workers, certificates: Option<Arc<Certificates>>) -> Self {
+    async fn start(limits: ServerLimits, workers: Workers, certificates: Option<Arc<Certificates>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (slow_began, slow_may_end) = (Arc::new(Notify::new()), Arc::new(Notify::new()));

@@ -1,4 +1,4 @@
-use terra_auth_http::{CertificateError, Limits};
+use terra_auth_http::{CertificateError, ServerLimits};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
@@ -27,7 +27,7 @@ async fn a_request_over_tls_is_answered() {
 async fn a_reload_changes_what_new_connections_see_and_leaves_open_ones_alone() {
     let (old, new) = (pair(), pair());
     let files = PairFiles::new(&old);
-    let listening = Listening::tls(Limits::default(), &files).await;
+    let listening = Listening::tls(ServerLimits::default(), &files).await;
     let mut before = connect(&listening, &[&old, &new]).await;
     is_answered(&mut before).await;
 
@@ -64,7 +64,7 @@ async fn a_client_that_sends_nothing_is_cut() {
 #[tokio::test]
 async fn plain_http_is_closed_and_hurts_nobody() {
     let pair = pair();
-    let listening = Listening::tls(Limits::default(), &PairFiles::new(&pair)).await;
+    let listening = Listening::tls(ServerLimits::default(), &PairFiles::new(&pair)).await;
     let mut plain = listening.connect().await;
     ask(&mut plain, "/").await;
     closed(&mut plain).await;
@@ -74,7 +74,7 @@ async fn plain_http_is_closed_and_hurts_nobody() {
 #[tokio::test]
 async fn who_shakes_hands_is_not_hurt_by_who_does_not() {
     let pair = pair();
-    let listening = Listening::tls(Limits::default(), &PairFiles::new(&pair)).await;
+    let listening = Listening::tls(ServerLimits::default(), &PairFiles::new(&pair)).await;
     let mut silent = Vec::new();
     for _ in 0..200 {
         silent.push(listening.connect().await);
@@ -85,7 +85,8 @@ async fn who_shakes_hands_is_not_hurt_by_who_does_not() {
 #[tokio::test]
 async fn a_client_that_does_not_shake_hands_makes_room_for_another() {
     let pair = pair();
-    let listening = Listening::tls(Limits { connections: 1, ..Limits::default() }, &PairFiles::new(&pair)).await;
+    let listening =
+        Listening::tls(ServerLimits { connections: 1, ..ServerLimits::default() }, &PairFiles::new(&pair)).await;
     let mut silent = listening.connect().await;
     is_answered(&mut connect(&listening, &[&pair]).await).await;
     closed(&mut silent).await;

@@ -1,13 +1,13 @@
 use std::collections::HashMap;
 
-use terra_auth_http::Limits;
+use terra_auth_http::ServerLimits;
 use tokio::net::TcpStream;
 
 use crate::support::{HASTY, Listening, answer, ask, closed, soon, two_threads};
 
 #[tokio::test]
 async fn connections_are_shared_out_and_stay_on_their_thread() {
-    let listening = Listening::on(two_threads(), Limits::default()).await;
+    let listening = Listening::on(two_threads(), ServerLimits::default()).await;
     let mut connections = Vec::new();
     for _ in 0..6 {
         connections.push(connect(&listening).await);
@@ -23,7 +23,7 @@ async fn connections_are_shared_out_and_stay_on_their_thread() {
 
 #[tokio::test]
 async fn a_thread_whose_connections_have_ended_gets_the_next_ones() {
-    let listening = Listening::on(two_threads(), Limits::default()).await;
+    let listening = Listening::on(two_threads(), ServerLimits::default()).await;
     let (_first, second) = (connect(&listening).await, connect(&listening).await);
     let (_third, fourth) = (connect(&listening).await, connect(&listening).await);
     let left = second.1;
@@ -42,7 +42,7 @@ async fn a_thread_whose_connections_have_ended_gets_the_next_ones() {
 
 #[tokio::test]
 async fn a_request_in_flight_at_the_end_is_answered() {
-    let listening = Listening::on(two_threads(), Limits::default()).await;
+    let listening = Listening::on(two_threads(), ServerLimits::default()).await;
     let (began, may_end) = (listening.slow_began.clone(), listening.slow_may_end.clone());
     let mut connection = listening.connect().await;
     ask(&mut connection, "/slow").await;

@@ -1,4 +1,4 @@
-//! `GET /{face}/authorize`: where a person arrives from the app.
+//! `GET /{face}/authorize`: the first page, to which the app redirects the user.
 
 use axum::{
     extract::{RawQuery, State},
@@ -6,21 +6,21 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{OnFace, ReturnAddress, login::show_login, show_error};
+use super::{ProfilePath, RedirectTarget, login::show_login, show_error};
 use crate::{
-    face::{Face, GrantedScopes, Pkce, Scope},
-    ledger::Pending,
-    params::{Params, Repeated},
+    params::{Params, RepeatedParameter},
+    profile::{GrantedScopes, Pkce, ProviderProfile, Scope},
     sandbox::Sandbox,
+    tokens::PendingAuthorization,
 };
 
-/// A longer query is refused, because it would be kept while the person signs in.
+/// The maximum length of the query, because the request is stored while the user signs in.
 const MAX_QUERY_BYTES: usize = 8 * 1024;
 
-/// Keeps the request under a random handle and shows the sign-in page.
+/// Stores the request under a random handle and shows the sign-in page.
 pub(super) async fn authorize(
     State(sandbox): State<Sandbox>,
-    OnFace(face): OnFace,
+    ProfilePath(face): ProfilePath,
     RawQuery(query): RawQuery,
 ) -> Response {
     let query = query.unwrap_or_default();
@@ -35,9 +35,9 @@ pub(super) async fn authorize(
     match read_request(face, &params) {
         Ok((scopes, challenge)) => {
             let added_at = sandbox.now();
-            let pending = Pending { face, return_address, scopes, challenge, account: None, added_at };
-            let handle = sandbox.draw_secret();
-            sandbox.ledger().add_pending(&handle, pending);
+            let pending = PendingAuthorization { face, return_address, scopes, challenge, account: None, added_at };
+            let handle = sandbox.generate_secret();
+            sandbox.token_store().add_pending(&handle, pending);
             show_login(&sandbox, face, &handle)
         }
         Err(error) => {
@@ -47,27 +47,27 @@ pub(super) async fn authorize(
     }
 }
 
-/// Why the browser may not be sent back. A person reads it.
+/// The reason why the browser must not be redirected to the app. The user sees it.
 #[derive(Debug, thiserror::Error)]
-enum NoReturnAddress {
+enum InvalidRedirectUri {
     #[error(transparent)]
-    Repeated(#[from] Repeated),
-    #[error("The app is unknown here: its client_id is missing or not the registered one")]
+    Repeated(#[from] RepeatedParameter),
+    #[error("The app is unknown: its client_id is missing or not the registered one")]
     UnknownClient,
     #[error("The redirect_uri is missing or not one that the app registered")]
     UnknownRedirectUri,
 }
 
-/// Why a request is refused; the app reads it in the redirect.
+/// The reason why a request is rejected. The app gets it in the redirect.
 #[derive(Debug, thiserror::Error)]
 enum AuthorizeError {
     #[error(transparent)]
-    Repeated(#[from] Repeated),
+    Repeated(#[from] RepeatedParameter),
     #[error("response_type must be code")]
     UnsupportedResponseType,
-    #[error("PKCE needs a code_challenge of 43 characters with code_challenge_method S256")]
+    #[error("PKCE requires a code_challenge of 43 characters and the code_challenge_method S256")]
     NoChallenge,
-    #[error("a requested scope is unknown here")]
+    #[error("a requested scope is unknown")]
     InvalidScope,
 }
 
@@ -81,34 +81,41 @@ impl AuthorizeError {
     }
 }
 
-fn return_address(sandbox: &Sandbox, face: &Face, params: &Params) -> Result<ReturnAddress, NoReturnAddress> {
-    if params.one("client_id")? != Some(&sandbox.client().id) {
-        return Err(NoReturnAddress::UnknownClient);
+fn return_address(
+    sandbox: &Sandbox,
+    face: &ProviderProfile,
+    params: &Params,
+) -> Result<RedirectTarget, InvalidRedirectUri> {
+    if params.at_most_one("client_id")? != Some(&sandbox.client().id) {
+        return Err(InvalidRedirectUri::UnknownClient);
     }
-    let asked = params.one("redirect_uri")?;
+    let asked = params.at_most_one("redirect_uri")?;
     let registered = sandbox.redirect_uris().iter().find(|uri| asked == Some(uri.as_str()));
-    Ok(ReturnAddress {
-        redirect_uri: registered.ok_or(NoReturnAddress::UnknownRedirectUri)?.clone(),
-        state: params.one("state")?.map(str::to_owned),
+    Ok(RedirectTarget {
+        redirect_uri: registered.ok_or(InvalidRedirectUri::UnknownRedirectUri)?.clone(),
+        state: params.at_most_one("state")?.map(str::to_owned),
         issuer: sandbox.issuer(face).into(),
     })
 }
 
-fn read_request(face: &Face, params: &Params) -> Result<(Vec<&'static Scope>, Option<String>), AuthorizeError> {
-    if params.one("response_type")? != Some("code") {
+fn read_request(
+    face: &ProviderProfile,
+    params: &Params,
+) -> Result<(Vec<&'static Scope>, Option<String>), AuthorizeError> {
+    if params.at_most_one("response_type")? != Some("code") {
         return Err(AuthorizeError::UnsupportedResponseType);
     }
     let challenge = read_challenge(face, params)?;
-    let scopes = match params.one("scope")?.filter(|_| face.granted_scopes != GrantedScopes::Untold) {
+    let scopes = match params.at_most_one("scope")?.filter(|_| face.granted_scopes != GrantedScopes::NotReported) {
         Some(text) => face.parse_scopes(text).ok_or(AuthorizeError::InvalidScope)?,
         None => face.scopes.iter().collect(),
     };
     Ok((scopes, challenge))
 }
 
-/// Who begins with PKCE has to do it right; who does without may, unless the face wants it.
-fn read_challenge(face: &Face, params: &Params) -> Result<Option<String>, AuthorizeError> {
-    match (params.one("code_challenge")?, params.one("code_challenge_method")?) {
+/// Parses the PKCE challenge. PKCE parameters must be valid; they may be absent unless the provider requires PKCE.
+fn read_challenge(face: &ProviderProfile, params: &Params) -> Result<Option<String>, AuthorizeError> {
+    match (params.at_most_one("code_challenge")?, params.at_most_one("code_challenge_method")?) {
         (Some(challenge), Some("S256")) if is_challenge(challenge) => Ok(Some(challenge.to_owned())),
         (None, None) if face.pkce == Pkce::Optional => Ok(None),
         _ => Err(AuthorizeError::NoChallenge),

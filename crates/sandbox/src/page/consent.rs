@@ -1,4 +1,4 @@
-//! `POST /{face}/consent`: a person allows all, a part or nothing.
+//! `POST /{face}/consent`: the user approves all scopes, some, or none.
 
 use askama::Template;
 use axum::{
@@ -7,35 +7,35 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 
-use super::{Frame, OnFace, login::show_expired, show, show_error};
+use super::{PageLayout, ProfilePath, login::show_expired, show, show_error};
 use crate::{
-    face::{Face, GrantedScopes, Scope},
     fault::Fault,
-    ledger::{Account, Code, Pending},
     params::Params,
+    profile::{GrantedScopes, ProviderProfile, Scope},
     sandbox::Sandbox,
+    tokens::{Account, AuthorizationCode, PendingAuthorization},
 };
 
 #[derive(Template)]
 #[template(path = "consent.html")]
 struct ConsentPage<'a> {
-    frame: Frame,
-    face: &'a Face,
+    frame: PageLayout,
+    face: &'a ProviderProfile,
     app_name: &'a str,
     action: String,
     handle: &'a str,
     account: &'a str,
     scopes: &'a [&'a Scope],
-    /// Whether the boxes of the scopes are ticked.
+    /// Whether the checkboxes of the scopes are checked.
     ticked: bool,
     trouble: bool,
     choices: &'a [(&'a str, &'a str, Option<Fault>)],
 }
 
-pub(super) fn show_consent(sandbox: &Sandbox, pending: &Pending, handle: &str, ticked: bool) -> Response {
+pub(super) fn show_consent(sandbox: &Sandbox, pending: &PendingAuthorization, handle: &str, ticked: bool) -> Response {
     let face = pending.face;
     let page = ConsentPage {
-        frame: Frame::of(sandbox, face),
+        frame: PageLayout::of(sandbox, face),
         face,
         app_name: sandbox.app_name(),
         action: sandbox.url(&format!("{}/consent", face.slug)).path().to_owned(),
@@ -49,17 +49,23 @@ pub(super) fn show_consent(sandbox: &Sandbox, pending: &Pending, handle: &str, t
     show(StatusCode::OK, &page)
 }
 
-/// Answers the waiting request, once, and sends the browser back to the app.
-pub(super) async fn consent(State(sandbox): State<Sandbox>, OnFace(face): OnFace, RawForm(body): RawForm) -> Response {
+/// Completes the pending request, once, and redirects the browser to the app.
+pub(super) async fn consent(
+    State(sandbox): State<Sandbox>,
+    ProfilePath(face): ProfilePath,
+    RawForm(body): RawForm,
+) -> Response {
     let params = Params::parse(&body);
-    let (Ok(Some(handle)), Ok(Some(decision))) = (params.one("handle"), params.one("decision")) else {
+    let (Ok(Some(handle)), Ok(Some(decision))) = (params.at_most_one("handle"), params.at_most_one("decision")) else {
         return show_error(&sandbox, StatusCode::BAD_REQUEST, "The form is incomplete.");
     };
     if let "all" | "none" = decision {
         return show_again(&sandbox, face, handle, decision == "all");
     }
-    let Some((pending, account)) = take_signed_in(&sandbox, face, handle) else { return show_expired(&sandbox) };
-    make_trouble(&sandbox, face, &account, &params);
+    let Some((pending, account)) = take_pending_with_account(&sandbox, face, handle) else {
+        return show_expired(&sandbox);
+    };
+    apply_fault_choice(&sandbox, face, &account, &params);
     let ticked: Vec<_> = params.all("scope").collect();
     let scopes: Vec<_> = pending.scopes.iter().copied().filter(|scope| ticked.contains(&scope.name)).collect();
     let answer = if decision == "approve" && !scopes.is_empty() {
@@ -70,25 +76,29 @@ pub(super) async fn consent(State(sandbox): State<Sandbox>, OnFace(face): OnFace
     answer.into_response()
 }
 
-/// The page once more, with every box ticked or none: the switch works without a script.
-fn show_again(sandbox: &Sandbox, face: &Face, handle: &str, ticked: bool) -> Response {
-    let pending = sandbox.ledger().pending(face, handle, sandbox.now()).cloned();
+/// Shows the page again with all checkboxes checked or none. The two buttons work without a script.
+fn show_again(sandbox: &Sandbox, face: &ProviderProfile, handle: &str, ticked: bool) -> Response {
+    let pending = sandbox.token_store().pending(face, handle, sandbox.now()).cloned();
     match pending.filter(|pending| pending.account.is_some()) {
         Some(pending) => show_consent(sandbox, &pending, handle, ticked),
         None => show_expired(sandbox),
     }
 }
 
-fn take_signed_in(sandbox: &Sandbox, face: &Face, handle: &str) -> Option<(Pending, Account)> {
-    let mut ledger = sandbox.ledger();
+fn take_pending_with_account(
+    sandbox: &Sandbox,
+    face: &ProviderProfile,
+    handle: &str,
+) -> Option<(PendingAuthorization, Account)> {
+    let mut ledger = sandbox.token_store();
     let pending = ledger.pending(face, handle, sandbox.now())?.clone();
     let account = pending.account.clone()?;
     ledger.take_pending(handle);
     Some((pending, account))
 }
 
-/// What the page's "Simulate a failure" part asks for; without it, everything stays as it was set.
-fn make_trouble(sandbox: &Sandbox, face: &Face, account: &Account, params: &Params) {
+/// Applies the page's "Simulate a failure" section. If it is unchanged, the current fault stays.
+fn apply_fault_choice(sandbox: &Sandbox, face: &ProviderProfile, account: &Account, params: &Params) {
     if params.all("revoke_earlier").next().is_some() {
         sandbox.revoke_account(face, &account.name);
     }
@@ -98,10 +108,15 @@ fn make_trouble(sandbox: &Sandbox, face: &Face, account: &Account, params: &Para
     }
 }
 
-fn approve(sandbox: &Sandbox, pending: Pending, account: Account, scopes: Vec<&'static Scope>) -> Redirect {
-    let (code, face) = (sandbox.draw_secret(), pending.face);
-    let told = (face.granted_scopes == GrantedScopes::Redirect).then(|| face.write_scopes(&scopes));
-    let issued = Code {
+fn approve(
+    sandbox: &Sandbox,
+    pending: PendingAuthorization,
+    account: Account,
+    scopes: Vec<&'static Scope>,
+) -> Redirect {
+    let (code, face) = (sandbox.generate_secret(), pending.face);
+    let told = (face.granted_scopes == GrantedScopes::Redirect).then(|| face.format_scopes(&scopes));
+    let issued = AuthorizationCode {
         face,
         redirect_uri: pending.return_address.redirect_uri.clone(),
         challenge: pending.challenge,
@@ -110,7 +125,7 @@ fn approve(sandbox: &Sandbox, pending: Pending, account: Account, scopes: Vec<&'
         added_at: sandbox.now(),
         spent_for: None,
     };
-    sandbox.ledger().add_code(&code, issued);
+    sandbox.token_store().add_code(&code, issued);
     let scope = told.as_deref().map(|scopes| ("scope", scopes));
     pending.return_address.send(&[("code", code.as_str())].into_iter().chain(scope).collect::<Vec<_>>())
 }

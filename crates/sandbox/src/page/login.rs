@@ -1,4 +1,4 @@
-//! `POST /{face}/login`: a person says who they are; any name will do.
+//! `POST /{face}/login`: the user signs in; any name is accepted.
 
 use askama::Template;
 use axum::{
@@ -7,12 +7,12 @@ use axum::{
     response::Response,
 };
 
-use super::{Frame, OnFace, consent::show_consent, show, show_error};
+use super::{PageLayout, ProfilePath, consent::show_consent, show, show_error};
 use crate::{
-    face::Face,
-    ledger::{Account, Pending},
     params::Params,
+    profile::ProviderProfile,
     sandbox::Sandbox,
+    tokens::{Account, PendingAuthorization},
 };
 
 const DEFAULT_NAME: &str = "demo";
@@ -21,23 +21,27 @@ const MAX_NAME_CHARS: usize = 64;
 #[derive(Template)]
 #[template(path = "login.html")]
 struct LoginPage<'a> {
-    frame: Frame,
-    face: &'a Face,
+    frame: PageLayout,
+    face: &'a ProviderProfile,
     app_name: &'a str,
     action: String,
     handle: &'a str,
 }
 
-pub(super) fn show_login(sandbox: &Sandbox, face: &Face, handle: &str) -> Response {
+pub(super) fn show_login(sandbox: &Sandbox, face: &ProviderProfile, handle: &str) -> Response {
     let action = sandbox.url(&format!("{}/login", face.slug)).path().to_owned();
-    let frame = Frame::of(sandbox, face);
+    let frame = PageLayout::of(sandbox, face);
     show(StatusCode::OK, &LoginPage { frame, face, app_name: sandbox.app_name(), action, handle })
 }
 
-/// Notes the account in the waiting request and shows the consent page.
-pub(super) async fn login(State(sandbox): State<Sandbox>, OnFace(face): OnFace, RawForm(body): RawForm) -> Response {
+/// Stores the account in the pending request and shows the consent page.
+pub(super) async fn login(
+    State(sandbox): State<Sandbox>,
+    ProfilePath(face): ProfilePath,
+    RawForm(body): RawForm,
+) -> Response {
     let params = Params::parse(&body);
-    let (Ok(Some(handle)), Ok(name)) = (params.one("handle"), params.one("account")) else {
+    let (Ok(Some(handle)), Ok(name)) = (params.at_most_one("handle"), params.at_most_one("account")) else {
         return show_error(&sandbox, StatusCode::BAD_REQUEST, "The form is incomplete.");
     };
     let name = name.map(str::trim).filter(|name| !name.is_empty()).unwrap_or(DEFAULT_NAME);
@@ -51,13 +55,13 @@ pub(super) async fn login(State(sandbox): State<Sandbox>, OnFace(face): OnFace, 
     }
 }
 
-/// The page for a request that was answered, forgotten or never made.
+/// Shows the error page for a request that is completed, expired or unknown.
 pub(super) fn show_expired(sandbox: &Sandbox) -> Response {
-    show_error(sandbox, StatusCode::BAD_REQUEST, "This sign-in has ended. Go back to the app and begin again.")
+    show_error(sandbox, StatusCode::BAD_REQUEST, "This sign-in has expired. Return to the app and start again.")
 }
 
-fn sign_in(sandbox: &Sandbox, face: &Face, handle: &str, account: Account) -> Option<Pending> {
-    let mut ledger = sandbox.ledger();
+fn sign_in(sandbox: &Sandbox, face: &ProviderProfile, handle: &str, account: Account) -> Option<PendingAuthorization> {
+    let mut ledger = sandbox.token_store();
     let pending = ledger.pending(face, handle, sandbox.now())?;
     pending.account = Some(account);
     Some(pending.clone())

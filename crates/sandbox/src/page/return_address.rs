@@ -1,19 +1,19 @@
-//! The way back to the app.
+//! The redirect to the app.
 
 use axum::response::Redirect;
 use url::Url;
 
-/// Where the browser takes the answer to an authorization request. The address was compared with the registered ones.
+/// The target of the authorization response. Its redirect URI is a registered one.
 #[derive(Clone, Debug)]
-pub(crate) struct ReturnAddress {
+pub(crate) struct RedirectTarget {
     pub(crate) redirect_uri: Url,
     pub(crate) state: Option<String>,
     pub(crate) issuer: String,
 }
 
-impl ReturnAddress {
-    /// Sends the browser back with these parameters, `state` and `iss` (RFC 6749, section 4.1.2; RFC 9207).
-    /// A query that the address already has stays in front.
+impl RedirectTarget {
+    /// Redirects the browser with these parameters, `state` and `iss` (RFC 6749, section 4.1.2; RFC 9207).
+    /// An existing query of the redirect URI stays in front.
     pub(crate) fn send(&self, answer: &[(&str, &str)]) -> Redirect {
         let mut url = self.redirect_uri.clone();
         url.query_pairs_mut()

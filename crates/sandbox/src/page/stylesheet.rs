@@ -1,14 +1,14 @@
-//! The stylesheet, with the accent of every face.
+//! The stylesheet, with the accent color of every provider.
 
 use std::{fmt::Write, sync::LazyLock};
 
 use axum::{http::header, response::IntoResponse};
 
-use crate::face::faces;
+use crate::profile::provider_profiles;
 
 static STYLESHEET: LazyLock<String> = LazyLock::new(|| {
     let mut css = include_str!("../../templates/sandbox.css").to_owned();
-    for face in faces() {
+    for face in provider_profiles() {
         // Writing to a `String` cannot fail.
         let _ = writeln!(css, ".face-{} {{ --accent: {}; }}", face.slug, face.accent);
     }

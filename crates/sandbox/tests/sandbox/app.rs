@@ -1,25 +1,32 @@
-//! A browser and an app's server in one, with a clock that stands still and entropy that counts.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a helper that fails is a test that fails")]
+//! A test app that acts as browser and server, with a clock that the test sets and entropy from a counter.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a failing helper must fail its test")]
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+    time::Duration,
 };
-use std::time::Duration;
 
-use axum::http::{HeaderMap, Method, Request, StatusCode, header};
-use axum::{Router, body::Body};
+use axum::{
+    Router,
+    body::Body,
+    http::{HeaderMap, Method, Request, StatusCode, header},
+};
 use http_body_util::BodyExt;
 use jiff::Timestamp;
 use serde_json::Value;
-use terra_auth_sandbox::{Face, SUBSCRIPTION_KEY, SUBSCRIPTION_KEY_HEADER, Sandbox, SandboxConfig, TokenEndpoints};
+use terra_auth_sandbox::{
+    ProviderProfile, SUBSCRIPTION_KEY, SUBSCRIPTION_KEY_HEADER, Sandbox, SandboxConfig, TokenEndpoints,
+};
 use tower::ServiceExt;
 use url::{Url, form_urlencoded};
 
 pub(crate) const CLIENT_ID: &str = "demo-app";
 pub(crate) const CLIENT_SECRET: &str = "test-key-not-a-secret";
 pub(crate) const CALLBACK: &str = "https://app.example/callback?from=sandbox";
-/// The pair of RFC 7636, appendix B.
+/// The PKCE pair of RFC 7636, appendix B.
 pub(crate) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 pub(crate) const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
@@ -31,7 +38,7 @@ pub(crate) struct App {
     seconds: Arc<AtomicI64>,
 }
 
-pub(crate) struct Answer {
+pub(crate) struct TestResponse {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) text: String,
@@ -59,23 +66,27 @@ impl App {
         Self { router: Router::new().nest("/sandbox", sandbox.router()), sandbox, seconds }
     }
 
-    pub(crate) fn pass(&self, seconds: i64) {
+    pub(crate) fn advance_clock(&self, seconds: i64) {
         self.seconds.fetch_add(seconds, Ordering::Relaxed);
     }
 
-    pub(crate) async fn call(&self, request: Request<Body>) -> Answer {
-        self.try_call(request).await.expect("the connection was cut")
+    pub(crate) async fn call(&self, request: Request<Body>) -> TestResponse {
+        self.try_call(request).await.expect("the connection was closed")
     }
 
-    /// `None` if the connection is cut.
-    async fn try_call(&self, request: Request<Body>) -> Option<Answer> {
+    /// Returns `None` if the connection is closed.
+    async fn try_call(&self, request: Request<Body>) -> Option<TestResponse> {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = body.collect().await.ok()?.to_bytes();
-        Some(Answer { status: parts.status, headers: parts.headers, text: String::from_utf8(body.to_vec()).unwrap() })
+        Some(TestResponse {
+            status: parts.status,
+            headers: parts.headers,
+            text: String::from_utf8(body.to_vec()).unwrap(),
+        })
     }
 
-    pub(crate) async fn get(&self, path: &str, authorization: Option<&str>) -> Answer {
+    pub(crate) async fn get(&self, path: &str, authorization: Option<&str>) -> TestResponse {
         let mut request = Request::get(format!("/sandbox/{path}"));
         if let Some(value) = authorization {
             request = request.header(header::AUTHORIZATION, value);
@@ -83,12 +94,12 @@ impl App {
         self.call(request.body(Body::empty()).unwrap()).await
     }
 
-    pub(crate) async fn post(&self, path: &str, form: &Pairs<'_>, authorization: Option<&str>) -> Answer {
+    pub(crate) async fn post(&self, path: &str, form: &Pairs<'_>, authorization: Option<&str>) -> TestResponse {
         self.call(post(path, form, authorization)).await
     }
 
-    /// A call of any kind without a body, and with these headers.
-    pub(crate) async fn bare(&self, method: Method, path: &str, headers: &Pairs<'_>) -> Answer {
+    /// Calls with any method, with these headers and without a body.
+    pub(crate) async fn bare(&self, method: Method, path: &str, headers: &Pairs<'_>) -> TestResponse {
         let mut request = Request::builder().method(method).uri(format!("/sandbox/{path}"));
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -96,27 +107,27 @@ impl App {
         self.call(request.body(Body::empty()).unwrap()).await
     }
 
-    pub(crate) async fn authorize(&self, face: &Face, request: &Pairs<'_>) -> Answer {
+    pub(crate) async fn authorize(&self, face: &ProviderProfile, request: &Pairs<'_>) -> TestResponse {
         self.get(&format!("{}/authorize?{}", face.slug, encode(request)), None).await
     }
 
-    /// Opens the sign-in page and answers its hidden handle.
-    pub(crate) async fn arrive(&self, face: &Face, scope: &str) -> String {
+    /// Opens the sign-in page and returns its hidden handle.
+    pub(crate) async fn open_sign_in_page(&self, face: &ProviderProfile, scope: &str) -> String {
         let page = self.authorize(face, &with(&good_request(), "scope", scope)).await;
         assert_eq!(page.status, StatusCode::OK, "{}", page.text);
         page.handle()
     }
 
-    /// Signs in as `name` and answers the handle.
-    pub(crate) async fn sign_in(&self, face: &Face, scope: &str, name: &str) -> String {
-        let handle = self.arrive(face, scope).await;
+    /// Signs in as `name` and returns the handle.
+    pub(crate) async fn sign_in(&self, face: &ProviderProfile, scope: &str, name: &str) -> String {
+        let handle = self.open_sign_in_page(face, scope).await;
         let page = self.post(&format!("{}/login", face.slug), &[("handle", &handle), ("account", name)], None).await;
         assert_eq!(page.status, StatusCode::OK, "{}", page.text);
         page.handle()
     }
 
-    /// Goes through the pages as "demo", ticks these scopes and answers where the browser was sent.
-    pub(crate) async fn decide(&self, face: &Face, decision: &str, ticked: &[&str]) -> Url {
+    /// Signs in as "demo", checks these scopes and submits the decision. Returns the redirect target.
+    pub(crate) async fn decide(&self, face: &ProviderProfile, decision: &str, ticked: &[&str]) -> Url {
         let asked = ticked.join(face.scope_separator.encode_utf8(&mut [0; 4]));
         let handle = self.sign_in(face, &asked, "demo").await;
         let mut form = vec![("handle", handle.as_str()), ("decision", decision)];
@@ -124,83 +135,83 @@ impl App {
         self.post(&format!("{}/consent", face.slug), &form, None).await.location()
     }
 
-    /// Signs in as "demo" on this page, allows one scope and answers the code.
-    pub(crate) async fn approve(&self, face: &Face, login: &Answer, scope: &str) -> String {
+    /// Signs in as "demo" on this page, approves one scope and returns the code.
+    pub(crate) async fn approve(&self, face: &ProviderProfile, login: &TestResponse, scope: &str) -> String {
         let form = [("handle", &*login.handle()), ("account", "demo")];
         let page = self.post(&format!("{}/login", face.slug), &form, None).await;
         let form = [("handle", &*page.handle()), ("decision", "approve"), ("scope", scope)];
         param(&self.post(&format!("{}/consent", face.slug), &form, None).await.location(), "code").unwrap()
     }
 
-    pub(crate) async fn code(&self, face: &Face, scopes: &[&str]) -> String {
+    pub(crate) async fn code(&self, face: &ProviderProfile, scopes: &[&str]) -> String {
         param(&self.decide(face, "approve", scopes).await, "code").unwrap()
     }
 
-    /// A token call as the face wants it, with the client's id and secret in the body.
-    pub(crate) async fn token(&self, face: &Face, form: &Pairs<'_>) -> Answer {
-        self.try_token(face, form).await.expect("the connection was cut")
+    /// Sends a token call in the provider's format, with the client's id and secret in the body.
+    pub(crate) async fn token(&self, face: &ProviderProfile, form: &Pairs<'_>) -> TestResponse {
+        self.try_token(face, form).await.expect("the connection was closed")
     }
 
-    pub(crate) async fn try_token(&self, face: &Face, form: &Pairs<'_>) -> Option<Answer> {
+    pub(crate) async fn try_token(&self, face: &ProviderProfile, form: &Pairs<'_>) -> Option<TestResponse> {
         let client = [("client_id", CLIENT_ID), ("client_secret", CLIENT_SECRET)];
         let form = [form, face.token_params, &client].concat();
-        if face.token_endpoints == TokenEndpoints::RefreshApart && form.contains(&("grant_type", "refresh_token")) {
+        if face.token_endpoints == TokenEndpoints::SeparateRefresh && form.contains(&("grant_type", "refresh_token")) {
             return self.try_call(post(&format!("{}/refresh-token?{}", face.slug, encode(&form)), &[], None)).await;
         }
         self.try_call(post(&format!("{}/token", face.slug), &form, None)).await
     }
 
-    pub(crate) async fn exchange(&self, face: &Face, code: &str) -> Answer {
+    pub(crate) async fn exchange(&self, face: &ProviderProfile, code: &str) -> TestResponse {
         self.token(face, &good_exchange(code)).await
     }
 
-    pub(crate) async fn refresh(&self, face: &Face, token: &str) -> Answer {
+    pub(crate) async fn refresh(&self, face: &ProviderProfile, token: &str) -> TestResponse {
         self.token(face, &good_refresh(token)).await
     }
 
-    /// A token answer for everything that a face can grant.
-    pub(crate) async fn connect(&self, face: &Face) -> Value {
+    /// Connects with all scopes of the provider and returns the token response.
+    pub(crate) async fn connect(&self, face: &ProviderProfile) -> Value {
         let scopes: Vec<_> = face.scopes.iter().map(|scope| scope.name).collect();
         let code = self.code(face, &scopes).await;
         self.exchange(face, &code).await.tokens()
     }
 
-    /// A data call: 200 for a live access token.
-    pub(crate) async fn data(&self, face: &Face, token: &str) -> u16 {
+    /// Sends a data call and returns its status: 200 for a valid access token.
+    pub(crate) async fn data(&self, face: &ProviderProfile, token: &str) -> u16 {
         let bearer = format!("Bearer {token}");
         let headers = [("authorization", bearer.as_str()), (SUBSCRIPTION_KEY_HEADER, SUBSCRIPTION_KEY)];
         self.bare(Method::GET, &format!("{}/data", face.slug), &headers).await.status.as_u16()
     }
 
-    /// What introspection says.
-    pub(crate) async fn look(&self, face: &Face, token: &str) -> Value {
+    /// Returns the response of the introspection.
+    pub(crate) async fn introspect(&self, face: &ProviderProfile, token: &str) -> Value {
         let form = [("token", token), ("client_id", CLIENT_ID), ("client_secret", CLIENT_SECRET)];
         self.post(&format!("{}/introspect", face.slug), &form, None).await.json()
     }
 
-    /// Whether introspection says that a token lives.
-    pub(crate) async fn lives(&self, face: &Face, token: &str) -> bool {
-        self.look(face, token).await["active"] == true
+    /// Whether a token is active, by introspection.
+    pub(crate) async fn is_active(&self, face: &ProviderProfile, token: &str) -> bool {
+        self.introspect(face, token).await["active"] == true
     }
 
-    pub(crate) async fn userinfo(&self, face: &Face, token: &str) -> Answer {
+    pub(crate) async fn userinfo(&self, face: &ProviderProfile, token: &str) -> TestResponse {
         self.get(&format!("{}/userinfo", face.slug), Some(&format!("Bearer {token}"))).await
     }
 }
 
-impl Answer {
+impl TestResponse {
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
     }
 
-    /// The fields of a token answer, out of their envelope.
+    /// Returns the fields of a token response, without the envelope.
     pub(crate) fn tokens(&self) -> Value {
         let answer = self.json();
         answer.get("body").cloned().unwrap_or(answer)
     }
 
-    /// The code of a refusal, with its status: `error`, or `errorType` where errors are a list.
-    pub(crate) fn refusal(&self) -> (u16, String) {
+    /// Returns the status and the code of an error: `error`, or `errorType` if errors are a list.
+    pub(crate) fn oauth_error(&self) -> (u16, String) {
         let json = self.json();
         let error = json.pointer("/errors/0").map_or_else(|| text(&json, "error"), |error| text(error, "errorType"));
         (self.status.as_u16(), error)
@@ -240,7 +251,7 @@ pub(crate) fn good_refresh(token: &str) -> Vec<(&str, &str)> {
     vec![("grant_type", "refresh_token"), ("refresh_token", token)]
 }
 
-/// The pairs with one replaced, or left out if it is empty.
+/// Returns the pairs with one value replaced, or removed if the value is empty.
 pub(crate) fn with<'a>(pairs: &Pairs<'a>, name: &'a str, value: &'a str) -> Vec<(&'a str, &'a str)> {
     let mut pairs: Vec<_> = pairs.iter().copied().filter(|(key, _)| *key != name).collect();
     pairs.extend((!value.is_empty()).then_some((name, value)));

@@ -1,26 +1,26 @@
 use axum::http::StatusCode;
-use terra_auth_sandbox::{Face, Pkce, faces};
+use terra_auth_sandbox::{Pkce, ProviderProfile, provider_profiles};
 
 use crate::app::{App, good_request, param, with};
 
 #[tokio::test]
-async fn a_request_without_a_trusted_way_back_gets_a_page_and_never_a_redirect() {
+async fn a_request_without_a_registered_redirect_uri_gets_a_page_and_no_redirect() {
     let app = App::start();
     for (name, value) in [
         ("client_id", ""),
-        ("client_id", "somebody-else"),
+        ("client_id", "other-app"),
         ("redirect_uri", ""),
         ("redirect_uri", "https://app.example/callback"),
         ("redirect_uri", "https://app.example/callback?from=sandbox&more=1"),
         ("redirect_uri", "https://evil.example/callback?from=sandbox"),
     ] {
-        let answer = app.authorize(&Face::FITBIT, &with(&good_request(), name, value)).await;
+        let answer = app.authorize(&ProviderProfile::FITBIT, &with(&good_request(), name, value)).await;
         assert_eq!((answer.status, answer.header("location")), (StatusCode::BAD_REQUEST, ""), "{name}={value}");
     }
 }
 
 #[tokio::test]
-async fn every_other_mistake_is_told_to_the_app() {
+async fn every_other_error_is_returned_to_the_app() {
     let app = App::start();
     for (name, value, error) in [
         ("response_type", "", "unsupported_response_type"),
@@ -32,7 +32,7 @@ async fn every_other_mistake_is_told_to_the_app() {
         ("code_challenge_method", "plain", "invalid_request"),
         ("scope", "sleep everything", "invalid_scope"),
     ] {
-        let answer = app.authorize(&Face::FITBIT, &with(&good_request(), name, value)).await.location();
+        let answer = app.authorize(&ProviderProfile::FITBIT, &with(&good_request(), name, value)).await.location();
         assert!(answer.as_str().starts_with("https://app.example/callback?from=sandbox&error="), "{answer}");
         assert_eq!(param(&answer, "error").as_deref(), Some(error), "{name}={value}");
         assert_eq!(param(&answer, "state").as_deref(), Some("a state & more"));
@@ -41,10 +41,10 @@ async fn every_other_mistake_is_told_to_the_app() {
 }
 
 #[tokio::test]
-async fn pkce_is_up_to_the_app_unless_the_face_wants_it() {
+async fn pkce_is_optional_unless_the_provider_requires_it() {
     let app = App::start();
     let without = with(&with(&good_request(), "code_challenge", ""), "code_challenge_method", "");
-    for face in faces() {
+    for face in provider_profiles() {
         let answer = app.authorize(face, &without).await;
         if face.pkce == Pkce::Required {
             assert_eq!(param(&answer.location(), "error").as_deref(), Some("invalid_request"));
@@ -55,23 +55,23 @@ async fn pkce_is_up_to_the_app_unless_the_face_wants_it() {
 }
 
 #[tokio::test]
-async fn a_parameter_that_comes_twice_is_refused() {
+async fn a_repeated_parameter_is_rejected() {
     let app = App::start();
     let mut request = good_request();
     request.push(("response_type", "code"));
-    let told = app.authorize(&Face::FITBIT, &request).await.location();
+    let told = app.authorize(&ProviderProfile::FITBIT, &request).await.location();
     request.push(("redirect_uri", "https://app.example/other"));
-    let shown = app.authorize(&Face::FITBIT, &request).await;
+    let shown = app.authorize(&ProviderProfile::FITBIT, &request).await;
 
     assert_eq!(param(&told, "error").as_deref(), Some("invalid_request"));
     assert_eq!(shown.status, StatusCode::BAD_REQUEST);
 }
 
 #[tokio::test]
-async fn a_request_without_a_scope_asks_for_everything() {
+async fn a_request_without_a_scope_requests_all_scopes() {
     let app = App::start();
-    for face in faces() {
-        let handle = app.arrive(face, "").await;
+    for face in provider_profiles() {
+        let handle = app.open_sign_in_page(face, "").await;
         let form = [("handle", handle.as_str()), ("account", "demo")];
         let page = app.post(&format!("{}/login", face.slug), &form, None).await;
 
@@ -81,7 +81,7 @@ async fn a_request_without_a_scope_asks_for_everything() {
 }
 
 #[tokio::test]
-async fn an_overlong_request_is_refused_before_it_is_kept() {
+async fn a_request_that_is_too_long_is_rejected_before_it_is_stored() {
     let app = App::start();
     let room = 8 * 1024;
     let fits = app.get(&format!("fitbit/authorize?{}", "x".repeat(room)), None).await;
@@ -92,7 +92,7 @@ async fn an_overlong_request_is_refused_before_it_is_kept() {
 }
 
 #[tokio::test]
-async fn a_face_that_does_not_exist_is_not_found() {
+async fn an_unknown_provider_is_not_found() {
     let app = App::start();
     assert_eq!(app.get("acme/authorize", None).await.status, StatusCode::NOT_FOUND);
     assert_eq!(app.get("FITBIT/authorize", None).await.status, StatusCode::NOT_FOUND);

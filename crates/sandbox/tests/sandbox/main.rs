@@ -1,4 +1,4 @@
-//! Whole flows through the sandbox's router, as a browser and an app's server would make them.
+//! Complete flows through the sandbox's router, with the requests of a browser and an app's server.
 
 mod answers;
 mod app;

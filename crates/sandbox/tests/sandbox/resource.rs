@@ -1,20 +1,20 @@
-//! What an access token is for, and who may look at it.
-#![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
+//! Data calls, registration and introspection.
+#![expect(clippy::unwrap_used, reason = "a failing helper must fail its test")]
 
 use axum::http::{Method, Request, StatusCode};
 use serde_json::json;
-use terra_auth_sandbox::{Face, Fault, SUBSCRIPTION_KEY, SUBSCRIPTION_KEY_HEADER, faces};
+use terra_auth_sandbox::{Fault, ProviderProfile, SUBSCRIPTION_KEY, SUBSCRIPTION_KEY_HEADER, provider_profiles};
 
 use crate::app::{App, text};
 
 #[tokio::test]
-async fn data_needs_a_live_access_token_at_every_face() {
-    for face in faces().iter().filter(|face| !face.registration) {
+async fn data_needs_a_valid_access_token_at_every_provider() {
+    for face in provider_profiles().iter().filter(|face| !face.requires_registration) {
         let app = App::start();
         let token = text(&app.connect(face).await, "access_token");
         assert_eq!(app.data(face, &token).await, 200, "{}", face.slug);
         assert_eq!(app.data(face, "guessed").await, 401, "{}", face.slug);
-        app.pass(8 * 3600);
+        app.advance_clock(8 * 3600);
         assert_eq!(app.data(face, &token).await, 401, "{}", face.slug);
 
         let token = text(&app.connect(face).await, "access_token");
@@ -24,16 +24,16 @@ async fn data_needs_a_live_access_token_at_every_face() {
 }
 
 #[tokio::test]
-async fn data_says_whose_it_is() {
+async fn data_names_its_account() {
     let app = App::start();
-    let token = format!("Bearer {}", text(&app.connect(&Face::OURA).await, "access_token"));
+    let token = format!("Bearer {}", text(&app.connect(&ProviderProfile::OURA).await, "access_token"));
     let answer = app.get("oura/data", Some(&token)).await.json();
-    assert_eq!(answer, json!({"account": Face::OURA.account_id("demo"), "steps": 6000}));
+    assert_eq!(answer, json!({"account": ProviderProfile::OURA.account_id("demo"), "steps": 6000}));
 }
 
 #[tokio::test]
-async fn data_may_need_a_subscription_key_as_well() {
-    let (app, face) = (App::start(), &Face::SUUNTO);
+async fn data_may_also_need_a_subscription_key() {
+    let (app, face) = (App::start(), &ProviderProfile::SUUNTO);
     let bearer = format!("Bearer {}", text(&app.connect(face).await, "access_token"));
     for (key, status) in [("", 401), ("guessed", 401), (SUBSCRIPTION_KEY, 200)] {
         let headers = [("authorization", bearer.as_str()), (SUBSCRIPTION_KEY_HEADER, key)];
@@ -52,8 +52,8 @@ async fn register(app: &App, slug: &str, token: &str, body: &str) -> (u16, Strin
 }
 
 #[tokio::test]
-async fn there_may_be_no_data_before_the_account_is_registered() {
-    let (app, face) = (App::start(), &Face::POLAR);
+async fn data_may_need_a_registered_account() {
+    let (app, face) = (App::start(), &ProviderProfile::POLAR);
     let token = text(&app.connect(face).await, "access_token");
     let member = r#"{"member-id":"user_1"}"#;
     assert_eq!(app.data(face, &token).await, 403);
@@ -68,8 +68,8 @@ async fn there_may_be_no_data_before_the_account_is_registered() {
 }
 
 #[tokio::test]
-async fn a_registration_outlives_a_grant_and_ends_with_the_deregistration() {
-    let (app, face) = (App::start(), &Face::POLAR);
+async fn a_registration_survives_a_revoked_grant_until_the_deregistration() {
+    let (app, face) = (App::start(), &ProviderProfile::POLAR);
     let token = text(&app.connect(face).await, "access_token");
     register(&app, "polar", &token, r#"{"member-id":"user_1"}"#).await;
     app.sandbox.revoke_account(face, "demo");
@@ -85,19 +85,19 @@ async fn a_registration_outlives_a_grant_and_ends_with_the_deregistration() {
 }
 
 #[tokio::test]
-async fn other_faces_register_nobody() {
+async fn other_providers_have_no_registration() {
     let app = App::start();
-    let token = text(&app.connect(&Face::OURA).await, "access_token");
+    let token = text(&app.connect(&ProviderProfile::OURA).await, "access_token");
     assert_eq!(register(&app, "oura", &token, r#"{"member-id":"user_1"}"#).await.0, 404);
-    let path = format!("oura/users/{}", Face::OURA.account_id("demo"));
+    let path = format!("oura/users/{}", ProviderProfile::OURA.account_id("demo"));
     let bearer = format!("Bearer {token}");
     assert_eq!(app.bare(Method::DELETE, &path, &[("authorization", &bearer)]).await.status, StatusCode::NOT_FOUND);
-    assert_eq!(app.data(&Face::OURA, &token).await, 200);
+    assert_eq!(app.data(&ProviderProfile::OURA, &token).await, 200);
 }
 
 #[tokio::test]
-async fn introspection_tells_what_a_token_is_until_it_dies() {
-    let (app, face) = (App::start(), &Face::STRAVA);
+async fn introspection_describes_a_token_until_it_is_invalid() {
+    let (app, face) = (App::start(), &ProviderProfile::STRAVA);
     let tokens = app.connect(face).await;
     let (access_token, refresh_token) = (text(&tokens, "access_token"), text(&tokens, "refresh_token"));
     let scope = face.scopes.iter().map(|scope| scope.name).collect::<Vec<_>>().join(" ");
@@ -105,25 +105,25 @@ async fn introspection_tells_what_a_token_is_until_it_dies() {
     let expected = json!({
         "active": true, "sub": account, "scope": scope, "token_type": "Bearer", "exp": 1_893_456_000 + 8 * 3600,
     });
-    assert_eq!(app.look(face, &access_token).await, expected);
-    assert_eq!(app.look(face, &refresh_token).await, json!({"active": true, "sub": account, "scope": scope}));
-    assert_eq!(app.look(&Face::OURA, &access_token).await, json!({"active": false}));
-    assert_eq!(app.look(face, "guessed").await, json!({"active": false}));
+    assert_eq!(app.introspect(face, &access_token).await, expected);
+    assert_eq!(app.introspect(face, &refresh_token).await, json!({"active": true, "sub": account, "scope": scope}));
+    assert_eq!(app.introspect(&ProviderProfile::OURA, &access_token).await, json!({"active": false}));
+    assert_eq!(app.introspect(face, "guessed").await, json!({"active": false}));
 
-    app.pass(8 * 3600 - 1);
-    assert!(app.lives(face, &access_token).await);
-    app.pass(1);
-    assert!(!app.lives(face, &access_token).await && app.lives(face, &refresh_token).await);
+    app.advance_clock(8 * 3600 - 1);
+    assert!(app.is_active(face, &access_token).await);
+    app.advance_clock(1);
+    assert!(!app.is_active(face, &access_token).await && app.is_active(face, &refresh_token).await);
     app.refresh(face, &refresh_token).await;
-    assert!(!app.lives(face, &refresh_token).await, "it is spent");
+    assert!(!app.is_active(face, &refresh_token).await, "it is spent");
 }
 
 #[tokio::test]
-async fn introspection_needs_the_client_and_meets_no_fault() {
+async fn introspection_needs_the_client_and_ignores_faults() {
     let app = App::start();
-    let token = text(&app.connect(&Face::OURA).await, "access_token");
-    app.sandbox.set_fault(&Face::OURA, Some(Fault::ServerError));
-    assert!(app.lives(&Face::OURA, &token).await);
-    let stranger = app.post("oura/introspect", &[("token", &token)], None).await;
-    assert_eq!(stranger.refusal(), (401, "invalid_client".to_owned()));
+    let token = text(&app.connect(&ProviderProfile::OURA).await, "access_token");
+    app.sandbox.set_fault(&ProviderProfile::OURA, Some(Fault::ServerError));
+    assert!(app.is_active(&ProviderProfile::OURA, &token).await);
+    let unauthenticated = app.post("oura/introspect", &[("token", &token)], None).await;
+    assert_eq!(unauthenticated.oauth_error(), (401, "invalid_client".to_owned()));
 }

@@ -73,7 +73,7 @@ impl<'a> Schemas<'a> {
         }
     }
 
-    /// What an array holds.
+    /// The type of an array's items.
     pub(super) fn item(self, schema: &'a RefOr<Schema>) -> Option<&'a RefOr<Schema>> {
         match self.resolve(schema)? {
             Schema::Array(array) => match &array.items {

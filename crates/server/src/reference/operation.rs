@@ -24,10 +24,10 @@ pub(super) struct Page<'a> {
     title: &'a str,
     entry: Entry<'a>,
     proof: Proof,
-    /// What parameters are in, and which.
+    /// The parameters, grouped by their location.
     parameters: Vec<(&'static str, Vec<Field>)>,
     body: Option<Body>,
-    answers: Vec<Answer>,
+    answers: Vec<ResponseDoc>,
     samples: Vec<Sample>,
     is_preauthorised: bool,
 }
@@ -40,7 +40,7 @@ struct Body {
     examples: Vec<(String, String)>,
 }
 
-struct Answer {
+struct ResponseDoc {
     status: String,
     description: String,
     body: Option<Body>,
@@ -143,7 +143,7 @@ fn body(content: &Content, is_optional: bool, schemas: Schemas) -> Body {
     Body { is_optional, fields: schema.map(|schema| schemas.fields(schema)).unwrap_or_default(), examples }
 }
 
-fn answers(entry: &Entry, schemas: Schemas) -> Vec<Answer> {
+fn answers(entry: &Entry, schemas: Schemas) -> Vec<ResponseDoc> {
     let responses = entry.operation.responses.responses.iter();
     let answers = responses.filter_map(|(status, response)| {
         let RefOr::T(response) = response else { return None };
@@ -155,7 +155,7 @@ fn answers(entry: &Entry, schemas: Schemas) -> Vec<Answer> {
         if let (Some(body), true) = (&mut body, status.starts_with(['4', '5'])) {
             body.fields.clear(); // the same for each problem, and shown on the first page
         }
-        Some(Answer { status: status.clone(), description: text::inline(&response.description), body })
+        Some(ResponseDoc { status: status.clone(), description: text::inline(&response.description), body })
     });
     answers.collect()
 }

@@ -2,12 +2,12 @@
 
 use askama::Template;
 use serde_json::json;
+use terra_auth_core::admin::action::AdminError;
 
 use super::{Reference, Section, code, fields::Schemas, text};
 use crate::error::ApiError;
-use terra_auth_core::admin::AdminError;
 
-/// What the API is, how calls prove who they are, and a list of all operations and events.
+/// An introduction to the API, its authentication, and a list of all operations and events.
 #[derive(Template)]
 #[template(path = "reference/overview.html")]
 pub(super) struct Overview<'a> {

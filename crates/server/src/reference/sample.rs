@@ -52,7 +52,7 @@ pub(super) struct Sample {
     pub(super) code: String,
 }
 
-/// What a header holds.
+/// The value of a header.
 enum Secret<'a> {
     Known(&'a str),
     Variable(&'static str),

@@ -40,7 +40,7 @@ pub(crate) fn routes() -> OpenApiRouter<Auth> {
         .routes(routes!(api_key::rotate_api_key))
         .routes(routes!(api_key::revoke_api_key))
         .routes(routes!(environment::rotate_signing_secret))
-        .routes(routes!(access_token::lend_access_token))
+        .routes(routes!(access_token::issue_access_token))
         .routes(routes!(token::list_admin_tokens, token::create_admin_token))
         .routes(routes!(token::revoke_admin_token))
         .routes(routes!(audit::audit_page))
@@ -51,7 +51,7 @@ pub(crate) fn routes() -> OpenApiRouter<Auth> {
         .layer(middleware::from_fn(finish))
 }
 
-/// What every answer has: no place in a cache and, if it failed, a code.
+/// Every response forbids caching and, if it failed, has a code.
 async fn finish(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -62,7 +62,7 @@ async fn finish(request: Request, next: Next) -> Response {
     response
 }
 
-/// For refusals that nobody has named more exactly. The published admin API has these names.
+/// For rejections without a more exact code. The published admin API has these names.
 pub(super) fn usual_code(status: StatusCode) -> &'static str {
     match status {
         StatusCode::UNAUTHORIZED => "unauthorized",

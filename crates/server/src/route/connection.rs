@@ -5,7 +5,7 @@ use terra_auth_core::{Auth, connection::MAX_USERS};
 use terra_auth_types::{UserId, wire};
 
 use crate::{
-    caller::{Caller, scope},
+    authentication::{ApiKeyAuth, scope},
     error::ApiError,
     params::{JsonArray, Query},
 };
@@ -27,7 +27,7 @@ const DEFAULT_PER_PAGE: u32 = 500;
 )]
 pub(crate) async fn deauthenticate_user(
     State(auth): State<Auth>,
-    caller: Caller<scope::ConnectionsWrite>,
+    caller: ApiKeyAuth<scope::ConnectionsWrite>,
     Query(params): Query<wire::DeauthenticateUserParams>,
 ) -> Result<Json<wire::Deauthenticated>, ApiError> {
     let user_id = params.user_id.ok_or_else(|| ApiError::bad_request("name the user: user_id is missing"))?;
@@ -43,7 +43,7 @@ pub(crate) async fn deauthenticate_user(
     get, path = "/userInfo", tag = "Users",
     params(wire::UserInfoParams),
     responses(
-        (status = 200, description = "The user, or an array of users", body = wire::UserInfoAnswer),
+        (status = 200, description = "The user, or an array of users", body = wire::UserInfoResponse),
         (status = 400, description = "Neither id is given, or the user id is malformed", body = wire::Problem, content_type = "application/problem+json"),
         (status = 401, description = "Wrong credentials", body = wire::Problem, content_type = "application/problem+json"),
         (status = 403, description = "The key lacks connections:read, or the environment is disabled", body = wire::Problem, content_type = "application/problem+json"),
@@ -52,18 +52,18 @@ pub(crate) async fn deauthenticate_user(
 )]
 pub(crate) async fn user_info(
     State(auth): State<Auth>,
-    caller: Caller<scope::ConnectionsRead>,
+    caller: ApiKeyAuth<scope::ConnectionsRead>,
     Query(params): Query<wire::UserInfoParams>,
-) -> Result<Json<wire::UserInfoAnswer>, ApiError> {
+) -> Result<Json<wire::UserInfoResponse>, ApiError> {
     match (params.user_id, params.reference_id) {
         (Some(user_id), _) => {
             let user_id = user_id.parse().map_err(ApiError::bad_request)?;
-            Ok(Json(wire::UserInfoAnswer::User(auth.user_info(&caller.developer, user_id).await?)))
+            Ok(Json(wire::UserInfoResponse::User(auth.user_info(&caller.developer, user_id).await?)))
         }
         (None, Some(reference_id)) => {
             let reference_id = reference_id.parse().map_err(ApiError::bad_request)?;
             let users = auth.users_by_reference_id(&caller.developer, reference_id).await?;
-            Ok(Json(wire::UserInfoAnswer::Users(users)))
+            Ok(Json(wire::UserInfoResponse::Users(users)))
         }
         (None, None) => Err(ApiError::bad_request("name whom to look up: user_id or reference_id")),
     }
@@ -82,7 +82,7 @@ pub(crate) async fn user_info(
 )]
 pub(crate) async fn bulk_user_info(
     State(auth): State<Auth>,
-    caller: Caller<scope::ConnectionsRead>,
+    caller: ApiKeyAuth<scope::ConnectionsRead>,
     JsonArray(user_ids): JsonArray<String>,
 ) -> Result<Json<Vec<wire::TerraUser>>, ApiError> {
     let user_ids: Result<Vec<UserId>, _> = user_ids.iter().map(|id| id.parse()).collect();
@@ -95,7 +95,7 @@ pub(crate) async fn bulk_user_info(
     get, path = "/subscriptions", tag = "Users",
     params(wire::SubscriptionsParams),
     responses(
-        (status = 200, description = "All users, or one page of them", body = wire::SubscriptionsAnswer),
+        (status = 200, description = "All users, or one page of them", body = wire::SubscriptionsResponse),
         (status = 400, description = "No such page, or too many users for one answer", body = wire::Problem, content_type = "application/problem+json"),
         (status = 401, description = "Wrong credentials", body = wire::Problem, content_type = "application/problem+json"),
         (status = 403, description = "The key lacks connections:read, or the environment is disabled", body = wire::Problem, content_type = "application/problem+json"),
@@ -103,15 +103,15 @@ pub(crate) async fn bulk_user_info(
 )]
 pub(crate) async fn subscriptions(
     State(auth): State<Auth>,
-    caller: Caller<scope::ConnectionsRead>,
+    caller: ApiKeyAuth<scope::ConnectionsRead>,
     Query(params): Query<wire::SubscriptionsParams>,
-) -> Result<Json<wire::SubscriptionsAnswer>, ApiError> {
+) -> Result<Json<wire::SubscriptionsResponse>, ApiError> {
     let Some(page) = params.page else {
         let (users, total) = auth.subscriptions(&caller.developer, 0, MAX_USERS).await?;
         if total > u64::from(MAX_USERS) {
             return Err(ApiError::bad_request(format!("{total} users do not fit into one answer; ask with page=0")));
         }
-        return Ok(Json(wire::SubscriptionsAnswer { users: Some(users), ..Default::default() }));
+        return Ok(Json(wire::SubscriptionsResponse { users: Some(users), ..Default::default() }));
     };
     let per_page = params.per_page.unwrap_or(DEFAULT_PER_PAGE);
     let offset = u64::from(page) * u64::from(per_page);
@@ -120,11 +120,11 @@ pub(crate) async fn subscriptions(
 }
 
 /// A page in both published nestings: flat, and under `data`, where `max_page` is the last index and not the number.
-fn page_of(page: u32, per_page: u32, results: Vec<wire::TerraUser>, total: u64) -> wire::SubscriptionsAnswer {
+fn page_of(page: u32, per_page: u32, results: Vec<wire::TerraUser>, total: u64) -> wire::SubscriptionsResponse {
     let pages = u32::try_from(total.div_ceil(u64::from(per_page))).unwrap_or(u32::MAX);
     let next = (page.saturating_add(1) < pages).then(|| page + 1);
     let nested = wire::SubscriptionsPage { next, max_page: pages.saturating_sub(1), results: results.clone() };
-    wire::SubscriptionsAnswer {
+    wire::SubscriptionsResponse {
         status: wire::Status::Success,
         users: None,
         next: Some(next),

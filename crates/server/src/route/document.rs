@@ -2,7 +2,7 @@
 
 mod event;
 mod example;
-mod refusal;
+mod problems;
 
 use serde_json::Value;
 use utoipa::openapi::{
@@ -12,7 +12,7 @@ use utoipa::openapi::{
     schema::{Schema, SchemaType, Type},
 };
 
-use self::{example::Examples, refusal::Refused};
+use self::{example::Examples, problems::ProblemExamples};
 
 const PROBLEM: &str = "application/problem+json";
 
@@ -50,7 +50,7 @@ fn add_examples(document: &mut OpenApi) {
             for (status, response) in &mut operation.responses.responses {
                 let RefOr::T(response) = response else { continue };
                 let description = response.description.clone();
-                let refused = Refused { operation: &id, path, status, description: &description };
+                let refused = ProblemExamples { operation: &id, path, status, description: &description };
                 for content in bodies(response.content.values_mut()) {
                     match schema_name(content) {
                         Some("Problem") => add_problems(content, &refused),
@@ -84,7 +84,7 @@ fn add_example(content: &mut Content, examples: &Examples) {
 }
 
 /// One example where there is one reason for the answer, or one for each reason.
-fn add_problems(content: &mut Content, refused: &Refused) {
+fn add_problems(content: &mut Content, refused: &ProblemExamples) {
     let mut problems = refused.examples();
     if problems.len() == 1 {
         content.example = problems.pop().map(|(_, problem)| problem);

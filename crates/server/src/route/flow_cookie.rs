@@ -5,13 +5,16 @@ use axum::http::{
     header::{COOKIE, SET_COOKIE},
 };
 use secrecy::ExposeSecret as _;
-use terra_auth_core::{Auth, connect::Departure, flow::Flow};
+use terra_auth_core::{
+    Auth,
+    login::{begin::AuthorizationRedirect, state::LoginState},
+};
 use terra_auth_types::{Provider, wire::SESSION_TTL_S};
 
 /// For how long the page at the end of a login may be loaded again.
 const RELOAD_S: u32 = 120;
 
-pub(crate) fn read(headers: &HeaderMap, flow: &Flow) -> Option<String> {
+pub(crate) fn read(headers: &HeaderMap, flow: &LoginState) -> Option<String> {
     let cookies =
         headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).flat_map(|text| text.split(';'));
     let name = flow.cookie_name();
@@ -19,13 +22,13 @@ pub(crate) fn read(headers: &HeaderMap, flow: &Flow) -> Option<String> {
     pairs.find(|(found, _)| *found == name).map(|(_, value)| value.to_owned())
 }
 
-pub(crate) fn set(auth: &Auth, provider: &Provider, departure: &Departure) -> HeaderMap {
+pub(crate) fn set(auth: &Auth, provider: &Provider, departure: &AuthorizationRedirect) -> HeaderMap {
     let value = departure.cookie_value.expose_secret();
     header(auth, provider, &departure.cookie_name, value, SESSION_TTL_S)
 }
 
 /// Lets the cookie of a login that came back end soon: until then the page may be loaded again.
-pub(crate) fn end_soon(auth: &Auth, flow: &Flow, value: &str) -> HeaderMap {
+pub(crate) fn end_soon(auth: &Auth, flow: &LoginState, value: &str) -> HeaderMap {
     header(auth, flow.provider(), &flow.cookie_name(), value, RELOAD_S)
 }
 

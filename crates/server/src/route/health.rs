@@ -10,9 +10,10 @@ use axum::{
     routing::get,
 };
 use serde_json::{Value, json};
-use terra_auth_core::{Auth, store::StoreError};
+use terra_auth_core::Auth;
+use terra_auth_model::store_error::StoreError;
 
-use crate::{caller::MaybeAdmin, error::ApiError};
+use crate::{authentication::OptionalAdminAuth, error::ApiError};
 
 pub(crate) fn routes() -> Router<Auth> {
     Router::new().route("/healthz", get(alive)).route("/readyz", get(ready))
@@ -25,8 +26,8 @@ async fn alive() -> Json<Value> {
 /// Ready means that the store works. A provider that fails or refuses the operator's app does not count, as no other node
 /// would do better. An admin token of any role is told which providers these are, and which rows of the
 /// store are ignored; the log has the rest.
-async fn ready(State(auth): State<Auth>, MaybeAdmin(admin): MaybeAdmin) -> Result<Response, ApiError> {
-    if let Err(error) = auth.store.health().await {
+async fn ready(State(auth): State<Auth>, OptionalAdminAuth(admin): OptionalAdminAuth) -> Result<Response, ApiError> {
+    if let Err(error) = auth.store_health().await {
         return Ok(not_ready(&error));
     }
     auth.next_due().await.map_err(ApiError::not_ready)?;

@@ -7,7 +7,8 @@ use axum::{
     routing::get,
 };
 use http::{HeaderValue, header::CONTENT_SECURITY_POLICY};
-use terra_auth_core::{Auth, provider::Logo};
+use terra_auth_core::Auth;
+use terra_auth_model::provider::Logo;
 use terra_auth_types::Provider;
 use url::Url;
 
@@ -32,12 +33,12 @@ pub(crate) fn path(provider: &Provider) -> String {
 
 /// The whole address of a provider's picture.
 pub(crate) fn url(auth: &Auth, provider: &Provider) -> Url {
-    auth.widget_url.join(&path(provider)).unwrap_or_else(|_| auth.widget_url.clone())
+    auth.widget_url().join(&path(provider)).unwrap_or_else(|_| auth.widget_url().clone())
 }
 
 async fn provider_icon(State(auth): State<Auth>, Path(file): Path<String>) -> Result<Response, ApiError> {
     let slug = file.strip_suffix(".svg").unwrap_or_default();
-    let list = auth.providers.list();
+    let list = auth.providers().list();
     let info = list.iter().find(|info| info.provider.slug() == slug);
     let info = info.ok_or_else(|| ApiError::not_found("there is no such provider"))?;
     if let Some(logo) = &info.logo {

@@ -1,13 +1,11 @@
-//! What can be connected. Public: no credentials are needed, and none are checked.
+//! The providers that can be connected. Public: no credentials are needed, and none are checked.
 
 use axum::{Json, extract::State};
-use terra_auth_core::{
-    Auth,
-    provider::{Connects, ProviderInfo},
-};
+use terra_auth_core::Auth;
+use terra_auth_model::provider::{Connects, ProviderInfo};
 use terra_auth_types::wire;
 
-use crate::{caller::Named, error::ApiError, params::Query, route::icon};
+use crate::{authentication::ClaimedEnvironment, error::ApiError, params::Query, route::icon};
 
 /// List the names of all providers.
 ///
@@ -41,7 +39,7 @@ pub(crate) async fn integrations(State(auth): State<Auth>) -> Json<wire::Integra
 )]
 pub(crate) async fn integrations_detailed(
     State(auth): State<Auth>,
-    Named(developer): Named,
+    ClaimedEnvironment(developer): ClaimedEnvironment,
     Query(params): Query<wire::DetailedParams>,
 ) -> Result<Json<wire::IntegrationsDetailed>, ApiError> {
     let sdk = params.sdk.unwrap_or_default();

@@ -5,7 +5,7 @@ use terra_auth_core::Auth;
 use terra_auth_types::{ReferenceId, wire};
 
 use crate::{
-    caller::{Caller, scope},
+    authentication::{ApiKeyAuth, scope},
     error::ApiError,
     params::Query,
 };
@@ -25,7 +25,7 @@ use crate::{
 )]
 pub(crate) async fn generate_auth_token(
     State(auth): State<Auth>,
-    caller: Caller<scope::AuthWrite>,
+    caller: ApiKeyAuth<scope::AuthWrite>,
     Query(params): Query<wire::GenerateAuthTokenParams>,
 ) -> Result<Json<wire::AuthToken>, ApiError> {
     let reference_id = params.reference_id.filter(|text| !text.is_empty());
@@ -47,7 +47,7 @@ pub(crate) async fn generate_auth_token(
 )]
 pub(crate) async fn tokens(
     state: State<Auth>,
-    caller: Caller<scope::AuthWrite>,
+    caller: ApiKeyAuth<scope::AuthWrite>,
     params: Query<wire::GenerateAuthTokenParams>,
 ) -> Result<Json<wire::AuthToken>, ApiError> {
     generate_auth_token(state, caller, params).await

@@ -4,7 +4,7 @@ use axum::{Json, extract::State};
 use terra_auth_core::Auth;
 use terra_auth_types::wire;
 
-use crate::{caller::MobileApp, error::ApiError, params::Params};
+use crate::{authentication::MobileTokenAuth, error::ApiError, params::Params};
 
 /// Redeem a mobile token for a connection of an on-device source.
 ///
@@ -23,7 +23,7 @@ use crate::{caller::MobileApp, error::ApiError, params::Params};
 )]
 pub(crate) async fn authenticate_sdk_user(
     State(auth): State<Auth>,
-    app: MobileApp,
+    app: MobileTokenAuth,
     Params(params): Params<wire::AuthenticateSdkUserParams>,
 ) -> Result<Json<wire::AuthenticateSdkUser>, ApiError> {
     Ok(Json(auth.authenticate_sdk_user(&app.developer, &app.token, &params).await?))

@@ -43,9 +43,9 @@ fn start(State(auth): State<Auth>, dev: &DevAccess, request: Request) -> Result<
     }
     let credentials = dev.for_request(&parts);
     // The widget's cookies belong to the public address, so a session has to begin there.
-    let is_public = host(&parts.headers) == Some(auth.widget_url.authority());
+    let is_public = host(&parts.headers) == Some(auth.widget_url().authority());
     if credentials.is_some() && !is_public {
-        return Ok(see(auth.widget_url.as_str(), HeaderMap::new()));
+        return Ok(see(auth.widget_url().as_str(), HeaderMap::new()));
     }
     html(Start { dev: credentials, reference_id: REFERENCE_ID }.render())
 }
@@ -61,14 +61,14 @@ async fn try_widget(State(auth): State<Auth>, dev: DevAccess, request: Request) 
         ));
     }
     let dev_id = credentials.dev_id.parse::<DevId>().ok();
-    let developer = dev_id.and_then(|dev_id| auth.directory.developer(&dev_id)).ok_or_else(nothing)?;
+    let developer = dev_id.and_then(|dev_id| auth.directory().developer(&dev_id)).ok_or_else(nothing)?;
     let params = WidgetSessionParams { reference_id: Some(REFERENCE_ID.to_owned()), ..WidgetSessionParams::default() };
     let session = auth.generate_widget_session(&developer, &params).await?;
     Ok(see(session.url.as_str(), HeaderMap::new()))
 }
 
 fn links(auth: &Auth) -> Response {
-    let origin = auth.widget_url.as_str().trim_end_matches('/');
+    let origin = auth.widget_url().as_str().trim_end_matches('/');
     let links = json!({
         "name": "terra-auth",
         "api": format!("{origin}/v2"),

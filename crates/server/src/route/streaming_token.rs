@@ -4,7 +4,7 @@ use axum::{Json, extract::State};
 use terra_auth_core::Auth;
 use terra_auth_types::wire;
 
-use crate::{caller::StreamingCaller, error::ApiError, params::Query};
+use crate::{authentication::StreamingAuth, error::ApiError, params::Query};
 
 /// Mint the token of a consumer, who receives the live data of all users.
 #[utoipa::path(
@@ -18,7 +18,7 @@ use crate::{caller::StreamingCaller, error::ApiError, params::Query};
 )]
 pub(crate) async fn developer_streaming_token(
     State(auth): State<Auth>,
-    StreamingCaller(developer): StreamingCaller,
+    StreamingAuth(developer): StreamingAuth,
 ) -> Json<wire::StreamToken> {
     Json(auth.developer_streaming_token(&developer))
 }
@@ -36,7 +36,7 @@ pub(crate) async fn developer_streaming_token(
 )]
 pub(crate) async fn user_streaming_token(
     State(auth): State<Auth>,
-    StreamingCaller(developer): StreamingCaller,
+    StreamingAuth(developer): StreamingAuth,
     Query(params): Query<wire::StreamUserParams>,
 ) -> Result<Json<wire::StreamToken>, ApiError> {
     let id = params.id.filter(|id| !id.is_empty());

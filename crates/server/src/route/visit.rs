@@ -12,11 +12,10 @@ use axum::{
 use serde::Deserialize;
 use terra_auth_core::{
     Auth,
-    causes::Causes,
-    open_session::{OpenSession, Standing},
-    store::StoreError,
-    widget_session::SessionState,
+    login::open_session::{OpenSession, SessionValidity},
 };
+use terra_auth_http::TraceContext;
+use terra_auth_model::{causes::Causes, store_error::StoreError, widget_session::SessionState};
 use terra_auth_types::{Provider, SessionId};
 use url::Url;
 
@@ -44,20 +43,20 @@ impl FromRequestParts<Auth> for Visit {
 
     async fn from_request_parts(parts: &mut Parts, auth: &Auth) -> Result<Self, Response> {
         let accepted = accept_language(&parts.headers).map(ToOwned::to_owned);
-        let stranger = || Stranger(Language::negotiate(None, accepted.as_deref()));
+        let anonymous = || AnonymousPage(Language::negotiate(None, accepted.as_deref()));
         let Ok(Path(path)) = Path::<SessionPath>::from_request_parts(parts, auth).await else {
-            return Err(stranger().failed(StatusCode::NOT_FOUND, Failure::UnknownSession));
+            return Err(anonymous().failed(StatusCode::NOT_FOUND, Failure::UnknownSession));
         };
         let Ok(session_id) = path.session_id.parse::<SessionId>() else {
-            return Err(stranger().failed(StatusCode::NOT_FOUND, Failure::UnknownSession));
+            return Err(anonymous().failed(StatusCode::NOT_FOUND, Failure::UnknownSession));
         };
         match auth.open_session(session_id, &path.secret).await {
             Ok(Some(open)) => {
                 let visit = Self::of(auth, open, accepted.as_deref())?;
                 Ok(Self { is_followed: parts.method != Method::HEAD && !is_prefetch(&parts.headers), ..visit })
             }
-            Ok(None) => Err(stranger().failed(StatusCode::NOT_FOUND, Failure::UnknownSession)),
-            Err(error) => Err(stranger().internal(&error)),
+            Ok(None) => Err(anonymous().failed(StatusCode::NOT_FOUND, Failure::UnknownSession)),
+            Err(error) => Err(anonymous().internal(&error)),
         }
     }
 }
@@ -71,13 +70,13 @@ impl Visit {
     #[expect(clippy::result_large_err, reason = "the error is the answer, moved once")]
     fn of(auth: &Auth, open: OpenSession, accepted: Option<&str>) -> Result<Self, Response> {
         let visit = Self::new(open, accepted);
-        match visit.open.standing(auth.clock.now()) {
-            Standing::Open => Ok(visit),
-            Standing::Expired => Err(visit.ended(Failure::Expired, "session_expired")),
-            Standing::Used if visit.open.session.state == SessionState::Cancelled => {
+        match visit.open.validity(auth.clock().now()) {
+            SessionValidity::Open => Ok(visit),
+            SessionValidity::Expired => Err(visit.ended(Failure::Expired, "session_expired")),
+            SessionValidity::Used if visit.open.session.state == SessionState::Cancelled => {
                 Err(visit.ended(Failure::Cancelled, "user_cancelled"))
             }
-            Standing::Used => Err(visit.ended(Failure::AlreadyUsed, "session_used")),
+            SessionValidity::Used => Err(visit.ended(Failure::AlreadyUsed, "session_used")),
         }
     }
 
@@ -99,7 +98,7 @@ impl Visit {
 
     /// A session that is over: nothing to try again, but perhaps a way back.
     pub(crate) fn ended(&self, failure: Failure, reason: &str) -> Response {
-        let back = self.open.way_back(None, reason).url;
+        let back = self.open.return_target(None, reason).url;
         self.failed(StatusCode::GONE, failure, None, back.as_ref())
     }
 
@@ -116,13 +115,13 @@ impl Visit {
 
     /// A login that came back twice, and of which nothing else is known.
     pub(crate) fn unfinished(&self) -> Response {
-        let failure = Failure::Internal { trace: None };
+        let failure = internal_failure();
         self.failed(StatusCode::SERVICE_UNAVAILABLE, failure, Some(self.link("")), None)
     }
 
     pub(crate) fn internal(&self, error: &(dyn std::error::Error + 'static)) -> Response {
         log(error);
-        with_delay(self.failed(status_of(error), Failure::Internal { trace: None }, Some(self.link("")), None))
+        with_delay(self.failed(status_of(error), internal_failure(), Some(self.link("")), None))
     }
 }
 
@@ -136,10 +135,10 @@ fn is_prefetch(headers: &HeaderMap) -> bool {
     })
 }
 
-/// Somebody without a session that we know.
-pub(crate) struct Stranger(pub(crate) Language);
+/// A visitor without a known session.
+pub(crate) struct AnonymousPage(pub(crate) Language);
 
-impl Stranger {
+impl AnonymousPage {
     pub(crate) fn failed(&self, status: StatusCode, failure: Failure) -> Response {
         let frame = Frame { language: self.0, brand: None };
         show(status, &Failed { frame, failure, try_again: None, return_to_app: None })
@@ -147,8 +146,13 @@ impl Stranger {
 
     pub(crate) fn internal(&self, error: &(dyn std::error::Error + 'static)) -> Response {
         log(error);
-        with_delay(self.failed(status_of(error), Failure::Internal { trace: None }))
+        with_delay(self.failed(status_of(error), internal_failure()))
     }
+}
+
+/// With the trace id of the request, for a message to support.
+pub(crate) fn internal_failure() -> Failure {
+    Failure::Internal { trace: TraceContext::current().map(|context| context.trace_id.simple().to_string()) }
 }
 
 /// A store that does not accept something now is no fault of the server, and may accept it in a moment.
@@ -184,4 +188,11 @@ pub(crate) fn accept_language(headers: &HeaderMap) -> Option<&str> {
 
 fn log(error: &(dyn std::error::Error + 'static)) {
     tracing::error!(error = %Causes(error), "a widget page failed");
+}
+
+/// The name people know a provider by.
+pub(crate) fn name_of(auth: &Auth, provider: &Provider) -> String {
+    let list = auth.providers().list();
+    let info = list.iter().find(|info| info.provider == *provider);
+    info.map_or_else(|| provider.to_string(), |info| info.name.clone())
 }

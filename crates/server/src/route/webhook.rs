@@ -1,14 +1,14 @@
 //! Where events are posted. Ours: at Terra only the admin API changes it.
 
 use axum::{Json, extract::State};
-use terra_auth_core::{Auth, admin::Admin};
+use terra_auth_core::{Auth, admin::action::Admin};
 use terra_auth_types::wire::{
     self,
     admin::{ChangeEnvironment, WebhookDestination},
 };
 
 use crate::{
-    caller::{Caller, Origin, scope},
+    authentication::{ApiKeyAuth, Origin, scope},
     error::ApiError,
     params,
 };
@@ -22,7 +22,7 @@ use crate::{
         (status = 403, description = "The key lacks webhooks:write, or the environment is disabled", body = wire::Problem, content_type = "application/problem+json"),
     ),
 )]
-pub(crate) async fn webhook_destination(caller: Caller<scope::WebhooksWrite>) -> Json<WebhookDestination> {
+pub(crate) async fn webhook_destination(caller: ApiKeyAuth<scope::WebhooksWrite>) -> Json<WebhookDestination> {
     Json(WebhookDestination { destination: caller.developer.destination.clone() })
 }
 
@@ -41,12 +41,12 @@ pub(crate) async fn webhook_destination(caller: Caller<scope::WebhooksWrite>) ->
 )]
 pub(crate) async fn change_webhook_destination(
     State(auth): State<Auth>,
-    caller: Caller<scope::WebhooksWrite>,
+    caller: ApiKeyAuth<scope::WebhooksWrite>,
     Origin(origin): Origin,
     params::Json(WebhookDestination { destination }): params::Json<WebhookDestination>,
 ) -> Result<Json<WebhookDestination>, ApiError> {
     let change = ChangeEnvironment { destination: Some(destination), ..ChangeEnvironment::default() };
-    let admin = Admin::of_key(&caller.key, origin);
+    let admin = Admin::of_environment_key(&caller.key, origin);
     let changed = auth.change_environment(&admin, &caller.developer.dev_id, &change).await?;
     Ok(Json(WebhookDestination { destination: changed.settings.destination }))
 }

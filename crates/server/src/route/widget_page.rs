@@ -10,12 +10,13 @@ use axum::{
 use serde::Deserialize;
 use terra_auth_core::{
     Auth,
-    causes::Causes,
-    connect::{ConnectError, ConnectFailure},
     connection::DeauthenticateUserError,
-    open_session::{Offer, WayBack},
-    provider::Connects,
+    login::{
+        begin::BeginLoginError,
+        open_session::{Offer, ReturnTarget},
+    },
 };
+use terra_auth_model::{causes::Causes, login::ConnectFailure, provider::Connects};
 use terra_auth_types::Provider;
 
 use crate::{
@@ -23,10 +24,10 @@ use crate::{
     params::Query,
     route::{
         flow_cookie, icon,
-        visit::{Visit, accept_language, see, show},
+        visit::{Visit, accept_language, name_of, see, show},
         widget_return::{failed_page, return_from_provider},
     },
-    widget::{self, Exit, Failure, Frame, Language, Link, Notice, ProviderChoice},
+    widget::{self, Banner, Exit, Failure, Frame, Language, Link, ProviderChoice},
 };
 
 pub(crate) fn routes() -> Router<Auth> {
@@ -61,17 +62,17 @@ async fn choose(State(auth): State<Auth>, visit: Visit, Query(params): Query<Cho
         return depart(&auth, &visit, &only.info.provider).await;
     }
     if offers.is_empty() {
-        let back = visit.open.way_back(None, "no_provider").url;
+        let back = visit.open.return_target(None, "no_provider").url;
         return visit.failed(StatusCode::NOT_FOUND, Failure::NoProvider, None, back.as_ref());
     }
     let name_of = |slug: Option<&str>| {
         let offer = offers.iter().find(|offer| slug == Some(offer.info.provider.slug().as_str()))?;
         Some(offer.info.name.clone())
     };
-    let notice = name_of(params.disconnected.as_deref()).map(Notice::Disconnected);
+    let notice = name_of(params.disconnected.as_deref()).map(Banner::Disconnected);
     let page = widget::Choose {
         frame: visit.frame(),
-        notice: notice.or_else(|| name_of(params.kept.as_deref()).map(Notice::StillConnected)),
+        notice: notice.or_else(|| name_of(params.kept.as_deref()).map(Banner::StillConnected)),
         providers: offers.iter().map(|offer| choice(&visit, offer)).collect(),
         query: params.q,
         page: visit.link(""),
@@ -80,13 +81,13 @@ async fn choose(State(auth): State<Auth>, visit: Visit, Query(params): Query<Cho
     show(StatusCode::OK, &page)
 }
 
-/// Who has connected something here cannot cancel any more, only go on.
+/// An end user who has connected a provider cannot cancel any more, only continue.
 fn exit(visit: &Visit, offers: &[Offer]) -> Exit {
     if visit.open.session.request.multi_auth && offers.iter().any(|offer| offer.is_new) {
         Exit::Continue(visit.open.session.request.success_url.as_ref().and_then(Link::external))
     } else {
-        let back = visit.open.way_back(None, "user_cancelled");
-        Exit::Cancel { form: visit.link("/cancel"), leads_to: back.url.filter(|_| back.at_once) }
+        let back = visit.open.return_target(None, "user_cancelled");
+        Exit::Cancel { form: visit.link("/cancel"), leads_to: back.url.filter(|_| back.immediate) }
     }
 }
 
@@ -117,7 +118,7 @@ async fn connect(State(auth): State<Auth>, visit: Visit, Path(path): Path<Provid
 
 async fn depart(auth: &Auth, visit: &Visit, provider: &Provider) -> Response {
     let request = &visit.open.session.request;
-    let list = auth.providers.list();
+    let list = auth.providers().list();
     let info = list.iter().find(|info| info.provider == *provider);
     if info.is_some_and(|info| info.connects == Connects::OnDevice) {
         let app = if provider.as_str() == "SAMSUNG" { &request.samsung_app_url } else { &request.apple_app_url };
@@ -127,30 +128,30 @@ async fn depart(auth: &Auth, visit: &Visit, provider: &Provider) -> Response {
             StatusCode::OK,
             failure,
             None,
-            visit.open.way_back(Some(provider), "phone_only").url.as_ref(),
+            visit.open.return_target(Some(provider), "phone_only").url.as_ref(),
         );
     }
-    let back = |reason| visit.open.way_back(Some(provider), reason).url;
+    let back = |reason| visit.open.return_target(Some(provider), reason).url;
     let departure = if visit.is_followed {
-        auth.connect(&visit.open, provider.as_str()).await
+        auth.begin_followed_login(&visit.open, provider.as_str()).await
     } else {
-        auth.depart(&visit.open, provider.as_str()).await
+        auth.begin_login(&visit.open, provider.as_str()).await
     };
     match departure {
         Ok(departure) => see(departure.url.as_str(), flow_cookie::set(auth, provider, &departure)),
-        Err(ConnectError::NotOffered) => {
+        Err(BeginLoginError::NotOffered) => {
             visit.failed(StatusCode::NOT_FOUND, Failure::NoProvider, None, back("no_provider").as_ref())
         }
-        Err(ConnectError::UserLimit) => {
+        Err(BeginLoginError::UserLimit) => {
             visit.failed(StatusCode::FORBIDDEN, Failure::CapReached, None, back("user_limit_reached").as_ref())
         }
-        Err(ConnectError::Used) => visit.ended(Failure::AlreadyUsed, "session_used"),
-        Err(ConnectError::TooManyLogins) => visit.ended(Failure::Expired, "too_many_logins"),
-        Err(ConnectError::Provider(error)) => {
-            tracing::error!(%provider, error = %Causes(&error), "nobody can log in at {provider}");
+        Err(BeginLoginError::Used) => visit.ended(Failure::AlreadyUsed, "session_used"),
+        Err(BeginLoginError::TooManyLogins) => visit.ended(Failure::Expired, "too_many_logins"),
+        Err(BeginLoginError::Provider(error)) => {
+            tracing::error!(%provider, error = %Causes(&error), "no user can log in at {provider}");
             failed_page(auth, visit, provider, &ConnectFailure::from(&error))
         }
-        Err(ConnectError::Store(error)) => visit.internal(&error),
+        Err(BeginLoginError::Store(error)) => visit.internal(&error),
     }
 }
 
@@ -164,9 +165,9 @@ async fn cancel(State(auth): State<Auth>, visit: Visit) -> Response {
     if let Err(error) = auth.cancel(&visit.open).await {
         return visit.internal(&error);
     }
-    match visit.open.way_back(None, "user_cancelled") {
-        WayBack { at_once: true, url: Some(url) } => see(url.as_str(), HeaderMap::new()),
-        WayBack { url, .. } => visit.failed(StatusCode::OK, Failure::Cancelled, None, url.as_ref()),
+    match visit.open.return_target(None, "user_cancelled") {
+        ReturnTarget { immediate: true, url: Some(url) } => see(url.as_str(), HeaderMap::new()),
+        ReturnTarget { url, .. } => visit.failed(StatusCode::OK, Failure::Cancelled, None, url.as_ref()),
     }
 }
 
@@ -213,7 +214,7 @@ async fn demo_success(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let provider = params.resource.and_then(|resource| resource.parse::<Provider>().ok());
-    let known = provider.filter(|provider| auth.providers.list().iter().any(|info| info.provider == *provider));
+    let known = provider.filter(|provider| auth.providers().list().iter().any(|info| info.provider == *provider));
     let provider = known.ok_or_else(|| ApiError::not_found("there is no such provider"))?;
     let page = widget::Connected {
         frame: Frame { language: Language::negotiate(None, accept_language(&headers)), brand: None },
@@ -225,11 +226,4 @@ async fn demo_success(
         proceed: None,
     };
     Ok(show(StatusCode::OK, &page))
-}
-
-/// The name people know a provider by.
-pub(crate) fn name_of(auth: &Auth, provider: &Provider) -> String {
-    let list = auth.providers.list();
-    let info = list.iter().find(|info| info.provider == *provider);
-    info.map_or_else(|| provider.to_string(), |info| info.name.clone())
 }

@@ -8,8 +8,13 @@ use axum::{
 use serde::Deserialize;
 use terra_auth_core::{
     Auth,
-    connect::{Arrival, ConnectFailure, Connected, ProviderAnswer, ReturnError},
-    open_session::{Standing, WayBack},
+    login::{
+        open_session::{ReturnTarget, SessionValidity},
+        reason::{AuthorizationResponse, Connected, FinishLoginError, LoginResult},
+    },
+};
+use terra_auth_model::{
+    login::ConnectFailure,
     provider::{Connects, ProviderInfo},
 };
 use terra_auth_types::Provider;
@@ -18,8 +23,7 @@ use crate::{
     params::Query,
     route::{
         flow_cookie, icon,
-        visit::{Stranger, Visit, accept_language, see, show},
-        widget_page::name_of,
+        visit::{AnonymousPage, Visit, accept_language, internal_failure, name_of, see, show},
     },
     widget::{self, Failure, Frame, Language, Link},
 };
@@ -57,28 +61,30 @@ pub(crate) async fn return_from_provider(
     if method == Method::HEAD || params.is_probe() {
         return probed(&auth, &provider, language);
     }
-    let stranger = Stranger(language);
-    let Ok(flow) = auth.flow(&provider, params.state.as_deref().unwrap_or_default()) else {
-        return stranger.failed(StatusCode::BAD_REQUEST, Failure::WrongBrowser);
+    let anonymous = AnonymousPage(language);
+    let Ok(flow) = auth.open_login_state(&provider, params.state.as_deref().unwrap_or_default()) else {
+        return anonymous.failed(StatusCode::BAD_REQUEST, Failure::WrongBrowser);
     };
     let code = params.code.filter(|_| params.error.is_none());
-    let answer = ProviderAnswer {
+    let answer = AuthorizationResponse {
         code: code.map(Into::into).ok_or_else(|| params.error.unwrap_or_else(|| "provider_error".to_owned())),
         iss: params.iss,
         scope: params.scope,
         cookie: flow_cookie::read(&headers, &flow),
     };
     let short_lived = answer.cookie.as_deref().map(|value| flow_cookie::end_soon(&auth, &flow, value));
-    let mut response = match auth.finish(flow, answer).await {
+    let mut response = match auth.finish_login(flow, answer).await {
         Ok(arrival) => arrive(&auth, arrival, accepted),
-        Err(ReturnError::UnknownState | ReturnError::WrongBrowser) => {
-            return stranger.failed(StatusCode::BAD_REQUEST, Failure::WrongBrowser);
+        Err(FinishLoginError::UnknownState | FinishLoginError::WrongBrowser) => {
+            return anonymous.failed(StatusCode::BAD_REQUEST, Failure::WrongBrowser);
         }
-        Err(ReturnError::Expired(open)) => Visit::new(*open, accepted).ended(Failure::Expired, "session_expired"),
-        Err(ReturnError::Used(open)) => Visit::new(*open, accepted).ended(Failure::AlreadyUsed, "session_used"),
-        Err(ReturnError::TooManyLogins(open)) => Visit::new(*open, accepted).ended(Failure::Expired, "too_many_logins"),
-        Err(ReturnError::Unfinished(open)) => Visit::new(*open, accepted).unfinished(),
-        Err(ReturnError::Store(error)) => stranger.internal(&error),
+        Err(FinishLoginError::Expired(open)) => Visit::new(*open, accepted).ended(Failure::Expired, "session_expired"),
+        Err(FinishLoginError::Used(open)) => Visit::new(*open, accepted).ended(Failure::AlreadyUsed, "session_used"),
+        Err(FinishLoginError::TooManyLogins(open)) => {
+            Visit::new(*open, accepted).ended(Failure::Expired, "too_many_logins")
+        }
+        Err(FinishLoginError::Unfinished(open)) => Visit::new(*open, accepted).unfinished(),
+        Err(FinishLoginError::Store(error)) => anonymous.internal(&error),
     };
     response.headers_mut().extend(short_lived.unwrap_or_default());
     response
@@ -87,13 +93,13 @@ pub(crate) async fn return_from_provider(
 /// Answers the same for every provider with a login here, whether or not it has an app.
 fn probed(auth: &Auth, provider: &str, language: Language) -> Response {
     let is_meant = |info: &ProviderInfo| info.connects == Connects::ByLogin && info.provider.slug() == provider;
-    if auth.providers.list().iter().any(is_meant) {
+    if auth.providers().list().iter().any(is_meant) {
         return show(StatusCode::OK, &widget::Callback { frame: Frame { language, brand: None } });
     }
-    Stranger(language).failed(StatusCode::NOT_FOUND, Failure::UnknownSession)
+    AnonymousPage(language).failed(StatusCode::NOT_FOUND, Failure::UnknownSession)
 }
 
-fn arrive(auth: &Auth, arrival: Arrival, accepted: Option<&str>) -> Response {
+fn arrive(auth: &Auth, arrival: LoginResult, accepted: Option<&str>) -> Response {
     let visit = Visit::new(arrival.open, accepted);
     match arrival.outcome {
         Ok(connected) => connected_page(auth, &visit, &arrival.provider, &connected),
@@ -102,9 +108,9 @@ fn arrive(auth: &Auth, arrival: Arrival, accepted: Option<&str>) -> Response {
 }
 
 fn connected_page(auth: &Auth, visit: &Visit, provider: &Provider, connected: &Connected) -> Response {
-    match &connected.way_back {
-        WayBack { at_once: true, url: Some(url) } => see(url.as_str(), HeaderMap::new()),
-        WayBack { url, .. } => {
+    match &connected.return_target {
+        ReturnTarget { immediate: true, url: Some(url) } => see(url.as_str(), HeaderMap::new()),
+        ReturnTarget { url, .. } => {
             let several = visit.open.session.request.multi_auth;
             let page = widget::Connected {
                 frame: visit.frame(),
@@ -122,11 +128,11 @@ fn connected_page(auth: &Auth, visit: &Visit, provider: &Provider, connected: &C
 
 /// A login that failed, before the end user went to the provider or after.
 pub(crate) fn failed_page(auth: &Auth, visit: &Visit, provider: &Provider, failure: &ConnectFailure) -> Response {
-    let way_back = visit.open.way_back_failed(provider, failure);
-    if let WayBack { at_once: true, url: Some(url) } = &way_back {
+    let way_back = visit.open.return_target_of_failure(provider, failure);
+    if let ReturnTarget { immediate: true, url: Some(url) } = &way_back {
         return see(url.as_str(), HeaderMap::new());
     }
-    let can_retry = visit.open.standing(auth.clock.now()) == Standing::Open && may_help(failure);
+    let can_retry = visit.open.validity(auth.clock().now()) == SessionValidity::Open && may_help(failure);
     let retry = can_retry.then(|| visit.link(""));
     let (status, failure) = shown(failure, name_of(auth, provider));
     visit.failed(status, failure, retry, way_back.url.as_ref())
@@ -146,9 +152,7 @@ fn shown(failure: &ConnectFailure, provider: String) -> (StatusCode, Failure) {
         }
         ConnectFailure::UserLimit => (StatusCode::FORBIDDEN, Failure::CapReached),
         ConnectFailure::ShutDown => (StatusCode::GONE, Failure::NoProvider),
-        ConnectFailure::AppRefused | ConnectFailure::HttpsRequired => {
-            (StatusCode::BAD_GATEWAY, Failure::Internal { trace: None })
-        }
+        ConnectFailure::AppRefused | ConnectFailure::HttpsRequired => (StatusCode::BAD_GATEWAY, internal_failure()),
         ConnectFailure::ProviderDown | ConnectFailure::Refused(_) => {
             (StatusCode::BAD_GATEWAY, Failure::ProviderDown { provider })
         }

@@ -11,7 +11,7 @@ use terra_auth_core::Auth;
 use terra_auth_types::wire;
 
 use crate::{
-    caller::{Caller, scope},
+    authentication::{ApiKeyAuth, scope},
     error::{ApiError, WidgetCallError},
     params::Params,
 };
@@ -30,7 +30,7 @@ pub(crate) fn other_paths() -> Router<Auth> {
 
 /// The caller and then the parameters: a body is read only for a caller with a key.
 pub(crate) struct WidgetCall {
-    caller: Caller<scope::AuthWrite>,
+    caller: ApiKeyAuth<scope::AuthWrite>,
     params: wire::WidgetSessionParams,
 }
 
@@ -39,7 +39,7 @@ impl FromRequest<Auth> for WidgetCall {
 
     async fn from_request(request: Request, auth: &Auth) -> Result<Self, WidgetCallError> {
         let (mut parts, body) = request.into_parts();
-        let caller = Caller::from_request_parts(&mut parts, auth).await?;
+        let caller = ApiKeyAuth::from_request_parts(&mut parts, auth).await?;
         let Params(params) = Params::from_request(Request::from_parts(parts, body), auth).await?;
         Ok(Self { caller, params })
     }
@@ -81,7 +81,7 @@ pub(crate) async fn create_widget_session(
 )]
 pub(crate) async fn generate_widget_session(
     State(auth): State<Auth>,
-    caller: Caller<scope::AuthWrite>,
+    caller: ApiKeyAuth<scope::AuthWrite>,
     Params(params): Params<wire::WidgetSessionParams>,
 ) -> Result<Response, ApiError> {
     let session = auth.generate_widget_session(&caller.developer, &params).await?;
@@ -104,7 +104,7 @@ pub(crate) async fn generate_widget_session(
 )]
 pub(crate) async fn authenticate_user(
     State(auth): State<Auth>,
-    caller: Caller<scope::AuthWrite>,
+    caller: ApiKeyAuth<scope::AuthWrite>,
     Params(params): Params<wire::AuthenticateUserParams>,
 ) -> Result<Json<wire::AuthenticateUser>, ApiError> {
     Ok(Json(auth.authenticate_user(&caller.developer, &params).await?))

@@ -17,11 +17,11 @@ const MAX_QUERY: usize = 64;
 pub struct Choose {
     /// Language and look.
     pub frame: Frame,
-    /// What just happened, said above the list.
-    pub notice: Option<Notice>,
+    /// The latest result, shown above the list.
+    pub notice: Option<Banner>,
     /// All providers of the session in the order to show them; the page filters them by `query` itself.
     pub providers: Vec<ProviderChoice>,
-    /// What the end user searched for: the parameter `q` of this page; empty shows all.
+    /// The end user's search text: the parameter `q` of this page; empty shows all.
     pub query: String,
     /// This page without `q`: where the search goes, other query parameters are kept.
     pub page: Link,
@@ -60,9 +60,9 @@ pub struct ProviderChoice {
     pub disconnect: Option<Link>,
 }
 
-/// What happened before the list was shown again. Each names the provider.
+/// The event before the list was shown again. Each names the provider.
 #[derive(Clone, Debug)]
-pub enum Notice {
+pub enum Banner {
     /// A connection was made, and the session allows more.
     Connected(String),
     /// The connection is gone.
@@ -106,9 +106,9 @@ impl Choose {
 
     fn notice_text(&self) -> Option<String> {
         let (key, provider) = match self.notice.as_ref()? {
-            Notice::Connected(provider) => ("notice-connected", provider),
-            Notice::Disconnected(provider) => ("notice-disconnected", provider),
-            Notice::StillConnected(provider) => ("notice-still-connected", provider),
+            Banner::Connected(provider) => ("notice-connected", provider),
+            Banner::Disconnected(provider) => ("notice-disconnected", provider),
+            Banner::StillConnected(provider) => ("notice-still-connected", provider),
         };
         Some(self.frame.t_with(key, "provider", provider.as_str()))
     }

@@ -14,7 +14,7 @@ pub struct Connected {
     pub provider: String,
     /// The provider's image, at our own origin.
     pub icon: Link,
-    /// What the end user did not agree to, in words; empty when all was granted.
+    /// The permissions that the end user did not grant, in words; empty if all were granted.
     pub left_out: Vec<String>,
     /// Begins the login once more, so that what was left out can be added.
     pub connect_again: Option<Link>,

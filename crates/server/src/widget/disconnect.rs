@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::{Frame, Link, Page};
 
-/// Asks whether a connection shall be removed. The answer is a [`Notice`](super::Notice) above the list.
+/// Asks whether a connection shall be removed. The answer is a [`Notice`](super::Banner) above the list.
 #[derive(Clone, Debug, Template)]
 #[template(path = "widget/disconnect.html")]
 pub struct Disconnect {

@@ -10,7 +10,7 @@ use super::{Frame, Link, Page};
 pub struct Failed {
     /// Language and look. The texts do without the environment's name, so that an unknown session has a page too.
     pub frame: Frame,
-    /// What went wrong.
+    /// The reason of the failure.
     pub failure: Failure,
     /// Begins again, where that can help.
     pub try_again: Option<Link>,
@@ -25,14 +25,14 @@ pub enum Failure {
     Cancelled,
     /// The end user said no at the provider.
     Denied {
-        /// Who asked.
+        /// The app that asked.
         provider: String,
     },
     /// The end user said no to something that the app cannot do without.
     LeftOut {
-        /// Who asked.
+        /// The app that asked.
         provider: String,
-        /// What was left out, as the provider names it.
+        /// The missing permission, as the provider names it.
         scopes: Vec<String>,
     },
     /// The session's time is over.
@@ -45,7 +45,7 @@ pub enum Failure {
     CapReached,
     /// The provider could not be reached, or refused to finish the login.
     ProviderDown {
-        /// Who did not answer.
+        /// The provider that did not respond.
         provider: String,
     },
     /// The answer came back to a browser that did not begin the login, or was altered on its way.

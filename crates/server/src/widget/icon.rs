@@ -1,4 +1,4 @@
-//! A drawing for a provider. We ship nobody's logo, so it is a monogram in a colour of its own.
+//! A drawing for a provider. We ship no logos, so it is a monogram in a colour of its own.
 
 use askama::Template;
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use terra_auth_core::redirect;
+use terra_auth_types::redirect;
 use url::Url;
 
 /// A link target: a path of ours, or an address outside whose scheme cannot run anything in our page.
@@ -19,7 +19,7 @@ impl Link {
     /// An address an app chose, deep links included. Nothing for `javascript:` and its relatives.
     #[must_use]
     pub fn external(url: &Url) -> Option<Self> {
-        (!redirect::can_run(url.scheme())).then(|| Self(url.to_string()))
+        (!redirect::is_executable_scheme(url.scheme())).then(|| Self(url.to_string()))
     }
 
     /// The path before a `?`, and the query's pairs after it: what a GET form must carry to keep them.

@@ -25,7 +25,7 @@ mod theme;
 
 pub use assets::{Asset, assets};
 pub use callback::Callback;
-pub use choose::{Choose, Exit, Notice, ProviderChoice};
+pub use choose::{Banner, Choose, Exit, ProviderChoice};
 pub use connected::Connected;
 pub use disconnect::Disconnect;
 pub use failed::{Failed, Failure};

@@ -1,4 +1,4 @@
-//! What all pages share: the environment's look, the language and the frame of the document.
+//! The common parts of all pages: the environment's look, the language and the frame of the document.
 
 use std::borrow::Cow;
 
@@ -67,7 +67,7 @@ impl Frame {
         if self.is_unnamed() { self.t(&format!("{key}.unnamed")) } else { self.t(key) }
     }
 
-    /// What the page calls the app, where it stands alone.
+    /// The page's name for the app, outside a sentence.
     pub(super) fn app_name(&self) -> String {
         self.as_sentences(self.name_in_text().into_owned())
     }

@@ -3,7 +3,7 @@
 use http::StatusCode;
 
 use super::{
-    Brand, Callback, Choose, Connected, Disconnect, Exit, Failed, Failure, Frame, Language, Link, Notice, Page,
+    Banner, Brand, Callback, Choose, Connected, Disconnect, Exit, Failed, Failure, Frame, Language, Link, Page,
     ProviderChoice, page_response,
 };
 
@@ -117,7 +117,7 @@ pub(super) fn failures() -> [(&'static str, Failure); 12] {
 /// Every page in every state, by name, as the HTML that is sent.
 pub(super) fn gallery(frame: &Frame) -> Vec<(String, String)> {
     let oura = || "Oura".to_owned();
-    let nobody = Frame { language: frame.language, brand: None };
+    let no_brand = Frame { language: frame.language, brand: None };
     let plain = Brand { name: Some("Acme Coach".into()), logo_url: None, accent: None };
     let plain = Frame { language: frame.language, brand: Some(plain) };
     let unnamed = Brand { name: None, logo_url: None, accent: None };
@@ -128,9 +128,9 @@ pub(super) fn gallery(frame: &Frame) -> Vec<(String, String)> {
         show("choose-found", &chosen(frame, |page| page.query = "fit".into())),
         show("choose-found-one", &chosen(frame, |page| page.query = "oura".into())),
         show("choose-nothing", &chosen(frame, |page| page.query = "abacus".into())),
-        show("choose-connected", &chosen(frame, |page| page.notice = Some(Notice::Connected(oura())))),
-        show("choose-disconnected", &chosen(frame, |page| page.notice = Some(Notice::Disconnected(oura())))),
-        show("choose-still", &chosen(frame, |page| page.notice = Some(Notice::StillConnected(oura())))),
+        show("choose-connected", &chosen(frame, |page| page.notice = Some(Banner::Connected(oura())))),
+        show("choose-disconnected", &chosen(frame, |page| page.notice = Some(Banner::Disconnected(oura())))),
+        show("choose-still", &chosen(frame, |page| page.notice = Some(Banner::StillConnected(oura())))),
         show("connected", &connected(frame, &[])),
         show("connected-partial", &connected(frame, &["heartrate", "sleep", "location"])),
         show("connected-close", &Connected { proceed: None, ..connected(frame, &[]) }),
@@ -142,8 +142,8 @@ pub(super) fn gallery(frame: &Frame) -> Vec<(String, String)> {
         show("choose-unnamed", &choose(unnamed.clone())),
         show("connected-unnamed", &connected(&unnamed, &[])),
         show("disconnect", &disconnect(frame)),
-        show("callback", &Callback { frame: nobody.clone() }),
-        show("failed-nobody", &failed(&nobody, Failure::UnknownSession)),
+        show("callback", &Callback { frame: no_brand.clone() }),
+        show("failed-unknown", &failed(&no_brand, Failure::UnknownSession)),
     ];
     pages.extend(failures().map(|(name, failure)| show(&format!("failed-{name}"), &failed(frame, failure))));
     pages

@@ -129,7 +129,7 @@ fn the_gallery_holds_every_page_and_all_that_it_loads() {
         }
     }
     for path in loaded {
-        let bytes = serve(&path).unwrap_or_else(|| panic!("nobody serves {path}"));
+        let bytes = serve(&path).unwrap_or_else(|| panic!("no file is served at {path}"));
         write(&root.join(path.trim_start_matches('/')), &bytes);
     }
 }

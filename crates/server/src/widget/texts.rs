@@ -32,7 +32,7 @@ fn bundle(language: Language) -> &'static Bundle {
 }
 
 fn parse(language: Language) -> Bundle {
-    // What cannot be parsed is left out, so that one bad line costs one text and not the page.
+    // Lines that cannot be parsed are left out, so that one bad line costs one text and not the page.
     let resource = FluentResource::try_new(source(language).to_owned()).unwrap_or_else(|(resource, _)| resource);
     let mut bundle = Bundle::new_concurrent(vec![language.id()]);
     bundle.set_use_isolating(false); // the marks would show up in titles and attributes

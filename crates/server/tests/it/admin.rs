@@ -8,7 +8,7 @@ use terra_auth_types::wire::admin::Role;
 
 use crate::support::{Answer, TestApp};
 
-const NOBODY: &str = "00000000-0000-4000-8000-000000000000";
+const NO_USER: &str = "00000000-0000-4000-8000-000000000000";
 
 /// Every call: method, path, body, and the least role that may make it.
 fn calls() -> Vec<(&'static str, &'static str, Value, Role)> {
@@ -60,9 +60,9 @@ fn invitation() -> Value {
 async fn call(app: &TestApp, token: &str, (method, path, body, _): &(&str, &str, Value, Role)) -> Answer {
     let path = path.replace("{dev_id}", app.keys.dev_id.as_str());
     let path = path
-        .replace("{key_id}", NOBODY)
-        .replace("{token_id}", NOBODY)
-        .replace("{user_id}", NOBODY)
+        .replace("{key_id}", NO_USER)
+        .replace("{token_id}", NO_USER)
+        .replace("{user_id}", NO_USER)
         .replace("{provider}", "OURA");
     let answer = app.admin(token, method, &path, body.clone()).await;
     assert_eq!(answer.header("cache-control"), "no-store", "{method} {path}");
@@ -93,7 +93,7 @@ async fn every_call_needs_its_role() {
                 assert!(![401, 403, 500].contains(&answer.status.as_u16()), "{method} {path}: {answer:?}");
             } else {
                 let detail = format!("this needs the role {}, and your token is {}", needs.as_str(), has.as_str());
-                assert_eq!(answer.refusal(), (403, "scope_missing".to_owned(), detail), "{method} {path}");
+                assert_eq!(answer.refusal(), (403, "role_missing".to_owned(), detail), "{method} {path}");
             }
         }
     }
@@ -170,7 +170,7 @@ async fn malformed_admin_calls_are_told_what_is_wrong() {
         ("POST", "/environments".to_owned(), json!({"environment": "testing", "name": "a", "extra": 1})),
         ("PATCH", format!("/environments/{dev_id}"), json!({"accent": "red"})),
         ("PATCH", format!("/environments/{dev_id}"), json!({"destination": "http://acme.example/hook"})),
-        ("PATCH", format!("/environments/{dev_id}"), json!({"providers": ["NOBODY"]})),
+        ("PATCH", format!("/environments/{dev_id}"), json!({"providers": ["NO_USER"]})),
         ("PATCH", format!("/environments/{dev_id}"), json!({"dev_id": "mine"})),
         ("DELETE", format!("/environments/{dev_id}?users=many"), Value::Null),
         ("POST", format!("/environments/{dev_id}/keys"), json!({"name": ""})),
@@ -178,7 +178,7 @@ async fn malformed_admin_calls_are_told_what_is_wrong() {
         ("POST", format!("/environments/{dev_id}/keys"), json!({"name": "a", "scopes": ["data:read"]})),
         ("POST", format!("/environments/{dev_id}/keys"), json!({"name": "a", "expires_in_days": 0})),
         ("POST", format!("/environments/{dev_id}/keys"), json!({"name": "a", "expires_in_days": 1826})),
-        ("DELETE", format!("/environments/{dev_id}/keys/{NOBODY}?now=perhaps"), Value::Null),
+        ("DELETE", format!("/environments/{dev_id}/keys/{NO_USER}?now=perhaps"), Value::Null),
         ("POST", format!("/environments/{dev_id}/signing-secret/rotate"), json!({"sign_with": "neither"})),
         ("POST", "/tokens".to_owned(), json!({"name": "a", "role": "king"})),
         ("POST", "/tokens".to_owned(), json!({"name": "a", "role": "owner", "expires_in_days": 366})),
@@ -200,8 +200,8 @@ async fn what_is_not_there_is_told_so() {
         ("PATCH", "/environments/nobody"),
         ("DELETE", "/environments/nobody"),
         ("POST", "/environments/nobody/signing-secret/rotate"),
-        ("POST", &format!("/environments/nobody/keys/{NOBODY}/rotate")),
-        ("DELETE", &format!("/environments/nobody/keys/{NOBODY}")),
+        ("POST", &format!("/environments/nobody/keys/{NO_USER}/rotate")),
+        ("DELETE", &format!("/environments/nobody/keys/{NO_USER}")),
     ] {
         let body = if method == "PATCH" { json!({}) } else { Value::Null };
         let (status, code, detail) = app.admin(&owner, method, path, body).await.refusal();
@@ -209,7 +209,7 @@ async fn what_is_not_there_is_told_so() {
     }
     let keys = format!("/environments/{}/keys", app.keys.dev_id);
     for path in
-        [format!("{keys}/{NOBODY}"), format!("{keys}/none"), format!("/tokens/{NOBODY}"), "/tokens/1".to_owned()]
+        [format!("{keys}/{NO_USER}"), format!("{keys}/none"), format!("/tokens/{NO_USER}"), "/tokens/1".to_owned()]
     {
         let (status, code, _) = app.admin(&owner, "DELETE", &path, Value::Null).await.refusal();
         assert_eq!((status, &*code), (404, "not_found"), "{path}");

@@ -120,7 +120,7 @@ async fn a_key_in_use_is_not_ended_by_mistake() {
         keys.app.clock.advance(SignedDuration::from_mins(5) - MILLISECOND);
         let (status, code, detail) = keys.end(&key_id, "").await.refusal();
         assert_eq!((status, &*code), (409, "recently_used"));
-        assert!(detail.starts_with("the key was used at 2030-01-01T00:00:00Z; "), "{detail}");
+        assert!(detail.starts_with("the key was last used at 2030-01-01T00:00:00Z; "), "{detail}");
         if query.is_empty() {
             keys.app.clock.advance(MILLISECOND);
         }

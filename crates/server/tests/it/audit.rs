@@ -145,7 +145,7 @@ async fn strangers_get_one_line_a_minute_that_counts_them() {
 async fn a_line_has_the_address_of_the_connection_and_not_what_a_header_says() {
     let app = TestApp::serve().await;
     let owner = app.token(Role::Owner).await;
-    let mut stream = TcpStream::connect(app.auth.widget_url.authority()).await.unwrap();
+    let mut stream = TcpStream::connect(app.auth.widget_url().authority()).await.unwrap();
     let body = r#"{"name":"Alex","role":"operator"}"#;
     let request = format!(
         "POST /api/v3/admin/tokens HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {owner}\r\n\

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use terra_auth_sandbox::{Face, Fault};
+use terra_auth_sandbox::{Fault, ProviderProfile};
 
 use crate::support::{Answer, Decision, TestApp, query};
 
@@ -198,7 +198,7 @@ async fn a_provider_that_has_ended_before_the_server_started_is_offered_to_nobod
 async fn an_app_that_the_provider_refuses_is_nobody_elses_fault() {
     let app = TestApp::start().await;
     let session = app.session(json!({"providers": "FITBIT"})).await;
-    app.sandbox.set_fault(&Face::FITBIT, Some(Fault::InvalidClient));
+    app.sandbox.set_fault(&ProviderProfile::FITBIT, Some(Fault::InvalidClient));
     let (back, cookies) = app.at_provider(&session, "demo", Decision::Approve).await;
     let page = app.page(&back, &cookies).await;
 
@@ -225,7 +225,7 @@ async fn of_two_logins_at_once_in_one_session_the_slower_is_given_back() {
     let session = app.session(json!({"providers": "FITBIT"})).await;
     let one = app.at_provider(&session, "a", Decision::Approve).await;
     let other = app.at_provider(&session, "b", Decision::Approve).await;
-    app.sandbox.set_fault(&Face::FITBIT, Some(Fault::Slow(Duration::from_millis(200))));
+    app.sandbox.set_fault(&ProviderProfile::FITBIT, Some(Fault::Slow(Duration::from_millis(200))));
     let (one, other) = tokio::join!(app.page(&one.0, &one.1), app.page(&other.0, &other.1));
 
     let mut ends = [one.status.as_u16(), other.status.as_u16()];

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use terra_auth_sandbox::{Face, Fault};
+use terra_auth_sandbox::{Fault, ProviderProfile};
 use terra_auth_types::wire::admin::Role;
 
 use crate::support::{Answer, TestApp};
@@ -34,7 +34,7 @@ async fn an_operator_sees_when_a_connection_fails_and_when_it_works_again() {
     assert_eq!(fresh, expected);
 
     app.clock.advance(SignedDuration::from_hours(8));
-    app.sandbox.set_fault(&Face::FITBIT, Some(Fault::ServerError));
+    app.sandbox.set_fault(&ProviderProfile::FITBIT, Some(Fault::ServerError));
     assert_eq!(used(&app, &user_id).await, 503);
     let failing = refresh(&app, &user_id).await;
     let last_error = json!({"class": "answer_lost", "at": "2030-01-01T08:00:00Z"});
@@ -42,7 +42,7 @@ async fn an_operator_sees_when_a_connection_fails_and_when_it_works_again() {
     assert_eq!((&failing["failures"], &failing["last_error"]), (&json!(1), &last_error));
 
     app.clock.advance(SignedDuration::from_hours(1));
-    app.sandbox.set_fault(&Face::FITBIT, None);
+    app.sandbox.set_fault(&ProviderProfile::FITBIT, None);
     assert_eq!(used(&app, &user_id).await, 200);
     let recovered = refresh(&app, &user_id).await;
     assert_eq!((&recovered["state"], &recovered["since"]), (&json!("fine"), &json!("2030-01-01T09:00:00Z")));

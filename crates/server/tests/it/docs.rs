@@ -249,7 +249,7 @@ fn no_published_answer_is_null_where_the_published_contract_has_no_null() {
         "Integrations",
         "IntegrationsDetailed",
         "Problem",
-        "SubscriptionsAnswer",
+        "SubscriptionsResponse",
         "SubscriptionsPage",
         "TerraUser",
         "UserDetails",

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::Request;
 use serde_json::{Value, json};
-use terra_auth_sandbox::{Face, Fault};
+use terra_auth_sandbox::{Fault, ProviderProfile};
 use terra_auth_testkit::WriteFault::{self, AnswerLost, None as Made, Refused};
 
 use crate::support::{Decision, TestApp, path_of, query};
@@ -34,7 +34,7 @@ struct Left {
 async fn left(app: &TestApp) -> Left {
     let connections = app.get("/v2/subscriptions").await.json()["users"].as_array().unwrap().len();
     let owed = app.auth.waiting().await.unwrap().1;
-    let live = app.sandbox.grants(&Face::FITBIT).into_iter().filter(|grant| !grant.revoked).count();
+    let live = app.sandbox.grants(&ProviderProfile::FITBIT).into_iter().filter(|grant| !grant.revoked).count();
     Left { connections, owed, live }
 }
 
@@ -90,7 +90,7 @@ async fn a_login_goes_on_when_the_browser_hangs_up() {
     let app = TestApp::start().await;
     let session = app.session(json!({"providers": "FITBIT", "reference_id": "alice"})).await;
     let (back, cookies) = app.at_provider(&session, "demo", Decision::Approve).await;
-    app.sandbox.set_fault(&Face::FITBIT, Some(Fault::Slow(Duration::from_millis(300))));
+    app.sandbox.set_fault(&ProviderProfile::FITBIT, Some(Fault::Slow(Duration::from_millis(300))));
     let hung_up = tokio::time::timeout(Duration::from_millis(150), app.page(&back, &cookies)).await;
     assert!(hung_up.is_err());
 

@@ -8,7 +8,8 @@ use axum::{Router, body::Body, routing::post};
 use http::Request;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use terra_auth_outbound::{AddressPolicy, DeliveryWorker, Log};
+use terra_auth_delivery::{DeliveryWorker, Log};
+use terra_auth_egress::AddressPolicy;
 use terra_auth_types::wire::admin::ChangeEnvironment;
 use tokio::net::TcpListener;
 use url::Url;
@@ -265,7 +266,7 @@ async fn a_used_token_stays_used_when_the_clock_is_set_back_by_a_day() {
     assert_eq!(redeem(&app, &token, "").await.status, 200);
     let day = SignedDuration::from_hours(24);
     app.clock.advance(day);
-    app.auth.forget_expired().await.unwrap();
+    app.auth.delete_expired().await.unwrap();
     app.clock.advance(-day);
     assert_eq!(redeem(&app, &token, "").await.problem(), (401, GONE.to_owned()));
 }

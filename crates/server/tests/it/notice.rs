@@ -5,29 +5,30 @@ use std::{sync::Arc, time::Duration};
 use axum::{Router, body::Body, extract::State, routing::post};
 use jiff::SignedDuration;
 use serde_json::Value;
-use terra_auth_outbound::{AddressPolicy, DeliveryWorker, Log};
-use terra_auth_sandbox::Face;
+use terra_auth_delivery::{DeliveryWorker, Log};
+use terra_auth_egress::AddressPolicy;
+use terra_auth_sandbox::ProviderProfile;
 use terra_auth_types::wire::admin::ChangeEnvironment;
 use tokio::{net::TcpListener, sync::mpsc};
 use url::Url;
 
 use crate::support::{Answer, TestApp};
 
-const TELLING: [&Face; 3] = [&Face::STRAVA, &Face::FITBIT, &Face::GARMIN];
+const TELLING: [&ProviderProfile; 3] = [&ProviderProfile::STRAVA, &ProviderProfile::FITBIT, &ProviderProfile::GARMIN];
 
-async fn post_notice(app: &TestApp, face: &Face, body: impl Into<Body>) -> Answer {
+async fn post_notice(app: &TestApp, face: &ProviderProfile, body: impl Into<Body>) -> Answer {
     let request = http::Request::post(format!("/auth/{}/notice", face.slug)).header("content-type", "application/json");
     app.send(request.body(body.into()).unwrap()).await
 }
 
 /// Posts what the face would, and waits until it was looked after.
-async fn told(app: &TestApp, face: &Face, account: &str) -> Answer {
-    let answer = post_notice(app, face, app.sandbox.revocation_notice(face, account).unwrap()).await;
+async fn told(app: &TestApp, face: &ProviderProfile, account: &str) -> Answer {
+    let answer = post_notice(app, face, app.sandbox.revocation_notification(face, account).unwrap()).await;
     tokio::time::sleep(Duration::from_millis(50)).await;
     answer
 }
 
-async fn refreshes(app: &TestApp, face: &Face) -> u32 {
+async fn refreshes(app: &TestApp, face: &ProviderProfile) -> u32 {
     app.auth.refresh_due().await.unwrap();
     app.sandbox.grants(face).iter().map(|grant| grant.refreshes).sum()
 }
@@ -94,24 +95,24 @@ async fn a_forged_notice_costs_one_refresh_and_changes_nothing() {
 async fn nobody_learns_from_an_answer_who_is_known() {
     let app = TestApp::start().await;
     app.connected_user("STRAVA", "alice").await;
-    let known = told(&app, &Face::STRAVA, "demo").await;
-    let unknown = told(&app, &Face::STRAVA, "nobody").await;
-    let nonsense = post_notice(&app, &Face::STRAVA, "nonsense").await;
+    let known = told(&app, &ProviderProfile::STRAVA, "demo").await;
+    let unknown = told(&app, &ProviderProfile::STRAVA, "nobody").await;
+    let nonsense = post_notice(&app, &ProviderProfile::STRAVA, "nonsense").await;
     for answer in [&known, &unknown, &nonsense] {
         assert_eq!((answer.status.as_u16(), answer.text.as_str()), (200, ""));
     }
-    assert_eq!(told(&app, &Face::FITBIT, "nobody").await.status, 204, "as Fitbit wants it");
+    assert_eq!(told(&app, &ProviderProfile::FITBIT, "nobody").await.status, 204, "as Fitbit wants it");
 }
 
 #[tokio::test]
 async fn notices_have_bounds() {
     let app = TestApp::start().await;
     let large = vec![b' '; (64 << 10) + 1];
-    assert_eq!(post_notice(&app, &Face::STRAVA, large).await.status, 413);
-    assert_eq!(post_notice(&app, &Face::OURA, "{}").await.status, 404, "Oura tells nothing");
+    assert_eq!(post_notice(&app, &ProviderProfile::STRAVA, large).await.status, 413);
+    assert_eq!(post_notice(&app, &ProviderProfile::OURA, "{}").await.status, 404, "Oura tells nothing");
     let many: Vec<_> = (0..100).map(|id| serde_json::json!({ "userId": id })).collect();
     let many = serde_json::json!({ "deregistrations": many }).to_string();
-    assert_eq!(post_notice(&app, &Face::GARMIN, many).await.status, 200);
+    assert_eq!(post_notice(&app, &ProviderProfile::GARMIN, many).await.status, 200);
 }
 
 #[tokio::test]
@@ -119,13 +120,14 @@ async fn forged_notices_never_shut_out_genuine_ones() {
     let app = TestApp::start().await;
     app.connected_user("STRAVA", "alice").await;
     for number in 0..1000 {
-        let forged = app.sandbox.revocation_notice(&Face::STRAVA, &format!("nobody-{number}")).unwrap();
-        assert_eq!(post_notice(&app, &Face::STRAVA, forged).await.status, 200);
+        let forged =
+            app.sandbox.revocation_notification(&ProviderProfile::STRAVA, &format!("nobody-{number}")).unwrap();
+        assert_eq!(post_notice(&app, &ProviderProfile::STRAVA, forged).await.status, 200);
         tokio::task::yield_now().await;
     }
-    assert_eq!(told(&app, &Face::STRAVA, "demo").await.status, 200);
+    assert_eq!(told(&app, &ProviderProfile::STRAVA, "demo").await.status, 200);
     tokio::time::sleep(Duration::from_millis(500)).await;
-    assert_eq!(refreshes(&app, &Face::STRAVA).await, 1);
+    assert_eq!(refreshes(&app, &ProviderProfile::STRAVA).await, 1);
 }
 
 #[tokio::test]

@@ -51,15 +51,15 @@ async fn each_row_that_does_not_fit_is_named_with_its_reason_and_the_others_are_
     let long = "x".repeat(513);
     let cases = [
         ("provider", json!("NOSUCH"), "provider: unknown, or not enabled in this environment"),
-        ("provider", json!("APPLE"), "provider: connects on the device, so there is nothing to take over"),
+        ("provider", json!("APPLE"), "provider: connects on the device, so there is nothing to import"),
         ("account", json!(""), "account: 1 to 512 bytes of text"),
         ("account", json!(long), "account: 1 to 512 bytes of text"),
         ("access_token", Value::Null, "access_token: missing"),
         ("access_token", json!("two words not-a-secret"), "access_token: 1 to 16384 visible ASCII characters"),
         ("refresh_token", json!(""), "refresh_token: 1 to 16384 visible ASCII characters"),
         ("created_at", json!("2030-01-01T00:00:01Z"), "created_at: in the future"),
-        ("user_id", json!(taken), "user_id: another connection's, or all zeros"),
-        ("user_id", json!("00000000-0000-0000-0000-000000000000"), "user_id: another connection's, or all zeros"),
+        ("user_id", json!(taken), "user_id: used by another connection, or all zeros"),
+        ("user_id", json!("00000000-0000-0000-0000-000000000000"), "user_id: used by another connection, or all zeros"),
         ("scopes", json!("a\u{7}"), "scopes: at most 4096 bytes of text"),
     ];
     let mut rows = vec![row("good")];
@@ -80,7 +80,7 @@ async fn a_dry_run_says_what_would_happen_and_changes_nothing() {
     app.change(ChangeEnvironment { user_limit: Some(Some(3)), ..ChangeEnvironment::default() }).await;
     let rows = json!([row("1"), row("1"), row("2"), row("3")]);
     let answer = import(&app, json!({"connections": rows, "dry_run": true, "counted": 1, "announce": true})).await;
-    let limit = json!({"index": 3, "reason": "the environment has as many users as it may have", "user_limit": true});
+    let limit = json!({"index": 3, "reason": "the environment's user limit is reached", "user_limit": true});
     assert_eq!(answer.json(), json!({"imported": 2, "kept": 1, "refused": [limit]}));
     assert_eq!(app.get("/v2/subscriptions").await.json()["users"], json!([]));
     assert_eq!(app.events().await, Vec::<Value>::new());

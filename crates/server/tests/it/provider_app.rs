@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use terra_auth_sandbox::{Face, Portal};
+use terra_auth_sandbox::{Portal, ProviderProfile};
 use terra_auth_types::wire::admin::Role;
 
 use crate::support::{Answer, Decision, TestApp, query};
@@ -140,7 +140,7 @@ async fn what_is_no_app_is_refused() {
         assert_eq!(app.admin(&token, "PUT", &oura(&app), body.clone()).await.status, 400, "{body}");
     }
     for (method, path) in [
-        ("PUT", format!("{}/NOBODY", apps(&app))),
+        ("PUT", format!("{}/NO_USER", apps(&app))),
         ("PUT", format!("{}/APPLE", apps(&app))),
         ("PUT", "/environments/nobody/provider-apps/OURA".to_owned()),
         ("DELETE", oura(&app)),
@@ -247,11 +247,11 @@ async fn an_app_names_its_profile_and_keeps_it_when_its_secret_changes() {
         "{unknown:?}"
     );
 
-    app.sandbox.set_portal(&Face::OURA, Portal::Second);
+    app.sandbox.set_portal(&ProviderProfile::OURA, Portal::Second);
     set(&app, &token, RIGHT).await;
     assert_eq!(outcome(&app).await, "invalid_request", "the endpoint of the other portal refuses it");
     let why = check(&app, &token).await.json()["secrets"][0]["why"].clone();
-    assert!(why.as_str().unwrap().contains("by the profile `developer_portal`"), "{why}");
+    assert!(why.as_str().unwrap().contains("only with the profile `developer_portal`"), "{why}");
 
     assert_eq!(app.admin(&token, "PUT", &oura(&app), with("developer_portal")).await.status, 200);
     assert_eq!(outcome(&app).await, "connected");

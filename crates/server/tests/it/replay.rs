@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use terra_auth_sandbox::{Face, Fault};
+use terra_auth_sandbox::{Fault, ProviderProfile};
 
 use crate::support::{Answer, Decision, TestApp, query};
 
@@ -38,14 +38,14 @@ async fn a_callback_that_is_loaded_again_ends_where_the_first_one_did() {
         assert_eq!(app.page(&back, &cookies).await.location(), first.location());
     }
     assert_eq!(kinds(&app).await, ["auth"]);
-    assert_eq!(app.sandbox.grants(&Face::FITBIT).len(), 1);
+    assert_eq!(app.sandbox.grants(&ProviderProfile::FITBIT).len(), 1);
 }
 
 #[tokio::test]
 async fn callbacks_that_come_at_once_exchange_the_code_once_and_all_succeed() {
     let app = TestApp::start().await;
     let (back, cookies) = departed(&app, session(), Decision::Approve).await;
-    app.sandbox.set_fault(&Face::FITBIT, Some(Fault::Slow(Duration::from_millis(300))));
+    app.sandbox.set_fault(&ProviderProfile::FITBIT, Some(Fault::Slow(Duration::from_millis(300))));
     let load = || app.page(&back, &cookies);
     let (a, b, c, d) = tokio::join!(load(), load(), load(), load());
     for answer in [&a, &b, &c, &d] {
@@ -71,13 +71,17 @@ async fn a_made_up_code_is_tried_once() {
     let (back, cookies) = departed(&app, session(), Decision::Approve).await;
     let code = query(&format!("http://localhost{back}").parse().unwrap(), "code").unwrap();
     let forged = back.replace(&code, "made-up");
-    let before = app.sandbox.grants(&Face::FITBIT).len();
+    let before = app.sandbox.grants(&ProviderProfile::FITBIT).len();
     for callback in [&forged, &forged, &back] {
         let end = app.page(callback, &cookies).await;
         assert!(end.location().as_str().starts_with("https://acme.example/no"), "{end:?}");
     }
     assert_eq!(kinds(&app).await, ["auth_cancelled"]);
-    assert_eq!(app.sandbox.grants(&Face::FITBIT).len(), before, "the code of the same login is not tried afterwards");
+    assert_eq!(
+        app.sandbox.grants(&ProviderProfile::FITBIT).len(),
+        before,
+        "the code of the same login is not tried afterwards"
+    );
 }
 
 #[tokio::test]
@@ -128,7 +132,7 @@ async fn a_login_stays_spent_whatever_the_clock_says() {
     app.page(&back, &cookies).await;
     let days = SignedDuration::from_hours(49);
     app.clock.advance(days);
-    while app.auth.forget_expired().await.unwrap() > 0 {}
+    while app.auth.delete_expired().await.unwrap() > 0 {}
     app.clock.advance(-days);
     app.page(&back, &cookies).await;
     assert_eq!(kinds(&app).await, ["auth_cancelled"]);

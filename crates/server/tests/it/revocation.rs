@@ -8,15 +8,21 @@ use std::sync::{
 use axum::{Json, Router, extract::State, http::Uri, routing::post};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use terra_auth_sandbox::{Face, Fault};
+use terra_auth_core::outbox::QueueCapacity;
+use terra_auth_sandbox::{Fault, ProviderProfile};
 use terra_auth_types::wire::admin::Role;
 use tokio::net::TcpListener;
 
 use crate::support::{Answer, TestApp, query};
-use terra_auth_core::outbox::Room;
 
 /// The faces whose revocation takes a live access token.
-const BY_ACCESS_TOKEN: [&Face; 5] = [&Face::GARMIN, &Face::WHOOP, &Face::POLAR, &Face::SUUNTO, &Face::WAHOO];
+const BY_ACCESS_TOKEN: [&ProviderProfile; 5] = [
+    &ProviderProfile::GARMIN,
+    &ProviderProfile::WHOOP,
+    &ProviderProfile::POLAR,
+    &ProviderProfile::SUUNTO,
+    &ProviderProfile::WAHOO,
+];
 
 async fn deauthenticate(app: &TestApp, user: &str) {
     assert_eq!(app.delete(&format!("/v2/auth/deauthenticateUser?user_id={user}")).await.status, 200);
@@ -24,7 +30,7 @@ async fn deauthenticate(app: &TestApp, user: &str) {
 
 /// Tries everything that is due, as the courier does.
 async fn revoke_due(app: &TestApp) {
-    for claimed in app.auth.claim_revocations(Room::even(32, 32)).await.unwrap().due {
+    for claimed in app.auth.claim_revocations(QueueCapacity::even(32, 32)).await.unwrap().due {
         app.auth.revoke(&claimed).await.unwrap();
     }
 }
@@ -36,7 +42,7 @@ async fn whoever_comes_back_again_and_again_does_not_use_up_the_grants_of_a_prov
         app.connected_user("WAHOO", "alice").await;
         revoke_due(&app).await;
     }
-    let live = app.sandbox.grants(&Face::WAHOO).into_iter().filter(|grant| !grant.revoked).count();
+    let live = app.sandbox.grants(&ProviderProfile::WAHOO).into_iter().filter(|grant| !grant.revoked).count();
     assert_eq!(live, 1);
 }
 
@@ -57,7 +63,7 @@ async fn a_revocation_is_reported_with_what_the_provider_answered() {
     let app = TestApp::start().await;
     let user = app.connected_user("FITBIT", "alice").await;
     deauthenticate(&app, &user).await;
-    app.sandbox.set_next_faults(&Face::FITBIT, [Some(Fault::ServerError)]);
+    app.sandbox.set_next_faults(&ProviderProfile::FITBIT, [Some(Fault::ServerError)]);
     revoke_due(&app).await;
     let report = json!({
         "user_id": user, "provider": "FITBIT", "outcome": "pending", "reason": "refused",
@@ -74,7 +80,7 @@ async fn a_revocation_is_reported_with_what_the_provider_answered() {
         "next_attempt_at": null, "ended_at": "2030-01-01T00:00:30Z", "status": 200, "code": null,
     });
     assert_eq!(reports(&app, "").await.json(), json!({ "revocations": [report], "next": null }));
-    assert!(app.sandbox.grants(&Face::FITBIT)[0].revoked);
+    assert!(app.sandbox.grants(&ProviderProfile::FITBIT)[0].revoked);
 }
 
 #[tokio::test]
@@ -112,13 +118,13 @@ async fn an_account_keeps_its_grant_until_its_last_connection_ends() {
     deauthenticate(&app, &alice).await;
     revoke_due(&app).await;
     assert_eq!(verdicts(&app).await, [("not_needed".to_owned(), json!("other_connections"))]);
-    assert!(app.sandbox.grants(&Face::POLAR).iter().all(|grant| !grant.revoked));
+    assert!(app.sandbox.grants(&ProviderProfile::POLAR).iter().all(|grant| !grant.revoked));
 
     app.clock.advance(SignedDuration::from_secs(1));
     deauthenticate(&app, &bob).await;
     revoke_due(&app).await;
     assert_eq!(verdicts(&app).await[0], ("confirmed".to_owned(), Value::Null));
-    assert!(app.sandbox.grants(&Face::POLAR).iter().all(|grant| grant.revoked));
+    assert!(app.sandbox.grants(&ProviderProfile::POLAR).iter().all(|grant| grant.revoked));
 }
 
 #[tokio::test]
@@ -128,7 +134,7 @@ async fn whoever_comes_back_keeps_the_new_grant() {
     let again = app.connected_user("POLAR", "alice").await;
     revoke_due(&app).await;
     assert_eq!(verdicts(&app).await, [("not_needed".to_owned(), json!("replaced"))]);
-    assert!(app.sandbox.grants(&Face::POLAR).iter().all(|grant| !grant.revoked));
+    assert!(app.sandbox.grants(&ProviderProfile::POLAR).iter().all(|grant| !grant.revoked));
     let shown = app.get(&format!("/v2/userInfo?user_id={again}")).await.json();
     assert_eq!(shown["user"]["active"], true);
 }
@@ -141,7 +147,7 @@ async fn whoever_comes_back_before_the_provider_was_asked_keeps_the_new_grant() 
     app.connected_user("POLAR", "alice").await;
     revoke_due(&app).await;
     assert_eq!(verdicts(&app).await, [("not_needed".to_owned(), json!("other_connections"))]);
-    assert!(app.sandbox.grants(&Face::POLAR).iter().all(|grant| !grant.revoked));
+    assert!(app.sandbox.grants(&ProviderProfile::POLAR).iter().all(|grant| !grant.revoked));
 }
 
 #[tokio::test]

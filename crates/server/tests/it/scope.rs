@@ -3,7 +3,7 @@
 use axum::body::Body;
 use http::Request;
 use serde_json::{Value, json};
-use terra_auth_core::admin::Admin;
+use terra_auth_core::admin::action::Admin;
 use terra_auth_types::{
     Scope,
     wire::admin::{ChangeEnvironment, CreateKey},

@@ -11,7 +11,7 @@ use crate::support::TestApp;
 #[tokio::test]
 async fn a_refused_call_leaves_its_connection_to_the_next_one() {
     let app = TestApp::serve().await;
-    let mut stream = TcpStream::connect(("127.0.0.1", app.auth.widget_url.port().unwrap())).await.unwrap();
+    let mut stream = TcpStream::connect(("127.0.0.1", app.auth.widget_url().port().unwrap())).await.unwrap();
     for _ in 0..3 {
         let head =
             "POST /v2/bulkUserInfo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n";

@@ -13,17 +13,18 @@ use axum::{Router, body::Body};
 use http::{Request, header::RETRY_AFTER};
 use jiff::SignedDuration;
 use terra_auth_core::{
-    Auth,
-    admin::Admin,
-    clock::SystemSteadyClock,
+    Auth, Dependencies,
+    admin::action::Admin,
     developer::{IssuedCredentials, NewDeveloper},
-    directory::Directory,
-    freshness::MAX_AGE,
-    seal::{KeyRing, MasterKey},
-    store::{Engine, Job, Store, StoreError},
+    node::{directory::Directory, freshness::MAX_DIRECTORY_AGE},
+};
+use terra_auth_model::{
+    clock::SystemSteadyClock,
+    store::{Engine, Job, Store},
+    store_error::StoreError,
 };
 use terra_auth_store::Sqlite;
-use terra_auth_testkit::{FixedClock, bench};
+use terra_auth_testkit::{FixedClock, dependencies};
 use terra_auth_types::{
     Environment,
     wire::admin::{CreateAdminToken, Role},
@@ -59,7 +60,7 @@ impl Engine for Freezer {
 
 /// A node with a directory that may become stale, and keys of an environment.
 async fn node(store: Store, directory: Directory) -> (Auth, Router, IssuedCredentials) {
-    let auth = bench::auth_of(store, KeyRing::new(&MasterKey([7; 32].into())), directory);
+    let auth = Auth::new(Dependencies { directory, ..dependencies(store) });
     let new = NewDeveloper {
         environment: Environment::Testing,
         name: "Acme".to_owned(),
@@ -89,7 +90,7 @@ async fn credentials_are_refused_with_503_once_the_directory_is_too_old() {
     let (auth, router, keys) = node(store, Directory::with_age_limit(clock.clone())).await;
     let new = CreateAdminToken { name: "owner".to_owned(), role: Role::Owner, expires_in_days: None };
     let token = auth.create_admin_token(&Admin::local("tests"), &new).await.unwrap().token;
-    let developer = auth.directory.developer(&keys.dev_id).unwrap();
+    let developer = auth.directory().developer(&keys.dev_id).unwrap();
     let mobile = auth.generate_auth_token(&developer, None).token;
     let streaming = || {
         let request = Request::post("/auth/developer").header("dev-id", keys.dev_id.as_str());
@@ -105,7 +106,7 @@ async fn credentials_are_refused_with_503_once_the_directory_is_too_old() {
         request.header("authorization", format!("Bearer {}", mobile.expose()))
     };
 
-    clock.advance(SignedDuration::try_from(MAX_AGE).unwrap());
+    clock.advance(SignedDuration::try_from(MAX_DIRECTORY_AGE).unwrap());
     assert_eq!(answer(&router, mint(&keys)).await, (200, None));
     assert_eq!(answer(&router, administer()).await, (200, None));
 
@@ -128,7 +129,7 @@ async fn a_node_refuses_credentials_while_its_store_is_silent_and_accepts_them_a
     let frozen = Arc::new(AtomicBool::new(false));
     let store = Store::new(Freezer { inner: Sqlite::in_memory().unwrap(), frozen: Arc::clone(&frozen) });
     let (auth, router, keys) = node(store, Directory::with_age_limit(Arc::new(SystemSteadyClock))).await;
-    let watching = tokio::spawn(async move { auth.watch(std::future::pending()).await });
+    let watching = tokio::spawn(async move { auth.watch_for_changes(std::future::pending()).await });
     let until = async |expected: u16| {
         let began = Instant::now();
         while answer(&router, mint(&keys)).await.0 != expected {

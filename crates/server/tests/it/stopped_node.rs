@@ -9,14 +9,14 @@ use async_trait::async_trait;
 use axum::body::Body;
 use futures_util::future::join_all;
 use http::Request;
-use terra_auth_core::{
-    admin::Admin,
+use terra_auth_core::{admin::action::Admin, developer::NewDeveloper};
+use terra_auth_model::{
     connection::Connection,
-    developer::NewDeveloper,
     lock::Lock,
-    store::{StoreError, Tx, Unit},
+    store::{Tx, Unit},
+    store_error::StoreError,
 };
-use terra_auth_testkit::{Postgres, Rows, bench};
+use terra_auth_testkit::{Fixtures, Postgres};
 use terra_auth_types::{Environment, wire::admin::ChangeEnvironment};
 use tokio::{sync::Notify, time::timeout};
 
@@ -42,11 +42,11 @@ struct Stopping {
 #[async_trait]
 impl Unit for Stopping {
     type Done = ();
-    type Refusal = StoreError;
+    type Error = StoreError;
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<(), StoreError> {
         let Connection { dev_id, provider, reference_id, .. } = &self.connection;
-        tx.share_developer(dev_id).await?;
+        tx.lock_developer_shared(dev_id).await?;
         tx.lock(Lock::EndUser(dev_id, provider, reference_id.as_ref().unwrap())).await?;
         tx.add_connection(&self.connection).await?;
         self.stopped.notify_one();
@@ -61,15 +61,15 @@ async fn a_node_that_stops_in_the_middle_of_a_connect_delays_that_account_only()
     let other = one.second_node().await;
     one.change(ChangeEnvironment { user_limit: Some(None), ..ChangeEnvironment::default() }).await;
     assert_eq!(connect(&one, "first").await, 200);
-    let developer = one.auth.directory.developer(&one.keys.dev_id).unwrap();
+    let developer = one.auth.directory().developer(&one.keys.dev_id).unwrap();
     let connection = Connection {
         provider: "APPLE".parse().unwrap(),
         reference_id: Some("alice".parse().unwrap()),
-        ..Rows::default().connection(&developer)
+        ..Fixtures::default().connection(&developer)
     };
     let stopped = Arc::new(Notify::new());
     let unit = Stopping { connection, stopped: Arc::clone(&stopped) };
-    let store = one.auth.store.clone();
+    let store = one.auth.store().clone();
     tokio::spawn(async move { store.run(unit).await });
     stopped.notified().await;
 
@@ -101,7 +101,7 @@ async fn nodes_that_start_at_once_create_one_environment_and_one_admin_token() {
     let database = Postgres::start().database();
     let url = database.url();
     let starts = (0..6).map(|_| async {
-        let auth = bench::auth(terra_auth_store::open(&url.clone().into()).await.unwrap());
+        let auth = terra_auth_testkit::auth(terra_auth_store::open(&url.clone().into()).await.unwrap());
         let new = NewDeveloper {
             environment: Environment::Production,
             name: "Acme".to_owned(),
@@ -112,7 +112,7 @@ async fn nodes_that_start_at_once_create_one_environment_and_one_admin_token() {
         let made = auth.create_first_developer(&admin, new).await.unwrap();
         let token = auth.bootstrap_admin().await.unwrap();
         let developers = auth.developers().await.unwrap();
-        assert!(auth.directory.developer(&developers[0].dev_id).is_some(), "this node does not know the environment");
+        assert!(auth.directory().developer(&developers[0].dev_id).is_some(), "this node does not know the environment");
         (made.is_some(), token.is_some(), developers.len())
     });
     let starts = join_all(starts).await;

@@ -10,18 +10,21 @@ use http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
 use terra_auth_core::{
-    Auth, Parts,
-    admin::Admin,
+    Auth, Dependencies,
+    admin::action::Admin,
+    developer::{IssuedCredentials, NewDeveloper},
+    node::{directory::Directory, outbox::Outbox},
+};
+use terra_auth_egress::AddressPolicy;
+use terra_auth_http::{ServerLimits, Workers};
+use terra_auth_model::{
     clock::{Clock as _, Entropy as _},
     delivery::Delivery,
-    developer::{IssuedCredentials, NewDeveloper},
-    directory::Directory,
-    outbox::Outbox,
-    seal::{KeyRing, MasterKey},
+    keys::{KeyRing, MasterKey},
+    provider::ClientCredentials,
     store::Store,
 };
-use terra_auth_http::{Limits, Workers};
-use terra_auth_outbound::{AddressPolicy, ClientCredentials, OAuthProviders, Recipes};
+use terra_auth_providers::{OAuthProviders, Recipes};
 use terra_auth_sandbox::{Sandbox, SandboxConfig};
 use terra_auth_testkit::{CountingEntropy, Database, FixedClock, Postgres, WriteFaults};
 use terra_auth_types::{
@@ -125,7 +128,13 @@ impl TestApp {
         let app = Self::start_at(url, Environment::Testing, "").await;
         let never = std::future::pending();
         let router = app.router.clone();
-        tokio::spawn(terra_auth_http::serve(listener, router, Limits::default(), Workers::here(), never));
+        tokio::spawn(terra_auth_http::serve(
+            listener,
+            router,
+            ServerLimits::default(),
+            Workers::of_this_thread(),
+            never,
+        ));
         app
     }
 
@@ -143,11 +152,11 @@ impl TestApp {
         let entropy = Arc::new(CountingEntropy::default());
         let (listener, base) = free_port().await;
         let mut client = ClientCredentials::new("tests", "not-a-secret");
-        client.notice_token = Some("agreed-upon".into());
+        client.notification_token = Some("agreed-upon".into());
         let recipes = Recipes::sandbox(&base).unwrap().with(more_recipes(recipes, &base));
         let of = |_: &_| Some(client.clone());
         let providers = OAuthProviders::new(recipes, of, AddressPolicy::AllowPrivate, clock.clone()).unwrap();
-        let auth = Auth::new(Parts {
+        let auth = Auth::new(Dependencies {
             store,
             clock: clock.clone(),
             entropy: entropy.clone(),
@@ -206,18 +215,18 @@ impl TestApp {
 
     /// The same store under another server, after a restart.
     pub(crate) async fn restarted(&self) -> Auth {
-        self.restarted_on(self.auth.store.clone()).await
+        self.restarted_on(self.auth.store().clone()).await
     }
 
     async fn restarted_on(&self, store: Store) -> Auth {
-        let auth = Auth::new(Parts {
+        let auth = Auth::new(Dependencies {
             store,
             clock: self.clock.clone(),
-            entropy: self.auth.entropy.clone(),
+            entropy: self.auth.entropy().clone(),
             keys: KeyRing::new(&MasterKey([7; 32].into())),
             directory: Directory::default(),
-            providers: self.auth.providers.clone(),
-            widget_url: self.auth.widget_url.clone(),
+            providers: self.auth.providers().clone(),
+            widget_url: self.auth.widget_url().clone(),
             outbox: Outbox::default(),
         });
         auth.reload().await.unwrap();
@@ -383,7 +392,7 @@ fn sandbox(
         app_name: "Acme".to_owned(),
         client_id: client.client_id.clone(),
         client_secret: client.client_secret.clone(),
-        redirect_uris: auth.providers.list().iter().map(|info| auth.redirect_uri(&info.provider)).collect(),
+        redirect_uris: auth.providers().list().iter().map(|info| auth.redirect_uri(&info.provider)).collect(),
         access_token_ttl: std::time::Duration::from_hours(8),
         code_ttl: std::time::Duration::from_mins(10),
     };

@@ -7,10 +7,10 @@ use http::Request;
 use serde_json::{Value, json};
 use terra_auth_core::{
     Auth,
-    admin::Admin,
+    admin::action::Admin,
     developer::{IssuedCredentials, NewDeveloper},
 };
-use terra_auth_testkit::{Postgres, bench};
+use terra_auth_testkit::Postgres;
 use terra_auth_types::{
     Environment,
     wire::admin::{RetireKey, Role},
@@ -38,11 +38,12 @@ async fn time_until(expected: u16, router: &Router, keys: &IssuedCredentials) ->
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_is_revoked_on_one_node_is_refused_on_the_other_within_a_second() {
     let database = Postgres::start().database();
-    let node = async || -> Auth { bench::auth(terra_auth_store::open(&database.url().into()).await.unwrap()) };
+    let node =
+        async || -> Auth { terra_auth_testkit::auth(terra_auth_store::open(&database.url().into()).await.unwrap()) };
     let (one, other) = (node().await, node().await);
     let watching = tokio::spawn({
         let other = other.clone();
-        async move { other.watch(std::future::pending()).await }
+        async move { other.watch_for_changes(std::future::pending()).await }
     });
     let (admin, router) = (Admin::local("tests"), terra_auth_server::router(other));
     let new = NewDeveloper {
@@ -80,7 +81,7 @@ async fn an_app_that_is_changed_at_one_node_is_used_by_the_other_within_a_second
     let other = one.second_node().await;
     let watching = tokio::spawn({
         let auth = other.auth.clone();
-        async move { auth.watch(std::future::pending()).await }
+        async move { auth.watch_for_changes(std::future::pending()).await }
     });
     let path = format!("/environments/{}/provider-apps/OURA", one.keys.dev_id);
     let (rotate, token) = (format!("{path}/rotate"), one.token(Role::Operator).await);

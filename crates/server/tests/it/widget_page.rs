@@ -1,7 +1,7 @@
 use axum::{body::Body, http::StatusCode};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use terra_auth_sandbox::{Face, Fault};
+use terra_auth_sandbox::{Fault, ProviderProfile};
 use terra_auth_types::wire::admin::ChangeEnvironment;
 
 use crate::support::{Answer, Decision, TestApp, path_of, query};
@@ -167,9 +167,9 @@ async fn a_provider_that_is_down_has_a_page_and_an_event() {
     for fault in [Fault::ServerError, Fault::TooManyRequests { retry_after_seconds: 5 }, Fault::Html] {
         let session = app.session(json!({"providers": "FITBIT"})).await;
         let (back, cookies) = app.at_provider(&session, "demo", Decision::Approve).await;
-        app.sandbox.set_fault(&Face::FITBIT, Some(fault));
+        app.sandbox.set_fault(&ProviderProfile::FITBIT, Some(fault));
         let page = app.page(&back, &cookies).await;
-        app.sandbox.set_fault(&Face::FITBIT, None);
+        app.sandbox.set_fault(&ProviderProfile::FITBIT, None);
 
         assert_eq!(page.status, 502, "{fault:?}");
         assert!(page.text.contains(&session), "there is a link to try again: {}", page.text);

@@ -1,13 +1,13 @@
-//! What an error of PostgreSQL means for the caller.
+//! The meaning of a PostgreSQL error for the caller.
 
 use deadpool::managed::PoolError;
-use terra_auth_core::store::StoreError;
+use terra_auth_model::store_error::StoreError;
 use tokio_postgres::{Error, error::SqlState};
 
 use super::servers::ConnectError;
-use crate::engine::failed;
+use crate::value::failed;
 
-/// What may help after a job failed.
+/// The remedy after a job failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Remedy {
     /// The same job again on this connection: it lost against another one.
@@ -18,7 +18,7 @@ pub(super) enum Remedy {
     Unprepared,
 }
 
-/// What may help after an error, if anything.
+/// The remedy after an error, if any.
 pub(super) fn remedy(error: &Error) -> Option<Remedy> {
     let code = error.code();
     let is = |codes: &[&SqlState]| code.is_some_and(|code| codes.contains(&code));

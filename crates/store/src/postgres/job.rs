@@ -7,7 +7,7 @@ use std::{
 };
 
 use deadpool::managed::{Object, Pool};
-use terra_auth_core::store::{Job, StoreError};
+use terra_auth_model::{store::Job, store_error::StoreError};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::{
@@ -18,13 +18,13 @@ use super::{
 use crate::engine::{Access, Queries};
 
 /// Runs of a job that loses against others, at most.
-const RUNS: u32 = 16;
+const MAX_ATTEMPTS: u32 = 16;
 /// Runs of a job whose connections are lost, at most.
 const LOST_RUNS: u32 = 4;
-/// How long a job that lost waits before its second run; twice as long before each of the next ones, up to [`DOUBLINGS`].
-const PAUSE: Duration = Duration::from_millis(10);
+/// How long a job that lost waits before its second run; twice as long before each of the next ones, up to [`MAX_BACKOFF_DOUBLINGS`].
+const FIRST_BACKOFF: Duration = Duration::from_millis(10);
 /// The longest pause is 640 ms.
-const DOUBLINGS: u32 = 6;
+const MAX_BACKOFF_DOUBLINGS: u32 = 6;
 
 /// How a run ended, and what may end better.
 struct Run {
@@ -42,9 +42,9 @@ pub(super) async fn run(pool: Pool<Servers>, mut job: Box<dyn Job>, access: Acce
         let session = connected.map_err(|_| StoreError::TimedOut)?.map_err(failure::of_pool)?;
         let run = Lease::new(session, &pool).run(job.as_mut(), access, deadline).await;
         match run.remedy {
-            Some(Remedy::Again) if clashes + 1 < RUNS => {
+            Some(Remedy::Again) if clashes + 1 < MAX_ATTEMPTS => {
                 clashes += 1;
-                sleep(jittered(PAUSE * 2_u32.pow((clashes - 1).min(DOUBLINGS)))).await;
+                sleep(jittered(FIRST_BACKOFF * 2_u32.pow((clashes - 1).min(MAX_BACKOFF_DOUBLINGS)))).await;
             }
             Some(Remedy::Elsewhere | Remedy::Unprepared) if losses + 1 < LOST_RUNS => losses += 1,
             _ => return run.outcome,
@@ -116,24 +116,26 @@ impl<'p> Lease<'p> {
             Some(Remedy::Unprepared) => self.servers.found_pooler(),
             Some(Remedy::Again) | None => {}
         }
-        // What may be durable is not done twice.
+        // A change that may be durable is not repeated.
         let remedy = run.remedy.filter(|_| !matches!(run.outcome, Err(StoreError::UnknownOutcome(_))));
         Run { remedy, ..run }
     }
 
     /// The transaction was cut before COMMIT: nothing of it is durable.
-    fn lost(&self, cut: Cut) -> Run {
+    fn lost(&self, cut: Interrupted) -> Run {
         self.servers.discard(self.origin);
         match cut {
-            Cut::Late => Run { outcome: Err(StoreError::TimedOut), remedy: None },
-            Cut::Gone => Run { outcome: Err(StoreError::Unreachable(Box::new(cut))), remedy: Some(Remedy::Elsewhere) },
+            Interrupted::Late => Run { outcome: Err(StoreError::TimedOut), remedy: None },
+            Interrupted::Gone => {
+                Run { outcome: Err(StoreError::Unreachable(Box::new(cut))), remedy: Some(Remedy::Elsewhere) }
+            }
         }
     }
 }
 
 /// Why a wait for the server was given up.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-enum Cut {
+enum Interrupted {
     #[error("the database did not answer in time")]
     Late,
     #[error("the database server no longer answers")]
@@ -146,11 +148,11 @@ async fn within<T>(
     origin: Origin,
     deadline: Instant,
     wait: impl Future<Output = T> + Send,
-) -> Result<T, Cut> {
+) -> Result<T, Interrupted> {
     tokio::select! {
         done = wait => Ok(done),
-        () = sleep_until(deadline) => Err(Cut::Late),
-        () = servers.gone(origin) => Err(Cut::Gone),
+        () = sleep_until(deadline) => Err(Interrupted::Late),
+        () = servers.gone(origin) => Err(Interrupted::Gone),
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 
 use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
 use deadpool_postgres::ClientWrapper;
-use terra_auth_core::causes::Causes;
+use terra_auth_model::causes::Causes;
 use tokio::{
     net::lookup_host,
     sync::{Semaphore, watch},
@@ -26,12 +26,13 @@ use super::{PostgresError, address::Address, failure};
 
 /// Bounds each statement, and each pause in a transaction.
 pub(super) const SETTINGS: &str = "SET statement_timeout = '30s'; SET idle_in_transaction_session_timeout = '5s'";
+
 /// The same for one transaction: behind a pooler the next one runs elsewhere.
 pub(super) const LOCAL_SETTINGS: &str =
     "; SET LOCAL statement_timeout = '30s'; SET LOCAL idle_in_transaction_session_timeout = '5s'";
 
 /// How long a server may be silent in a job before it is asked whether it lives.
-const SILENCE: Duration = Duration::from_secs(2);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long it may take to answer that.
 const PROBE_TIMEOUT: Duration = Duration::from_millis(2500);
 
@@ -44,13 +45,13 @@ pub(crate) struct Servers {
     failed_after: Vec<AtomicU64>,
     /// Whether connections keep prepared statements and settings of their own.
     sessions: AtomicBool,
-    lost: watch::Sender<Lost>,
+    lost: watch::Sender<Generations>,
     probes: Semaphore,
 }
 
 /// Connections are numbered by generations; a generation ends when one of its connections finds its server gone.
 #[derive(Clone, Copy, Default)]
-struct Lost {
+struct Generations {
     /// The generation of the next connection; older ones are not handed out again.
     generation: u64,
     /// Connections of older generations are cut, whatever they are doing.
@@ -180,7 +181,7 @@ impl Servers {
         let mut lost = self.lost.subscribe();
         loop {
             let cut = lost.wait_for(|lost| lost.cut_before > origin.generation);
-            if timeout(SILENCE, cut).await.is_ok() {
+            if timeout(KEEPALIVE_TIMEOUT, cut).await.is_ok() {
                 return;
             }
             // One asks for all; the others look again after the next silence.

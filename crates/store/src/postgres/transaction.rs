@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use bytes::BytesMut;
-use terra_auth_core::store::StoreError;
+use terra_auth_model::store_error::StoreError;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 
 use super::{
@@ -11,9 +11,9 @@ use super::{
     servers::Session,
 };
 use crate::{
-    engine::{Access, Database, LockMode, failed},
+    engine::{Access, Database, LockMode},
     migrate::Migrated,
-    value::{Cell, Row, Value},
+    value::{Cell, Row, Value, failed},
 };
 
 pub(crate) struct Transaction<'c> {
@@ -21,7 +21,7 @@ pub(crate) struct Transaction<'c> {
     /// Whether the connection keeps prepared statements.
     prepares: bool,
     access: Access,
-    /// What may help after a statement failed.
+    /// The remedy after a statement failed.
     pub(super) remedy: Option<Remedy>,
 }
 
@@ -88,25 +88,7 @@ fn read(row: &tokio_postgres::Row) -> Result<Row, tokio_postgres::Error> {
 }
 
 impl Migrated for Transaction<'_> {
-    const MIGRATIONS: &'static [&'static str] = &[
-        include_str!("../../migrations/postgres/0001_first.sql"),
-        include_str!("../../migrations/postgres/0002_admin.sql"),
-        include_str!("../../migrations/postgres/0003_inbox.sql"),
-        include_str!("../../migrations/postgres/0004_refresh.sql"),
-        include_str!("../../migrations/postgres/0005_vault.sql"),
-        include_str!("../../migrations/postgres/0006_provider_app.sql"),
-        include_str!("../../migrations/postgres/0007_keep_user_id.sql"),
-        include_str!("../../migrations/postgres/0008_revocation_report.sql"),
-        include_str!("../../migrations/postgres/0009_notice.sql"),
-        include_str!("../../migrations/postgres/0010_refresh_record.sql"),
-        include_str!("../../migrations/postgres/0011_profile.sql"),
-        include_str!("../../migrations/postgres/0012_queues.sql"),
-        include_str!("../../migrations/postgres/0013_login.sql"),
-        include_str!("../../migrations/postgres/0014_receipt.sql"),
-        include_str!("../../migrations/postgres/0015_bound_tokens.sql"),
-        include_str!("../../migrations/postgres/0016_row_marks.sql"),
-        include_str!("../../migrations/postgres/0017_delivery_order.sql"),
-    ];
+    const MIGRATIONS: &'static [&'static str] = &[include_str!("../../migrations/postgres/0001_schema.sql")];
 
     async fn script(&mut self, text: &str) -> Result<(), StoreError> {
         self.session.batch_execute(text).await.map_err(|error| self.failed(error))

@@ -2,7 +2,7 @@
 
 use std::{error::Error, io};
 
-use terra_auth_core::store::StoreError;
+use terra_auth_model::store_error::StoreError;
 use tokio_postgres::error::SqlState;
 
 use super::servers::ConnectError;

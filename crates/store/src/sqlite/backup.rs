@@ -53,7 +53,7 @@ pub fn backup(source: &Path, target: &Path) -> Result<(), SqliteError> {
 ///
 /// # Errors
 ///
-/// What is wrong with it.
+/// Its problem.
 pub fn verify(copy: &Path) -> Result<(), SqliteError> {
     let connection = Connection::open_with_flags(copy, flags())?;
     connection::check(&connection).map_err(|found| SqliteError::Damaged(copy.to_owned(), found))?;
@@ -68,7 +68,7 @@ pub fn verify(copy: &Path) -> Result<(), SqliteError> {
 /// replaced file is now. No process may have the store open.
 ///
 /// 1. The store's log and index are renamed, then its file: all three stay together under another name. A crash here
-///    leaves a store that is gone, which no start makes anew.
+///    leaves a store that is gone, which no start creates again.
 /// 2. The copy is renamed.
 ///
 /// # Errors

@@ -10,7 +10,7 @@ use rusqlite::{
     CachedStatement, Connection, ErrorCode, OpenFlags, ToSql, params_from_iter,
     types::{ToSqlOutput, ValueRef},
 };
-use terra_auth_core::store::StoreError;
+use terra_auth_model::store_error::StoreError;
 
 use super::{SqliteError, failure::of_sqlite, worker};
 use crate::{
@@ -78,25 +78,7 @@ impl From<ValueRef<'_>> for Cell {
 }
 
 impl Migrated for Transaction<'_> {
-    const MIGRATIONS: &'static [&'static str] = &[
-        include_str!("../../migrations/sqlite/0001_first.sql"),
-        include_str!("../../migrations/sqlite/0002_admin.sql"),
-        include_str!("../../migrations/sqlite/0003_inbox.sql"),
-        include_str!("../../migrations/sqlite/0004_refresh.sql"),
-        include_str!("../../migrations/sqlite/0005_vault.sql"),
-        include_str!("../../migrations/sqlite/0006_provider_app.sql"),
-        include_str!("../../migrations/sqlite/0007_keep_user_id.sql"),
-        include_str!("../../migrations/sqlite/0008_revocation_report.sql"),
-        include_str!("../../migrations/sqlite/0009_notice.sql"),
-        include_str!("../../migrations/sqlite/0010_refresh_record.sql"),
-        include_str!("../../migrations/sqlite/0011_profile.sql"),
-        include_str!("../../migrations/sqlite/0012_queues.sql"),
-        include_str!("../../migrations/sqlite/0013_login.sql"),
-        include_str!("../../migrations/sqlite/0014_receipt.sql"),
-        include_str!("../../migrations/sqlite/0015_bound_tokens.sql"),
-        include_str!("../../migrations/sqlite/0016_row_marks.sql"),
-        include_str!("../../migrations/sqlite/0017_delivery_order.sql"),
-    ];
+    const MIGRATIONS: &'static [&'static str] = &[include_str!("../../migrations/sqlite/0001_schema.sql")];
 
     async fn script(&mut self, text: &str) -> Result<(), StoreError> {
         self.0.execute_batch(text).map_err(of_sqlite)
@@ -105,7 +87,7 @@ impl Migrated for Transaction<'_> {
 
 /// How long a statement waits for others who have the file open.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-const PAUSE: Duration = Duration::from_millis(5);
+const BUSY_POLL: Duration = Duration::from_millis(5);
 const CACHED_STATEMENTS: usize = 64;
 
 /// The WAL survives a crash of the machine with `FULL`; a commit for all who wait makes that affordable.
@@ -170,7 +152,7 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     loop {
         match connection.execute_batch(SETTINGS) {
             // Two who switch a new file to WAL at once are not made to wait for each other.
-            Err(error) if is_busy(&error) && start.elapsed() < BUSY_TIMEOUT => thread::sleep(PAUSE),
+            Err(error) if is_busy(&error) && start.elapsed() < BUSY_TIMEOUT => thread::sleep(BUSY_POLL),
             outcome => return outcome,
         }
     }

@@ -1,11 +1,11 @@
-//! What an error of SQLite means for the caller.
+//! The meaning of a SQLite error for the caller.
 
 use std::sync::Arc;
 
 use rusqlite::{Error, ErrorCode};
-use terra_auth_core::store::StoreError;
+use terra_auth_model::store_error::StoreError;
 
-use crate::engine::failed;
+use crate::value::failed;
 
 /// An error of SQLite as the port has it: a full disk may be over in a moment.
 pub(super) fn of_sqlite(error: Error) -> StoreError {

@@ -19,12 +19,12 @@ pub(super) enum Share {
     Together,
 }
 
-/// What the lock file says once the store beside it was made. It outlives the store's own file.
-const MADE: &str = "a store was made here\n";
+/// The content of the lock file once the store beside it was created. It outlives the store's own file.
+const STORE_CREATED: &str = "a store was made here\n";
 
 /// How long a process that shares the file waits for another one that checks it.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
-const PAUSE: Duration = Duration::from_millis(5);
+const LOCK_POLL: Duration = Duration::from_millis(5);
 
 /// The locks of a store. They end with it.
 ///
@@ -65,7 +65,7 @@ impl Locks {
     pub(super) fn settle(&mut self, path: &Path, share: Share) -> Result<(), SqliteError> {
         let refused = |error| SqliteError::File(path.to_owned(), error);
         if !self.was_made {
-            self.lock.write_all(MADE.as_bytes()).and_then(|()| self.lock.sync_all()).map_err(refused)?;
+            self.lock.write_all(STORE_CREATED.as_bytes()).and_then(|()| self.lock.sync_all()).map_err(refused)?;
         }
         if self.is_first && share == Share::Together && cfg!(target_os = "linux") {
             self.database.lock_shared().map_err(refused)?;
@@ -94,7 +94,7 @@ fn lock_database(database: &File, path: &Path, share: Share) -> Result<bool, Sql
         }
         match database.try_lock_shared() {
             Ok(()) => return Ok(false),
-            Err(TryLockError::WouldBlock) if began.elapsed() < CHECK_TIMEOUT => thread::sleep(PAUSE),
+            Err(TryLockError::WouldBlock) if began.elapsed() < CHECK_TIMEOUT => thread::sleep(LOCK_POLL),
             Err(error) => return Err(in_use(path, error)),
         }
     }
@@ -116,7 +116,7 @@ fn private() -> OpenOptions {
     options
 }
 
-/// What happened to a file of the store while it was open.
+/// The change of a store's file while it was open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FileError {
     /// There is no file under its name.
@@ -153,7 +153,7 @@ impl std::fmt::Display for StoreFile {
 
 /// The files of an open store, as they were when it was opened.
 pub(super) struct Files {
-    watched: [(StoreFile, PathBuf, Identity); 3],
+    watched: [(StoreFile, PathBuf, FileIdentity); 3],
     share: Share,
     /// The longest that the log was.
     log_bytes: AtomicU64,
@@ -172,7 +172,7 @@ impl Files {
             (file, path, identity)
         });
         let [first, second, third] = watched;
-        let known = |(file, path, identity): (StoreFile, PathBuf, Option<Identity>)| Some((file, path, identity?));
+        let known = |(file, path, identity): (StoreFile, PathBuf, Option<FileIdentity>)| Some((file, path, identity?));
         let watched = [known(first)?, known(second)?, known(third)?];
         cfg!(unix).then_some(Self { watched, share, log_bytes: AtomicU64::new(0) })
     }
@@ -201,15 +201,15 @@ impl Files {
     }
 }
 
-type Identity = (u64, u64);
+type FileIdentity = (u64, u64);
 
 #[cfg(unix)]
-fn identity(metadata: &Metadata) -> Identity {
+fn identity(metadata: &Metadata) -> FileIdentity {
     use std::os::unix::fs::MetadataExt as _;
     (metadata.dev(), metadata.ino())
 }
 
 #[cfg(not(unix))]
-fn identity(_: &Metadata) -> Identity {
+fn identity(_: &Metadata) -> FileIdentity {
     (0, 0)
 }

@@ -11,19 +11,22 @@ use std::{
 
 use async_trait::async_trait;
 use rusqlite::ErrorCode;
-use terra_auth_core::store::{Job, StoreError, Tx};
+use terra_auth_model::{
+    store::{Job, Tx},
+    store_error::StoreError,
+};
 
 use super::{
     files::{FileError, Files},
-    worker::Outcome,
+    worker::JobResult,
 };
 
 /// How old the last good write may be before the next question about the store's health writes something.
-const GOOD_FOR: Duration = Duration::from_secs(5);
+const HEALTHY_TTL: Duration = Duration::from_secs(5);
 /// The same after a write that failed.
-const BAD_FOR: Duration = Duration::from_secs(1);
+const UNHEALTHY_TTL: Duration = Duration::from_secs(1);
 /// How often the files are looked at while the store is only read.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A write for its own sake: the writer changes one page and commits it.
 pub(super) struct Probe;
@@ -35,22 +38,22 @@ impl Job for Probe {
     }
 }
 
-/// What is known about a store's files and its last write.
+/// The known state of a store's files and its last write.
 pub(super) struct Health {
     files: Option<Files>,
-    last: Mutex<Last>,
+    last: Mutex<LastResults>,
     is_logged: AtomicBool,
 }
 
-struct Last {
-    write: Result<(), Failure>,
+struct LastResults {
+    write: Result<(), HealthFailure>,
     written_at: Instant,
     looked_at: Instant,
 }
 
 /// Why the last write failed, or what shows that the store cannot be trusted.
 #[derive(Clone, Debug, thiserror::Error)]
-enum Failure {
+enum HealthFailure {
     #[error("the last write failed: {0}")]
     Write(String),
     #[error("the database file is damaged ({0}); stop the server and restore a backup")]
@@ -60,7 +63,7 @@ enum Failure {
 impl Health {
     pub(super) fn new(files: Option<Files>) -> Self {
         let now = Instant::now();
-        let last = Last { write: Ok(()), written_at: now, looked_at: now };
+        let last = LastResults { write: Ok(()), written_at: now, looked_at: now };
         Self { files, last: Mutex::new(last), is_logged: AtomicBool::new(false) }
     }
 
@@ -77,26 +80,26 @@ impl Health {
     }
 
     /// Remembers how a batch went.
-    pub(super) fn written(&self, outcomes: &[Outcome]) {
+    pub(super) fn written(&self, outcomes: &[JobResult]) {
         let failure = outcomes.iter().find_map(|outcome| failure_of(outcome.as_ref().err()?));
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         last.written_at = Instant::now();
-        if !matches!(last.write, Err(Failure::Damaged(_))) {
+        if !matches!(last.write, Err(HealthFailure::Damaged(_))) {
             last.write = failure.map_or(Ok(()), Err);
         }
     }
 
     /// Remembers that a read met a broken page, and looks at the files if that was long ago.
-    pub(super) fn read(&self, outcome: &Outcome) {
+    pub(super) fn read(&self, outcome: &JobResult) {
         let failure = outcome.as_ref().err().and_then(failure_of);
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(failure @ Failure::Damaged(_)) = failure {
+        if let Some(failure @ HealthFailure::Damaged(_)) = failure {
             last.write = Err(failure);
         }
-        if last.looked_at.elapsed() >= LOOK_EVERY {
+        if last.looked_at.elapsed() >= CHECK_INTERVAL {
             last.looked_at = Instant::now();
             drop(last);
-            let _ = self.look(); // whoever writes is told
+            let _ = self.look(); // the next write reports it
         }
     }
 
@@ -104,9 +107,9 @@ impl Health {
     pub(super) fn is_write_due(&self) -> bool {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         match &last.write {
-            Ok(()) => last.written_at.elapsed() >= GOOD_FOR,
-            Err(Failure::Write(_)) => last.written_at.elapsed() >= BAD_FOR,
-            Err(Failure::Damaged(_)) => false,
+            Ok(()) => last.written_at.elapsed() >= HEALTHY_TTL,
+            Err(HealthFailure::Write(_)) => last.written_at.elapsed() >= UNHEALTHY_TTL,
+            Err(HealthFailure::Damaged(_)) => false,
         }
     }
 
@@ -116,8 +119,8 @@ impl Health {
     }
 }
 
-/// A failure of the disk or of the file. What a unit did wrong by itself, such as breaking a rule, is none.
-fn failure_of(error: &StoreError) -> Option<Failure> {
+/// A failure of the disk or of the file. A unit's own fault, such as a violated constraint, is none.
+fn failure_of(error: &StoreError) -> Option<HealthFailure> {
     let mut next: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = next {
         if let Some(error) = error.downcast_ref::<rusqlite::Error>() {
@@ -128,10 +131,10 @@ fn failure_of(error: &StoreError) -> Option<Failure> {
     None
 }
 
-fn of_database(error: &rusqlite::Error) -> Option<Failure> {
+fn of_database(error: &rusqlite::Error) -> Option<HealthFailure> {
     let text = || error.to_string();
     match error.sqlite_error_code()? {
-        ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Some(Failure::Damaged(text())),
+        ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Some(HealthFailure::Damaged(text())),
         ErrorCode::DiskFull
         | ErrorCode::SystemIoFailure
         | ErrorCode::ReadOnly
@@ -140,7 +143,7 @@ fn of_database(error: &rusqlite::Error) -> Option<Failure> {
         | ErrorCode::DatabaseBusy
         | ErrorCode::DatabaseLocked
         | ErrorCode::OutOfMemory
-        | ErrorCode::FileLockingProtocolFailed => Some(Failure::Write(text())),
+        | ErrorCode::FileLockingProtocolFailed => Some(HealthFailure::Write(text())),
         _ => None,
     }
 }

@@ -1,4 +1,4 @@
-//! What an unclean end left in the write-ahead log, looked at before SQLite does.
+//! Checks the write-ahead log that an unclean end left, before SQLite reads it.
 //!
 //! SQLite ends its log silently at the first frame whose checksum is wrong: that is how it drops a transaction that was
 //! cut by a crash. A byte that changed in the middle of the log looks the same, and takes all later transactions with it,
@@ -21,7 +21,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// What a log holds.
+/// The content of a log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Log {
     /// The last process did not close the store: something is in the log.
@@ -30,7 +30,7 @@ pub(super) struct Log {
     pub(super) is_cut: bool,
 }
 
-const HEADER: usize = 32;
+const HEADER_BYTES: usize = 32;
 const FRAME_HEADER: usize = 24;
 const MAGIC: u32 = 0x377f_0682;
 const MAX_PAGE: usize = 65_536;
@@ -72,7 +72,7 @@ impl Frames {
     fn read(path: &Path) -> io::Result<Option<Self>> {
         let Some(file) = open(path)? else { return Ok(None) };
         let mut file = BufReader::with_capacity(1 << 16, file);
-        let mut header = [0; HEADER];
+        let mut header = [0; HEADER_BYTES];
         if !fill(&mut file, &mut header)? {
             return Ok(None);
         }

@@ -2,17 +2,17 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use terra_auth_core::store::{Job, StoreError};
+use terra_auth_model::{store::Job, store_error::StoreError};
 use tokio::sync::{
     mpsc::{self, error::SendTimeoutError},
     oneshot,
 };
 
 use super::health::Probe;
-use crate::engine::{Access, WAIT};
+use crate::engine::{Access, LOCK_TIMEOUT};
 
 /// How many may wait in the queue; the next ones wait for a place in it.
-const WAITING: usize = 1024;
+const MAX_QUEUED: usize = 1024;
 
 /// One job, and who wants to know how it went.
 pub(super) struct Call {
@@ -32,7 +32,7 @@ impl Call {
     /// Answers; a caller who hung up does not mind.
     pub(super) fn answer(self, outcome: Result<(), StoreError>) {
         let Self { job, reply, .. } = self;
-        drop(job); // it may hold the store itself, which is closed by whoever asked, not by the thread that is to end then
+        drop(job); // it may hold the store itself, which the caller closes, not the thread that must end then
         drop(reply.send(outcome));
     }
 }
@@ -47,11 +47,11 @@ pub(super) struct Calls(Arc<Mutex<mpsc::Receiver<Call>>>);
 
 impl Queue {
     pub(super) fn new() -> (Self, Calls) {
-        let (queue, calls) = mpsc::channel(WAITING);
+        let (queue, calls) = mpsc::channel(MAX_QUEUED);
         (Self(queue), Calls(Arc::new(Mutex::new(calls))))
     }
 
-    /// Has a job run. Once it is in the queue it runs, even if nobody waits for the answer.
+    /// Has a job run. Once it is in the queue it runs, even if no caller waits for the answer.
     pub(super) async fn call(&self, job: Box<dyn Job>, access: Access) -> Result<(), StoreError> {
         let (call, answer) = Call::new(job, access);
         self.send(call, answer).await
@@ -64,7 +64,7 @@ impl Queue {
     }
 
     async fn send(&self, call: Call, answer: oneshot::Receiver<Result<(), StoreError>>) -> Result<(), StoreError> {
-        self.0.send_timeout(call, WAIT).await.map_err(|error| match error {
+        self.0.send_timeout(call, LOCK_TIMEOUT).await.map_err(|error| match error {
             SendTimeoutError::Timeout(_) => StoreError::Busy,
             SendTimeoutError::Closed(_) => StoreError::Closed,
         })?;

@@ -1,14 +1,15 @@
-//! What only SQLite can get wrong: one failure for all who share a commit.
+//! A fault that only SQLite can have: one failure for all who share a commit.
 
 use async_trait::async_trait;
 use rusqlite::Connection;
-use terra_auth_core::{
+use terra_auth_model::{
     delivery::Delivery,
     mobile_token::TokenId,
     revocation::Revocation,
-    store::{Job, StoreError, Tx},
+    store::{Job, Tx},
+    store_error::StoreError,
 };
-use terra_auth_testkit::Rows;
+use terra_auth_testkit::Fixtures;
 use terra_auth_types::wire::admin::RevocationOutcome;
 
 use super::{connection::open_in_memory, queue::Call, worker::commit};
@@ -25,11 +26,14 @@ impl Job for Change {
     async fn run(&mut self, tx: &mut dyn Tx) -> bool {
         match self {
             Self::Deliver(delivery) => tx.add_delivery(delivery).await.is_ok(),
-            Self::Spend(token_id) => tx.spend_token(*token_id, Rows::NOW).await.is_ok(),
+            Self::Spend(token_id) => tx.consume_token(*token_id, Fixtures::NOW).await.is_ok(),
             Self::Revoke(revocation) => {
                 tx.add_revocation(revocation).await.is_ok()
                     && tx
-                        .settle_revocation(revocation, &Rows::settlement(RevocationOutcome::Confirmed, Rows::NOW))
+                        .record_revocation_result(
+                            revocation,
+                            &Fixtures::settlement(RevocationOutcome::Confirmed, Fixtures::NOW),
+                        )
                         .await
                         .is_ok()
             }
@@ -54,7 +58,7 @@ fn together(connection: &mut Connection, changes: Vec<Change>) -> Vec<Result<(),
     commit(connection, &mut calls)
 }
 
-fn delivery(rows: &Rows, size: usize) -> Change {
+fn delivery(rows: &Fixtures, size: usize) -> Change {
     Change::Deliver(Delivery { payload: "x".repeat(size), ..rows.delivery(&rows.developer("acme")) })
 }
 
@@ -63,9 +67,9 @@ fn count(connection: &Connection, what: &str) -> i64 {
 }
 
 #[test]
-fn on_a_full_disk_nobody_is_told_that_a_lost_change_was_kept() {
+fn on_a_full_disk_a_lost_change_is_never_reported_as_stored() {
     let mut connection = prepared("PRAGMA max_page_count = 200");
-    let rows = Rows::default();
+    let rows = Fixtures::default();
     let changes = (0..50).map(|n| delivery(&rows, if n % 10 == 3 { 1 << 20 } else { 10 })).collect();
     let outcomes = together(&mut connection, changes);
     let kept: i64 = outcomes.iter().map(|outcome| i64::from(outcome.is_ok())).sum();
@@ -77,12 +81,12 @@ fn on_a_full_disk_nobody_is_told_that_a_lost_change_was_kept() {
 /// A rule that is checked at commit only, and broken by each spent token.
 const BROKEN_RULE: &str = "
     CREATE TABLE rule (id INTEGER UNIQUE, broken INTEGER REFERENCES rule (id) DEFERRABLE INITIALLY DEFERRED);
-    CREATE TRIGGER breaks AFTER INSERT ON spent_token BEGIN INSERT INTO rule (broken) VALUES (1); END";
+    CREATE TRIGGER breaks AFTER INSERT ON consumed_token BEGIN INSERT INTO rule (broken) VALUES (1); END";
 
 #[test]
 fn a_commit_that_fails_fails_everybody_who_shares_it() {
     let mut connection = prepared(BROKEN_RULE);
-    let rows = Rows::default();
+    let rows = Fixtures::default();
     let outcomes =
         together(&mut connection, vec![delivery(&rows, 1), Change::Spend(rows.token_id()), delivery(&rows, 1)]);
     assert_eq!(outcomes.len(), 3);
@@ -95,7 +99,7 @@ fn a_commit_that_fails_fails_everybody_who_shares_it() {
 #[test]
 fn the_tokens_of_an_ended_revocation_are_erased() {
     let mut connection = prepared("");
-    let rows = Rows::default();
+    let rows = Fixtures::default();
     let revocation = rows.revocation(&rows.developer("acme"));
     assert!(together(&mut connection, vec![Change::Revoke(revocation)])[0].is_ok());
     assert_eq!(count(&connection, "revocation WHERE state = 'confirmed' AND sealed_grant IS NULL"), 1);

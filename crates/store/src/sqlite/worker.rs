@@ -9,7 +9,7 @@ use std::{
 };
 
 use rusqlite::Connection;
-use terra_auth_core::store::{Job, StoreError};
+use terra_auth_model::{store::Job, store_error::StoreError};
 
 use super::{
     connection::Transaction,
@@ -17,15 +17,18 @@ use super::{
     health::Health,
     queue::{Call, Calls},
 };
-use crate::engine::{Access, Bug, Queries, failed};
+use crate::{
+    engine::{Access, Queries, StatementBug},
+    value::failed,
+};
 
 /// How many jobs share one commit.
-const BATCH: usize = 256;
+const MAX_BATCH: usize = 256;
 
-/// Writes until nobody can ask any more, then moves everything into the main file.
+/// Writes until no caller is left, then moves everything into the main file.
 pub(super) fn write(mut connection: Connection, calls: &Calls, health: &Health) {
     loop {
-        let mut batch = calls.take(BATCH);
+        let mut batch = calls.take(MAX_BATCH);
         if batch.is_empty() {
             break;
         }
@@ -39,7 +42,7 @@ pub(super) fn write(mut connection: Connection, calls: &Calls, health: &Health) 
 
 /// Commits a batch, unless its files are not those that the next start will open. They are looked at once more before
 /// anything is acknowledged.
-fn write_batch(connection: &mut Connection, batch: &mut [Call], health: &Health) -> Vec<Outcome> {
+fn write_batch(connection: &mut Connection, batch: &mut [Call], health: &Health) -> Vec<JobResult> {
     if let Err(error) = health.look() {
         return batch.iter().map(|_| Err(StoreError::Unavailable(Box::new(error)))).collect();
     }
@@ -54,7 +57,7 @@ fn write_batch(connection: &mut Connection, batch: &mut [Call], health: &Health)
     }
 }
 
-/// Reads until nobody can ask any more.
+/// Reads until no caller is left.
 pub(super) fn read(mut connection: Connection, calls: &Calls, health: &Health) {
     while let Some(mut call) = calls.take(1).pop() {
         let outcome = read_one(&mut connection, call.job.as_mut());
@@ -64,13 +67,13 @@ pub(super) fn read(mut connection: Connection, calls: &Calls, health: &Health) {
 }
 
 /// How one job went.
-pub(super) type Outcome = Result<(), StoreError>;
+pub(super) type JobResult = Result<(), StoreError>;
 
 /// Runs jobs and makes their changes durable; afterwards everybody may be answered.
 ///
 /// A savepoint for each job costs a tenth of the throughput, and only a job that changes something and then fails needs
 /// it. So the batch runs without; if that goes wrong, it runs once more, with every job by itself.
-pub(super) fn commit(connection: &mut Connection, batch: &mut [Call]) -> Vec<Outcome> {
+pub(super) fn commit(connection: &mut Connection, batch: &mut [Call]) -> Vec<JobResult> {
     let outcomes = attempt(connection, batch, run_among).or_else(|_| attempt(connection, batch, run_alone));
     outcomes.unwrap_or_else(|error| {
         let error = Arc::new(error);
@@ -82,8 +85,8 @@ pub(super) fn commit(connection: &mut Connection, batch: &mut [Call]) -> Vec<Out
 fn attempt(
     connection: &mut Connection,
     batch: &mut [Call],
-    run_one: fn(&mut Connection, &mut Call) -> Result<Outcome, StoreError>,
-) -> Result<Vec<Outcome>, StoreError> {
+    run_one: fn(&mut Connection, &mut Call) -> Result<JobResult, StoreError>,
+) -> Result<Vec<JobResult>, StoreError> {
     run(connection, "BEGIN IMMEDIATE")?;
     let outcomes = batch.iter_mut().map(|call| run_one(connection, call)).collect::<Result<_, _>>();
     let committed = outcomes.and_then(|outcomes| run(connection, "COMMIT").map(|()| outcomes));
@@ -95,18 +98,18 @@ fn attempt(
 
 #[derive(Debug, thiserror::Error)]
 #[error("a job among others left changes that are not to be kept")]
-struct Spoiled;
+struct BatchSpoiled;
 
 /// Runs one job; an error if it changed something that is not to be kept.
-fn run_among(connection: &mut Connection, call: &mut Call) -> Result<Outcome, StoreError> {
+fn run_among(connection: &mut Connection, call: &mut Call) -> Result<JobResult, StoreError> {
     let changes = connection.total_changes();
     let verdict = run_job(connection, call)?;
     let unchanged = connection.total_changes() == changes && !connection.is_autocommit(); // a full disk rolls back all
-    if matches!(verdict, Ok(true)) || unchanged { Ok(verdict.map(drop)) } else { Err(failed(Spoiled)) }
+    if matches!(verdict, Ok(true)) || unchanged { Ok(verdict.map(drop)) } else { Err(failed(BatchSpoiled)) }
 }
 
 /// Runs one job so that its failure does not hurt its neighbours.
-fn run_alone(connection: &mut Connection, call: &mut Call) -> Result<Outcome, StoreError> {
+fn run_alone(connection: &mut Connection, call: &mut Call) -> Result<JobResult, StoreError> {
     run(connection, "SAVEPOINT job")?;
     let verdict = run_job(connection, call)?;
     if !matches!(verdict, Ok(true)) {
@@ -136,7 +139,7 @@ fn probe(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "user_version", last.wrapping_add(1).max(0))
 }
 
-fn read_one(connection: &mut Connection, job: &mut dyn Job) -> Outcome {
+fn read_one(connection: &mut Connection, job: &mut dyn Job) -> JobResult {
     run(connection, "BEGIN")?;
     let verdict = poll(connection, job);
     roll_back(connection);
@@ -156,8 +159,8 @@ pub(super) fn finish<T>(future: impl Future<Output = T>) -> Result<T, StoreError
     let mut context = Context::from_waker(Waker::noop());
     match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut context))) {
         Ok(Poll::Ready(output)) => Ok(output),
-        Ok(Poll::Pending) => Err(failed(Bug::Waited)),
-        Err(_) => Err(failed(Bug::Panicked)),
+        Ok(Poll::Pending) => Err(failed(StatementBug::Waited)),
+        Err(_) => Err(failed(StatementBug::Panicked)),
     }
 }
 

@@ -1,21 +1,22 @@
 use async_trait::async_trait;
-use terra_auth_core::{
-    admin::AdminTokenRecord,
-    store::{Store, StoreError, Tx, Unit},
+use terra_auth_model::{
+    admin_token::AdminTokenRecord,
+    store::{Store, Tx, Unit},
+    store_error::StoreError,
 };
 use terra_auth_types::wire::admin::Role;
 
 use super::at_once;
-use crate::{Rows, Verbs as _};
+use crate::{Fixtures, StoreExt as _};
 
 /// Oldest first, with every role, with an expiry and without.
 pub async fn admin_tokens_are_read_as_they_were_added(store: Store) {
-    let rows = Rows::default();
+    let rows = Fixtures::default();
     let first = AdminTokenRecord { name: "größe".to_owned(), ..rows.admin_token() };
     let made = |ms, role| AdminTokenRecord {
         role,
-        created_at: Rows::at(ms),
-        expires_at: Some(Rows::at(9)),
+        created_at: Fixtures::at(ms),
+        expires_at: Some(Fixtures::at(9)),
         ..rows.admin_token()
     };
     let (second, third) = (made(1, Role::Operator), made(2, Role::ReadOnly));
@@ -27,7 +28,7 @@ pub async fn admin_tokens_are_read_as_they_were_added(store: Store) {
 
 /// Neither its id nor its digest is there twice.
 pub async fn an_admin_token_is_added_once(store: Store) {
-    let rows = Rows::default();
+    let rows = Fixtures::default();
     let token = rows.admin_token();
     store.add_admin_token(&token).await.unwrap();
     let same_id = AdminTokenRecord { token_id: token.token_id, ..rows.admin_token() };
@@ -39,7 +40,7 @@ pub async fn an_admin_token_is_added_once(store: Store) {
 
 /// One of those who remove it is told that it was there.
 pub async fn an_admin_token_is_removed_once(store: Store) {
-    let rows = Rows::default();
+    let rows = Fixtures::default();
     let (token, other) = (rows.admin_token(), rows.admin_token());
     store.add_admin_token(&token).await.unwrap();
     store.add_admin_token(&other).await.unwrap();
@@ -59,7 +60,7 @@ struct Bump {
 #[async_trait]
 impl Unit for Bump {
     type Done = u64;
-    type Refusal = StoreError;
+    type Error = StoreError;
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<u64, StoreError> {
         tx.bump_revision().await?;

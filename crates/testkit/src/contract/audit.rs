@@ -1,32 +1,33 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use terra_auth_core::{
+use terra_auth_model::{
     audit::{AuditHead, AuditRecord},
-    store::{Store, StoreError, Tx, Unit},
+    store::{Store, Tx, Unit},
+    store_error::StoreError,
 };
 
 use super::at_once;
-use crate::{Rows, Verbs as _};
+use crate::{Fixtures, StoreExt as _};
 
-const START: AuditHead = AuditHead { seq: 0, mark: [0; 32] };
+const START: AuditHead = AuditHead { seq: 0, mac: [0; 32] };
 
 fn head_at(record: &AuditRecord) -> AuditHead {
-    AuditHead { seq: record.seq, mark: record.mark }
+    AuditHead { seq: record.seq, mac: record.mac }
 }
 
 /// With everything a line may have, and with nothing but what it must have; and the head is the newest one.
 pub async fn a_line_of_the_audit_log_is_read_as_it_was_appended(store: Store) {
-    let rows = Rows::default();
+    let rows = Fixtures::default();
     assert_eq!(store.hold_audit_head().await.unwrap(), START);
     assert_eq!(store.audit_records(&0, &10).await.unwrap(), []);
     let full = AuditRecord {
         actor_id: Some(rows.user_id().0),
         origin: Some("2001:db8::1".to_owned()),
-        dev_id: Some(Rows::dev_id("gone")),
+        dev_id: Some(Fixtures::dev_id("gone")),
         target: "größe".to_owned(),
         allowed: false,
-        mark: [255; 32],
+        mac: [255; 32],
         ..rows.audit_record(1)
     };
     let bare = rows.audit_record(2);
@@ -37,9 +38,9 @@ pub async fn a_line_of_the_audit_log_is_read_as_it_was_appended(store: Store) {
     assert_eq!(store.audit_records(&0, &10).await.unwrap(), [full, bare]);
 }
 
-/// And whoever tries does not move the head.
+/// And an attempt does not move the head.
 pub async fn a_line_of_the_audit_log_is_not_appended_twice(store: Store) {
-    let rows = Rows::default();
+    let rows = Fixtures::default();
     let (first, second) = (rows.audit_record(1), rows.audit_record(2));
     store.append_audit_record(&first).await.unwrap();
     store.append_audit_record(&second).await.unwrap();
@@ -50,7 +51,7 @@ pub async fn a_line_of_the_audit_log_is_not_appended_twice(store: Store) {
 
 /// Oldest first, and none twice.
 pub async fn the_audit_log_comes_page_by_page(store: Store) {
-    let rows = Rows::default();
+    let rows = Fixtures::default();
     let all: Vec<_> = (1..=5).map(|seq| rows.audit_record(seq)).collect();
     for record in &all {
         store.append_audit_record(record).await.unwrap();
@@ -68,30 +69,30 @@ struct Append {
     refuses: bool,
 }
 
-/// A mark that depends on the line and on all before it.
-fn mark(before: &AuditHead, record: &AuditRecord) -> [u8; 32] {
-    let mut mark = before.mark;
-    mark.rotate_left(1);
-    mark.iter_mut().zip(record.target.bytes()).for_each(|(byte, letter)| *byte ^= letter);
-    mark
+/// A mac that depends on the line and on all before it.
+fn mac(before: &AuditHead, record: &AuditRecord) -> [u8; 32] {
+    let mut mac = before.mac;
+    mac.rotate_left(1);
+    mac.iter_mut().zip(record.target.bytes()).for_each(|(byte, letter)| *byte ^= letter);
+    mac
 }
 
 #[async_trait]
 impl Unit for Append {
     type Done = ();
-    type Refusal = StoreError;
+    type Error = StoreError;
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<(), StoreError> {
-        let head = tx.hold_audit_head().await?;
-        let mark = mark(&head, &self.record);
-        tx.append_audit_record(&AuditRecord { seq: head.seq + 1, mark, ..self.record.clone() }).await?;
+        let head = tx.lock_audit_head().await?;
+        let mac = mac(&head, &self.record);
+        tx.append_audit_record(&AuditRecord { seq: head.seq + 1, mac, ..self.record.clone() }).await?;
         if self.refuses { Err(StoreError::Busy) } else { Ok(()) }
     }
 }
 
 /// Each line follows the one before it, without a gap and without a fork; what was rolled back left nothing.
 pub async fn a_hundred_who_append_at_once_leave_one_chain(store: Store) {
-    let rows = Rows::default();
+    let rows = Fixtures::default();
     let appended = at_once(120, |n| {
         let record = AuditRecord { target: format!("line {n}"), ..rows.audit_record(0) };
         let (store, unit) = (store.clone(), Append { record, refuses: n % 6 == 1 });
@@ -101,7 +102,7 @@ pub async fn a_hundred_who_append_at_once_leave_one_chain(store: Store) {
     let records = store.audit_records(&0, &200).await.unwrap();
     let mut head = START;
     for record in &records {
-        assert_eq!((record.seq, record.mark), (head.seq + 1, mark(&head, record)));
+        assert_eq!((record.seq, record.mac), (head.seq + 1, mac(&head, record)));
         head = head_at(record);
     }
     assert_eq!(store.hold_audit_head().await.unwrap(), head);

@@ -1,12 +1,13 @@
 use async_trait::async_trait;
-use terra_auth_core::{
+use terra_auth_model::{
     connection::Connection,
-    store::{Store, StoreError, Tx, Unit},
+    store::{Store, Tx, Unit},
+    store_error::StoreError,
 };
 use terra_auth_types::ReferenceId;
 
 use super::{at_once, developer};
-use crate::{Rows, Verbs as _};
+use crate::{Fixtures, StoreExt as _};
 
 fn reference(text: &str) -> ReferenceId {
     text.parse().unwrap()
@@ -20,11 +21,11 @@ async fn added(store: &Store, connections: &[&Connection]) {
 
 /// With everything it may have, and with nothing but what it must have.
 pub async fn a_connection_is_read_as_it_was_added(store: Store) {
-    let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
+    let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     let full = Connection {
         reference_id: Some(reference("ユーザー 1")),
         scopes: Some("ACTIVITY,SLEEP".to_owned()),
-        last_webhook_update: Some(Rows::at(7)),
+        last_webhook_update: Some(Fixtures::at(7)),
         ..rows.connection(&developer)
     };
     let bare = Connection { active: false, grant: None, ..rows.connection(&developer) };
@@ -38,7 +39,7 @@ pub async fn a_connection_is_read_as_it_was_added(store: Store) {
 
 /// It is returned as it was, and then it is gone.
 pub async fn a_connection_is_taken_once(store: Store) {
-    let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
+    let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     let (connection, other) = (rows.connection(&developer), rows.connection(&developer));
     added(&store, &[&connection, &other]).await;
     let (dev_id, user_id) = (&developer.dev_id, &connection.user_id);
@@ -50,7 +51,7 @@ pub async fn a_connection_is_taken_once(store: Store) {
 
 /// Nor do twenty.
 pub async fn two_who_take_a_connection_do_not_both_receive_it(store: Store) {
-    let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
+    let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     for _ in 0..10 {
         let connection = rows.connection(&developer);
         store.add_connection(&connection).await.unwrap();
@@ -65,11 +66,11 @@ pub async fn two_who_take_a_connection_do_not_both_receive_it(store: Store) {
 
 /// Its id, age, reference id and last event stay; nothing new is made of one that is gone.
 pub async fn a_connection_is_renewed_in_place(store: Store) {
-    let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
+    let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     let old = Connection {
         active: false,
         reference_id: Some(reference("alice")),
-        last_webhook_update: Some(Rows::at(7)),
+        last_webhook_update: Some(Fixtures::at(7)),
         ..rows.connection(&developer)
     };
     added(&store, &[&old]).await;
@@ -77,22 +78,22 @@ pub async fn a_connection_is_renewed_in_place(store: Store) {
         user_id: old.user_id,
         account: "account-2".to_owned(),
         scopes: Some("SLEEP".to_owned()),
-        created_at: Rows::at(9),
+        created_at: Fixtures::at(9),
         ..rows.connection(&developer)
     };
-    assert!(store.renew_connection(&login, &Rows::at(9)).await.unwrap());
+    assert!(store.renew_connection(&login, &Fixtures::at(9)).await.unwrap());
     let renewed = Connection { active: true, account: login.account, scopes: login.scopes, grant: login.grant, ..old };
     let found = store.connection(&renewed.dev_id, &renewed.user_id).await.unwrap();
     assert_eq!(found.as_ref(), Some(&renewed));
     assert_eq!(store.count_connections(&developer.dev_id).await.unwrap(), 1);
     store.take_connection(&renewed.dev_id, &renewed.user_id).await.unwrap();
-    assert!(!store.renew_connection(&renewed, &Rows::at(9)).await.unwrap());
+    assert!(!store.renew_connection(&renewed, &Fixtures::at(9)).await.unwrap());
     assert_eq!(store.connection(&renewed.dev_id, &renewed.user_id).await.unwrap(), None);
 }
 
 /// An id that is there already is an error, and is not counted.
 pub async fn a_connection_is_added_once(store: Store) {
-    let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
+    let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     let connection = rows.connection(&developer);
     store.add_connection(&connection).await.unwrap();
     let again = Connection { account: "other".to_owned(), ..connection.clone() };
@@ -102,8 +103,8 @@ pub async fn a_connection_is_added_once(store: Store) {
 }
 
 /// Not even if everything else is the same.
-pub async fn nobody_sees_the_connections_of_another_environment(store: Store) {
-    let rows = Rows::default();
+pub async fn no_environment_lists_the_connections_of_another(store: Store) {
+    let rows = Fixtures::default();
     let (acme, other) = (developer(&store, "acme").await.dev_id, developer(&store, "other").await.dev_id);
     let alice = reference("alice");
     let connection =
@@ -116,24 +117,24 @@ pub async fn nobody_sees_the_connections_of_another_environment(store: Store) {
     assert_eq!(of_account.await.unwrap(), []);
     assert_eq!(store.connections(&other, &0, &10).await.unwrap(), []);
     assert_eq!(store.count_connections(&other).await.unwrap(), 0);
-    store.touch_connection(&other, &user_id, &Rows::at(1)).await.unwrap();
+    store.touch_connection(&other, &user_id, &Fixtures::at(1)).await.unwrap();
     assert_eq!(store.take_connection(&other, &user_id).await.unwrap(), None);
     let elsewhere = Connection { dev_id: other, account: "other".to_owned(), ..connection.clone() };
-    assert!(!store.renew_connection(&elsewhere, &Rows::at(1)).await.unwrap());
+    assert!(!store.renew_connection(&elsewhere, &Fixtures::at(1)).await.unwrap());
     assert_eq!(store.connection(&acme, &user_id).await.unwrap(), Some(connection));
 }
 
 /// At the same age by id.
 pub async fn the_connections_of_an_end_user_come_oldest_first_and_bounded(store: Store) {
-    let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
+    let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     let made = |ms, name| Connection {
-        created_at: Rows::at(ms),
+        created_at: Fixtures::at(ms),
         reference_id: Some(reference(name)),
         ..rows.connection(&developer)
     };
     let (second, third, first) = (made(1, "alice"), made(1, "alice"), made(0, "alice"));
-    let (of_bob, of_nobody) = (made(0, "bob"), Connection { reference_id: None, ..made(0, "nobody") });
-    added(&store, &[&third, &second, &first, &of_bob, &of_nobody]).await;
+    let (of_bob, without_reference) = (made(0, "bob"), Connection { reference_id: None, ..made(0, "none") });
+    added(&store, &[&third, &second, &first, &of_bob, &without_reference]).await;
     let (dev_id, alice) = (&developer.dev_id, reference("alice"));
     assert_eq!(store.connections_of(dev_id, &alice, &3).await.unwrap(), [first.clone(), second.clone(), third]);
     assert_eq!(store.connections_of(dev_id, &alice, &2).await.unwrap(), [first, second]);
@@ -143,15 +144,15 @@ pub async fn the_connections_of_an_end_user_come_oldest_first_and_bounded(store:
 
 /// No reference id is a value of its own, not a wildcard.
 pub async fn the_connections_of_an_account_are_told_apart_by_provider_and_reference_id(store: Store) {
-    let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
+    let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     let base = || rows.connection(&developer);
     let of_alice = Connection { reference_id: Some(reference("alice")), ..base() };
-    let of_nobody = base();
+    let without_reference = base();
     let elsewhere = Connection { provider: "GARMIN".parse().unwrap(), ..base() };
     let other_account = Connection { account: "account-2".to_owned(), ..base() };
-    added(&store, &[&of_alice, &of_nobody, &elsewhere, &other_account]).await;
+    added(&store, &[&of_alice, &without_reference, &elsewhere, &other_account]).await;
     for (reference_id, expected) in
-        [(Some(reference("alice")), vec![of_alice]), (None, vec![of_nobody]), (Some(reference("bob")), vec![])]
+        [(Some(reference("alice")), vec![of_alice]), (None, vec![without_reference]), (Some(reference("bob")), vec![])]
     {
         let (provider, account) = ("FITBIT".parse().unwrap(), "account-1".to_owned());
         let found = store.connections_of_account(&developer.dev_id, &provider, &account, &reference_id).await.unwrap();
@@ -161,7 +162,7 @@ pub async fn the_connections_of_an_account_are_told_apart_by_provider_and_refere
 
 /// By id, and none twice.
 pub async fn connections_come_page_by_page(store: Store) {
-    let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
+    let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     let mut all: Vec<_> = (0..5).map(|_| rows.connection(&developer)).collect();
     added(&store, &all.iter().rev().collect::<Vec<_>>()).await;
     all.sort_by_key(|connection| connection.user_id);
@@ -174,7 +175,7 @@ pub async fn connections_come_page_by_page(store: Store) {
 
 /// By id, from the first or from any, and from one that has gone meanwhile.
 pub async fn connections_come_after_one_another(store: Store) {
-    let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
+    let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     let mut all: Vec<_> = (0..4).map(|_| rows.connection(&developer)).collect();
     added(&store, &all.iter().rev().collect::<Vec<_>>()).await;
     all.sort_by_key(|connection| connection.user_id);
@@ -194,7 +195,7 @@ pub async fn connections_come_after_one_another(store: Store) {
 pub async fn connections_are_counted_as_they_come_and_go(store: Store) {
     let developer = developer(&store, "acme").await;
     assert_eq!(store.count_connections(&developer.dev_id).await.unwrap(), 0);
-    let rows = Rows::default();
+    let rows = Fixtures::default();
     let all: Vec<_> = (0..40).map(|_| rows.connection(&developer)).collect();
     at_once(40, |n| {
         let (store, connection) = (store.clone(), all[n].clone());
@@ -210,16 +211,16 @@ pub async fn connections_are_counted_as_they_come_and_go(store: Store) {
     assert_eq!(store.count_connections(&developer.dev_id).await.unwrap(), 1);
 }
 
-/// It is not made anew.
+/// It is not created again.
 pub async fn a_touched_connection_remembers_when_and_a_gone_one_stays_gone(store: Store) {
-    let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
+    let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     let connection = rows.connection(&developer);
     let (dev_id, user_id) = (&developer.dev_id, &connection.user_id);
     store.add_connection(&connection).await.unwrap();
-    store.touch_connection(dev_id, user_id, &Rows::at(5)).await.unwrap();
-    let touched = Connection { last_webhook_update: Some(Rows::at(5)), ..connection.clone() };
+    store.touch_connection(dev_id, user_id, &Fixtures::at(5)).await.unwrap();
+    let touched = Connection { last_webhook_update: Some(Fixtures::at(5)), ..connection.clone() };
     assert_eq!(store.take_connection(dev_id, user_id).await.unwrap(), Some(touched));
-    store.touch_connection(dev_id, user_id, &Rows::at(6)).await.unwrap();
+    store.touch_connection(dev_id, user_id, &Fixtures::at(6)).await.unwrap();
     assert_eq!(store.connection(dev_id, user_id).await.unwrap(), None);
 }
 
@@ -230,7 +231,7 @@ struct AddBelowCap(Connection);
 #[async_trait]
 impl Unit for AddBelowCap {
     type Done = bool;
-    type Refusal = StoreError;
+    type Error = StoreError;
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<bool, StoreError> {
         tx.lock_developer(&self.0.dev_id).await?;
@@ -242,9 +243,9 @@ impl Unit for AddBelowCap {
     }
 }
 
-/// Whoever holds the developer counts and adds alone.
+/// Only the unit that has locked the developer counts and adds.
 pub async fn a_cap_holds_against_many_at_once(store: Store) {
-    let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
+    let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     let added = at_once(30, |_| {
         let (store, unit) = (store.clone(), AddBelowCap(rows.connection(&developer)));
         async move { store.run(unit).await.unwrap() }

@@ -1,5 +1,5 @@
 use jiff::Timestamp;
-use terra_auth_core::{
+use terra_auth_model::{
     delivery::{AttemptOutcome, Delivery},
     developer::Developer,
     store::Store,
@@ -7,16 +7,16 @@ use terra_auth_core::{
 use terra_auth_types::DeliveryId;
 
 use super::{at_once, developer};
-use crate::{Rows, Verbs as _};
+use crate::{Fixtures, StoreExt as _};
 
 async fn waiting(store: &Store, developer: &Developer, dues_ms: &[i64]) -> Vec<Delivery> {
-    waiting_of(store, &Rows::default(), developer, dues_ms).await
+    waiting_of(store, &Fixtures::default(), developer, dues_ms).await
 }
 
-async fn waiting_of(store: &Store, rows: &Rows, developer: &Developer, dues_ms: &[i64]) -> Vec<Delivery> {
+async fn waiting_of(store: &Store, rows: &Fixtures, developer: &Developer, dues_ms: &[i64]) -> Vec<Delivery> {
     let mut deliveries = Vec::new();
     for ms in dues_ms {
-        let delivery = Delivery { next_attempt_at: Rows::at(*ms), ..rows.delivery(developer) };
+        let delivery = Delivery { next_attempt_at: Fixtures::at(*ms), ..rows.delivery(developer) };
         store.add_delivery(&delivery).await.unwrap();
         deliveries.push(delivery);
     }
@@ -24,8 +24,8 @@ async fn waiting_of(store: &Store, rows: &Rows, developer: &Developer, dues_ms: 
 }
 
 async fn claim(store: &Store, now: Timestamp, limit: u32) -> Vec<DeliveryId> {
-    let acme = Rows::dev_id("acme");
-    let claimed = store.claim_deliveries(&acme, &now, &Rows::at(1000), &limit).await.unwrap();
+    let acme = Fixtures::dev_id("acme");
+    let claimed = store.claim_deliveries(&acme, &now, &Fixtures::at(1000), &limit).await.unwrap();
     claimed.into_iter().map(|delivery| delivery.delivery_id).collect()
 }
 
@@ -37,27 +37,30 @@ fn ids<'d>(deliveries: impl IntoIterator<Item = &'d Delivery>) -> Vec<DeliveryId
 pub async fn a_delivery_is_claimed_when_it_is_due(store: Store) {
     let developer = developer(&store, "acme").await;
     let added = waiting(&store, &developer, &[10]).await.remove(0);
-    assert_eq!(store.claim_deliveries(&developer.dev_id, &Rows::at(9), &Rows::at(50), &10).await.unwrap(), []);
-    let claimed = Delivery { attempts: 1, next_attempt_at: Rows::at(50), ..added };
-    assert_eq!(store.claim_deliveries(&developer.dev_id, &Rows::at(10), &Rows::at(50), &10).await.unwrap(), [claimed]);
+    assert_eq!(store.claim_deliveries(&developer.dev_id, &Fixtures::at(9), &Fixtures::at(50), &10).await.unwrap(), []);
+    let claimed = Delivery { attempts: 1, next_attempt_at: Fixtures::at(50), ..added };
+    assert_eq!(
+        store.claim_deliveries(&developer.dev_id, &Fixtures::at(10), &Fixtures::at(50), &10).await.unwrap(),
+        [claimed]
+    );
 }
 
 /// So that none starves.
 pub async fn claims_take_the_longest_due_and_come_oldest_first(store: Store) {
     let developer = developer(&store, "acme").await;
     let added = waiting(&store, &developer, &[30, 10, 20, 10]).await;
-    assert_eq!(claim(&store, Rows::at(30), 0).await, []);
-    assert_eq!(claim(&store, Rows::at(30), 3).await, ids([&added[1], &added[2], &added[3]]));
-    assert_eq!(claim(&store, Rows::at(30), 3).await, ids([&added[0]]));
+    assert_eq!(claim(&store, Fixtures::at(30), 0).await, []);
+    assert_eq!(claim(&store, Fixtures::at(30), 3).await, ids([&added[1], &added[2], &added[3]]));
+    assert_eq!(claim(&store, Fixtures::at(30), 3).await, ids([&added[0]]));
 }
 
 /// Then the attempt is taken for dead.
 pub async fn a_claimed_delivery_is_hidden_until_its_lease_ends(store: Store) {
     let developer = developer(&store, "acme").await;
     let added = waiting(&store, &developer, &[0]).await;
-    assert_eq!(claim(&store, Rows::NOW, 1).await, ids(&added));
-    assert_eq!(claim(&store, Rows::at(999), 1).await, []);
-    let again = store.claim_deliveries(&developer.dev_id, &Rows::at(1000), &Rows::at(2000), &1).await.unwrap();
+    assert_eq!(claim(&store, Fixtures::NOW, 1).await, ids(&added));
+    assert_eq!(claim(&store, Fixtures::at(999), 1).await, []);
+    let again = store.claim_deliveries(&developer.dev_id, &Fixtures::at(1000), &Fixtures::at(2000), &1).await.unwrap();
     assert_eq!(again[0].attempts, 2);
 }
 
@@ -67,11 +70,11 @@ pub async fn no_two_claims_hold_the_same_delivery(store: Store) {
     let added = waiting(&store, &developer, &[0; 100]).await;
     let claimed = at_once(40, |_| {
         let store = store.clone();
-        async move { claim(&store, Rows::NOW, 7).await }
+        async move { claim(&store, Fixtures::NOW, 7).await }
     });
     let mut claimed: Vec<_> = claimed.await.into_iter().flatten().collect();
     while claimed.len() < added.len() {
-        let rest = claim(&store, Rows::NOW, 7).await; // one who meets a held row leaves it out
+        let rest = claim(&store, Fixtures::NOW, 7).await; // one who meets a held row leaves it out
         assert!(!rest.is_empty(), "only {} were claimed", claimed.len());
         claimed.extend(rest);
     }
@@ -83,10 +86,10 @@ pub async fn no_two_claims_hold_the_same_delivery(store: Store) {
 pub async fn a_failed_delivery_is_due_again_when_said(store: Store) {
     let developer = developer(&store, "acme").await;
     let added = waiting(&store, &developer, &[0]).await;
-    claim(&store, Rows::NOW, 1).await;
-    store.settle_delivery(&added[0].delivery_id, &AttemptOutcome::RetryAt(Rows::at(30))).await.unwrap();
-    assert_eq!(claim(&store, Rows::at(29), 1).await, []);
-    assert_eq!(claim(&store, Rows::at(30), 1).await, ids(&added));
+    claim(&store, Fixtures::NOW, 1).await;
+    store.settle_delivery(&added[0].delivery_id, &AttemptOutcome::RetryAt(Fixtures::at(30))).await.unwrap();
+    assert_eq!(claim(&store, Fixtures::at(29), 1).await, []);
+    assert_eq!(claim(&store, Fixtures::at(30), 1).await, ids(&added));
 }
 
 /// Whether it arrived or was given up, and whatever is said about it later.
@@ -95,9 +98,9 @@ pub async fn an_ended_delivery_is_never_due_and_never_changes(store: Store) {
     let added = waiting(&store, &developer, &[0, 0]).await;
     for (delivery, outcome) in added.iter().zip([AttemptOutcome::Done, AttemptOutcome::GaveUp]) {
         store.settle_delivery(&delivery.delivery_id, &outcome).await.unwrap();
-        store.settle_delivery(&delivery.delivery_id, &AttemptOutcome::RetryAt(Rows::NOW)).await.unwrap();
+        store.settle_delivery(&delivery.delivery_id, &AttemptOutcome::RetryAt(Fixtures::NOW)).await.unwrap();
     }
-    assert_eq!(claim(&store, Rows::at(1000), 10).await, []);
+    assert_eq!(claim(&store, Fixtures::at(1000), 10).await, []);
     assert_eq!(store.waiting_deliveries().await.unwrap(), 0);
     assert_eq!(store.delivery_queues().await.unwrap(), []);
     assert_eq!(store.deliveries(&developer.dev_id, &10).await.unwrap().len(), 2);
@@ -105,68 +108,68 @@ pub async fn an_ended_delivery_is_never_due_and_never_changes(store: Store) {
 
 /// With the environment whose first delivery falls due first in front. A lease counts, too.
 pub async fn the_queues_of_deliveries_are_known(store: Store) {
-    let (rows, acme, other) = (Rows::default(), developer(&store, "acme").await, developer(&store, "other").await);
+    let (rows, acme, other) = (Fixtures::default(), developer(&store, "acme").await, developer(&store, "other").await);
     let idle = developer(&store, "idle").await;
     assert_eq!(store.delivery_queues().await.unwrap(), []);
     waiting_of(&store, &rows, &acme, &[20, 10]).await;
     waiting_of(&store, &rows, &other, &[5]).await;
     let ended = waiting_of(&store, &rows, &idle, &[0]).await;
     store.settle_delivery(&ended[0].delivery_id, &AttemptOutcome::Done).await.unwrap();
-    let queues = [(other.dev_id.clone(), Rows::at(5)), (acme.dev_id.clone(), Rows::at(10))];
+    let queues = [(other.dev_id.clone(), Fixtures::at(5)), (acme.dev_id.clone(), Fixtures::at(10))];
     assert_eq!(store.delivery_queues().await.unwrap(), queues);
     assert_eq!(store.waiting_deliveries().await.unwrap(), 3);
-    claim(&store, Rows::at(20), 2).await;
-    let queues = [(other.dev_id, Rows::at(5)), (acme.dev_id, Rows::at(1000))];
+    claim(&store, Fixtures::at(20), 2).await;
+    let queues = [(other.dev_id, Fixtures::at(5)), (acme.dev_id, Fixtures::at(1000))];
     assert_eq!(store.delivery_queues().await.unwrap(), queues);
     assert_eq!(store.waiting_deliveries().await.unwrap(), 3);
 }
 
 /// However long another environment's deliveries have been due.
 pub async fn a_claim_takes_the_deliveries_of_one_environment(store: Store) {
-    let (rows, acme, other) = (Rows::default(), developer(&store, "acme").await, developer(&store, "other").await);
+    let (rows, acme, other) = (Fixtures::default(), developer(&store, "acme").await, developer(&store, "other").await);
     waiting_of(&store, &rows, &other, &[0; 5]).await;
     let added = waiting_of(&store, &rows, &acme, &[10]).await;
-    assert_eq!(claim(&store, Rows::at(10), 9).await, ids(&added));
+    assert_eq!(claim(&store, Fixtures::at(10), 9).await, ids(&added));
 }
 
 /// Those that wait for their next attempt keep their time.
 pub async fn released_deliveries_are_those_that_were_leased(store: Store) {
     let developer = developer(&store, "acme").await;
     let added = waiting(&store, &developer, &[0, 0, 0, 40]).await;
-    claim(&store, Rows::NOW, 3).await;
-    store.settle_delivery(&added[0].delivery_id, &AttemptOutcome::RetryAt(Rows::at(30))).await.unwrap();
+    claim(&store, Fixtures::NOW, 3).await;
+    store.settle_delivery(&added[0].delivery_id, &AttemptOutcome::RetryAt(Fixtures::at(30))).await.unwrap();
     store.settle_delivery(&added[1].delivery_id, &AttemptOutcome::Done).await.unwrap();
-    assert_eq!(store.release_deliveries(&Rows::at(5)).await.unwrap(), 1);
-    assert_eq!(store.release_deliveries(&Rows::at(5)).await.unwrap(), 0);
-    assert_eq!(claim(&store, Rows::at(5), 9).await, ids(&added[2..3]));
+    assert_eq!(store.release_deliveries(&Fixtures::at(5)).await.unwrap(), 1);
+    assert_eq!(store.release_deliveries(&Fixtures::at(5)).await.unwrap(), 0);
+    assert_eq!(claim(&store, Fixtures::at(5), 9).await, ids(&added[2..3]));
 }
 
 /// A clock that was ahead had scheduled them, so they do not wait until the right clock gets there.
 pub async fn deliveries_that_were_attempted_in_the_future_are_due(store: Store) {
     let developer = developer(&store, "acme").await;
     let added = waiting(&store, &developer, &[0, 0, 70]).await;
-    assert_eq!(claim(&store, Rows::at(10), 1).await, ids(&added[..1]));
-    store.settle_delivery(&added[0].delivery_id, &AttemptOutcome::RetryAt(Rows::at(40))).await.unwrap();
-    assert_eq!(claim(&store, Rows::at(9000), 1).await, ids(&added[1..2]));
-    store.settle_delivery(&added[1].delivery_id, &AttemptOutcome::RetryAt(Rows::at(9030))).await.unwrap();
-    assert_eq!(store.reschedule_deliveries(&Rows::at(20), &Rows::at(25)).await.unwrap(), 1);
-    assert_eq!(claim(&store, Rows::at(20), 9).await, ids(&added[1..2]));
+    assert_eq!(claim(&store, Fixtures::at(10), 1).await, ids(&added[..1]));
+    store.settle_delivery(&added[0].delivery_id, &AttemptOutcome::RetryAt(Fixtures::at(40))).await.unwrap();
+    assert_eq!(claim(&store, Fixtures::at(9000), 1).await, ids(&added[1..2]));
+    store.settle_delivery(&added[1].delivery_id, &AttemptOutcome::RetryAt(Fixtures::at(9030))).await.unwrap();
+    assert_eq!(store.reschedule_deliveries(&Fixtures::at(20), &Fixtures::at(25)).await.unwrap(), 1);
+    assert_eq!(claim(&store, Fixtures::at(20), 9).await, ids(&added[1..2]));
 }
 
-/// Nobody else's, and none that has ended.
+/// Only its own, and none that has ended.
 pub async fn the_waiting_deliveries_of_a_developer_are_counted(store: Store) {
     let (acme, other) = (developer(&store, "acme").await, developer(&store, "other").await);
     let added = waiting(&store, &acme, &[0, 10, 20]).await;
     store.settle_delivery(&added[0].delivery_id, &AttemptOutcome::GaveUp).await.unwrap();
-    claim(&store, Rows::at(10), 1).await;
+    claim(&store, Fixtures::at(10), 1).await;
     assert_eq!(store.waiting_deliveries_of(&acme.dev_id).await.unwrap(), 2);
     assert_eq!(store.waiting_deliveries_of(&other.dev_id).await.unwrap(), 0);
 }
 
-/// And nobody else's.
+/// And no other environment's.
 pub async fn the_newest_deliveries_of_a_developer_come_first(store: Store) {
-    let (rows, acme, other) = (Rows::default(), developer(&store, "acme").await, developer(&store, "other").await);
-    let made = |ms| Delivery { created_at: Rows::at(ms), ..rows.delivery(&acme) };
+    let (rows, acme, other) = (Fixtures::default(), developer(&store, "acme").await, developer(&store, "other").await);
+    let made = |ms| Delivery { created_at: Fixtures::at(ms), ..rows.delivery(&acme) };
     let (first, second, third) = (made(1), made(2), made(2));
     for delivery in [&second, &third, &first, &rows.delivery(&other)] {
         store.add_delivery(delivery).await.unwrap();
@@ -178,21 +181,21 @@ pub async fn the_newest_deliveries_of_a_developer_come_first(store: Store) {
 
 /// However the one before it ends; if that does not end, at its own instant.
 pub async fn a_delivery_that_follows_another_is_due_when_that_has_ended(store: Store) {
-    let (rows, acme) = (Rows::default(), developer(&store, "acme").await);
+    let (rows, acme) = (Fixtures::default(), developer(&store, "acme").await);
     for (outcome, n) in [(AttemptOutcome::Done, 0), (AttemptOutcome::GaveUp, 1)] {
         let first = waiting_of(&store, &rows, &acme, &[0]).await.remove(0);
-        let second = Delivery { next_attempt_at: Rows::at(2000 + n), ..rows.delivery(&acme) };
+        let second = Delivery { next_attempt_at: Fixtures::at(2000 + n), ..rows.delivery(&acme) };
         store.add_delivery_after(&second, &first.delivery_id).await.unwrap();
-        assert_eq!(claim(&store, Rows::at(10), 9).await, ids([&first]));
-        store.settle_delivery(&first.delivery_id, &AttemptOutcome::RetryAt(Rows::at(20))).await.unwrap();
-        assert_eq!(claim(&store, Rows::at(19), 9).await, [], "it waits for the next attempt too");
-        assert_eq!(claim(&store, Rows::at(20), 9).await, ids([&first]));
+        assert_eq!(claim(&store, Fixtures::at(10), 9).await, ids([&first]));
+        store.settle_delivery(&first.delivery_id, &AttemptOutcome::RetryAt(Fixtures::at(20))).await.unwrap();
+        assert_eq!(claim(&store, Fixtures::at(19), 9).await, [], "it waits for the next attempt too");
+        assert_eq!(claim(&store, Fixtures::at(20), 9).await, ids([&first]));
         store.settle_delivery(&first.delivery_id, &outcome).await.unwrap();
-        assert_eq!(claim(&store, Rows::at(20), 9).await, ids([&second]));
+        assert_eq!(claim(&store, Fixtures::at(20), 9).await, ids([&second]));
         store.settle_delivery(&second.delivery_id, &AttemptOutcome::Done).await.unwrap();
     }
-    let second = Delivery { next_attempt_at: Rows::at(30), ..rows.delivery(&acme) };
+    let second = Delivery { next_attempt_at: Fixtures::at(30), ..rows.delivery(&acme) };
     store.add_delivery_after(&second, &rows.delivery(&acme).delivery_id).await.unwrap();
-    assert_eq!(claim(&store, Rows::at(29), 9).await, []);
-    assert_eq!(claim(&store, Rows::at(30), 9).await, ids([&second]));
+    assert_eq!(claim(&store, Fixtures::at(29), 9).await, []);
+    assert_eq!(claim(&store, Fixtures::at(30), 9).await, ids([&second]));
 }

@@ -1,13 +1,15 @@
 use std::slice;
 
 use async_trait::async_trait;
-use terra_auth_core::{
+use terra_auth_model::{
     api_key::ApiKeyRecord,
     delivery::Delivery,
-    developer::{Developer, RetiringSecret, Standing},
+    developer::{Developer, EnvironmentStatus, RetiringSecret},
+    housekeeping::Retention,
+    keys::Sealed,
     revocation::Revocation,
-    seal::Sealed,
-    store::{Expired, Store, StoreError, Tx, Unit},
+    store::{Store, Tx, Unit},
+    store_error::StoreError,
     widget_session::WidgetSession,
 };
 use terra_auth_types::{
@@ -16,7 +18,7 @@ use terra_auth_types::{
 };
 
 use super::{at_once, developer};
-use crate::{Rows, Verbs as _};
+use crate::{Fixtures, StoreExt as _};
 
 fn with_everything(developer: Developer) -> Developer {
     Developer {
@@ -31,17 +33,17 @@ fn with_everything(developer: Developer) -> Developer {
         bound_tokens_only: true,
         retiring_secret: Some(RetiringSecret {
             secret: Sealed(vec![0, 1, 255]),
-            until: Rows::at(7),
+            until: Fixtures::at(7),
             sign_with: SignWith::New,
         }),
-        standing: Standing::Disabled,
+        status: EnvironmentStatus::Disabled,
         ..developer
     }
 }
 
 /// With everything it may have, and with nothing but what it must have.
 pub async fn a_developer_is_read_as_it_was_added(store: Store) {
-    let rows = Rows::default();
+    let rows = Fixtures::default();
     let bare = rows.developer("bare");
     let full = Developer { environment: Environment::Production, ..with_everything(rows.developer("full")) };
     for developer in [bare, full] {
@@ -49,8 +51,8 @@ pub async fn a_developer_is_read_as_it_was_added(store: Store) {
         assert_eq!(store.developer(&developer.dev_id).await.unwrap(), Some(developer.clone()));
         assert_eq!(store.lock_developer(&developer.dev_id).await.unwrap(), Some(developer));
     }
-    assert_eq!(store.developer(&Rows::dev_id("unknown")).await.unwrap(), None);
-    assert_eq!(store.lock_developer(&Rows::dev_id("unknown")).await.unwrap(), None);
+    assert_eq!(store.developer(&Fixtures::dev_id("unknown")).await.unwrap(), None);
+    assert_eq!(store.lock_developer(&Fixtures::dev_id("unknown")).await.unwrap(), None);
 }
 
 /// The second one is told so, and changes nothing.
@@ -64,18 +66,18 @@ pub async fn a_dev_id_is_taken_once(store: Store) {
 /// The three are given, but not taken over.
 pub async fn a_developer_is_updated_but_for_its_id_environment_and_creation(store: Store) {
     let (first, other) = (developer(&store, "acme").await, developer(&store, "other").await);
-    let changed = Developer { signing_secret: Rows::default().sealed(), ..with_everything(first.clone()) };
-    let update = Developer { environment: Environment::Production, created_at: Rows::at(1), ..changed.clone() };
+    let changed = Developer { signing_secret: Fixtures::default().sealed(), ..with_everything(first.clone()) };
+    let update = Developer { environment: Environment::Production, created_at: Fixtures::at(1), ..changed.clone() };
     assert!(store.update_developer(&update).await.unwrap());
     assert_eq!(store.developers().await.unwrap(), [changed, other.clone()]);
-    let cleared = Developer { standing: Standing::Deleting, ..first };
+    let cleared = Developer { status: EnvironmentStatus::Deleting, ..first };
     assert!(store.update_developer(&cleared).await.unwrap());
     assert_eq!(store.developers().await.unwrap(), [cleared, other]);
 }
 
 /// It is not added instead.
 pub async fn an_unknown_developer_is_not_updated(store: Store) {
-    assert!(!store.update_developer(&Rows::default().developer("unknown")).await.unwrap());
+    assert!(!store.update_developer(&Fixtures::default().developer("unknown")).await.unwrap());
     assert_eq!(store.developers().await.unwrap(), []);
 }
 
@@ -88,12 +90,12 @@ pub async fn developers_come_by_the_bytes_of_their_ids(store: Store) {
     assert_eq!(ids, ["B", "_", "a", "a-b", "aa", "b"]);
 }
 
-/// With what nobody can ask for any more; the environments next to it keep theirs.
+/// With rows that no caller can request any more; the environments next to it keep theirs.
 pub async fn a_developer_goes_with_its_keys_sessions_deliveries_and_counts(store: Store) {
-    let rows = Rows::default();
+    let rows = Fixtures::default();
     let (acme, other) = (developer(&store, "acme").await, developer(&store, "other").await);
     let (of_acme, of_other) =
-        (Belongings::add(&store, &rows, &acme).await, Belongings::add(&store, &rows, &other).await);
+        (EnvironmentRows::add(&store, &rows, &acme).await, EnvironmentRows::add(&store, &rows, &other).await);
     assert!(store.remove_developer(&acme.dev_id).await.unwrap());
     assert!(!store.remove_developer(&acme.dev_id).await.unwrap());
     assert_eq!(store.developers().await.unwrap(), [other]);
@@ -108,14 +110,14 @@ pub async fn a_developer_goes_with_its_keys_sessions_deliveries_and_counts(store
 }
 
 /// One row of each kind, and a count that is back at zero.
-struct Belongings {
+struct EnvironmentRows {
     key: ApiKeyRecord,
     session: WidgetSession,
     delivery: Delivery,
 }
 
-impl Belongings {
-    async fn add(store: &Store, rows: &Rows, developer: &Developer) -> Self {
+impl EnvironmentRows {
+    async fn add(store: &Store, rows: &Fixtures, developer: &Developer) -> Self {
         let (key, session) = (rows.api_key(developer), rows.widget_session(developer));
         let (delivery, connection) = (rows.delivery(developer), rows.connection(developer));
         store.add_api_key(&key).await.unwrap();
@@ -129,16 +131,19 @@ impl Belongings {
 
 /// They are owed to the providers all the same.
 pub async fn revocations_outlive_their_developer(store: Store) {
-    let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
+    let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     let owed = rows.revocation(&developer);
     store.add_revocation(&owed).await.unwrap();
     assert!(store.remove_developer(&developer.dev_id).await.unwrap());
-    let claimed = Revocation { attempts: 1, next_attempt_at: Rows::at(9), ..owed.clone() };
+    let claimed = Revocation { attempts: 1, next_attempt_at: Fixtures::at(9), ..owed.clone() };
     assert_eq!(
-        store.claim_revocations(&owed.provider, &Rows::NOW, &Rows::at(9), &1).await.unwrap(),
+        store.claim_revocations(&owed.provider, &Fixtures::NOW, &Fixtures::at(9), &1).await.unwrap(),
         slice::from_ref(&claimed)
     );
-    store.settle_revocation(&claimed, &Rows::settlement(RevocationOutcome::Confirmed, Rows::NOW)).await.unwrap();
+    store
+        .settle_revocation(&claimed, &Fixtures::settlement(RevocationOutcome::Confirmed, Fixtures::NOW))
+        .await
+        .unwrap();
     assert_eq!(store.waiting_revocations().await.unwrap(), 0);
     let later = rows.revocation(&developer);
     store.add_revocation(&later).await.unwrap();
@@ -147,7 +152,7 @@ pub async fn revocations_outlive_their_developer(store: Store) {
 
 /// Nothing of it goes, so that no grant is lost.
 pub async fn a_developer_with_a_connection_stays(store: Store) {
-    let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
+    let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     let (key, connection) = (rows.api_key(&developer), rows.connection(&developer));
     store.add_api_key(&key).await.unwrap();
     store.add_connection(&connection).await.unwrap();
@@ -159,9 +164,9 @@ pub async fn a_developer_with_a_connection_stays(store: Store) {
     assert!(store.remove_developer(&developer.dev_id).await.unwrap());
 }
 
-/// Whoever comes too late is refused, and the removal itself never is.
+/// A late change is rejected, and the removal itself never is.
 pub async fn a_developer_goes_while_others_add_to_it(store: Store) {
-    let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
+    let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     let removed = at_once(60, |n| {
         let (store, session, delivery) = (store.clone(), rows.widget_session(&developer), rows.delivery(&developer));
         async move {
@@ -175,7 +180,7 @@ pub async fn a_developer_goes_while_others_add_to_it(store: Store) {
     assert_eq!(removed.await.into_iter().flatten().collect::<Vec<_>>(), [true]);
     assert_eq!(store.developers().await.unwrap(), []);
     assert_eq!(store.waiting_deliveries().await.unwrap(), 0);
-    let everything = Expired {
+    let everything = Retention {
         spent_before_ms: i64::MAX,
         sessions_before_ms: i64::MAX,
         delivered_before_ms: i64::MAX,
@@ -186,18 +191,18 @@ pub async fn a_developer_goes_while_others_add_to_it(store: Store) {
     assert_eq!(store.forget_expired(&everything).await.unwrap(), 0, "a session was left");
 }
 
-/// Replaces the secret of whoever holds it by then.
+/// Replaces the secret that is current by then.
 struct RotateSecret(DevId, Sealed);
 
 #[async_trait]
 impl Unit for RotateSecret {
     type Done = ();
-    type Refusal = StoreError;
+    type Error = StoreError;
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<(), StoreError> {
         let mut developer = tx.lock_developer(&self.0).await?.unwrap();
         let secret = std::mem::replace(&mut developer.signing_secret, self.1.clone());
-        developer.retiring_secret = Some(RetiringSecret { secret, until: Rows::at(9), sign_with: SignWith::Both });
+        developer.retiring_secret = Some(RetiringSecret { secret, until: Fixtures::at(9), sign_with: SignWith::Both });
         tx.update_developer(&developer).await?;
         Ok(())
     }
@@ -205,7 +210,7 @@ impl Unit for RotateSecret {
 
 /// The one that comes second retires the secret of the first, and not the one that was there before.
 pub async fn of_two_who_rotate_a_secret_neither_is_forgotten(store: Store) {
-    let (rows, before) = (Rows::default(), developer(&store, "acme").await);
+    let (rows, before) = (Fixtures::default(), developer(&store, "acme").await);
     let secrets = [rows.sealed(), rows.sealed()].map(|secret| Sealed([secret.0, vec![2]].concat()));
     at_once(2, |n| {
         let (store, unit) = (store.clone(), RotateSecret(before.dev_id.clone(), secrets[n].clone()));
@@ -214,7 +219,7 @@ pub async fn of_two_who_rotate_a_secret_neither_is_forgotten(store: Store) {
     .await;
     let after = store.developer(&before.dev_id).await.unwrap().unwrap();
     let retiring = after.retiring_secret.unwrap();
-    assert_eq!((retiring.until, retiring.sign_with), (Rows::at(9), SignWith::Both));
+    assert_eq!((retiring.until, retiring.sign_with), (Fixtures::at(9), SignWith::Both));
     let [first, second] = secrets;
     let found = (retiring.secret, after.signing_secret);
     assert!(found == (first.clone(), second.clone()) || found == (second, first), "{found:?}");

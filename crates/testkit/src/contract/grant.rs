@@ -1,39 +1,40 @@
 use async_trait::async_trait;
-use terra_auth_core::{
+use terra_auth_model::{
     connection::Connection,
-    grant::{GrantState, KeptGrant, Lease, NewTokens, RefreshRecord, Settled},
-    seal::Sealed,
-    store::{Store, StoreError, Tx, Unit},
+    grant::{FailureRecord, Lease, NewTokens, RefreshRecord, StoredGrant},
+    keys::Sealed,
+    store::{Store, Tx, Unit},
+    store_error::StoreError,
 };
-use terra_auth_types::wire::admin::{FailedRefresh, RefreshFailure, RevocationOutcome};
+use terra_auth_types::wire::admin::{FailedRefresh, GrantState, RefreshFailure, RevocationOutcome};
 
 use super::{at_once, developer};
-use crate::{Rows, Verbs as _};
+use crate::{Fixtures, StoreExt as _};
 
-async fn connected(store: &Store, connection: Connection) -> KeptGrant {
+async fn connected(store: &Store, connection: Connection) -> StoredGrant {
     store.add_connection(&connection).await.unwrap();
     again(store, &connection).await
 }
 
-async fn fresh(store: &Store) -> KeptGrant {
+async fn fresh(store: &Store) -> StoredGrant {
     let developer = developer(store, "acme").await;
-    connected(store, Rows::default().connection(&developer)).await
+    connected(store, Fixtures::default().connection(&developer)).await
 }
 
-async fn again(store: &Store, connection: &Connection) -> KeptGrant {
+async fn again(store: &Store, connection: &Connection) -> StoredGrant {
     store.kept_grant(&connection.dev_id, &connection.user_id).await.unwrap().unwrap()
 }
 
-async fn now_kept(store: &Store, grant: &KeptGrant) -> KeptGrant {
+async fn now_kept(store: &Store, grant: &StoredGrant) -> StoredGrant {
     store.kept_grant(&grant.dev_id, &grant.user_id).await.unwrap().unwrap()
 }
 
 fn lease(now_ms: i64) -> Lease {
-    let now = Rows::at(now_ms);
-    Lease { now, until: Rows::at(now_ms + 100), in_flight_since: Some(now) }
+    let now = Fixtures::at(now_ms);
+    Lease { now, until: Fixtures::at(now_ms + 100), in_flight_since: Some(now) }
 }
 
-async fn leased(store: &Store, seen: &KeptGrant, lease: Lease) -> KeptGrant {
+async fn leased(store: &Store, seen: &StoredGrant, lease: Lease) -> StoredGrant {
     assert!(store.lease_grant(seen, &lease).await.unwrap());
     now_kept(store, seen).await
 }
@@ -42,66 +43,67 @@ fn tokens(mark: u8) -> NewTokens {
     NewTokens {
         sealed: Sealed(vec![mark]),
         scopes: None,
-        expires_at: Some(Rows::at(2000)),
-        refresh_at: Some(Rows::at(1000)),
-        kept_at: Rows::at(4),
+        expires_at: Some(Fixtures::at(2000)),
+        refresh_at: Some(Fixtures::at(1000)),
+        saved_at: Fixtures::at(4),
         unconfirmed_since: None,
     }
 }
 
-fn verdict() -> Settled {
-    Settled {
-        error: FailedRefresh { class: RefreshFailure::GrantRefused, at: Rows::at(7) },
+fn verdict() -> FailureRecord {
+    FailureRecord {
+        error: FailedRefresh { class: RefreshFailure::GrantRefused, at: Fixtures::at(7) },
         state: GrantState::Revoked,
         active: Some(false),
         refresh_at: None,
         in_flight_since: None,
         failures: 3,
-        error_told_at: Some(Rows::at(7)),
+        error_told_at: Some(Fixtures::at(7)),
     }
 }
 
 /// It is not known yet when it ends.
 pub async fn a_grant_is_due_for_a_look_when_its_connection_is_made(store: Store) {
     let grant = fresh(&store).await;
-    assert_eq!((grant.expires_at, grant.refresh_at), (None, Some(Rows::NOW)));
+    assert_eq!((grant.expires_at, grant.refresh_at), (None, Some(Fixtures::NOW)));
     assert_eq!((grant.version, grant.lease, grant.lease_until, grant.in_flight_since), (0, 0, None, None));
-    assert_eq!((grant.failures, grant.error_told_at, grant.state), (0, None, GrantState::Fine));
-    assert!(store.schedule_refresh(&grant, &Some(Rows::at(9)), &Some(Rows::at(5))).await.unwrap());
-    let scheduled = KeptGrant { expires_at: Some(Rows::at(9)), refresh_at: Some(Rows::at(5)), ..grant.clone() };
+    assert_eq!((grant.failures, grant.error_reported_at, grant.state), (0, None, GrantState::Fine));
+    assert!(store.schedule_refresh(&grant, &Some(Fixtures::at(9)), &Some(Fixtures::at(5))).await.unwrap());
+    let scheduled =
+        StoredGrant { expires_at: Some(Fixtures::at(9)), refresh_at: Some(Fixtures::at(5)), ..grant.clone() };
     assert_eq!(now_kept(&store, &grant).await, scheduled);
     leased(&store, &scheduled, lease(0)).await;
-    assert!(!store.schedule_refresh(&grant, &None, &None).await.unwrap(), "somebody is at it");
+    assert!(!store.schedule_refresh(&grant, &None, &None).await.unwrap(), "another worker has the lease");
 }
 
 /// An on-device source has none.
 pub async fn only_connections_with_tokens_have_a_grant(store: Store) {
     let developer = developer(&store, "acme").await;
-    let on_device = Connection { grant: None, ..Rows::default().connection(&developer) };
+    let on_device = Connection { grant: None, ..Fixtures::default().connection(&developer) };
     store.add_connection(&on_device).await.unwrap();
     assert_eq!(store.kept_grant(&on_device.dev_id, &on_device.user_id).await.unwrap(), None);
     assert_eq!(store.hold_grant(&on_device.dev_id, &on_device.user_id).await.unwrap(), None);
     assert_eq!(store.refresh_record(&on_device.dev_id, &on_device.user_id).await.unwrap(), None);
-    assert_eq!(store.claim_grants(&on_device.provider, &Rows::at(9), &Rows::at(10), &9).await.unwrap(), []);
+    assert_eq!(store.claim_grants(&on_device.provider, &Fixtures::at(9), &Fixtures::at(10), &9).await.unwrap(), []);
     assert_eq!(store.next_refresh_at(&on_device.provider).await.unwrap(), None);
 }
 
 /// Of other providers, or not due yet.
 pub async fn a_claimed_grant_is_hidden_and_others_are_not(store: Store) {
-    let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
+    let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     let due = connected(&store, rows.connection(&developer)).await;
-    let later = Connection { created_at: Rows::at(10), ..rows.connection(&developer) };
+    let later = Connection { created_at: Fixtures::at(10), ..rows.connection(&developer) };
     let later = connected(&store, later).await;
     let elsewhere = Connection { provider: "GARMIN".parse().unwrap(), ..rows.connection(&developer) };
     let elsewhere = connected(&store, elsewhere).await;
     let claim = |now_ms, limit| {
         let (store, provider) = (store.clone(), due.provider.clone());
-        async move { store.claim_grants(&provider, &Rows::at(now_ms), &Rows::at(50), &limit).await.unwrap() }
+        async move { store.claim_grants(&provider, &Fixtures::at(now_ms), &Fixtures::at(50), &limit).await.unwrap() }
     };
     assert_eq!(claim(9, 0).await, []);
-    let claimed = KeptGrant { refresh_at: Some(Rows::at(50)), ..due.clone() };
+    let claimed = StoredGrant { refresh_at: Some(Fixtures::at(50)), ..due.clone() };
     assert_eq!(claim(9, 9).await, std::slice::from_ref(&claimed));
-    assert_eq!(claim(10, 9).await, [KeptGrant { refresh_at: Some(Rows::at(50)), ..later }]);
+    assert_eq!(claim(10, 9).await, [StoredGrant { refresh_at: Some(Fixtures::at(50)), ..later }]);
     assert_eq!(claim(49, 9).await, []);
     assert_eq!(claim(50, 1).await, [claimed]);
     assert_eq!(now_kept(&store, &elsewhere).await, elsewhere);
@@ -109,7 +111,7 @@ pub async fn a_claimed_grant_is_hidden_and_others_are_not(store: Store) {
 
 /// Each is claimed by one, and none is forgotten.
 pub async fn no_two_claims_hold_the_same_grant(store: Store) {
-    let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
+    let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     let mut added = Vec::new();
     for _ in 0..60 {
         added.push(connected(&store, rows.connection(&developer)).await.user_id);
@@ -117,7 +119,7 @@ pub async fn no_two_claims_hold_the_same_grant(store: Store) {
     let provider = rows.connection(&developer).provider;
     let claim = || {
         let (store, provider) = (store.clone(), provider.clone());
-        async move { store.claim_grants(&provider, &Rows::NOW, &Rows::at(1000), &7).await.unwrap() }
+        async move { store.claim_grants(&provider, &Fixtures::NOW, &Fixtures::at(1000), &7).await.unwrap() }
     };
     let mut claimed: Vec<_> = at_once(20, |_| claim()).await.into_iter().flatten().collect();
     while claimed.len() < added.len() {
@@ -132,11 +134,11 @@ pub async fn no_two_claims_hold_the_same_grant(store: Store) {
 
 /// Of the provider that is asked for.
 pub async fn the_next_refresh_is_known(store: Store) {
-    let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
+    let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     for ms in [20, 10] {
-        connected(&store, Connection { created_at: Rows::at(ms), ..rows.connection(&developer) }).await;
+        connected(&store, Connection { created_at: Fixtures::at(ms), ..rows.connection(&developer) }).await;
     }
-    assert_eq!(store.next_refresh_at(&"FITBIT".parse().unwrap()).await.unwrap(), Some(Rows::at(10)));
+    assert_eq!(store.next_refresh_at(&"FITBIT".parse().unwrap()).await.unwrap(), Some(Fixtures::at(10)));
     assert_eq!(store.next_refresh_at(&"GARMIN".parse().unwrap()).await.unwrap(), None);
 }
 
@@ -149,27 +151,30 @@ pub async fn of_many_who_lease_a_grant_one_succeeds(store: Store) {
     });
     assert_eq!(taken.await.into_iter().filter(|taken| *taken).count(), 1);
     let held = now_kept(&store, &seen).await;
-    assert_eq!((held.lease, held.lease_until, held.in_flight_since), (1, Some(Rows::at(100)), Some(Rows::NOW)));
+    assert_eq!((held.lease, held.lease_until, held.in_flight_since), (1, Some(Fixtures::at(100)), Some(Fixtures::NOW)));
     assert!(!store.lease_grant(&held, &lease(99)).await.unwrap());
 }
 
-/// At the very millisecond, and not for somebody who has not seen it.
+/// At the very millisecond, and not for a worker that has not seen it.
 pub async fn a_lease_ends_by_itself(store: Store) {
     let seen = fresh(&store).await;
     let held = leased(&store, &seen, lease(0)).await;
     assert!(!store.lease_grant(&seen, &lease(100)).await.unwrap(), "not as it was seen");
     let again = leased(&store, &held, lease(100)).await;
-    assert_eq!((again.lease, again.lease_until), (2, Some(Rows::at(200))));
+    assert_eq!((again.lease, again.lease_until), (2, Some(Fixtures::at(200))));
 }
 
 /// Whatever was said about the ones before.
 pub async fn kept_tokens_make_a_grant_fine(store: Store) {
     let seen = fresh(&store).await;
     let held = leased(&store, &seen, lease(0)).await;
-    let failing = Settled { state: GrantState::Failing, ..verdict() };
+    let failing = FailureRecord { state: GrantState::Failing, ..verdict() };
     assert!(store.settle_grant(&held, &failing).await.unwrap());
     let settled = now_kept(&store, &seen).await;
-    assert_eq!((settled.state, settled.failures, settled.error_told_at), (GrantState::Failing, 3, Some(Rows::at(7))));
+    assert_eq!(
+        (settled.state, settled.failures, settled.error_reported_at),
+        (GrantState::Failing, 3, Some(Fixtures::at(7)))
+    );
     assert_eq!((settled.refresh_at, settled.lease, settled.lease_until), (None, 2, None));
     assert!(!store.connection(&seen.dev_id, &seen.user_id).await.unwrap().unwrap().active);
 
@@ -177,12 +182,12 @@ pub async fn kept_tokens_make_a_grant_fine(store: Store) {
     let new = NewTokens { scopes: Some("read".to_owned()), ..tokens(1) };
     assert!(store.keep_tokens(&held, &new).await.unwrap());
     assert!(store.keep_tokens(&held, &new).await.unwrap(), "said twice");
-    let kept = KeptGrant {
+    let kept = StoredGrant {
         sealed: Sealed(vec![1]),
         scopes: Some("read".to_owned()),
         version: 3,
-        expires_at: Some(Rows::at(2000)),
-        refresh_at: Some(Rows::at(1000)),
+        expires_at: Some(Fixtures::at(2000)),
+        refresh_at: Some(Fixtures::at(1000)),
         lease: 3,
         ..seen.clone()
     };
@@ -193,18 +198,18 @@ pub async fn kept_tokens_make_a_grant_fine(store: Store) {
 /// Only the tokens that the call was made with: newer ones wait for a call of their own.
 pub async fn refreshed_tokens_wait_until_they_are_confirmed(store: Store) {
     let seen = fresh(&store).await;
-    let new = |ms| NewTokens { unconfirmed_since: Some(Rows::at(ms)), ..tokens(1) };
+    let new = |ms| NewTokens { unconfirmed_since: Some(Fixtures::at(ms)), ..tokens(1) };
     let held = leased(&store, &seen, lease(0)).await;
     assert!(store.keep_tokens(&held, &new(4)).await.unwrap());
     let first = now_kept(&store, &seen).await;
-    assert_eq!(first.unconfirmed_since, Some(Rows::at(4)));
+    assert_eq!(first.unconfirmed_since, Some(Fixtures::at(4)));
     let held = leased(&store, &first, lease(200)).await;
     assert!(store.keep_tokens(&held, &new(5)).await.unwrap());
     assert!(!store.confirm_grant(&first).await.unwrap());
     let second = now_kept(&store, &seen).await;
-    assert_eq!(second.unconfirmed_since, Some(Rows::at(5)));
+    assert_eq!(second.unconfirmed_since, Some(Fixtures::at(5)));
     assert!(store.confirm_grant(&second).await.unwrap());
-    assert_eq!(now_kept(&store, &seen).await, KeptGrant { unconfirmed_since: None, ..second });
+    assert_eq!(now_kept(&store, &seen).await, StoredGrant { unconfirmed_since: None, ..second });
 }
 
 /// Since when it is so, what went wrong last, and when tokens came.
@@ -217,24 +222,24 @@ pub async fn what_becomes_of_refreshes_is_remembered(store: Store) {
         failures: 0,
         last_error: None,
         refreshed_at: None,
-        next_at: Some(Rows::NOW),
+        next_at: Some(Fixtures::NOW),
     };
     assert_eq!(record().await, never);
-    let error = |ms| FailedRefresh { class: RefreshFailure::AnswerLost, at: Rows::at(ms) };
+    let error = |ms| FailedRefresh { class: RefreshFailure::AnswerLost, at: Fixtures::at(ms) };
     for (ms, failures) in [(20, 1), (30, 2)] {
         let seen = now_kept(&store, &seen).await;
         let held = leased(&store, &seen, lease(ms)).await;
-        let failing = Settled { error: error(ms), state: GrantState::Failing, failures, ..verdict() };
+        let failing = FailureRecord { error: error(ms), state: GrantState::Failing, failures, ..verdict() };
         assert!(store.settle_grant(&held, &failing).await.unwrap());
         let last_error = Some(error(ms));
-        let since = Some(Rows::at(20));
+        let since = Some(Fixtures::at(20));
         let told = RefreshRecord { state: failing.state, since, failures, last_error, next_at: None, ..never.clone() };
         assert_eq!(record().await, told);
     }
     for ms in [40, 50] {
         let held = leased(&store, &now_kept(&store, &seen).await, lease(ms)).await;
-        assert!(store.keep_tokens(&held, &NewTokens { kept_at: Rows::at(ms), ..tokens(1) }).await.unwrap());
-        let (since, refreshed_at, next_at) = (Some(Rows::at(40)), Some(Rows::at(ms)), Some(Rows::at(1000)));
+        assert!(store.keep_tokens(&held, &NewTokens { saved_at: Fixtures::at(ms), ..tokens(1) }).await.unwrap());
+        let (since, refreshed_at, next_at) = (Some(Fixtures::at(40)), Some(Fixtures::at(ms)), Some(Fixtures::at(1000)));
         let told = RefreshRecord { since, last_error: Some(error(30)), refreshed_at, next_at, ..never.clone() };
         assert_eq!(record().await, told, "it works again since then");
     }
@@ -260,8 +265,8 @@ pub async fn a_verdict_on_older_tokens_is_not_recorded(store: Store) {
     assert_eq!(now_kept(&store, &seen).await.state, GrantState::Fine);
 }
 
-/// Somebody else is at it.
-pub async fn whoever_lost_a_lease_settles_nothing(store: Store) {
+/// Another worker has the lease.
+pub async fn a_worker_that_lost_a_lease_settles_nothing(store: Store) {
     let seen = fresh(&store).await;
     let slow = leased(&store, &seen, lease(0)).await;
     let quick = leased(&store, &slow, lease(100)).await;
@@ -286,11 +291,11 @@ pub async fn late_tokens_outdo_a_doubt(store: Store) {
     let seen = fresh(&store).await;
     let slow = leased(&store, &seen, lease(0)).await;
     let quick = leased(&store, &slow, lease(100)).await;
-    let doubt = Settled { state: GrantState::NeedsConsent, in_flight_since: Some(Rows::NOW), ..verdict() };
+    let doubt = FailureRecord { state: GrantState::NeedsConsent, in_flight_since: Some(Fixtures::NOW), ..verdict() };
     assert!(store.settle_grant(&quick, &doubt).await.unwrap());
     assert!(store.keep_tokens(&slow, &tokens(1)).await.unwrap());
     let kept = now_kept(&store, &seen).await;
-    assert_eq!((kept.state, kept.in_flight_since, kept.failures), (GrantState::Fine, Some(Rows::NOW), 0));
+    assert_eq!((kept.state, kept.in_flight_since, kept.failures), (GrantState::Fine, Some(Fixtures::NOW), 0));
     assert!(store.connection(&seen.dev_id, &seen.user_id).await.unwrap().unwrap().active);
 }
 
@@ -304,18 +309,18 @@ pub async fn late_tokens_do_not_undo_a_revocation(store: Store) {
     assert_eq!(now_kept(&store, &seen).await.state, GrantState::Revoked);
 }
 
-/// Whoever holds a lease has the tokens of before, and whatever was said of those says nothing of these.
+/// A worker with an older lease has the old tokens; a statement about those says nothing about the new ones.
 pub async fn tokens_of_a_login_are_newer_than_those_of_any_lease(store: Store) {
     let developer = developer(&store, "acme").await;
-    let connection = Rows::default().connection(&developer);
+    let connection = Fixtures::default().connection(&developer);
     let seen = connected(&store, connection.clone()).await;
     let slow = leased(&store, &seen, lease(0)).await;
     let quick = leased(&store, &slow, lease(100)).await;
     assert!(store.settle_grant(&quick, &verdict()).await.unwrap());
     let login = Connection { grant: Some(Sealed(vec![9])), ..connection };
-    assert!(store.renew_connection(&login, &Rows::at(200)).await.unwrap());
+    assert!(store.renew_connection(&login, &Fixtures::at(200)).await.unwrap());
     let record = store.refresh_record(&seen.dev_id, &seen.user_id).await.unwrap().unwrap();
-    assert_eq!((record.state, record.since), (GrantState::Fine, Some(Rows::at(200))));
+    assert_eq!((record.state, record.since), (GrantState::Fine, Some(Fixtures::at(200))));
 
     let renewed = now_kept(&store, &seen).await;
     for (held, mark) in [(&slow, 1), (&quick, 2)] {
@@ -324,10 +329,10 @@ pub async fn tokens_of_a_login_are_newer_than_those_of_any_lease(store: Store) {
         assert!(!store.schedule_refresh(held, &None, &None).await.unwrap());
         assert!(!store.lease_grant(held, &lease(200)).await.unwrap());
     }
-    let fresh = KeptGrant {
+    let fresh = StoredGrant {
         sealed: Sealed(vec![9]),
         version: renewed.lease,
-        refresh_at: Some(Rows::at(200)),
+        refresh_at: Some(Fixtures::at(200)),
         lease: renewed.lease,
         ..seen.clone()
     };
@@ -338,12 +343,12 @@ pub async fn tokens_of_a_login_are_newer_than_those_of_any_lease(store: Store) {
 }
 
 /// Of any who name scopes at once, each sees what the one before it left.
-pub async fn whoever_holds_a_grant_sees_what_was_kept_before(store: Store) {
+pub async fn a_worker_that_leases_a_grant_sees_the_stored_state(store: Store) {
     let seen = fresh(&store).await;
     let held = leased(&store, &seen, lease(0)).await;
     let before = at_once(8, |n| {
         let new = NewTokens { scopes: Some(n.to_string()), ..tokens(1) };
-        let (store, unit) = (store.clone(), HoldAndKeep(held.clone(), new));
+        let (store, unit) = (store.clone(), LockAndSave(held.clone(), new));
         async move { (n.to_string(), store.run(unit).await.unwrap()) }
     });
     let mut chain = before.await;
@@ -355,25 +360,25 @@ pub async fn whoever_holds_a_grant_sees_what_was_kept_before(store: Store) {
 }
 
 /// Answers with the scopes that were there before.
-struct HoldAndKeep(KeptGrant, NewTokens);
+struct LockAndSave(StoredGrant, NewTokens);
 
 #[async_trait]
-impl Unit for HoldAndKeep {
+impl Unit for LockAndSave {
     type Done = Option<String>;
-    type Refusal = StoreError;
+    type Error = StoreError;
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<Option<String>, StoreError> {
         let Self(held, new) = self;
-        let before = tx.hold_grant(&held.dev_id, held.user_id).await?.and_then(|grant| grant.scopes);
-        tx.keep_tokens(held, new).await?;
+        let before = tx.lock_grant(&held.dev_id, held.user_id).await?.and_then(|grant| grant.scopes);
+        tx.save_tokens(held, new).await?;
         Ok(before)
     }
 }
 
 /// Not even if everything else is the same.
-pub async fn nobody_refreshes_the_grants_of_another_environment(store: Store) {
+pub async fn no_environment_refreshes_the_grants_of_another(store: Store) {
     let grant = fresh(&store).await;
-    let other = KeptGrant { dev_id: developer(&store, "other").await.dev_id, ..grant.clone() };
+    let other = StoredGrant { dev_id: developer(&store, "other").await.dev_id, ..grant.clone() };
     assert_eq!(store.kept_grant(&other.dev_id, &other.user_id).await.unwrap(), None);
     assert_eq!(store.hold_grant(&other.dev_id, &other.user_id).await.unwrap(), None);
     assert_eq!(store.refresh_record(&other.dev_id, &other.user_id).await.unwrap(), None);
@@ -385,76 +390,77 @@ pub async fn nobody_refreshes_the_grants_of_another_environment(store: Store) {
 }
 
 /// Even if it had ended.
-pub async fn a_revocation_begins_anew_with_newer_tokens(store: Store) {
-    let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
+pub async fn a_revocation_starts_again_with_newer_tokens(store: Store) {
+    let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     let owed = rows.revocation(&developer);
     let newer = Sealed(vec![1]);
-    assert!(!store.renew_revocation(&owed.user_id, &newer, &Rows::NOW).await.unwrap());
+    assert!(!store.renew_revocation(&owed.user_id, &newer, &Fixtures::NOW).await.unwrap());
     store.add_revocation(&owed).await.unwrap();
-    let settlement = Rows::settlement(RevocationOutcome::Confirmed, Rows::NOW);
+    let settlement = Fixtures::settlement(RevocationOutcome::Confirmed, Fixtures::NOW);
     store.settle_revocation(&owed, &settlement).await.unwrap();
-    assert!(store.renew_revocation(&owed.user_id, &newer, &Rows::at(5)).await.unwrap());
-    let claimed = store.claim_revocations(&owed.provider, &Rows::at(5), &Rows::at(9), &9).await.unwrap();
+    assert!(store.renew_revocation(&owed.user_id, &newer, &Fixtures::at(5)).await.unwrap());
+    let claimed = store.claim_revocations(&owed.provider, &Fixtures::at(5), &Fixtures::at(9), &9).await.unwrap();
     assert_eq!(claimed.iter().map(|owed| (&owed.grant, owed.attempts)).collect::<Vec<_>>(), [(&Some(newer), 2)]);
 }
 
 /// In every environment, and no other account's; again only after a while.
 pub async fn a_notice_lets_the_grants_of_an_account_fall_due_once(store: Store) {
-    let (rows, here, there) = (Rows::default(), developer(&store, "acme").await, developer(&store, "other").await);
+    let (rows, here, there) = (Fixtures::default(), developer(&store, "acme").await, developer(&store, "other").await);
     let other = Connection { account: "account-2".to_owned(), ..rows.connection(&here) };
     let mut told = Vec::new();
     for connection in [rows.connection(&here), rows.connection(&there), other] {
         let seen = connected(&store, connection).await;
-        assert!(store.schedule_refresh(&seen, &Some(Rows::at(90)), &Some(Rows::at(80))).await.unwrap());
+        assert!(store.schedule_refresh(&seen, &Some(Fixtures::at(90)), &Some(Fixtures::at(80))).await.unwrap());
         told.push(seen);
     }
     let hasten = async |now, not_since| {
         let account = "account-1".to_owned();
-        store.hasten_refresh(&told[0].provider, &account, &Rows::at(now), &Rows::at(not_since)).await.unwrap()
+        store.hasten_refresh(&told[0].provider, &account, &Fixtures::at(now), &Fixtures::at(not_since)).await.unwrap()
     };
     assert_eq!(hasten(10, -10).await, 2);
     for (seen, due) in told.iter().zip([10, 10, 80]) {
         let kept = now_kept(&store, seen).await;
-        assert_eq!((kept.refresh_at, kept.expires_at), (Some(Rows::at(due)), Some(Rows::at(90))));
+        assert_eq!((kept.refresh_at, kept.expires_at), (Some(Fixtures::at(due)), Some(Fixtures::at(90))));
     }
-    assert!(store.schedule_refresh(&told[0], &Some(Rows::at(90)), &Some(Rows::at(80))).await.unwrap());
+    assert!(store.schedule_refresh(&told[0], &Some(Fixtures::at(90)), &Some(Fixtures::at(80))).await.unwrap());
     assert_eq!(hasten(20, 9).await, 0, "that was done a moment ago");
     assert_eq!(hasten(20, 10).await, 1, "the other one is due already");
 }
 
-/// What was noticed before is about the grant before.
-pub async fn the_grant_of_a_login_is_hastened_anew(store: Store) {
+/// An earlier notification is about the earlier grant.
+pub async fn the_grant_of_a_login_is_hastened_again(store: Store) {
     let developer = developer(&store, "acme").await;
-    let connection = Rows::default().connection(&developer);
+    let connection = Fixtures::default().connection(&developer);
     let seen = connected(&store, connection.clone()).await;
-    assert!(store.schedule_refresh(&seen, &Some(Rows::at(90)), &Some(Rows::at(80))).await.unwrap());
+    assert!(store.schedule_refresh(&seen, &Some(Fixtures::at(90)), &Some(Fixtures::at(80))).await.unwrap());
     let hasten = async |now| {
-        store.hasten_refresh(&seen.provider, &connection.account, &Rows::at(now), &Rows::at(9)).await.unwrap()
+        store.hasten_refresh(&seen.provider, &connection.account, &Fixtures::at(now), &Fixtures::at(9)).await.unwrap()
     };
     assert_eq!((hasten(10).await, hasten(20).await), (1, 0));
-    assert!(store.renew_connection(&connection, &Rows::at(30)).await.unwrap());
+    assert!(store.renew_connection(&connection, &Fixtures::at(30)).await.unwrap());
     assert_eq!(hasten(40).await, 1);
 }
 
-/// Nobody but its end user can make it work, and nobody has to look.
+/// Only its end user can make it work, so no worker has to look.
 pub async fn a_grant_that_is_over_is_not_hastened(store: Store) {
     let fresh = fresh(&store).await;
     let account = "account-1".to_owned();
     let leased = leased(&store, &fresh, lease(0)).await;
     assert!(store.settle_grant(&leased, &verdict()).await.unwrap());
-    assert_eq!(store.hasten_refresh(&fresh.provider, &account, &Rows::at(9), &Rows::NOW).await.unwrap(), 0);
-    let connection = Connection { account, ..Rows::default().connection(&developer(&store, "other").await) };
+    assert_eq!(store.hasten_refresh(&fresh.provider, &account, &Fixtures::at(9), &Fixtures::NOW).await.unwrap(), 0);
+    let connection = Connection { account, ..Fixtures::default().connection(&developer(&store, "other").await) };
     let unseen = connected(&store, connection).await;
     let name = "account-1".to_owned();
-    assert_eq!(store.hasten_refresh(&fresh.provider, &name, &Rows::at(9), &Rows::NOW).await.unwrap(), 1);
-    assert_eq!(now_kept(&store, &unseen).await.expires_at, Some(Rows::at(9)), "to be refreshed, not looked at");
+    assert_eq!(store.hasten_refresh(&fresh.provider, &name, &Fixtures::at(9), &Fixtures::NOW).await.unwrap(), 1);
+    assert_eq!(now_kept(&store, &unseen).await.expires_at, Some(Fixtures::at(9)), "to be refreshed, not looked at");
 }
 
 /// Of those that are restored from a backup. A mark that was there stays, as it is older.
 pub async fn every_grant_is_put_in_doubt_and_no_lease_holds(store: Store) {
     let developer = developer(&store, "acme").await;
-    let (idle, refreshed, busy) = (Rows::default(), Rows::default(), Rows::default());
-    let other = |account: &str, rows: &Rows| Connection { account: account.to_owned(), ..rows.connection(&developer) };
+    let (idle, refreshed, busy) = (Fixtures::default(), Fixtures::default(), Fixtures::default());
+    let other =
+        |account: &str, rows: &Fixtures| Connection { account: account.to_owned(), ..rows.connection(&developer) };
     let idle = connected(&store, Connection { user_id: uuid(1), ..other("account-1", &idle) }).await;
     let refreshed = connected(&store, Connection { user_id: uuid(2), ..other("account-2", &refreshed) }).await;
     let busy = connected(&store, Connection { user_id: uuid(3), ..other("account-3", &busy) }).await;
@@ -465,8 +471,8 @@ pub async fn every_grant_is_put_in_doubt_and_no_lease_holds(store: Store) {
     assert_eq!(store.mark_in_doubt().await.unwrap(), 3);
 
     let marks = [now_kept(&store, &idle).await, now_kept(&store, &refreshed).await, now_kept(&store, &busy).await];
-    assert_eq!(marks[0].in_flight_since, Some(Rows::NOW), "since it was connected");
-    assert_eq!(marks[1].in_flight_since, Some(Rows::at(4)), "since its tokens came");
+    assert_eq!(marks[0].in_flight_since, Some(Fixtures::NOW), "since it was connected");
+    assert_eq!(marks[1].in_flight_since, Some(Fixtures::at(4)), "since its tokens came");
     assert_eq!(marks[2].in_flight_since, busy.in_flight_since);
     assert!(marks.iter().all(|grant| grant.lease_until.is_none()));
 }

@@ -1,18 +1,18 @@
-use terra_auth_core::{
+use terra_auth_model::{
     delivery::{AttemptOutcome, Delivery},
+    housekeeping::Retention,
     receipt::Receipt,
-    store::{Expired, Store},
+    store::Store,
     widget_session::WidgetSession,
 };
-
 use terra_auth_types::wire::admin::RevocationOutcome;
 
 use super::developer;
-use crate::{Rows, Verbs as _};
+use crate::{Fixtures, StoreExt as _};
 
-fn expired(ms: i64, limit: u32) -> Expired {
-    let before_ms = Rows::at(ms).as_millisecond();
-    Expired {
+fn expired(ms: i64, limit: u32) -> Retention {
+    let before_ms = Fixtures::at(ms).as_millisecond();
+    Retention {
         spent_before_ms: before_ms,
         sessions_before_ms: before_ms,
         delivered_before_ms: before_ms,
@@ -23,24 +23,24 @@ fn expired(ms: i64, limit: u32) -> Expired {
 }
 
 /// Of each kind what is from the given millisecond or before, and nothing newer.
-pub async fn what_nobody_can_ask_for_is_forgotten(store: Store) {
-    let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
+pub async fn unreachable_rows_are_deleted(store: Store) {
+    let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     let (mut tokens, mut flows, mut sessions) = (Vec::new(), Vec::new(), Vec::new());
     for ms in [10, 11] {
-        let session = WidgetSession { expires_at: Rows::at(ms), ..rows.widget_session(&developer) };
-        let delivery = Delivery { created_at: Rows::at(ms), ..rows.delivery(&developer) };
+        let session = WidgetSession { expires_at: Fixtures::at(ms), ..rows.widget_session(&developer) };
+        let delivery = Delivery { created_at: Fixtures::at(ms), ..rows.delivery(&developer) };
         let revocation = rows.revocation(&developer);
         tokens.push(rows.token_id());
-        store.spend_token(&tokens[tokens.len() - 1], &Rows::at(ms)).await.unwrap();
-        let receipt = Receipt { id: rows.uuid(), created_at: Rows::at(ms) };
+        store.spend_token(&tokens[tokens.len() - 1], &Fixtures::at(ms)).await.unwrap();
+        let receipt = Receipt { id: rows.uuid(), created_at: Fixtures::at(ms) };
         assert!(store.add_receipt(&receipt).await.unwrap());
         flows.push(rows.uuid());
-        store.spend_flow(&flows[flows.len() - 1], &Rows::at(ms)).await.unwrap();
+        store.spend_flow(&flows[flows.len() - 1], &Fixtures::at(ms)).await.unwrap();
         store.add_widget_session(&session).await.unwrap();
         store.add_delivery(&delivery).await.unwrap();
         store.settle_delivery(&delivery.delivery_id, &AttemptOutcome::Done).await.unwrap();
         store.add_revocation(&revocation).await.unwrap();
-        let given_up = Rows::settlement(RevocationOutcome::GivenUp, Rows::at(ms));
+        let given_up = Fixtures::settlement(RevocationOutcome::GivenUp, Fixtures::at(ms));
         store.settle_revocation(&revocation, &given_up).await.unwrap();
         sessions.push(session);
     }
@@ -50,34 +50,34 @@ pub async fn what_nobody_can_ask_for_is_forgotten(store: Store) {
     assert_eq!(store.widget_session(&sessions[1].session_id).await.unwrap(), Some(sessions[1].clone()));
     assert_eq!(store.deliveries(&developer.dev_id, &9).await.unwrap().len(), 1);
     assert_eq!(store.revocation_reports(&developer.dev_id, &None, &None, &9).await.unwrap().len(), 1);
-    assert!(store.spent_flow(&flows[0]).await.unwrap().is_none());
-    assert!(store.spent_flow(&flows[1]).await.unwrap().is_some());
+    assert!(store.consumed_login(&flows[0]).await.unwrap().is_none());
+    assert!(store.consumed_login(&flows[1]).await.unwrap().is_some());
 }
 
 /// Whatever a clock says: those that are forgotten, and any other that expires no later.
 pub async fn what_was_forgotten_stays_spent(store: Store) {
-    let rows = Rows::default();
+    let rows = Fixtures::default();
     let (tokens, flows) = ([10, 20].map(|ms| (rows.token_id(), ms)), [15, 25].map(|ms| (rows.uuid(), ms)));
     for ((token_id, token_ms), (flow_id, flow_ms)) in tokens.iter().zip(&flows) {
-        assert!(store.spend_token(token_id, &Rows::at(*token_ms)).await.unwrap());
-        assert!(store.spend_flow(flow_id, &Rows::at(*flow_ms)).await.unwrap());
+        assert!(store.spend_token(token_id, &Fixtures::at(*token_ms)).await.unwrap());
+        assert!(store.spend_flow(flow_id, &Fixtures::at(*flow_ms)).await.unwrap());
     }
     assert_eq!(store.forget_expired(&expired(1_000, 1)).await.unwrap(), 2);
-    assert!(!store.spend_token(&tokens[0].0, &Rows::at(10)).await.unwrap());
-    assert!(!store.spend_token(&rows.token_id(), &Rows::at(10)).await.unwrap());
-    assert!(store.spend_token(&rows.token_id(), &Rows::at(11)).await.unwrap());
-    assert!(!store.spend_flow(&flows[0].0, &Rows::at(15)).await.unwrap());
-    assert!(store.spend_flow(&rows.uuid(), &Rows::at(16)).await.unwrap());
+    assert!(!store.spend_token(&tokens[0].0, &Fixtures::at(10)).await.unwrap());
+    assert!(!store.spend_token(&rows.token_id(), &Fixtures::at(10)).await.unwrap());
+    assert!(store.spend_token(&rows.token_id(), &Fixtures::at(11)).await.unwrap());
+    assert!(!store.spend_flow(&flows[0].0, &Fixtures::at(15)).await.unwrap());
+    assert!(store.spend_flow(&rows.uuid(), &Fixtures::at(16)).await.unwrap());
     assert_eq!(store.forget_expired(&expired(20, 100)).await.unwrap(), 3);
-    assert!(!store.spend_token(&tokens[1].0, &Rows::at(20)).await.unwrap());
-    assert!(!store.spend_flow(&rows.uuid(), &Rows::at(16)).await.unwrap());
-    assert!(!store.spend_flow(&flows[1].0, &Rows::at(25)).await.unwrap(), "it is not forgotten yet");
-    assert!(store.spend_token(&rows.token_id(), &Rows::at(21)).await.unwrap());
+    assert!(!store.spend_token(&tokens[1].0, &Fixtures::at(20)).await.unwrap());
+    assert!(!store.spend_flow(&rows.uuid(), &Fixtures::at(16)).await.unwrap());
+    assert!(!store.spend_flow(&flows[1].0, &Fixtures::at(25)).await.unwrap(), "it is not forgotten yet");
+    assert!(store.spend_token(&rows.token_id(), &Fixtures::at(21)).await.unwrap());
 }
 
 /// However old it is.
 pub async fn what_still_waits_is_not_forgotten(store: Store) {
-    let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
+    let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     store.add_delivery(&rows.delivery(&developer)).await.unwrap();
     store.add_revocation(&rows.revocation(&developer)).await.unwrap();
     store.add_connection(&rows.connection(&developer)).await.unwrap();
@@ -89,13 +89,13 @@ pub async fn what_still_waits_is_not_forgotten(store: Store) {
 
 /// The oldest first, so that it never holds up others for long.
 pub async fn housekeeping_takes_small_bites(store: Store) {
-    let rows = Rows::default();
+    let rows = Fixtures::default();
     let tokens: Vec<_> = (0..5).map(|_| rows.token_id()).collect();
     for (ms, token_id) in (0..).zip(&tokens) {
-        store.spend_token(token_id, &Rows::at(ms)).await.unwrap();
+        store.spend_token(token_id, &Fixtures::at(ms)).await.unwrap();
     }
     assert_eq!(store.forget_expired(&expired(100, 2)).await.unwrap(), 2);
-    assert!(!store.spend_token(&tokens[2], &Rows::at(2)).await.unwrap());
+    assert!(!store.spend_token(&tokens[2], &Fixtures::at(2)).await.unwrap());
     assert_eq!(store.forget_expired(&expired(100, 2)).await.unwrap(), 2);
     assert_eq!(store.forget_expired(&expired(100, 2)).await.unwrap(), 1);
     assert_eq!(store.forget_expired(&expired(100, 2)).await.unwrap(), 0);

@@ -1,12 +1,13 @@
 use jiff::Timestamp;
-use terra_auth_core::{
+use terra_auth_model::{
+    housekeeping::ReceivedRetention,
     known_connection::{ConnectionState, KnownConnection, LoginFailure},
-    store::{Forgotten, Store},
+    store::Store,
 };
 use terra_auth_types::ReferenceId;
 
 use super::at_once;
-use crate::{Rows, Verbs as _};
+use crate::{Fixtures, StoreExt as _};
 
 fn reference_id(name: &str) -> ReferenceId {
     name.parse().unwrap()
@@ -19,12 +20,12 @@ async fn known(store: &Store, connection: KnownConnection) -> KnownConnection {
 
 /// With everything else set or unset.
 pub async fn a_known_connection_is_read_as_it_was_added(store: Store) {
-    let rows = Rows::default();
+    let rows = Fixtures::default();
     let bare = KnownConnection { reference_id: None, ..rows.known_connection() };
     let full = KnownConnection {
         scopes: Some("activity, größe".to_owned()),
         state: ConnectionState::Failing,
-        connected_at: Some(Rows::at(-5)),
+        connected_at: Some(Fixtures::at(-5)),
         ..rows.known_connection()
     };
     for connection in [bare, full] {
@@ -36,7 +37,7 @@ pub async fn a_known_connection_is_read_as_it_was_added(store: Store) {
 
 /// The first one stays.
 pub async fn of_many_who_add_a_known_connection_one_succeeds(store: Store) {
-    let rows = Rows::default();
+    let rows = Fixtures::default();
     let user_id = rows.user_id();
     let added = at_once(50, |_| {
         let (store, connection) = (store.clone(), KnownConnection { user_id, ..rows.known_connection() });
@@ -49,7 +50,7 @@ pub async fn of_many_who_add_a_known_connection_one_succeeds(store: Store) {
 
 /// Everything but its user id.
 pub async fn a_known_connection_is_changed(store: Store) {
-    let rows = Rows::default();
+    let rows = Fixtures::default();
     let (old, other) = (known(&store, rows.known_connection()).await, known(&store, rows.known_connection()).await);
     let new = KnownConnection {
         user_id: old.user_id,
@@ -57,8 +58,8 @@ pub async fn a_known_connection_is_changed(store: Store) {
         provider: "GARMIN".parse().unwrap(),
         scopes: Some("sleep".to_owned()),
         state: ConnectionState::Revoked,
-        connected_at: Some(Rows::at(7)),
-        changed_at: Rows::at(8),
+        connected_at: Some(Fixtures::at(7)),
+        changed_at: Fixtures::at(8),
         ..rows.known_connection()
     };
     store.update_known_connection(&new).await.unwrap();
@@ -68,7 +69,7 @@ pub async fn a_known_connection_is_changed(store: Store) {
 
 /// Neither another caller's nor one that is over.
 pub async fn a_caller_sees_its_own_connections_oldest_first_and_bounded(store: Store) {
-    let rows = Rows::default();
+    let rows = Fixtures::default();
     let in_state = |state| KnownConnection { state, ..rows.known_connection() };
     let first = known(&store, in_state(ConnectionState::Revoked)).await;
     let second = known(&store, in_state(ConnectionState::Failing)).await;
@@ -76,11 +77,11 @@ pub async fn a_caller_sees_its_own_connections_oldest_first_and_bounded(store: S
     let over = known(&store, in_state(ConnectionState::Deauthenticated)).await;
     let bobs =
         known(&store, KnownConnection { reference_id: Some(reference_id("bob")), ..rows.known_connection() }).await;
-    let nobodys = known(&store, KnownConnection { reference_id: None, ..rows.known_connection() }).await;
+    let without_reference = known(&store, KnownConnection { reference_id: None, ..rows.known_connection() }).await;
     let alice = reference_id("alice");
     assert_eq!(store.known_connections_of(&alice, &9).await.unwrap(), [first.clone(), second.clone(), third]);
     assert_eq!(store.known_connections_of(&alice, &1).await.unwrap(), [first]);
-    for hidden in [over, bobs, nobodys] {
+    for hidden in [over, bobs, without_reference] {
         assert_eq!(store.known_connection(&alice, &hidden.user_id).await.unwrap(), None);
     }
     assert_eq!(store.known_connection(&alice, &second.user_id).await.unwrap(), Some(second));
@@ -88,7 +89,7 @@ pub async fn a_caller_sees_its_own_connections_oldest_first_and_bounded(store: S
 
 /// In all states, each of them once.
 pub async fn known_connections_come_page_by_page(store: Store) {
-    let rows = Rows::default();
+    let rows = Fixtures::default();
     let mut added = Vec::new();
     for state in [ConnectionState::Active, ConnectionState::Deauthenticated, ConnectionState::Failing] {
         added.push(known(&store, KnownConnection { state, ..rows.known_connection() }).await);
@@ -102,7 +103,7 @@ pub async fn known_connections_come_page_by_page(store: Store) {
 /// Of each caller one, and an older one does not replace it.
 pub async fn the_latest_failed_login_is_remembered(store: Store) {
     let (alice, bob) = (reference_id("alice"), reference_id("bob"));
-    let failed = |reason: Option<&str>, ms| LoginFailure { reason: reason.map(str::to_owned), at: Rows::at(ms) };
+    let failed = |reason: Option<&str>, ms| LoginFailure { reason: reason.map(str::to_owned), at: Fixtures::at(ms) };
     assert_eq!(store.login_failure(&alice).await.unwrap(), None);
     for (failure, remembered) in [
         (failed(None, 5), failed(None, 5)),
@@ -117,32 +118,32 @@ pub async fn the_latest_failed_login_is_remembered(store: Store) {
 }
 
 async fn forget(store: &Store, events_before: Timestamp, ended_before: Timestamp, limit: u32) -> u64 {
-    store.forget_received(&Forgotten { events_before, ended_before, limit }).await.unwrap()
+    store.forget_received(&ReceivedRetention { events_before, ended_before, limit }).await.unwrap()
 }
 
 /// At the very millisecond and oldest first; what waits or lives stays, however old it is.
 pub async fn what_was_received_and_is_over_is_forgotten_in_small_bites(store: Store) {
-    use terra_auth_core::inbox::ForwardState::{Dead, Done, Kept, Waiting};
+    use terra_auth_model::received_event::ForwardState::{Dead, Done, Kept, Waiting};
 
-    let rows = Rows::default();
+    let rows = Fixtures::default();
     let mut events = Vec::new();
     for (ms, state) in [(1, Done), (2, Waiting), (3, Kept), (4, Dead)] {
-        let mut new = rows.received_event(Rows::at(ms));
+        let mut new = rows.received_event(Fixtures::at(ms));
         new.event.state = state;
         store.add_received_event(&new).await.unwrap();
         events.push(new.event.event_id);
         let state = if state == Waiting { ConnectionState::Revoked } else { ConnectionState::Deauthenticated };
-        known(&store, KnownConnection { state, changed_at: Rows::at(ms), ..rows.known_connection() }).await;
-        let failure = LoginFailure { reason: None, at: Rows::at(ms) };
+        known(&store, KnownConnection { state, changed_at: Fixtures::at(ms), ..rows.known_connection() }).await;
+        let failure = LoginFailure { reason: None, at: Fixtures::at(ms) };
         store.put_login_failure(&reference_id(&ms.to_string()), &failure).await.unwrap();
     }
-    assert_eq!(forget(&store, Rows::NOW, Rows::NOW, 9).await, 0);
-    assert_eq!(forget(&store, Rows::at(3), Rows::NOW, 1).await, 1);
+    assert_eq!(forget(&store, Fixtures::NOW, Fixtures::NOW, 9).await, 0);
+    assert_eq!(forget(&store, Fixtures::at(3), Fixtures::NOW, 1).await, 1);
     assert_eq!(store.received_event(&events[0]).await.unwrap(), None);
-    assert_eq!(forget(&store, Rows::at(3), Rows::at(3), 9).await, 1 + 2 + 3);
+    assert_eq!(forget(&store, Fixtures::at(3), Fixtures::at(3), 9).await, 1 + 2 + 3);
     assert!(store.received_event(&events[1]).await.unwrap().is_some());
     assert!(store.received_event(&events[3]).await.unwrap().is_some());
     assert_eq!(store.known_connections(&None, &9).await.unwrap().len(), 2);
     assert!(store.login_failure(&reference_id("4")).await.unwrap().is_some());
-    assert_eq!(forget(&store, Rows::at(9), Rows::at(9), 9).await, 3);
+    assert_eq!(forget(&store, Fixtures::at(9), Fixtures::at(9), 9).await, 3);
 }

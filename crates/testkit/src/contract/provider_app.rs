@@ -1,19 +1,19 @@
-use terra_auth_core::{
+use terra_auth_model::{
     provider_app::{AppSecret, PreviousSecret, ProviderApp},
     store::Store,
 };
 
 use super::at_once;
-use crate::{Rows, Verbs as _};
+use crate::{Fixtures, StoreExt as _};
 
-fn with_all(rows: &Rows) -> ProviderApp {
+fn with_all(rows: &Fixtures) -> ProviderApp {
     let secret = AppSecret { headers: vec!["X-Key".to_owned(), "größe".to_owned()], ..rows.app_secret() };
     let old = AppSecret { headers: vec!["X-Old".to_owned()], hint: String::new(), ..rows.app_secret() };
     ProviderApp {
         secret,
-        previous: Some(PreviousSecret { secret: old, until: Rows::at(5) }),
-        changed_at: Rows::at(2),
-        last_used_at: Some(Rows::at(3)),
+        previous: Some(PreviousSecret { secret: old, until: Fixtures::at(5) }),
+        changed_at: Fixtures::at(2),
+        last_used_at: Some(Fixtures::at(3)),
         profile: Some("developer_portal".to_owned()),
         ..rows.provider_app("acme", "OURA")
     }
@@ -21,17 +21,17 @@ fn with_all(rows: &Rows) -> ProviderApp {
 
 /// With everything that can be there, and with nothing of it.
 pub async fn an_app_is_read_as_it_was_put(store: Store) {
-    let rows = Rows::default();
+    let rows = Fixtures::default();
     for app in [with_all(&rows), rows.provider_app("acme", "FITBIT")] {
         store.put_provider_app(&app).await.unwrap();
         assert_eq!(store.provider_app(&app.dev_id, &app.provider).await.unwrap(), Some(app));
     }
-    assert_eq!(store.provider_app(&Rows::dev_id("acme"), &"POLAR".parse().unwrap()).await.unwrap(), None);
+    assert_eq!(store.provider_app(&Fixtures::dev_id("acme"), &"POLAR".parse().unwrap()).await.unwrap(), None);
 }
 
 /// Nothing of the old one is left.
 pub async fn an_app_takes_the_place_of_the_one_before(store: Store) {
-    let rows = Rows::default();
+    let rows = Fixtures::default();
     let new = ProviderApp { client_id: "other".to_owned(), ..rows.provider_app("acme", "OURA") };
     store.put_provider_app(&with_all(&rows)).await.unwrap();
     store.put_provider_app(&new).await.unwrap();
@@ -40,7 +40,7 @@ pub async fn an_app_takes_the_place_of_the_one_before(store: Store) {
 
 /// Grants are revoked after their environment is gone.
 pub async fn apps_come_by_environment_and_provider_and_outlive_their_environment(store: Store) {
-    let rows = Rows::default();
+    let rows = Fixtures::default();
     let developer = rows.developer("acme");
     store.add_developer(&developer).await.unwrap();
     let apps = [("acme", "FITBIT"), ("acme", "OURA"), ("other", "FITBIT")]
@@ -54,7 +54,7 @@ pub async fn apps_come_by_environment_and_provider_and_outlive_their_environment
 
 /// One of those who remove it is told that it was there.
 pub async fn an_app_is_removed_once(store: Store) {
-    let rows = Rows::default();
+    let rows = Fixtures::default();
     let (app, other) = (rows.provider_app("acme", "OURA"), rows.provider_app("other", "OURA"));
     store.put_provider_app(&app).await.unwrap();
     store.put_provider_app(&other).await.unwrap();
@@ -66,14 +66,14 @@ pub async fn an_app_is_removed_once(store: Store) {
     assert_eq!(store.provider_apps().await.unwrap(), [other]);
 }
 
-/// The latest, whoever tells it last.
+/// The latest, regardless of the order of writes.
 pub async fn an_app_remembers_its_last_use(store: Store) {
-    let rows = Rows::default();
+    let rows = Fixtures::default();
     let app = rows.provider_app("acme", "OURA");
     store.put_provider_app(&app).await.unwrap();
     for ms in [2, 1] {
-        store.touch_provider_app(&app.dev_id, &app.provider, &Rows::at(ms)).await.unwrap();
+        store.touch_provider_app(&app.dev_id, &app.provider, &Fixtures::at(ms)).await.unwrap();
     }
-    let used = ProviderApp { last_used_at: Some(Rows::at(2)), ..app };
+    let used = ProviderApp { last_used_at: Some(Fixtures::at(2)), ..app };
     assert_eq!(store.provider_apps().await.unwrap(), [used]);
 }

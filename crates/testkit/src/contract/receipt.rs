@@ -4,14 +4,15 @@ use std::sync::{
 };
 
 use async_trait::async_trait;
-use terra_auth_core::{
+use terra_auth_model::{
     connection::Connection,
     receipt::Receipt,
-    store::{Store, StoreError, Tx, Unit},
+    store::{Store, Tx, Unit},
+    store_error::StoreError,
 };
 
 use super::{at_once, developer};
-use crate::{Rows, Verbs as _, WriteFault::AnswerLost, WriteFaults};
+use crate::{Fixtures, StoreExt as _, WriteFault::AnswerLost, WriteFaults};
 
 struct Add {
     connection: Connection,
@@ -21,7 +22,7 @@ struct Add {
 #[async_trait]
 impl Unit for Add {
     type Done = u32;
-    type Refusal = StoreError;
+    type Error = StoreError;
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<u32, StoreError> {
         tx.add_connection(&self.connection).await?;
@@ -31,7 +32,7 @@ impl Unit for Add {
 
 /// One caller of any number gets it.
 pub async fn a_receipt_is_added_once(store: Store) {
-    let receipt = Receipt { id: Rows::default().uuid(), created_at: Rows::NOW };
+    let receipt = Receipt { id: Fixtures::default().uuid(), created_at: Fixtures::NOW };
     let added = at_once(100, |_| {
         let store = store.clone();
         async move { store.add_receipt(&receipt).await.unwrap() }
@@ -41,10 +42,10 @@ pub async fn a_receipt_is_added_once(store: Store) {
 
 /// Though the answer to COMMIT was lost, twice.
 pub async fn a_unit_with_a_receipt_happens_once(store: Store) {
-    let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
+    let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     let (store, faults) = WriteFaults::of(store);
     let unit = || Add { connection: rows.connection(&developer), runs: Arc::default() };
-    let (lost, receipt) = (unit(), Receipt { id: rows.uuid(), created_at: Rows::NOW });
+    let (lost, receipt) = (unit(), Receipt { id: rows.uuid(), created_at: Fixtures::NOW });
     let (connection, runs) = (lost.connection.clone(), Arc::clone(&lost.runs));
     faults.plan(&[AnswerLost, AnswerLost]);
     assert_eq!(store.run_once(receipt, lost).await.unwrap(), 0);
@@ -52,6 +53,6 @@ pub async fn a_unit_with_a_receipt_happens_once(store: Store) {
     assert_eq!(store.connection(&developer.dev_id, &connection.user_id).await.unwrap(), Some(connection));
 
     faults.plan(&[AnswerLost; 3]);
-    let receipt = Receipt { id: rows.uuid(), created_at: Rows::NOW };
+    let receipt = Receipt { id: rows.uuid(), created_at: Fixtures::NOW };
     assert!(matches!(store.run_once(receipt, unit()).await, Err(StoreError::UnknownOutcome(_))));
 }

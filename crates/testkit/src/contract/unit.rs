@@ -1,15 +1,16 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use terra_auth_core::{
+use terra_auth_model::{
     connection::Connection,
     mobile_token::TokenId,
-    store::{Store, StoreError, Tx, Unit},
+    store::{Store, Tx, Unit},
+    store_error::StoreError,
 };
 use terra_auth_types::DevId;
 
-use super::{Place, at_once, developer};
-use crate::{Rows, Verbs as _};
+use super::{EmptyStore, at_once, developer};
+use crate::{Fixtures, StoreExt as _};
 
 /// Changes something in two tables, and then does as told.
 struct Spend {
@@ -27,7 +28,7 @@ enum Then {
 }
 
 #[derive(Debug, thiserror::Error)]
-enum Refusal {
+enum UnitError {
     #[error("refused")]
     Refused,
     #[error("the store failed")]
@@ -37,14 +38,14 @@ enum Refusal {
 #[async_trait]
 impl Unit for Spend {
     type Done = ();
-    type Refusal = Refusal;
+    type Error = UnitError;
 
-    async fn run(&self, tx: &mut dyn Tx) -> Result<(), Refusal> {
-        tx.spend_token(self.token_id, Rows::at(1)).await?;
+    async fn run(&self, tx: &mut dyn Tx) -> Result<(), UnitError> {
+        tx.consume_token(self.token_id, Fixtures::at(1)).await?;
         tx.add_connection(&self.connection).await?;
         match self.then {
             Then::Succeed => Ok(()),
-            Then::Refuse => Err(Refusal::Refused),
+            Then::Refuse => Err(UnitError::Refused),
             Then::Panic => panic!("a unit panics, as its test wants"),
             Then::IgnoreAnError => {
                 assert!(tx.add_connection(&self.connection).await.is_err());
@@ -55,8 +56,8 @@ impl Unit for Spend {
 }
 
 /// Runs units that end badly among others that do not; gives back how the bad ones ended.
-async fn among_others(store: &Store, then: Then) -> Vec<Refusal> {
-    let (rows, developer) = (Rows::default(), developer(store, "acme").await);
+async fn among_others(store: &Store, then: Then) -> Vec<UnitError> {
+    let (rows, developer) = (Fixtures::default(), developer(store, "acme").await);
     let mut token_ids = Vec::new();
     let outcomes = at_once(40, |n| {
         let (token_id, connection) = (rows.token_id(), rows.connection(&developer));
@@ -69,7 +70,7 @@ async fn among_others(store: &Store, then: Then) -> Vec<Refusal> {
     assert_eq!(store.count_connections(&developer.dev_id).await.unwrap(), 30);
     assert_eq!(store.connections(&developer.dev_id, &0, &100).await.unwrap().len(), 30);
     for (token_id, outcome) in token_ids.iter().zip(&outcomes) {
-        assert_eq!(store.spend_token(token_id, &Rows::at(1)).await.unwrap(), outcome.is_err());
+        assert_eq!(store.spend_token(token_id, &Fixtures::at(1)).await.unwrap(), outcome.is_err());
     }
     outcomes.into_iter().filter_map(Result::err).collect()
 }
@@ -77,38 +78,38 @@ async fn among_others(store: &Store, then: Then) -> Vec<Refusal> {
 /// And leaves its neighbours alone.
 pub async fn a_refusal_rolls_back_everything(store: Store) {
     let refusals = among_others(&store, Then::Refuse).await;
-    assert!(refusals.iter().all(|refusal| matches!(refusal, Refusal::Refused)), "{refusals:?}");
+    assert!(refusals.iter().all(|refusal| matches!(refusal, UnitError::Refused)), "{refusals:?}");
     assert_eq!(refusals.len(), 10);
 }
 
-/// Whoever asked for it is told that it failed.
-pub async fn a_panic_rolls_back_and_hurts_nobody_else(store: Store) {
+/// Its caller gets an error.
+pub async fn a_panic_rolls_back_and_affects_no_other_caller(store: Store) {
     let refusals = among_others(&store, Then::Panic).await;
-    assert!(refusals.iter().all(|refusal| matches!(refusal, Refusal::Store(StoreError::Engine(_)))), "{refusals:?}");
+    assert!(refusals.iter().all(|refusal| matches!(refusal, UnitError::Store(StoreError::Engine(_)))), "{refusals:?}");
     assert_eq!(refusals.len(), 10);
 }
 
 /// Even if the unit says that all is well.
 pub async fn a_failed_statement_fails_its_unit_and_no_other(store: Store) {
     let refusals = among_others(&store, Then::IgnoreAnError).await;
-    assert!(refusals.iter().all(|refusal| matches!(refusal, Refusal::Store(StoreError::Engine(_)))), "{refusals:?}");
+    assert!(refusals.iter().all(|refusal| matches!(refusal, UnitError::Store(StoreError::Engine(_)))), "{refusals:?}");
     assert_eq!(refusals.len(), 10);
 }
 
 /// It is an error, and nothing is changed.
 pub async fn a_unit_that_only_reads_cannot_write(store: Store) {
-    let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
+    let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     let unit = Spend { token_id: rows.token_id(), connection: rows.connection(&developer), then: Then::Succeed };
     let token_id = unit.token_id;
     let refusal = store.read(unit).await.unwrap_err();
-    assert!(matches!(refusal, Refusal::Store(StoreError::Engine(_))), "{refusal:?}");
+    assert!(matches!(refusal, UnitError::Store(StoreError::Engine(_))), "{refusal:?}");
     assert_eq!(store.count_connections(&developer.dev_id).await.unwrap(), 0);
-    assert!(store.spend_token(&token_id, &Rows::at(1)).await.unwrap());
+    assert!(store.spend_token(&token_id, &Fixtures::at(1)).await.unwrap());
 }
 
 /// Its unit is done wholly or not at all, whenever that happens, and others go on.
 pub async fn a_caller_who_hangs_up_does_not_cut_a_unit(store: Store) {
-    let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
+    let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     let mut units = Vec::new();
     for n in 0..60 {
         let unit = Spend { token_id: rows.token_id(), connection: rows.connection(&developer), then: Then::Succeed };
@@ -121,7 +122,7 @@ pub async fn a_caller_who_hangs_up_does_not_cut_a_unit(store: Store) {
     tokio::time::sleep(Duration::from_millis(200)).await; // those who were not waited for end, too
     let mut done = 0;
     for (token_id, user_id) in units {
-        let spent = !store.spend_token(&token_id, &Rows::at(1)).await.unwrap();
+        let spent = !store.spend_token(&token_id, &Fixtures::at(1)).await.unwrap();
         let connected = store.connection(&developer.dev_id, &user_id).await.unwrap().is_some();
         assert_eq!(spent, connected);
         done += u64::from(spent);
@@ -130,9 +131,9 @@ pub async fn a_caller_who_hangs_up_does_not_cut_a_unit(store: Store) {
     assert_eq!(store.count_connections(&developer.dev_id).await.unwrap(), done + 1);
 }
 
-/// Whoever was answered finds it in the next unit, also in one that only reads.
+/// After its answer, the next unit finds it, even one that only reads.
 pub async fn units_see_what_was_committed_before(store: Store) {
-    let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
+    let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     for _ in 0..10 {
         let found = at_once(20, |_| {
             let (store, connection) = (store.clone(), rows.connection(&developer));
@@ -145,40 +146,40 @@ pub async fn units_see_what_was_committed_before(store: Store) {
     }
 }
 
-struct HoldBoth {
+struct LockBoth {
     first: DevId,
     second: DevId,
     token_id: TokenId,
 }
 
 #[async_trait]
-impl Unit for HoldBoth {
+impl Unit for LockBoth {
     type Done = bool;
-    type Refusal = StoreError;
+    type Error = StoreError;
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<bool, StoreError> {
         tx.lock_developer(&self.first).await?;
         tx.lock_developer(&self.second).await?;
-        tx.spend_token(self.token_id, Rows::at(1)).await
+        tx.consume_token(self.token_id, Fixtures::at(1)).await
     }
 }
 
 /// In whatever order: one of them runs again if it must.
 pub async fn two_units_that_hold_the_same_developers_both_end(store: Store) {
-    let rows = Rows::default();
+    let rows = Fixtures::default();
     let (acme, other) = (developer(&store, "acme").await.dev_id, developer(&store, "other").await.dev_id);
     let spent = at_once(10, |n| {
         let (first, second) = if n % 2 == 0 { (&acme, &other) } else { (&other, &acme) };
-        let unit = HoldBoth { first: first.clone(), second: second.clone(), token_id: rows.token_id() };
+        let unit = LockBoth { first: first.clone(), second: second.clone(), token_id: rows.token_id() };
         let store = store.clone();
         async move { store.run(unit).await.unwrap() }
     });
     assert_eq!(spent.await, [true; 10]);
 }
 
-/// What was answered is there when the store is opened the next time.
-pub async fn reopening_keeps_everything(place: impl Place) {
-    let rows = Rows::default();
+/// Acknowledged changes are there when the store is opened again.
+pub async fn reopening_keeps_everything(place: impl EmptyStore) {
+    let rows = Fixtures::default();
     let (developer, connection) = {
         let store = place.open().await;
         let developer = developer(&store, "acme").await;

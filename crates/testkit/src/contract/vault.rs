@@ -1,15 +1,15 @@
-use terra_auth_core::{
+use terra_auth_model::{
     connection::Connection,
     developer::{Developer, RetiringSecret},
+    keys::{DataKey, MasterKeyId, Purpose, Sealed},
     provider_app::{PreviousSecret, ProviderApp},
-    seal::{DataKey, MasterKeyId, Purpose, Sealed},
     store::Store,
     vault::{SealedColumn, SealedValue},
 };
 use terra_auth_types::wire::admin::SignWith;
 
 use super::{at_once, developer};
-use crate::{Rows, Verbs as _};
+use crate::{Fixtures, StoreExt as _};
 
 fn data_key(purpose: Purpose, number: u32) -> DataKey {
     DataKey {
@@ -17,7 +17,7 @@ fn data_key(purpose: Purpose, number: u32) -> DataKey {
         number,
         wrapped_by: MasterKeyId([7; 8]),
         wrapped: vec![0, 1, 255],
-        created_at: Rows::NOW,
+        created_at: Fixtures::NOW,
         activated_at: None,
         retired_at: None,
     }
@@ -25,7 +25,7 @@ fn data_key(purpose: Purpose, number: u32) -> DataKey {
 
 /// By purpose, then by number.
 pub async fn data_keys_are_read_as_they_were_added(store: Store) {
-    let keys = [(Purpose::Marks, 1), (Purpose::Vault, 1), (Purpose::Vault, 2), (Purpose::Vault, 10)]
+    let keys = [(Purpose::MacKey, 1), (Purpose::Vault, 1), (Purpose::Vault, 2), (Purpose::Vault, 10)]
         .map(|(purpose, number)| data_key(purpose, number));
     for key in keys.iter().rev() {
         assert!(store.add_data_key(key).await.unwrap());
@@ -33,7 +33,7 @@ pub async fn data_keys_are_read_as_they_were_added(store: Store) {
     assert_eq!(store.data_keys().await.unwrap(), keys);
 }
 
-/// Whoever comes second is told so.
+/// The second caller gets an error.
 pub async fn the_number_of_a_data_key_is_taken_once(store: Store) {
     let added = at_once(20, |n| {
         let key = DataKey { wrapped: vec![u8::try_from(n).unwrap()], ..data_key(Purpose::Vault, 2) };
@@ -45,27 +45,27 @@ pub async fn the_number_of_a_data_key_is_taken_once(store: Store) {
 }
 
 /// All but its purpose, number and creation.
-pub async fn a_data_key_is_wrapped_anew(store: Store) {
+pub async fn a_data_key_is_wrapped_again(store: Store) {
     let key = data_key(Purpose::Vault, 2);
     assert!(store.add_data_key(&key).await.unwrap());
-    let anew = DataKey {
+    let rewrapped = DataKey {
         wrapped_by: MasterKeyId([8; 8]),
         wrapped: vec![9],
-        activated_at: Some(Rows::at(1)),
-        retired_at: Some(Rows::at(2)),
+        activated_at: Some(Fixtures::at(1)),
+        retired_at: Some(Fixtures::at(2)),
         ..key
     };
-    assert!(store.update_data_key(&anew).await.unwrap());
-    assert!(!store.update_data_key(&data_key(Purpose::Marks, 2)).await.unwrap());
-    assert_eq!(store.data_keys().await.unwrap(), [anew]);
+    assert!(store.update_data_key(&rewrapped).await.unwrap());
+    assert!(!store.update_data_key(&data_key(Purpose::MacKey, 2)).await.unwrap());
+    assert_eq!(store.data_keys().await.unwrap(), [rewrapped]);
 }
 
 /// Two developers with a retiring secret each, some connections and what is owed for some more.
 async fn filled(store: &Store) -> (Vec<Developer>, Vec<Connection>) {
-    let rows = Rows::default();
+    let rows = Fixtures::default();
     let (mut developers, mut connections) = (Vec::new(), Vec::new());
     for dev_id in ["acme", "other"] {
-        let secret = RetiringSecret { secret: rows.sealed(), until: Rows::at(1), sign_with: SignWith::Old };
+        let secret = RetiringSecret { secret: rows.sealed(), until: Fixtures::at(1), sign_with: SignWith::Old };
         let developer = Developer { retiring_secret: Some(secret), ..rows.developer(dev_id) };
         assert!(store.add_developer(&developer).await.unwrap());
         for _ in 0..5 {
@@ -76,7 +76,7 @@ async fn filled(store: &Store) -> (Vec<Developer>, Vec<Connection>) {
         }
         store.add_connection(&Connection { grant: None, ..rows.connection(&developer) }).await.unwrap();
         for provider in ["FITBIT", "OURA"] {
-            let secret = PreviousSecret { secret: rows.app_secret(), until: Rows::at(1) };
+            let secret = PreviousSecret { secret: rows.app_secret(), until: Fixtures::at(1) };
             let app = ProviderApp { previous: Some(secret), ..rows.provider_app(dev_id, provider) };
             store.put_provider_app(&app).await.unwrap();
         }
@@ -138,7 +138,7 @@ pub async fn a_sealed_value_is_replaced_if_it_is_still_the_same(store: Store) {
     }
 }
 
-/// What comes in between stays.
+/// A change in between stays.
 pub async fn of_many_who_replace_a_sealed_value_one_succeeds(store: Store) {
     developer(&store, "acme").await;
     let old = all_of(&store, SealedColumn::SigningSecret).await.remove(0);

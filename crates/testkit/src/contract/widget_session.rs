@@ -1,17 +1,17 @@
-use terra_auth_core::{
+use terra_auth_model::{
     store::Store,
     widget_session::{SessionRequest, SessionState, WidgetSession},
 };
 
 use super::{at_once, developer};
-use crate::{Rows, Verbs as _};
+use crate::{Fixtures, StoreExt as _};
 
 const STATES: [SessionState; 4] =
     [SessionState::Open, SessionState::Failed, SessionState::Connected, SessionState::Cancelled];
 
 /// With everything it may have, and with nothing but what it must have.
 pub async fn a_session_is_read_as_it_was_added(store: Store) {
-    let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
+    let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     let request = SessionRequest {
         providers: vec!["GARMIN".parse().unwrap(), "FITBIT".parse().unwrap()],
         language: Some("de".to_owned()),
@@ -31,7 +31,7 @@ pub async fn a_session_is_read_as_it_was_added(store: Store) {
 
 /// From each state to each other.
 pub async fn a_session_moves_until_it_is_used(store: Store) {
-    let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
+    let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     for from in STATES {
         for to in STATES {
             let session = WidgetSession { state: from, ..rows.widget_session(&developer) };
@@ -47,7 +47,7 @@ pub async fn a_session_moves_until_it_is_used(store: Store) {
 
 /// Whatever the use.
 pub async fn of_many_who_use_a_session_one_succeeds(store: Store) {
-    let (rows, developer) = (Rows::default(), developer(&store, "acme").await);
+    let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     let session = rows.widget_session(&developer);
     store.add_widget_session(&session).await.unwrap();
     let moved = at_once(50, |n| {
@@ -60,19 +60,19 @@ pub async fn of_many_who_use_a_session_one_succeeds(store: Store) {
 
 /// At its last millisecond, and not at the next.
 pub async fn the_session_of_a_user_is_found_until_it_is_used_or_expires(store: Store) {
-    let (rows, acme) = (Rows::default(), developer(&store, "acme").await);
+    let (rows, acme) = (Fixtures::default(), developer(&store, "acme").await);
     let other = developer(&store, "other").await;
     let user_id = rows.user_id();
     let session = WidgetSession { user_id: Some(user_id), ..rows.widget_session(&acme) };
     store.add_widget_session(&session).await.unwrap();
     store.add_widget_session(&rows.widget_session(&acme)).await.unwrap();
-    assert_eq!(store.session_of_user(&acme.dev_id, &user_id, &Rows::at(999)).await.unwrap(), Some(session.clone()));
-    assert_eq!(store.session_of_user(&acme.dev_id, &user_id, &Rows::at(1000)).await.unwrap(), None);
-    assert_eq!(store.session_of_user(&other.dev_id, &user_id, &Rows::NOW).await.unwrap(), None);
-    assert_eq!(store.session_of_user(&acme.dev_id, &rows.user_id(), &Rows::NOW).await.unwrap(), None);
+    assert_eq!(store.session_of_user(&acme.dev_id, &user_id, &Fixtures::at(999)).await.unwrap(), Some(session.clone()));
+    assert_eq!(store.session_of_user(&acme.dev_id, &user_id, &Fixtures::at(1000)).await.unwrap(), None);
+    assert_eq!(store.session_of_user(&other.dev_id, &user_id, &Fixtures::NOW).await.unwrap(), None);
+    assert_eq!(store.session_of_user(&acme.dev_id, &rows.user_id(), &Fixtures::NOW).await.unwrap(), None);
     for (state, found) in [(SessionState::Failed, true), (SessionState::Connected, false)] {
         store.move_widget_session(&session.session_id, &state).await.unwrap();
-        let session = store.session_of_user(&acme.dev_id, &user_id, &Rows::NOW).await.unwrap();
+        let session = store.session_of_user(&acme.dev_id, &user_id, &Fixtures::NOW).await.unwrap();
         assert_eq!(session.is_some(), found, "{state:?}");
     }
 }

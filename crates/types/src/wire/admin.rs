@@ -1,12 +1,12 @@
-//! The admin API: ours, below the published prefix `/api/v3/admin`.
+//! The admin API, an addition of ours below the published prefix: `/api/v3/admin`.
 
+mod access_token;
 mod admin_token;
 mod api_key;
 mod audit;
 mod check;
 mod connection;
 mod environment;
-mod lent;
 mod migration;
 mod portable;
 mod provider_app;
@@ -14,16 +14,16 @@ mod revocation;
 mod signing_secret;
 mod vault;
 
+pub use access_token::IssuedAccessToken;
 pub use admin_token::{AdminTokenInfo, AdminTokens, CreateAdminToken, IssuedAdminToken, Role};
 pub use api_key::{AdminKey, AdminKeys, CreateKey, IssuedKey, RetireKey};
 pub use audit::{AuditEntry, AuditPage, AuditParams, AuditVerdict};
-pub use check::{AppVerdict, ProviderAppCheck, SecretCheck};
+pub use check::{AppCheckVerdict, ProviderAppCheck, SecretCheck};
 pub use connection::{AdminConnection, FailedRefresh, GrantState, RefreshFailure, RefreshReport};
 pub use environment::{
     AdminEnvironment, AdminEnvironments, ChangeEnvironment, CreateEnvironment, DeleteEnvironmentParams,
     EnvironmentContents, EnvironmentSettings, IssuedEnvironment, WebhookDestination,
 };
-pub use lent::LentAccessToken;
 pub use migration::{InviteToMigrate, MigrationInvitation, MigrationInvitations};
 pub use portable::{
     ExportParams, ImportConnections, ImportedConnections, PortableConnection, PortableConnections, RefusedConnection,
@@ -37,7 +37,7 @@ pub use vault::{RotatedMasterKey, VaultKey, VaultKeyState, VaultRotation, VaultR
 mod tests {
     use serde_json::json;
 
-    use super::{AppVerdict, Role, SignWith};
+    use super::{AppCheckVerdict, Role, SignWith};
 
     #[test]
     fn a_name_is_the_same_in_texts_and_on_the_wire() {
@@ -49,7 +49,9 @@ mod tests {
             assert_eq!(json!(choice), choice.as_str());
             assert_eq!(SignWith::from_name(choice.as_str()), Some(choice));
         }
-        for verdict in [AppVerdict::Known, AppVerdict::Refused, AppVerdict::Unclear, AppVerdict::Unreachable] {
+        for verdict in
+            [AppCheckVerdict::Known, AppCheckVerdict::Refused, AppCheckVerdict::Unclear, AppCheckVerdict::Unreachable]
+        {
             assert_eq!(json!(verdict), verdict.as_str());
         }
     }

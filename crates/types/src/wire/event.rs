@@ -4,33 +4,33 @@ use serde_json::Value;
 use super::{Status, TerraUser};
 use crate::UserId;
 
-/// The `version` that events carry.
+/// The `version` field of events.
 pub const API_VERSION: &str = "2022-03-16";
 
-/// What a webhook tells: something happened to a connection.
+/// The body of a webhook: something happened to a connection.
 ///
-/// Older spellings are read too: a failed login as `auth` with status `error` and its user, a `user_reauth` that has no
-/// more than the old id, bodies without `message` or `version`. A type that is not listed here is [`Event::Other`], to
-/// be recorded and acknowledged.
+/// Older formats are parsed too: a failed login as `auth` with status `error` and a user, a `user_reauth` with
+/// `old_user_id` instead of `old_user`, bodies without `message` or `version`. A type that is not listed here
+/// becomes [`Event::Other`]; receivers store and acknowledge it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Event {
-    /// A connection was made.
+    /// A connection was created.
     Auth(Auth),
     /// A login failed or was cancelled.
     AuthCancelled(AuthCancelled),
     /// A user was deauthenticated.
     Deauth(Deauth),
-    /// A user came back under a new id.
+    /// A user connected again and has a new id.
     UserReauth(UserReauth),
-    /// The end user removed the access at the provider.
+    /// The end user revoked the access at the provider.
     AccessRevoked(AccessRevoked),
     /// The granted permissions changed.
     PermissionChange(PermissionChange),
-    /// The provider refuses a connection.
+    /// The provider rejects the tokens of a connection.
     ConnectionError(ConnectionError),
-    /// Anything else, as it came.
+    /// Any other body, unchanged.
     #[serde(untagged)]
     Other(Value),
 }
@@ -43,19 +43,19 @@ pub struct Auth {
     pub status: Status,
     /// The new connection.
     pub user: TerraUser,
-    /// For people.
+    /// A message for people.
     #[serde(default)]
     pub message: Option<String>,
-    /// Names the login that completed.
+    /// The id of the completed login.
     #[serde(default)]
     pub flow_id: Option<String>,
-    /// The widget session it happened in.
+    /// The widget session of the login.
     #[serde(default)]
     pub widget_session_id: Option<String>,
-    /// The user's reference id again; older receivers look for it here.
+    /// The user's reference id, repeated for older receivers.
     #[serde(default)]
     pub reference_id: Option<String>,
-    /// Always [`API_VERSION`].
+    /// Always `2022-03-16`.
     #[serde(default = "version")]
     pub version: String,
 }
@@ -66,21 +66,21 @@ pub struct Auth {
 pub struct AuthCancelled {
     /// Always `error`.
     pub status: Status,
-    /// Names the login that failed.
+    /// The id of the failed login.
     #[serde(default)]
     pub flow_id: Option<String>,
-    /// Why, such as `access_denied`.
+    /// The reason, such as `access_denied`.
     #[serde(default)]
     pub reason: Option<String>,
-    /// Whose login it was.
+    /// The reference id of the end user who logged in.
     #[serde(default)]
     pub reference_id: Option<String>,
-    /// The user that did not come to be; only in the older spelling.
+    /// The user that the login did not create; only in the older format.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<TerraUser>,
 }
 
-macro_rules! about_a_user {
+macro_rules! user_event {
     ($(#[$doc:meta])* $name:ident as $schema:ident) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -88,24 +88,24 @@ macro_rules! about_a_user {
         pub struct $name {
             /// The connection.
             pub user: TerraUser,
-            /// How serious it is.
+            /// The severity of the event.
             #[serde(default)]
             pub status: Status,
-            /// For people.
+            /// A message for people.
             #[serde(default, deserialize_with = "text")]
             pub message: String,
         }
     };
 }
-about_a_user!(
+user_event!(
     /// Body of a `deauth` event; its status is `success`.
     Deauth as DeauthEvent
 );
-about_a_user!(
+user_event!(
     /// Body of an `access_revoked` event; its status is `warning`.
     AccessRevoked as AccessRevokedEvent
 );
-about_a_user!(
+user_event!(
     /// Body of a `connection_error` event; its status is `warning`.
     ConnectionError as ConnectionErrorEvent
 );
@@ -114,22 +114,22 @@ about_a_user!(
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = UserReauthEvent))]
 pub struct UserReauth {
-    /// The connection that counts from now on.
+    /// The new connection.
     pub new_user: TerraUser,
-    /// The one it replaces.
+    /// The replaced connection.
     #[serde(default)]
     pub old_user: Option<TerraUser>,
-    /// No more than its id; only in an older spelling.
+    /// The id of the replaced connection; only in an older format.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<uuid::Uuid>))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub old_user_id: Option<UserId>,
     /// Always `warning`.
     #[serde(default)]
     pub status: Status,
-    /// For people.
+    /// A message for people.
     #[serde(default, deserialize_with = "text")]
     pub message: String,
-    /// Always [`API_VERSION`].
+    /// Always `2022-03-16`.
     #[serde(default = "version")]
     pub version: String,
 }
@@ -143,16 +143,16 @@ pub struct PermissionChange {
     /// Always `warning`.
     #[serde(default)]
     pub status: Status,
-    /// For people.
+    /// A message for people.
     #[serde(default, deserialize_with = "text")]
     pub message: String,
-    /// Always [`API_VERSION`].
+    /// Always `2022-03-16`.
     #[serde(default = "version")]
     pub version: String,
-    /// Comma-separated; empty for none.
+    /// Comma-separated; empty if there are none.
     #[serde(default, deserialize_with = "text")]
     pub scopes_added: String,
-    /// Comma-separated; empty for none.
+    /// Comma-separated; empty if there are none.
     #[serde(default, deserialize_with = "text")]
     pub scopes_removed: String,
 }
@@ -161,13 +161,13 @@ fn version() -> String {
     API_VERSION.to_owned()
 }
 
-/// Reads text; `null` is empty.
+/// Deserializes text; `null` becomes the empty text.
 fn text<'de, D: de::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 impl Auth {
-    /// Whose login it was: a user carries its reference id, and older senders repeat it beside it.
+    /// The reference id of the login, from the user or, with older senders, from the event.
     #[must_use]
     pub fn reference_id(&self) -> Option<&str> {
         self.user.reference_id.as_deref().or(self.reference_id.as_deref())
@@ -175,7 +175,7 @@ impl Auth {
 }
 
 impl AuthCancelled {
-    /// Whose login it was, in either spelling.
+    /// The reference id of the login, in either format.
     #[must_use]
     pub fn reference_id(&self) -> Option<&str> {
         let of_user = || self.user.as_ref()?.reference_id.as_deref();
@@ -184,7 +184,7 @@ impl AuthCancelled {
 }
 
 impl UserReauth {
-    /// The id that counts no longer, in either spelling.
+    /// The id of the replaced connection, in either format.
     #[must_use]
     pub fn old_user_id(&self) -> Option<UserId> {
         self.old_user.as_ref().map(|user| user.user_id).or(self.old_user_id)
@@ -192,11 +192,11 @@ impl UserReauth {
 }
 
 impl Event {
-    /// Every `type` that is sent, in the order of the variants.
+    /// Every `type` that servers send, in the order of the variants.
     pub const TYPES: [&str; 7] =
         ["auth", "auth_cancelled", "deauth", "user_reauth", "access_revoked", "permission_change", "connection_error"];
 
-    /// The `type` the event has on the wire; empty for one without.
+    /// The `type` on the wire; empty if the body has none.
     #[must_use]
     pub fn kind(&self) -> &str {
         match self {
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_is_read_back_as_it_was_written() {
+    fn an_event_round_trips() {
         let body = json!({"type": "auth", "status": "success", "user": user(), "message": "hello", "flow_id": null,
                           "widget_session_id": null, "reference_id": "alice", "version": "2022-03-16"});
         let event: Event = serde_json::from_value(body.clone()).unwrap();
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_login_is_read_in_its_older_spelling() {
+    fn a_failed_login_is_parsed_in_its_older_format() {
         let body = json!({"type": "auth", "status": "error", "user": user(), "reason": "access_denied"});
         let event: Event = serde_json::from_value(body).unwrap();
         assert_eq!(event.kind(), "auth_cancelled");
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reference_id_is_found_beside_the_user_too() {
+    fn a_reference_id_outside_the_user_is_found_too() {
         let mut user = user();
         user["reference_id"] = serde_json::Value::Null;
         let body = json!({"type": "auth", "status": "success", "user": user, "reference_id": "alice"});
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn the_old_id_of_a_user_is_found_in_either_spelling() {
+    fn the_old_id_of_a_user_is_found_in_either_format() {
         let id = "9a3b2540-7139-44c6-8158-f81196e2cf2e";
         let mut old = user();
         old["user_id"] = id.into();
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_people_read_may_be_missing() {
+    fn fields_for_people_may_be_missing() {
         for kind in ["deauth", "access_revoked", "connection_error", "permission_change"] {
             for body in [
                 json!({"type": kind, "user": user()}),
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_type_is_kept_whole() {
+    fn an_event_of_unknown_type_is_unchanged() {
         let body = json!({"type": "healthcheck", "trend_percentage": 3});
         let event: Event = serde_json::from_value(body.clone()).unwrap();
         assert_eq!((event.kind(), serde_json::to_value(&event).unwrap()), ("healthcheck", body));

@@ -6,13 +6,13 @@ use super::{Status, lenient};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Integrations {
-    /// Connected through a login in the browser.
+    /// Providers that are connected through a login in the browser.
     pub providers: Vec<String>,
-    /// Connected on the device, through the mobile SDK.
+    /// Providers that are connected on the device, through the mobile SDK.
     #[serde(default, alias = "sdk_resource")]
     pub sdk_providers: Vec<String>,
-    /// All of them, those on the device last. An addition of ours, which the published guides read. Empty if it is absent or
-    /// of another shape.
+    /// All providers; those connected on the device come last. An addition of ours, because the published guides read
+    /// it. Clients use an empty list if it is absent or has another shape.
     #[serde(default, deserialize_with = "lenient::or_default")]
     pub integrations: Vec<IntegrationName>,
     /// Always `success`.
@@ -20,7 +20,7 @@ pub struct Integrations {
     pub status: Status,
 }
 
-/// One provider, named.
+/// The name and the logo of one provider.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct IntegrationName {
@@ -28,27 +28,27 @@ pub struct IntegrationName {
     pub name: String,
     /// The name to use in requests, such as `FITBIT`.
     pub resource: String,
-    /// Absolute URL of a picture, which needs no credentials.
+    /// Absolute URL of the logo. It needs no credentials.
     pub logo_url: String,
 }
 
-/// Which providers to describe.
+/// Selects the providers to describe.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
 pub struct DetailedParams {
-    /// Adds the providers that are connected on the device.
+    /// Whether to include the providers that are connected on the device.
     #[serde(default, deserialize_with = "lenient::bool", skip_serializing_if = "Option::is_none")]
     pub sdk: Option<bool>,
 }
 
-/// All providers, described.
+/// All providers, with details.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct IntegrationsDetailed {
     /// Always `success`.
     #[serde(default)]
     pub status: Status,
-    /// In the order in which the widget shows them.
+    /// The providers, in the order of the widget.
     pub providers: Vec<Integration>,
 }
 
@@ -61,16 +61,16 @@ pub struct Integration {
     pub provider: String,
     /// The name to show to people.
     pub name: String,
-    /// URL of a picture; empty if an answer has none.
+    /// URL of the logo; empty if the response has none.
     #[serde(default, alias = "logo_url", deserialize_with = "lenient::text")]
     pub icon: String,
-    /// Who manages the provider's API keys, such as `API_KEYS_MANAGED`; empty if an answer does not say.
+    /// Says who manages the provider's API keys, such as `API_KEYS_MANAGED`; empty if the response has no value.
     #[serde(default, deserialize_with = "lenient::text")]
     pub setup: String,
-    /// Whether this environment offers it.
+    /// Whether this environment offers the provider.
     #[serde(default = "enabled")]
     pub enabled: bool,
-    /// Which kinds of data it has.
+    /// The kinds of data that the provider has.
     #[serde(default)]
     pub types: DataTypes,
 }
@@ -79,7 +79,7 @@ const fn enabled() -> bool {
     true
 }
 
-/// The kinds of data a provider has.
+/// The kinds of data that a provider has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]

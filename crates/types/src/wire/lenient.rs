@@ -1,4 +1,4 @@
-//! Values that callers send in more than one spelling, and the bounds of numbers.
+//! Values that callers send in more than one format, and the bounds of numbers.
 
 use std::fmt;
 
@@ -8,41 +8,42 @@ use serde::{
 };
 use serde_json::{Map, Value};
 
-/// Reads `true`, `"true"`, `1` and their opposites; `null` is absent, and other text is refused. A query string has only
-/// text.
+/// Deserializes `true`, `"true"`, `"1"` and their opposites: a query string has only text. `null` counts as absent,
+/// and other text is rejected.
 pub(super) fn bool<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
     deserializer.deserialize_any(BoolVisitor)
 }
 
-/// Reads the same; absent is false.
+/// Like `bool`, but an absent value is false.
 pub(super) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     bool(deserializer).map(Option::unwrap_or_default)
 }
 
-/// Reads an array of objects. `serde` would read an array in the place of an object, field by field; this does not.
+/// Deserializes an array of objects. Unlike a derived `serde` implementation, it rejects an array instead of
+/// an object.
 pub(super) fn objects<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Vec<T>, D::Error> {
     let objects = Vec::<Map<String, Value>>::deserialize(deserializer)?;
     let read = |object| serde_json::from_value(Value::Object(object)).map_err(de::Error::custom);
     objects.into_iter().map(read).collect()
 }
 
-/// Reads text; `null` is empty.
+/// Deserializes text; `null` becomes the empty text.
 pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
-/// The largest number in the formats `int32` and `int64`, which generated clients use.
+/// The largest numbers of the formats `int32` and `int64`, which generated clients use.
 pub(super) const INT32: u64 = i32::MAX as u64;
 pub(super) const INT64: u64 = i64::MAX as u64;
 
-/// Reads a count, as far as the format `int64` goes.
+/// Deserializes a count that fits into the format `int64`.
 pub(super) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     let count = within::<0, INT64, D, u64>(deserializer)?;
     count.ok_or_else(|| de::Error::invalid_type(de::Unexpected::Unit, &NumberVisitor::<0, INT64>))
 }
 
-/// Reads a whole number from `MIN` to `MAX`, or its decimal text; `null` is absent. The field's schema declares the same
-/// bounds.
+/// Deserializes an integer from `MIN` to `MAX`, or its decimal text; `null` counts as absent. The field's schema
+/// declares the same bounds.
 pub(super) fn within<'de, const MIN: u64, const MAX: u64, D: Deserializer<'de>, N: TryFrom<u64>>(
     deserializer: D,
 ) -> Result<Option<N>, D::Error> {
@@ -53,7 +54,7 @@ pub(super) fn within<'de, const MIN: u64, const MAX: u64, D: Deserializer<'de>, 
     fitting.map_err(|_| de::Error::invalid_value(de::Unexpected::Unsigned(value), &NumberVisitor::<MIN, MAX>))
 }
 
-/// Reads a value; one of another shape is the default.
+/// Deserializes a value. A value of another shape becomes the default.
 pub(super) fn or_default<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
     deserializer: D,
 ) -> Result<T, D::Error> {
@@ -103,7 +104,7 @@ impl<const MIN: u64, const MAX: u64> de::Visitor<'_> for NumberVisitor<MIN, MAX>
         Err(E::invalid_value(de::Unexpected::Unsigned(value), &self))
     }
 
-    /// JSON has one kind of number: 5.0 is 5.
+    /// JSON has one number type: 5.0 is 5.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "only what fits is cast")]
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<Self::Value, E> {
         if value.fract() == 0.0 && (0.0..9_007_199_254_740_992.0).contains(&value) {

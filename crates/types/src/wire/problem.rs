@@ -2,28 +2,28 @@ use serde::{Deserialize, Serialize};
 
 use super::Status;
 
-/// An error answer, RFC 9457, with `message` and `status` beside it for the clients that read only those.
+/// An error response, RFC 9457, with `message` and `status` for the clients that read only those.
 ///
-/// `status` is the word `error`, not the number RFC 9457 suggests: the published contract says so, and the HTTP status
-/// line has the number.
+/// `status` is the word `error`, not the number of RFC 9457, because the published contract requires it. The
+/// number is in the HTTP status line.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Problem {
-    /// `about:blank`, or a URI that names the kind of problem.
+    /// `about:blank`, or a URI that identifies the kind of problem.
     pub r#type: String,
-    /// The status text in lower case.
+    /// The text of the HTTP status, in lower case.
     pub title: String,
-    /// The path, with its query, that was asked for.
+    /// The path and query of the request.
     pub instance: String,
-    /// What went wrong and what to do, for people.
+    /// The error and its remedy, for people.
     #[cfg_attr(feature = "openapi", schema(value_type = String, required = false))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// A name for programs, such as `environment_disabled`.
+    /// The error code for programs, such as `environment_disabled`.
     #[cfg_attr(feature = "openapi", schema(value_type = String, required = false))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// The detail again, or the title.
+    /// The same text as `detail`, or `title` if there is no detail.
     pub message: String,
     /// Always `error`.
     pub status: Status,

@@ -2,21 +2,21 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, de};
 
-/// Names of providers, in either spelling that clients send.
+/// Names of providers, as text or as an array.
 ///
-/// The published contract has text. The published guides and the official Python SDK also send an array.
+/// The published contract allows text only. The published guides and the official Python SDK also send an array.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(untagged)]
 pub enum ProviderNames {
     /// Comma-separated names, such as `FITBIT,GARMIN`.
     Text(String),
-    /// An array of names. A `null` in it is ignored, and an element may hold several names, comma-separated.
+    /// An array of names. A `null` in it is ignored, and an element may contain several comma-separated names.
     Array(Vec<Option<String>>),
 }
 
 impl ProviderNames {
-    /// Each name as it was sent, trimmed. Empty ones are left out.
+    /// Each name as it was sent, trimmed, without empty names.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let (text, array) = match self {
             Self::Text(text) => (Some(text), None),
@@ -26,7 +26,7 @@ impl ProviderNames {
         texts.flat_map(|text| text.split(',')).map(str::trim).filter(|name| !name.is_empty())
     }
 
-    /// Whether they were sent as an array, which the hosted API refuses.
+    /// Whether the names were sent as an array, which the hosted API rejects.
     #[must_use]
     pub const fn is_array(&self) -> bool {
         matches!(self, Self::Array(_))
@@ -45,7 +45,7 @@ impl<'de> Deserialize<'de> for ProviderNames {
     }
 }
 
-/// By hand, because the error of an untagged enum does not name the element that is wrong.
+/// Written by hand, because the error of an untagged enum does not name the invalid element.
 struct NamesVisitor;
 
 impl<'de> de::Visitor<'de> for NamesVisitor {
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn other_values_are_refused_with_what_fits() {
+    fn the_error_for_another_value_names_the_accepted_formats() {
         let expected = "invalid type: integer `5`, expected comma-separated names or an array of names";
         assert_eq!(read(json!(5)).unwrap_err(), expected);
         assert!(read(json!({"FITBIT": true})).unwrap_err().starts_with("invalid type: map, expected comma-separated"));
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn each_spelling_is_written_as_it_was_read() {
+    fn each_format_round_trips() {
         for spelling in [json!("FITBIT,GARMIN"), json!(["FITBIT", null])] {
             let names: ProviderNames = serde_json::from_value(spelling.clone()).unwrap();
             assert_eq!(json!(names), spelling);

@@ -1,4 +1,4 @@
-//! Where a server is administered, and the token that opens it.
+//! The address of the server to administer, and the admin token for it.
 
 use std::{
     fs::File,
@@ -12,61 +12,60 @@ use clap::ValueHint;
 use terra_auth::{
     AdminToken, Credentials, Environment,
     admin::AdminClient,
-    credentials::{Audience, Source, Trust, TrustStore, Written, folder_of},
+    credentials::{Audience, Source, Trust, TrustStore, UnresolvedCredentials, credential_folder},
     ownership::Access as FileAccess,
 };
-use terra_auth_core::redirect::is_loopback;
+use terra_auth_types::redirect::is_loopback;
 use url::Url;
 
 use crate::{
     app::{self, App},
-    failure::{Advice, Kind},
-    guard::Guard,
+    failure::{CommandError, FailureKind},
+    guard::OwnershipCheck,
     variable,
 };
 
-const SERVER: &str = "TERRA_AUTH_SERVER";
-const TOKEN: &str = "TERRA_AUTH_ADMIN_TOKEN";
-const TOKEN_FILE: &str = "TERRA_AUTH_ADMIN_TOKEN_FILE";
+const SERVER_VARIABLE: &str = "TERRA_AUTH_SERVER";
+const TOKEN_VARIABLE: &str = "TERRA_AUTH_ADMIN_TOKEN";
+const TOKEN_FILE_VARIABLE: &str = "TERRA_AUTH_ADMIN_TOKEN_FILE";
+/// The variables that provide an admin token.
+pub(crate) const ADMIN_VARIABLES: [&str; 2] = [TOKEN_VARIABLE, TOKEN_FILE_VARIABLE];
+/// The file in which `dev` stores the admin token of its server on this machine.
+const DEV_TOKEN_PATH: &str = ".terra-auth/admin-token";
+const HEADING: &str = "Admin options";
 
-/// The variables that give an admin token.
-pub(crate) const ADMIN_VARIABLES: [&str; 2] = [TOKEN, TOKEN_FILE];
-
-/// Where `dev` keeps the token of the server on this machine.
-const KEPT: &str = ".terra-auth/admin-token";
-
-const HEADING: &str = "Flags of administration";
-
-/// The flags of every command that administers.
+/// The options of every command that calls the admin API.
 #[derive(clap::Args)]
-pub(crate) struct Access {
-    /// The server [default: `$TERRA_AUTH_SERVER`, else the one that the credential file of --env names]
+pub(crate) struct AdminOptions {
+    /// URL of the server [default: `$TERRA_AUTH_SERVER`, else the one in the credential file of --env]
     #[arg(long, value_name = "URL", help_heading = HEADING)]
     pub(crate) server: Option<Url>,
     /// Read the admin token from the first line of a file
     ///
-    /// Without it the token is `TERRA_AUTH_ADMIN_TOKEN`, or in the file that `TERRA_AUTH_ADMIN_TOKEN_FILE` names, or, for a
-    /// server on this machine, in `.terra-auth/admin-token`, where `terra-auth dev` keeps it.
+    /// Without this option, the token is the value of `TERRA_AUTH_ADMIN_TOKEN`, else it is read from
+    /// the file that `TERRA_AUTH_ADMIN_TOKEN_FILE` names. For a server on this machine, the last
+    /// fallback is `.terra-auth/admin-token`, where `terra-auth dev` stores its token.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = HEADING)]
     admin_token_file: Option<PathBuf>,
 }
 
-/// The address of a server, and whether an admin token may go there.
+/// The address of a server, and whether an admin token may be sent there.
 pub(crate) struct Server {
     url: Url,
-    /// The credential file that named it, if that is not trusted.
+    /// The credential file that contains the address, if that file is not trusted.
     untrusted: Option<Source>,
 }
 
 impl Server {
-    /// Named by a flag or a variable, so by the person or program that holds the token.
-    fn named(url: Url) -> Self {
+    /// A server named by an option or a variable. Both come from the caller, who also has the token.
+    fn from_argument(url: Url) -> Self {
         Self { url, untrusted: None }
     }
 }
 
 impl Server {
-    /// The file that named it, unless a new key may be written there: its user trusts it, or it is for Terra's own API.
+    /// The untrusted file that contains the address. `None` if a new key may be written to that file: the user
+    /// trusts it, or it is for Terra's hosted API.
     pub(crate) fn untrusted(&self, audience: &Audience) -> Option<&Source> {
         self.untrusted.as_ref().filter(|_| !audience.is_hosted())
     }
@@ -80,117 +79,119 @@ impl Deref for Server {
     }
 }
 
-impl Access {
-    /// For commands that need nothing of an environment but, perhaps, its server's address.
-    pub(crate) fn open(&self, app: &App) -> anyhow::Result<AdminClient> {
-        self.open_at(app, &self.server(app)?)
+impl AdminOptions {
+    /// A client for commands that need no keys of an environment, only the address of its server.
+    pub(crate) fn client(&self, app: &App) -> anyhow::Result<AdminClient> {
+        self.client_for(app, &self.server(app)?)
     }
 
-    /// Any address of the server.
+    /// The server from the option, the variable or the credential file.
     pub(crate) fn server(&self, app: &App) -> anyhow::Result<Server> {
-        match self.named()? {
+        match self.server_from_argument()? {
             Some(server) => Ok(server),
             None => Ok(credentials(app)?.1),
         }
     }
 
-    /// The server that the flag or the variable names.
-    pub(crate) fn named(&self) -> anyhow::Result<Option<Server>> {
+    /// The server that the option or the variable names.
+    pub(crate) fn server_from_argument(&self) -> anyhow::Result<Option<Server>> {
         let of_process = || {
-            let text = variable::text(SERVER)?;
+            let text = variable::text(SERVER_VARIABLE)?;
             let misused = |error| {
-                Advice::new(Kind::Misused, format!("{SERVER}: {error}"), "write it like https://auth.acme.example")
+                CommandError::new(
+                    FailureKind::Misused,
+                    format!("{SERVER_VARIABLE}: {error}"),
+                    "use an absolute URL, such as https://auth.acme.example",
+                )
             };
             Some(text.trim().parse().map_err(misused))
         };
         let url = self.server.clone().map(Ok).or_else(of_process).transpose()?;
-        Ok(url.map(Server::named))
+        Ok(url.map(Server::from_argument))
     }
 
-    /// The server that the flag names, for commands that work without a server too.
-    pub(crate) fn flag(&self) -> Option<Server> {
-        self.server.clone().map(Server::named)
+    /// The server that the option names, for commands that also work without a server.
+    pub(crate) fn server_option(&self) -> Option<Server> {
+        self.server.clone().map(Server::from_argument)
     }
 
-    /// An admin token never goes to an address of a credential file that its user has not agreed to.
-    pub(crate) fn open_at(&self, app: &App, server: &Server) -> anyhow::Result<AdminClient> {
+    /// A client for this server. An admin token is never sent to an address from an untrusted credential file.
+    pub(crate) fn client_for(&self, app: &App, server: &Server) -> anyhow::Result<AdminClient> {
         let token = self.token(app, server)?;
         if let Some(source) = &server.untrusted {
             let message = format!(
-                "the address {} comes from {source}, which is not trusted, so no admin token is sent there",
+                "no admin token is sent to {}: the address comes from {source}, which is not trusted",
                 server.url
             );
             let next = format!(
-                "look at the file, then run `terra-auth env trust {source}`; or name the server with --server or {SERVER}"
+                "review the file, then run `terra-auth env trust {source}`; or pass the server with --server or {SERVER_VARIABLE}"
             );
-            return Err(Advice::new(Kind::NoCredentials, message, next).into());
+            return Err(CommandError::new(FailureKind::NoCredentials, message, next).into());
         }
         Ok(AdminClient::new(server, &token)?)
     }
 
     fn token(&self, app: &App, server: &Url) -> anyhow::Result<AdminToken> {
         if let Some(file) = &self.admin_token_file {
-            return read(app, file);
+            return read_token(app, file);
         }
-        if let Some(token) = variable::text(TOKEN) {
+        if let Some(token) = variable::text(TOKEN_VARIABLE) {
             return Ok(token.trim().into());
         }
-        if let Some(file) = variable::path(TOKEN_FILE) {
-            return read(app, &file);
+        if let Some(file) = variable::path(TOKEN_FILE_VARIABLE) {
+            return read_token(app, &file);
         }
-        // It is this machine's, so it goes to no other.
-        let kept = folder_of(app.environment).join(KEPT);
+        // This token is for a server on this machine, so it is never sent to another one.
+        let kept = credential_folder(app.environment).join(DEV_TOKEN_PATH);
         if is_loopback(server) && kept.exists() {
-            return read(app, &kept);
+            return read_token(app, &kept);
         }
-        let next = format!("set {TOKEN}, or name a file with --admin-token-file; `serve` shows one at its first start");
-        Err(Advice::new(Kind::NoCredentials, format!("there is no admin token for {server}"), next).into())
+        let next = format!(
+            "set {TOKEN_VARIABLE}, or pass a file with --admin-token-file; `serve` prints one at its first start"
+        );
+        Err(CommandError::new(FailureKind::NoCredentials, format!("there is no admin token for {server}"), next).into())
     }
 }
 
-/// The keys of the environment and their server; an admin can do without by naming the server.
+/// The keys of the environment and their server. An admin without a credential file must pass `--server`.
 pub(crate) fn credentials(app: &App) -> anyhow::Result<(Credentials, Server)> {
-    let next = "name the server with --server, and what is not in a credential file with its own flag";
-    held(app, app.environment).context(Advice::new(
-        Kind::NoCredentials,
-        "it is not known which server to administer",
-        next,
-    ))
+    let next = "pass --server URL, or add TERRA_API_URL to the credential file";
+    credentials_of(app, app.environment).context(CommandError::new(FailureKind::NoCredentials, "no server given", next))
 }
 
 /// The keys of an environment and their server.
-pub(crate) fn held(app: &App, environment: Environment) -> anyhow::Result<(Credentials, Server)> {
-    let written = app::written(environment)?;
-    let untrusted = (!is_agreed(&written, environment)).then(|| written.source().clone());
-    let credentials = written.read()?;
-    credentials.notices.iter().try_for_each(|notice| app.ui.warn(notice))?;
+pub(crate) fn credentials_of(app: &App, environment: Environment) -> anyhow::Result<(Credentials, Server)> {
+    let written = app::unresolved_credentials(environment)?;
+    let untrusted = (!is_trusted(&written, environment)).then(|| written.source().clone());
+    let credentials = written.resolve()?;
+    credentials.warnings.iter().try_for_each(|notice| app.ui.warn(notice))?;
     let server = Server { url: credentials.api_url.clone(), untrusted };
     Ok((credentials, server))
 }
 
-/// Whether the user trusts the source, or a trusted file beside it sends secrets to the same addresses.
-fn is_agreed(written: &Written, environment: Environment) -> bool {
-    let (folder, Ok(audience)) = (folder_of(environment), written.audience()) else { return false };
+/// Whether the user trusts the source, or a trusted file of another environment has the same addresses.
+fn is_trusted(written: &UnresolvedCredentials, environment: Environment) -> bool {
+    let (folder, Ok(audience)) = (credential_folder(environment), written.audience()) else { return false };
     let agrees = |other: Environment| {
-        let beside = Written::find(other, &folder, &|_| None);
-        let beside = beside.map(|beside| beside.trusting(TrustStore::of_process()));
+        let beside = UnresolvedCredentials::find(other, &folder, &|_| None);
+        let beside = beside.map(|beside| beside.with_trust_store(TrustStore::of_process()));
         beside.is_ok_and(|it| it.trust() == Trust::Trusted && it.audience().is_ok_and(|it| it == audience))
     };
     written.trust() == Trust::Trusted || Environment::ALL.into_iter().filter(|other| *other != environment).any(agrees)
 }
 
-/// No token is longer.
-const LONGEST: u64 = 4096;
+/// Upper bound on the length of an admin token.
+const MAX_TOKEN_BYTES: u64 = 4096;
 
-fn read(app: &App, file: &Path) -> anyhow::Result<AdminToken> {
+fn read_token(app: &App, file: &Path) -> anyhow::Result<AdminToken> {
     let name = file.display();
-    Guard::Warns(app.ui).check(file, FileAccess::ReadOrChange)?;
+    OwnershipCheck::Warn(app.ui).check(file, FileAccess::ReadOrChange)?;
     let token = first_line(file).with_context(|| format!("could not read {name}"))?;
     Ok(token.trim().into())
 }
 
 fn first_line(file: &Path) -> io::Result<String> {
     let mut line = String::new();
-    BufReader::new(File::open(file)?.take(LONGEST)).read_line(&mut line)?;
+    BufReader::new(File::open(file)?.take(MAX_TOKEN_BYTES)).read_line(&mut line)?;
     Ok(line)
 }

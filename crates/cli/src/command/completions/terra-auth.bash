@@ -1,4 +1,4 @@
-# Completes terra-auth in bash 3.2 and later; the program itself says what fits.
+# Completes terra-auth in bash 3.2 and later. The program itself returns the candidates.
 _terra_auth() {
     local program=${COMP_WORDS[0]} mode='' candidate
     type -P "$program" >/dev/null || program=terra-auth

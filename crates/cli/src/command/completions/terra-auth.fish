@@ -1,4 +1,4 @@
-# Completes terra-auth in fish; the program itself says what fits.
+# Completes terra-auth in fish. The program itself returns the candidates.
 function __terra_auth_complete
     set -l before (commandline --current-process --tokenize --cut-at-cursor)
     set -l current (commandline --current-token --cut-at-cursor)

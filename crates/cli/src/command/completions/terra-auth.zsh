@@ -1,5 +1,5 @@
 #compdef terra-auth
-# Completes terra-auth in zsh; the program itself says what fits.
+# Completes terra-auth in zsh. The program itself returns the candidates.
 _terra_auth() {
     local program=${(Q)words[1]} mode line
     local -a before lines values shown

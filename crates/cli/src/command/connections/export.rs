@@ -13,50 +13,50 @@ use terra_auth::{DevId, admin::AdminClient};
 
 use crate::{
     app::{self, App},
-    command::keys::Whose,
+    command::keys::TargetOptions,
 };
 
-/// Write every connection of the environment to a file, one JSON object a line
+/// Export every connection of the environment to a file, one JSON object per line
 ///
-/// `terra-auth connections import` reads it elsewhere, if it has the tokens. Two systems that refresh the same grants may
-/// end them: import the file only after this one has stopped.
+/// `terra-auth connections import` can read a file with tokens. If two systems refresh the same
+/// grant, the provider may revoke it: stop this server before you import the file into another one.
 #[derive(clap::Args)]
 #[command(after_help = examples![
     "terra-auth connections export --out connections.ndjson",
     "terra-auth connections export --env production --with-tokens --out grants.ndjson",
 ])]
 pub(crate) struct Args {
-    /// The file, which must not be there yet; only its owner can read it
+    /// File to create, readable only by its owner; it must not exist yet
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     out: PathBuf,
-    /// With the providers' tokens, in the clear; needs an owner's admin token
+    /// Include the providers' tokens in plain text; requires an admin token with the role owner
     #[arg(long)]
     with_tokens: bool,
     #[command(flatten)]
-    whose: Whose,
+    target: TargetOptions,
 }
 
 impl Args {
     pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
-        let Self { out, with_tokens, whose } = self;
-        let owner = whose.find(app)?;
-        let admin = owner.admin(app)?;
+        let Self { out, with_tokens, target } = self;
+        let target = target.find(app)?;
+        let admin = target.admin(app)?;
         if out == Path::new("-") {
-            let written = app::wait(write_to(&admin, &owner.dev_id, with_tokens, io::stdout()))?;
-            return written.map(drop).context("could not export everything");
+            let written = app::block_on(write_to(&admin, &target.dev_id, with_tokens, io::stdout()))?;
+            return written.map(drop).context("could not export all connections");
         }
         let name = out.display().to_string();
         let file = create(&out).with_context(|| format!("could not write {name}"))?;
-        let written = app::wait(write_all(&admin, &owner.dev_id, with_tokens, file))?;
-        let written = written.with_context(|| format!("could not export everything; {name} has only a part"))?;
+        let written = app::block_on(write_all(&admin, &target.dev_id, with_tokens, file))?;
+        let written = written.with_context(|| format!("could not export all connections; {name} is incomplete"))?;
         app.ui.result(
             || format!("Wrote {written} connections to {name}"),
-            &json!({ "dev_id": owner.dev_id, "connections": written, "with_tokens": with_tokens, "file": name }),
+            &json!({ "dev_id": target.dev_id, "connections": written, "with_tokens": with_tokens, "file": name }),
         )
     }
 }
 
-/// It must be new, so it is no terminal either.
+/// Creates the file. `create_new` also rules out devices such as a terminal.
 fn create(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }

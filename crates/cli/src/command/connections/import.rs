@@ -16,24 +16,25 @@ use terra_auth::{
 };
 
 use super::{
-    progress::{Counts, Progress},
-    row::Reason,
-    rows::{Batch, Rows},
+    progress::{Counts, ImportProgress},
+    row::RejectionReason,
+    rows::{Batch, ImportRows},
 };
 use crate::{
     app::{self, App},
-    command::keys::Whose,
-    failure::{Advice, Kind},
+    command::keys::TargetOptions,
+    failure::{CommandError, FailureKind},
     ui::Ui,
 };
 
-/// Take over existing grants of another system from a file
+/// Import existing grants of another system from a file
 ///
-/// The file is CSV with a header, or one JSON object a line: `provider`, `account`, `access_token`, and, as far as they are
-/// known, `refresh_token`, `expires_at`, `scopes`, `reference_id`, `created_at`, and `user_id` to keep the ids of the other
-/// system. Instants are RFC 3339 or seconds since 1970. A row is kept as it is if its account is connected already under the
-/// same reference id; one that does not fit is named with its line and the reason, and all others are imported. Grants are
-/// refreshed from then on, so the other system must no longer do that.
+/// The file is CSV with a header, or one JSON object per line. The fields are `provider`, `account`,
+/// `access_token`, and, if known, `refresh_token`, `expires_at`, `scopes`, `reference_id`,
+/// `created_at`, `active`, and `user_id` to preserve the ids of the other system. Times are RFC 3339
+/// or seconds since 1970. An account that is already connected under the same reference id is left
+/// unchanged. An invalid row is reported with its line and the reason, and all other rows are
+/// imported. The server refreshes imported grants, so the other system must stop refreshing them.
 #[derive(clap::Args)]
 #[command(after_help = examples![
     "terra-auth connections import grants.csv --env production --dry-run",
@@ -41,49 +42,50 @@ use crate::{
     "terra-auth connections import grants.ndjson --resume --output json",
 ])]
 pub(crate) struct Args {
-    /// The file
+    /// File to import
     #[arg(value_hint = ValueHint::FilePath)]
     file: PathBuf,
-    /// Only say what would happen
+    /// Show what would change, without changing anything
     #[arg(long, conflicts_with = "resume")]
     dry_run: bool,
-    /// Go on after the last line that an earlier run dealt with, as FILE.progress has it
+    /// Continue after the last line that an earlier run processed, as recorded in FILE.progress
     #[arg(long)]
     resume: bool,
     /// Send an auth event for each new connection
     #[arg(long)]
     announce: bool,
     #[command(flatten)]
-    whose: Whose,
+    target: TargetOptions,
 }
 
 impl Args {
     pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
-        let Self { file, dry_run, resume, announce, whose } = self;
-        let owner = whose.find(app)?;
-        let admin = owner.admin(app)?;
-        let mut rows = Rows::open(&file).with_context(|| format!("could not read {}", file.display()))?;
-        warn_if_open(app.ui, &file)?;
-        let counts = if resume { Progress::go_on(&mut rows, &file, &owner.dev_id)? } else { Counts::default() };
-        let way = Way { dev_id: owner.dev_id, dry_run, announce };
-        let mut import = Import { ui: app.ui, admin, way, counts, no_room: false, said: Instant::now() };
-        app::wait(import.all(&mut rows, &file))??;
-        import.sum_up(&file)
+        let Self { file, dry_run, resume, announce, target } = self;
+        let target = target.find(app)?;
+        let admin = target.admin(app)?;
+        let mut rows = ImportRows::open(&file).with_context(|| format!("could not read {}", file.display()))?;
+        warn_if_readable_by_others(app.ui, &file)?;
+        let counts = if resume { ImportProgress::resume(&mut rows, &file, &target.dev_id)? } else { Counts::default() };
+        let mode = ImportMode { dev_id: target.dev_id, dry_run, announce };
+        let mut import =
+            Import { ui: app.ui, admin, mode, counts, user_limit_reached: false, last_report: Instant::now() };
+        app::block_on(import.run_all(&mut rows, &file))??;
+        import.print_summary(&file)
     }
 }
 
-/// Tokens are in it.
-fn warn_if_open(ui: Ui, file: &Path) -> anyhow::Result<()> {
+/// Warns if other users of the machine can read the file, because it contains tokens.
+fn warn_if_readable_by_others(ui: Ui, file: &Path) -> anyhow::Result<()> {
     let name = file.display();
     let open = fs::metadata(file).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0);
     if open {
-        ui.warn(&format!("other users of this machine can open {name}; run `chmod 600 {name}`"))?;
+        ui.warn(&format!("other users of this machine can read {name}; run `chmod 600 {name}`"))?;
     }
     Ok(())
 }
 
-/// Where to and how.
-struct Way {
+/// The target environment and the options of an import.
+struct ImportMode {
     dev_id: DevId,
     dry_run: bool,
     announce: bool,
@@ -92,59 +94,59 @@ struct Way {
 struct Import {
     ui: Ui,
     admin: AdminClient,
-    way: Way,
+    mode: ImportMode,
     counts: Counts,
-    /// Whether rows were refused because of the user limit.
-    no_room: bool,
-    said: Instant,
+    /// Whether rows were rejected because of the user limit.
+    user_limit_reached: bool,
+    last_report: Instant,
 }
 
-const SAYS_EVERY: Duration = Duration::from_secs(2);
+const REPORT_INTERVAL: Duration = Duration::from_secs(2);
 
 impl Import {
-    async fn all(&mut self, rows: &mut Rows, file: &Path) -> anyhow::Result<()> {
+    async fn run_all(&mut self, rows: &mut ImportRows, file: &Path) -> anyhow::Result<()> {
         loop {
             let before = rows.line;
-            let batch = rows.batch().context("the file could not be read on")?;
+            let batch = rows.batch().context("could not read the next lines of the file")?;
             let next = "see `terra-auth connections import --help`";
-            let batch = batch.map_err(|reason| Advice::new(Kind::Misused, reason, next))?;
+            let batch = batch.map_err(|reason| CommandError::new(FailureKind::Misused, reason, next))?;
             if rows.line == before {
                 return Ok(());
             }
-            let ended = || format!("the import ended after line {before}; with --resume it goes on there");
-            self.one(batch).await.with_context(ended)?;
-            if !self.way.dry_run {
-                let (dev_id, counts) = (self.way.dev_id.clone(), self.counts);
-                Progress { dev_id, line: rows.line, digest: rows.digest(), counts }.save(file)?;
+            let ended = || format!("the import stopped after line {before}; continue it with --resume");
+            self.import_batch(batch).await.with_context(ended)?;
+            if !self.mode.dry_run {
+                let (dev_id, counts) = (self.mode.dev_id.clone(), self.counts);
+                ImportProgress { dev_id, line: rows.line, digest: rows.digest(), counts }.save(file)?;
             }
-            self.say(rows.line)?;
+            self.report_progress(rows.line)?;
         }
     }
 
-    async fn one(&mut self, batch: Batch) -> anyhow::Result<()> {
-        let Batch { rows, lines, bad: mut refused } = batch;
+    async fn import_batch(&mut self, batch: Batch) -> anyhow::Result<()> {
+        let Batch { rows, lines, rejected: mut refused } = batch;
         let answer = self.send(rows).await?;
         self.counts.imported += answer.imported;
         self.counts.kept += answer.kept;
-        self.no_room |= answer.refused.iter().any(|row| row.user_limit);
+        self.user_limit_reached |= answer.refused.iter().any(|row| row.user_limit);
         let line_of = |index: u32| usize::try_from(index).ok().and_then(|index| lines.get(index).copied());
         refused.extend(answer.refused.into_iter().filter_map(|row| Some((line_of(row.index)?, row.reason))));
         refused.sort();
         self.counts.refused += refused.len() as u64;
-        refused.iter().try_for_each(|(line, reason)| self.name(*line, reason))
+        refused.iter().try_for_each(|(line, reason)| self.report_rejected_row(*line, reason))
     }
 
     async fn send(&self, connections: Vec<PortableConnection>) -> Result<ImportedConnections, AdminError> {
         if connections.is_empty() {
             return Ok(ImportedConnections::default());
         }
-        let Way { dev_id, dry_run, announce } = &self.way;
+        let ImportMode { dev_id, dry_run, announce } = &self.mode;
         let counted = if *dry_run { self.counts.imported } else { 0 };
         let import = ImportConnections { connections, dry_run: *dry_run, counted, announce: *announce };
         self.admin.import_connections(dev_id, &import).await
     }
 
-    fn name(&self, line: u64, reason: &Reason) -> anyhow::Result<()> {
+    fn report_rejected_row(&self, line: u64, reason: &RejectionReason) -> anyhow::Result<()> {
         let text = if self.ui.output.is_json() {
             json!({ "line": line, "reason": reason }).to_string()
         } else {
@@ -153,36 +155,39 @@ impl Import {
         Ok(writeln!(anstream::stderr(), "{text}")?)
     }
 
-    fn say(&mut self, line: u64) -> anyhow::Result<()> {
-        if self.said.elapsed() >= SAYS_EVERY {
-            self.said = Instant::now();
+    fn report_progress(&mut self, line: u64) -> anyhow::Result<()> {
+        if self.last_report.elapsed() >= REPORT_INTERVAL {
+            self.last_report = Instant::now();
             self.ui.note(&format!("line {line} …"))?;
         }
         Ok(())
     }
 
-    fn sum_up(&self, file: &Path) -> anyhow::Result<()> {
+    fn print_summary(&self, file: &Path) -> anyhow::Result<()> {
         let Counts { imported, kept, refused } = self.counts;
-        if !self.way.dry_run {
-            Progress::forget(file);
+        if !self.mode.dry_run {
+            ImportProgress::delete(file);
         }
-        let would = if self.way.dry_run { "would be " } else { "" };
+        let would = if self.mode.dry_run { "would be " } else { "" };
         let plain = || {
-            format!("{imported} {would}imported, {kept} {would}kept because they are there already, {refused} refused")
+            format!("{imported} {would}imported, {kept} {would}left unchanged (already connected), {refused} rejected")
         };
         let json = json!({
-            "dev_id": self.way.dev_id, "dry_run": self.way.dry_run,
+            "dev_id": self.mode.dev_id, "dry_run": self.mode.dry_run,
             "imported": imported, "kept": kept, "refused": refused,
         });
         self.ui.result(plain, &json)?;
-        let next = "mend these lines and import the file again: what is there already is kept";
-        match (refused, self.no_room) {
+        let next = "fix these lines and import the file again; existing connections are left unchanged";
+        match (refused, self.user_limit_reached) {
             (0, _) => Ok(()),
             (_, true) => {
-                let message = "the environment has no room for all of them";
-                Err(Advice::new(Kind::TooMany, message, "raise its user limit, and import the file again").into())
+                let message = "the user limit of the environment was reached";
+                Err(CommandError::new(FailureKind::TooMany, message, "raise the user limit, and import the file again")
+                    .into())
             }
-            (_, false) => Err(Advice::new(Kind::Failed, format!("{refused} lines were refused"), next).into()),
+            (_, false) => {
+                Err(CommandError::new(FailureKind::Failed, format!("{refused} lines were rejected"), next).into())
+            }
         }
     }
 }

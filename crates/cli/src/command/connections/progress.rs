@@ -1,4 +1,4 @@
-//! How far an import is, kept beside its file, so that it can go on where it ended.
+//! The progress of an import, stored in a file beside the imported one. `--resume` continues from it.
 
 use std::{
     fs, io,
@@ -9,18 +9,18 @@ use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use terra_auth::DevId;
 
-use super::rows::Rows;
+use super::rows::ImportRows;
 use crate::{
-    failure::{Advice, Kind},
+    failure::{CommandError, FailureKind},
     private_file,
 };
 
-/// What an import has done so far.
+/// The recorded state of an import.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Progress {
+pub(super) struct ImportProgress {
     pub(super) dev_id: DevId,
-    /// Lines that were dealt with.
+    /// The number of processed lines.
     pub(super) line: u64,
     /// SHA-256 of these lines.
     pub(super) digest: String,
@@ -28,52 +28,54 @@ pub(super) struct Progress {
     pub(super) counts: Counts,
 }
 
-/// What became of the rows.
+/// The number of rows with each result.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Counts {
     pub(super) imported: u64,
-    /// They were there already.
+    /// Already connected, and left unchanged.
     pub(super) kept: u64,
     pub(super) refused: u64,
 }
 
-impl Progress {
+impl ImportProgress {
     pub(super) fn save(&self, file: &Path) -> anyhow::Result<()> {
-        let place = beside(file);
-        private_file::replace(&place, &serde_json::to_string(self)?)
-            .with_context(|| format!("could not write {}", place.display()))
+        let path = progress_file(file);
+        private_file::replace(&path, &serde_json::to_string(self)?)
+            .with_context(|| format!("could not write {}", path.display()))
     }
 
-    /// Goes to where an earlier import of the same file into the same environment ended; answers what it did.
-    pub(super) fn go_on(rows: &mut Rows, file: &Path, dev_id: &DevId) -> anyhow::Result<Counts> {
-        let place = beside(file);
-        let text = match fs::read_to_string(&place) {
+    /// Skips the lines that an earlier import of the same file into the same environment processed. Returns the
+    /// counts of that import.
+    pub(super) fn resume(rows: &mut ImportRows, file: &Path, dev_id: &DevId) -> anyhow::Result<Counts> {
+        let path = progress_file(file);
+        let text = match fs::read_to_string(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Counts::default()),
-            read => read.with_context(|| format!("could not read {}", place.display()))?,
+            read => read.with_context(|| format!("could not read {}", path.display()))?,
         };
         let unusable = |why: &str| {
-            let message = format!("{} is of no use: {why}", place.display());
-            Advice::new(Kind::Misused, message, "run it without --resume: what is there already is kept")
+            let message = format!("cannot resume from {}: {why}", path.display());
+            let next = "run the import without --resume; existing connections are left unchanged";
+            CommandError::new(FailureKind::Misused, message, next)
         };
         let earlier: Self = serde_json::from_str(&text).map_err(|_| unusable("it cannot be read"))?;
         if earlier.dev_id != *dev_id {
-            return Err(unusable("it is about another environment").into());
+            return Err(unusable("it belongs to another environment").into());
         }
         rows.skip_to(earlier.line)?;
         if rows.digest() != earlier.digest {
-            return Err(unusable("what was imported is no longer as it was in the file").into());
+            return Err(unusable("the imported lines of the file have changed since").into());
         }
         Ok(earlier.counts)
     }
 
-    /// Everything was dealt with.
-    pub(super) fn forget(file: &Path) {
-        // Whatever is left of it is checked before it is used.
-        let _ = fs::remove_file(beside(file));
+    /// Deletes the record after a complete import.
+    pub(super) fn delete(file: &Path) {
+        // A record that cannot be deleted is harmless: `--resume` checks it before use.
+        let _ = fs::remove_file(progress_file(file));
     }
 }
 
-fn beside(file: &Path) -> PathBuf {
+fn progress_file(file: &Path) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(".progress");
     name.into()

@@ -7,14 +7,14 @@ use terra_auth::{
 
 use crate::{
     app::{self, App},
-    command::{keys::Whose, users::minute},
+    command::{keys::TargetOptions, users::format_minute},
     ui::{shown, table},
 };
 
-/// List the revocations of connections that ended: whether the provider confirmed each, and if not, why
+/// List the revocations of removed connections, with the provider's response to each
 ///
-/// A provider is asked only when the account's last connection ends, because at most providers the call would end all of them.
-/// Reports are kept for 90 days.
+/// The server calls the provider only when the last connection of an account is removed, because at
+/// most providers the call would revoke all of them. Reports are stored for 90 days.
 #[derive(clap::Args)]
 #[command(after_help = examples![
     "terra-auth connections revocations",
@@ -22,26 +22,26 @@ use crate::{
     "terra-auth connections revocations --limit 5000 --output json | jq 'map(select(.outcome == \"given_up\"))'",
 ])]
 pub(crate) struct Args {
-    /// Only that of this connection
+    /// Only the revocation of this connection
     #[arg(long, value_name = "ID")]
     user_id: Option<UserId>,
-    /// Stop after this many
+    /// Maximum number of revocations
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     limit: u32,
     #[command(flatten)]
-    whose: Whose,
+    target: TargetOptions,
 }
 
 impl Args {
     pub(super) fn run(self, app: &App) -> anyhow::Result<()> {
-        let (owner, limit) = (self.whose.find(app)?, self.limit as usize);
-        let some = owner.admin(app)?.revocations(&owner.dev_id, self.user_id).take(limit + 1).try_collect::<Vec<_>>();
-        let mut reports = app::wait(some)?.context("could not read what became of revocations")?;
+        let (target, limit) = (self.target.find(app)?, self.limit as usize);
+        let some = target.admin(app)?.revocations(&target.dev_id, self.user_id).take(limit + 1).try_collect::<Vec<_>>();
+        let mut reports = app::block_on(some)?.context("could not list the revocations")?;
         let more = reports.len() > limit;
         reports.truncate(limit);
         app.ui.result(|| rows(&reports), &reports)?;
         if more {
-            app.ui.warn(&format!("there are more than {limit} revocations; see them with --limit"))?;
+            app.ui.warn(&format!("there are more than {limit} revocations; raise --limit to list more"))?;
         }
         Ok(())
     }
@@ -54,7 +54,7 @@ fn rows(reports: &[RevocationReport]) -> String {
         [
             user_id.to_string(),
             provider.to_string(),
-            minute(*asked_at),
+            format_minute(*asked_at),
             words(outcome.as_str()),
             reason,
             answer(report),
@@ -62,7 +62,7 @@ fn rows(reports: &[RevocationReport]) -> String {
             when(report),
         ]
     };
-    let header = ["user_id", "provider", "asked", "outcome", "why", "answer", "attempts", "when"];
+    let header = ["user_id", "provider", "requested", "outcome", "reason", "response", "attempts", "when"];
     table(header, reports.iter().map(row))
 }
 
@@ -73,8 +73,8 @@ fn answer(report: &RevocationReport) -> String {
 
 fn when(report: &RevocationReport) -> String {
     match report.outcome {
-        RevocationOutcome::Pending => report.next_attempt_at.map(|at| format!("again {}", minute(at))),
-        _ => report.ended_at.map(minute),
+        RevocationOutcome::Pending => report.next_attempt_at.map(|at| format!("retry {}", format_minute(at))),
+        _ => report.ended_at.map(format_minute),
     }
     .unwrap_or_default()
 }

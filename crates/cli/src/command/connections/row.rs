@@ -1,10 +1,10 @@
-//! One connection of a file, read field by field, so that what is said about a bad one shows nothing of it.
+//! Reads one connection of an import file, field by field. An error names the field and never shows its value.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use terra_auth::{ProviderToken, wire::admin::PortableConnection};
 
-/// The names of the fields, in the order in which the help tells them.
+/// The names of the fields.
 pub(super) const FIELDS: [&str; 10] = [
     "provider",
     "account",
@@ -18,14 +18,14 @@ pub(super) const FIELDS: [&str; 10] = [
     "active",
 ];
 
-/// Greater numbers are milliseconds, or no instants at all.
-const LAST_SECOND: i64 = 99_999_999_999;
+/// The last accepted second since 1970. Greater numbers are milliseconds or not times at all.
+const MAX_UNIX_SECONDS: i64 = 99_999_999_999;
 
-/// What is wrong with a row.
-pub(super) type Reason = String;
+/// Why a row was rejected.
+pub(super) type RejectionReason = String;
 
-/// Reads a row from its fields; an empty one counts as absent.
-pub(super) fn read(fields: Map<String, Value>) -> Result<PortableConnection, Reason> {
+/// Reads a row from its fields. An empty field counts as absent.
+pub(super) fn read(fields: Map<String, Value>) -> Result<PortableConnection, RejectionReason> {
     let mut fields = Fields(fields);
     let row = PortableConnection {
         provider: fields.parsed("provider", "1 to 64 letters, digits, _ or -")?.ok_or("provider: missing")?,
@@ -39,48 +39,48 @@ pub(super) fn read(fields: Map<String, Value>) -> Result<PortableConnection, Rea
         user_id: fields.parsed("user_id", "not a UUID")?,
         active: fields.parsed("active", "true or false")?,
     };
-    if fields.0.is_empty() { Ok(row) } else { Err(format!("a field that is none of {}", FIELDS.join(", "))) }
+    if fields.0.is_empty() { Ok(row) } else { Err(format!("unknown field; the fields are {}", FIELDS.join(", "))) }
 }
 
 struct Fields(Map<String, Value>);
 
 impl Fields {
-    /// A text, or the decimal text of a number.
-    fn text(&mut self, name: &str) -> Result<Option<String>, Reason> {
+    /// A string, or the text of a number or boolean.
+    fn text(&mut self, name: &str) -> Result<Option<String>, RejectionReason> {
         match self.0.remove(name) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text).filter(|text| !text.is_empty())),
             Some(Value::Number(number)) => Ok(Some(number.to_string())),
             Some(Value::Bool(flag)) => Ok(Some(flag.to_string())),
-            Some(Value::Array(_) | Value::Object(_)) => Err(format!("{name}: not a text")),
+            Some(Value::Array(_) | Value::Object(_)) => Err(format!("{name}: not a string")),
         }
     }
 
-    fn parsed<T: std::str::FromStr>(&mut self, name: &str, wants: &str) -> Result<Option<T>, Reason> {
+    fn parsed<T: std::str::FromStr>(&mut self, name: &str, wants: &str) -> Result<Option<T>, RejectionReason> {
         self.text(name)?.map(|text| text.parse().map_err(|_| format!("{name}: {wants}"))).transpose()
     }
 
-    fn token(&mut self, name: &str) -> Result<Option<ProviderToken>, Reason> {
+    fn token(&mut self, name: &str) -> Result<Option<ProviderToken>, RejectionReason> {
         Ok(self.text(name)?.map(ProviderToken::from))
     }
 
     /// RFC 3339, or seconds since 1970.
-    fn instant(&mut self, name: &str) -> Result<Option<Timestamp>, Reason> {
+    fn instant(&mut self, name: &str) -> Result<Option<Timestamp>, RejectionReason> {
         let wrong = || format!("{name}: neither RFC 3339 nor seconds since 1970");
         let Some(text) = self.text(name)? else { return Ok(None) };
         let read = match text.parse::<i64>() {
-            Ok(seconds) if (0..=LAST_SECOND).contains(&seconds) => Timestamp::from_second(seconds).ok(),
+            Ok(seconds) if (0..=MAX_UNIX_SECONDS).contains(&seconds) => Timestamp::from_second(seconds).ok(),
             Ok(_) => None,
             Err(_) => text.parse().ok(),
         };
         read.map(Some).ok_or_else(wrong)
     }
 
-    /// A list, or a text with commas or blanks between the scopes.
-    fn scopes(&mut self) -> Result<Option<String>, Reason> {
+    /// A list, or a string with commas or spaces between the scopes.
+    fn scopes(&mut self) -> Result<Option<String>, RejectionReason> {
         if let Some(Value::Array(list)) = self.0.get_mut("scopes") {
             let list: Option<Vec<_>> = list.iter().map(Value::as_str).collect();
-            let joined = list.ok_or("scopes: not a text")?.join(",");
+            let joined = list.ok_or("scopes: not a list of strings")?.join(",");
             self.0.insert("scopes".to_owned(), joined.into());
         }
         let scopes = self.text("scopes")?;
@@ -119,13 +119,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told_without_showing_it() {
+    fn an_error_names_the_field_without_showing_its_value() {
         for (name, wants) in [
             ("provider", "provider: 1 to 64 letters, digits, _ or -"),
             ("user_id", "user_id: not a UUID"),
             ("expires_at", "expires_at: neither RFC 3339 nor seconds since 1970"),
             ("active", "active: true or false"),
-            ("surprise", "a field that is none of provider, account, "),
+            ("surprise", "unknown field; the fields are provider, account, "),
         ] {
             let reason = row(&json!({name: "token, not-a-secret"})).unwrap_err();
             assert!(reason.starts_with(wants) && !reason.contains("not-a-secret"), "{reason}");
@@ -135,6 +135,6 @@ mod tests {
             Some("created_at")
         );
         assert_eq!(row(&json!({"account": ""})), Err("account: missing".to_owned()));
-        assert_eq!(row(&json!({"access_token": {"a": 1}})), Err("access_token: not a text".to_owned()));
+        assert_eq!(row(&json!({"access_token": {"a": 1}})), Err("access_token: not a string".to_owned()));
     }
 }

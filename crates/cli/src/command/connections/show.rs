@@ -6,32 +6,32 @@ use terra_auth::{
 
 use crate::{
     app::{self, App},
-    command::{keys::Whose, users::minute},
+    command::{keys::TargetOptions, users::format_minute},
     ui::{shown, yes_or_no},
 };
 
-/// Show how a connection stands: whether its tokens are refreshed, what failed last, since when it works
+/// Show the state of a connection: refresh status, last error, and since when
 ///
-/// Apps are told when a connection stops working, and not when it works again, as no event has been published for that.
-/// Here it is told: the state is fine since then.
+/// Apps receive an event when a connection stops working, but none when it works again, because
+/// Terra has not published such an event. This command shows both.
 #[derive(clap::Args)]
 #[command(after_help = examples![
     "terra-auth connections show 00000000-0000-4000-8000-000000000001",
     "terra-auth connections show 00000000-0000-4000-8000-000000000001 --env production --output json | jq .refresh",
 ])]
 pub(crate) struct Args {
-    /// The connection, as `terra-auth users list` shows it
+    /// User id of the connection, as listed by `terra-auth users list`
     user_id: UserId,
     #[command(flatten)]
-    whose: Whose,
+    target: TargetOptions,
 }
 
 impl Args {
     pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
-        let owner = self.whose.find(app)?;
-        let admin = owner.admin(app)?;
-        let connection = app::wait(admin.connection(&owner.dev_id, self.user_id))?;
-        let connection = connection.context("could not look the connection up")?;
+        let target = self.target.find(app)?;
+        let admin = target.admin(app)?;
+        let connection = app::block_on(admin.connection(&target.dev_id, self.user_id))?;
+        let connection = connection.context("could not look up the connection")?;
         app.ui.result(|| lines(&connection), &connection)
     }
 }
@@ -43,7 +43,7 @@ fn lines(connection: &AdminConnection) -> String {
         ("provider", provider.to_string()),
         ("reference_id", reference_id.as_ref().map_or_else(none, |id| shown(&id.to_string()))),
         ("active", yes_or_no(Some(*active)).to_owned()),
-        ("connected since", minute(*created_at)),
+        ("connected since", format_minute(*created_at)),
     ];
     match refresh {
         Some(report) => lines.extend(refresh_lines(report)),
@@ -55,15 +55,15 @@ fn lines(connection: &AdminConnection) -> String {
 
 fn refresh_lines(report: &RefreshReport) -> [(&'static str, String); 4] {
     let RefreshReport { state, since, failures, last_error, refreshed_at, next_at } = report;
-    let failures = if *failures == 0 { String::new() } else { format!(", {failures} failed in a row") };
+    let failures = if *failures == 0 { String::new() } else { format!(", {failures} consecutive failures") };
     [
-        ("refresh", format!("{} since {}{failures}", state.as_str(), minute(*since))),
+        ("refresh", format!("{} since {}{failures}", state.as_str(), format_minute(*since))),
         (
             "last error",
-            last_error.map_or_else(none, |error| format!("{} at {}", error.class.as_str(), minute(error.at))),
+            last_error.map_or_else(none, |error| format!("{} at {}", error.class.as_str(), format_minute(error.at))),
         ),
-        ("last refreshed", refreshed_at.map_or_else(none, minute)),
-        ("next look", next_at.map_or_else(none, minute)),
+        ("last refreshed", refreshed_at.map_or_else(none, format_minute)),
+        ("next refresh", next_at.map_or_else(none, format_minute)),
     ]
 }
 

@@ -1,27 +1,27 @@
-//! `dev --gateway`: the gateway beside an app, in the process of the server that it calls.
+//! `dev --gateway`: runs the gateway in the same process as the server that it calls.
 
 use std::{net::SocketAddr, path::Path};
 
 use url::Url;
 
-use crate::command::gateway::{Options, Places};
+use crate::command::gateway::{GatewayPaths, Options};
 
-/// The gateway's flags. Its settings file counts as well.
+/// The gateway's options. They override its settings file.
 #[derive(clap::Args)]
 pub(super) struct GatewayFlags {
-    /// Run the gateway too, beside your app; events go to it, and --forward-to is for what it forwards
+    /// Also run the gateway; it receives all events, and forwards them to the URL of --forward-to
     #[arg(long, conflicts_with_all = ["in_memory", "no_forward"])]
     pub(super) gateway: bool,
-    /// Your app's own URL that says who is logged in
+    /// URL of your app that returns the logged-in user
     #[arg(long, value_name = "URL", requires = "gateway")]
     who_am_i: Option<Url>,
-    /// Where in that URL's JSON the user's id is [default: id]
+    /// Field with the user's id in that URL's JSON response [default: id]
     #[arg(long, value_name = "FIELD", requires = "who_am_i")]
     user_field: Option<String>,
-    /// Let pages of this origin call the gateway; may be repeated [default: the origin of --who-am-i]
+    /// Origin whose pages may call the gateway; repeatable [default: the origin of --who-am-i]
     #[arg(long, value_name = "ORIGIN", requires = "gateway")]
     allow_origin: Vec<String>,
-    /// Where the gateway listens; port 0 takes a free one
+    /// Address for the gateway to listen on; port 0 selects a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8790", requires = "gateway")]
     gateway_listen: SocketAddr,
 }
@@ -36,7 +36,7 @@ impl GatewayFlags {
         let origins =
             if named { self.allow_origin.clone() } else { self.who_am_i.as_ref().map(origins).unwrap_or_default() };
         Options {
-            places: Places::in_dir(data_dir),
+            paths: GatewayPaths::in_dir(data_dir),
             listen: Some(self.gateway_listen),
             who_am_i: self.who_am_i.clone(),
             user_field: self.user_field.clone(),
@@ -47,7 +47,7 @@ impl GatewayFlags {
     }
 }
 
-/// The origin of the app, by both names of this machine.
+/// The origin of the app. On this machine, both with localhost and with 127.0.0.1.
 fn origins(app: &Url) -> Vec<String> {
     let origin = app.origin().ascii_serialization();
     let other = match app.host_str() {

@@ -11,23 +11,25 @@ use terra_auth::{
 use crate::{
     app::{self, App},
     command::admin::access::ADMIN_VARIABLES,
-    failure::{Advice, Kind},
+    failure::{CommandError, FailureKind},
 };
 
-/// Run a program with an environment's keys in its process environment, and nowhere else
+/// Run a program with an environment's keys in its process environment
 ///
-/// Sets `TERRA_DEV_ID`, `TERRA_API_KEY`, `TERRA_SIGNING_SECRET` and `TERRA_RETIRING_SIGNING_SECRET` if there are any,
-/// `TERRA_API_URL`, `TERRA_WIDGET_URL`, `TERRA_STREAMING_URL` and `TERRA_ENV`, and unsets those of other environments, such
-/// as `TERRA_API_KEY_TESTING`; secrets that are kept elsewhere are asked for first. An admin token is handed on only if the
-/// credential file is trusted. The program takes the place
-/// of this command, so signals reach it and its exit code is the one that is seen.
+/// Sets `TERRA_DEV_ID`, `TERRA_API_KEY`, `TERRA_API_URL`, `TERRA_WIDGET_URL`, `TERRA_STREAMING_URL`
+/// and `TERRA_ENV`, and, if they exist, `TERRA_SIGNING_SECRET` and `TERRA_RETIRING_SIGNING_SECRET`.
+/// Unsets the variables of other environments, such as `TERRA_API_KEY_TESTING`. References to
+/// external secrets are resolved first. An admin token is passed to the program only if the
+/// credential file is trusted.
+///
+/// The program replaces this process, so it receives signals directly and its exit code is returned.
 #[derive(clap::Args)]
 #[command(after_help = examples![
     "terra-auth env exec -- python app.py",
     "terra-auth env exec --env staging -- sh -c 'echo $TERRA_DEV_ID'",
 ])]
 pub(crate) struct Args {
-    /// The program and its arguments, after `--`
+    /// Program and its arguments, after `--`
     #[arg(last = true, required = true, value_name = "COMMAND")]
     command: Vec<OsString>,
 }
@@ -38,20 +40,21 @@ impl Args {
         let program = words.next().unwrap_or_default();
         let mut command = Command::new(&program);
         command.args(words);
-        let trust = app::written(app.environment)?.trust();
-        give(&mut command, &app.credentials()?);
+        let trust = app::unresolved_credentials(app.environment)?.trust();
+        set_variables(&mut command, &app.credentials()?);
         if trust != Trust::Trusted {
-            // To the program, the address of the file looks like one that the user has set.
+            // The program cannot distinguish an address from an untrusted file from one that the user has set, so it
+            // could send the admin token there.
             for name in ADMIN_VARIABLES {
                 command.env_remove(name);
             }
         }
-        Err(not_run(&program.to_string_lossy(), &command.exec()).into())
+        Err(run_error(&program.to_string_lossy(), &command.exec()).into())
     }
 }
 
-/// All of one environment and nothing of another that this process may hold.
-fn give(command: &mut Command, credentials: &Credentials) {
+/// Sets the variables of one environment, and unsets those of other environments that this process may have.
+fn set_variables(command: &mut Command, credentials: &Credentials) {
     for key in VARIABLES {
         command.env_remove(key);
         for environment in Environment::ALL {
@@ -78,7 +81,7 @@ fn value_of<'a>(credentials: &'a Credentials, key: &str) -> Option<&'a str> {
     }
 }
 
-fn not_run(program: &str, error: &io::Error) -> Advice {
-    let next = "a shell's own commands and pipes need a shell: -- sh -c '…'";
-    Advice::new(Kind::Failed, format!("could not run {program}: {error}"), next)
+fn run_error(program: &str, error: &io::Error) -> CommandError {
+    let next = "shell built-ins and pipes require a shell: -- sh -c '…'";
+    CommandError::new(FailureKind::Failed, format!("could not run {program}: {error}"), next)
 }

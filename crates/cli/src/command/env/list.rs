@@ -2,21 +2,24 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use terra_auth::{
     CredentialsError, Environment,
-    credentials::{API_KEY, API_URL, DEV_ID, ENV, SIGNING_SECRET, Written, folder_of, variable_of},
+    credentials::{
+        API_KEY, API_URL, DEV_ID, ENV, SIGNING_SECRET, UnresolvedCredentials, credential_folder, variable_of,
+    },
 };
 
-use super::secret::{keeper, shown};
+use super::secret::{external_reference, masked_or_reference};
 use crate::{
     app::App,
-    command::users::minute,
+    command::users::format_minute,
     ui::{Ui, table},
     variable, verified,
 };
 
-/// List the environments: which keys there are, where they come from, when the API last accepted them
+/// List the environments with their keys, the source of each, and when the API last accepted them
 ///
-/// Nothing is asked, neither the API nor whoever keeps a key elsewhere. Keys in the process environment have a line of
-/// their own: they win over the files. Variables that name an environment, such as `TERRA_API_KEY_TESTING`, win over both.
+/// Makes no API calls and does not resolve external key references. Keys in the process environment
+/// are listed on their own line, because they override the files. Variables that name an
+/// environment, such as `TERRA_API_KEY_TESTING`, override both.
 #[derive(clap::Args)]
 #[command(after_help = examples![
     "terra-auth env list",
@@ -25,13 +28,16 @@ use crate::{
 pub(crate) struct Args {}
 
 impl Args {
-    #[expect(clippy::unused_self, reason = "every command runs alike")]
+    #[expect(clippy::unused_self, reason = "all commands have the same signature")]
     pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
         let files = Environment::ALL.map(|environment| {
-            (environment.to_string(), Written::find(environment, &folder_of(environment), &|_| None))
+            (
+                environment.to_string(),
+                UnresolvedCredentials::find(environment, &credential_folder(environment), &|_| None),
+            )
         });
-        let process = of_process().map(|found| ("(process)".to_owned(), found));
-        let own = Environment::ALL.into_iter().filter_map(own_of_process);
+        let process = plain_keys_of_process().map(|found| ("(process)".to_owned(), found));
+        let own = Environment::ALL.into_iter().filter_map(named_keys_of_process);
         let lines: Vec<Line> =
             files.into_iter().chain(process).chain(own).map(|(name, found)| Line::of(app.ui, name, found)).collect();
         let json: Vec<Value> = lines.iter().map(Line::json).collect();
@@ -44,22 +50,29 @@ impl Args {
     }
 }
 
-/// The keys of the process environment, whole or half, whosever they are.
-fn of_process() -> Option<Result<Written, CredentialsError>> {
+/// The keys of the process environment, complete or not, for whichever environment they are.
+fn plain_keys_of_process() -> Option<Result<UnresolvedCredentials, CredentialsError>> {
     let environment = variable::text(ENV).and_then(|name| name.parse().ok()).unwrap_or_default();
     let set = variable::text(DEV_ID).or_else(|| variable::text(API_KEY)).is_some();
     let plain = |name: &str| name != ENV && !Environment::ALL.iter().any(|one| name.ends_with(&variable_of("", *one)));
     set.then(|| {
-        Written::find(environment, &folder_of(environment), &|name| variable::text(name).filter(|_| plain(name)))
+        UnresolvedCredentials::find(environment, &credential_folder(environment), &|name| {
+            variable::text(name).filter(|_| plain(name))
+        })
     })
 }
 
-/// The keys in the variables that name an environment, whole or half.
-fn own_of_process(environment: Environment) -> Option<(String, Result<Written, CredentialsError>)> {
+/// The keys in the variables that name an environment, complete or not.
+fn named_keys_of_process(
+    environment: Environment,
+) -> Option<(String, Result<UnresolvedCredentials, CredentialsError>)> {
     let set = [DEV_ID, API_KEY].into_iter().any(|key| variable::text(&variable_of(key, environment)).is_some());
     let own = |name: &str| name.ends_with(&variable_of("", environment));
-    let find =
-        || Written::find(environment, &folder_of(environment), &|name| variable::text(name).filter(|_| own(name)));
+    let find = || {
+        UnresolvedCredentials::find(environment, &credential_folder(environment), &|name| {
+            variable::text(name).filter(|_| own(name))
+        })
+    };
     set.then(|| (format!("{environment} (process)"), find()))
 }
 
@@ -72,7 +85,7 @@ struct Line {
 }
 
 impl Line {
-    fn of(ui: Ui, environment: String, found: Result<Written, CredentialsError>) -> Self {
+    fn of(ui: Ui, environment: String, found: Result<UnresolvedCredentials, CredentialsError>) -> Self {
         let nothing = Self { environment, cells: Default::default(), verified: None, problem: None };
         let written = match found {
             Ok(written) => written,
@@ -80,17 +93,18 @@ impl Line {
             Err(error) => return Self { problem: Some(error.to_string()), ..nothing },
         };
         let text = |key| written.text(key).map(str::to_owned);
-        let secrets = [API_KEY, SIGNING_SECRET].map(|key| shown(ui, &written, key));
+        let secrets = [API_KEY, SIGNING_SECRET].map(|key| masked_or_reference(ui, &written, key));
         let [api_key, signing_secret] = secrets;
         let cells = [text(DEV_ID), api_key, signing_secret, text(API_URL), Some(written.source().to_string())];
-        Self { cells, verified: verified::last(&written), problem: problem(written), ..nothing }
+        Self { cells, verified: verified::last_verified(&written), problem: problem(written), ..nothing }
     }
 
     fn row(&self) -> [String; 7] {
         let [dev_id, api_key, signing_secret, api_url, source] = self.cells.clone().map(Option::unwrap_or_default);
         let found = !source.is_empty();
         let api_url = if api_url.is_empty() && found { "hosted".to_owned() } else { api_url };
-        let verified = self.verified.map(minute).or_else(|| found.then(|| "never".to_owned())).unwrap_or_default();
+        let verified =
+            self.verified.map(format_minute).or_else(|| found.then(|| "never".to_owned())).unwrap_or_default();
         let cells = [self.environment.clone(), dev_id, api_key, signing_secret, api_url, source, verified];
         cells.map(|cell| if cell.is_empty() { "–".to_owned() } else { cell })
     }
@@ -104,8 +118,8 @@ impl Line {
     }
 }
 
-/// What is wrong with the values, as far as it can be told without asking anybody.
-fn problem(written: Written) -> Option<String> {
-    let kept_elsewhere = [API_KEY, SIGNING_SECRET].into_iter().any(|key| keeper(&written, key).is_some());
-    if kept_elsewhere { None } else { written.read().err().map(|error| error.to_string()) }
+/// The error in the values. `None` if a value is an external reference, because references are not resolved here.
+fn problem(written: UnresolvedCredentials) -> Option<String> {
+    let kept_elsewhere = [API_KEY, SIGNING_SECRET].into_iter().any(|key| external_reference(&written, key).is_some());
+    if kept_elsewhere { None } else { written.resolve().err().map(|error| error.to_string()) }
 }

@@ -1,4 +1,4 @@
-//! Where settings come from: a file, or an environment of a server.
+//! Reads settings from a file or from an environment of a server.
 
 use std::{
     ffi::OsStr,
@@ -12,63 +12,64 @@ use terra_auth::{DevId, Environment, admin::AdminClient, wire::admin::AdminEnvir
 
 use crate::{
     app::{self, App},
-    command::admin::access::{Access, held},
+    command::admin::access::{AdminOptions, credentials_of},
     env_settings::EnvSettings,
-    failure::{Advice, Kind},
+    failure::{CommandError, FailureKind},
 };
 
 /// `testing`, `staging` or `production`, or else a settings file.
 #[derive(Clone, Debug)]
-pub(super) enum Side {
+pub(super) enum SettingsSource {
     Environment(Environment),
     File(PathBuf),
 }
 
-impl Side {
-    /// A name of an environment, or else of a file, which need not be text.
+impl SettingsSource {
+    /// Parses an argument: the name of an environment, or else a path, which need not be UTF-8.
     pub(super) fn of(argument: &OsStr) -> Self {
         let environment = argument.to_str().and_then(|text| text.parse().ok());
         environment.map_or_else(|| Self::File(argument.into()), Self::Environment)
     }
 
-    pub(super) fn settings(&self, app: &App, access: &Access) -> anyhow::Result<EnvSettings> {
+    pub(super) fn settings(&self, app: &App, access: &AdminOptions) -> anyhow::Result<EnvSettings> {
         match self {
             Self::File(file) => read(file),
-            Self::Environment(environment) => Ok(Owned::find(app, access, *environment)?.settings()),
+            Self::Environment(environment) => Ok(ServerEnvironment::find(app, access, *environment)?.settings()),
         }
     }
 }
 
-/// An environment of a server, as it is now.
-pub(super) struct Owned {
+/// An environment of a server with its current settings.
+pub(super) struct ServerEnvironment {
     pub(super) admin: AdminClient,
     pub(super) dev_id: DevId,
-    now: AdminEnvironment,
+    current: AdminEnvironment,
 }
 
-impl Owned {
-    /// Asks the server that the environment's credential file names.
-    pub(super) fn find(app: &App, access: &Access, environment: Environment) -> anyhow::Result<Self> {
-        let (credentials, server) = held(app, environment)?;
-        let admin = access.open_at(app, &access.named()?.unwrap_or(server))?;
-        let now = app::wait(admin.environment(&credentials.dev_id))?;
-        let now = now.with_context(|| format!("could not read the settings of {environment}"))?;
-        Ok(Self { admin, dev_id: credentials.dev_id, now })
+impl ServerEnvironment {
+    /// Reads the environment from the server in its credential file.
+    pub(super) fn find(app: &App, access: &AdminOptions, environment: Environment) -> anyhow::Result<Self> {
+        let (credentials, server) = credentials_of(app, environment)?;
+        let admin = access.client_for(app, &access.server_from_argument()?.unwrap_or(server))?;
+        let current = app::block_on(admin.environment(&credentials.dev_id))?;
+        let current = current.with_context(|| format!("could not read the settings of {environment}"))?;
+        Ok(Self { admin, dev_id: credentials.dev_id, current })
     }
 
     pub(super) fn settings(&self) -> EnvSettings {
-        EnvSettings::of(&self.now.settings)
+        EnvSettings::of(&self.current.settings)
     }
 }
 
-/// No settings file is longer.
-const LONGEST: u64 = 1 << 20;
+/// Upper bound on the size of a settings file.
+const MAX_FILE_BYTES: u64 = 1 << 20;
 
 pub(super) fn read(file: &Path) -> anyhow::Result<EnvSettings> {
     let name = file.display();
     let mut text = String::new();
-    let read = File::open(file).and_then(|file| file.take(LONGEST).read_to_string(&mut text));
+    let read = File::open(file).and_then(|file| file.take(MAX_FILE_BYTES).read_to_string(&mut text));
     read.with_context(|| format!("could not read {name}"))?;
-    let unusable = |error| Advice::new(Kind::Misused, format!("{name}: {error}"), "mend it; see `env diff --help`");
+    let unusable =
+        |error| CommandError::new(FailureKind::Misused, format!("{name}: {error}"), "fix it; see `env diff --help`");
     Ok(EnvSettings::parse(&text).map_err(unusable)?)
 }

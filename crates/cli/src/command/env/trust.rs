@@ -8,7 +8,9 @@ use clap::ValueHint;
 use serde_json::{Value, json};
 use terra_auth::{
     CredentialsError,
-    credentials::{FileDigest, Reference, Source, TrustStore, TrustedFile, VARIABLES, Written, folder_of},
+    credentials::{
+        FileDigest, Reference, Source, TrustStore, TrustedFile, UnresolvedCredentials, VARIABLES, credential_folder,
+    },
     ownership::Access,
 };
 
@@ -16,19 +18,20 @@ use crate::{
     app::App,
     credential_file,
     dry_run::DryRun,
-    failure::{Advice, Kind},
-    guard::Guard,
+    failure::{CommandError, FailureKind},
+    guard::OwnershipCheck,
     ui::{shown, table},
 };
 
-/// Trust a credential file as it is now: the programs and keyring entries that it names, and its addresses
+/// Trust the current content of a credential file: its programs, keyring entries and addresses
 ///
-/// A credential file may come from a repository or an archive. Until you trust it, no program that it names runs, no keyring
-/// entry is read for it, and no admin token goes to its address. The path and the SHA-256 of the file are remembered in your
-/// state folder; a file that changes must be trusted again. `setup-environment` and `dev` trust what they write, and a file
-/// that holds its keys itself needs no trust.
+/// A credential file may come from a repository or an archive. Until you trust the file, terra-auth
+/// does not run a program or read a keyring entry that the file names, and sends no admin token to
+/// its address. Your state folder records the path and the SHA-256 of each trusted file; trust a
+/// file again after it changes. `setup-environment` and `dev` trust the files that they write. A
+/// file that contains its keys itself needs no trust.
 ///
-/// Without a home folder, as in CI, put the SHA-256 into `TERRA_AUTH_TRUSTED_FILES` instead.
+/// Without a home folder, for example in CI, set `TERRA_AUTH_TRUSTED_FILES` to the SHA-256 instead.
 #[derive(clap::Args)]
 #[command(after_help = examples![
     "terra-auth env trust",
@@ -37,21 +40,21 @@ use crate::{
     "terra-auth env trust --remove",
 ])]
 pub(crate) struct Args {
-    /// The file; by default the credential file of --env
+    /// Credential file [default: that of --env]
     #[arg(value_hint = ValueHint::FilePath)]
     file: Option<PathBuf>,
     /// List the trusted files instead
     #[arg(long, conflicts_with_all = ["file", "remove"])]
     list: bool,
-    /// Trust the file no longer
+    /// Stop trusting the file
     #[arg(long)]
     remove: bool,
     #[command(flatten)]
     dry_run: DryRun,
 }
 
-/// The same bound as the client's.
-const LONGEST: u64 = 64 * 1024;
+/// The same limit as in the client.
+const MAX_FILE_BYTES: u64 = 64 * 1024;
 
 impl Args {
     pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
@@ -69,19 +72,19 @@ impl Args {
 
 /// The credential file that the commands would read.
 fn file_of(app: &App) -> anyhow::Result<PathBuf> {
-    let written = Written::find(app.environment, &folder_of(app.environment), &|_| None);
+    let written = UnresolvedCredentials::find(app.environment, &credential_folder(app.environment), &|_| None);
     match written.map(|written| written.source().clone()) {
         Ok(Source::File(file)) => Ok(file),
         Err(error @ CredentialsError::NoFile { .. }) => Err(error.into()),
-        // A file that has other faults can be named.
-        Err(error) => Err(anyhow::Error::new(error).context(Advice::new(
-            Kind::NoCredentials,
+        // The path of an invalid file is not known here, but the user can pass it.
+        Err(error) => Err(anyhow::Error::new(error).context(CommandError::new(
+            FailureKind::NoCredentials,
             "no file was trusted",
-            "correct the file",
+            "fix the file",
         ))),
         Ok(Source::Program | Source::Process | Source::ProcessOf(_)) => {
-            let next = "name the file: terra-auth env trust FILE";
-            Err(Advice::new(Kind::Misused, "there is no credential file here", next).into())
+            let next = "pass the file: terra-auth env trust FILE";
+            Err(CommandError::new(FailureKind::Misused, "there is no credential file here", next).into())
         }
     }
 }
@@ -89,28 +92,28 @@ fn file_of(app: &App) -> anyhow::Result<PathBuf> {
 fn add(app: &App, store: &TrustStore, file: &Path, dry_run: DryRun) -> anyhow::Result<()> {
     let name = file.display().to_string();
     let length = fs::metadata(file).with_context(|| format!("could not read {name}"))?.len();
-    if length > LONGEST {
-        let next = "name a credential file, which has lines such as TERRA_DEV_ID=…";
-        return Err(Advice::new(Kind::Misused, format!("{name} is longer than 64 KiB"), next).into());
+    if length > MAX_FILE_BYTES {
+        let next = "pass a credential file, which has lines such as TERRA_DEV_ID=…";
+        return Err(CommandError::new(FailureKind::Misused, format!("{name} is longer than 64 KiB"), next).into());
     }
     let text = fs::read(file).with_context(|| format!("could not read {name}"))?;
     let entries = credential_file::parse(&name, &String::from_utf8_lossy(&text))?;
     let value =
         |key: &'static str| Some((key, entries.get(key)?.trim().to_owned())).filter(|(_, value)| !value.is_empty());
-    let agreed: Vec<(&str, String)> = VARIABLES.into_iter().filter_map(value).filter_map(decision).collect();
+    let agreed: Vec<(&str, String)> = VARIABLES.into_iter().filter_map(value).filter_map(requires_trust).collect();
     let refers = agreed.iter().any(|(key, _)| !key.ends_with("_URL"));
-    Guard::Refuses.check(file, if refers { Access::ReadOrChange } else { Access::Change })?;
+    OwnershipCheck::Fail.check(file, if refers { Access::ReadOrChange } else { Access::Change })?;
     let digest = FileDigest::of(&text);
     let json = json!({
         "file": name, "sha256": digest.to_string(),
         "trusts": agreed.iter().map(|(key, value)| json!({ "variable": key, "value": value })).collect::<Vec<Value>>(),
     });
-    if dry_run.stops(app.ui, &format!("trust {name}"), &json)? {
+    if dry_run.report(app.ui, &format!("trust {name}"), &json)? {
         return Ok(());
     }
     store.add(file, &digest).with_context(|| {
         let next = format!("set TERRA_AUTH_TRUSTED_FILES={digest} where the commands run, or set XDG_STATE_HOME to a folder of your own");
-        Advice::new(Kind::Failed, format!("could not remember that {name} is trusted"), next)
+        CommandError::new(FailureKind::Failed, format!("could not record that {name} is trusted"), next)
     })?;
     let plain = || {
         let lines = agreed.iter().map(|(key, value)| format!("\n  {key}  {}", shown(value)));
@@ -119,27 +122,27 @@ fn add(app: &App, store: &TrustStore, file: &Path, dry_run: DryRun) -> anyhow::R
     app.ui.result(plain, &json)
 }
 
-/// What a value decides that is not in the file: in the words of the file, without secrets.
-fn decision((key, value): (&'static str, String)) -> Option<(&'static str, String)> {
+/// A value of the file that requires trust: an external reference or a URL. These are not secrets.
+fn requires_trust((key, value): (&'static str, String)) -> Option<(&'static str, String)> {
     let refers = !matches!(Reference::parse(&value), Ok(None));
     (refers || key.ends_with("_URL")).then_some((key, value))
 }
 
 fn remove(app: &App, store: &TrustStore, file: &Path, dry_run: DryRun) -> anyhow::Result<()> {
     let name = file.display().to_string();
-    if dry_run.stops(app.ui, &format!("trust {name} no longer"), &json!({ "file": name }))? {
+    if dry_run.report(app.ui, &format!("stop trusting {name}"), &json!({ "file": name }))? {
         return Ok(());
     }
-    let removed = store.remove(file).with_context(|| format!("could not forget {name}"))?;
+    let removed = store.remove(file).with_context(|| format!("could not remove {name} from the trusted files"))?;
     if !removed {
-        return Err(Advice::new(
-            Kind::NotFound,
+        return Err(CommandError::new(
+            FailureKind::NotFound,
             format!("{name} was not trusted"),
-            "see `terra-auth env trust --list`",
+            "list the trusted files with `terra-auth env trust --list`",
         )
         .into());
     }
-    app.ui.result(|| format!("{name} is trusted no longer"), &json!({ "file": name, "removed": true }))
+    app.ui.result(|| format!("{name} is no longer trusted"), &json!({ "file": name, "removed": true }))
 }
 
 fn list(app: &App, store: &TrustStore) -> anyhow::Result<()> {
@@ -151,7 +154,7 @@ fn list(app: &App, store: &TrustStore) -> anyhow::Result<()> {
         .collect();
     let rows = || {
         files.iter().map(|file| {
-            let state = if is_current(file) { "trusted" } else { "changed or gone" };
+            let state = if is_current(file) { "trusted" } else { "changed or missing" };
             [shown(&file.path.display().to_string()), state.to_owned(), file.digest.to_string()]
         })
     };

@@ -7,14 +7,14 @@ use terra_auth::{
 
 use crate::{
     app::{self, App},
-    command::admin::access::Access,
+    command::admin::access::AdminOptions,
     dry_run::DryRun,
     ui::shown,
 };
 
-/// Create an environment of the kind that --env names; its credentials are printed once
+/// Create an environment of the type given with --env, and print its credentials once
 ///
-/// What is printed is a credential file, whole.
+/// The output is a complete credential file.
 #[derive(clap::Args)]
 #[command(after_help = examples![
     "terra-auth environments create --env staging --name Acme --server https://auth.acme.example",
@@ -22,16 +22,16 @@ use crate::{
     "terra-auth environments create --env production --name Acme --bound-tokens-only",
 ])]
 pub(crate) struct Args {
-    /// What the widget calls the app
+    /// Name of the app in the widget
     #[arg(long)]
     name: String,
-    /// Reject mobile tokens that were not minted for a reference id
+    /// Reject mobile tokens that were not created for a reference id
     #[arg(long)]
     bound_tokens_only: bool,
     #[command(flatten)]
     dry_run: DryRun,
     #[command(flatten)]
-    access: Access,
+    access: AdminOptions,
 }
 
 impl Args {
@@ -40,10 +40,10 @@ impl Args {
         let server = access.server(app)?;
         let new = CreateEnvironment { environment: app.environment, name, bound_tokens_only };
         let what = format!("create a {} environment called {} at {}", new.environment, shown(&new.name), *server);
-        if dry_run.stops(app.ui, &what, &json!({ "create_environment": new }))? {
+        if dry_run.report(app.ui, &what, &json!({ "create_environment": new }))? {
             return Ok(());
         }
-        let issued = app::wait(access.open_at(app, &server)?.create_environment(&new))?;
+        let issued = app::block_on(access.client_for(app, &server)?.create_environment(&new))?;
         let issued = issued.context("could not create an environment")?;
         let api_url = server.join("/v2")?;
         let lines = || {
@@ -51,6 +51,6 @@ impl Args {
             format!("{DEV_ID}={dev_id}\n{API_KEY}={api_key}\n{SIGNING_SECRET}={secret}\n{API_URL}={api_url}")
         };
         app.ui.result(lines, &issued)?;
-        Ok(app.ui.note("shown only now: keep them safe")?)
+        Ok(app.ui.note("store them safely; they are not shown again")?)
     }
 }

@@ -5,16 +5,16 @@ use toml::{Table, Value};
 
 use crate::{
     app::{self, App},
-    command::{admin::access::Access, env::diff::rows},
+    command::{admin::access::AdminOptions, env::diff::rows},
     dry_run::DryRun,
     env_settings::EnvSettings,
-    failure::{Advice, Kind},
+    failure::{CommandError, FailureKind},
 };
 
-/// Set what an environment offers and looks like: destination, redirect allow-list, branding, providers, limits
+/// Set an environment's destination, redirect allow-list, branding, providers and limits
 ///
-/// A setting without a flag stays as it is. The change is shown, and nothing is asked. `env export` and `env apply` do the
-/// same with a file.
+/// Settings without an option stay unchanged. The command shows the changes and applies them without
+/// a confirmation. `env export` and `env apply` do the same with a file.
 #[derive(clap::Args)]
 #[command(after_help = examples![
     "terra-auth environments set --destination https://app.example.com/hooks",
@@ -22,61 +22,61 @@ use crate::{
     "terra-auth environments set acme-testing-0000000000 --user-limit none --accent \"#00aa77\" --dry-run",
 ])]
 pub(crate) struct Args {
-    /// The environment, as `terra-auth environments list` shows it [default: that of the credential file of --env]
+    /// Dev-id, as listed by `terra-auth environments list` [default: that in the credential file of --env]
     dev_id: Option<DevId>,
-    /// What the widget calls the app
+    /// Name of the app in the widget
     #[arg(long)]
     name: Option<String>,
-    /// The app's logo in the widget, or `none`
+    /// URL of the app's logo in the widget, or `none`
     #[arg(long, value_name = "URL")]
     logo_url: Option<String>,
-    /// The widget's colour as #rrggbb, or `none` for the usual one
+    /// Accent colour of the widget as #rrggbb, or `none` for the default
     #[arg(long, value_name = "COLOR")]
     accent: Option<String>,
-    /// How many users there may be, or `none`
+    /// Maximum number of users, or `none`
     #[arg(long, value_name = "N")]
     user_limit: Option<String>,
-    /// The providers that are offered, separated by commas, or `all`
+    /// Providers that the widget offers, separated by commas, or `all`
     #[arg(long, value_name = "PROVIDERS", value_delimiter = ',')]
     providers: Vec<String>,
-    /// Where the widget may lead back to: an address that a target begins with, repeatable; `any` allows every safe one
+    /// URL prefix to which the widget may redirect, repeatable; `any` allows every safe URL
     #[arg(long, value_name = "URL")]
     redirect: Vec<String>,
-    /// Where webhooks are sent, or `none`
+    /// URL to which webhooks are sent, or `none`
     #[arg(long, value_name = "URL")]
     destination: Option<String>,
-    /// Whether someone who connects the same account again keeps the user id
+    /// Whether a user who connects the same account again keeps the user id
     #[arg(long, value_name = "BOOL")]
     keep_user_id: Option<bool>,
-    /// Whether mobile tokens work only if they were minted for a reference id
+    /// Whether mobile tokens that were not created for a reference id are rejected
     #[arg(long, value_name = "BOOL")]
     bound_tokens_only: Option<bool>,
     #[command(flatten)]
     dry_run: DryRun,
     #[command(flatten)]
-    access: Access,
+    access: AdminOptions,
 }
 
 impl Args {
     pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
         let wanted = self.settings()?;
-        let admin = self.access.open(app)?;
+        let admin = self.access.client(app)?;
         let dev_id = match &self.dev_id {
             Some(dev_id) => dev_id.clone(),
             None => app.credentials()?.dev_id.clone(),
         };
-        let now = app::wait(admin.environment(&dev_id))?.context("could not read the settings")?;
+        let now = app::block_on(admin.environment(&dev_id))?.context("could not read the settings")?;
         let differences = EnvSettings::of(&now.settings).differences(&wanted);
-        let table = || rows(["setting", "now", "then"], &differences);
+        let table = || rows(["setting", "now", "new"], &differences);
         if differences.is_empty() {
             app.ui.note("nothing to change")?;
             return app.ui.result(String::new, &json!({ "applied": false, "changes": differences }));
         }
         let what = format!("change {dev_id}:\n{}", table());
-        if self.dry_run.stops(app.ui, &what, &json!({ "changes": differences }))? {
+        if self.dry_run.report(app.ui, &what, &json!({ "changes": differences }))? {
             return Ok(());
         }
-        let changed = app::wait(admin.change_environment(&dev_id, &wanted.to_change()))?;
+        let changed = app::block_on(admin.change_environment(&dev_id, &wanted.to_change()))?;
         let _: AdminEnvironment = changed.context("could not change the environment")?;
         app.ui.result(table, &json!({ "applied": true, "changes": differences }))
     }
@@ -106,10 +106,11 @@ impl Args {
         ];
         let table: Table = values.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
         if table.is_empty() {
-            let next = "name one, such as `--destination https://app.example.com/hooks`; see `environments set --help`";
-            return Err(Advice::new(Kind::Misused, "no setting is named", next).into());
+            let next = "add one, such as `--destination https://app.example.com/hooks`; see `environments set --help`";
+            return Err(CommandError::new(FailureKind::Misused, "no setting given", next).into());
         }
-        let invalid = |error| Advice::new(Kind::Misused, format!("{error}"), "see `environments set --help`");
+        let invalid =
+            |error| CommandError::new(FailureKind::Misused, format!("{error}"), "see `environments set --help`");
         Ok(EnvSettings::of_table(table).map_err(invalid)?)
     }
 }

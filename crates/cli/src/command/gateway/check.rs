@@ -3,16 +3,16 @@ use terra_auth_store as store;
 
 use super::{
     options::Options,
-    sources::{Missing, Sources},
+    sources::{MissingSecret, Sources},
     summary::Summary,
 };
 use crate::{app::App, ui::table};
 
-/// Reads what a start would read, and shows it.
+/// Reads the same sources as a start, and prints the effective settings.
 pub(super) fn run(options: &Options, app: &App) -> anyhow::Result<()> {
-    let sources = Sources::read(options, app.environment, Missing::Leave)?;
+    let sources = Sources::read(options, app.environment, MissingSecret::Ignore)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    // A store in memory, so that nothing is made; the real one is for the start to open.
+    // An in-memory store, because a check must not create the real one.
     runtime.block_on(async { sources.gateway(store::open(&"sqlite::memory:".into()).await?) })?;
     let summary = Summary::of(&sources, options);
     for warning in &summary.warnings {

@@ -1,36 +1,36 @@
-//! Whether the server in front of which this gateway stands sends its events here.
+//! Checks whether the upstream server sends its events to this gateway.
 
 use std::{net::SocketAddr, time::Duration};
 
 use serde_json::{Value, json};
 use terra_auth::{Client, Credentials, RawCall};
-use terra_auth_core::redirect::is_loopback;
+use terra_auth_types::redirect::is_loopback;
 use url::Url;
 
-/// A server that is not there yet must not delay the start.
+/// Short, because a server that does not run yet must not delay the start of the gateway.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Where a server sends its events.
+/// The URL to which a server sends its events.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Destination {
-    /// Terra's own API: its dashboard says.
+pub(super) enum WebhookDestination {
+    /// Terra's hosted API, whose destination is set in its dashboard.
     Hosted,
-    /// The server did not say.
+    /// The server did not return its destination.
     Unknown,
-    /// It has one.
+    /// The server has a destination.
     Set(String),
-    /// It had none, and has this gateway now.
-    SetNow(String),
-    /// It has none.
-    Nowhere {
-        /// Sets it.
+    /// The server had no destination, and this start has set the gateway's URL.
+    SetByStart(String),
+    /// The server has no destination.
+    Missing {
+        /// The command that sets it.
         command: String,
     },
 }
 
-impl Destination {
-    /// Asks a server of one's own. On this machine, one that sends its events nowhere is told to send them here.
-    pub(super) async fn of(credentials: &Credentials, listen: SocketAddr, tls: bool) -> Self {
+impl WebhookDestination {
+    /// Reads the destination from the user's own server. If a server on this machine has none, sets it to this gateway.
+    pub(super) async fn find_or_set(credentials: &Credentials, listen: SocketAddr, tls: bool) -> Self {
         let host = credentials.api_url.host_str().unwrap_or_default();
         if host == "tryterra.co" || host.ends_with(".tryterra.co") {
             return Self::Hosted;
@@ -43,40 +43,41 @@ impl Destination {
             Some(Value::String(url)) => Self::Set(url),
             Some(Value::Null) if is_loopback(&credentials.api_url) && !tls => {
                 match call(&client, "PUT", &path, Some(&json!({ "destination": own }))).await {
-                    Some(Value::String(url)) => Self::SetNow(url),
-                    _ => Self::Nowhere { command: command(&path, &own) },
+                    Some(Value::String(url)) => Self::SetByStart(url),
+                    _ => Self::Missing { command: command(&path, &own) },
                 }
             }
-            Some(Value::Null) => Self::Nowhere { command: command(&path, "https://GATEWAY.EXAMPLE/webhooks/terra") },
+            Some(Value::Null) => Self::Missing { command: command(&path, "https://GATEWAY.EXAMPLE/webhooks/terra") },
             _ => Self::Unknown,
         }
     }
 
     pub(super) fn url(&self) -> Option<&str> {
         match self {
-            Self::Set(url) | Self::SetNow(url) => Some(url),
-            Self::Hosted | Self::Unknown | Self::Nowhere { .. } => None,
+            Self::Set(url) | Self::SetByStart(url) => Some(url),
+            Self::Hosted | Self::Unknown | Self::Missing { .. } => None,
         }
     }
 
-    /// For people, who see the address that is expected in `own`.
-    pub(super) fn line(&self) -> String {
+    /// The destination as a sentence for the terminal.
+    pub(super) fn description(&self) -> String {
         match self {
             Self::Hosted => {
-                "let Terra's dashboard send events to /webhooks/terra of this gateway's public address".to_owned()
+                "in Terra's dashboard, set the destination to /webhooks/terra at this gateway's public address"
+                    .to_owned()
             }
             Self::Unknown => {
-                "the server did not say where it sends events; it should be /webhooks/terra here".to_owned()
+                "the server did not return its destination; it should be /webhooks/terra at this gateway".to_owned()
             }
             Self::Set(url) => format!("the server sends them to {url}"),
-            Self::SetNow(url) => format!("the server sends them to {url}, as this start told it"),
-            Self::Nowhere { .. } => "the server sends them nowhere".to_owned(),
+            Self::SetByStart(url) => format!("the server sends them to {url} (set by this start)"),
+            Self::Missing { .. } => "the server has no destination".to_owned(),
         }
     }
 
     pub(super) fn warning(&self) -> Option<String> {
-        let Self::Nowhere { command } = self else { return None };
-        Some(format!("the server sends its events nowhere, so connections stay unknown here: run `{command}`"))
+        let Self::Missing { command } = self else { return None };
+        Some(format!("the server has no destination, so the gateway receives no events: run `{command}`"))
     }
 }
 
@@ -92,7 +93,7 @@ fn own_url(listen: SocketAddr, tls: bool) -> String {
     url.parse::<Url>().map_or(url, |url| url.to_string())
 }
 
-/// The destination in the answer, `None` if there is no such answer.
+/// The destination in the response. `None` if the call fails or the response has none.
 async fn call(client: &Client, method: &str, path: &str, body: Option<&Value>) -> Option<Value> {
     let call = RawCall::new(method, path).ok()?;
     let call = match body {
@@ -108,7 +109,7 @@ mod tests {
     use super::own_url;
 
     #[test]
-    fn a_gateway_is_reached_on_loopback_wherever_it_listens() {
+    fn the_own_url_is_on_loopback_for_every_local_listen_address() {
         for (listen, expected) in [
             ("127.0.0.1:8790", "http://127.0.0.1:8790/webhooks/terra"),
             ("0.0.0.0:8790", "http://127.0.0.1:8790/webhooks/terra"),

@@ -1,4 +1,4 @@
-//! `terra-auth gateway events`: what came in, and how its way to the app goes.
+//! `terra-auth gateway events`: received events and their forwarding state.
 
 mod list;
 mod replay;
@@ -8,14 +8,14 @@ use clap::Subcommand;
 use jiff::Timestamp;
 use serde::Serialize;
 use terra_auth::UserId;
-use terra_auth_core::inbox::{ForwardState, ReceivedEvent};
+use terra_auth_model::received_event::{ForwardState, ReceivedEvent};
 use terra_auth_types::EventId;
 
 use crate::app::App;
 
-/// See the events that the gateway received, and forward them to the app once more
+/// List, show and replay the events that the gateway received
 ///
-/// The gateway may run meanwhile. Events are kept for 14 days.
+/// The gateway may be running. Events are stored for 14 days.
 #[derive(Subcommand)]
 #[command(after_help = examples![
     "terra-auth gateway events list --state dead",
@@ -39,14 +39,14 @@ impl Command {
 
 /// An event without its body.
 #[derive(Serialize)]
-struct Facts {
+struct EventSummary {
     event_id: EventId,
     r#type: String,
     user_id: Option<UserId>,
     received_at: Timestamp,
     state: ForwardState,
     attempts: u32,
-    /// Only while it waits.
+    /// `None` unless the event is waiting.
     next_attempt_at: Option<Timestamp>,
     problem: Option<String>,
     trace_id: Option<String>,
@@ -55,7 +55,7 @@ struct Facts {
     size_bytes: usize,
 }
 
-impl From<&ReceivedEvent> for Facts {
+impl From<&ReceivedEvent> for EventSummary {
     fn from(event: &ReceivedEvent) -> Self {
         let waits = event.state == ForwardState::Waiting;
         Self {

@@ -1,4 +1,4 @@
-//! Where the settings, the store and the secrets of a gateway come from.
+//! The options of a gateway, and the sources of its settings, store and secrets.
 
 use std::{
     io,
@@ -14,65 +14,64 @@ use toml::Table;
 use url::Url;
 
 use crate::{
-    failure::{Advice, Kind},
-    guard::Guard,
-    node::secret_in,
-    opening::{ConnectionOptions, Opening},
-    private_file, variable,
+    failure::{CommandError, FailureKind},
+    guard::OwnershipCheck,
+    open_options::{ConnectionOptions, OpenOptions},
+    private_file,
+    secrets::read_or_create_secret,
+    variable,
 };
 
 pub(crate) const STORE: &str = "TERRA_AUTH_GATEWAY_STORE";
 pub(crate) const FORWARD_SECRET: &str = "TERRA_AUTH_FORWARD_SECRET";
 pub(crate) const JWT_SECRET: &str = "TERRA_AUTH_JWT_SECRET";
 pub(crate) const PROXY_SECRET: &str = "TERRA_AUTH_PROXY_SECRET";
-
 const DATA_DIR: &str = "TERRA_AUTH_DATA_DIR";
+/// The default address.
+const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8790);
+/// Minimum length of a signing secret. A shorter one can be guessed.
+const MIN_SECRET_BYTES: usize = 16;
 
-/// Where a gateway listens unless told otherwise.
-const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8790);
-
-/// The shortest secret that signs; what is shorter can be guessed.
-const SHORTEST_SECRET: usize = 16;
-
-/// Flags over the settings file.
+/// Options that override the settings file.
 #[derive(Default, PartialEq, clap::Args)]
 pub(crate) struct Options {
     #[command(flatten)]
-    pub(crate) places: Places,
+    pub(crate) paths: GatewayPaths,
     #[command(flatten)]
-    pub(crate) opening: Opening,
+    pub(crate) opening: OpenOptions,
     #[command(flatten)]
     pub(crate) connections: ConnectionOptions,
-    /// Where the app's users reach the gateway [default: 127.0.0.1:8790]
+    /// Address to listen on for pages and apps [default: 127.0.0.1:8790]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Option<SocketAddr>,
-    /// Where /metrics, /healthz and /readyz are answered, for machines only [default: nowhere]
+    /// Address to listen on for /metrics, /healthz and /readyz, for internal use only [default: none]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) operations_listen: Option<SocketAddr>,
-    /// The app's own URL that says who is logged in
+    /// URL of the app that returns the logged-in user
     #[arg(long, value_name = "URL")]
     pub(crate) who_am_i: Option<Url>,
-    /// Where in that URL's JSON the user's id is [default: id]
+    /// Field with the user's id in that URL's JSON response [default: id]
     #[arg(long, value_name = "FIELD", requires = "who_am_i")]
     pub(crate) user_field: Option<String>,
-    /// Forward each event to this URL of the app, signed
+    /// URL of the app to which each event is forwarded, signed
     #[arg(long, value_name = "URL")]
     pub(crate) forward_to: Option<Url>,
-    /// A host under which browsers ask, as `gateway.example.com`; may be repeated
+    /// Public host name of the gateway, such as `gateway.example.com`; repeatable
     #[arg(long, value_name = "HOST")]
     pub(crate) public_host: Vec<String>,
-    /// Let pages of this origin call, as `https://app.example`; may be repeated
+    /// Origin whose pages may call the gateway, such as `https://app.example`; repeatable
     #[arg(long, value_name = "ORIGIN")]
     pub(crate) allow_origin: Vec<String>,
 }
 
-/// Where a gateway's files are.
+/// The locations of a gateway's files.
 #[derive(Default, PartialEq, clap::Args)]
-pub(crate) struct Places {
-    /// The settings [default: gateway.toml, if it is there]
+pub(crate) struct GatewayPaths {
+    /// Settings file [default: gateway.toml, if it exists]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Holds a SQLite file for each environment and the secret that signs what is forwarded, where they are not elsewhere [default: `$TERRA_AUTH_DATA_DIR`, else .terra-auth]
+    /// Data directory: one SQLite file per environment and the forward secret, unless configured
+    /// elsewhere [default: `$TERRA_AUTH_DATA_DIR`, else .terra-auth]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
 }
@@ -81,18 +80,18 @@ pub(crate) struct Places {
 #[derive(Default)]
 pub(crate) struct SettingsFile {
     pub(crate) settings: Settings,
-    /// `None` if there is none.
+    /// `None` if there is no settings file.
     pub(crate) path: Option<PathBuf>,
-    /// The same settings by their names, as far as the file has them.
+    /// The settings in the file, by name.
     pub(crate) table: Table,
 }
 
 impl Options {
-    /// The settings file, with the flags over it.
+    /// Reads the settings file, and applies the options to it.
     pub(crate) fn read(&self) -> anyhow::Result<SettingsFile> {
-        let mut read = self.places.read()?;
+        let mut read = self.paths.read()?;
         let settings = &mut read.settings;
-        settings.listen = self.listen.or(settings.listen).or(Some(LISTEN));
+        settings.listen = self.listen.or(settings.listen).or(Some(DEFAULT_LISTEN));
         settings.operations_listen = self.operations_listen.or(settings.operations_listen);
         if let Some(url) = &self.who_am_i {
             let who_am_i = settings.login.who_am_i.get_or_insert_with(|| who_am_i_at(url));
@@ -112,47 +111,47 @@ impl Options {
     }
 }
 
-impl Places {
-    /// All of them in one folder.
+impl GatewayPaths {
+    /// All files in one folder.
     pub(crate) fn in_dir(data_dir: &Path) -> Self {
         Self { config: None, data_dir: Some(data_dir.to_owned()) }
     }
 
-    /// The settings of the file that was named, else of `gateway.toml` if it is there.
+    /// Reads the settings from the given file, else from `gateway.toml` if it exists.
     pub(crate) fn read(&self) -> anyhow::Result<SettingsFile> {
         let file = self.config.as_deref().unwrap_or(Path::new("gateway.toml"));
-        // It says where logins are checked and where events go, whether it was named or found.
-        Guard::Refuses.check(file, Access::Change)?;
+        // The file decides where logins are checked and where events are sent.
+        OwnershipCheck::Fail.check(file, Access::Change)?;
         let text = match std::fs::read_to_string(file) {
             Err(error) if error.kind() == io::ErrorKind::NotFound && self.config.is_none() => {
                 return Ok(SettingsFile::default());
             }
-            text => text.map_err(|error| misused(format!("could not read {}: {error}", file.display())))?,
+            text => text.map_err(|error| settings_error(format!("could not read {}: {error}", file.display())))?,
         };
         let settings = Settings::from_toml(&text, &file.display().to_string());
-        let settings = settings.map_err(|error| misused(error.to_string()))?;
+        let settings = settings.map_err(|error| settings_error(error.to_string()))?;
         Ok(SettingsFile { settings, path: Some(file.to_owned()), table: text.parse().unwrap_or_default() })
     }
 
-    /// The store's address: the variable's, else the file's, else a SQLite file in the data directory, one for each
-    /// environment: what is known of one must not be compared with another.
+    /// The URL of the store: from the variable, else from the settings file, else a SQLite file in the data directory.
+    /// Each environment has its own file, because its connections must not be compared with another environment's.
     pub(crate) fn store(&self, settings: &Settings, environment: Environment) -> SecretString {
         let default = || format!("sqlite://{}", self.data_dir().join(format!("gateway-{environment}.db")).display());
         variable::secret(STORE).unwrap_or_else(|| settings.store.clone().unwrap_or_else(default).into())
     }
 
-    /// The secret that signs what is forwarded: the variable's, else the file's, which is made where there is none yet.
+    /// The secret that signs forwarded events: from the variable, else from the file, which is created if missing.
     pub(crate) fn forward_secret(&self) -> anyhow::Result<SigningSecret> {
         if let Some(secret) = variable::secret(FORWARD_SECRET) {
             return signing_secret(&secret, FORWARD_SECRET);
         }
         let file = self.forward_secret_file();
-        Guard::Refuses.check(&file, Access::ReadOrChange)?;
-        signing_secret(&secret_in(&file)?, &file.display().to_string())
+        OwnershipCheck::Fail.check(&file, Access::ReadOrChange)?;
+        signing_secret(&read_or_create_secret(&file)?, &file.display().to_string())
     }
 
-    /// Whether the next start makes the secret.
-    pub(crate) fn makes_forward_secret(&self) -> bool {
+    /// Whether the next start creates the secret.
+    pub(crate) fn creates_forward_secret(&self) -> bool {
         variable::secret(FORWARD_SECRET).is_none() && !self.forward_secret_file().exists()
     }
 
@@ -160,16 +159,16 @@ impl Places {
         self.data_dir().join("forward-secret")
     }
 
-    /// Makes the data directory if the store is in it.
-    pub(crate) fn make_dir_of(&self, store: &SecretString) -> anyhow::Result<()> {
+    /// Creates the data directory if the store is in it.
+    pub(crate) fn create_dir_of_store(&self, store: &SecretString) -> anyhow::Result<()> {
         let path = store.expose_secret().strip_prefix("sqlite://").map(Path::new);
-        if path.is_some_and(|path| path.starts_with(self.data_dir())) { self.make_data_dir() } else { Ok(()) }
+        if path.is_some_and(|path| path.starts_with(self.data_dir())) { self.create_data_dir() } else { Ok(()) }
     }
 
-    pub(crate) fn make_data_dir(&self) -> anyhow::Result<()> {
+    pub(crate) fn create_data_dir(&self) -> anyhow::Result<()> {
         let dir = self.data_dir();
-        Guard::Refuses.check(&dir, Access::Change)?;
-        private_file::create_dir(&dir).with_context(|| format!("could not make {}", dir.display()))
+        OwnershipCheck::Fail.check(&dir, Access::Change)?;
+        private_file::create_dir(&dir).with_context(|| format!("could not create {}", dir.display()))
     }
 
     fn data_dir(&self) -> PathBuf {
@@ -191,13 +190,13 @@ fn who_am_i_at(url: &Url) -> WhoAmISettings {
 
 fn signing_secret(secret: &SecretString, origin: &str) -> anyhow::Result<SigningSecret> {
     let text = secret.expose_secret().trim();
-    if text.len() < SHORTEST_SECRET {
-        let message = format!("{origin} holds a secret of less than {SHORTEST_SECRET} characters");
-        return Err(Advice::new(Kind::Misused, message, "make one with: openssl rand -hex 32").into());
+    if text.len() < MIN_SECRET_BYTES {
+        let message = format!("the secret in {origin} is shorter than {MIN_SECRET_BYTES} characters");
+        return Err(CommandError::new(FailureKind::Misused, message, "create one with: openssl rand -hex 32").into());
     }
     Ok(text.into())
 }
 
-fn misused(message: String) -> Advice {
-    Advice::new(Kind::Misused, message, "mend it, then see what it amounts to with `terra-auth gateway check`")
+fn settings_error(message: String) -> CommandError {
+    CommandError::new(FailureKind::Misused, message, "fix it, then check the settings with `terra-auth gateway check`")
 }

@@ -8,34 +8,34 @@ use tokio::{
 
 use super::{
     options::Options,
-    sources::{Missing, Sources, refused},
+    sources::{MissingSecret, Sources, setup_error},
     summary::Summary,
 };
 
-/// Reads everything again each time the process gets SIGHUP.
+/// Reloads the configuration each time the process gets SIGHUP.
 pub(super) struct Reloader {
     options: Options,
     environment: Environment,
     gateway: Gateway,
-    /// What it started with: some of it stays until the next start.
-    started: Sources,
+    /// The sources at the start. Some settings take effect only after a restart.
+    initial: Sources,
     hangups: Signal,
 }
 
 impl Reloader {
-    /// From now on SIGHUP does not end the process.
+    /// Starts listening to SIGHUP, which no longer stops the process from now on.
     pub(super) fn new(
         options: Options,
         environment: Environment,
         gateway: Gateway,
-        started: Sources,
+        initial: Sources,
     ) -> anyhow::Result<Self> {
-        Ok(Self { options, environment, gateway, started, hangups: signal(SignalKind::hangup())? })
+        Ok(Self { options, environment, gateway, initial, hangups: signal(SignalKind::hangup())? })
     }
 
-    /// Reloads until `shutdown` resolves. Whatever is wrong is logged, and everything stays as it was.
+    /// Reloads at each SIGHUP until `shutdown` resolves. After an error, logs it and changes nothing.
     ///
-    /// To be a task of its own: a key may come from a program that takes seconds.
+    /// Run it as a separate task: a program that prints a key may take seconds.
     pub(super) async fn run(mut self, shutdown: impl Future<Output = ()>) {
         tokio::pin!(shutdown);
         loop {
@@ -44,34 +44,34 @@ impl Reloader {
                 asked = self.hangups.recv() => if asked.is_none() { break },
             }
             match block_in_place(|| self.reload()) {
-                Ok(()) => tracing::info!("read settings, keys and secrets again"),
-                Err(error) => tracing::error!("could not reload, so everything stays as it was: {error:#}"),
+                Ok(()) => tracing::info!("reloaded settings, keys and secrets"),
+                Err(error) => tracing::error!("could not reload; nothing was changed: {error:#}"),
             }
         }
     }
 
     fn reload(&self) -> anyhow::Result<()> {
-        let sources = Sources::read(&self.options, self.environment, Missing::Make)?;
-        self.gateway.reload(&sources.config).map_err(refused)?;
-        if let Some(certificates) = &self.started.certificates {
+        let sources = Sources::read(&self.options, self.environment, MissingSecret::Create)?;
+        self.gateway.reload(&sources.config).map_err(setup_error)?;
+        if let Some(certificates) = &self.initial.certificates {
             certificates.reload()?;
         }
         for warning in Summary::of(&sources, &self.options).warnings {
             tracing::warn!("{warning}");
         }
         for setting in self.needs_restart(&sources) {
-            tracing::warn!("{setting} has changed, which takes a restart to count");
+            tracing::warn!("{setting} has changed; restart the gateway to apply it");
         }
         Ok(())
     }
 
     fn needs_restart(&self, new: &Sources) -> impl Iterator<Item = &'static str> {
-        let (old, settings) = (&self.started.config.settings, &new.config.settings);
+        let (old, settings) = (&self.initial.config.settings, &new.config.settings);
         let changed = [
             ("listen", old.listen != settings.listen),
             ("operations_listen", old.operations_listen != settings.operations_listen),
             ("tls", old.tls != settings.tls),
-            ("store", self.started.store.expose_secret() != new.store.expose_secret()),
+            ("store", self.initial.store.expose_secret() != new.store.expose_secret()),
         ];
         changed.into_iter().filter(|(_, changed)| *changed).map(|(setting, _)| setting)
     }

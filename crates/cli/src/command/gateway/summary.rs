@@ -1,4 +1,4 @@
-//! What everything that was read amounts to, without a secret.
+//! The effective settings and their sources, without secrets.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -8,22 +8,20 @@ use terra_auth::{
     Credentials,
     ownership::{self, Access},
 };
+use terra_auth_egress::environment_proxy;
 use terra_auth_gateway::{Config, settings::LoginSettings};
-use terra_auth_outbound::environment_proxy;
 use toml::{Table, Value};
 use url::Url;
-
-use crate::keeping::without_password;
 
 use super::{
     options::{FORWARD_SECRET, Options, PROXY_SECRET, STORE, SettingsFile},
     sources::Sources,
 };
-use crate::variable;
+use crate::{storage_options::without_password, variable};
 
 pub(super) struct Summary {
     pub(super) rows: Vec<Row>,
-    /// What works and should be mended.
+    /// Settings that work but should be fixed.
     pub(super) warnings: Vec<String>,
 }
 
@@ -36,8 +34,8 @@ pub(super) struct Row {
 
 const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 
-/// Settings that have rows of their own; those below them too.
-const TOLD: [&str; 8] = [
+/// Settings, and sections of settings, that have their own rows.
+const SHOWN_SETTINGS: [&str; 8] = [
     "listen",
     "public_hosts",
     "operations_listen",
@@ -50,17 +48,17 @@ const TOLD: [&str; 8] = [
 
 impl Summary {
     pub(super) fn of(sources: &Sources, options: &Options) -> Self {
-        let mut rows = Rows { sources, rows: Vec::new() };
+        let mut rows = SettingRows { sources, rows: Vec::new() };
         rows.credentials(&sources.config.credentials);
-        rows.places(options);
+        rows.addresses(options);
         rows.logins(options);
         rows.events(options);
-        rows.others();
+        rows.other_settings();
         Self { rows: rows.rows, warnings: warnings(sources) }
     }
 }
 
-/// Each way to tell who is logged in, for people.
+/// Each configured login method: the name of its setting, and a description.
 pub(super) fn logins(login: &LoginSettings) -> Vec<(&'static str, String)> {
     let header = login.trusted_header.as_ref().map(|header| {
         let peers: Vec<_> = header.peers.iter().map(ToString::to_string).collect();
@@ -75,12 +73,13 @@ pub(super) fn logins(login: &LoginSettings) -> Vec<(&'static str, String)> {
             .user_header
             .as_ref()
             .map_or_else(|| who.user_field.as_deref().unwrap_or("id").to_owned(), |header| format!("header {header}"));
-        ("login.who_am_i", format!("{field} in the answer of {}", who.url))
+        ("login.who_am_i", format!("{field} in the response of {}", who.url))
     });
     [header, jwt, who_am_i].into_iter().flatten().collect()
 }
 
-/// Where the issuer's keys are, if the proxy of the process environment fetches them, and that proxy.
+/// The URL of the issuer's keys, and the proxy from the process environment through which they are fetched.
+/// `None` if there is no such proxy.
 fn keys_proxy(login: &LoginSettings) -> Option<(Url, String)> {
     let jwt = login.jwt.as_ref()?;
     let of_issuer = || jwt.issuer.first().filter(|_| jwt.public_key_file.is_none())?.parse().ok();
@@ -88,12 +87,12 @@ fn keys_proxy(login: &LoginSettings) -> Option<(Url, String)> {
     environment_proxy(&url).map(|proxy| (url, proxy))
 }
 
-struct Rows<'a> {
+struct SettingRows<'a> {
     sources: &'a Sources,
     rows: Vec<Row>,
 }
 
-impl Rows<'_> {
+impl SettingRows<'_> {
     fn add(&mut self, setting: &str, value: impl Into<String>, origin: impl Into<String>) {
         let (setting, value, origin) = (setting.to_owned(), value.into(), origin.into());
         self.rows.push(Row { setting, value, origin });
@@ -108,12 +107,12 @@ impl Rows<'_> {
         let secrets = match credentials.signing_secrets().count() {
             0 => "none",
             1 => "set",
-            _ => "set, and the one that it replaces",
+            _ => "set, with the previous one",
         };
         self.add("signing secret", secrets, source);
     }
 
-    fn places(&mut self, options: &Options) {
+    fn addresses(&mut self, options: &Options) {
         let settings = &self.sources.config.settings;
         let flag = options.listen.map(|_| "--listen");
         self.add("listen", or_none(settings.listen.as_ref()), self.origin(flag, "listen"));
@@ -151,39 +150,39 @@ impl Rows<'_> {
         let url = self.sources.config.settings.webhooks.forward_to.as_ref();
         self.add(key, or_none(url), self.origin(options.forward_to.as_ref().map(|_| "--forward-to"), key));
         if url.is_some() {
-            let file = options.places.forward_secret_file();
+            let file = options.paths.forward_secret_file();
             let (value, origin) = match variable::secret(FORWARD_SECRET) {
                 Some(_) => ("set", FORWARD_SECRET.to_owned()),
                 None if file.exists() => ("set", file.display().to_string()),
-                None => ("made at the first start", file.display().to_string()),
+                None => ("created by the first start", file.display().to_string()),
             };
             self.add("forward secret", value, origin);
         }
     }
 
-    /// What the file has besides.
-    fn others(&mut self) {
-        for (setting, value) in leaves(&self.sources.file.table, "") {
-            if !TOLD.iter().any(|told| is_in(&setting, told)) {
+    /// The other settings in the file.
+    fn other_settings(&mut self) {
+        for (setting, value) in flatten_table(&self.sources.file.table, "") {
+            if !SHOWN_SETTINGS.iter().any(|section| is_in(&setting, section)) {
                 self.add(&setting, value, self.origin(None, &setting));
             }
         }
     }
 
-    /// What was given, else the file if it has the setting.
+    /// The source of a setting: the given one, else the file if it contains the setting.
     fn origin(&self, given: Option<&str>, setting: &str) -> String {
         let SettingsFile { path, table, .. } = &self.sources.file;
-        let has = || leaves(table, "").iter().any(|(name, _)| is_in(name, setting));
+        let has = || flatten_table(table, "").iter().any(|(name, _)| is_in(name, setting));
         let of_file = || path.as_ref().filter(|_| has()).map(|path| path.display().to_string());
         given.map(str::to_owned).or_else(of_file).unwrap_or_else(|| "default".to_owned())
     }
 }
 
-/// Every value in a table, by its whole name.
-fn leaves(table: &Table, prefix: &str) -> Vec<(String, String)> {
+/// Every value in a table, by its full name.
+fn flatten_table(table: &Table, prefix: &str) -> Vec<(String, String)> {
     let named = table.iter().map(|(name, value)| (format!("{prefix}{name}"), value));
     let of = |(name, value): (String, &Value)| match value {
-        Value::Table(table) => leaves(table, &format!("{name}.")),
+        Value::Table(table) => flatten_table(table, &format!("{name}.")),
         value => vec![(name, value.to_string())],
     };
     named.flat_map(of).collect()
@@ -201,29 +200,32 @@ fn warnings(sources: &Sources) -> Vec<String> {
     let Config { settings, credentials, .. } = &sources.config;
     let no_secret = credentials.signing_secret.is_none().then(|| {
         format!(
-            "no webhook can be verified, so each is refused: TERRA_SIGNING_SECRET is missing in {}",
+            "every webhook is rejected, because none can be verified: TERRA_SIGNING_SECRET is missing in {}",
             credentials.source
         )
     });
     let plain =
         settings.listen.filter(|address| !address.ip().is_loopback() && settings.tls.is_none()).map(|address| {
             format!(
-                "logins come to {address} unencrypted; set [tls], or listen on loopback behind a proxy that ends TLS"
+                "logins are sent to {address} unencrypted; set [tls], or listen on loopback behind a proxy that terminates TLS"
             )
         });
     let operations = settings.operations_listen.filter(|address| address.ip().is_unspecified());
-    let operations = operations.map(|address| format!("whoever reaches {address} can read the metrics"));
+    let operations = operations.map(|address| format!("every client that can reach {address} can read the metrics"));
     let key = settings.tls.as_ref().and_then(|tls| ownership::check(&tls.key, Access::ReadOrChange).err());
     let key = key.map(|error| format!("{error}; {}", error.remedy()));
     let proxy = keys_proxy(&settings.login).filter(|(url, _)| url.scheme() == "http").map(|(url, proxy)| {
-        format!("the keys that sign logins come unencrypted from {url} through {proxy}: whoever answers behind it can log in as any user")
+        format!(
+            "the keys that verify logins are fetched unencrypted from {url} through {proxy}: an attacker on that path can \
+             log in as any user; use https"
+        )
     });
     let peers = settings.login.trusted_header.iter().flat_map(|header| &header.peers);
     let is_local = peers.clone().any(|net| LOOPBACK.iter().any(|address| net.contains(address)));
     let local = (is_local && sources.config.proxy_secret.is_none()).then(|| {
         format!(
-            "any program on this machine can log in as any user, as a trusted peer is on loopback: have the proxy send a \
-             secret in x-proxy-secret, and set it as {PROXY_SECRET}"
+            "any program on this machine can log in as any user, because a trusted peer is on loopback: configure the \
+             proxy to send a secret in x-proxy-secret, and set {PROXY_SECRET} to it"
         )
     });
     [no_secret, plain, operations, key, proxy, local].into_iter().flatten().collect()

@@ -5,25 +5,25 @@ use tokio::net::TcpListener;
 use url::Url;
 
 use super::{
-    destination::Destination,
-    options::{FORWARD_SECRET, Places},
+    destination::WebhookDestination,
+    options::{FORWARD_SECRET, GatewayPaths},
     sources::Sources,
     summary::logins,
 };
 use crate::variable;
 
-/// What is said when a gateway is ready.
+/// The message that a gateway prints when it is ready.
 pub(super) struct Welcome<'a> {
     pub(super) addresses: Addresses,
     pub(super) sources: &'a Sources,
-    pub(super) places: &'a Places,
-    /// Whether this start has made the secret that signs what is forwarded.
-    pub(super) makes_secret: bool,
-    /// Where the server sends its events.
-    pub(super) destination: &'a Destination,
+    pub(super) paths: &'a GatewayPaths,
+    /// Whether this start has created the secret that signs forwarded events.
+    pub(super) created_secret: bool,
+    /// The destination to which the server sends its events.
+    pub(super) destination: &'a WebhookDestination,
 }
 
-/// Where a gateway listens.
+/// The URLs of a gateway.
 pub(super) struct Addresses {
     url: Url,
     operations: Option<Url>,
@@ -66,7 +66,8 @@ impl Welcome<'_> {
         })
     }
 
-    /// Where a browser finds the gateway: a cookie of a page on localhost does not go to 127.0.0.1.
+    /// The origin for browsers. It has the host localhost if the app's pages do, because their cookies are not sent
+    /// to 127.0.0.1.
     fn origin(&self) -> String {
         let origin = self.addresses.origin();
         let settings = &self.sources.config.settings;
@@ -79,11 +80,11 @@ impl Welcome<'_> {
         origin.to_owned()
     }
 
-    /// What a request shows of whoever is logged in, by the first way that is set.
-    fn login_flag(&self) -> String {
+    /// The curl option with the credentials of a logged-in user, for the first configured login method.
+    fn curl_option(&self) -> String {
         let login = &self.sources.config.settings.login;
         match (&login.jwt, &login.who_am_i, &login.trusted_header) {
-            (Some(_), _, _) if self.shows_token() => "-H 'Authorization: Bearer …'".to_owned(),
+            (Some(_), _, _) if self.passes_token_explicitly() => "-H 'Authorization: Bearer …'".to_owned(),
             (Some(jwt), _, _) => format!("-H 'Cookie: {}=…'", jwt.cookie.as_deref().unwrap_or_default()),
             (None, Some(_), _) => "-H 'Cookie: …'".to_owned(),
             (None, None, Some(header)) => format!("-H '{}: …' # from the proxy:", header.name),
@@ -91,15 +92,15 @@ impl Welcome<'_> {
         }
     }
 
-    /// Whether pages give their token themselves.
-    fn shows_token(&self) -> bool {
+    /// Whether pages pass their token explicitly instead of in a cookie.
+    fn passes_token_explicitly(&self) -> bool {
         self.sources.config.settings.login.jwt.as_ref().is_some_and(|jwt| jwt.cookie.is_none())
     }
 
-    /// Where the secret is that signs what is forwarded.
+    /// The variable or file with the secret that signs forwarded events.
     fn forward_secret(&self) -> Option<String> {
         self.sources.config.forward_secret.as_ref()?;
-        let file = || self.places.forward_secret_file().display().to_string();
+        let file = || self.paths.forward_secret_file().display().to_string();
         Some(variable::secret(FORWARD_SECRET).map_or_else(file, |_| FORWARD_SECRET.to_owned()))
     }
 
@@ -107,7 +108,7 @@ impl Welcome<'_> {
         let config = &self.sources.config;
         let keys = &config.credentials;
         let origins = &config.settings.cors.allowed_origins;
-        let pages = if origins.is_empty() { "its own only".to_owned() } else { origins.join(", ") };
+        let pages = if origins.is_empty() { "same origin only".to_owned() } else { origins.join(", ") };
         let mut rows = vec![
             ("Keys", format!("{}, dev-id {}, from {}", keys.environment, keys.dev_id, keys.source)),
             ("API", keys.api_url.to_string()),
@@ -115,7 +116,7 @@ impl Welcome<'_> {
         rows.extend(self.sources.file.path.as_ref().map(|path| ("Settings", path.display().to_string())));
         rows.extend(logins(&config.settings.login).into_iter().map(|(_, login)| ("Login", login)));
         rows.push(("Pages", pages));
-        rows.push(("Webhooks", self.destination.line()));
+        rows.push(("Webhooks", self.destination.description()));
         rows.push(("Events", self.events()));
         rows.extend(self.addresses.operations.as_ref().map(|url| ("Operations", format!("{url}metrics"))));
         rows
@@ -123,30 +124,30 @@ impl Welcome<'_> {
 
     fn events(&self) -> String {
         let Some(url) = &self.sources.config.settings.webhooks.forward_to else {
-            return "kept; --forward-to forwards them to the app".to_owned();
+            return "stored; add --forward-to to forward them to the app".to_owned();
         };
-        let made = if self.makes_secret { ", made now" } else { "" };
-        format!("forwarded to {url}, signed with the secret in {}{made}", self.forward_secret().unwrap_or_default())
+        let created = if self.created_secret { " (created now)" } else { "" };
+        format!("forwarded to {url}, signed with the secret in {}{created}", self.forward_secret().unwrap_or_default())
     }
 }
 
 impl fmt::Display for Welcome<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let origin = self.origin();
-        writeln!(f, "terra-auth {} stands beside your app at {origin}\n", env!("CARGO_PKG_VERSION"))?;
+        writeln!(f, "terra-auth {} gateway listening at {origin}\n", env!("CARGO_PKG_VERSION"))?;
         for (name, value) in self.rows() {
             writeln!(f, "  {name:<10} {value}")?;
         }
         write!(
             f,
-            "\nTry next, logged in to the app:\n\n  \
+            "\nTry this with the login of a user of the app:\n\n  \
              curl -X POST {} {origin}/api/terra/mobile-token\n\n\
              In a page of the app:\n\n  \
              import {{ createTerra }} from \"{origin}/terra.js\";\n  \
              button.onclick = () => createTerra({}).connect();\n\n\
-             Ctrl-C ends; SIGHUP reads everything again.\n",
-            self.login_flag(),
-            if self.shows_token() { "{ token: () => yourToken }" } else { "" },
+             Press Ctrl-C to stop; send SIGHUP to reload settings, keys and secrets.\n",
+            self.curl_option(),
+            if self.passes_token_explicitly() { "{ token: () => yourToken }" } else { "" },
         )
     }
 }

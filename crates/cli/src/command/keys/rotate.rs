@@ -7,21 +7,21 @@ use terra_auth::{
     wire::admin::{AdminKey, IssuedKey, RetireKey},
 };
 
-use super::{Overlap, Place, Whose, hidden, hosted, place::not_written, whose::Owner};
+use super::{KeyDestination, Overlap, TargetOptions, destination::save_error, hosted, masked_hint, target::Target};
 use crate::{
     app::{self, App},
-    command::users::minute,
+    command::users::format_minute,
     dry_run::DryRun,
-    failure::{Advice, Kind},
+    failure::{CommandError, FailureKind},
     ui::shown,
 };
 
-/// Rotate a key: write a new one into the credential file, and let the old one work 24 h more
+/// Rotate a key: write a new one to the credential file; the old one remains valid for 24 h
 ///
-/// The new key has the name and the scopes of the old one, which goes on working for a day, so that everything that uses it
-/// can be given the new one meanwhile. Other lines of the file stay as they are.
+/// The new key has the name and scopes of the old one. Use the overlap to give the new key to every
+/// service that uses the old one. Other lines of the file stay unchanged.
 ///
-/// Terra's own API knows no overlap: against it, this explains how to do it without a gap.
+/// Terra's hosted API has no overlap. There, the command explains how to rotate without a gap.
 #[derive(clap::Args)]
 #[command(after_help = examples![
     "terra-auth keys rotate",
@@ -30,102 +30,108 @@ use crate::{
     "terra-auth keys rotate --now",
 ])]
 pub(crate) struct Args {
-    /// The key, as `terra-auth keys list` shows it, if it is not the one in the credential file
+    /// Key id, as listed by `terra-auth keys list` [default: that of the key in the credential file]
     key_id: Option<KeyId>,
     #[command(flatten)]
     overlap: Overlap,
-    /// Print the new key, once, instead of writing it into the credential file
+    /// Print the new key once, instead of writing it to the credential file
     #[arg(long)]
     print: bool,
     #[command(flatten)]
-    hosted: hosted::Flags,
+    hosted: hosted::HostedOptions,
     #[command(flatten)]
     dry_run: DryRun,
     #[command(flatten)]
-    whose: Whose,
+    target: TargetOptions,
 }
 
 impl Args {
     pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
-        let Self { key_id, overlap: Overlap { overlap, now }, print, hosted, dry_run, whose } = self;
-        let owner = whose.find(app)?;
-        if owner.hosted && dry_run.dry_run {
-            let what = format!("lead through the rotation of the key of {}", owner.dev_id);
-            return dry_run.stops(app.ui, &what, &json!({ "rotate_key": owner.dev_id })).map(drop);
+        let Self { key_id, overlap: Overlap { overlap, now }, print, hosted, dry_run, target } = self;
+        let target = target.find(app)?;
+        if target.hosted && dry_run.dry_run {
+            let what = format!("guide through the rotation of the key of {}", target.dev_id);
+            return dry_run.report(app.ui, &what, &json!({ "rotate_key": target.dev_id })).map(drop);
         }
-        if owner.hosted {
-            return hosted.rotate(app, &owner, print);
+        if target.hosted {
+            return hosted.rotate(app, &target, print);
         }
-        hosted.refuse()?;
-        let admin = owner.admin(app)?;
-        let old = find(&owner, &admin, key_id)?;
-        let place = if print { None } else { Some(place_of(app, &owner, &old)?) };
-        let what = format!("rotate key {} of {}", old.key_id, owner.dev_id);
-        if dry_run.stops(app.ui, &what, &json!({ "rotate_key": old }))? {
+        hosted.reject()?;
+        let admin = target.admin(app)?;
+        let old = find_key(&target, &admin, key_id)?;
+        let destination = if print { None } else { Some(destination_of(app, &target, &old)?) };
+        let what = format!("rotate key {} of {}", old.key_id, target.dev_id);
+        if dry_run.report(app.ui, &what, &json!({ "rotate_key": old }))? {
             return Ok(());
         }
         let how = RetireKey { overlap_s: overlap, now, force: false };
-        let issued = app::wait(admin.rotate_api_key(&owner.dev_id, old.key_id, how))?;
+        let issued = app::block_on(admin.rotate_api_key(&target.dev_id, old.key_id, how))?;
         let issued = issued.context("could not rotate the key")?;
-        match place.map(|place| place.put(app, API_KEY, issued.api_key.expose())) {
-            None => printed(app, &issued),
-            Some(Ok(place)) => written(app, &issued, &place),
+        match destination.map(|destination| destination.write_key(app, API_KEY, issued.api_key.expose())) {
+            None => print_key(app, &issued),
+            Some(Ok(location)) => report_saved_key(app, &issued, &location),
             Some(Err(error)) => {
-                printed(app, &issued)?;
-                Err(not_written(error))
+                print_key(app, &issued)?;
+                Err(save_error(error))
             }
         }
     }
 }
 
-/// The key that is asked for, or the one in the credential file, which the server knows by its last characters.
-fn find(owner: &Owner, admin: &AdminClient, key_id: Option<KeyId>) -> anyhow::Result<AdminKey> {
-    let mut keys = app::wait(admin.list_api_keys(&owner.dev_id))?.context("could not list the keys")?;
+/// The key with this id, or the one in the credential file, which is found by its last characters.
+fn find_key(target: &Target, admin: &AdminClient, key_id: Option<KeyId>) -> anyhow::Result<AdminKey> {
+    let mut keys = app::block_on(admin.list_api_keys(&target.dev_id))?.context("could not list the keys")?;
     keys.retain(|key| key.expires_at.is_none_or(|at| app::now() < at));
-    keys.retain(|key| key_id.map_or_else(|| owner.holds(&key.hint), |key_id| key.key_id == key_id));
-    let next = "choose one that `terra-auth keys list` shows";
+    keys.retain(|key| key_id.map_or_else(|| target.has_key(&key.hint), |key_id| key.key_id == key_id));
+    let next = "choose one listed by `terra-auth keys list`";
     match (keys.pop(), keys.is_empty(), key_id) {
         (Some(key), true, _) => Ok(key),
-        (None, _, Some(key_id)) => Err(Advice::new(Kind::NotFound, format!("no key {key_id} that works"), next).into()),
+        (None, _, Some(key_id)) => {
+            Err(CommandError::new(FailureKind::NotFound, format!("no valid key has the id {key_id}"), next).into())
+        }
         (None, _, None) => {
-            let message = format!("{} has no key that works and ends like the credential file's", owner.dev_id);
-            Err(Advice::new(Kind::NotFound, message, next).into())
+            let message =
+                format!("{} has no valid key with the last characters of the credential file's key", target.dev_id);
+            Err(CommandError::new(FailureKind::NotFound, message, next).into())
         }
         (Some(_), false, _) => {
-            Err(Advice::new(Kind::Misused, "several keys end like the credential file's", next).into())
+            let message = "several keys have the last characters of the credential file's key";
+            Err(CommandError::new(FailureKind::Misused, message, next).into())
         }
     }
 }
 
-/// A key of fewer scopes must not take the place of the file's own.
-fn place_of(app: &App, owner: &Owner, old: &AdminKey) -> anyhow::Result<Place> {
-    let place = Place::of(app, owner, API_KEY)?;
-    if owner.holds(&old.hint) {
-        return Ok(place);
+/// The storage of the new key. The file's own key is never replaced with another one, which may have fewer scopes.
+fn destination_of(app: &App, target: &Target, old: &AdminKey) -> anyhow::Result<KeyDestination> {
+    let destination = KeyDestination::of(app, target, API_KEY)?;
+    if target.has_key(&old.hint) {
+        return Ok(destination);
     }
     let message = format!("key {} is not the one in the credential file", old.key_id);
-    Err(Advice::new(Kind::Misused, message, "add --print to have the new key printed instead").into())
+    Err(CommandError::new(FailureKind::Misused, message, "add --print to print the new key instead").into())
 }
 
-fn printed(app: &App, issued: &IssuedKey) -> anyhow::Result<()> {
+fn print_key(app: &App, issued: &IssuedKey) -> anyhow::Result<()> {
     app.ui.result(|| issued.api_key.expose().to_owned(), issued)?;
-    Ok(app.ui.note(&format!("shown only now\n{}", what_of_the_old(issued)))?)
+    Ok(app.ui.note(&format!("the key is not shown again\n{}", old_key_notice(issued)))?)
 }
 
-fn written(app: &App, issued: &IssuedKey, place: &str) -> anyhow::Result<()> {
+fn report_saved_key(app: &App, issued: &IssuedKey, location: &str) -> anyhow::Result<()> {
     let IssuedKey { dev_id, api_key, key, retiring } = issued;
     let masked = app.ui.masked(api_key.expose());
-    let json = json!({ "dev_id": dev_id, "api_key": masked, "key": key, "retiring": retiring, "written_to": place });
+    let json = json!({ "dev_id": dev_id, "api_key": masked, "key": key, "retiring": retiring, "written_to": location });
     let name = shown(&key.name);
-    app.ui.result(|| format!("Wrote the new key {masked} (“{name}”) to {place}\n{}", what_of_the_old(issued)), &json)
+    app.ui.result(|| format!("Wrote the new key {masked} (“{name}”) to {location}\n{}", old_key_notice(issued)), &json)
 }
 
-fn what_of_the_old(issued: &IssuedKey) -> String {
+fn old_key_notice(issued: &IssuedKey) -> String {
     let line = |old: &AdminKey| {
-        let hint = hidden(&old.hint);
+        let hint = masked_hint(&old.hint);
         match old.expires_at.filter(|at| app::now() < *at) {
-            Some(at) => format!("The old one {hint} works until {}: give whoever uses it the new one", minute(at)),
-            None => format!("The old one {hint} no longer works"),
+            Some(at) => {
+                format!("The old key {hint} is valid until {}: switch every service to the new one", format_minute(at))
+            }
+            None => format!("The old key {hint} no longer works"),
         }
     };
     issued.retiring.iter().map(line).collect::<Vec<_>>().join("\n")

@@ -1,4 +1,4 @@
-//! How far a migration is: the connections themselves tell it.
+//! The state of a migration, derived from the connections.
 
 use std::collections::BTreeMap;
 
@@ -9,14 +9,14 @@ use terra_auth::{
     admin::{AdminClient, AdminError},
 };
 
-use super::Move;
+use super::Migration;
 
-/// What each end user has of the two providers.
+/// The connections of all end users to the two providers.
 #[derive(Default)]
-pub(super) struct State {
+pub(super) struct MigrationState {
     /// By reference id.
     pub(super) end_users: BTreeMap<String, EndUser>,
-    /// Old connections of nobody that can be invited.
+    /// The number of old connections without a reference id, whose end users cannot be invited.
     pub(super) nameless: u64,
 }
 
@@ -24,16 +24,20 @@ pub(super) struct State {
 #[derive(Default)]
 pub(super) struct EndUser {
     pub(super) old: Vec<UserId>,
-    /// When the first new connection was made.
+    /// When the first new connection was created.
     pub(super) new_since: Option<Timestamp>,
 }
 
-/// Reads every connection of the environment, keeping those of the two providers.
-pub(super) async fn read(admin: &AdminClient, dev_id: &DevId, between: &Move) -> Result<State, AdminError> {
-    let mut state = State::default();
+/// Reads every connection of the environment, and selects those of the two providers.
+pub(super) async fn read(
+    admin: &AdminClient,
+    dev_id: &DevId,
+    migration: &Migration,
+) -> Result<MigrationState, AdminError> {
+    let mut state = MigrationState::default();
     let mut connections = Box::pin(admin.export_connections(dev_id, false));
     while let Some(connection) = connections.try_next().await? {
-        let (is_old, is_new) = (connection.provider == between.from, connection.provider == between.to);
+        let (is_old, is_new) = (connection.provider == migration.from, connection.provider == migration.to);
         if !is_old && !is_new {
             continue;
         }
@@ -45,20 +49,20 @@ pub(super) async fn read(admin: &AdminClient, dev_id: &DevId, between: &Move) ->
         if is_old {
             end_user.old.extend(connection.user_id);
         } else {
-            let made = connection.created_at.unwrap_or(Timestamp::UNIX_EPOCH);
-            end_user.new_since = Some(end_user.new_since.map_or(made, |since| since.min(made)));
+            let created = connection.created_at.unwrap_or(Timestamp::UNIX_EPOCH);
+            end_user.new_since = Some(end_user.new_since.map_or(created, |since| since.min(created)));
         }
     }
     Ok(state)
 }
 
 impl EndUser {
-    /// Only at the old provider.
-    pub(super) fn is_to_move(&self) -> bool {
+    /// Whether the end user is connected to the old provider only.
+    pub(super) fn is_at_old_only(&self) -> bool {
         !self.old.is_empty() && self.new_since.is_none()
     }
 
-    /// At both, the overlap.
+    /// Whether the end user is connected to both providers.
     pub(super) fn is_at_both(&self) -> bool {
         !self.old.is_empty() && self.new_since.is_some()
     }

@@ -2,45 +2,49 @@ use std::{path::PathBuf, sync::Arc};
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
-use terra_auth::{Provider, wire::admin::AppVerdict};
-use terra_auth_core::{
+use terra_auth::{Provider, wire::admin::AppCheckVerdict};
+use terra_auth_egress::AddressPolicy;
+use terra_auth_model::{
     causes::Causes,
     clock::SystemClock,
     provider::{AppCheck, Providers as _},
 };
-use terra_auth_outbound::{AddressPolicy, OAuthProviders};
+use terra_auth_providers::OAuthProviders;
 use url::Url;
 
-use super::{Places, apps};
+use super::RecipePaths;
 use crate::{
     app::{self, App},
-    failure::{Advice, Kind},
+    failure::{CommandError, FailureKind},
+    provider_files::apps,
     ui::table,
 };
 
-/// Ask the providers whether they know your apps for all environments, before a server has them
+/// Check whether the providers accept your apps, before you pass the apps to a server
 ///
-/// For an environment's own apps, which only its server knows, there is `providers app check`. Each provider is sent a login code that it never gave, and says with its refusal whether it minds the code or the app. Exits with
-/// 3 if an app is refused, and with 5 if a provider cannot be reached.
+/// These are the apps for all environments. For an environment's own apps, which only its server knows,
+/// use `providers app check`. The command sends each provider an invalid login code. The error in the
+/// response shows whether the provider rejected the code or the app. Exits with 3 if an app is
+/// rejected, and with 5 if a provider cannot be reached.
 #[derive(clap::Args)]
 #[command(after_help = examples![
     "terra-auth providers check --provider-apps apps.toml --public-url https://auth.acme.example",
     "terra-auth providers check OURA WHOOP --provider-apps apps.toml --public-url https://auth.acme.example",
 ])]
 pub(crate) struct Args {
-    /// The providers to ask, such as OURA; by default all that have an app
+    /// Providers to check, such as OURA [default: all with an app]
     names: Vec<Provider>,
-    /// Your app at each provider, as `serve --provider-apps` takes them
+    /// Your app at each provider, as for `serve --provider-apps`
     #[arg(long, value_name = "FILE")]
     provider_apps: PathBuf,
-    /// Where browsers find the server, as `serve --public-url` takes it: a provider may look at the way back too
+    /// URL of the server for browsers, as for `serve --public-url`; some providers also check the redirect URL
     #[arg(long, value_name = "URL", env = "TERRA_AUTH_PUBLIC_URL")]
     public_url: Url,
-    /// Call private addresses too
+    /// Allow calls to private addresses
     #[arg(long)]
     allow_private_addresses: bool,
     #[command(flatten)]
-    places: Places,
+    paths: RecipePaths,
 }
 
 impl Args {
@@ -50,40 +54,40 @@ impl Args {
             apps.keys()
                 .map(|name| name.parse())
                 .collect::<Result<_, _>>()
-                .context("a name in the file of apps is odd")?
+                .context("the file of apps contains an invalid provider name")?
         } else {
             self.names.clone()
         };
         let policy = if self.allow_private_addresses { AddressPolicy::AllowPrivate } else { AddressPolicy::Public };
         let app_of = |provider: &Provider| apps.get(provider.as_str()).map(|app| app.credentials.clone());
-        let providers = OAuthProviders::new(self.places.recipes()?, app_of, policy, Arc::new(SystemClock))?;
-        let checks = app::wait(self.ask(&providers, &names))??;
-        let header = ["PROVIDER", "APP", "WHY"];
-        let json = json!({ "apps": checks.iter().map(Checked::json).collect::<Vec<_>>() });
-        app.ui.result(|| table(header, checks.iter().map(Checked::cells)), &json)?;
-        judge(checks.iter().map(|checked| (&checked.provider, checked.check.verdict())))
+        let providers = OAuthProviders::new(self.paths.recipes()?, app_of, policy, Arc::new(SystemClock))?;
+        let checks = app::block_on(self.check_apps(&providers, &names))??;
+        let header = ["PROVIDER", "APP", "REASON"];
+        let json = json!({ "apps": checks.iter().map(CheckedApp::json).collect::<Vec<_>>() });
+        app.ui.result(|| table(header, checks.iter().map(CheckedApp::cells)), &json)?;
+        check_verdicts(checks.iter().map(|checked| (&checked.provider, checked.check.verdict())))
     }
 
-    async fn ask(&self, providers: &OAuthProviders, names: &[Provider]) -> anyhow::Result<Vec<Checked>> {
+    async fn check_apps(&self, providers: &OAuthProviders, names: &[Provider]) -> anyhow::Result<Vec<CheckedApp>> {
         let mut checks = Vec::new();
         for provider in names {
             let way_back = self.public_url.join(&format!("/auth/{}/oauth2", provider.slug()))?;
             let check = providers.check_app(provider, None, way_back).await.map_err(|_| {
-                let next = "see the recipes with `terra-auth providers list`, and give its app in the file";
-                Advice::new(Kind::NotFound, format!("there is no recipe or no app for {provider}"), next)
+                let next = "list the recipes with `terra-auth providers list`, and add its app to the file";
+                CommandError::new(FailureKind::NotFound, format!("there is no recipe or no app for {provider}"), next)
             })?;
-            checks.push(Checked { provider: provider.clone(), check });
+            checks.push(CheckedApp { provider: provider.clone(), check });
         }
         Ok(checks)
     }
 }
 
-struct Checked {
+struct CheckedApp {
     provider: Provider,
     check: AppCheck,
 }
 
-impl Checked {
+impl CheckedApp {
     fn cells(&self) -> [String; 3] {
         [self.provider.to_string(), self.check.verdict().as_str().to_owned(), Causes(&self.check).to_string()]
     }
@@ -93,21 +97,23 @@ impl Checked {
     }
 }
 
-/// Fails if an app is refused, and else if a provider is not reached.
-pub(super) fn judge<'a>(verdicts: impl Iterator<Item = (&'a Provider, AppVerdict)>) -> anyhow::Result<()> {
+/// Returns an error if an app was rejected, else if a provider could not be reached.
+pub(super) fn check_verdicts<'a>(
+    verdicts: impl Iterator<Item = (&'a Provider, AppCheckVerdict)>,
+) -> anyhow::Result<()> {
     let verdicts: Vec<_> = verdicts.collect();
-    let with = |wanted: AppVerdict| {
+    let with = |wanted: AppCheckVerdict| {
         let found = verdicts.iter().filter(|(_, verdict)| *verdict == wanted);
         found.map(|(provider, _)| provider.as_str()).collect::<Vec<_>>().join(", ")
     };
-    let (refused, unreachable) = (with(AppVerdict::Refused), with(AppVerdict::Unreachable));
+    let (refused, unreachable) = (with(AppCheckVerdict::Refused), with(AppCheckVerdict::Unreachable));
     if !refused.is_empty() {
-        let next = "compare client id, secret and profile with the provider's page for developers";
-        return Err(Advice::new(Kind::NotAllowed, format!("refused: {refused}"), next).into());
+        let next = "compare client id, secret and profile with the provider's developer page";
+        return Err(CommandError::new(FailureKind::NotAllowed, format!("rejected: {refused}"), next).into());
     }
     if !unreachable.is_empty() {
-        let next = "look at the server's way out, and at the recipe's token_url";
-        return Err(Advice::new(Kind::NoAnswer, format!("unreachable: {unreachable}"), next).into());
+        let next = "check the network of the machine that made the call, and the recipe's token_url";
+        return Err(CommandError::new(FailureKind::NoAnswer, format!("unreachable: {unreachable}"), next).into());
     }
     Ok(())
 }

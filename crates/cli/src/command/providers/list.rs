@@ -2,19 +2,17 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use terra_auth_core::provider::Connects;
-use terra_auth_outbound::Recipe;
+use terra_auth_model::provider::Connects;
+use terra_auth_providers::Recipe;
 
-use super::{
-    Places,
-    apps::{self, OwnApp},
-};
+use super::RecipePaths;
 use crate::{
     app::{self, App},
+    provider_files::apps::{self, OwnApp},
     ui::{table, yes_or_no},
 };
 
-/// List the providers that have a recipe, and whether end users can connect them
+/// List the providers that have a recipe, and how end users connect them
 #[derive(clap::Args)]
 #[command(after_help = examples![
     "terra-auth providers list",
@@ -22,15 +20,15 @@ use crate::{
 ])]
 pub(crate) struct Args {
     #[command(flatten)]
-    places: Places,
-    /// Your app at each provider, as `serve --provider-apps` takes them
+    paths: RecipePaths,
+    /// Your app at each provider, as for `serve --provider-apps`
     #[arg(long, value_name = "FILE")]
     provider_apps: Option<PathBuf>,
 }
 
 impl Args {
     pub(super) fn run(self, app: &App) -> anyhow::Result<()> {
-        let recipes = self.places.recipes()?;
+        let recipes = self.paths.recipes()?;
         let apps = self.provider_apps.as_deref().map(apps::read).transpose()?;
         let rows: Vec<_> = recipes.iter().map(|recipe| Row::of(recipe, apps.as_ref(), app::now())).collect();
         let header = ["PROVIDER", "NAME", "CONNECTS", "APP", "RECIPE", "REMARK"];
@@ -42,7 +40,7 @@ impl Args {
 struct Row<'a> {
     recipe: &'a Recipe,
     connects: &'static str,
-    /// `None` where none is needed, or where nobody said which there are.
+    /// `None` if the provider needs no app, or if no apps were passed.
     has_app: Option<bool>,
     has_shut_down: bool,
 }

@@ -1,35 +1,35 @@
 use serde_json::json;
 use terra_auth::Provider;
 
-use super::Places;
+use super::RecipePaths;
 use crate::{
     app::{self, App},
-    failure::{Advice, Kind},
+    failure::{CommandError, FailureKind},
 };
 
-/// Show a provider's recipe, where its facts were read, and what nobody has confirmed
+/// Show a provider's recipe, the sources of its facts, and the unverified facts
 #[derive(clap::Args)]
 #[command(after_help = examples![
     "terra-auth providers show WITHINGS",
     "terra-auth providers show OURA > own.toml",
 ])]
 pub(crate) struct Args {
-    /// The provider, such as OURA
+    /// Provider, such as OURA
     name: Provider,
     #[command(flatten)]
-    places: Places,
+    paths: RecipePaths,
 }
 
 impl Args {
     pub(super) fn run(self, app: &App) -> anyhow::Result<()> {
-        let recipes = self.places.recipes()?;
+        let recipes = self.paths.recipes()?;
         let found = recipes.iter().find(|recipe| recipe.info().provider == self.name);
         let recipe = found.ok_or_else(|| {
-            let next = "see which there are with `terra-auth providers list`";
-            Advice::new(Kind::NotFound, format!("there is no recipe for {}", self.name), next)
+            let next = "list the recipes with `terra-auth providers list`";
+            CommandError::new(FailureKind::NotFound, format!("there is no recipe for {}", self.name), next)
         })?;
         if let Some(end) = recipe.is_shut_down(app::now()) {
-            app.ui.warn(&format!("{} is not offered any more: {}", self.name, end.why))?;
+            app.ui.warn(&format!("{} is no longer offered: {}", self.name, end.why))?;
         }
         app.ui.note(&format!("from {}", recipe.file()))?;
         let json = json!({

@@ -1,19 +1,19 @@
-//! The effective settings of a server, without a secret.
+//! The effective settings of a server, without secrets.
 
 use std::fmt;
 
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use terra_auth::Provider;
-use terra_auth_core::developer::{Developer, Standing};
-use terra_auth_outbound::environment_proxy;
+use terra_auth_egress::environment_proxy;
+use terra_auth_model::developer::{Developer, EnvironmentStatus};
 
-use super::{GRACE, Options};
-use crate::{keeping::without_password, variable};
+use super::{GRACE_PERIOD, Options};
+use crate::{storage_options::without_password, variable};
 
 pub(super) struct Summary {
     pub(super) rows: Vec<Row>,
-    /// What works and should be changed.
+    /// Settings that work but should be fixed.
     pub(super) warnings: Vec<String>,
 }
 
@@ -27,7 +27,7 @@ pub(super) struct Row {
 impl Summary {
     /// `offered` are the providers at which the server has an app.
     pub(super) fn of(options: &Options, offered: &[Provider]) -> anyhow::Result<Self> {
-        let limits = options.connections.limits(GRACE)?;
+        let limits = options.connections.limits(GRACE_PERIOD)?;
         let listen = options.listen.to_string();
         let mut summary = Self { rows: Vec::new(), warnings: Vec::new() };
         summary.add(
@@ -38,16 +38,16 @@ impl Summary {
         let url = options.public_url.as_ref().map(ToString::to_string);
         let from = origin("TERRA_AUTH_PUBLIC_URL", "--public-url", url.as_deref().unwrap_or_default(), url.is_none());
         summary.add("public URL", url.clone().unwrap_or_else(|| format!("http://{listen}/")), from);
-        let store = options.keeping.store();
-        let from = origin("TERRA_AUTH_STORE", "--store", store.expose_secret(), !options.keeping.has_store());
+        let store = options.storage.store();
+        let from = origin("TERRA_AUTH_STORE", "--store", store.expose_secret(), !options.storage.has_store());
         summary.add("store", without_password(store.expose_secret()), from);
-        let data_dir = options.keeping.data_dir.display().to_string();
+        let data_dir = options.storage.data_dir.display().to_string();
         summary.add(
             "data directory",
             data_dir.clone(),
             origin("TERRA_AUTH_DATA_DIR", "--data-dir", &data_dir, data_dir == ".terra-auth"),
         );
-        let (value, from) = options.keeping.master_key_origin();
+        let (value, from) = options.storage.master_key_origin();
         summary.add("master key", value, from);
         summary.providers(options, offered);
         let reach =
@@ -55,42 +55,44 @@ impl Summary {
         let proxy = "https://provider.invalid/".parse().ok().and_then(|url| environment_proxy(&url));
         let reach =
             proxy.map_or_else(|| reach.to_owned(), |proxy| format!("{reach}; providers through the proxy {proxy}"));
-        summary.add("outgoing calls", reach, given(options.allow_private_addresses, "--allow-private-addresses"));
+        summary.add(
+            "outgoing calls",
+            reach,
+            option_or_default(options.allow_private_addresses, "--allow-private-addresses"),
+        );
         let share = limits.connections_per_peer.map_or_else(|| "no limit".to_owned(), |share| share.to_string());
         let connections =
-            format!("{}, of one peer: {share}; idle for {} s", limits.connections, limits.idle_timeout.as_secs());
+            format!("{}, per peer: {share}; idle for {} s", limits.connections, limits.idle_timeout.as_secs());
         summary.add("connections", connections, "flags, variables, memory and open files");
         let access_log = options.connections.access_log();
         let from = if variable::secret("TERRA_AUTH_ACCESS_LOG").is_some() {
             "TERRA_AUTH_ACCESS_LOG"
         } else {
-            given(access_log, "--access-log")
+            option_or_default(access_log, "--access-log")
         };
         summary.add("access log", if access_log { "on" } else { "off" }, from);
         if url.is_none() && !options.listen.ip().is_loopback() {
-            summary.warnings.push(
-                "browsers are sent to the address that the server listens on, without TLS; set --public-url".to_owned(),
-            );
+            summary.warnings.push("browsers use the listen address, without TLS; set --public-url".to_owned());
         }
         Ok(summary)
     }
 
-    /// The environments of the store.
+    /// Adds the environments in the store.
     pub(super) fn add_environments(&mut self, developers: &[Developer]) {
         let name = |developer: &Developer| {
-            let state = if developer.standing == Standing::Active { "" } else { " (disabled)" };
+            let state = if developer.status == EnvironmentStatus::Active { "" } else { " (disabled)" };
             format!("{} {}{state}", developer.environment, developer.dev_id)
         };
         let names: Vec<_> = developers.iter().take(MAX_NAMES).map(name).collect();
-        self.add("environments", listed(&names, developers.len()), "store");
+        self.add("environments", join_names(&names, developers.len()), "store");
         let unbound: Vec<_> = developers.iter().filter(|developer| !developer.bound_tokens_only).collect();
         let names: Vec<_> = unbound.iter().take(MAX_NAMES).map(|developer| developer.dev_id.to_string()).collect();
         let value = match unbound.len() {
-            0 => "only those that are bound to a reference id work".to_owned(),
+            0 => "must be bound to a reference id".to_owned(),
             count => format!(
-                "unbound ones work too in {}: a phone that redeems one may name any user and take over that user's \
-                 connection; recommended where your backend binds tokens: bound_tokens_only",
-                listed(&names, count)
+                "need not be bound in {}: a phone that redeems an unbound token can name any user and take over that \
+                 user's connection; set bound_tokens_only if your backend binds tokens",
+                join_names(&names, count)
             ),
         };
         self.add("mobile tokens", value, "store");
@@ -98,17 +100,17 @@ impl Summary {
 
     fn providers(&mut self, options: &Options, offered: &[Provider]) {
         if options.sandbox {
-            self.add("providers", "the practice provider, where anybody may sign in", "--sandbox");
+            self.add("providers", "the practice provider, where anyone can sign in", "--sandbox");
             return;
         }
         let names: Vec<_> = offered.iter().take(MAX_NAMES).map(ToString::to_string).collect();
         let from =
             options.provider_apps.as_ref().map_or_else(|| "default".to_owned(), |file| file.display().to_string());
-        self.add("providers with an app", listed(&names, offered.len()), from);
+        self.add("providers with an app", join_names(&names, offered.len()), from);
         if offered.is_empty() {
             self.warnings.push(
-                "this server has no app at any provider, so only environments with apps of their own can connect anybody; \
-                 name yours with --provider-apps FILE or `terra-auth providers app set`, or try it with --sandbox"
+                "this server has no app at any provider, so only environments with their own apps can connect users; add \
+                 apps with --provider-apps FILE or `terra-auth providers app set`, or test with --sandbox"
                     .to_owned(),
             );
         }
@@ -119,10 +121,10 @@ impl Summary {
     }
 }
 
-/// More than that is a number.
+/// Further names are only counted.
 const MAX_NAMES: usize = 12;
 
-fn listed(names: &[String], count: usize) -> String {
+fn join_names(names: &[String], count: usize) -> String {
     match count.checked_sub(names.len()) {
         _ if names.is_empty() => "none".to_owned(),
         Some(more @ 1..) => format!("{}, and {more} more", names.join(", ")),
@@ -130,13 +132,17 @@ fn listed(names: &[String], count: usize) -> String {
     }
 }
 
-/// Where a value comes from: clap has merged variable and flag already, and a flag wins.
+/// The source of a value. Clap has already merged the variable and the option; the option has precedence.
 fn origin(name: &'static str, flag: &'static str, value: &str, is_default: bool) -> &'static str {
     let same = |text: &str| text.trim().trim_end_matches('/') == value.trim_end_matches('/');
-    if variable::secret(name).is_some_and(|text| same(text.expose_secret())) { name } else { given(!is_default, flag) }
+    if variable::secret(name).is_some_and(|text| same(text.expose_secret())) {
+        name
+    } else {
+        option_or_default(!is_default, flag)
+    }
 }
 
-fn given(is_given: bool, flag: &'static str) -> &'static str {
+fn option_or_default(is_given: bool, flag: &'static str) -> &'static str {
     if is_given { flag } else { "default" }
 }
 

@@ -1,4 +1,4 @@
-//! Whole files of values, for one environment or for several.
+//! Reads dotenv files with the values of one or several environments.
 
 use std::{
     ffi::OsString,
@@ -18,28 +18,28 @@ use terra_auth::{
     },
 };
 
-use super::values::{LONGEST, Values};
+use super::values::{MAX_VALUE_BYTES, Values};
 use crate::{
     credential_file,
     env_file::EnvFile,
-    failure::{Advice, Kind},
+    failure::{CommandError, FailureKind},
 };
 
 const KEYS: [&str; 6] = [DEV_ID, API_KEY, SIGNING_SECRET, API_URL, WIDGET_URL, STREAMING_URL];
 
 /// `FILE`, or `testing=FILE`; `-` is standard input.
 #[derive(Clone, Debug)]
-pub(super) struct From {
+pub(super) struct ValuesFile {
     environment: Option<Environment>,
     file: PathBuf,
 }
 
-/// Reads the argument, in which the file's name need not be text.
-pub(super) fn parser() -> impl TypedValueParser<Value = From> {
-    OsStringValueParser::new().map(From::of)
+/// The parser of the argument. The file name need not be UTF-8.
+pub(super) fn parser() -> impl TypedValueParser<Value = ValuesFile> {
+    OsStringValueParser::new().map(ValuesFile::of)
 }
 
-impl From {
+impl ValuesFile {
     fn of(argument: OsString) -> Self {
         let bytes = argument.as_bytes();
         let named = bytes.iter().position(|byte| *byte == b'=').and_then(|at| {
@@ -53,33 +53,34 @@ impl From {
     }
 }
 
-impl From {
+impl ValuesFile {
     pub(super) fn is_stdin(&self) -> bool {
         self.file == Path::new("-")
     }
 
-    /// What the file gives to each environment; `default` is whose the plain names are if the file's own is not said.
+    /// The values in the file for each environment. Variables without a prefix are for the environment of the
+    /// argument, else for `default`.
     pub(super) fn read(&self, default: Environment) -> anyhow::Result<Vec<(Environment, Values)>> {
         let name = if self.is_stdin() { "standard input".to_owned() } else { self.file.display().to_string() };
         let text = self.text().with_context(|| format!("could not read {name}"))?;
         let entries = credential_file::parse(&name, &text)?;
         let plain = self.environment.unwrap_or(default);
         if let Some(other) = entries.get(ENV).filter(|other| !other.is_empty() && *other != plain.as_str()) {
-            let message = format!("{name} says that it is {other}'s (by its {ENV}), but is given for {plain}");
-            return Err(Advice::new(Kind::Misused, message, "give the other file, or choose with --env").into());
+            let message = format!("{name} is for {other} (by its {ENV}), but was passed for {plain}");
+            return Err(CommandError::new(FailureKind::Misused, message, "pass the other file, or select --env").into());
         }
         let found = Environment::ALL.map(|environment| (environment, values(&entries, environment, plain)));
         let given: Vec<_> = found.into_iter().filter(|(_, values)| !values.0.is_empty()).collect();
         if given.is_empty() {
-            let next = format!("it needs lines such as {DEV_ID}=… and {API_KEY}=…");
-            return Err(Advice::new(Kind::Misused, format!("{name} has no keys"), next).into());
+            let next = format!("add lines such as {DEV_ID}=… and {API_KEY}=…");
+            return Err(CommandError::new(FailureKind::Misused, format!("{name} has no keys"), next).into());
         }
-        self.refuse_references(&name, &text, &given)?;
+        self.reject_references(&name, &text, &given)?;
         Ok(given)
     }
 
-    /// A file from elsewhere does not name programs to run, nor entries of the keyring.
-    fn refuse_references(&self, name: &str, text: &str, given: &[(Environment, Values)]) -> anyhow::Result<()> {
+    /// Rejects programs and keyring entries in an untrusted file.
+    fn reject_references(&self, name: &str, text: &str, given: &[(Environment, Values)]) -> anyhow::Result<()> {
         let mut values = given.iter().flat_map(|(_, values)| &values.0);
         let Some((key, _)) = values.find(|(_, value)| !matches!(Reference::parse(value), Ok(None))) else {
             return Ok(());
@@ -87,30 +88,30 @@ impl From {
         if TrustStore::of_process().look_up(&self.file, &FileDigest::of(text.as_bytes())) == Trust::Trusted {
             return Ok(());
         }
-        let message = format!("{name} says where {key} is kept, and is not trusted; nothing was run");
+        let message = format!("{name} is not trusted, and refers to an external {key}; nothing was run");
         let next = if self.is_stdin() {
-            "put it into a file, or use --api-key-command or --keyring".to_owned()
+            "write the values to a file, or use --api-key-command or --keyring".to_owned()
         } else {
-            format!("look at the file, then run `terra-auth env trust {name}`; or use --api-key-command or --keyring")
+            format!("review the file, then run `terra-auth env trust {name}`; or use --api-key-command or --keyring")
         };
-        Err(Advice::new(Kind::NotConfirmed, message, next).into())
+        Err(CommandError::new(FailureKind::NotConfirmed, message, next).into())
     }
 
     fn text(&self) -> io::Result<String> {
         let mut text = String::new();
         let read = if self.is_stdin() {
-            io::stdin().take(LONGEST + 1).read_to_string(&mut text)?
+            io::stdin().take(MAX_VALUE_BYTES + 1).read_to_string(&mut text)?
         } else {
-            File::open(&self.file)?.take(LONGEST + 1).read_to_string(&mut text)?
+            File::open(&self.file)?.take(MAX_VALUE_BYTES + 1).read_to_string(&mut text)?
         };
-        if read as u64 > LONGEST {
+        if read as u64 > MAX_VALUE_BYTES {
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, "longer than 64 KiB"));
         }
         Ok(text)
     }
 }
 
-/// The values with an environment's prefix or suffix, and those without one if they are its own.
+/// The values with an environment's prefix or suffix. Those without one are included if they are for this environment.
 fn values(entries: &EnvFile, environment: Environment, plain: Environment) -> Values {
     let prefix = environment.as_str().to_ascii_uppercase();
     let value = |key: &&'static str| {

@@ -1,4 +1,4 @@
-//! What is said around the writing.
+//! The warnings before the files are written, and the result.
 
 use serde_json::{Value, json};
 use terra_auth::{
@@ -9,29 +9,29 @@ use terra_auth::{
 use super::Plan;
 use crate::{app::App, ui::Ui, variable};
 
-pub(super) fn warn_of_what_changes(app: &App, Plan { file, values, .. }: &Plan, keyring: bool) -> anyhow::Result<()> {
+pub(super) fn warn_about_changes(app: &App, Plan { file, values, .. }: &Plan, keyring: bool) -> anyhow::Result<()> {
     let name = &file.name;
-    let another_account = file.held(DEV_ID).is_some_and(|held| values.get(DEV_ID) != Some(held));
-    if another_account && file.held(SIGNING_SECRET).is_some() && values.get(SIGNING_SECRET).is_none() {
+    let another_account = file.value(DEV_ID).is_some_and(|existing| values.get(DEV_ID) != Some(existing));
+    if another_account && file.value(SIGNING_SECRET).is_some() && values.get(SIGNING_SECRET).is_none() {
         app.ui.warn(&format!(
-            "the {SIGNING_SECRET} in {name} is the former dev-id's; replace it with --signing-secret-file"
+            "the {SIGNING_SECRET} in {name} belongs to the previous dev-id; replace it with --signing-secret-file"
         ))?;
     }
     let refers = |value: &str| Reference::parse(value).is_ok_and(|reference| reference.is_some());
     for key in [API_KEY, SIGNING_SECRET].into_iter().filter(|_| !keyring) {
-        let (held, new) = (file.held(key), values.get(key));
-        if held.is_some_and(refers) && new.is_some_and(|new| !refers(new)) {
-            app.ui.warn(&format!("{key} was kept elsewhere; from now on it stands in {name} itself"))?;
+        let (existing, new) = (file.value(key), values.get(key));
+        if existing.is_some_and(refers) && new.is_some_and(|new| !refers(new)) {
+            app.ui.warn(&format!("{key} was stored outside {name}; from now on, the file contains it"))?;
         }
     }
     for key in [DEV_ID, API_KEY].into_iter().filter(|key| variable::text(key).is_some()) {
-        app.ui.warn(&format!("unset {key}: the process environment wins over the file"))?;
+        app.ui.warn(&format!("unset {key}: the process environment overrides the file"))?;
     }
     Ok(())
 }
 
-/// One object if one environment was asked for, else a list.
-pub(super) fn written(app: &App, plans: &[Plan]) -> anyhow::Result<()> {
+/// Prints the result: one object for one environment, else a list.
+pub(super) fn print_result(app: &App, plans: &[Plan]) -> anyhow::Result<()> {
     let json = match plans {
         [plan] => as_json(app.ui, plan),
         plans => plans.iter().map(|plan| as_json(app.ui, plan)).collect(),
@@ -43,14 +43,14 @@ fn as_json(ui: Ui, plan: &Plan) -> Value {
     let Credentials { environment, dev_id, api_key, signing_secret, api_url, .. } = &plan.credentials;
     json!({
         "environment": environment, "file": plan.file.name, "dev_id": dev_id, "api_key": ui.masked(api_key.expose()),
-        "api_key_in": keeper(plan, API_KEY), "signing_secret": signing_secret.as_ref().map(|it| ui.masked(it.expose())),
+        "api_key_in": external_reference(plan, API_KEY), "signing_secret": signing_secret.as_ref().map(|it| ui.masked(it.expose())),
         "api_url": api_url, "verified": plan.providers.is_some(), "providers": plan.providers,
     })
 }
 
 fn plain(ui: Ui, plan: &Plan) -> String {
     let Credentials { dev_id, api_key, signing_secret, api_url, .. } = &plan.credentials;
-    let shown = |key, secret: &str| match keeper(plan, key) {
+    let shown = |key, secret: &str| match external_reference(plan, key) {
         Some(keeper) => format!("{}  in {keeper}", ui.masked(secret)),
         None => ui.masked(secret),
     };
@@ -67,7 +67,7 @@ fn plain(ui: Ui, plan: &Plan) -> String {
     format!("{first}\n  signing secret  {secret}\n  API             {api_url}\n{verdict}")
 }
 
-/// Who keeps the secret, if it is not in the file.
-fn keeper(plan: &Plan, key: &str) -> Option<String> {
-    Reference::parse(plan.file.held(key)?).ok()?.map(|reference| reference.to_string())
+/// The external reference of the secret, if the file does not contain it.
+fn external_reference(plan: &Plan, key: &str) -> Option<String> {
+    Reference::parse(plan.file.value(key)?).ok()?.map(|reference| reference.to_string())
 }

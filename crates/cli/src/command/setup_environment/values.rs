@@ -1,4 +1,4 @@
-//! Where the values come from: a flag, a file, standard input, the prompt, or the credential file itself.
+//! Collects the values from options, files, standard input, the prompt, or the existing credential file.
 
 use std::{
     fs::File,
@@ -12,14 +12,14 @@ use terra_auth::{
     credentials::{API_KEY, API_URL, DEV_ID, SIGNING_SECRET, STREAMING_URL, WIDGET_URL},
 };
 
-use super::{Args, From};
+use super::{Args, ValuesFile};
 use crate::{
-    ask,
     credential_file::CredentialFile,
-    failure::{Advice, Kind},
+    failure::{CommandError, FailureKind},
+    prompt,
 };
 
-/// What to write, by the names of the variables and in the order of a new file.
+/// The values to write, by variable name and in the order of a new file.
 pub(super) struct Values(pub(super) Vec<(&'static str, String)>);
 
 impl Values {
@@ -29,36 +29,36 @@ impl Values {
 }
 
 impl Args {
-    /// What flags, files and standard input give to each environment.
+    /// The values from options, files and standard input for each environment.
     pub(super) fn given(&self, environment: Environment) -> anyhow::Result<Vec<(Environment, Values)>> {
         if !self.from.is_empty() {
             return from_files(&self.from, environment);
         }
         if !self.all {
-            return Ok(vec![(environment, self.given_by_flags()?)]);
+            return Ok(vec![(environment, self.values_from_options()?)]);
         }
-        if !ask::possible() {
-            return Err(no_terminal("give the keys with --from").into());
+        if !prompt::has_terminal() {
+            return Err(no_terminal("pass the keys with --from").into());
         }
         Ok(Environment::ALL.map(|environment| (environment, Values(Vec::new()))).into())
     }
 
-    /// Everything to write. What is not given is asked for if there is a terminal, else kept as the file has it.
-    /// Nothing if nobody wants to set up this one of all.
-    pub(super) fn complete(
+    /// All values to write. Missing values are prompted for if there is a terminal, else taken from the existing file.
+    /// `None` if the user skips this environment.
+    pub(super) fn complete_values(
         &self,
         environment: Environment,
         given: &Values,
         file: &CredentialFile,
     ) -> anyhow::Result<Option<Values>> {
-        let asks = ask::possible() && self.from.is_empty() && given.0.is_empty() && !self.gives_urls();
+        let asks = prompt::has_terminal() && self.from.is_empty() && given.0.is_empty() && !self.has_url_options();
         let Some(dev_id) = self.dev_id_of(environment, given, file, asks)? else { return Ok(None) };
-        // A key goes with its dev-id, so another dev-id needs another key.
-        let keeps = file.held(DEV_ID) == Some(&dev_id);
-        let kept = |key| file.held(key).filter(|_| keeps).map(str::to_owned);
+        // A key belongs to its dev-id, so a different dev-id needs a different key.
+        let keeps = file.value(DEV_ID) == Some(&dev_id);
+        let kept = |key| file.value(key).filter(|_| keeps).map(str::to_owned);
         let api_key = match given.get(API_KEY) {
             Some(api_key) => api_key.to_owned(),
-            None => needed_secret(environment, kept(API_KEY), asks)?,
+            None => required_secret(environment, kept(API_KEY), asks)?,
         };
         let signing_secret = match given.get(SIGNING_SECRET) {
             None if asks => optional_secret(kept(SIGNING_SECRET))?,
@@ -76,16 +76,16 @@ impl Args {
         Ok(Some(Values(all.into_iter().filter_map(|(key, value)| Some((key, value?))).collect())))
     }
 
-    fn gives_urls(&self) -> bool {
+    fn has_url_options(&self) -> bool {
         !self.all && [&self.api_url, &self.widget_url, &self.streaming_url].into_iter().any(Option::is_some)
     }
 
-    fn given_by_flags(&self) -> anyhow::Result<Values> {
-        let mut stdin = BufReader::new(io::stdin().take(LONGEST));
+    fn values_from_options(&self) -> anyhow::Result<Values> {
+        let mut stdin = BufReader::new(io::stdin().take(MAX_VALUE_BYTES));
         let mut secret = |what, from_stdin: bool, file: Option<&Path>, command: &Option<String>| match (file, command) {
             (_, Some(command)) => Ok(Some(format!("command:{command}"))),
             (Some(file), _) if file != Path::new("-") => {
-                first_line_of(file).and_then(|line| filled(&line, what)).map(Some)
+                first_line_of(file).and_then(|line| non_empty(&line, what)).map(Some)
             }
             (file, _) if from_stdin || file.is_some() => from_standard_input(&mut stdin, what).map(Some),
             _ => Ok(None),
@@ -99,7 +99,7 @@ impl Args {
         Ok(Values(all.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()))
     }
 
-    /// Nothing if the answer is that this one of all is left out.
+    /// The dev-id. `None` if the user skips this environment.
     fn dev_id_of(
         &self,
         environment: Environment,
@@ -107,26 +107,27 @@ impl Args {
         file: &CredentialFile,
         asks: bool,
     ) -> anyhow::Result<Option<String>> {
-        match (given.get(DEV_ID), file.held(DEV_ID)) {
+        match (given.get(DEV_ID), file.value(DEV_ID)) {
             (Some(given), _) => Ok(Some(given.to_owned())),
-            (None, Some(held)) if !asks => Ok(Some(held.to_owned())),
-            (None, held) if ask::possible() && self.from.is_empty() => {
-                let skips = if self.all && held.is_none() { " (Enter leaves it out)" } else { "" };
-                let answer = ask::text(&format!("dev-id of {environment}{skips}:"), held)?;
-                if self.all { Ok(filled(&answer, "").ok()) } else { filled(&answer, "dev-id").map(Some) }
+            (None, Some(existing)) if !asks => Ok(Some(existing.to_owned())),
+            (None, existing) if prompt::has_terminal() && self.from.is_empty() => {
+                let skips = if self.all && existing.is_none() { " (Enter to skip)" } else { "" };
+                let answer = prompt::text(&format!("dev-id of {environment}{skips}:"), existing)?;
+                if self.all { Ok(non_empty(&answer, "").ok()) } else { non_empty(&answer, "dev-id").map(Some) }
             }
-            _ if !self.from.is_empty() => Err(incomplete(environment, DEV_ID).into()),
-            _ => Err(missing("the dev-id", "--dev-id").into()),
+            _ if !self.from.is_empty() => Err(incomplete_keys_error(environment, DEV_ID).into()),
+            _ => Err(missing_value_error("the dev-id", "--dev-id").into()),
         }
     }
 }
 
-/// Both secrets together, and a whole file of values, are shorter.
-pub(super) const LONGEST: u64 = 64 * 1024;
+/// Upper bound on the size of both secrets together, and of a file of values.
+pub(super) const MAX_VALUE_BYTES: u64 = 64 * 1024;
 
-/// Every environment at most once, and standard input too.
-fn from_files(files: &[From], default: Environment) -> anyhow::Result<Vec<(Environment, Values)>> {
-    let twice = |what: String| Advice::new(Kind::Misused, format!("{what} is given twice"), "give it once");
+/// Reads all files. Each environment, and standard input, may occur only once.
+fn from_files(files: &[ValuesFile], default: Environment) -> anyhow::Result<Vec<(Environment, Values)>> {
+    let twice =
+        |what: String| CommandError::new(FailureKind::Misused, format!("{what} was given twice"), "pass it once");
     if files.iter().filter(|from| from.is_stdin()).count() > 1 {
         return Err(twice("standard input".to_owned()).into());
     }
@@ -137,7 +138,7 @@ fn from_files(files: &[From], default: Environment) -> anyhow::Result<Vec<(Envir
             return Err(twice(environment.to_string()).into());
         }
         if values.get(API_KEY).is_none() {
-            return Err(incomplete(environment, API_KEY).into());
+            return Err(incomplete_keys_error(environment, API_KEY).into());
         }
         all.push((environment, values));
     }
@@ -145,17 +146,17 @@ fn from_files(files: &[From], default: Environment) -> anyhow::Result<Vec<(Envir
 }
 
 fn first_line_of(file: &Path) -> anyhow::Result<String> {
-    let opened = File::open(file).and_then(|file| line(&mut BufReader::new(file.take(LONGEST))));
+    let opened = File::open(file).and_then(|file| line(&mut BufReader::new(file.take(MAX_VALUE_BYTES))));
     opened.with_context(|| format!("could not read {}", file.display()))
 }
 
 fn from_standard_input(stdin: &mut impl BufRead, what: &str) -> anyhow::Result<String> {
     let text = if io::stdin().is_terminal() {
-        ask::secret(&format!("{what}:"), "not shown")?
+        prompt::secret(&format!("{what}:"), "not shown")?
     } else {
         line(stdin).context("could not read standard input")?
     };
-    filled(&text, what)
+    non_empty(&text, what)
 }
 
 fn line(source: &mut impl BufRead) -> io::Result<String> {
@@ -164,42 +165,47 @@ fn line(source: &mut impl BufRead) -> io::Result<String> {
     Ok(line)
 }
 
-fn filled(text: &str, what: &str) -> anyhow::Result<String> {
+fn non_empty(text: &str, what: &str) -> anyhow::Result<String> {
     match text.trim() {
-        "" => Err(Advice::new(Kind::Misused, format!("the {what} is empty"), "it stands alone on its line").into()),
+        "" => {
+            Err(CommandError::new(FailureKind::Misused, format!("the {what} is empty"), "write it on its own line")
+                .into())
+        }
         text => Ok(text.to_owned()),
     }
 }
 
-fn needed_secret(environment: Environment, kept: Option<String>, asks: bool) -> anyhow::Result<String> {
+fn required_secret(environment: Environment, kept: Option<String>, asks: bool) -> anyhow::Result<String> {
     let question = format!("API key of {environment}:");
     match kept {
         Some(kept) if !asks => Ok(kept),
-        None if !ask::possible() => Err(missing("the API key", "--api-key-stdin or --api-key-file").into()),
-        None => filled(&ask::secret(&question, "not shown")?, "API key"),
+        None if !prompt::has_terminal() => {
+            Err(missing_value_error("the API key", "--api-key-stdin or --api-key-file").into())
+        }
+        None => non_empty(&prompt::secret(&question, "not shown")?, "API key"),
         Some(kept) => {
-            let answer = ask::secret(&question, "not shown; Enter keeps the file's")?;
-            Ok(filled(&answer, "").unwrap_or(kept))
+            let answer = prompt::secret(&question, "not shown; Enter to use the one in the file")?;
+            Ok(non_empty(&answer, "").unwrap_or(kept))
         }
     }
 }
 
 fn optional_secret(kept: Option<String>) -> anyhow::Result<Option<String>> {
-    let enter = if kept.is_some() { "Enter keeps the file's" } else { "Enter skips it" };
-    let answer = ask::secret("Signing secret:", &format!("verifies webhooks; not shown; {enter}"))?;
-    Ok(filled(&answer, "").ok().or(kept))
+    let enter = if kept.is_some() { "Enter to use the one in the file" } else { "Enter to skip" };
+    let answer = prompt::secret("Signing secret:", &format!("verifies webhooks; not shown; {enter}"))?;
+    Ok(non_empty(&answer, "").ok().or(kept))
 }
 
-fn incomplete(environment: Environment, key: &str) -> Advice {
-    let message = format!("no {key} is given for {environment}; nothing was written");
-    Advice::new(Kind::Misused, message, "give both keys of an environment together")
+fn incomplete_keys_error(environment: Environment, key: &str) -> CommandError {
+    let message = format!("no {key} given for {environment}; nothing was written");
+    CommandError::new(FailureKind::Misused, message, "pass both keys of an environment together")
 }
 
-fn missing(what: &str, flag: &str) -> Advice {
-    let message = format!("{what} is missing, and there is no terminal to ask on");
-    Advice::new(Kind::NotConfirmed, message, format!("give it with {flag}"))
+fn missing_value_error(what: &str, flag: &str) -> CommandError {
+    let message = format!("{what} is missing, and there is no terminal for a prompt");
+    CommandError::new(FailureKind::NotConfirmed, message, format!("pass it with {flag}"))
 }
 
-fn no_terminal(next: &str) -> Advice {
-    Advice::new(Kind::NotConfirmed, "there is no terminal to ask on", next)
+fn no_terminal(next: &str) -> CommandError {
+    CommandError::new(FailureKind::NotConfirmed, "there is no terminal for the prompts", next)
 }

@@ -1,121 +1,130 @@
-//! `terra-auth vault reset`: a store whose master key is lost, put to use again.
+//! `terra-auth vault reset`: makes a store usable again after the loss of its master key.
 
 use anyhow::Context as _;
 use serde_json::json;
 use terra_auth_core::{
-    admin::Admin,
+    admin::action::Admin,
+    vault::{ColumnCount, KEY_PROPAGATION_TIME, Reset, ResetProgress, ResetVaultError},
+};
+use terra_auth_model::{
     clock::SystemEntropy,
-    seal::{KeyRing, KeysInStead, LostKeysError, MasterKeys},
+    keys::{KeyRing, LostKeysError, MasterKeys, ReplacementKeys},
     store::Store,
-    vault::{ColumnCount, Forgotten, NODES_HEAR_WITHIN, Reset, ResetVaultError, SealedColumn},
+    vault::SealedColumn,
 };
 use tokio::time::Instant;
 
-use super::{IN_USE, SAYS_EVERY};
+use super::{IN_USE, REPORT_INTERVAL};
 use crate::{
-    app, ask,
+    app,
     dry_run::DryRun,
-    failure::{Advice, Kind},
-    keeping::Keeping,
+    failure::{CommandError, FailureKind},
     node,
-    opening::{advised, in_use},
+    open_options::{with_in_use_remedy, with_remedy},
+    prompt,
+    storage_options::StorageOptions,
     ui::Ui,
 };
 
-/// Forget what a lost master key has sealed, and go on with a new one
+/// Reset the vault after the loss of its master key: replace the key and delete the values it encrypted
 ///
-/// End every server of this store first, and make a copy of the store: what is forgotten does not come back.
+/// Stop every server that uses this store, and copy the store first. Deleted values cannot be recovered.
 ///
-/// Gone are the provider tokens, so that end users must connect again, the signing secrets, in whose place there are new ones,
-/// and the secrets of apps at providers. Environments, API keys, connections with their user ids and reference ids, what
-/// waits to be delivered and the audit log stay. Each connection becomes inactive, and its app is told with a `connection_error`
-/// event. A reset that was cut off goes on with the next one; until it is done, no server starts.
+/// The reset deletes all provider tokens, so end users must connect again. It replaces all signing
+/// secrets with new ones, and deletes the secrets of apps at providers. Environments, API keys,
+/// connections with their user ids and reference ids, undelivered events and the audit log remain.
+/// Each connection becomes inactive, and its app receives a `connection_error` event. If a reset is
+/// interrupted, run it again to continue; until it is complete, no server starts.
 ///
-/// The new master key comes from where the server finds it. In the data directory, one is made if there is none.
+/// The new master key is read from where the server reads it. If the data directory has none, the
+/// command creates one.
 #[derive(clap::Args)]
 #[command(after_help = examples![
     "terra-auth vault reset",
     "TERRA_AUTH_STORE=postgres://terra@db/terra TERRA_AUTH_MASTER_KEY=$(cat new-key) terra-auth vault reset --yes",
 ])]
 pub(crate) struct Args {
-    /// Do not ask
+    /// Skip the confirmation (required without a terminal)
     #[arg(long)]
     yes: bool,
-    /// Forget everything although its master key is at hand, because all of it leaked
+    /// Reset even though the master key is available, because it leaked together with the store
     #[arg(long)]
     force: bool,
     #[command(flatten)]
     dry_run: DryRun,
     #[command(flatten)]
-    keeping: Keeping,
+    storage: StorageOptions,
 }
 
 impl Args {
     pub(super) async fn run(self, ui: Ui) -> anyhow::Result<()> {
-        self.keeping.must_be_there()?;
-        let (masters, unkept) = self.keeping.new_master_keys()?;
-        let store = terra_auth_store::open(&self.keeping.store()).await.map_err(advised);
-        let store = store.map_err(|error| in_use(error, IN_USE))?;
-        let KeysInStead { ring, rows } = self.instead_of_lost(&store, masters).await?;
-        let auth = node::alone(store, ring)?;
-        let counts = auth.verify_vault(|_, _| {}).await.context("could not read every value")?;
-        if self.dry_run.stops(ui, &format!("ask: {}", question(&counts)), &json!({ "reset": question(&counts) }))? {
+        self.storage.require_store()?;
+        let (masters, unsaved) = self.storage.new_master_keys()?;
+        let store = terra_auth_store::open(&self.storage.store()).await.map_err(with_remedy);
+        let store = store.map_err(|error| with_in_use_remedy(error, IN_USE))?;
+        let ReplacementKeys { ring, rows } = self.replacement_keys(&store, masters).await?;
+        let auth = node::auth_without_network(store, ring)?;
+        let counts = auth.verify_vault(|_, _| {}).await.context("could not read all encrypted values")?;
+        if self.dry_run.report(ui, &format!("ask: {}", question(&counts)), &json!({ "reset": question(&counts) }))? {
             return Ok(());
         }
-        ask::sure(self.yes, "reset", || Ok(question(&counts)))?;
-        if let Some(unkept) = &unkept {
-            unkept.keep()?;
+        prompt::confirm_or_yes(self.yes, "reset", || Ok(question(&counts)))?;
+        if let Some(unsaved) = &unsaved {
+            unsaved.save()?;
             ui.note(&format!(
-                "the new master key is in {}; keep a copy, and not beside the store's",
-                unkept.file.display()
+                "the new master key is in {}; store a copy, but not with the backups of the store",
+                unsaved.file.display()
             ))?;
         }
-        let mut said = Instant::now();
-        let tell = |so_far: Forgotten| {
-            if said.elapsed() >= SAYS_EVERY {
-                said = Instant::now();
-                // A reset goes on whether or not somebody listens.
-                drop(ui.note(&format!("{} values looked at, {} forgotten …", so_far.looked_at, so_far.values)));
+        let mut last_report = Instant::now();
+        let report = |so_far: ResetProgress| {
+            if last_report.elapsed() >= REPORT_INTERVAL {
+                last_report = Instant::now();
+                // The reset continues even if standard error is closed.
+                drop(ui.note(&format!("{} values checked, {} deleted …", so_far.looked_at, so_far.values)));
             }
         };
-        let reset = auth.reset_vault(&Admin::local("vault reset"), rows, NODES_HEAR_WITHIN, tell).await;
-        let reset = reset.map_err(failed)?;
-        let master_key = auth.keys.masters().current().id().to_string();
+        let reset = auth.reset_vault(&Admin::local("vault reset"), rows, KEY_PROPAGATION_TIME, report).await;
+        let reset = reset.map_err(reset_error)?;
+        let master_key = auth.keys().master_keys().current().id().to_string();
         let mut json = as_json(&reset, &master_key);
-        json["new_master_key_file"] = json!(unkept.map(|unkept| unkept.file.display().to_string()));
+        json["new_master_key_file"] = json!(unsaved.map(|unsaved| unsaved.file.display().to_string()));
         ui.result(|| plain(&reset, &master_key), &json)
     }
 
-    async fn instead_of_lost(&self, store: &Store, masters: MasterKeys) -> anyhow::Result<KeysInStead> {
-        let all = self.keeping.with_all_at_hand(&masters);
+    async fn replacement_keys(&self, store: &Store, masters: MasterKeys) -> anyhow::Result<ReplacementKeys> {
+        let all = self.storage.with_discovered_keys(&masters);
         let now = app::now();
         if !self.force {
-            let found = KeyRing::instead_of_lost(store, all, &SystemEntropy, now, false).await;
-            found.map_err(refused)?;
+            let found = KeyRing::replace_lost_keys(store, all, &SystemEntropy, now, false).await;
+            found.map_err(lost_keys_error)?;
         }
-        KeyRing::instead_of_lost(store, masters, &SystemEntropy, now, self.force).await.map_err(refused)
+        KeyRing::replace_lost_keys(store, masters, &SystemEntropy, now, self.force).await.map_err(lost_keys_error)
     }
 }
 
-fn refused(error: LostKeysError) -> anyhow::Error {
+fn lost_keys_error(error: LostKeysError) -> anyhow::Error {
     let next = match &error {
         LostKeysError::NothingLost => {
-            "start the server with the master key that it had; to forget everything all the same, add --force"
+            "start the server with its existing master key; to reset the vault anyway, add --force"
         }
-        LostKeysError::NoKeys => "there is nothing to reset: start a server on it",
-        LostKeysError::Open(_) => "give the master key that is to take the place of the lost one, and no other",
+        LostKeysError::NoKeys => "there is nothing to reset; start a server with this store",
+        LostKeysError::Open(_) => "pass only the master key that replaces the lost one",
         LostKeysError::Store(_) => return error.into(),
     };
-    Advice::new(Kind::Failed, error.to_string(), next).into()
+    CommandError::new(FailureKind::Failed, error.to_string(), next).into()
 }
 
-fn failed(error: ResetVaultError) -> anyhow::Error {
-    let next = "run it again with the same master key, and it goes on from there";
-    let stopped = Advice::new(Kind::Failed, "the reset stopped", next);
+fn reset_error(error: ResetVaultError) -> anyhow::Error {
+    let next = "run it again with the same master key to continue";
+    let stopped = CommandError::new(FailureKind::Failed, "the reset stopped", next);
     match error {
-        ResetVaultError::Restless => {
-            Advice::new(Kind::Failed, error.to_string(), "end every server of this store, then run this again").into()
-        }
+        ResetVaultError::LostKeyInUse => CommandError::new(
+            FailureKind::Failed,
+            error.to_string(),
+            "stop every server that uses this store, then run the reset again",
+        )
+        .into(),
         ResetVaultError::Admin(_) | ResetVaultError::Store(_) => anyhow::Error::new(error).context(stopped),
     }
 }
@@ -123,45 +132,45 @@ fn failed(error: ResetVaultError) -> anyhow::Error {
 fn question(counts: &[ColumnCount]) -> String {
     let of = |column| counts.iter().find(|count| count.column == column).map_or(0, |count| count.broken);
     format!(
-        "Forget the tokens of {} connections and {} grants that are still to be revoked, and make {} signing secrets anew?",
+        "Delete the tokens of {} connections and of {} grants that await revocation, and replace {} signing secrets?",
         of(SealedColumn::Grant),
         of(SealedColumn::OwedGrant),
         of(SealedColumn::SigningSecret)
     )
 }
 
-/// What somebody has to do now.
-fn next(reset: &Reset) -> Vec<String> {
+/// The remaining steps for the operator.
+fn next_steps(reset: &Reset) -> Vec<String> {
     let secrets = reset.signing_secrets.iter().map(|dev_id| {
         let command = format!("terra-auth keys rotate-signing-secret --dev-id {dev_id} --now");
         format!("give the receivers of {dev_id} a new signing secret: {command}")
     });
     let apps = reset.apps.iter().map(|(dev_id, provider)| {
         let command = format!("terra-auth providers app rotate {provider} --dev-id {dev_id} --now");
-        format!("give the secret of the app at {provider} again: {command}")
+        format!("enter the secret of the app at {provider} again: {command}")
     });
     secrets.chain(apps).collect()
 }
 
 fn plain(reset: &Reset, master_key: &str) -> String {
-    let forgotten = &reset.forgotten;
+    let discarded = &reset.discarded;
     let done = format!(
-        "the vault is sealed with the master key {master_key}; {} values were forgotten: {} connections wait for their end \
-         users to connect again, {} grants can no longer be revoked",
-        forgotten.values, forgotten.connections, forgotten.revocations
+        "the vault is encrypted with the master key {master_key}; {} values were deleted: the end users of {} connections \
+         must connect again, and {} grants can no longer be revoked",
+        discarded.values, discarded.connections, discarded.revocations
     );
-    let next = next(reset).into_iter().map(|line| format!("  {line}"));
-    let head = ["what is to be done now, beside starting the server:".to_owned()];
+    let next = next_steps(reset).into_iter().map(|line| format!("  {line}"));
+    let head = ["next steps, in addition to starting the server:".to_owned()];
     let lines = if next.len() == 0 { Vec::new() } else { head.into_iter().chain(next).collect() };
     [done].into_iter().chain(lines).collect::<Vec<_>>().join("\n")
 }
 
 fn as_json(reset: &Reset, master_key: &str) -> serde_json::Value {
     let apps = reset.apps.iter().map(|(dev_id, provider)| json!({ "dev_id": dev_id, "provider": provider }));
-    let Forgotten { values, connections, revocations, .. } = reset.forgotten;
+    let ResetProgress { values, connections, revocations, .. } = reset.discarded;
     json!({
         "master_key": master_key,
         "forgotten": { "values": values, "connections": connections, "revocations": revocations },
-        "signing_secrets": reset.signing_secrets, "provider_apps": apps.collect::<Vec<_>>(), "next": next(reset),
+        "signing_secrets": reset.signing_secrets, "provider_apps": apps.collect::<Vec<_>>(), "next": next_steps(reset),
     })
 }

@@ -1,22 +1,22 @@
 use terra_auth::Error;
 
 use super::with_causes;
-use crate::doctor::{Finding, context::Context, online::Online};
+use crate::doctor::{Finding, context::Context, online::EnvironmentApi};
 
-/// The API answers and accepts the keys.
+/// Checks that the API responds and accepts the keys.
 pub(super) fn check(context: &Context) -> Vec<Finding> {
     context.online.iter().filter_map(finding).collect()
 }
 
-fn finding(online: &Online) -> Option<Finding> {
-    let Online { environment, url, .. } = online;
+fn finding(online: &EnvironmentApi) -> Option<Finding> {
+    let EnvironmentApi { environment, url, .. } = online;
     match &online.answer {
-        Err(_) if online.proxy.is_some() => None, // the proxy's check tells
+        Err(_) if online.proxy.is_some() => None, // reported by the `proxy` check
         Err(error) => {
-            let remedy = format!("check the network and TERRA_API_URL, which is {url}");
+            let remedy = format!("check the network and TERRA_API_URL ({url})");
             Some(Finding::error(&environment, with_causes(error), remedy))
         }
-        Ok(answer) => answer
+        Ok(status) => status
             .keys
             .as_ref()
             .err()
@@ -29,6 +29,6 @@ fn remedy(error: &Error, environment: &str) -> String {
         Error::NotAuthenticated(_) | Error::Forbidden(_) => {
             format!("run `terra-auth setup-environment --env {environment}` with both keys of {environment}")
         }
-        _ => format!("try `terra-auth verify-connection --env {environment} --verbose`"),
+        _ => format!("run `terra-auth verify-connection --env {environment} --verbose`"),
     }
 }

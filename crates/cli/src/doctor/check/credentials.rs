@@ -3,16 +3,17 @@ use terra_auth::CredentialsError;
 use super::with_causes;
 use crate::doctor::{Finding, context::Context};
 
-/// The credential files can be read, and are whole.
+/// Checks that the credential files can be read and are complete.
 pub(super) fn check(context: &Context) -> Vec<Finding> {
     if context.environments.is_empty() {
-        let remedy = "write them with `terra-auth setup-environment --env testing`, or run this where they are";
+        let remedy = "create them with `terra-auth setup-environment --env testing`, or run doctor in their folder";
         return vec![Finding::info(".", "no environment has credentials here", remedy)];
     }
     let unusable = |(environment, error): (_, &CredentialsError)| match error {
-        CredentialsError::SharedKey { .. } => None, // two other checks tell
+        CredentialsError::SharedKey { .. } => None, // reported by `shared-key` and `production-key-in-testing`
         error => {
-            let remedy = format!("mend that place, or run `terra-auth setup-environment --env {environment}`");
+            let remedy =
+                format!("fix that line or variable, or run `terra-auth setup-environment --env {environment}`");
             Some(Finding::error(&environment, with_causes(error), remedy))
         }
     };

@@ -6,61 +6,69 @@ use terra_auth::{Environment, credentials::DEV_ID};
 use super::shared_key::{is_production, shared};
 use crate::doctor::{
     Finding,
-    context::{Context, Held},
-    eye::Sight,
+    context::{Context, StoredCredential},
+    secret_scanner::MatchKind,
 };
 
-/// What opens production stands nowhere where things are tried out.
+/// Checks that production credentials do not occur in other environments or in test files.
 pub(super) fn check(context: &Context) -> Vec<Finding> {
-    let copies = shared(&context.held).filter_map(|(a, b)| match (is_production(a), is_production(b)) {
+    let copies = shared(&context.stored_credentials).filter_map(|(a, b)| match (is_production(a), is_production(b)) {
         (true, _) => Some(copy(b, a)),
         (_, true) => Some(copy(a, b)),
         (false, false) => None,
     });
-    let by_name = context.held.iter().filter_map(by_name);
+    let by_name = context.stored_credentials.iter().filter_map(by_name);
     copies.chain(by_name).chain(in_files(context)).collect()
 }
 
-fn copy(held: &Held, original: &Held) -> Finding {
-    let reason = format!("{} is production's, from {}", held.key, original.place);
-    Finding::error(&held.place, reason, own(held))
+fn copy(copy: &StoredCredential, original: &StoredCredential) -> Finding {
+    let reason = format!("{} is the one of production, from {}", copy.key, original.location);
+    Finding::error(&copy.location, reason, own_keys_remedy(copy))
 }
 
-fn own(held: &Held) -> String {
-    let environment = held.environment.unwrap_or_default();
+fn own_keys_remedy(credential: &StoredCredential) -> String {
+    let environment = credential.environment.unwrap_or_default();
     format!("run `terra-auth setup-environment --env {environment}` with that environment's own credentials")
 }
 
-/// Our own keys say what they open; of a dev-id it is a guess.
-fn by_name(held: &Held) -> Option<Finding> {
-    if is_production(held) || held.environment.is_none() {
+/// The environment by name. The keys of our server contain it; for a dev-id, this is a guess.
+fn by_name(credential: &StoredCredential) -> Option<Finding> {
+    if is_production(credential) || credential.environment.is_none() {
         return None;
     }
-    let value = held.value.expose_secret();
+    let value = credential.value.expose_secret();
     if value.starts_with("ta_production_") {
-        Some(Finding::error(&held.place, format!("{} says of itself that it opens production", held.key), own(held)))
-    } else if held.key == DEV_ID && value.to_ascii_lowercase().contains("prod") {
-        Some(Finding::warning(&held.place, "the dev-id reads as if it were production's", own(held)))
+        Some(Finding::error(
+            &credential.location,
+            format!("{} is a key of production by its prefix", credential.key),
+            own_keys_remedy(credential),
+        ))
+    } else if credential.key == DEV_ID && value.to_ascii_lowercase().contains("prod") {
+        Some(Finding::warning(
+            &credential.location,
+            "the dev-id is production's by its name",
+            own_keys_remedy(credential),
+        ))
     } else {
         None
     }
 }
 
 fn in_files(context: &Context) -> impl Iterator<Item = Finding> {
-    context.tree.seen.iter().filter_map(|(path, seen)| {
-        let Sight::Key { masked, what, environment } = &seen.sight else { return None };
+    context.tree.matches.iter().filter_map(|(path, found)| {
+        let MatchKind::Key { masked, what, environment } = &found.key_match else { return None };
         let remedy =
-            "use testing's key there, read from the environment; and replace production's, because it was seen";
+            "use the key of testing there, read from the environment; rotate the key of production, because it leaked";
         let finding = || {
-            let reason = format!("{masked}, {what}, stands where things are tried out");
-            Finding::error(&format!("{}:{}", path.display(), seen.line), reason, remedy)
+            let reason = format!("{masked}, {what}, is in a file for tests");
+            Finding::error(&format!("{}:{}", path.display(), found.line), reason, remedy)
         };
         is_production_in_testing(path, *environment).then(finding)
     })
 }
 
-/// Words in the names of folders and files where tests and their machines are set up.
-const PLACES: [&str; 11] = [
+/// Parts of the paths of tests and of their configuration.
+const TESTING_PATHS: [&str; 11] = [
     "test",
     "spec",
     "fixture",
@@ -76,5 +84,5 @@ const PLACES: [&str; 11] = [
 
 pub(super) fn is_production_in_testing(path: &Path, environment: Option<Environment>) -> bool {
     let path = path.to_string_lossy().to_ascii_lowercase();
-    environment == Some(Environment::Production) && PLACES.iter().any(|place| path.contains(place))
+    environment == Some(Environment::Production) && TESTING_PATHS.iter().any(|part| path.contains(part))
 }

@@ -1,16 +1,16 @@
-use crate::doctor::{Finding, context::Context, online::Online};
+use crate::doctor::{Finding, context::Context, online::EnvironmentApi};
 
-/// The events of connected users are sent somewhere.
+/// Checks that an environment with connected users has a webhook destination.
 pub(super) fn check(context: &Context) -> Vec<Finding> {
     context.online.iter().filter_map(finding).collect()
 }
 
-fn finding(Online { environment, answer, .. }: &Online) -> Option<Finding> {
-    let answer = answer.as_ref().ok()?;
-    if !answer.sends_nowhere || answer.users == Some(0) {
+fn finding(EnvironmentApi { environment, answer: status, .. }: &EnvironmentApi) -> Option<Finding> {
+    let status = status.as_ref().ok()?;
+    if !status.lacks_destination || status.users == Some(0) {
         return None;
     }
-    let reason = "events go nowhere: users are connected, and the environment has no webhook destination";
+    let reason = "users are connected, but the environment has no webhook destination, so no events are sent";
     let remedy = format!(
         "set it with `terra-auth environments set --destination URL --env {environment}`; for a gateway on this machine, \
          URL is http://127.0.0.1:8790/webhooks/terra"

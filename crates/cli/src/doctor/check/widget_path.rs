@@ -4,31 +4,32 @@ use super::with_causes;
 use crate::doctor::{
     Finding,
     context::Context,
-    online::{Online, PATIENCE},
+    online::{CALL_TIMEOUT, EnvironmentApi},
 };
 
-/// Some path of the widget call answers.
+/// Checks that the API responds at one of the paths of the widget call.
 pub(super) fn check(context: &Context) -> Vec<Finding> {
     context.online.iter().filter_map(finding).collect()
 }
 
-fn finding(online: &Online) -> Option<Finding> {
+fn finding(online: &EnvironmentApi) -> Option<Finding> {
     let environment = online.environment;
-    let answer = online.answer.as_ref().ok().filter(|answer| answer.keys.is_ok())?;
-    match &answer.widget {
+    let status = online.answer.as_ref().ok().filter(|status| status.keys.is_ok())?;
+    match &status.widget {
         Some(Ok(_) | Err(Error::UserLimit(_))) => None,
         Some(Err(error @ (Error::NotFound(_) | Error::Gone { .. }))) => {
-            let reason = format!("none of the four paths of the widget call answers: {}", with_causes(error));
-            let remedy = format!("check that TERRA_API_URL, {}, is the whole base of the API", online.url);
+            let reason = format!("the API has none of the four paths of the widget call: {}", with_causes(error));
+            let remedy = format!("check that TERRA_API_URL ({}) is the complete base URL of the API", online.url);
             Some(Finding::error(&environment, reason, remedy))
         }
         Some(Err(error)) => {
-            let remedy = format!("try `terra-auth generate-widget-session --env {environment} --verbose`");
+            let remedy = format!("run `terra-auth generate-widget-session --env {environment} --verbose`");
             Some(Finding::error(&environment, with_causes(error), remedy))
         }
         None => {
-            let reason = format!("the widget call did not answer within {} s", PATIENCE.as_secs());
-            Some(Finding::error(&environment, reason, "run this again; if it stays so, ask the API's operator"))
+            let reason = format!("no response to the widget call within {} s", CALL_TIMEOUT.as_secs());
+            let remedy = "run doctor again; if the problem persists, contact the operator of the API";
+            Some(Finding::error(&environment, reason, remedy))
         }
     }
 }

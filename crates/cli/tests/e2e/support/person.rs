@@ -1,29 +1,28 @@
-//! An end user with a browser, who tells afterwards what the browser was trusted with.
+//! An end user with a browser, which records the secrets that it received.
 
 use http::{
     Method,
     header::{LOCATION, SET_COOKIE},
 };
+use terra_auth_cli_testkit::http::{Reply, send};
 use url::{Url, form_urlencoded::Serializer};
 
-use super::http::{Reply, send};
-
 #[derive(Default)]
-pub(crate) struct Person {
+pub(crate) struct BrowserUser {
     cookies: Vec<(String, String)>,
-    /// Every address and form value on the way.
+    /// Every visited URL.
     pub(crate) visited: Vec<Url>,
     handles: Vec<String>,
 }
 
-impl Person {
-    /// Opens a page and follows its redirects, on this machine only.
+impl BrowserUser {
+    /// Opens a page and follows its redirects on this machine.
     pub(crate) async fn open(&mut self, url: &str) -> Reply {
         let reply = self.send(Method::GET, url, String::new()).await;
         self.follow(reply).await
     }
 
-    /// Logs in at the sandbox and consents, from a session's page to where the way ends.
+    /// Logs in at the sandbox and consents. Starts at a session's page and returns the last one.
     pub(crate) async fn connect(&mut self, session_url: &str) -> Reply {
         let login = self.open(session_url).await;
         let consent = self.submit("login", &login, &[("account", "demo")]).await;
@@ -53,7 +52,7 @@ impl Person {
             }
             reply = self.send(Method::GET, next.as_str(), String::new()).await;
         }
-        panic!("the pages redirect in circles: {:?}", self.visited);
+        panic!("too many redirects: {:?}", self.visited);
     }
 
     async fn send(&mut self, method: Method, url: &str, form: String) -> Reply {
@@ -70,7 +69,7 @@ impl Person {
         reply
     }
 
-    /// What the browser was trusted with: cookies, codes, states, and the forms' handles.
+    /// The secrets that the browser received: cookies, codes, states, and the handles of forms.
     pub(crate) fn secrets(&self) -> Vec<(&'static str, String)> {
         let of_urls = self.visited.iter().flat_map(|url| {
             let pairs = url.query_pairs().map(|(name, value)| (name.into_owned(), value.into_owned()));

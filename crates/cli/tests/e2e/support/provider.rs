@@ -1,4 +1,4 @@
-//! A provider whose tokens a test knows, and which answers a revocation with an error that repeats them.
+//! A provider that issues fixed tokens and answers a revocation with an error that echoes them.
 
 use std::thread;
 
@@ -18,7 +18,7 @@ pub(crate) const REFRESH_TOKEN: &str = "provider-refresh-token-not-a-secret";
 pub(crate) const CODE: &str = "provider-code-not-a-secret";
 pub(crate) const CLIENT_SECRET: &str = "provider-client-secret-not-a-secret";
 
-/// Recipe and app of the provider, as `serve` reads them.
+/// The recipes and apps of the provider, as `serve` reads them.
 pub(crate) struct Provider {
     pub(crate) recipes: String,
     pub(crate) apps: String,
@@ -53,7 +53,7 @@ impl Provider {
     }
 }
 
-/// Consents at once.
+/// Redirects back at once, as if the user had consented.
 async fn authorize(RawQuery(query): RawQuery) -> Redirect {
     let query = query.unwrap_or_default();
     let found = |name: &str| parse(query.as_bytes()).find(|(key, _)| key == name).unwrap().1.into_owned();
@@ -66,7 +66,7 @@ async fn token() -> impl IntoResponse {
     )
 }
 
-/// Fails, and repeats whatever it was sent.
+/// Fails, and echoes the request's body.
 async fn revoke(body: String) -> impl IntoResponse {
     (StatusCode::INTERNAL_SERVER_ERROR, Json(json!({ "error": "server_error", "error_description": body })))
 }

@@ -1,11 +1,12 @@
-//! As much of JSON Schema as our schemas use. A keyword that is not known is a fault, so that none is passed over.
+//! The part of JSON Schema that our schemas use. An unknown keyword is a fault, so none is ignored
+//! by mistake.
 
 use std::{fs, path::Path};
 
 use serde_json::Value;
 use terra_auth::UserId;
 
-/// What is wrong with `value` by the schema in `dir`, each with where it is.
+/// The violations of a schema in `dir` by `value`, each with its location.
 pub(crate) fn faults(dir: &Path, schema: &str, value: &Value) -> Vec<String> {
     let text = fs::read_to_string(dir.join(schema)).unwrap_or_else(|error| panic!("{schema}: {error}"));
     let schema = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{schema}: {error}"));
@@ -59,7 +60,7 @@ impl Checker<'_> {
     }
 }
 
-/// `rule` is a type or an array of them.
+/// Whether `value` has a type. `rule` is a type or an array of types.
 fn has_type(rule: &Value, value: &Value) -> bool {
     match rule {
         Value::Array(rules) => rules.iter().any(|rule| has_type(rule, value)),
@@ -68,7 +69,7 @@ fn has_type(rule: &Value, value: &Value) -> bool {
             "string" => value.is_string(),
             "boolean" => value.is_boolean(),
             "null" => value.is_null(),
-            other => panic!("the type {other} is not known"),
+            other => panic!("unknown type {other}"),
         },
     }
 }
@@ -78,6 +79,6 @@ fn has_format(format: &str, text: &str) -> bool {
         "uuid" => text.parse::<UserId>().is_ok(),
         // Microseconds and a numeric offset, as published.
         "date-time" => text.replace(|c: char| c.is_ascii_digit(), "0") == "0000-00-00T00:00:00.000000+00:00",
-        other => panic!("the format {other} is not known"),
+        other => panic!("unknown format {other}"),
     }
 }

@@ -1,4 +1,5 @@
-//! An app, an upstream and a collector that repeat what they are sent, so that a gateway that repeats them is caught.
+//! An app, an upstream and a collector that echo the requests that they receive. A gateway that
+//! leaks their responses is detected.
 
 use std::sync::{
     Arc, Mutex,
@@ -17,17 +18,15 @@ use axum::{
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use rustix::process::Signal;
 use serde_json::json;
+use terra_auth_cli_testkit::{CommandOutput, Folder, Server};
 
 use crate::support::{
-    folder::{Answer, Folder},
     serve,
-    server::Server,
     webhook::{FORWARD_SECRET, now},
 };
 
-/// Every secret here has it, but tokens.
-pub(super) const MARK: &str = "not-a-secret";
-
+/// Part of every secret here, except of tokens.
+pub(super) const SECRET_MARKER: &str = "not-a-secret";
 pub(super) const SIGNING_SECRET: &str = "signing-secret-not-a-secret";
 pub(super) const JWT_SECRET: &str = "jwt-secret-0000000000000000-not-a-secret";
 
@@ -66,12 +65,12 @@ impl World {
         Server::start(&mut command)
     }
 
-    /// Good answers with 200, else this status and whatever came.
+    /// Makes the upstream answer normally (200), or with another status and an echo of the request.
     pub(super) fn upstream_answers(&self, status: u16) {
         self.upstream.store(status, Ordering::Relaxed);
     }
 
-    /// The app's receiver answers with the next status.
+    /// Makes the app's receiver answer with the next status.
     pub(super) fn app_answers_next(&self) {
         self.app.fetch_add(1, Ordering::Relaxed);
     }
@@ -80,26 +79,26 @@ impl World {
         self.folder.write(".env.terra.testing", "TERRA_API_KEY='api-key-not-a-secret\n");
     }
 
-    /// What a check says.
+    /// The output of `gateway check`.
     pub(super) fn check(&self) -> String {
         self.folder.write(".env.terra.testing", &format!("{KEYS}TERRA_SIGNING_SECRET={SIGNING_SECRET}\n"));
         let mut command = self.folder.command("gateway check");
         command.env("TERRA_AUTH_FORWARD_SECRET", FORWARD_SECRET).env("TERRA_AUTH_JWT_SECRET", JWT_SECRET);
-        let answer = Answer::of(&mut command);
+        let answer = CommandOutput::of(&mut command);
         assert_eq!(answer.code, 0, "{answer}");
         answer.to_string()
     }
 
-    /// What a list of events says.
+    /// The output of `gateway events list`.
     pub(super) fn events(&self) -> String {
         self.folder.json("gateway events list").to_string()
     }
 
-    /// What the collector was sent by the time that the gateway had ended.
+    /// Stops the gateway; returns everything that the collector received.
     pub(super) fn spans_once_ended(&self, gateway: Server) -> String {
-        assert_eq!(gateway.end(Signal::TERM).code, Some(0));
+        assert_eq!(gateway.stop(Signal::TERM).code, Some(0));
         let spans = String::from_utf8_lossy(&self.spans.lock().unwrap()).into_owned();
-        assert!(spans.contains("/api/terra/mobile-token"), "the collector was sent spans");
+        assert!(spans.contains("/api/terra/mobile-token"), "the collector received spans");
         spans
     }
 }
@@ -132,7 +131,7 @@ fn good(path: &str) -> Response {
 }
 
 fn echo(status: u16, headers: &HeaderMap) -> Response {
-    let text = json!({ "status": "error", "message": format!("{headers:?}"), "token": MARK }).to_string();
+    let text = json!({ "status": "error", "message": format!("{headers:?}"), "token": SECRET_MARKER }).to_string();
     let elsewhere = [("location", "/elsewhere?s=url-not-a-secret"), ("content-type", "application/json")];
     (StatusCode::from_u16(status).unwrap(), elsewhere, text).into_response()
 }
@@ -153,7 +152,7 @@ fn serve_app(turn: &Arc<AtomicUsize>) -> String {
     serve(Router::new().route("/me", get(me)).route("/hooks", post(take)).with_state(Arc::clone(turn)))
 }
 
-/// Takes spans as OTLP over HTTP; names and values are in them as their text.
+/// Starts a collector of OTLP over HTTP. Names and values are plain text in the spans.
 fn collector() -> (Arc<Mutex<Vec<u8>>>, String) {
     let spans = Arc::<Mutex<Vec<u8>>>::default();
     let take = async |State(spans): State<Arc<Mutex<Vec<u8>>>>, body: Bytes| {
@@ -179,7 +178,7 @@ impl Jwt {
         }
     }
 
-    /// Whether a line has the claims or the signature of one.
+    /// Whether a line contains the claims or the signature of a token.
     pub(super) fn is_in(&self, line: &str) -> bool {
         let parts = [&self.good, &self.forged, &self.expired].map(|token| token.split('.').skip(1));
         parts.into_iter().flatten().any(|part| line.contains(part))

@@ -1,4 +1,4 @@
-//! Connections over TLS that stay open, and the certificates that they trust.
+//! Persistent TLS connections, and the certificates that they trust.
 
 use std::{net::SocketAddr, path::Path, sync::Arc};
 
@@ -14,9 +14,9 @@ use tokio_rustls::{
 };
 
 /// A certificate for `localhost`, and its key.
-pub(crate) struct Pair(rcgen::CertifiedKey<rcgen::KeyPair>);
+pub(crate) struct CertificateWithKey(rcgen::CertifiedKey<rcgen::KeyPair>);
 
-impl Pair {
+impl CertificateWithKey {
     pub(crate) fn new() -> Self {
         Self(rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap())
     }
@@ -28,12 +28,12 @@ impl Pair {
     }
 }
 
-/// A connection that stays open.
-pub(crate) struct KeptOpen(SendRequest<Full<Bytes>>);
+/// A persistent connection.
+pub(crate) struct PersistentConnection(SendRequest<Full<Bytes>>);
 
-impl KeptOpen {
-    /// Connects, if the server shows this very certificate.
-    pub(crate) async fn connect(address: SocketAddr, trusted: &Pair) -> Result<Self, std::io::Error> {
+impl PersistentConnection {
+    /// Connects. Fails unless the server has exactly this certificate.
+    pub(crate) async fn connect(address: SocketAddr, trusted: &CertificateWithKey) -> Result<Self, std::io::Error> {
         let mut roots = RootCertStore::empty();
         roots.add(trusted.0.cert.der().clone()).unwrap();
         let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
@@ -46,7 +46,7 @@ impl KeptOpen {
         Ok(Self(sender))
     }
 
-    /// Asks once more over the same connection.
+    /// Sends a request over the same connection.
     pub(crate) async fn ask(
         &mut self,
         method: Method,

@@ -1,4 +1,4 @@
-//! Webhooks as Terra sends them, and an app that takes its time with what is forwarded to it.
+//! Webhooks as Terra sends them, and an app that answers forwarded events after a delay.
 
 use std::{
     collections::BTreeMap,
@@ -14,34 +14,31 @@ use terra_auth::{
     UserId,
     webhook::{SIGNATURE_HEADER, SIGNATURE_HEADER_NEW, Verifier, sign},
 };
+use terra_auth_cli_testkit::http::{HttpFailure, send};
 
-use super::{
-    http::{Failure, send},
-    serve,
-};
+use super::serve;
 
-/// Signs what is forwarded.
+/// The secret that signs forwarded events.
 pub(crate) const FORWARD_SECRET: &str = "forward-secret-not-a-secret";
-
-/// How long a body is; what Terra sends in most cases.
+/// The size of a body, which is typical of Terra's events.
 const BODY_BYTES: usize = 4096;
 
-#[expect(clippy::disallowed_methods, reason = "the gateway's clock is the machine's")]
+#[expect(clippy::disallowed_methods, reason = "the gateway uses the system clock")]
 pub(crate) fn now() -> Timestamp {
     Timestamp::now()
 }
 
-/// An event on its way from Terra.
+/// An event that Terra sends.
 #[derive(Clone)]
 pub(crate) struct Webhook {
     pub(crate) trace_id: String,
     pub(crate) body: String,
-    /// When it happened, if the sender says so.
+    /// The time of the event, if the sender includes it.
     pub(crate) happened_at: Option<Timestamp>,
 }
 
 impl Webhook {
-    /// Something happened to the FITBIT connection of `caller`.
+    /// An event about the FITBIT connection of `caller`.
     pub(crate) fn new(trace_id: String, kind: &str, user_id: UserId, caller: &str) -> Self {
         let user = json!({ "user_id": user_id, "provider": "FITBIT", "reference_id": caller, "active": true });
         let event = |rest: &str| {
@@ -59,8 +56,8 @@ impl Webhook {
         sign(secret.as_bytes(), now().as_second(), self.body.as_bytes())
     }
 
-    /// Sends it over a connection of its own; the gateway may be gone.
-    pub(crate) async fn send(&self, origin: &str, secret: &str) -> Result<StatusCode, Failure> {
+    /// Sends the event over a new connection. Fails if the gateway does not run.
+    pub(crate) async fn send(&self, origin: &str, secret: &str) -> Result<StatusCode, HttpFailure> {
         let signature = self.signature(secret);
         let happened_at = self.happened_at.map(|at| at.to_string());
         let ordering = happened_at.as_deref().map(|at| ("x-terra-ordering-timestamp", at));
@@ -71,25 +68,25 @@ impl Webhook {
     }
 }
 
-/// An app's receiver, on a thread of its own. It believes what is signed with [`FORWARD_SECRET`] only.
+/// An app's receiver, on a separate thread. It accepts only events signed with [`FORWARD_SECRET`].
 pub(crate) struct App {
     pub(crate) url: String,
-    heard: Arc<Mutex<Heard>>,
+    heard: Arc<Mutex<ReceivedBodies>>,
 }
 
-/// The bodies that came under each trace id.
-pub(crate) type Heard = BTreeMap<String, Vec<Bytes>>;
+/// The received bodies, by trace id.
+pub(crate) type ReceivedBodies = BTreeMap<String, Vec<Bytes>>;
 
 impl App {
-    /// Answers each event after a while.
+    /// Starts a receiver that answers each event after the delay `takes`.
     pub(crate) fn start(takes: Duration) -> Self {
-        Self::taking(move |_| takes)
+        Self::start_with_delay(move |_| takes)
     }
 
-    /// Answers each event after as long as `takes` says for its trace id.
-    pub(crate) fn taking(takes: impl Fn(&str) -> Duration + Clone + Send + Sync + 'static) -> Self {
-        let heard = Arc::<Mutex<Heard>>::default();
-        let take = async move |State(heard): State<Arc<Mutex<Heard>>>, headers: HeaderMap, body: Bytes| {
+    /// Starts a receiver that answers each event after the delay that `takes` returns for its trace id.
+    pub(crate) fn start_with_delay(takes: impl Fn(&str) -> Duration + Clone + Send + Sync + 'static) -> Self {
+        let heard = Arc::<Mutex<ReceivedBodies>>::default();
+        let take = async move |State(heard): State<Arc<Mutex<ReceivedBodies>>>, headers: HeaderMap, body: Bytes| {
             if Verifier::new([FORWARD_SECRET]).verify(&headers[SIGNATURE_HEADER], &body, now().as_second()).is_err() {
                 return StatusCode::UNAUTHORIZED;
             }
@@ -103,7 +100,7 @@ impl App {
         Self { url: format!("{}/hooks", serve(router)), heard }
     }
 
-    pub(crate) fn heard(&self) -> Heard {
+    pub(crate) fn received(&self) -> ReceivedBodies {
         self.heard.lock().unwrap().clone()
     }
 }

@@ -1,21 +1,20 @@
-//! The third-party OAuth server, with what a test may ask it.
+//! The third-party OAuth server and its test API.
 
 use std::{
     path::PathBuf,
     process::{Command, Stdio},
 };
 
-use ::http::{Method, StatusCode};
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use http::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
-
-use super::{
+use terra_auth_cli_testkit::{
+    Server,
     http::{Reply, send},
-    server::Server,
 };
 
-/// The OAuth server. It ends when dropped.
+/// The OAuth server. It is killed when dropped.
 pub(crate) struct OAuthServer {
     server: Server,
 }
@@ -32,7 +31,7 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    /// Whether it was a refresh, as far as the call has been read.
+    /// Whether it is a refresh. False until the provider has read the request.
     pub(crate) fn is_refresh(&self) -> bool {
         self.grant_type == "refresh_token"
     }
@@ -45,7 +44,7 @@ impl Exchange {
         self.answer["refresh_token"].as_str().unwrap_or_else(|| panic!("no tokens: {self:?}")).to_owned()
     }
 
-    /// Both tokens that it gave.
+    /// Both issued tokens.
     pub(crate) fn tokens(&self) -> [String; 2] {
         [self.access_token(), self.refresh_token()]
     }
@@ -91,19 +90,19 @@ revoke = {{ url = "{url}/token/revocation", client_auth = "basic" }}
         serde_json::from_str(&reply.text).unwrap()
     }
 
-    /// Changes how it behaves from now on; `provider.mjs` says what can be set.
+    /// Changes its settings; `provider.mjs` documents them.
     pub(crate) async fn set(&self, settings: Value) {
         let reply = send(Method::POST, &self.url("/test/settings"), &[], settings.to_string()).await.unwrap();
         assert_eq!(reply.status, StatusCode::OK, "{}", reply.text);
     }
 
-    /// Whether it says that a token works (RFC 7662).
+    /// Whether a token is active, by introspection (RFC 7662).
     pub(crate) async fn is_active(&self, token: &str) -> bool {
         let answer: Value = serde_json::from_str(&self.ask("/token/introspection", token).await.text).unwrap();
         answer["active"].as_bool().unwrap()
     }
 
-    /// Which of these tokens work.
+    /// Which of these tokens are active.
     pub(crate) async fn active<const N: usize>(&self, tokens: &[String; N]) -> [bool; N] {
         let mut active = [false; N];
         for (token, active) in tokens.iter().zip(&mut active) {
@@ -112,7 +111,7 @@ revoke = {{ url = "{url}/token/revocation", client_auth = "basic" }}
         active
     }
 
-    /// Ends a grant behind everybody's back (RFC 7009).
+    /// Revokes a grant without notifying our server (RFC 7009).
     pub(crate) async fn revoke(&self, refresh_token: &str) {
         self.ask("/token/revocation", refresh_token).await;
     }

@@ -9,32 +9,28 @@ use std::{
 
 use super::ReferenceError;
 
-/// Enough for a vault that asks its server, short enough for whoever waits.
-pub(super) const PATIENCE: Duration = Duration::from_secs(10);
-/// No secret is longer; what follows is not read.
-const LONGEST: u64 = 64 * 1024;
+/// Long enough for a vault that calls its server, and short enough for the waiting user.
+pub(super) const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
+/// No secret is longer. Further output is not read.
+const MAX_OUTPUT_BYTES: u64 = 64 * 1024;
 
-/// Runs a program without a shell and without standard input; the first line that it writes, once it has ended well.
-pub(super) fn first_line(
-    words: &[String],
-    folder: Option<&Path>,
-    patience: Duration,
-) -> Result<String, ReferenceError> {
-    let deadline = Instant::now() + patience;
+/// Runs a program without a shell and without standard input. If it succeeds, returns the first line of its output.
+pub(super) fn first_line(words: &[String], folder: Option<&Path>, timeout: Duration) -> Result<String, ReferenceError> {
+    let deadline = Instant::now() + timeout;
     let program = words.first().map_or("", |word| word).to_owned();
-    let late = |program| ReferenceError::Late { program, seconds: patience.as_secs() };
+    let late = |program| ReferenceError::CommandTimeout { program, seconds: timeout.as_secs() };
     let mut child = start(&program, words, folder)?;
     let (output, remarks) = (read(child.stdout.take()), read(child.stderr.take()));
-    let Some(status) = ended(&mut child, deadline) else { return Err(late(program)) };
-    // Whoever it started may still hold the pipe.
+    let Some(status) = wait_or_kill(&mut child, deadline) else { return Err(late(program)) };
+    // A process that it started may still have the pipe open.
     let Some(output) = within(&output, deadline) else { return Err(late(program)) };
     let value = output.lines().next().unwrap_or_default().trim();
     if !status.success() {
         let hint = hint(&within(&remarks, deadline).unwrap_or_default(), value);
         return Err(ReferenceError::Failed { program, status: in_words(status), hint });
     }
-    if value.is_empty() || value.contains(char::REPLACEMENT_CHARACTER) || output.len() as u64 >= LONGEST {
-        return Err(ReferenceError::Unusable { program });
+    if value.is_empty() || value.contains(char::REPLACEMENT_CHARACTER) || output.len() as u64 >= MAX_OUTPUT_BYTES {
+        return Err(ReferenceError::UnusableOutput { program });
     }
     Ok(value.to_owned())
 }
@@ -45,7 +41,7 @@ fn start(program: &str, words: &[String], folder: Option<&Path>) -> Result<Child
     let mut command = Command::new(program);
     if let Some(folder) = folder {
         let folder = folder.canonicalize().map_err(not_started)?;
-        // Which folder a relative program is looked for in depends on the platform, unless it is told.
+        // The folder for a relative program depends on the platform, so the path is made absolute.
         if program.contains('/') {
             command = Command::new(folder.join(program));
         }
@@ -55,13 +51,13 @@ fn start(program: &str, words: &[String], folder: Option<&Path>) -> Result<Child
     command.spawn().map_err(not_started)
 }
 
-/// Reads a pipe to its end on a thread of its own, so that a full pipe holds nobody up.
+/// Reads a pipe to its end on a separate thread, because a full pipe would block the program.
 fn read(pipe: Option<impl Read + Send + 'static>) -> Receiver<String> {
     let (sender, receiver) = mpsc::sync_channel(1);
     thread::spawn(move || {
         let mut bytes = Vec::new();
-        // What was read before an error counts; nobody listens after the deadline.
-        let _ = pipe.map(|pipe| pipe.take(LONGEST).read_to_end(&mut bytes));
+        // The bytes before an error count. After the deadline there is no receiver.
+        let _ = pipe.map(|pipe| pipe.take(MAX_OUTPUT_BYTES).read_to_end(&mut bytes));
         let _ = sender.send(String::from_utf8_lossy(&bytes).into_owned());
     });
     receiver
@@ -71,8 +67,8 @@ fn within(receiver: &Receiver<String>, deadline: Instant) -> Option<String> {
     receiver.recv_timeout(deadline.saturating_duration_since(Instant::now())).ok()
 }
 
-/// How the child ended, or nothing if it had to be ended.
-fn ended(child: &mut Child, deadline: Instant) -> Option<ExitStatus> {
+/// Returns the child's exit status, or `None` if it was killed at the deadline.
+fn wait_or_kill(child: &mut Child, deadline: Instant) -> Option<ExitStatus> {
     while Instant::now() < deadline {
         match child.try_wait() {
             Ok(Some(status)) => return Some(status),
@@ -80,13 +76,13 @@ fn ended(child: &mut Child, deadline: Instant) -> Option<ExitStatus> {
             Err(_) => break,
         }
     }
-    // It may have ended by itself just now.
+    // Fails if the child has just exited.
     let _ = child.kill();
     let _ = child.wait();
     None
 }
 
-/// The last remark on one line, bounded, without the value.
+/// Returns the last line of standard error: bounded, and empty if it contains the value.
 fn hint(remarks: &str, value: &str) -> String {
     let last = remarks.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or_default();
     let shown: String = last.chars().filter(|c| !c.is_control()).take(200).collect();
@@ -117,8 +113,8 @@ mod tests {
     }
 
     #[test]
-    fn no_value_is_an_error_that_names_the_program() {
-        let unusable = "sh answered nothing that can be used: its first line must be the value";
+    fn without_a_value_the_error_names_the_program() {
+        let unusable = "sh returned no usable value: its first line must be the value";
         for script in ["true", "echo; echo a-key", r"printf '\377\n'"] {
             assert_eq!(run(script).unwrap_err(), unusable, "{script}");
         }
@@ -128,21 +124,21 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_shows_the_last_remark_but_never_the_value() {
+    fn a_failure_shows_the_last_line_of_standard_error_but_never_the_value() {
         assert_eq!(
             run("echo a-key; echo one >&2; printf '\\033[31mnot signed in\\n' >&2; exit 3").unwrap_err(),
-            "sh failed (exit code 3): [31mnot signed in; run it by itself to see why"
+            "sh failed (exit code 3): [31mnot signed in; run it manually to see why"
         );
         let told = run("echo a-key; echo it is a-key >&2; exit 1").unwrap_err();
-        assert_eq!(told, "sh failed (exit code 1); run it by itself to see why");
+        assert_eq!(told, "sh failed (exit code 1); run it manually to see why");
         assert!(run("kill -9 $$").unwrap_err().contains("signal: 9"));
     }
 
     #[test]
-    fn whoever_takes_too_long_is_not_waited_for() {
+    fn a_command_is_killed_after_the_timeout() {
         for script in ["sleep 20", "echo a-key; exec sleep 20", "sleep 20 & echo a-key"] {
             let began = Instant::now();
-            let late = "sh did not answer within 1 s; run it by itself: it may be waiting to be unlocked";
+            let late = "sh did not answer within 1 s; run it manually: it may be waiting to be unlocked";
             assert_eq!(run(script).unwrap_err(), late, "{script}");
             assert!(began.elapsed() < Duration::from_secs(4));
         }

@@ -26,20 +26,20 @@ mod present {
 
     use super::ReferenceError;
 
-    /// A keyring answers in milliseconds; one that takes longer is waiting for somebody to unlock it.
-    const PATIENCE: Duration = Duration::from_secs(1);
+    /// A keyring responds within milliseconds. If it takes longer, it is waiting to be unlocked.
+    const KEYRING_TIMEOUT: Duration = Duration::from_secs(1);
 
     pub(in super::super) fn get(service: &str, account: &str) -> Result<String, ReferenceError> {
-        ask(service, account, Entry::get_password)
+        with_timeout(service, account, Entry::get_password)
     }
 
     pub(in super::super) fn set(service: &str, account: &str, value: &str) -> Result<(), ReferenceError> {
         let value = value.to_owned();
-        ask(service, account, move |entry| entry.set_password(&value))
+        with_timeout(service, account, move |entry| entry.set_password(&value))
     }
 
-    /// Asks on a thread of its own; where no answer comes, the thread is left behind.
-    fn ask<T: Send + 'static>(
+    /// Accesses the keyring on a separate thread. After the timeout, the thread is abandoned.
+    fn with_timeout<T: Send + 'static>(
         service: &str,
         account: &str,
         question: impl FnOnce(&Entry) -> Result<T, Error> + Send + 'static,
@@ -47,20 +47,20 @@ mod present {
         let (sender, receiver) = mpsc::sync_channel(1);
         let (owner, name) = (service.to_owned(), account.to_owned());
         thread::spawn(move || sender.send(Entry::new(&owner, &name).and_then(|entry| question(&entry))));
-        let answer = receiver.recv_timeout(PATIENCE).map_err(|_| ReferenceError::KeyringLate)?;
+        let answer = receiver.recv_timeout(KEYRING_TIMEOUT).map_err(|_| ReferenceError::KeyringTimeout)?;
         answer.map_err(|error| failed(&error, format!("{service}/{account}")))
     }
 
-    /// In our own words where the store's may hold what it keeps.
+    /// Uses our own text for errors of the store that may contain its entries.
     fn failed(error: &Error, entry: String) -> ReferenceError {
         let problem = match error {
             NoEntry => return ReferenceError::NotInKeyring { entry },
             NoDefaultStore => match Entry::store_status() {
                 Err(error) => error.to_string(),
-                Ok(()) => "there is none".to_owned(),
+                Ok(()) => "there is no keyring".to_owned(),
             },
             Error::PlatformFailure(_) | Error::NoStorageAccess(_) => error.to_string(),
-            _ => format!("its entry {entry} cannot be read"),
+            _ => format!("the entry {entry} cannot be read"),
         };
         ReferenceError::KeyringFailed { problem }
     }

@@ -1,12 +1,13 @@
-//! The account at the provider, as the provider sees it, and what must never be done to it.
+//! The account from the provider's point of view, and the rules that nodes must never violate.
 
 use std::{collections::BTreeSet, sync::Mutex, time::Duration};
 
 use secrecy::ExposeSecret as _;
-use terra_auth_core::{
-    grant::{GrantState, KeptGrant},
+use terra_auth_model::{
+    grant::StoredGrant,
     provider::{RefreshError, Rotation, Tokens},
 };
+use terra_auth_types::wire::admin::GrantState;
 use tokio::time::Instant;
 
 use crate::world::open;
@@ -14,52 +15,50 @@ use crate::world::open;
 /// How a provider treats refresh tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Model {
-    /// The refresh token stays.
+    /// The refresh token does not change.
     Kept,
-    /// It is spent, and asked again within the grace gives the same answer.
+    /// The refresh token is spent. Within the grace period, the same request gets the same answer.
     GraceSame,
-    /// It is spent, and asked again within the grace gives another answer; only the newest one counts.
+    /// The refresh token is spent. Within the grace period, the same request gets another pair; only the newest
+    /// is valid.
     GraceNewest,
-    /// It is spent.
+    /// The refresh token is spent.
     Once,
-    /// It is spent, and asked again ends everything.
+    /// The refresh token is spent, and a second use revokes the grant.
     OnceOrEnd,
-    /// It stays good, and brings another pair each time, until an access token that it brought is first used. Then its pair
-    /// and the others that it brought are over. Only so many pairs may live.
+    /// The refresh token remains valid and produces another pair each time, until an access token of such a
+    /// pair is first used. Then the old pair and the other new pairs are revoked. The number of valid pairs is
+    /// limited.
     UntilUsed,
 }
 
 pub(crate) const MODELS: [Model; 6] =
     [Model::Kept, Model::GraceSame, Model::GraceNewest, Model::Once, Model::OnceOrEnd, Model::UntilUsed];
 
-/// So many pairs may live under [`Model::UntilUsed`].
-const MOST_PAIRS: usize = 10;
-
-/// Longer than anything that goes wrong takes.
+/// The maximum number of valid pairs under [`Model::UntilUsed`].
+const MAX_PAIRS: usize = 10;
+/// Longer than every simulated failure.
 const GRACE: Duration = Duration::from_mins(20);
-
-/// How long an access token lives.
-pub(crate) const LIFE: Duration = Duration::from_secs(90);
-
-/// More tokens than are given for one login.
-const LOGIN: u64 = 1_000_000;
-
-/// The least time between two calls with one refresh token while the first may still be under way: a lease, less the most
-/// by which two clocks differ.
-const APART: Duration = Duration::from_secs(30 - 8);
+/// The lifetime of an access token.
+pub(crate) const ACCESS_TOKEN_LIFETIME: Duration = Duration::from_secs(90);
+/// More than the number of pairs that one login can produce.
+const PAIRS_PER_LOGIN: u64 = 1_000_000;
+/// The minimum time between two calls with one refresh token while the first may still be in flight: a lease,
+/// minus the largest difference between two clocks.
+const MIN_CALL_GAP: Duration = Duration::from_secs(30 - 8);
 
 impl Model {
     pub(crate) fn rotation(self) -> Rotation {
         let grace = Some(GRACE.try_into().unwrap());
         match self {
-            Self::Kept => Rotation::Kept,
+            Self::Kept => Rotation::Reusable,
             Self::GraceSame | Self::GraceNewest => Rotation::SingleUse { grace, reuse_ends_grant: true },
             Self::Once | Self::UntilUsed => Rotation::SingleUse { grace: None, reuse_ends_grant: false },
             Self::OnceOrEnd => Rotation::SingleUse { grace: None, reuse_ends_grant: true },
         }
     }
 
-    /// Whether a lost answer can be had again.
+    /// Whether the same request can get a lost response again.
     const fn recovers(self) -> bool {
         matches!(self, Self::Kept | Self::GraceSame | Self::GraceNewest | Self::UntilUsed)
     }
@@ -71,25 +70,25 @@ pub(crate) struct Account {
     state: Mutex<State>,
 }
 
-/// Tokens are numbered. Number 0 came with the login, and each later login begins with [`LOGIN`] more.
+/// The pairs of tokens are numbered. Number 0 came with the login, and each later login begins with [`PAIRS_PER_LOGIN`] more.
 #[derive(Default)]
-#[expect(clippy::struct_excessive_bools, reason = "what may be held against us, and what may not")]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about the account")]
 struct State {
-    /// The tokens that came with the latest login.
+    /// The pair of the latest login.
     login: u64,
-    /// The newest tokens that were given away.
+    /// The newest pair that was issued.
     newest: u64,
-    /// What was spent last, when, and the first that was given for it.
+    /// The refresh token that was spent last, when, and the first pair that was issued for it.
     spent: Option<(u64, Instant, u64)>,
-    /// The refresh token that counts.
+    /// The valid refresh token.
     current: u64,
-    /// Each pair that lives under [`Model::UntilUsed`], with the one that brought it.
+    /// Each valid pair under [`Model::UntilUsed`], with the pair that produced it.
     live: Vec<(u64, Option<u64>)>,
     revoked_by_user: bool,
     ended: bool,
-    /// It ended by a second use, while the tokens for the first one were still nowhere to be found.
+    /// Revoked by a second use, while the pair of the first use was not stored anywhere.
     ended_in_the_dark: bool,
-    /// The network itself has repeated a request to somebody who minds.
+    /// The network has repeated a request to a provider where that causes damage.
     harmed_by_network: bool,
     calls: Vec<Call>,
     kept: BTreeSet<u64>,
@@ -100,7 +99,7 @@ struct State {
 struct Call {
     token: u64,
     at: Instant,
-    /// Whether it surely ended, without tokens.
+    /// Whether the call certainly ended without tokens.
     failed: bool,
 }
 
@@ -109,7 +108,7 @@ impl Account {
         Self { model, state: Mutex::new(State { kept: [0].into(), live: vec![(0, None)], ..State::default() }) }
     }
 
-    /// What the provider does with a refresh token; the number of the tokens that it gives for it.
+    /// Processes a refresh token like the provider; returns the number of the issued pair.
     pub(crate) fn spend(&self, token: u64) -> Result<u64, RefreshError> {
         let mut state = self.state.lock().unwrap();
         let now = Instant::now();
@@ -144,7 +143,7 @@ impl Account {
         Err(RefreshError::GrantRefused { code: "invalid_grant".to_owned() })
     }
 
-    /// The same request once more, by the network's own doing.
+    /// Processes a request that the network has repeated.
     pub(crate) fn spend_again(&self, token: u64) {
         let mut state = self.state.lock().unwrap();
         state.harmed_by_network |= !matches!(self.model, Model::Kept | Model::GraceSame | Model::UntilUsed);
@@ -152,10 +151,10 @@ impl Account {
         drop(self.spend(token));
     }
 
-    /// The end user connects again, and the grant before is over; the number of the new tokens.
+    /// Logs the end user in again, which revokes the previous grant; returns the number of the new pair.
     pub(crate) fn log_in(&self) -> u64 {
         let mut state = self.state.lock().unwrap();
-        let login = state.login + LOGIN;
+        let login = state.login + PAIRS_PER_LOGIN;
         (state.login, state.newest, state.current, state.last_kept) = (login, login, login, login);
         (state.spent, state.ended, state.harmed_by_network) = (None, false, false);
         state.live = vec![(login, None)];
@@ -167,13 +166,13 @@ impl Account {
         self.state.lock().unwrap().revoked_by_user = true;
     }
 
-    /// A call begins; answers its place in the list.
+    /// Records the beginning of a call; returns its index.
     pub(crate) fn call(&self, token: u64) -> usize {
         let mut state = self.state.lock().unwrap();
         let now = Instant::now();
-        let double = |call: &&Call| call.token == token && !call.failed && now < call.at + APART;
+        let double = |call: &&Call| call.token == token && !call.failed && now < call.at + MIN_CALL_GAP;
         if self.model != Model::Kept && state.calls.iter().any(|call| double(&call)) {
-            state.breaks(format!("refresh token {token} was sent by two at once"));
+            state.breaks(format!("refresh token {token} was sent twice at the same time"));
         }
         state.calls.push(Call { token, at: now, failed: false });
         state.calls.len() - 1
@@ -183,8 +182,8 @@ impl Account {
         self.state.lock().unwrap().calls[place].failed = true;
     }
 
-    /// Looks at what was committed.
-    pub(crate) fn look(&self, kept: &KeptGrant) {
+    /// Checks the committed row.
+    pub(crate) fn look(&self, kept: &StoredGrant) {
         let mut state = self.state.lock().unwrap();
         let number = refresh_number(&open(kept));
         let access = access_number(&open(kept));
@@ -195,32 +194,32 @@ impl Account {
         state.last_kept = access;
         state.kept.insert(access);
         if kept.state == GrantState::Revoked && !state.revoked_by_user && !state.harmed_by_network {
-            state.breaks("called revoked what nobody revoked".to_owned());
+            state.breaks("reported a revocation that did not happen".to_owned());
         }
         if kept.state == GrantState::NeedsConsent && self.accepts(&state, number) {
-            state.breaks("asked for consent while the tokens work".to_owned());
+            state.breaks("asked for consent although the tokens work".to_owned());
         }
     }
 
-    /// Somebody was given an access token.
+    /// Records that a caller got an access token.
     pub(crate) fn handed_out(&self, access: u64) {
         let mut state = self.state.lock().unwrap();
         if !state.kept.contains(&access) {
-            state.breaks(format!("tokens {access} were used before they were kept"));
+            state.breaks(format!("tokens {access} were used before they were stored"));
         }
-        // Not each caller makes a call.
+        // Only some callers use their token.
         if access.is_multiple_of(5) {
             state.use_access_token(access);
         }
     }
 
-    /// The call after a refresh.
+    /// Processes a confirmation call.
     pub(crate) fn confirm(&self, access: u64) -> bool {
         self.state.lock().unwrap().use_access_token(access)
     }
 
-    /// How it all ended.
-    pub(crate) fn end(&self, kept: &KeptGrant) -> Result<Vec<(u64, Instant)>, String> {
+    /// Checks the final state; returns all calls.
+    pub(crate) fn end(&self, kept: &StoredGrant) -> Result<Vec<(u64, Instant)>, String> {
         let state = self.state.lock().unwrap();
         if let Some(broken) = &state.broken {
             return Err(broken.clone());
@@ -230,16 +229,16 @@ impl Account {
         let missing = (state.login..=state.newest).any(|number| !state.kept.contains(&number));
         let calls = state.calls.iter().map(|call| (call.token, call.at)).collect();
         match (state.revoked_by_user, works) {
-            (true, _) if kept.state.is_over() => Ok(calls),
-            (true, _) => Err(format!("nobody noticed that the user revoked the grant: {kept:?}")),
+            (true, _) if kept.state.requires_reconnect() => Ok(calls),
+            (true, _) => Err(format!("the user's revocation was not noticed: {kept:?}")),
             (false, true) => Ok(calls),
             (false, false) if state.harmed_by_network => Ok(calls),
             (false, false) if !self.model.recovers() && (missing || state.ended_in_the_dark) => Ok(calls),
-            (false, false) => Err(format!("the grant is burnt: {kept:?}")),
+            (false, false) => Err(format!("the grant is lost: {kept:?}")),
         }
     }
 
-    /// Whether a refresh token would still be good.
+    /// Whether a refresh token would be accepted.
     fn accepts(&self, state: &State, token: u64) -> bool {
         let in_grace = |(spent, at, _): (u64, Instant, u64)| {
             spent == token && self.model.recovers() && Instant::now() < at + GRACE
@@ -256,13 +255,13 @@ impl State {
         self.live.iter().any(|(pair, _)| *pair == token)
     }
 
-    /// What a refresh token brings under [`Model::UntilUsed`].
+    /// Issues another pair for a refresh token under [`Model::UntilUsed`].
     fn bring_another(&mut self, token: u64) -> Result<u64, RefreshError> {
         if self.revoked_by_user || !self.lives(token) {
             return Err(RefreshError::GrantRefused { code: "invalid_grant".to_owned() });
         }
-        if self.live.len() >= MOST_PAIRS {
-            self.breaks("pairs that nobody used filled the provider's limit".to_owned());
+        if self.live.len() >= MAX_PAIRS {
+            self.breaks("unused pairs reached the provider's limit".to_owned());
             return Err(RefreshError::Unreadable); // 400 without a code
         }
         self.newest += 1;
@@ -270,7 +269,8 @@ impl State {
         Ok(self.newest)
     }
 
-    /// Ends the pair that brought this one, and the others that it brought; answers whether this one lives.
+    /// Revokes the pair that produced this one, and the other pairs that it produced; returns whether this one
+    /// is valid.
     fn use_access_token(&mut self, access: u64) -> bool {
         let Some((_, parent)) = self.live.iter().copied().find(|(pair, _)| *pair == access) else { return false };
         if parent.is_some() {
@@ -279,7 +279,7 @@ impl State {
         !self.revoked_by_user
     }
 
-    /// The first thing that breaks is told; others follow from it.
+    /// Records the first violated rule; others are usually consequences of it.
     fn breaks(&mut self, what: String) {
         self.broken.get_or_insert(what);
     }

@@ -1,4 +1,4 @@
-//! What can go wrong on a node: it crashes, pauses, has a store that fails and a provider that cannot be heard.
+//! Injected faults: processes that crash or pause, stores that fail, and lost calls to the provider.
 
 use std::{
     future::pending,
@@ -11,12 +11,13 @@ use std::{
 
 use async_trait::async_trait;
 use jiff::SignedDuration;
-use terra_auth_core::{
+use terra_auth_model::{
     clock::Clock as _,
     provider::{
         ClientCredentials, ProviderError, ProviderInfo, Providers, RefreshError, RefreshPolicy, Refreshed, Tokens,
     },
-    store::{Engine, Job, StoreError},
+    store::{Engine, Job},
+    store_error::StoreError,
 };
 use terra_auth_types::Provider;
 use tokio::{
@@ -25,17 +26,17 @@ use tokio::{
 };
 
 use super::{
-    account::{Account, LIFE, Model, access_number, refresh_number},
+    account::{ACCESS_TOKEN_LIFETIME, Account, Model, access_number, refresh_number},
     dice::Dice,
 };
 use crate::{
-    engine::Prompt,
+    engine::BlockingStore,
     script::{Answer, catalogue},
-    world::{Watch, World, tokens},
+    world::{RuntimeClock, World, tokens},
 };
 
-/// How much may still go wrong in a run; nothing once it is calm.
-pub(crate) struct Trouble {
+/// The number of faults that may still occur in a run; none in the calm phase.
+pub(crate) struct FaultInjector {
     pub(crate) dice: Arc<Dice>,
     left: Mutex<Left>,
 }
@@ -48,7 +49,7 @@ struct Left {
     writes: u32,
 }
 
-impl Trouble {
+impl FaultInjector {
     pub(crate) fn new(seed: u64) -> Self {
         let left = Left { storm: true, crashes: 3, pauses: 2, calls: 3, writes: 3 };
         Self { dice: Arc::new(Dice::new(seed)), left: Mutex::new(left) }
@@ -58,7 +59,7 @@ impl Trouble {
         *self.left.lock().unwrap() = Left { storm: false, crashes: 0, pauses: 0, calls: 0, writes: 0 };
     }
 
-    /// How long somebody waits before the next question, at most.
+    /// The longest time between two requests of a caller.
     pub(crate) fn patience_ms(&self) -> u64 {
         if self.left.lock().unwrap().storm { 30_000 } else { 120_000 }
     }
@@ -73,18 +74,18 @@ impl Trouble {
 }
 
 /// A process, until it crashes.
-pub(crate) struct Life {
-    trouble: Arc<Trouble>,
+pub(crate) struct SimulatedProcess {
+    trouble: Arc<FaultInjector>,
     dead: AtomicBool,
     died: Notify,
 }
 
-impl Life {
-    pub(crate) fn new(trouble: &Arc<Trouble>) -> Arc<Self> {
+impl SimulatedProcess {
+    pub(crate) fn new(trouble: &Arc<FaultInjector>) -> Arc<Self> {
         Arc::new(Self { trouble: Arc::clone(trouble), dead: AtomicBool::new(false), died: Notify::new() })
     }
 
-    /// Resolves when it crashes.
+    /// Resolves when the process crashes.
     pub(crate) async fn over(&self) {
         self.died.notified().await;
     }
@@ -93,7 +94,7 @@ impl Life {
         self.dead.load(Ordering::Relaxed)
     }
 
-    /// Goes on, or never.
+    /// Continues, or never returns if the process has crashed.
     async fn survive(&self) {
         if !self.is_over() && self.trouble.strikes(60, |left| &mut left.crashes) {
             self.dead.store(true, Ordering::Relaxed);
@@ -104,7 +105,7 @@ impl Life {
         }
     }
 
-    /// Takes some time, or crashes.
+    /// Takes some time, pauses, or crashes.
     async fn step(&self) {
         self.survive().await;
         let dice = &self.trouble.dice;
@@ -118,31 +119,31 @@ impl Life {
     }
 }
 
-/// The store as a process sees it.
-pub(crate) struct ShakyStore {
-    pub(crate) engine: Prompt,
-    pub(crate) life: Arc<Life>,
+/// The store as one process uses it.
+pub(crate) struct FaultyStore {
+    pub(crate) engine: BlockingStore,
+    pub(crate) life: Arc<SimulatedProcess>,
     pub(crate) account: Arc<Account>,
     pub(crate) world: Arc<World>,
 }
 
-impl ShakyStore {
+impl FaultyStore {
     fn fails(&self) -> bool {
         self.life.trouble.strikes(60, |left| &mut left.writes)
     }
 }
 
 #[async_trait]
-impl Engine for ShakyStore {
+impl Engine for FaultyStore {
     async fn write(&self, job: Box<dyn Job>) -> Result<(), StoreError> {
         self.life.step().await;
         if self.fails() {
             return Err(StoreError::Busy);
         }
         self.engine.write(job).await?;
-        self.account.look(&self.world.kept().await.unwrap());
+        self.account.look(&self.world.stored_grant().await.unwrap());
         self.life.step().await;
-        if self.fails() { Err(StoreError::Closed) } else { Ok(()) } // it was done all the same
+        if self.fails() { Err(StoreError::Closed) } else { Ok(()) } // the job was committed all the same
     }
 
     async fn read(&self, job: Box<dyn Job>) -> Result<(), StoreError> {
@@ -151,29 +152,30 @@ impl Engine for ShakyStore {
     }
 }
 
-/// The way from a process to the provider and back.
-pub(crate) struct Line {
+/// The connection between a process and the provider.
+pub(crate) struct FaultyProvider {
     list: Arc<[ProviderInfo]>,
     pub(crate) policy: RefreshPolicy,
-    pub(crate) life: Arc<Life>,
+    pub(crate) life: Arc<SimulatedProcess>,
     pub(crate) account: Arc<Account>,
-    clock: Watch,
+    clock: RuntimeClock,
 }
 
-impl Line {
-    pub(crate) fn new(life: Arc<Life>, account: Arc<Account>, clock: Watch, confirm: bool) -> Self {
+impl FaultyProvider {
+    pub(crate) fn new(life: Arc<SimulatedProcess>, account: Arc<Account>, clock: RuntimeClock, confirm: bool) -> Self {
         let policy = RefreshPolicy {
             rotation: account.model.rotation(),
-            ahead: SignedDuration::from_secs(30),
-            token_life: None,
-            at_once: 4,
-            per_minute: None,
+            lead_time: SignedDuration::from_secs(30),
+            refresh_token_lifetime: None,
+            max_in_flight: 4,
+            max_per_minute: None,
             confirm: confirm && account.model == Model::UntilUsed,
         };
         Self { list: catalogue(), policy, life, account, clock }
     }
 
-    /// The provider does its work whether or not anybody still waits for it, within the time that a caller has.
+    /// Sends a request. The provider processes it even if the caller has stopped waiting, within the caller's
+    /// timeout.
     fn send(&self, token: u64) -> oneshot::Receiver<Result<u64, RefreshError>> {
         let (tell, answer) = oneshot::channel();
         let account = Arc::clone(&self.account);
@@ -196,18 +198,18 @@ impl Line {
     async fn call(&self, token: u64) -> Result<u64, RefreshError> {
         let trouble = &self.life.trouble;
         if trouble.strikes(12, |left| &mut left.calls) {
-            return Err(RefreshError::Untouched("connection refused".into()));
+            return Err(RefreshError::NotReached("connection refused".into()));
         }
         if trouble.strikes(25, |left| &mut left.calls) {
             let retry_after = Some(SignedDuration::from_secs(20));
             return Err(RefreshError::Throttled { retry_after });
         }
         if trouble.strikes(20, |left| &mut left.calls) {
-            return Err(RefreshError::Lost("reset before it arrived".into()));
+            return Err(RefreshError::AnswerLost("reset before it arrived".into()));
         }
         let answer = self.send(token).await.unwrap();
         if trouble.strikes(10, |left| &mut left.calls) {
-            return Err(RefreshError::Lost("reset after it arrived".into()));
+            return Err(RefreshError::AnswerLost("reset after it arrived".into()));
         }
         let slow = trouble.strikes(10, |left| &mut left.calls);
         sleep(trouble.dice.moment(if slow { 15_000 } else { 300 })).await;
@@ -216,7 +218,7 @@ impl Line {
 }
 
 #[async_trait]
-impl Providers for Line {
+impl Providers for FaultyProvider {
     fn list(&self) -> Arc<[ProviderInfo]> {
         Arc::clone(&self.list)
     }
@@ -250,15 +252,15 @@ impl Providers for Line {
         call.failed = answer.is_err();
         let number = answer?;
         let refresh = if self.account.model == Model::Kept { token } else { number };
-        let end = self.clock.now() + SignedDuration::try_from(LIFE).unwrap();
+        let end = self.clock.now() + SignedDuration::try_from(ACCESS_TOKEN_LIFETIME).unwrap();
         Ok(Refreshed { tokens: tokens(&number.to_string(), &refresh.to_string(), end), scopes: None })
     }
 }
 
-/// A call that is under way. Whoever waited too long knows that it is over; whoever crashed knows nothing.
+/// A call in flight. After a timeout the process knows that the call has ended; after a crash it knows nothing.
 struct Call<'a> {
     account: &'a Account,
-    life: &'a Life,
+    life: &'a SimulatedProcess,
     place: usize,
     failed: bool,
 }

@@ -1,10 +1,10 @@
-//! Everything that happens by chance, from one seed.
+//! All random decisions, from one seed.
 
 use std::{sync::Mutex, time::Duration};
 
-use terra_auth_core::clock::Entropy;
+use terra_auth_model::clock::Entropy;
 
-/// `SplitMix64`: the same throws for the same seed.
+/// `SplitMix64`: the same numbers for the same seed.
 pub(crate) struct Dice(Mutex<u64>);
 
 impl Dice {
@@ -28,7 +28,7 @@ impl Dice {
         self.below(odds) == 0
     }
 
-    /// At most so many milliseconds.
+    /// A duration of at most this many milliseconds.
     pub(crate) fn moment(&self, most_ms: u64) -> Duration {
         Duration::from_millis(self.below(most_ms + 1))
     }

@@ -66,7 +66,7 @@ async fn a_list_is_served_for_a_day_while_the_upstream_fails() {
 }
 
 #[tokio::test]
-async fn nobody_waits_for_a_new_list_while_there_is_an_old_one() {
+async fn no_caller_waits_for_a_new_list_while_there_is_an_old_one() {
     let world = World::start().await;
     world.api.offers(&[("FITBIT", "")]);
     world.offered().await.unwrap();
@@ -92,7 +92,7 @@ async fn many_first_callers_ask_once() {
 }
 
 #[tokio::test]
-async fn nobody_waits_long_for_another_callers_answer() {
+async fn no_caller_waits_long_for_the_response_of_another() {
     let world = World::start().await;
     world.api.answers(List::Silence);
     let (catalogue, breaker) = (world.catalogue.clone(), world.breaker.clone());

@@ -26,7 +26,7 @@ async fn many_who_look_at_once_ask_once() {
     let mut callers = tokio::task::JoinSet::new();
     for _ in 0..100 {
         let (catalogue, breaker) = (world.catalogue.clone(), world.breaker.clone());
-        callers.spawn(async move { catalogue.picture(&"FITBIT".parse().unwrap(), &breaker).await.is_some() });
+        callers.spawn(async move { catalogue.logo(&"FITBIT".parse().unwrap(), &breaker).await.is_some() });
     }
     assert!(callers.join_all().await.into_iter().all(|shown| shown));
     assert_eq!(world.api.pictures_asked(), 1);
@@ -66,7 +66,7 @@ async fn what_cannot_be_had_is_not_asked_for_again_for_a_minute() {
 }
 
 #[tokio::test]
-async fn nobody_waits_long_for_other_pictures() {
+async fn no_caller_waits_long_for_other_pictures() {
     let world = World::with_logo("logo/png").await;
     world.offered().await.unwrap();
     let _others = world.catalogue.0.pictures.places.acquire_many(16).await.unwrap();
@@ -83,7 +83,7 @@ async fn another_server_on_this_machine_is_not_asked_whatever_the_upstream_says(
 }
 
 #[tokio::test]
-async fn nobody_is_asked_for_what_is_not_offered() {
+async fn a_provider_that_is_not_offered_causes_no_request() {
     let world = World::with_logo("logo/png").await;
     assert_eq!(world.shown("GARMIN").await, None);
     assert_eq!(world.api.pictures_asked(), 0);

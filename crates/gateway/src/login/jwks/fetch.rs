@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, header::ACCEPT};
 use serde::Deserialize;
-use terra_auth_outbound::{Bounds, Http, HttpError};
+use terra_auth_egress::{Bounds, Http, HttpError};
 use url::Url;
 
 use super::key_set::KeySet;
@@ -11,10 +11,10 @@ use crate::login::jwt::Issuer;
 const BOUNDS: Bounds = Bounds { timeout: Duration::from_secs(5), size_bytes: 256 * 1024 };
 
 /// Where an issuer's keys are.
-pub(crate) enum Place {
+pub(crate) enum JwksSource {
     /// There.
     At(Url),
-    /// Where the issuer's description says; asked anew each time, as it may change.
+    /// Where the issuer's description says; fetched again each time, as it may change.
     DiscoveredBy(Issuer),
 }
 
@@ -46,10 +46,10 @@ struct Description {
 }
 
 /// Fetches the keys.
-pub(super) async fn fetch(http: &Http, place: &Place) -> Result<KeySet, FetchError> {
+pub(super) async fn fetch(http: &Http, place: &JwksSource) -> Result<KeySet, FetchError> {
     let body = match place {
-        Place::At(url) => get(http, url).await?,
-        Place::DiscoveredBy(issuer) => get(http, &discover(http, issuer).await?).await?,
+        JwksSource::At(url) => get(http, url).await?,
+        JwksSource::DiscoveredBy(issuer) => get(http, &discover(http, issuer).await?).await?,
     };
     KeySet::read(&body)
 }

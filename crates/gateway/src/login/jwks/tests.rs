@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use terra_auth_core::clock::Clock;
+use terra_auth_model::clock::Clock;
 use terra_auth_testkit::FixedClock;
 
 use crate::{
@@ -74,7 +74,7 @@ async fn keys_are_fetched_again_behind_the_requests() {
     world.pass(599);
     assert_eq!((world.told(&old).await, world.issuer.asked()), ("alice".to_owned(), 1));
     world.pass(1);
-    assert_eq!(world.told(&old).await, "alice"); // nobody waits for what is only old
+    assert_eq!(world.told(&old).await, "alice"); // no caller waits for keys that are only outdated
     eventually(async || world.told(&new).await == "alice").await;
     assert_eq!((world.told(&old).await, world.issuer.asked()), (UNKNOWN.to_owned(), 2)); // what was taken back counts no more
 }
@@ -91,12 +91,12 @@ async fn a_new_key_counts_at_once() {
 
 #[tokio::test]
 async fn a_flood_of_unknown_keys_causes_one_fetch_in_30_seconds() {
-    let (signer, stranger) = (Signer::ed25519("1"), Signer::ed25519("2"));
+    let (signer, unknown_signer) = (Signer::ed25519("1"), Signer::ed25519("2"));
     let world = World::new(Answer::keys(&[&signer])).await;
     assert_eq!(world.told(&signer).await, "alice");
     let named = |name: usize| {
         let header = json!({ "alg": "EdDSA", "kid": format!("unknown-{name}") });
-        stranger.token_with(&header, &claims("https://login.example"))
+        unknown_signer.token_with(&header, &claims("https://login.example"))
     };
     for (seconds, asked) in [(1, 2), (29, 2), (1, 3)] {
         world.pass(seconds);

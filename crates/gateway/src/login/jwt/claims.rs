@@ -9,7 +9,7 @@ use crate::{
     setup::SetupError,
 };
 
-/// What a token says.
+/// The claims of a token.
 pub(crate) type Claims = Map<String, Value>;
 
 /// How far the issuer's clock and ours may be apart.
@@ -19,7 +19,7 @@ const LEEWAY_S: i64 = 30;
 /// Clerk, Okta.
 const UNNAMED: [&str; 3] = ["client_id", "azp", "cid"];
 
-/// What a token must say.
+/// The required claims of a token.
 pub(super) struct Expected {
     audience: Vec<String>,
     /// `None` is `aud`, and `UNNAMED` in tokens without it.

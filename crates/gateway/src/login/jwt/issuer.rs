@@ -9,7 +9,7 @@ const TENANT: &str = "{tenantid}";
 /// The tenant's place in the address where such an issuer describes itself for all of them.
 const ALL_TENANTS: &str = "common";
 
-/// Who signs the tokens.
+/// The signer of the tokens.
 #[derive(Clone)]
 pub(crate) struct Issuer {
     name: String,

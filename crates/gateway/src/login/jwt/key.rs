@@ -21,18 +21,18 @@ pub(crate) struct Key {
     /// The one algorithm it is for, if it says so.
     only: Option<Algorithm>,
     material: DecodingKey,
-    /// What tokens say that were verified with this key, by the tokens' SHA-256: the same bytes need no second
+    /// The claims of tokens that were verified with this key, by the tokens' SHA-256: the same bytes need no second
     /// verification, only their claims must be checked again. Gone with the key.
     verified: Cache<[u8; 32], Arc<Claims>>,
 }
 
 /// How many tokens' claims are kept for a key.
-const MOST_VERIFIED: usize = 10_000;
+const MAX_CACHED_TOKENS: usize = 10_000;
 
 /// Claims of a longer token are not kept, so that all of them have room.
 const MAX_KEPT_BYTES: usize = 8 * 1024;
 
-/// What a key is made of, which decides the algorithms it can be used with.
+/// The type of a key, which decides the algorithms it can be used with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Secret,
@@ -44,7 +44,7 @@ pub(super) enum Kind {
 
 impl Key {
     fn new(id: Option<String>, kind: Kind, only: Option<Algorithm>, material: DecodingKey) -> Self {
-        Self { id, issuer: None, kind, only, material, verified: Cache::new(MOST_VERIFIED) }
+        Self { id, issuer: None, kind, only, material, verified: Cache::new(MAX_CACHED_TOKENS) }
     }
 
     /// A secret that the issuer and we share, as it is written.
@@ -68,7 +68,7 @@ impl Key {
         Some(Self::new(None, kind, None, material))
     }
 
-    /// A published key; `None` if it is not for signatures, or of a kind that is not known. A secret that somebody publishes
+    /// A published key; `None` if it is not for signatures, or of a kind that is not known. A secret that an issuer publishes
     /// is none any more, so it is left out too.
     pub(crate) fn from_jwk(jwk: &Jwk) -> Option<Self> {
         let common = &jwk.common;
@@ -89,7 +89,7 @@ impl Key {
         self.issuer.as_deref()
     }
 
-    /// What the issuer calls it.
+    /// The issuer's name for it.
     pub(crate) fn id(&self) -> Option<&str> {
         self.id.as_deref()
     }
@@ -104,7 +104,7 @@ impl Key {
         self.material.try_get_as_bytes().map_or(0, <[u8]>::len)
     }
 
-    /// What a token says, if it was signed with this key; nothing that it says is checked yet.
+    /// The claims of a token that was signed with this key; the claims are not checked yet.
     pub(super) fn verify(&self, token: &str, algorithm: Algorithm) -> Result<Arc<Claims>, LoginError> {
         let digest = Sha256::digest(token).into();
         if let Some(claims) = self.verified.get(&digest) {

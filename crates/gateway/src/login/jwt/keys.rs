@@ -4,19 +4,19 @@ use std::{fs, path::Path, sync::Arc};
 
 use jsonwebtoken::Algorithm;
 use secrecy::{ExposeSecret as _, SecretString};
-use terra_auth_core::clock::Clock;
-use terra_auth_outbound::{Forbidden, Http};
+use terra_auth_egress::{Forbidden, Http};
+use terra_auth_model::clock::Clock;
 use url::Url;
 
 use super::{
     Issuer, Key,
     key::Kind,
-    pinned::{self, Given},
+    pinned::{self, IssuerClaims},
 };
 use crate::{
     login::{
         LoginError,
-        jwks::{Jwks, Place},
+        jwks::{Jwks, JwksSource},
     },
     settings::JwtSettings,
     setup::SetupError,
@@ -41,9 +41,9 @@ enum Public {
     Published(Jwks),
 }
 
-/// What says whose token it is.
+/// The claim with the user's id.
 #[derive(serde::Deserialize)]
-struct Claimed {
+struct UnverifiedClaims {
     iss: Option<String>,
     tid: Option<String>,
 }
@@ -61,11 +61,12 @@ impl Keys {
         let secret = secret.map(|secret| Arc::new(Key::secret(secret.expose_secret().as_bytes())));
         let file = settings.public_key_file.as_deref().filter(|_| settings.jwks_url.is_none());
         let file = file.map(public_key).transpose()?.map(Arc::new);
-        let given = Given { published: settings.jwks_url.is_some(), file: file.as_deref(), secret: secret.as_deref() };
+        let given =
+            IssuerClaims { published: settings.jwks_url.is_some(), file: file.as_deref(), secret: secret.as_deref() };
         let algorithms = pinned::algorithms(settings.algorithms.as_deref(), &given)?;
         let published = |place| Public::Published(Jwks::new(place, http.clone(), Arc::clone(clock)));
         let shared = match &settings.jwks_url {
-            Some(url) => Some(published(Place::At(url.clone()))),
+            Some(url) => Some(published(JwksSource::At(url.clone()))),
             None => file.map(Public::Own),
         };
         let discovers =
@@ -79,7 +80,8 @@ impl Keys {
                 let checked = url.and_then(|url| check(http, &url));
                 checked.map_err(|problem| SetupError::invalid("login.jwt.issuer", problem))?;
             }
-            let public = shared.clone().or_else(|| discovers.then(|| published(Place::DiscoveredBy(issuer.clone()))));
+            let public =
+                shared.clone().or_else(|| discovers.then(|| published(JwksSource::DiscoveredBy(issuer.clone()))));
             Ok(Trusted { issuer, public })
         };
         let trusted: Vec<_> = settings.issuer.iter().map(trust).collect::<Result<_, _>>()?;
@@ -94,7 +96,7 @@ impl Keys {
         if let [only] = &*self.trusted {
             return Ok(only); // the claims are compared once they are verified
         }
-        let Claimed { iss, tid } = jsonwebtoken::dangerous::insecure_decode_claims(token)
+        let UnverifiedClaims { iss, tid } = jsonwebtoken::dangerous::insecure_decode_claims(token)
             .map_err(|_| LoginError::Refused("the token's claims mean nothing here"))?;
         let iss = iss.unwrap_or_default();
         let found = self.trusted.iter().find(|trusted| trusted.issuer.is(&iss, tid.as_deref()));

@@ -6,7 +6,7 @@ use crate::setup::SetupError;
 const KEY: &str = "login.jwt.algorithms";
 
 /// Where keys come from that the settings name; without any, issuers are asked for theirs.
-pub(super) struct Given<'a> {
+pub(super) struct IssuerClaims<'a> {
     /// Public keys at an address.
     pub(super) published: bool,
     /// The public key of a file.
@@ -16,7 +16,7 @@ pub(super) struct Given<'a> {
 
 /// The algorithms that count, settled before any token is seen: a token can never choose to have a public key taken for a
 /// secret. Algorithms of both kinds may count beside each other, each with keys of its own kind.
-pub(super) fn algorithms(names: Option<&[String]>, given: &Given<'_>) -> Result<Vec<Algorithm>, SetupError> {
+pub(super) fn algorithms(names: Option<&[String]>, given: &IssuerClaims<'_>) -> Result<Vec<Algorithm>, SetupError> {
     let refused = |problem: &str| Err(SetupError::invalid(KEY, problem));
     let has_public = given.published || given.file.is_some();
     let wanted = match names {
@@ -46,7 +46,7 @@ fn is_of_secret(algorithm: Algorithm) -> bool {
     Kind::of(algorithm) == Some(Kind::Secret)
 }
 
-/// Whoever has a token can try out secrets at leisure, so a short one is found.
+/// An attacker with a token can try secrets offline, so a short one is found.
 ///
 /// Source: RFC 7518, section 3.2.
 fn check_length(secret: &Key, algorithms: &[Algorithm]) -> Result<(), SetupError> {

@@ -61,7 +61,7 @@ async fn a_token_of_each_kind_lets_its_user_in() {
     for signer in &signers {
         let authorization = format!("bEARER {}", signer.token(&claims()));
         let identity = caller(&jwt, &[("authorization", &authorization)]).await.unwrap().unwrap();
-        assert_eq!((identity.reference_id.as_str(), identity.ambient), ("alice", false));
+        assert_eq!((identity.reference_id.as_str(), identity.sent_by_browser), ("alice", false));
         let nameless = signer.token_with(&json!({ "alg": signer.algorithm() }), &claims());
         assert_eq!(answer(&jwt, &nameless).await, "alice"); // one key of its kind: no name is needed
     }

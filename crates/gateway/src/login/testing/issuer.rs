@@ -24,14 +24,14 @@ pub(in crate::login) struct Issuer {
     asked: Arc<AtomicUsize>,
 }
 
-/// What an issuer answers.
+/// The response of an issuer.
 #[derive(Clone, Debug)]
 pub(in crate::login) enum Answer {
     Json(Value),
     Status(u16),
     Html,
     Redirect,
-    /// That many bytes of JSON.
+    /// JSON of this many bytes.
     Padded(usize),
     Nothing,
 }

@@ -3,7 +3,7 @@ use secrecy::SecretString;
 
 use super::TrustedHeader;
 use crate::{
-    login::{Identity, Login, LoginError, Presented},
+    login::{EndUser, Login, LoginError, RequestCredentials},
     settings::TrustedHeaderSettings,
     setup::SetupError,
 };
@@ -15,21 +15,21 @@ fn trusting(peers: &[&str]) -> Result<TrustedHeader, SetupError> {
     TrustedHeader::new(&TrustedHeaderSettings { name: "X-User".to_owned(), peers }, None)
 }
 
-async fn shown(values: &[&[u8]], peer: Option<&str>) -> Result<Option<Identity>, LoginError> {
+async fn shown(values: &[&[u8]], peer: Option<&str>) -> Result<Option<EndUser>, LoginError> {
     let mut headers = HeaderMap::new();
     for value in values {
         headers.append("x-user", HeaderValue::from_bytes(value).unwrap());
     }
     let peer = peer.map(|address| address.parse().unwrap());
     let login = trusting(&["10.0.0.7/32", "fd00:1::/64"]).unwrap();
-    login.caller(&Presented { headers: &headers, peer }).await
+    login.caller(&RequestCredentials { headers: &headers, peer }).await
 }
 
 #[tokio::test]
 async fn the_proxys_word_counts_over_either_protocol() {
     for peer in [PROXY, "::ffff:10.0.0.7", "fd00:1::9"] {
         let identity = shown(&[b"alice"], Some(peer)).await.unwrap().unwrap();
-        assert_eq!((identity.reference_id.as_str(), identity.ambient), ("alice", true), "{peer}");
+        assert_eq!((identity.reference_id.as_str(), identity.sent_by_browser), ("alice", true), "{peer}");
     }
 }
 
@@ -45,8 +45,8 @@ async fn from_anybody_else_the_header_is_not_there() {
 #[tokio::test]
 async fn the_proxy_may_say_nothing_but_must_not_say_it_unclearly() {
     assert_eq!(shown(&[], Some(PROXY)).await.unwrap(), None);
-    for nobody in ["", "(null)", "-", "null", "undefined", "anonymous", "None", "${USER}"] {
-        assert_eq!(shown(&[nobody.as_bytes()], Some(PROXY)).await.unwrap(), None, "{nobody:?}");
+    for anonymous in ["", "(null)", "-", "null", "undefined", "anonymous", "None", "${USER}"] {
+        assert_eq!(shown(&[anonymous.as_bytes()], Some(PROXY)).await.unwrap(), None, "{anonymous:?}");
     }
     let long = [b'a'; 513];
     for values in [&[&b"alice"[..], b"alice"][..], &[b"alice", b"bob"], &[b"a\tb"], &[b"\xff"], &[&long]] {
@@ -65,7 +65,7 @@ async fn a_proxy_that_has_a_secret_must_send_it() {
             HeaderMap::from_iter([(HeaderName::from_static("x-user"), HeaderValue::from_static("alice"))]);
         headers
             .extend(secret.map(|secret| (HeaderName::from_static("x-proxy-secret"), HeaderValue::from_static(secret))));
-        let presented = Presented { headers: &headers, peer: "127.0.0.1".parse().ok() };
+        let presented = RequestCredentials { headers: &headers, peer: "127.0.0.1".parse().ok() };
         login.caller(&presented).await.unwrap().map(|identity| identity.reference_id.to_string())
     };
     assert_eq!(user(Some("proxy-secret-not-a-secret")).await.as_deref(), Some("alice"));
@@ -95,7 +95,7 @@ fn a_header_with_a_meaning_of_its_own_is_refused() {
 }
 
 #[test]
-fn a_setting_that_trusts_everybody_or_nobody_is_refused() {
+fn a_setting_that_trusts_every_peer_or_no_peer_is_rejected() {
     for peers in [&[][..], &["0.0.0.0/0"], &["10.0.0.7/32", "::/0"], &["0.0.0.0/1", "128.0.0.0/1"]] {
         assert!(matches!(trusting(peers), Err(SetupError::Invalid { .. })), "{peers:?}");
     }

@@ -12,13 +12,13 @@ use std::{
 use axum::{Router, response::Response, routing::get};
 use http::HeaderMap;
 use jiff::SignedDuration;
-use terra_auth_core::clock::Clock;
+use terra_auth_model::clock::Clock;
 use terra_auth_testkit::FixedClock;
 
 use super::WhoAmI;
 use crate::{
     login::{
-        Identity, LoginError,
+        EndUser, LoginError,
         testing::{caller, http, serve, told},
     },
     settings::WhoAmISettings,
@@ -54,11 +54,11 @@ impl World {
         Self { asked, clock, login }
     }
 
-    async fn caller(&self, headers: &[(&'static str, &str)]) -> Result<Option<Identity>, LoginError> {
+    async fn caller(&self, headers: &[(&'static str, &str)]) -> Result<Option<EndUser>, LoginError> {
         caller(&self.login, headers).await
     }
 
-    /// What somebody with a session is told.
+    /// The result for a user with a session.
     async fn told(&self, session: &str) -> String {
         told(&self.caller(&[("cookie", &format!("session={session}"))]).await)
     }

@@ -2,10 +2,10 @@ use std::sync::Mutex;
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use terra_auth_core::{clock::Clock as _, inbox::Received, known_connection::ConnectionState};
+use terra_auth_model::{clock::Clock as _, known_connection::ConnectionState};
 
 use super::{super::Progress, LOOK, World, counts, id, user, users};
-use crate::ReconcileOptions;
+use crate::{ReconcileOptions, inbox::Received};
 
 #[tokio::test]
 async fn what_is_known_as_it_is_is_no_drift() {
@@ -23,15 +23,15 @@ async fn a_user_that_is_not_known_is_told_and_on_request_taken_over() {
     let told = world.look().await;
     assert_eq!((counts(&told), told.repaired, world.known().await.len()), ((2, 0, 0), 0, 3));
     assert_eq!(told.missing.examples[0].reference_id.as_deref(), Some("caller-4"));
-    let mended = world.repair().await;
-    assert_eq!((counts(&mended), mended.repaired, world.known().await.len()), ((2, 0, 0), 2, 5));
+    let repaired = world.repair().await;
+    assert_eq!((counts(&repaired), repaired.repaired, world.known().await.len()), ((2, 0, 0), 2, 5));
     assert!(world.look().await.is_none());
 }
 
 #[tokio::test]
 async fn a_connection_that_is_held_as_over_is_missing() {
     let world = World::agreeing_on(&users(1..=2)).await;
-    world.inbox.gone(id(2), world.clock.now() - SignedDuration::from_hours(1)).await.unwrap();
+    world.inbox.mark_missing(id(2), world.clock.now() - SignedDuration::from_hours(1)).await.unwrap();
     assert_eq!(counts(&world.look().await), (1, 0, 0));
     world.repair().await;
     assert_eq!(world.state(2).await, Some(ConnectionState::Active));

@@ -2,7 +2,7 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use axum::http::StatusCode;
 use terra_auth::Error;
-use terra_auth_core::known_connection::ConnectionState;
+use terra_auth_model::known_connection::ConnectionState;
 
 use super::{super::ReconcileError, REPAIR, World, counts, upstream::List, user, users};
 
@@ -42,7 +42,7 @@ async fn a_list_that_repeats_itself_changes_nothing() {
     let world = drifted().await;
     let before = world.known().await;
     world.upstream.lists_so(List::Repeats, 2);
-    assert!(matches!(world.run(REPAIR).await, Err(ReconcileError::List(Error::UnreadableAnswer { .. }))));
+    assert!(matches!(world.run(REPAIR).await, Err(ReconcileError::List(Error::UnreadableResponse { .. }))));
     world.upstream.lists_so(List::GoesRound, 2);
     assert!(matches!(world.run(REPAIR).await, Err(ReconcileError::Repeats)));
     assert_eq!(world.known().await, before);

@@ -1,6 +1,6 @@
 use std::{future::pending, num::NonZeroU32, sync::Arc, time::Duration};
 
-use terra_auth_core::{
+use terra_auth_model::{
     clock::{SystemClock, SystemEntropy},
     store::Store,
 };
@@ -13,7 +13,8 @@ use super::{
     users,
 };
 use crate::{
-    Config, Gateway, Parts, Settings,
+    Gateway, Settings,
+    config::{Config, Dependencies},
     settings::{LoginSettings, ReconcileSettings, TrustedHeaderSettings},
 };
 
@@ -29,7 +30,8 @@ fn gateway(upstream: &Upstream, store: Store, repair: bool) -> Gateway {
     let credentials = credentials(upstream);
     let config =
         Config { settings, credentials, forward_secret: None, jwt_secret: None, proxy_secret: None, logins: vec![] };
-    Gateway::new(&config, Parts { store, clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) }).unwrap()
+    Gateway::new(&config, Dependencies { store, clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) })
+        .unwrap()
 }
 
 #[tokio::test]
@@ -38,7 +40,7 @@ async fn a_gateway_repairs_by_itself_if_it_may() {
     upstream.lists(&users(1..=2));
     let store = || async { open(&"sqlite::memory:".into()).await.unwrap() };
     let (one, other) = (gateway(&upstream, store().await, true), gateway(&upstream, store().await, false));
-    let known = async |gateway: &Gateway| gateway.inbox().known_page(None, 10).await.unwrap().len();
+    let known = async |gateway: &Gateway| gateway.inbox().known_connections_page(None, 10).await.unwrap().len();
     let both_see_to_it = async {
         while known(&one).await < 2 {
             sleep(Duration::from_millis(20)).await;

@@ -25,7 +25,7 @@ pub(super) struct Upstream {
     lists_asked: AtomicUsize,
 }
 
-/// What it answers.
+/// Its response.
 struct Script {
     users: Vec<Value>,
     per_page: usize,
@@ -85,7 +85,7 @@ impl Upstream {
         self.script.lock().unwrap().unlisted.push(user);
     }
 
-    /// Nobody is known, not even those in the list.
+    /// No user is known, not even those in the list.
     pub(super) fn denies_everybody(&self) {
         self.script.lock().unwrap().denies_everybody = true;
     }

@@ -9,25 +9,27 @@ use axum::{
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use tokio::time::{Duration, Instant, timeout_at};
 
-use super::{
-    MAX_BODY_BYTES,
-    room::{Held, Room},
+use super::MAX_BODY_BYTES;
+use crate::{
+    body_budget::{BodyBudget, Reservation},
+    error::ApiError,
 };
-use crate::error::Refusal;
 
 /// How long Terra may take to send a body; it gives up on an answer after about 8 s.
 const BODY_TIMEOUT: Duration = Duration::from_secs(20);
-
 /// How long a body may be slower than `BYTES_PER_SECOND`.
 const SLOW_START: Duration = Duration::from_secs(3);
 const BYTES_PER_SECOND: u64 = 256 << 10;
-
 /// How long nothing may come.
 const MAX_PAUSE: Duration = Duration::from_secs(5);
 
 /// The whole body, and the room that it takes. The time that it waits for room is not its sender's.
-pub(super) async fn whole(room: &Room, body: Body, peer: Option<IpAddr>) -> Result<(Bytes, Held<'_>), Refusal> {
-    let (mut body, mut whole, mut held) = (Limited::new(body, MAX_BODY_BYTES), Vec::new(), room.enter(peer));
+pub(super) async fn read_body(
+    room: &BodyBudget,
+    body: Body,
+    peer: Option<IpAddr>,
+) -> Result<(Bytes, Reservation<'_>), ApiError> {
+    let (mut body, mut whole, mut held) = (Limited::new(body, MAX_BODY_BYTES), Vec::new(), room.reserve(peer));
     let mut began = Instant::now();
     loop {
         let deadline = deadline(began, whole.len());
@@ -36,7 +38,7 @@ pub(super) async fn whole(room: &Room, body: Body, peer: Option<IpAddr>) -> Resu
         let Ok(part) = frame.map_err(|error| broken(&*error))?.into_data() else { continue };
         whole.extend_from_slice(&part);
         let waits = Instant::now();
-        let full = |_| Refusal::unavailable("busy", "too many events come at once; try again in a moment");
+        let full = |_| ApiError::unavailable("busy", "too many events come at once; try again in a moment");
         held.grow_to(whole.len()).await.map_err(full)?;
         began += waits.elapsed();
     }
@@ -48,17 +50,17 @@ fn deadline(began: Instant, bytes: usize) -> Instant {
     (began + (SLOW_START + needed).min(BODY_TIMEOUT)).min(Instant::now() + MAX_PAUSE)
 }
 
-fn late() -> Refusal {
-    Refusal::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time")
+fn late() -> ApiError {
+    ApiError::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time")
 }
 
-fn broken(error: &(dyn std::error::Error + 'static)) -> Refusal {
-    if error.is::<LengthLimitError>() { too_large() } else { Refusal::bad_request("the body did not come whole") }
+fn broken(error: &(dyn std::error::Error + 'static)) -> ApiError {
+    if error.is::<LengthLimitError>() { too_large() } else { ApiError::bad_request("the body did not come whole") }
 }
 
-pub(super) fn too_large() -> Refusal {
+pub(super) fn too_large() -> ApiError {
     let detail = format!("an event holds at most {MAX_BODY_BYTES} bytes");
-    Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
+    ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
 }
 
 #[cfg(test)]
@@ -68,10 +70,11 @@ mod tests {
     use axum::body::{Body, Bytes};
     use futures_util::{StreamExt as _, stream};
 
-    use super::{super::room::Room, whole};
+    use super::read_body;
+    use crate::body_budget::BodyBudget;
 
     /// Parts of a size, one every so many milliseconds.
-    fn sent(parts: usize, bytes: usize, every_ms: u64) -> Body {
+    fn declared_length(parts: usize, bytes: usize, every_ms: u64) -> Body {
         Body::from_stream(stream::iter(0..parts).then(move |_| async move {
             tokio::time::sleep(Duration::from_millis(every_ms)).await;
             Ok::<_, Infallible>(Bytes::from(vec![b' '; bytes]))
@@ -80,13 +83,13 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_body_that_comes_too_slowly_is_refused() {
-        let room = Room::new();
-        let read = async |body| whole(&room, body, None).await.map(|(body, _)| body.len()).ok();
-        assert_eq!(read(sent(10, 64 << 10, 200)).await, Some(10 * (64 << 10)));
-        assert_eq!(read(sent(1, 100, 2_900)).await, Some(100));
-        assert_eq!(read(sent(1, 100, 3_100)).await, None, "nothing came in time");
-        assert_eq!(read(sent(100, 1000, 200)).await, None, "5 KB a second");
-        let stalls = Body::from_stream(sent(1, 8 << 20, 1).into_data_stream().chain(stream::pending()));
+        let room = BodyBudget::new();
+        let read = async |body| read_body(&room, body, None).await.map(|(body, _)| body.len()).ok();
+        assert_eq!(read(declared_length(10, 64 << 10, 200)).await, Some(10 * (64 << 10)));
+        assert_eq!(read(declared_length(1, 100, 2_900)).await, Some(100));
+        assert_eq!(read(declared_length(1, 100, 3_100)).await, None, "nothing came in time");
+        assert_eq!(read(declared_length(100, 1000, 200)).await, None, "5 KB a second");
+        let stalls = Body::from_stream(declared_length(1, 8 << 20, 1).into_data_stream().chain(stream::pending()));
         let began = tokio::time::Instant::now();
         assert_eq!(read(stalls).await, None);
         assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());

@@ -4,13 +4,13 @@ use axum::{Json, extract::State};
 use terra_auth_core::Auth;
 use terra_auth_types::{
     DevId, UserId,
-    wire::{self, admin::LentAccessToken},
+    wire::{self, admin::IssuedAccessToken},
 };
 
-use crate::{caller::Borrower, error::ApiError, params::Path};
+use crate::{authentication::AccessTokenCaller, error::ApiError, params::Path};
 
 /// Lend an access token of a connection, for calls to the provider itself. Needs an API key of the environment with the scope
-/// `access-tokens:lend`, which no key has unless told so, or an admin token with the role operator.
+/// `access-tokens:read`, which no key has unless told so, or an admin token with the role operator.
 ///
 /// It works for a minute at least, and is refreshed first if it must be. Ask again for each use: a token that is kept
 /// ends, and may end early when another one is lent. Each loan is a line in the audit log.
@@ -21,7 +21,7 @@ use crate::{caller::Borrower, error::ApiError, params::Path};
         ("user_id" = String, Path, description = "The connection"),
     ),
     responses(
-        (status = 200, description = "The token", body = wire::admin::LentAccessToken),
+        (status = 200, description = "The token", body = wire::admin::IssuedAccessToken),
         (status = 401, description = "Neither an API key nor an admin token that counts", body = wire::Problem, content_type = "application/problem+json"),
         (status = 403, description = "The key lacks the scope or is of another environment, or the token's role is below operator", body = wire::Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such environment, or no such connection with tokens", body = wire::Problem, content_type = "application/problem+json"),
@@ -30,11 +30,11 @@ use crate::{caller::Borrower, error::ApiError, params::Path};
     ),
     security(("dev_id" = [], "api_key" = []), ("admin" = [])),
 )]
-pub(crate) async fn lend_access_token(
+pub(crate) async fn issue_access_token(
     State(auth): State<Auth>,
-    borrower: Borrower,
+    borrower: AccessTokenCaller,
     Path((dev_id, user_id)): Path<(DevId, UserId)>,
-) -> Result<Json<LentAccessToken>, ApiError> {
+) -> Result<Json<IssuedAccessToken>, ApiError> {
     let admin = borrower.of(&dev_id)?;
-    Ok(Json(auth.lend_access_token(&admin, &dev_id, user_id).await?))
+    Ok(Json(auth.issue_access_token(&admin, &dev_id, user_id).await?))
 }

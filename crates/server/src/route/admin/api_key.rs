@@ -11,7 +11,7 @@ use terra_auth_types::{
 };
 
 use crate::{
-    caller::Administrator,
+    authentication::AdminAuth,
     error::ApiError,
     params::{self, Params, Path, Query},
 };
@@ -29,7 +29,7 @@ use crate::{
 )]
 pub(crate) async fn list_api_keys(
     State(auth): State<Auth>,
-    _: Administrator,
+    _: AdminAuth,
     Path(dev_id): Path<DevId>,
 ) -> Result<Json<AdminKeys>, ApiError> {
     Ok(Json(AdminKeys { keys: auth.list_api_keys(&dev_id).await? }))
@@ -52,7 +52,7 @@ pub(crate) async fn list_api_keys(
 )]
 pub(crate) async fn create_api_key(
     State(auth): State<Auth>,
-    Administrator(admin): Administrator,
+    AdminAuth(admin): AdminAuth,
     Path(dev_id): Path<DevId>,
     params::Json(new): params::Json<CreateKey>,
 ) -> Result<(StatusCode, Json<IssuedKey>), ApiError> {
@@ -78,7 +78,7 @@ pub(crate) async fn create_api_key(
 )]
 pub(crate) async fn rotate_api_key(
     State(auth): State<Auth>,
-    Administrator(admin): Administrator,
+    AdminAuth(admin): AdminAuth,
     Path((dev_id, key_id)): Path<(DevId, KeyId)>,
     Params(how): Params<RetireKey>,
 ) -> Result<(StatusCode, Json<IssuedKey>), ApiError> {
@@ -103,7 +103,7 @@ pub(crate) async fn rotate_api_key(
 )]
 pub(crate) async fn revoke_api_key(
     State(auth): State<Auth>,
-    Administrator(admin): Administrator,
+    AdminAuth(admin): AdminAuth,
     Path((dev_id, key_id)): Path<(DevId, KeyId)>,
     Query(how): Query<RetireKey>,
 ) -> Result<Json<AdminKey>, ApiError> {

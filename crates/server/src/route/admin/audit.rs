@@ -7,7 +7,7 @@ use terra_auth_types::wire::{
     admin::{AuditPage, AuditParams, AuditVerdict},
 };
 
-use crate::{caller::Administrator, error::ApiError, params::Query};
+use crate::{authentication::AdminAuth, error::ApiError, params::Query};
 
 const PER_PAGE: u32 = 500;
 
@@ -24,7 +24,7 @@ const PER_PAGE: u32 = 500;
 )]
 pub(crate) async fn audit_page(
     State(auth): State<Auth>,
-    _: Administrator,
+    _: AdminAuth,
     Query(params): Query<AuditParams>,
 ) -> Result<Json<AuditPage>, ApiError> {
     let (after, limit) = (params.after.unwrap_or_default(), params.limit.unwrap_or(PER_PAGE));
@@ -35,11 +35,11 @@ pub(crate) async fn audit_page(
 #[utoipa::path(
     get, path = "/audit/verify", tag = "Administration",
     responses(
-        (status = 200, description = "What was found", body = wire::admin::AuditVerdict),
+        (status = 200, description = "The result of the check", body = wire::admin::AuditVerdict),
         (status = 401, description = "No admin token that counts", body = wire::Problem, content_type = "application/problem+json"),
     ),
     security(("admin" = [])),
 )]
-pub(crate) async fn verify_audit(State(auth): State<Auth>, _: Administrator) -> Result<Json<AuditVerdict>, ApiError> {
+pub(crate) async fn verify_audit(State(auth): State<Auth>, _: AdminAuth) -> Result<Json<AuditVerdict>, ApiError> {
     Ok(Json(auth.verify_audit().await?))
 }

@@ -11,7 +11,7 @@ use terra_auth_types::{
 };
 
 use crate::{
-    caller::Administrator,
+    authentication::AdminAuth,
     error::ApiError,
     params::{self, Path, Query},
 };
@@ -31,7 +31,7 @@ use crate::{
 )]
 pub(crate) async fn export_connections(
     State(auth): State<Auth>,
-    Administrator(admin): Administrator,
+    AdminAuth(admin): AdminAuth,
     Path(dev_id): Path<DevId>,
     Query(params): Query<ExportParams>,
 ) -> Result<Json<PortableConnections>, ApiError> {
@@ -46,7 +46,7 @@ pub(crate) async fn export_connections(
     params(("dev_id" = String, Path, description = "The environment")),
     request_body = wire::admin::ImportConnections,
     responses(
-        (status = 200, description = "What became of each", body = wire::admin::ImportedConnections),
+        (status = 200, description = "The result of each row", body = wire::admin::ImportedConnections),
         (status = 400, description = "The list is malformed or too long", body = wire::Problem, content_type = "application/problem+json"),
         (status = 401, description = "No admin token that counts", body = wire::Problem, content_type = "application/problem+json"),
         (status = 403, description = "The token's role is below operator", body = wire::Problem, content_type = "application/problem+json"),
@@ -56,7 +56,7 @@ pub(crate) async fn export_connections(
 )]
 pub(crate) async fn import_connections(
     State(auth): State<Auth>,
-    Administrator(admin): Administrator,
+    AdminAuth(admin): AdminAuth,
     Path(dev_id): Path<DevId>,
     params::Json(import): params::Json<ImportConnections>,
 ) -> Result<Json<ImportedConnections>, ApiError> {
@@ -82,7 +82,7 @@ pub(crate) async fn import_connections(
 )]
 pub(crate) async fn connection_report(
     State(auth): State<Auth>,
-    _: Administrator,
+    _: AdminAuth,
     Path((dev_id, user_id)): Path<(DevId, UserId)>,
 ) -> Result<Json<AdminConnection>, ApiError> {
     Ok(Json(auth.connection_report(&dev_id, user_id).await?))

@@ -17,7 +17,7 @@ use terra_auth_types::{
 };
 
 use crate::{
-    caller::Administrator,
+    authentication::AdminAuth,
     error::ApiError,
     params::{self, Params, Path, Query},
 };
@@ -33,7 +33,7 @@ use crate::{
 )]
 pub(crate) async fn list_environments(
     State(auth): State<Auth>,
-    _: Administrator,
+    _: AdminAuth,
 ) -> Result<Json<AdminEnvironments>, ApiError> {
     Ok(Json(AdminEnvironments { environments: auth.list_environments().await? }))
 }
@@ -52,7 +52,7 @@ pub(crate) async fn list_environments(
 )]
 pub(crate) async fn create_environment(
     State(auth): State<Auth>,
-    Administrator(admin): Administrator,
+    AdminAuth(admin): AdminAuth,
     params::Json(new): params::Json<CreateEnvironment>,
 ) -> Result<(StatusCode, Json<IssuedEnvironment>), ApiError> {
     let CreateEnvironment { environment, name, bound_tokens_only } = new;
@@ -74,7 +74,7 @@ pub(crate) async fn create_environment(
 )]
 pub(crate) async fn environment(
     State(auth): State<Auth>,
-    _: Administrator,
+    _: AdminAuth,
     Path(dev_id): Path<DevId>,
 ) -> Result<Json<AdminEnvironment>, ApiError> {
     Ok(Json(auth.environment(&dev_id).await?))
@@ -98,7 +98,7 @@ pub(crate) async fn environment(
 )]
 pub(crate) async fn change_environment(
     State(auth): State<Auth>,
-    Administrator(admin): Administrator,
+    AdminAuth(admin): AdminAuth,
     Path(dev_id): Path<DevId>,
     params::Json(change): params::Json<ChangeEnvironment>,
 ) -> Result<Json<AdminEnvironment>, ApiError> {
@@ -107,7 +107,7 @@ pub(crate) async fn change_environment(
 
 /// Delete an environment with everything in it. Needs the role owner.
 ///
-/// The counts are those of its contents: nobody loses more than they were told.
+/// The counts are those of its contents: no admin deletes more than the confirmation listed.
 #[utoipa::path(
     delete, path = "/environments/{dev_id}", tag = "Administration",
     params(("dev_id" = String, Path, description = "The environment"), DeleteEnvironmentParams),
@@ -122,7 +122,7 @@ pub(crate) async fn change_environment(
 )]
 pub(crate) async fn delete_environment(
     State(auth): State<Auth>,
-    Administrator(admin): Administrator,
+    AdminAuth(admin): AdminAuth,
     Path(dev_id): Path<DevId>,
     Query(params): Query<DeleteEnvironmentParams>,
 ) -> Result<StatusCode, ApiError> {
@@ -143,7 +143,7 @@ pub(crate) async fn delete_environment(
 )]
 pub(crate) async fn environment_contents(
     State(auth): State<Auth>,
-    _: Administrator,
+    _: AdminAuth,
     Path(dev_id): Path<DevId>,
 ) -> Result<Json<EnvironmentContents>, ApiError> {
     Ok(Json(auth.environment_contents(&dev_id).await?))
@@ -168,7 +168,7 @@ pub(crate) async fn environment_contents(
 )]
 pub(crate) async fn rotate_signing_secret(
     State(auth): State<Auth>,
-    Administrator(admin): Administrator,
+    AdminAuth(admin): AdminAuth,
     Path(dev_id): Path<DevId>,
     Params(how): Params<RotateSigningSecret>,
 ) -> Result<(StatusCode, Json<RotatedSigningSecret>), ApiError> {

@@ -11,7 +11,7 @@ use terra_auth_types::{
 };
 
 use crate::{
-    caller::Administrator,
+    authentication::AdminAuth,
     error::ApiError,
     params::{self, Path},
 };
@@ -34,7 +34,7 @@ use crate::{
 )]
 pub(crate) async fn invite_to_migrate(
     State(auth): State<Auth>,
-    Administrator(admin): Administrator,
+    AdminAuth(admin): AdminAuth,
     Path(dev_id): Path<DevId>,
     params::Json(invite): params::Json<InviteToMigrate>,
 ) -> Result<(StatusCode, Json<MigrationInvitations>), ApiError> {

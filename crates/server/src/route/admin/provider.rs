@@ -11,7 +11,7 @@ use terra_auth_types::{
 };
 
 use crate::{
-    caller::Administrator,
+    authentication::AdminAuth,
     error::ApiError,
     params::{self, Path},
 };
@@ -29,7 +29,7 @@ use crate::{
 )]
 pub(crate) async fn list_provider_apps(
     State(auth): State<Auth>,
-    _: Administrator,
+    _: AdminAuth,
     Path(dev_id): Path<DevId>,
 ) -> Result<Json<AdminProviderApps>, ApiError> {
     Ok(Json(AdminProviderApps { apps: auth.list_provider_apps(&dev_id).await? }))
@@ -53,7 +53,7 @@ pub(crate) async fn list_provider_apps(
 )]
 pub(crate) async fn set_provider_app(
     State(auth): State<Auth>,
-    Administrator(admin): Administrator,
+    AdminAuth(admin): AdminAuth,
     Path((dev_id, provider)): Path<(DevId, Provider)>,
     params::Json(set): params::Json<SetProviderApp>,
 ) -> Result<Json<AdminProviderApp>, ApiError> {
@@ -78,7 +78,7 @@ pub(crate) async fn set_provider_app(
 )]
 pub(crate) async fn rotate_provider_app(
     State(auth): State<Auth>,
-    Administrator(admin): Administrator,
+    AdminAuth(admin): AdminAuth,
     Path((dev_id, provider)): Path<(DevId, Provider)>,
     params::Json(how): params::Json<RotateProviderApp>,
 ) -> Result<Json<AdminProviderApp>, ApiError> {
@@ -92,7 +92,7 @@ pub(crate) async fn rotate_provider_app(
     post, path = "/environments/{dev_id}/provider-apps/{provider}/check", tag = "Administration",
     params(("dev_id" = String, Path, description = "The environment"), ("provider" = String, Path, description = "The provider")),
     responses(
-        (status = 200, description = "What it makes of the app", body = wire::admin::ProviderAppCheck),
+        (status = 200, description = "The provider's verdict on the app", body = wire::admin::ProviderAppCheck),
         (status = 401, description = "No admin token that counts", body = wire::Problem, content_type = "application/problem+json"),
         (status = 403, description = "The token's role is below operator", body = wire::Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such environment, or no app of its own there", body = wire::Problem, content_type = "application/problem+json"),
@@ -101,7 +101,7 @@ pub(crate) async fn rotate_provider_app(
 )]
 pub(crate) async fn check_provider_app(
     State(auth): State<Auth>,
-    Administrator(admin): Administrator,
+    AdminAuth(admin): AdminAuth,
     Path((dev_id, provider)): Path<(DevId, Provider)>,
 ) -> Result<Json<ProviderAppCheck>, ApiError> {
     Ok(Json(auth.check_provider_app(&admin, &dev_id, &provider).await?))
@@ -123,7 +123,7 @@ pub(crate) async fn check_provider_app(
 )]
 pub(crate) async fn remove_provider_app(
     State(auth): State<Auth>,
-    Administrator(admin): Administrator,
+    AdminAuth(admin): AdminAuth,
     Path((dev_id, provider)): Path<(DevId, Provider)>,
 ) -> Result<StatusCode, ApiError> {
     auth.remove_provider_app(&admin, &dev_id, &provider).await?;

@@ -1,4 +1,4 @@
-//! What became of grants whose connections ended.
+//! The revocations of grants whose connections ended.
 
 use axum::{Json, extract::State};
 use terra_auth_core::Auth;
@@ -11,7 +11,7 @@ use terra_auth_types::{
 };
 
 use crate::{
-    caller::Administrator,
+    authentication::AdminAuth,
     error::ApiError,
     params::{Path, Query},
 };
@@ -33,7 +33,7 @@ use crate::{
 )]
 pub(crate) async fn list_revocations(
     State(auth): State<Auth>,
-    _: Administrator,
+    _: AdminAuth,
     Path(dev_id): Path<DevId>,
     Query(params): Query<RevocationParams>,
 ) -> Result<Json<RevocationReports>, ApiError> {

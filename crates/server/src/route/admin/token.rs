@@ -1,4 +1,4 @@
-//! Who else may administer.
+//! The tokens of other admins.
 
 use axum::{Json, extract::State, http::StatusCode};
 use terra_auth_core::Auth;
@@ -9,7 +9,7 @@ use terra_auth_types::wire::{
 use uuid::Uuid;
 
 use crate::{
-    caller::Administrator,
+    authentication::AdminAuth,
     error::ApiError,
     params::{self, Path},
 };
@@ -26,7 +26,7 @@ use crate::{
 )]
 pub(crate) async fn list_admin_tokens(
     State(auth): State<Auth>,
-    Administrator(admin): Administrator,
+    AdminAuth(admin): AdminAuth,
 ) -> Result<Json<AdminTokens>, ApiError> {
     Ok(Json(AdminTokens { tokens: auth.list_admin_tokens(&admin).await? }))
 }
@@ -46,7 +46,7 @@ pub(crate) async fn list_admin_tokens(
 )]
 pub(crate) async fn create_admin_token(
     State(auth): State<Auth>,
-    Administrator(admin): Administrator,
+    AdminAuth(admin): AdminAuth,
     params::Json(new): params::Json<CreateAdminToken>,
 ) -> Result<(StatusCode, Json<IssuedAdminToken>), ApiError> {
     Ok((StatusCode::CREATED, Json(auth.create_admin_token(&admin, &new).await?)))
@@ -67,7 +67,7 @@ pub(crate) async fn create_admin_token(
 )]
 pub(crate) async fn revoke_admin_token(
     State(auth): State<Auth>,
-    Administrator(admin): Administrator,
+    AdminAuth(admin): AdminAuth,
     Path(token_id): Path<Uuid>,
 ) -> Result<StatusCode, ApiError> {
     auth.revoke_admin_token(&admin, token_id).await?;

@@ -7,7 +7,7 @@ use terra_auth_types::wire::{
     admin::{RotatedMasterKey, VaultRotation, VaultStatus},
 };
 
-use crate::{caller::Administrator, error::ApiError};
+use crate::{authentication::AdminAuth, error::ApiError};
 
 /// Show the keys that seal and mark, without the keys themselves, and how far the newest rotation is.
 #[utoipa::path(
@@ -18,7 +18,7 @@ use crate::{caller::Administrator, error::ApiError};
     ),
     security(("admin" = [])),
 )]
-pub(crate) async fn vault_status(State(auth): State<Auth>, _: Administrator) -> Result<Json<VaultStatus>, ApiError> {
+pub(crate) async fn vault_status(State(auth): State<Auth>, _: AdminAuth) -> Result<Json<VaultStatus>, ApiError> {
     Ok(Json(auth.vault_status().await?))
 }
 
@@ -31,10 +31,7 @@ pub(crate) async fn vault_status(State(auth): State<Auth>, _: Administrator) -> 
     ),
     security(("admin" = [])),
 )]
-pub(crate) async fn vault_rotation(
-    State(auth): State<Auth>,
-    _: Administrator,
-) -> Result<Json<VaultRotation>, ApiError> {
+pub(crate) async fn vault_rotation(State(auth): State<Auth>, _: AdminAuth) -> Result<Json<VaultRotation>, ApiError> {
     Ok(Json(auth.vault_rotation().await?))
 }
 
@@ -52,7 +49,7 @@ pub(crate) async fn vault_rotation(
 )]
 pub(crate) async fn begin_rotation(
     State(auth): State<Auth>,
-    Administrator(admin): Administrator,
+    AdminAuth(admin): AdminAuth,
 ) -> Result<(StatusCode, Json<VaultRotation>), ApiError> {
     Ok((StatusCode::ACCEPTED, Json(auth.begin_rotation(&admin).await?)))
 }
@@ -72,7 +69,7 @@ pub(crate) async fn begin_rotation(
 )]
 pub(crate) async fn rotate_master_key(
     State(auth): State<Auth>,
-    Administrator(admin): Administrator,
+    AdminAuth(admin): AdminAuth,
 ) -> Result<Json<RotatedMasterKey>, ApiError> {
     Ok(Json(auth.rotate_master_key(&admin).await?))
 }

@@ -10,7 +10,7 @@ use utoipa::openapi::{
     schema::{ObjectBuilder, Schema, Type},
 };
 
-/// What a receiver may rely on, for every type.
+/// The guarantees for a receiver, for every type.
 const DELIVERY: &str = "The server posts the event to the environment's webhook destination. Verify the signature over the raw \
      body before you parse it, then answer 2xx within 8 seconds. After any other answer the server tries \
      again, up to ten times with growing pauses. An event can therefore arrive more than once: `terra-reference` is the same \
@@ -65,7 +65,7 @@ fn operation(event: &Event, kind: &str, schema: &str) -> utoipa::openapi::path::
     headers().into_iter().fold(operation, OperationBuilder::parameter).build()
 }
 
-/// The headers of a delivery; `outbound` writes them.
+/// The headers of a delivery; `delivery` writes them.
 fn headers() -> [Parameter; 4] {
     let header = |name: &str, description: &str, example: Value| {
         let schema = ObjectBuilder::new().schema_type(Type::String).examples([example]);

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use serde_json::json;
-use terra_auth_sandbox::{Endpoint, Face};
+use terra_auth_sandbox::{Endpoint, ProviderProfile};
 use terra_auth_types::wire::admin::ChangeEnvironment;
 
 use super::{
@@ -49,7 +49,7 @@ async fn a_provider_that_was_down_may_be_tried_again() {
     let again = [
         Click("Try again"),
         Click("Continue"),
-        MakeTrouble("Nothing: behave well"),
+        MakeTrouble("None: respond normally"),
         Click("Approve"),
         Shoot("connected"),
     ];
@@ -115,7 +115,7 @@ async fn a_link_that_is_none_has_a_page() {
     let visitor = Visitor::of(&app).await;
     let altered = app.session(json!({})).await.replace(|c: char| c.is_ascii_digit(), "7");
     let elsewhere = Open(visitor.widget("/auth/fitbit/oauth2?state=none&code=none"));
-    let nowhere = Open(app.sandbox.endpoint(&Face::FITBIT, Endpoint::Authorize));
+    let nowhere = Open(app.sandbox.endpoint(&ProviderProfile::FITBIT, Endpoint::Authorize));
     let seen = visitor.walk(&altered, [elsewhere, nowhere]).await;
 
     assert_eq!(

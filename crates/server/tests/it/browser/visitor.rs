@@ -16,7 +16,7 @@ use axum::{
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use terra_auth_sandbox::Face;
+use terra_auth_sandbox::ProviderProfile;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
@@ -106,9 +106,10 @@ impl Visitor {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url: Url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
         tokio::spawn(axum::serve(listener, router).into_future());
-        let widget = app.auth.widget_url.clone();
-        let origins =
-            [&url, &widget, &app.sandbox.issuer(&Face::FITBIT)].map(|url| url.origin().ascii_serialization()).into();
+        let widget = app.auth.widget_url().clone();
+        let origins = [&url, &widget, &app.sandbox.issuer(&ProviderProfile::FITBIT)]
+            .map(|url| url.origin().ascii_serialization())
+            .into();
         Self { locale: "en-GB", java_script: true, origins, shots: SHOTS, app: url, widget }
     }
 
@@ -162,6 +163,7 @@ impl Seen {
 }
 
 const LANDING: &str = "<!doctype html><html lang=en><title>Acme</title><main><h1>Back in the app</h1></main></html>";
+
 const LOGO: &str =
     r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 40"><path fill="#d6336c" d="M20 3 37 37H3Z"/></svg>"##;
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/browser/walk.mjs");

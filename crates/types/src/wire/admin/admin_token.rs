@@ -7,21 +7,21 @@ use crate::{
     wire::lenient,
 };
 
-/// What an admin may do; each role includes the ones before it.
+/// The permissions of an admin token. Each role includes the roles before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
-    /// Look at everything but secrets.
+    /// Read everything except secrets.
     ReadOnly,
-    /// Keys, secrets and settings of environments.
+    /// Change keys, secrets and settings of environments.
     Operator,
-    /// Environments and admins themselves.
+    /// Create and delete environments and admin tokens.
     Owner,
 }
 
 impl Role {
-    /// The name, as on the wire.
+    /// The name on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -31,43 +31,43 @@ impl Role {
         }
     }
 
-    /// Reads the name.
+    /// Parses the name on the wire.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::ReadOnly, Self::Operator, Self::Owner].into_iter().find(|role| role.as_str() == name)
     }
 }
 
-/// What a new admin token is made with.
+/// Parameters of a new admin token.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CreateAdminToken {
-    /// Whose token it is.
+    /// The owner of the token.
     #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 100, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$"))]
     pub name: String,
-    /// What it allows.
+    /// The role of the token.
     pub role: Role,
-    /// Days until it stops working, 1 to 365; 30 by default.
+    /// Days until the token expires, 1 to 365; 30 by default.
     #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 365))]
     #[serde(default, deserialize_with = "lenient::within::<1, 365, _, _>")]
     pub expires_in_days: Option<u32>,
 }
 
-/// An admin token, without the token.
+/// The metadata of an admin token, without the token itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AdminTokenInfo {
-    /// Names it.
+    /// The id of the token.
     pub token_id: Uuid,
-    /// Whose token it is.
+    /// The owner of the token.
     pub name: String,
-    /// What it allows.
+    /// The role of the token.
     pub role: Role,
     /// When it was created.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub created_at: Timestamp,
-    /// When it stops working; `null` is never (the bootstrap token only).
+    /// When the token expires; `null` means never (only the bootstrap token).
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub expires_at: Option<Timestamp>,
 }
@@ -76,11 +76,11 @@ pub struct AdminTokenInfo {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AdminTokens {
-    /// Oldest first.
+    /// The tokens, oldest first.
     pub tokens: Vec<AdminTokenInfo>,
 }
 
-/// A new admin token; shown once.
+/// A new admin token. No later response shows the token.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct IssuedAdminToken {
@@ -88,6 +88,6 @@ pub struct IssuedAdminToken {
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     #[serde(serialize_with = "shown_once")]
     pub token: AdminToken,
-    /// What is known of it from now on.
+    /// The metadata of the token.
     pub info: AdminTokenInfo,
 }

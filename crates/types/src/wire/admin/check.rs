@@ -3,49 +3,49 @@ use serde::{Deserialize, Serialize};
 
 use crate::Provider;
 
-/// What a provider makes of an environment's app, as far as that can be told without an end user.
+/// The result of checking an environment's provider app, as far as possible without an end user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ProviderAppCheck {
     /// The provider.
     pub provider: Provider,
-    /// What the provider calls the app.
+    /// The client id of the app.
     pub client_id: String,
-    /// The newest secret; after it the one before, while one replaces the other.
+    /// The newest secret and, while it replaces an older one, the older one after it.
     pub secrets: Vec<SecretCheck>,
 }
 
-/// What a provider makes of one secret.
+/// The result of checking one client secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SecretCheck {
-    /// Its last four characters; empty for a short one.
+    /// The last four characters of the secret; empty for a short secret.
     pub hint: String,
-    /// When it is forgotten; `null` for the newest.
+    /// When the server deletes the secret; `null` for the newest.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub until: Option<Timestamp>,
-    /// What follows from the provider's answer.
-    pub verdict: AppVerdict,
-    /// The same for people, with its cause.
+    /// The verdict on the provider's response.
+    pub verdict: AppCheckVerdict,
+    /// The verdict for people, with its cause.
     pub why: String,
 }
 
-/// What follows from a provider's answer about an app.
+/// Whether a provider accepts an app.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
-pub enum AppVerdict {
-    /// It refused a code that it never gave, and did not mind the app.
+pub enum AppCheckVerdict {
+    /// The provider rejected an invented authorization code, but not the app.
     Known,
-    /// It does not accept the client id with this secret.
+    /// The provider does not accept the client id with this secret.
     Refused,
-    /// It leaves that open.
+    /// The provider's response was inconclusive.
     Unclear,
-    /// There is no answer.
+    /// The provider did not respond.
     Unreachable,
 }
 
-impl AppVerdict {
+impl AppCheckVerdict {
     /// The name on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -3,54 +3,54 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Provider, ReferenceId, UserId};
 
-/// A connection, as operators see it. Instants are RFC 3339.
+/// A connection, with the state of its tokens. Times are RFC 3339.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AdminConnection {
-    /// Names it.
+    /// The user id of the connection.
     #[cfg_attr(feature = "openapi", schema(value_type = uuid::Uuid))]
     pub user_id: UserId,
     /// The source of data.
     pub provider: Provider,
-    /// The app's own name for the end user.
+    /// The app's own id for the end user.
     pub reference_id: Option<ReferenceId>,
-    /// Whether it works, as far as apps are told.
+    /// Whether the connection works, as reported to apps.
     pub active: bool,
-    /// When it was made.
+    /// When the connection was created.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub created_at: Timestamp,
-    /// How the refreshing of its tokens stands; `null` without tokens, as for a source on a device.
+    /// The state of its token refreshes; `null` without tokens, as for a source on a device.
     pub refresh: Option<RefreshReport>,
 }
 
-/// How the refreshing of a connection's tokens stands.
+/// The state of a connection's token refreshes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RefreshReport {
-    /// Whether it works.
+    /// Whether the tokens can be refreshed.
     pub state: GrantState,
-    /// Since when; after a recovery that is when it worked again.
+    /// When this state began. After a recovery it is the time of the recovery.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub since: Timestamp,
-    /// Refreshes that failed since the last one that did not.
+    /// The number of failed refreshes since the last successful one.
     pub failures: u32,
-    /// The last thing that went wrong, if anything ever did. It stays after a recovery.
+    /// The last failure, if there ever was one. It is still shown after a recovery.
     pub last_error: Option<FailedRefresh>,
     /// When the tokens were last refreshed.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub refreshed_at: Option<Timestamp>,
-    /// When somebody will look after them again; `null` is never.
+    /// When the server works on the tokens next; `null` means never.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub next_at: Option<Timestamp>,
 }
 
-/// A refresh that brought nothing.
+/// A failed refresh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FailedRefresh {
-    /// What went wrong.
+    /// The kind of failure.
     pub class: RefreshFailure,
-    /// When.
+    /// When the refresh failed.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub at: Timestamp,
 }
@@ -60,39 +60,40 @@ pub struct FailedRefresh {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum GrantState {
-    /// As far as anybody knows.
+    /// No problem is known.
     Fine,
-    /// The last refresh failed; it will be tried again.
+    /// The last refresh failed and will be retried.
     Failing,
-    /// The provider refuses them, and maybe only because an answer of its was lost: the end user must connect again.
+    /// The provider rejects the tokens, possibly only because one of its responses was lost. The end user
+    /// must connect again.
     NeedsConsent,
-    /// The provider says that the grant is gone.
+    /// The provider reports that the grant no longer exists.
     Revoked,
 }
 
-/// What can go wrong with a refresh.
+/// The kinds of refresh failures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RefreshFailure {
-    /// The provider was not reached.
+    /// The provider could not be reached.
     NotReached,
-    /// Its answer was lost.
+    /// The provider's response was lost.
     AnswerLost,
-    /// Its answer cannot be read.
+    /// The provider's response could not be parsed.
     Unreadable,
-    /// It wants fewer requests.
+    /// The provider limits the rate of requests.
     Throttled,
-    /// It refuses the app.
+    /// The provider rejects the app.
     AppRefused,
-    /// It refuses the grant.
+    /// The provider rejects the grant.
     GrantRefused,
-    /// Nobody knows any more how its tokens are refreshed.
+    /// The server no longer knows how to refresh the provider's tokens.
     UnknownProvider,
 }
 
 impl GrantState {
-    /// The name, as on the wire.
+    /// The name on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -103,15 +104,15 @@ impl GrantState {
         }
     }
 
-    /// Reads the name.
+    /// Parses the name on the wire.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::Fine, Self::Failing, Self::NeedsConsent, Self::Revoked].into_iter().find(|state| state.as_str() == name)
     }
 
-    /// Whether only the end user can make them work again.
+    /// Whether the tokens are unusable until the end user connects again.
     #[must_use]
-    pub const fn is_over(self) -> bool {
+    pub const fn requires_reconnect(self) -> bool {
         matches!(self, Self::NeedsConsent | Self::Revoked)
     }
 }
@@ -127,7 +128,7 @@ impl RefreshFailure {
         Self::UnknownProvider,
     ];
 
-    /// The name, as on the wire.
+    /// The name on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -141,7 +142,7 @@ impl RefreshFailure {
         }
     }
 
-    /// Reads the name.
+    /// Parses the name on the wire.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|failure| failure.as_str() == name)

@@ -6,49 +6,49 @@ use url::Url;
 
 use crate::{Provider, ReferenceId, wire::lenient};
 
-/// End users who are to connect another provider in the place of one.
+/// Invites end users to replace one provider by another.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct InviteToMigrate {
-    /// Where they are connected.
+    /// The provider that they are connected to.
     pub from: Provider,
-    /// Where they are to be connected.
+    /// The provider to connect instead.
     pub to: Provider,
     /// The end users, at most 500.
     #[cfg_attr(feature = "openapi", schema(max_items = 500))]
     pub reference_ids: Vec<ReferenceId>,
-    /// How long a link works, 1 to 336 hours; 168 by default.
+    /// Lifetime of a link in hours, 1 to 336; 168 by default.
     #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 336))]
     #[serde(default, deserialize_with = "lenient::within::<1, 336, _, _>", skip_serializing_if = "Option::is_none")]
     pub valid_hours: Option<u32>,
-    /// Where an end user goes afterwards.
+    /// URL that an end user is redirected to after a success.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub success_url: Option<Url>,
-    /// Where an end user goes when it did not work.
+    /// URL that an end user is redirected to after a failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure_url: Option<Url>,
 }
 
-/// Who was invited.
+/// The created invitations, and the end users without one.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MigrationInvitations {
-    /// In the order in which they were asked for.
+    /// The invitations, in the order of the request.
     pub invitations: Vec<MigrationInvitation>,
-    /// End users who are not connected to the one provider, or are already connected to the other.
+    /// End users who are not connected to `from`, or are already connected to `to`.
     pub skipped: Vec<ReferenceId>,
 }
 
-/// A link for one end user.
+/// A migration link for one end user.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MigrationInvitation {
     /// The end user.
     pub reference_id: ReferenceId,
-    /// Where to send the end user, once. Whoever has it can connect in that end user's name.
+    /// URL for the end user; it works once. It is a secret, because anyone who has it can connect in their name.
     pub url: Url,
-    /// Until when it works.
+    /// When the link expires.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub expires_at: Timestamp,
 }

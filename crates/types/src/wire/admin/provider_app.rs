@@ -10,23 +10,24 @@ use crate::{ClientSecret, Provider, secret::shown_once, wire::lenient};
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SetProviderApp {
-    /// What the provider calls the app.
+    /// The client id of the app.
     #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 4096, pattern = r"^[\x20-\x7e]+$"))]
     pub client_id: String,
-    /// Its secret.
+    /// The client secret of the app.
     #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 1, max_length = 4096, pattern = r"^[\x20-\x7e]+$"))]
     #[serde(serialize_with = "shown_once")]
     pub client_secret: ClientSecret,
-    /// Headers that the provider wants besides, such as a subscription key; no answer shows their values.
+    /// Additional headers that the provider requires, such as a subscription key. No response shows their values.
     #[cfg_attr(feature = "openapi", schema(value_type = BTreeMap<String, String>))]
     #[serde(default, serialize_with = "each_shown_once")]
     pub headers: BTreeMap<String, ClientSecret>,
-    /// The profile of the provider's recipe that the app uses, such as `developer_portal`; none is the recipe as it stands.
+    /// The profile of the provider's recipe that the app uses, such as `developer_portal`. Without one, the
+    /// recipe applies unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
 }
 
-/// A new secret for an operator's app. The client id stays: grants belong to it.
+/// A new secret for an operator's app. The client id cannot change, because grants belong to it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
@@ -35,15 +36,16 @@ pub struct RotateProviderApp {
     #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 1, max_length = 4096, pattern = r"^[\x20-\x7e]+$"))]
     #[serde(serialize_with = "shown_once")]
     pub client_secret: ClientSecret,
-    /// The headers that go with it; none keeps those that the app has.
+    /// The headers to send with the new secret. If there are none, the app's current headers stay.
     #[cfg_attr(feature = "openapi", schema(value_type = BTreeMap<String, String>))]
     #[serde(default, serialize_with = "each_shown_once")]
     pub headers: BTreeMap<String, ClientSecret>,
-    /// Seconds that the old one is still tried where the new one is refused, a year at most; 86 400 by default.
+    /// Seconds during which the old secret is tried if the provider rejects the new one, a year at most; 86 400 by
+    /// default.
     #[cfg_attr(feature = "openapi", schema(maximum = 31_536_000))]
     #[serde(default, deserialize_with = "lenient::within::<0, 31_536_000, _, _>")]
     pub overlap_s: Option<u32>,
-    /// Forget the old one at once: it leaked.
+    /// Whether to delete the old secret at once, because it leaked.
     #[serde(default)]
     pub now: bool,
 }
@@ -54,36 +56,36 @@ pub struct RotateProviderApp {
 pub struct AdminProviderApp {
     /// The provider.
     pub provider: Provider,
-    /// What the provider calls the app.
+    /// The client id of the app.
     pub client_id: String,
-    /// The last four characters of its secret; empty for a short one.
+    /// The last four characters of the client secret; empty for a short secret.
     pub hint: String,
-    /// The names of its headers.
+    /// The names of the app's headers.
     pub headers: Vec<String>,
-    /// The profile of the provider's recipe that it uses; left out if there is none.
+    /// The profile of the provider's recipe that the app uses; absent if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
-    /// When it was set first.
+    /// When the app was first set.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub created_at: Timestamp,
-    /// When the secret was set.
+    /// When the current secret was set.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub changed_at: Timestamp,
-    /// When it was last used, give or take a minute.
+    /// When the app was last used, accurate to a minute.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub last_used_at: Option<Timestamp>,
-    /// As `hint`, of the secret that is being replaced.
+    /// Like `hint`, for the secret that is being replaced.
     pub previous_hint: Option<String>,
-    /// When that one is forgotten.
+    /// When the secret that is being replaced is deleted.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub previous_until: Option<Timestamp>,
 }
 
-/// The apps that an environment has of its own.
+/// An environment's own provider apps.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AdminProviderApps {
-    /// By provider.
+    /// The apps, ordered by provider.
     pub apps: Vec<AdminProviderApp>,
 }
 

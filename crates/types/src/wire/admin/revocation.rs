@@ -3,104 +3,104 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Provider, UserId, wire::lenient};
 
-/// What became of one connection's grant at its provider. Instants are RFC 3339.
+/// The revocation of one connection's grant at its provider. Times are RFC 3339.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RevocationReport {
-    /// The connection that ended; for a login that made none, an id of its own.
+    /// The user id of the ended connection, or a separate id for a login that created no connection.
     #[cfg_attr(feature = "openapi", schema(value_type = uuid::Uuid))]
     pub user_id: UserId,
-    /// Where its grant was.
+    /// The provider that issued the grant.
     pub provider: Provider,
-    /// How it stands.
+    /// The state of the revocation.
     pub outcome: RevocationOutcome,
-    /// Why it stands so; `null` if there is nothing to explain.
+    /// The reason for this state; `null` if it needs none.
     pub reason: Option<RevocationReason>,
-    /// When the connection ended.
+    /// When the revocation was requested, which is when the connection ended.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub asked_at: Timestamp,
-    /// How often it was tried.
+    /// The number of attempts.
     pub attempts: u32,
-    /// When it was last tried.
+    /// When the last attempt was made.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub last_attempt_at: Option<Timestamp>,
-    /// When it is tried next.
+    /// When the next attempt is due.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub next_attempt_at: Option<Timestamp>,
-    /// When it was settled, for good or ill.
+    /// When the revocation reached its final state, successful or not.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub ended_at: Option<Timestamp>,
-    /// The HTTP status of the provider's last answer.
+    /// The HTTP status of the provider's last response.
     pub status: Option<u32>,
-    /// The OAuth error code in it.
+    /// The OAuth error code of the provider's last response.
     pub code: Option<String>,
 }
 
-/// How a revocation stands.
+/// The state of a revocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RevocationOutcome {
-    /// It is on its way.
+    /// An attempt is due or in progress.
     Pending,
-    /// The provider says that it did so.
+    /// The provider confirmed the revocation.
     Confirmed,
-    /// The provider says that there was nothing left to revoke.
+    /// The provider reported that there was nothing to revoke.
     AlreadyGone,
-    /// The provider was not asked, as the call would have ended more than this connection.
+    /// The provider was not called, because the call would have ended more than this connection.
     NotNeeded,
-    /// The provider cannot be asked.
+    /// The provider cannot be called.
     Impossible,
-    /// It was tried for two weeks.
+    /// All attempts failed for two weeks.
     GivenUp,
 }
 
-/// Why a revocation stands as it does.
+/// The reason for the state of a revocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RevocationReason {
-    /// Other connections of the account live on the same authorisation.
+    /// Other connections of the account use the same authorization.
     OtherConnections,
-    /// The end user connected again, and the new connection lives on the same authorisation.
+    /// The end user connected again, and the new connection uses the same authorization.
     Replaced,
-    /// An on-device source: there are no tokens, and the end user takes access away on the device.
+    /// The source is on the device: there are no tokens, and the end user revokes the access on the device.
     OnDevice,
-    /// No such call of the provider is known.
+    /// No revocation call of the provider is known.
     NoRevokeCall,
-    /// The server has no app at the provider any more, or does not know the provider.
+    /// The server no longer has an app at the provider, or does not know the provider.
     NoApp,
-    /// The provider wants to be told whose grant it is, and that is not known.
+    /// The provider's call requires the account id of the grant, which is not known.
     NoAccount,
-    /// The call wants an access token that works, and none can be had.
+    /// The call requires a valid access token, and there is none.
     NoAccessToken,
-    /// The answer to an earlier refresh was lost, and with it the tokens that count.
+    /// The response to an earlier refresh was lost, and with it the current tokens.
     TokensLost,
-    /// The tokens that are kept do not open.
+    /// The stored tokens cannot be decrypted.
     TokensUnreadable,
-    /// No answer came.
+    /// The provider did not respond.
     Unreachable,
-    /// The answer was another one than the provider's recipe expects.
+    /// The provider's response is not the one that its recipe expects.
     Refused,
-    /// The provider refuses the app.
+    /// The provider rejects the app.
     AppRefused,
-    /// The call wants a fresh access token, and the refresh failed.
+    /// The call requires a new access token, and the refresh failed.
     RefreshFailed,
-    /// The refresh that was to come first says that the grant is gone.
+    /// The refresh before the call showed that the grant no longer exists.
     RefreshRefused,
 }
 
-/// Names that are the same on the wire and in a store.
+/// Implements `as_str` and `from_name` for names that are the same on the wire and in the database.
 macro_rules! names {
     ($type:ident { $($variant:ident = $name:literal),+ $(,)? }) => {
         impl $type {
-            /// The name on the wire and in a store.
+            /// The name on the wire and in the database.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $name),+ }
             }
 
-            /// Reads the name.
+            /// Parses the name.
             #[must_use]
             pub fn from_name(name: &str) -> Option<Self> {
                 match name { $($name => Some(Self::$variant),)+ _ => None }
@@ -135,30 +135,30 @@ names!(RevocationReason {
     RefreshRefused = "refresh_refused",
 });
 
-/// Which revocations.
+/// Selects a page of revocations.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(default, deny_unknown_fields)]
 pub struct RevocationParams {
-    /// Only that of this connection.
+    /// Return only the revocation of this connection.
     #[cfg_attr(feature = "openapi", param(value_type = Option<uuid::Uuid>))]
     pub user_id: Option<UserId>,
-    /// `next` of the page before; from the newest by default.
+    /// The `next` value of the previous page; from the newest revocation by default.
     #[cfg_attr(feature = "openapi", param(pattern = r"^[0-9]{1,13}\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"))]
     pub after: Option<String>,
-    /// How many, 500 at most and 100 by default.
+    /// Maximum number of revocations, up to 500; 100 by default.
     #[cfg_attr(feature = "openapi", param(minimum = 1, maximum = 500))]
     #[serde(deserialize_with = "lenient::within::<1, 500, _, _>")]
     pub limit: Option<u32>,
 }
 
-/// A part of an environment's revocations.
+/// A page of an environment's revocations.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RevocationReports {
-    /// The newest first.
+    /// The revocations, newest first.
     pub revocations: Vec<RevocationReport>,
-    /// `after` of the next page; `null` at the end.
+    /// The `after` parameter of the next page; `null` on the last page.
     pub next: Option<String>,
 }
 

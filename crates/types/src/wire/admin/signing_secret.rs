@@ -3,22 +3,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::{DevId, SigningSecret, secret::shown_once, wire::lenient};
 
-/// Which secret signs while one replaces the other.
+/// Selects the secret that signs during the overlap of a rotation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum SignWith {
-    /// The old one, until the overlap ends: receivers get the new one meanwhile.
+    /// The old secret, until the overlap ends. Meanwhile, receivers can be given the new one.
     #[default]
     Old,
-    /// The new one, at once.
+    /// The new secret, at once.
     New,
-    /// Both, as two `v1` signatures: only for receivers that read several.
+    /// Both secrets, as two `v1` signatures: only for receivers that accept several.
     Both,
 }
 
 impl SignWith {
-    /// The name, as on the wire.
+    /// The name on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -28,43 +28,43 @@ impl SignWith {
         }
     }
 
-    /// Reads the name.
+    /// Parses the name on the wire.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::Old, Self::New, Self::Both].into_iter().find(|choice| choice.as_str() == name)
     }
 }
 
-/// How the signing secret is replaced.
+/// Options for the rotation of a signing secret.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct RotateSigningSecret {
-    /// Seconds until the old one is forgotten, a year at most; 86 400 by default.
+    /// Seconds until the old secret is deleted, a year at most; 86 400 by default.
     #[cfg_attr(feature = "openapi", schema(maximum = 31_536_000))]
     #[serde(deserialize_with = "lenient::within::<0, 31_536_000, _, _>")]
     pub overlap_s: Option<u32>,
-    /// Forget the old one at once: it leaked.
+    /// Whether to delete the old secret at once, because it leaked.
     #[cfg_attr(feature = "openapi", schema(nullable))]
     #[serde(deserialize_with = "lenient::flag")]
     pub now: bool,
-    /// Which one signs meanwhile.
+    /// The secret that signs until then.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<SignWith>))]
     pub sign_with: SignWith,
 }
 
-/// A new signing secret; shown once.
+/// A new signing secret. No later response shows it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RotatedSigningSecret {
-    /// The environment.
+    /// The dev-id of the environment.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub dev_id: DevId,
     /// The new secret.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     #[serde(serialize_with = "shown_once")]
     pub signing_secret: SigningSecret,
-    /// When the old one is forgotten; `null` if it is already.
+    /// When the old secret is deleted; `null` if it already is.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub old_until: Option<Timestamp>,
 }

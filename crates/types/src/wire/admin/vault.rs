@@ -1,17 +1,17 @@
-//! The keys of a server's vault, and their rotation.
+//! The state of a server's vault: its keys and their rotation.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// The keys that seal and mark, without the keys themselves.
+/// The keys that encrypt values and compute MACs, without the key material.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct VaultStatus {
-    /// By purpose and number.
+    /// The data keys, ordered by purpose and number.
     pub data_keys: Vec<VaultKey>,
-    /// The ids of the master keys that this node has, the current one first.
+    /// The ids of this node's master keys, the current one first.
     pub master_keys: Vec<String>,
-    /// How far the newest rotation is.
+    /// The state of the newest rotation.
     pub rotation: VaultRotation,
 }
 
@@ -19,38 +19,38 @@ pub struct VaultStatus {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct VaultKey {
-    /// `vault` seals, `marks` marks.
+    /// `vault` for a key that encrypts values, `mac` for a key that computes MACs.
     pub purpose: String,
-    /// Counted from 1 for each purpose.
+    /// The number of the key, counted from 1 for each purpose.
     pub number: u32,
-    /// What it does now.
+    /// The state of the key.
     pub state: VaultKeyState,
-    /// The id of the master key that wraps it.
+    /// The id of the master key that encrypts the data key.
     pub master_key: String,
-    /// When it was drawn.
+    /// When the key was generated.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub created_at: Timestamp,
 }
 
-/// What a data key does.
+/// The state of a data key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum VaultKeyState {
-    /// Nodes get to know it.
+    /// The key is new, and the nodes are loading it.
     Announced,
-    /// It seals, or marks.
+    /// The key encrypts new values, or computes MACs.
     Current,
-    /// A newer one seals, and some values still need this one.
+    /// A newer key encrypts new values, and some old values still need this one.
     BeingReplaced,
-    /// Only what was on its way, and backups, need it.
+    /// Only values in transit, and backups, need the key.
     Retired,
-    /// It was forgotten in a reset.
+    /// The key was discarded in a vault reset.
     Lost,
 }
 
 impl VaultKeyState {
-    /// As people read it.
+    /// The name for people.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -63,42 +63,43 @@ impl VaultKeyState {
     }
 }
 
-/// How far a rotation is.
+/// The progress of a rotation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct VaultRotation {
-    /// The newest data key.
+    /// The number of the newest data key.
     pub data_key: u32,
-    /// Whether everything is sealed with it.
+    /// Whether all values are encrypted with this key.
     pub state: VaultRotationState,
-    /// Values that this node has looked at since it last began, those of later looks counted again.
+    /// The number of values that this node has read since it last started the rotation. A value counts again
+    /// in each pass.
     pub looked_at: u64,
-    /// Values that it has sealed anew.
+    /// The number of values that this node has re-encrypted.
     pub resealed: u64,
-    /// Why this node stopped.
+    /// The error that stopped the rotation on this node.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
 }
 
-/// Where a rotation stands.
+/// The state of a rotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum VaultRotationState {
-    /// Everything is sealed with the newest data key.
+    /// All values are encrypted with the newest data key.
     Done,
-    /// This node is at it.
+    /// This node is re-encrypting values.
     Running,
-    /// It was cut off, or another process is at it. Begin again, and it goes on.
+    /// The rotation was interrupted, or another process runs it. Start it again to continue.
     Unfinished,
 }
 
-/// What a new master key wraps.
+/// The result of a master key rotation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RotatedMasterKey {
-    /// The id of the current master key, which wraps all data keys.
+    /// The id of the current master key, which encrypts all data keys.
     pub master_key: String,
-    /// How many data keys another one wrapped before.
+    /// The number of data keys that another master key encrypted before.
     pub rewrapped: u32,
 }

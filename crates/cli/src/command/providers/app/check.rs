@@ -6,18 +6,19 @@ use terra_auth::{
     wire::admin::{ProviderAppCheck, SecretCheck},
 };
 
-use super::{Whose, hidden};
+use super::{TargetOptions, masked_hint};
 use crate::{
     app::{self, App},
-    command::{keys::Owner, providers::check::judge, users::minute},
+    command::{keys::Target, providers::check::check_verdicts, users::format_minute},
     ui::{shown, table},
 };
 
-/// Ask the providers whether they know the environment's own apps
+/// Check whether the providers accept the environment's own apps
 ///
-/// The server asks, because only it has the secrets: each provider is sent a login code that it never gave, and says with
-/// its refusal whether it minds the code or the app. While one secret replaces another, both are tried. Exits with 3 if the
-/// newest secret of an app is refused, and with 5 if a provider cannot be reached.
+/// The server makes the calls, because only the server has the secrets. It sends each provider an
+/// invalid login code. The error in the response shows whether the provider rejected the code or the
+/// app. During a rotation, both secrets are checked. Exits with 3 if the newest secret of an app is
+/// rejected, and with 5 if a provider cannot be reached.
 #[derive(clap::Args)]
 #[command(after_help = examples![
     "terra-auth providers app check",
@@ -25,29 +26,33 @@ use crate::{
     "terra-auth providers app check --output json | jq '.apps[].secrets[0].verdict'",
 ])]
 pub(crate) struct Args {
-    /// The providers to ask, such as OURA; by default all at which the environment has an app
+    /// Providers to check, such as OURA [default: all at which the environment has an app]
     names: Vec<Provider>,
     #[command(flatten)]
-    whose: Whose,
+    target: TargetOptions,
 }
 
 impl Args {
     pub(super) fn run(self, app: &App) -> anyhow::Result<()> {
-        let owner = self.whose.find(app)?;
-        let checks = app::wait(ask(&owner.admin(app)?, &owner, self.names))??;
+        let target = self.target.find(app)?;
+        let checks = app::block_on(check_apps(&target.admin(app)?, &target, self.names))??;
         app.ui.result(|| rows(&checks), &json!({ "apps": checks }))?;
-        judge(checks.iter().filter_map(|check| Some((&check.provider, check.secrets.first()?.verdict))))
+        check_verdicts(checks.iter().filter_map(|check| Some((&check.provider, check.secrets.first()?.verdict))))
     }
 }
 
-async fn ask(admin: &AdminClient, owner: &Owner, mut names: Vec<Provider>) -> anyhow::Result<Vec<ProviderAppCheck>> {
+async fn check_apps(
+    admin: &AdminClient,
+    target: &Target,
+    mut names: Vec<Provider>,
+) -> anyhow::Result<Vec<ProviderAppCheck>> {
     if names.is_empty() {
-        let apps = admin.list_provider_apps(&owner.dev_id).await.context("could not list the apps")?;
+        let apps = admin.list_provider_apps(&target.dev_id).await.context("could not list the apps")?;
         names = apps.into_iter().map(|app| app.provider).collect();
     }
     let mut checks = Vec::new();
     for provider in names {
-        let check = admin.check_provider_app(&owner.dev_id, &provider).await;
+        let check = admin.check_provider_app(&target.dev_id, &provider).await;
         checks.push(check.with_context(|| format!("could not check the app at {provider}"))?);
     }
     Ok(checks)
@@ -55,10 +60,10 @@ async fn ask(admin: &AdminClient, owner: &Owner, mut names: Vec<Provider>) -> an
 
 fn rows(checks: &[ProviderAppCheck]) -> String {
     let row = |(check, secret): (&ProviderAppCheck, &SecretCheck)| {
-        let tried = secret.until.map_or_else(|| "newest".to_owned(), |until| format!("until {}", minute(until)));
-        let (client_id, hint, verdict) = (shown(&check.client_id), hidden(&secret.hint), secret.verdict.as_str());
+        let tried = secret.until.map_or_else(|| "newest".to_owned(), |until| format!("until {}", format_minute(until)));
+        let (client_id, hint, verdict) = (shown(&check.client_id), masked_hint(&secret.hint), secret.verdict.as_str());
         [check.provider.to_string(), client_id, hint, tried, verdict.to_owned(), shown(&secret.why)]
     };
     let all = checks.iter().flat_map(|check| check.secrets.iter().map(move |secret| (check, secret)));
-    table(["provider", "client id", "secret", "tried", "app", "why"], all.map(row))
+    table(["provider", "client id", "secret", "state", "app", "reason"], all.map(row))
 }

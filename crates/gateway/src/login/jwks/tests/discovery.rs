@@ -11,7 +11,7 @@ use crate::login::{
     testing::{Answer, Issuer, Signer, caller, http, serve, told},
 };
 
-/// What a token of an issuer is told that describes itself like this; `{own}` is where it is.
+/// The result for a token of an issuer with this metadata; `{own}` is where it is.
 async fn told_after(path: &str, description: Value, name: &str) -> String {
     let signer = Signer::ed25519("1");
     let keys = Issuer::start(Answer::keys(&[&signer])).await;

@@ -22,7 +22,7 @@ fn failures() -> Vec<Answer> {
 }
 
 #[tokio::test]
-async fn an_issuer_that_fails_lets_nobody_in_until_it_answers() {
+async fn no_login_succeeds_until_a_failing_issuer_responds() {
     let signer = Signer::ed25519("1");
     for failure in failures() {
         let world = World::new(failure.clone()).await;
@@ -39,14 +39,14 @@ async fn an_issuer_that_fails_lets_nobody_in_until_it_answers() {
 
 #[tokio::test]
 async fn the_last_good_keys_go_on_counting_for_a_day() {
-    let (signer, stranger) = (Signer::ed25519("1"), Signer::ed25519("2"));
+    let (signer, unknown_signer) = (Signer::ed25519("1"), Signer::ed25519("2"));
     for failure in failures() {
         let world = World::new(Answer::keys(&[&signer])).await;
         assert_eq!(world.told(&signer).await, "alice");
         world.issuer.set(failure.clone());
         world.pass(24 * 60 * 60 - 1);
         assert_eq!(world.told(&signer).await, "alice", "{failure:?}");
-        eventually(async || world.issuer.asked() == 2 && world.told(&stranger).await == UNAVAILABLE).await;
+        eventually(async || world.issuer.asked() == 2 && world.told(&unknown_signer).await == UNAVAILABLE).await;
         assert_eq!(world.told(&signer).await, "alice", "{failure:?}");
         world.pass(1);
         assert_eq!(world.told(&signer).await, UNAVAILABLE, "{failure:?}");
@@ -60,7 +60,7 @@ async fn an_issuer_that_recovers_is_believed_again() {
     assert_eq!(world.told(&old).await, "alice");
     world.issuer.set(Answer::Status(500));
     world.pass(60);
-    assert_eq!(world.told(&new).await, UNAVAILABLE); // it may well be a new key: nobody is logged out
+    assert_eq!(world.told(&new).await, UNAVAILABLE); // it may well be a new key: no user is logged out
     world.issuer.set(Answer::keys(&[&new]));
     world.pass(5);
     assert_eq!(world.told(&old).await, "alice");

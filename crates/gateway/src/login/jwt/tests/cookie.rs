@@ -21,11 +21,11 @@ async fn a_token_in_the_cookie_that_the_settings_name_is_a_login_which_a_browser
 
     let cookie = format!("other=1; __session={token}");
     let identity = caller(&jwt, &[("cookie", &cookie)]).await.unwrap().unwrap();
-    assert_eq!((identity.reference_id.as_str(), identity.ambient), ("alice", true));
+    assert_eq!((identity.reference_id.as_str(), identity.sent_by_browser), ("alice", true));
 
     let bearer = format!("Bearer {}", signer.token(&with("sub", "bob")));
     let both = caller(&jwt, &[("cookie", &cookie), ("authorization", &bearer)]).await.unwrap().unwrap();
-    assert_eq!((both.reference_id.as_str(), both.ambient), ("bob", false));
+    assert_eq!((both.reference_id.as_str(), both.sent_by_browser), ("bob", false));
 
     assert_eq!(caller(&jwt, &[("cookie", &format!("session={token}"))]).await.unwrap(), None);
     let forged = format!("__session={}", Signer::ed25519("1").token(&claims()));

@@ -13,7 +13,7 @@ use crate::{
     settings::WhoAmISettings,
 };
 
-const NOBODY: &str = "not logged in: the app says that nobody is logged in";
+const NO_USER: &str = "not logged in: the app says that no user is logged in";
 
 async fn told_after(settings: WhoAmISettings, response: fn() -> Response) -> String {
     World::new(settings, async move |_| response()).await.told("1").await
@@ -58,7 +58,7 @@ async fn what_a_browser_shows_by_itself_is_told_apart() {
         (&[("x-session", "1")], false),
     ] {
         let identity = world.caller(headers).await.unwrap().unwrap();
-        assert_eq!((identity.reference_id.as_str(), identity.ambient), ("7", ambient), "{headers:?}");
+        assert_eq!((identity.reference_id.as_str(), identity.sent_by_browser), ("7", ambient), "{headers:?}");
     }
 }
 
@@ -70,8 +70,8 @@ async fn the_user_is_where_the_settings_say() {
     assert_eq!(told_after(by_header(), || ([("x-user", "alice")], Html("hello")).into_response()).await, "alice");
     let without = told_after(by_header(), || Json(json!({ "id": "alice" })).into_response()).await;
     assert!(without.starts_with("not logged in: ") && without.contains("user_header"), "{without}");
-    let nobody = told_after(by_header(), || ([("x-user", "(null)")], Html("hello")).into_response()).await;
-    assert_eq!(nobody, NOBODY);
+    let anonymous = told_after(by_header(), || ([("x-user", "(null)")], Html("hello")).into_response()).await;
+    assert_eq!(anonymous, NO_USER);
     let twice = || {
         let mut response = StatusCode::OK.into_response();
         response.headers_mut().append("x-user", HeaderValue::from_static("alice"));
@@ -82,7 +82,7 @@ async fn the_user_is_where_the_settings_say() {
 }
 
 #[tokio::test]
-async fn an_app_that_knows_nobody_lets_nobody_in() {
+async fn no_login_succeeds_if_the_app_knows_no_user() {
     const UNKNOWN: &str = "not logged in: the app knows no user by this";
     for body in [
         json!(null),
@@ -106,14 +106,14 @@ async fn an_app_that_knows_nobody_lets_nobody_in() {
         json!({ "authenticated": false }),
         json!({ "user": { "id": 7, "is_authenticated": false } }),
     ] {
-        assert_eq!(told_after_json("user.id", body.clone()).await, NOBODY, "{body}");
+        assert_eq!(told_after_json("user.id", body.clone()).await, NO_USER, "{body}");
     }
     for body in [json!({ "expires": "2031-01-01" }), json!({ "user": { "name": "alice" } }), json!({ "id": "alice" })] {
         let told = told_after_json("user.id", body.clone()).await;
         assert!(told.starts_with("not logged in: ") && told.contains("user_field"), "{body}: {told}");
     }
-    assert_eq!(told_after(settings(), || StatusCode::OK.into_response()).await, NOBODY);
-    assert_eq!(told_after(settings(), || StatusCode::NO_CONTENT.into_response()).await, NOBODY);
+    assert_eq!(told_after(settings(), || StatusCode::OK.into_response()).await, NO_USER);
+    assert_eq!(told_after(settings(), || StatusCode::NO_CONTENT.into_response()).await, NO_USER);
     assert_eq!(told_after(settings(), || StatusCode::UNAUTHORIZED.into_response()).await, UNKNOWN);
     assert_eq!(told_after(settings(), || StatusCode::FORBIDDEN.into_response()).await, UNKNOWN);
     let redirect = || (StatusCode::FOUND, [(LOCATION, "/login")]).into_response();
@@ -121,7 +121,7 @@ async fn an_app_that_knows_nobody_lets_nobody_in() {
 }
 
 #[tokio::test]
-async fn an_answer_that_says_nothing_logs_nobody_out() {
+async fn an_unclear_response_logs_no_user_out() {
     for body in [
         json!("alice"),
         json!(["alice"]),
@@ -155,7 +155,7 @@ async fn an_app_that_fails_is_unavailable_for_a_while() {
     assert_eq!(world.told("1").await, UNAVAILABLE);
     world.pass(9_999);
     assert!(world.login.reachable().await.is_err());
-    world.pass(1); // nobody may have come to find out
+    world.pass(1); // there may have been no probe
     assert!(world.login.reachable().await.is_ok());
     assert_eq!(world.asked(), 1);
 }

@@ -48,7 +48,7 @@ async fn an_answer_counts_for_as_long_as_the_settings_say() {
 }
 
 #[tokio::test]
-async fn nobody_gets_another_ones_answer() {
+async fn no_caller_gets_the_response_of_another() {
     let world = World::new(settings(), async |_| Json(json!({ "id": "alice" })).into_response()).await;
     let shown: [&[(&'static str, &str)]; 6] = [
         &[("cookie", "ab")],
@@ -65,7 +65,7 @@ async fn nobody_gets_another_ones_answer() {
 }
 
 #[tokio::test]
-async fn whoever_logs_in_is_let_in_a_second_later() {
+async fn a_new_login_is_accepted_a_second_later() {
     let logged_in = Arc::new(AtomicBool::new(false));
     let seen = Arc::clone(&logged_in);
     let world = World::new(settings(), async move |headers| {

@@ -1,0 +1,120 @@
+//! How many attempts each queue may have under way.
+
+use std::{collections::HashMap, hash::Hash};
+
+use terra_auth_core::outbox::QueueCapacity;
+
+/// The places of a worker.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct QueueLimits {
+    /// In all queues together.
+    pub(crate) total: u32,
+    /// In a queue of which nothing is known.
+    pub(crate) start: u32,
+    /// In a queue whose attempts end quickly.
+    pub(crate) most: u32,
+}
+
+/// How an attempt changes the places of its queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// It succeeded quickly: more attempts may be under way.
+    Quick,
+    /// Neither quick nor too slow.
+    Steady,
+    /// It took so long that fewer attempts may be under way.
+    Slow,
+}
+
+/// The places that are taken and free. A slow queue keeps one place, so it is noticed when it recovers: its places then
+/// double with each quick attempt up to where it started, and grow by one from there.
+#[derive(Debug)]
+pub(crate) struct Shares<K> {
+    limits: QueueLimits,
+    taken: u32,
+    queues: HashMap<K, Share>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Share {
+    taken: u32,
+    limit: u32,
+}
+
+impl<K: Clone + Eq + Hash> Shares<K> {
+    pub(crate) fn new(limits: QueueLimits) -> Self {
+        Self { limits, taken: 0, queues: HashMap::new() }
+    }
+
+    pub(crate) fn free_slots(&self) -> QueueCapacity<K> {
+        let free = |share: &Share| share.limit.saturating_sub(share.taken);
+        QueueCapacity {
+            total: self.limits.total.saturating_sub(self.taken),
+            each: self.limits.start,
+            of: self.queues.iter().map(|(queue, share)| (queue.clone(), free(share))).collect(),
+        }
+    }
+
+    pub(crate) fn begin(&mut self, queue: K) {
+        let start = Share { taken: 0, limit: self.limits.start };
+        self.queues.entry(queue).or_insert(start).taken += 1;
+        self.taken += 1;
+    }
+
+    pub(crate) fn end(&mut self, queue: &K, pace: Pace) {
+        let QueueLimits { start, most, .. } = self.limits;
+        let Some(share) = self.queues.get_mut(queue) else { return };
+        share.taken = share.taken.saturating_sub(1);
+        self.taken = self.taken.saturating_sub(1);
+        share.limit = match pace {
+            Pace::Quick if share.limit < start => (share.limit * 2).min(start),
+            Pace::Quick => (share.limit + 1).min(most),
+            Pace::Steady => share.limit,
+            Pace::Slow => (share.limit / 2).max(1),
+        };
+        if share.taken == 0 && share.limit == start {
+            self.queues.remove(queue); // as if nothing were known
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Pace, QueueLimits, Shares};
+
+    const LIMITS: QueueLimits = QueueLimits { total: 20, start: 8, most: 10 };
+
+    fn after(paces: &[Pace]) -> u32 {
+        let mut shares = Shares::new(LIMITS);
+        for pace in paces {
+            shares.begin("acme");
+            shares.end(&"acme", *pace);
+        }
+        shares.free_slots().of.get("acme").copied().unwrap_or(LIMITS.start)
+    }
+
+    #[test]
+    fn a_slow_queue_keeps_one_place_and_recovers() {
+        assert_eq!(after(&[Pace::Slow]), 4);
+        assert_eq!(after(&[Pace::Slow; 9]), 1);
+        assert_eq!(after(&[Pace::Slow, Pace::Slow, Pace::Slow, Pace::Quick, Pace::Quick]), 4);
+        assert_eq!(after(&[Pace::Slow, Pace::Quick, Pace::Quick]), 9);
+        assert_eq!(after(&[Pace::Quick; 9]), LIMITS.most);
+        assert_eq!(after(&[Pace::Steady; 9]), LIMITS.start);
+    }
+
+    #[test]
+    fn places_are_free_again_when_attempts_end() {
+        let mut shares = Shares::new(LIMITS);
+        for queue in ["acme", "acme", "other"] {
+            shares.begin(queue);
+        }
+        let room = shares.free_slots();
+        assert_eq!((room.total, room.each, room.of["acme"], room.of["other"]), (17, 8, 6, 7));
+        shares.end(&"acme", Pace::Steady);
+        shares.end(&"acme", Pace::Steady);
+        shares.end(&"other", Pace::Steady);
+        let room = shares.free_slots();
+        assert_eq!((room.total, room.of.len()), (20, 0), "nothing is kept of a queue that is as it began");
+    }
+}

@@ -1,0 +1,25 @@
+//! Gauges that are measured when they are read.
+
+use metrics::gauge;
+use terra_auth_model::{received_event::ForwardCounts, store_error::StoreError};
+
+use crate::{
+    gateway::Gateway,
+    metrics::{BREAKER_OPEN, EVENTS_DEAD, EVENTS_WAITING},
+};
+
+impl Gateway {
+    /// Updates the gauges of the recorder, before they are read.
+    ///
+    /// # Errors
+    ///
+    /// The store failed; what comes from elsewhere is told all the same.
+    #[expect(clippy::cast_precision_loss, reason = "a gauge is a float, and 2^53 events are enough")]
+    pub async fn measure(&self) -> Result<(), StoreError> {
+        gauge!(BREAKER_OPEN).set(f64::from(u8::from(self.live().breaker.is_open())));
+        let ForwardCounts { waiting, dead } = self.inbox().counts().await?;
+        gauge!(EVENTS_WAITING).set(waiting as f64);
+        gauge!(EVENTS_DEAD).set(dead as f64);
+        Ok(())
+    }
+}

@@ -1,2 +1,0 @@
--- Whether an environment rejects mobile tokens that were not minted for a reference id.
-ALTER TABLE developer ADD COLUMN bound_tokens_only BIGINT NOT NULL DEFAULT 0;
