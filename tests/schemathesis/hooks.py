@@ -31,10 +31,11 @@ BEYOND_SCHEMA = {
     "auth_failure_redirect_url: ": "the same",
     "apple_app_url: ": "the same",
     "samsung_app_url: ": "the same",
-    "name whom to look up": "one of two parameters",
+    "user_id or reference_id is missing": "one of two parameters",
     "URL: https": "http on loopback only",
     "redirect_allow_list: URLs without": "no query, fragment or dot segments",
     "resource: name an on-device source": "which providers there are",
+    "payload: a body that matches": "the schema of an event, which the document has under webhooks",
     "profile: ": "which profiles a recipe has",
     "headers: ": "header names that every call has anyway",
 }
@@ -116,6 +117,10 @@ def fill_path(case):
         path["user_id"] = server.USER_ID
     if "key_id" in path:
         path["key_id"] = server.new_key(path["dev_id"])
+    if "destination_id" in path:
+        path["destination_id"] = server.new_destination(path["dev_id"])
+    if "event_id" in path:
+        path["event_id"] = server.new_event(path["dev_id"])
     if "provider" in path:
         path["provider"] = server.PROVIDER
         if case.method != "PUT":
@@ -160,6 +165,10 @@ REAL = {
     "logo_url": "https://app.example/logo.png",
     "redirect_allow_list": ["https://app.example/"],
     "destination": server.DESTINATION,
+    "url": server.DESTINATION,
+    "payload": server.EVENT,
+    "event_types": ["auth"],
+    "description": "the app",
     "connected_uids": [server.USER_ID],
     "headers": {"X-Subscription-Key": "not-a-secret"},
     "access_token": "not-a-secret",

@@ -17,6 +17,7 @@ REFERENCE_ID = os.environ["TERRA_TEST_REFERENCE_ID"]
 LEFT_USER_ID = os.environ["TERRA_TEST_LEFT_USER_ID"]
 # A receiver of webhooks on this machine.
 DESTINATION = os.environ["TERRA_TEST_DESTINATION"]
+EVENT = {"type": "auth_cancelled", "status": "error", "reason": "access_denied", "reference_id": REFERENCE_ID}
 SCOPES = ["auth:write", "connections:read", "connections:write", "providers:read", "webhooks:write", "access-tokens:read"]
 PROVIDER, OTHER_PROVIDER = "FITBIT", "OURA"
 
@@ -47,6 +48,14 @@ def new_environment():
 
 def new_key(dev_id):
     return admin("POST", f"/environments/{dev_id}/keys", {"name": "throw-away"})["key"]["key_id"]
+
+
+def new_destination(dev_id):
+    return admin("POST", f"/environments/{dev_id}/destinations", {"url": DESTINATION})["destination_id"]
+
+
+def new_event(dev_id):
+    return admin("POST", f"/environments/{dev_id}/events", {"payload": EVENT})["event_id"]
 
 
 def new_token():

@@ -2,11 +2,11 @@ use anyhow::bail;
 
 use crate::steps::Steps;
 
-/// Each measures its own baseline in the same run and prints the ratio. They lie in the `benches` of the crates whose
-/// promises they check.
+/// The benches. Each measures its own baseline in the same run and prints the ratio. It is in the `benches` folder of the crate
+/// whose numbers it checks.
 const BENCHES: [&str; 7] = ["gateway", "mint", "refresh", "session", "start", "verify", "webhooks"];
 
-/// Runs the benches of these names; without names, all.
+/// Runs the named benches, or all benches without names.
 pub(crate) fn bench(names: &[&str]) -> anyhow::Result<()> {
     if let Some(unknown) = names.iter().find(|name| !BENCHES.contains(name)) {
         bail!("there is no bench {unknown}; there are {}", BENCHES.join(", "));
@@ -15,8 +15,8 @@ pub(crate) fn bench(names: &[&str]) -> anyhow::Result<()> {
     chosen.iter().try_for_each(|name| run(name))
 }
 
-/// For the whole workspace, so that Cargo chooses the same features for all and builds everything once. One bench opens
-/// ten thousand connections.
+/// Builds the complete workspace, so that Cargo unifies the features and builds each crate once. Raises the limit of open files,
+/// because one bench opens 10,000 connections.
 fn run(name: &str) -> anyhow::Result<()> {
     let mut steps = Steps::default();
     if name == "gateway" {

@@ -5,9 +5,9 @@ use crate::{
     steps::{Steps, succeeds},
 };
 
-/// Quick refusals first. The documentation stands on what clippy has compiled; it leaves out the command, whose name is
-/// the library's. The tests are compiled once for both stores: with `-p` Cargo would choose other features, and so build
-/// the dependencies again.
+/// The checks, fast ones first. The documentation reuses what clippy compiled. It leaves out the binary, which has the same name as
+/// the client library. The tests run for the complete workspace, so both stores use the same build: `-p` would select other
+/// features, and Cargo would build the dependencies again.
 const CHECKS: [(&str, &str); 7] = [
     ("format", "cargo fmt --all --check"),
     ("licences and walls", "cargo deny check licenses bans sources"),
@@ -18,7 +18,7 @@ const CHECKS: [(&str, &str); 7] = [
     ("routes on PostgreSQL", "TERRA_AUTH_TEST_STORE=postgres cargo test --workspace --test it"),
 ];
 
-/// Everything that a change must pass.
+/// Runs all checks that a change must pass.
 pub(crate) fn check() -> anyhow::Result<()> {
     let mut steps = Steps::default();
     layers::layers()?;
@@ -40,7 +40,7 @@ pub(crate) fn check() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Known vulnerabilities of dependencies, and those that are abandoned or withdrawn.
+/// Checks for dependencies that are vulnerable, unmaintained or yanked.
 pub(crate) fn advisories(steps: &mut Steps) -> anyhow::Result<()> {
     steps.run("security advisories", "cargo deny check advisories")
 }

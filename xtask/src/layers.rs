@@ -1,7 +1,7 @@
-//! The import structure: which crate may use which, and which file uses which. Fails on an arrow upwards and on a circle.
+//! Checks the import structure: the dependencies between crates, and the imports between the files of a crate.
 //!
-//! Crates stand on floors, and a crate uses lower floors only. Inside a crate, files form a graph of their imports; a circle is
-//! allowed only between a module and its own children. Tests are left out.
+//! Each crate belongs to a floor, and may depend only on crates of lower floors. Inside a crate, the imports of the files may form a
+//! circle only between a module and its own children. Tests are not checked.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,7 +14,7 @@ use syn::{Item, UseTree, visit::Visit};
 
 use crate::say::say;
 
-/// From the ground up. Crates of one floor do not use each other.
+/// The floors, lowest first. Crates of one floor do not depend on each other.
 const FLOORS: [&[&str]; 6] = [
     &["types", "webhook", "sandbox"],
     &["client", "egress", "http", "model"],
@@ -50,7 +50,7 @@ pub(crate) fn layers() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Dependencies between crates that do not lead to a lower floor, and crates without a floor.
+/// The dependencies on the same or a higher floor, and the crates without a floor.
 fn upward_dependencies(root: &Path) -> anyhow::Result<Vec<String>> {
     let floor_of = |name: &str| FLOORS.iter().position(|floor| floor.contains(&name));
     let mut violations = Vec::new();
@@ -89,20 +89,20 @@ type Module = Vec<String>;
 #[derive(Default)]
 struct Graph {
     files: BTreeMap<Module, PathBuf>,
-    /// What each module's names lead to: its re-exports.
+    /// The re-exports of each module.
     exports: BTreeMap<Module, Vec<Import>>,
     paths: BTreeMap<Module, Vec<Import>>,
     imports: BTreeMap<Module, BTreeSet<Module>>,
 }
 
-/// A path as written in a module, and the name under which it is known there; `*` for all names.
+/// A path as written in a module, and its local name; `*` for a glob import.
 #[derive(Clone)]
 struct Import {
     path: Vec<String>,
     name: String,
 }
 
-/// Where a name of a module is defined.
+/// The module or crate that defines a name.
 enum Export {
     Here,
     There(Module),
@@ -126,7 +126,7 @@ impl Graph {
         Ok(graph)
     }
 
-    /// Reads a file and the modules that it declares; `folder` is where their files are.
+    /// Reads a file and the modules that it declares. `folder` contains their files.
     fn add_file(&mut self, module: Module, path: &Path, folder: &Path) -> anyhow::Result<()> {
         let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
         let file = syn::parse_file(&text).with_context(|| path.display().to_string())?;
@@ -159,7 +159,7 @@ impl Graph {
         Ok(())
     }
 
-    /// The file that a path leads to; `None` for other crates and for names that are not a path of modules.
+    /// Resolves a path to a file. `None` for a path into another crate, and for a name that is not a path of modules.
     fn resolve(&self, from: &Module, path: &[String], depth: u32) -> Option<Module> {
         let (first, mut rest) = path.split_first()?;
         let mut at = match first.as_str() {
@@ -190,7 +190,7 @@ impl Graph {
         Some(at)
     }
 
-    /// Where the name leads to: a re-export leads to another module or to another crate.
+    /// Resolves a name. A re-export resolves to another module or another crate.
     fn exported(&self, module: &Module, name: &str, depth: u32) -> Export {
         let exports = self.exports.get(module).map(Vec::as_slice).unwrap_or_default();
         match exports.iter().find(|import| import.name == name) {
@@ -201,7 +201,7 @@ impl Graph {
         }
     }
 
-    /// Each circle that is more than a module with its own children, as text.
+    /// The forbidden circles, as text. A circle of a module with its own children is allowed.
     fn circles(&self) -> Vec<String> {
         let reach: BTreeMap<&Module, BTreeSet<&Module>> =
             self.files.keys().map(|module| (module, self.reachable(module))).collect();
@@ -280,7 +280,7 @@ fn flatten(tree: &UseTree, prefix: &mut Vec<String>, found: &mut Vec<Import>) {
     }
 }
 
-/// The paths in a file. `super` in a module within the file is the file itself.
+/// The imported paths of a file. In an inline module, `super` is the file itself.
 #[derive(Default)]
 struct Paths {
     found: Vec<Import>,

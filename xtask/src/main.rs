@@ -1,4 +1,4 @@
-//! The project's own chores: `cargo xtask <task>`.
+//! The development tasks of the project: `cargo xtask <task>`.
 
 mod bench;
 mod check;
@@ -51,7 +51,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// In two steps, so that a program that fails leaves the file as it was.
+/// Writes the file only after the program succeeded, so a failure does not change it.
 fn openapi() -> anyhow::Result<()> {
     steps::Steps::default().run(
         "openapi.json",

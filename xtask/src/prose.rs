@@ -1,4 +1,4 @@
-//! The language rules that a program can check: forbidden words, sentences that begin with a subject clause, and
+//! Checks the language rules that a program can check: forbidden words, sentences that begin with a subject clause, and
 //! paths in the documents for contributors, which must exist.
 
 use std::{fs, path::Path};
@@ -7,13 +7,13 @@ use anyhow::{Context as _, bail};
 
 use crate::say::say;
 
-/// The beginning of a word is enough: `mend` is also *mended*.
+/// Forbidden words. Each also matches longer words: `mend` matches *mended*.
 const WORDS: [&str; 7] = ["somebody", "nobody", "whoever", "anew", "afresh", "mend", "stranger"];
 
-/// Longer words that begin like one of [`WORDS`].
+/// Allowed words that begin like one of [`WORDS`].
 const OTHER_WORDS: [&str; 1] = ["mendel"];
 
-/// Words that begin no statement; a question may begin with them.
+/// Words that must not begin a statement. They may begin a question.
 const SUBJECTS: [&str; 4] = ["Who", "Whoever", "What", "That"];
 
 const TEXTS: [&str; 7] =
@@ -21,7 +21,7 @@ const TEXTS: [&str; 7] =
 
 const EXTENSIONS: [&str; 6] = ["rs", "md", "toml", "html", "sql", "service"];
 
-/// Documents whose paths must exist.
+/// The documents whose paths are checked.
 const MAPS: [&str; 2] = ["ARCHITECTURE.md", "CONTRIBUTING.md"];
 
 /// Checks everything and lists each violation.
@@ -66,7 +66,7 @@ fn collect(path: &Path, files: &mut Vec<std::path::PathBuf>) -> anyhow::Result<(
     Ok(())
 }
 
-/// Lines, from 1, each with the word that is wrong there.
+/// The violations: the line, from 1, and the forbidden word.
 fn violations_in(text: &str) -> Vec<(usize, String)> {
     let lines: Vec<&str> = text.lines().collect();
     let mut found = Vec::new();
@@ -87,7 +87,7 @@ fn violations_in(text: &str) -> Vec<(usize, String)> {
     found
 }
 
-/// The line without single words in quotes, which are data: `["nobody", "guest"]`.
+/// Removes single words in quotes from a line, because they are data: `["nobody", "guest"]`.
 fn without_quoted_words(line: &str) -> String {
     let parts: Vec<&str> = line.split('"').collect();
     let is_word = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
@@ -96,12 +96,12 @@ fn without_quoted_words(line: &str) -> String {
     kept.collect::<Vec<_>>().join("\"")
 }
 
-/// Words of prose and of identifiers: `is_nobody` has two.
+/// Splits a line into words. An identifier such as `is_nobody` has two.
 fn words_of(line: &str) -> Vec<&str> {
     line.split(|letter: char| !letter.is_ascii_alphabetic()).filter(|word| !word.is_empty()).collect()
 }
 
-/// The subject clause with which a statement of this line begins. Only comments, strings and documents count.
+/// The word of [`CLAUSES`] that begins a statement in this line. Checks comments, strings and documents only.
 fn subject_of(line: &str, next: &str) -> Option<&'static str> {
     SUBJECTS.into_iter().find(|subject| {
         line.match_indices(subject).any(|(at, _)| {
@@ -117,7 +117,7 @@ fn subject_of(line: &str, next: &str) -> Option<&'static str> {
     })
 }
 
-/// The paths in backticks that begin at the project's root or at a crate.
+/// The paths in backticks that are relative to the project's root or to a crate.
 fn paths_in(text: &str) -> Vec<String> {
     let quoted = text.split('`').skip(1).step_by(2);
     let paths =
@@ -132,7 +132,7 @@ fn paths_in(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// A path counts from the root, from `crates/`, or from the source of some crate.
+/// Whether the path exists below the root, `crates/`, or the source of a crate.
 fn exists(root: &Path, path: &str) -> bool {
     let crates = root.join("crates");
     let is_in_a_crate = || {

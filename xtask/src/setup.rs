@@ -5,12 +5,12 @@ use crate::{
     steps::{Steps, succeeds},
 };
 
-/// A program that the tests stand on.
+/// A program that the tests need.
 struct Need {
     name: &'static str,
-    /// Succeeds where it is installed.
+    /// A command line that succeeds if the program is installed.
     probe: &'static str,
-    /// Debian's name for it.
+    /// The Debian package.
     packages: &'static str,
 }
 
@@ -44,7 +44,7 @@ const NEEDS: [Need; 9] = [
 
 const CARGO_DENY: &str = "cargo install cargo-deny --locked --debug --root target/tools --version 0.20.2";
 
-/// Installs what the tests need and is not there, or says what to install.
+/// Installs the missing programs that the tests need, or prints how to install them.
 pub(crate) fn setup(steps: &mut Steps) -> anyhow::Result<()> {
     let missing = missing();
     if !missing.is_empty() {

@@ -9,12 +9,12 @@ use anyhow::{Context as _, bail};
 
 use crate::say::say;
 
-/// Runs one command after the other, tells how long each took, and stops at the first that fails.
+/// Runs commands in sequence, prints the duration of each, and stops at the first failure.
 #[derive(Default)]
 pub(crate) struct Steps(Vec<(String, Duration)>);
 
 impl Steps {
-    /// Runs a command line of the shell in the project's root. It is shown first, so that anybody can repeat it.
+    /// Runs a shell command line in the project's root. Prints it first, so that it can be repeated by hand.
     pub(crate) fn run(&mut self, name: &str, line: &str) -> anyhow::Result<()> {
         say(&format!("\n── {name}: {line}"));
         let start = Instant::now();
@@ -28,7 +28,7 @@ impl Steps {
         Ok(())
     }
 
-    /// Tells how long everything took.
+    /// Prints the total duration.
     pub(crate) fn summary(&self) {
         say("");
         for (name, took) in &self.0 {
@@ -38,12 +38,12 @@ impl Steps {
     }
 }
 
-/// Whether a command line succeeds; what it prints is not shown.
+/// Whether a command line succeeds. Its output is discarded.
 pub(crate) fn succeeds(line: &str) -> bool {
     shell(line).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
-/// Tools that we installed ourselves come last in the `PATH`.
+/// The `PATH`, followed by the folder of the tools that `setup` installed.
 fn shell(line: &str) -> Command {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
     let path = format!("{}:{}", env::var("PATH").unwrap_or_default(), root.join("target/tools/bin").display());

@@ -51,7 +51,7 @@ impl Server {
 
     /// The events that `dev` has shown so far.
     pub fn events(&self) -> Vec<Value> {
-        self.values().into_iter().filter(|value| value["delivery_id"].is_string()).collect()
+        self.values().into_iter().filter(|value| value["event_id"].is_string()).collect()
     }
 
     fn values(&self) -> Vec<Value> {

@@ -8,7 +8,7 @@ use terra_auth::{
 };
 use tokio::runtime;
 
-use crate::ui::Ui;
+use crate::terminal::ui::Ui;
 
 /// The environment and the output settings of a command.
 pub(crate) struct App {

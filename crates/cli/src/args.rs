@@ -11,11 +11,14 @@ use terra_auth::{Environment, credentials::ENV};
 use crate::{
     app::App,
     command::{Command, VERSION},
-    environment_choice::{EnvironmentChoice, EnvironmentChoiceParser},
+    credentials::{
+        environment_choice::{EnvironmentChoice, EnvironmentChoiceParser},
+        variable,
+    },
     failure::{self, CommandError, FailureKind},
-    help, logging,
-    ui::{Output, Ui},
-    variable,
+    help,
+    service::logging,
+    terminal::ui::{Output, Ui},
 };
 
 /// Terra's authentication API: call it, run it, test against it

@@ -7,6 +7,8 @@ mod backup;
 mod completions;
 mod connections;
 mod deauthenticate_user;
+mod deliveries;
+mod destinations;
 mod dev;
 mod doctor;
 mod env;
@@ -23,6 +25,7 @@ mod restore;
 mod sandbox;
 mod serve;
 mod setup_environment;
+mod trigger;
 mod users;
 mod vault;
 mod verify_connection;
@@ -35,7 +38,7 @@ use terra_auth::Environment;
 use crate::{
     app::App,
     failure::{CommandError, FailureKind},
-    ui::Ui,
+    terminal::ui::Ui,
 };
 pub(crate) use version::VERSION;
 
@@ -71,6 +74,11 @@ pub(crate) enum Command {
     Environments(environments::Command),
     #[command(subcommand)]
     Connections(connections::Command),
+    #[command(subcommand)]
+    Deliveries(deliveries::Command),
+    #[command(subcommand)]
+    Destinations(destinations::Command),
+    Trigger(trigger::Args),
     #[command(subcommand)]
     Migrate(migrate::Command),
     #[command(subcommand)]
@@ -122,6 +130,9 @@ impl Command {
             Self::Keys(command) => command.run(app),
             Self::Environments(command) => command.run(app),
             Self::Connections(command) => command.run(app),
+            Self::Deliveries(command) => command.run(app),
+            Self::Destinations(command) => command.run(app),
+            Self::Trigger(args) => args.run(app),
             Self::Migrate(command) => command.run(app),
             Self::Admin(command) => command.run(app),
             Self::Audit(command) => command.run(app),

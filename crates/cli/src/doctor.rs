@@ -1,21 +1,20 @@
 //! Diagnoses common problems. First, everything is gathered. Then each check evaluates it, without any I/O.
 
+mod check;
+mod context;
+mod env_files;
+mod history;
+mod online;
+mod secret_heuristics;
+mod secret_scanner;
+mod tree;
+
 use serde::Serialize;
 use terra_auth::Environment;
 use url::Url;
 
 use check::CHECKS;
 use context::Context;
-
-mod check;
-mod context;
-mod env_files;
-mod gateway;
-mod history;
-mod online;
-mod secret_heuristics;
-mod secret_scanner;
-mod tree;
 
 /// The scope of an examination. The folder is the working directory.
 pub(crate) struct Scope {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::ui::Ui;
+use crate::terminal::ui::Ui;
 
 /// Reports what the command would do, without doing it.
 #[derive(Clone, Copy, Default, PartialEq, clap::Args)]
@@ -29,7 +29,7 @@ mod tests {
     use crate::args;
 
     /// Commands that only read, or only start something, or whose result is a file that must not exist yet.
-    const COMMANDS_WITHOUT_DRY_RUN: [&str; 42] = [
+    const COMMANDS_WITHOUT_DRY_RUN: [&str; 46] = [
         "admin tokens list",
         "audit export",
         "audit list",
@@ -40,6 +40,10 @@ mod tests {
         "connections export",
         "connections revocations",
         "connections show",
+        "deliveries list",
+        "deliveries show",
+        "deliveries tail",
+        "destinations list",
         "dev",
         "doctor",
         "env diff",

@@ -9,7 +9,7 @@ use anstyle::{AnsiColor, Style};
 use serde_json::json;
 use terra_auth::{ALLOW_PRIVATE_HTTP, ApiProblem, CredentialsError, Error, admin::AdminError};
 
-use crate::ui::Output;
+use crate::terminal::ui::Output;
 
 /// The kind of a failure, for scripts. The numbers are exit codes and never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -210,7 +210,7 @@ fn next_after_admin(error: &AdminError) -> Option<&'static str> {
         }
         AdminError::Forbidden(_) => Some("use the token of an admin with that role"),
         AdminError::NotFound(_) => Some(
-            "list what exists with `terra-auth users list`, `environments list`, `keys list` or `admin tokens list`",
+            "list the existing ones with `terra-auth users list`, `environments list`, `keys list` or `destinations list`",
         ),
         AdminError::Conflict(refusal) => match refusal.code.as_deref() {
             Some("recently_used") => {

@@ -4,36 +4,15 @@
 mod help;
 mod app;
 mod args;
-mod browser;
 mod command;
 mod completion;
-mod credential_file;
+mod credentials;
 mod doctor;
 mod dry_run;
-mod env_file;
-mod env_settings;
-mod environment_choice;
-mod event_log;
 mod failure;
 mod git;
-mod guard;
-mod known_stores;
-mod logging;
-mod node;
-mod open_options;
-mod private_file;
-mod prompt;
-pub(crate) mod provider_files;
-mod provision;
-mod reload;
-mod secrets;
-mod shutdown;
-mod storage_options;
-#[cfg(feature = "otel")]
-mod telemetry;
-mod ui;
-mod variable;
-mod verified;
+mod service;
+mod terminal;
 
 use std::process::ExitCode;
 

@@ -20,6 +20,8 @@
 mod api_key;
 mod audit;
 mod connection;
+mod delivery;
+mod destination;
 mod environment;
 mod error;
 mod migration;

@@ -363,7 +363,7 @@ fn an_address_must_be_safe_to_send_keys_to() {
 }
 
 #[test]
-fn a_broken_line_is_named_without_its_text() {
+fn an_invalid_line_is_reported_without_its_text() {
     assert_eq!(
         refusal(&[(".env.terra.testing", "# keys\nTERRA_DEV_ID=a\nTERRA_API_KEY: test-key-not-a-secret\n")], &[]),
         ".env.terra.testing:3: is not KEY=value; quote a value that has spaces, and close every quote"

@@ -14,7 +14,6 @@ use terra_auth_model::{
     lock::Lock,
     store::{Tx, Unit},
     store_error::StoreError,
-    text::is_unsafe,
     unit,
 };
 use terra_auth_types::{
@@ -24,7 +23,7 @@ use terra_auth_types::{
 use uuid::Uuid;
 
 use crate::{
-    admin::action::{Admin, AdminError, AuditedAction, days_of},
+    admin::action::{Admin, AdminError, AuditedAction, check_name, days_of},
     audit::{Audited, PendingAuditEntry},
     auth::Auth,
     node::directory::NotAuthenticated,
@@ -32,6 +31,8 @@ use crate::{
 
 /// The maximum number of valid admin tokens.
 const MAX_ADMIN_TOKENS: usize = 100;
+const DEFAULT_TOKEN_LIFETIME_DAYS: u32 = 30;
+const MAX_TOKEN_LIFETIME_DAYS: u32 = 365;
 
 impl Auth {
     /// Returns the admin that a token belongs to; `None` if the token is unknown or has expired.
@@ -63,7 +64,7 @@ impl Auth {
         let act = AuditedAction { action: "admin_token.create", dev_id: None, target: &target };
         match self.administer(&admin, &act, AddAdminToken { record, only_first: true }).await {
             Ok(()) => Ok(Some(issued)),
-            Err(AdminError::Refused(_)) => {
+            Err(AdminError::Conflict(_)) => {
                 self.reload().await?; // another node may have just created it
                 Ok(None)
             }
@@ -94,11 +95,9 @@ impl Auth {
     ) -> Result<IssuedAdminToken, AdminError> {
         let act = AuditedAction { action: "admin_token.create", dev_id: None, target: &new.name };
         self.permit(admin, Role::Owner, &act).await?;
-        if new.name.is_empty() || new.name.len() > 100 || new.name.chars().any(is_unsafe) {
-            return Err(AdminError::Invalid("name: 1 to 100 bytes of text"));
-        }
-        let days = new.expires_in_days.unwrap_or(30);
-        if !(1..=365).contains(&days) {
+        check_name(&new.name)?;
+        let days = new.expires_in_days.unwrap_or(DEFAULT_TOKEN_LIFETIME_DAYS);
+        if !(1..=MAX_TOKEN_LIFETIME_DAYS).contains(&days) {
             return Err(AdminError::Invalid("expires_in_days: 1 to 365"));
         }
         let (record, token) = self.new_admin_token(&new.name, new.role, Some(self.now() + days_of(days)));
@@ -211,7 +210,7 @@ impl Unit for AddAdminToken {
         let tokens = tx.admin_tokens().await?;
         let now = self.record.created_at;
         if self.only_first && tokens.iter().any(|token| token.is_owner(now)) {
-            return Err(AdminError::Refused("a valid owner token already exists"));
+            return Err(AdminError::Conflict("a valid owner token already exists"));
         }
         if tokens.iter().filter(|token| token.is_valid(now)).count() >= MAX_ADMIN_TOKENS {
             return Err(AdminError::TooMany("there are 100 admin tokens; revoke some first"));
@@ -237,7 +236,7 @@ impl Unit for RemoveAdminToken {
         if tx.admin_tokens().await?.iter().any(|token| token.is_owner(self.now)) {
             Ok(())
         } else {
-            Err(AdminError::Refused("this is the last owner token; create another owner token first"))
+            Err(AdminError::Conflict("this is the last owner token; create another owner token first"))
         }
     }
 }

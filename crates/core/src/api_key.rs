@@ -7,7 +7,6 @@ use terra_auth_model::{
     digest::{KeyDigest, sha256},
     store::{Tx, Unit},
     store_error::StoreError,
-    text::is_unsafe,
     unit,
 };
 use terra_auth_types::{
@@ -17,7 +16,7 @@ use terra_auth_types::{
 
 use crate::admin::action::days_of;
 pub(crate) use crate::{
-    admin::action::{Admin, AdminError, AuditedAction},
+    admin::action::{Admin, AdminError, AuditedAction, check_name},
     auth::Auth,
 };
 
@@ -25,6 +24,8 @@ pub(crate) use crate::{
 pub const KEY_OVERLAP: SignedDuration = SignedDuration::from_hours(24);
 /// The maximum number of valid keys of an environment.
 const MAX_KEYS: usize = 100;
+/// The longest lifetime of a key that expires: five years.
+const MAX_KEY_LIFETIME_DAYS: u32 = 1825;
 
 /// Creates a key: `ta_<environment>_`, 256 random bits in hex, and a checksum of eight hex digits for scanners.
 pub(crate) fn new_key(
@@ -90,7 +91,7 @@ impl Auth {
     ) -> Result<IssuedKey, AdminError> {
         let act = AuditedAction { action: "api_key.create", dev_id: Some(dev_id), target: &new.name };
         self.permit(admin, Role::Operator, &act).await?;
-        if new.expires_in_days.is_some_and(|days| !(1..=1825).contains(&days)) {
+        if new.expires_in_days.is_some_and(|days| !(1..=MAX_KEY_LIFETIME_DAYS).contains(&days)) {
             return Err(AdminError::Invalid("expires_in_days: 1 to 1825, or absent for a key that does not expire"));
         }
         let (mut record, api_key) = self.new_key_secret(dev_id, &new.name, new.scopes.unwrap_or(Scopes::DEFAULT))?;
@@ -177,9 +178,7 @@ impl Auth {
 
     fn new_key_secret(&self, dev_id: &DevId, name: &str, scopes: Scopes) -> Result<(ApiKeyRecord, ApiKey), AdminError> {
         let developer = self.require_environment(dev_id)?;
-        if name.is_empty() || name.len() > 100 || name.chars().any(is_unsafe) {
-            return Err(AdminError::Invalid("name: 1 to 100 bytes of text"));
-        }
+        check_name(name)?;
         Ok(new_key(self, dev_id, developer.environment, name, scopes))
     }
 
@@ -256,7 +255,7 @@ mod tests {
     use super::{checksum, looks_like_api_key};
 
     #[test]
-    fn a_key_is_known_by_its_shape() {
+    fn a_key_is_recognized_by_its_format() {
         let body = format!("ta_testing_{}", "0123456789abcdef".repeat(4));
         let key = format!("{body}{}", checksum(&body));
         assert!(looks_like_api_key(&key));

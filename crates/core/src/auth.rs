@@ -9,7 +9,7 @@ use terra_auth_model::{
     store::Store,
     store_error::StoreError,
 };
-use terra_auth_types::DeliveryId;
+use terra_auth_types::{DestinationId, EventId};
 use url::Url;
 
 use crate::{
@@ -177,7 +177,11 @@ impl Auth {
         Receipt { id: self.entropy().id(), created_at: self.now() }
     }
 
-    pub(crate) fn delivery_id(&self) -> DeliveryId {
-        DeliveryId(self.entropy().id_at(self.now()))
+    pub(crate) fn new_destination_id(&self) -> DestinationId {
+        DestinationId(self.entropy().id_at(self.now()))
+    }
+
+    pub(crate) fn new_event_id(&self) -> EventId {
+        EventId(self.entropy().id_at(self.now()))
     }
 }

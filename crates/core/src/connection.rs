@@ -9,21 +9,21 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use terra_auth_model::{
     connection::Connection,
-    delivery::Delivery,
     developer::Developer,
+    event::EventRecord,
     receipt::Receipt,
     store::{Tx, Unit},
     store_error::StoreError,
 };
 use terra_auth_types::{
-    DeliveryId, DevId, ReferenceId, UserId,
+    DevId, EventId, ReferenceId, UserId,
     wire::{self, Status},
 };
 
 pub(crate) use self::add_or_renew::NewConnection;
 use crate::{
     auth::Auth,
-    event::deauth_event,
+    event::{deauth_event, publish},
     revocation::{RemovalReason, remove_connection},
 };
 
@@ -71,10 +71,10 @@ impl Auth {
             auth: self.clone(),
             dev_id: developer.dev_id.clone(),
             user_id,
-            delivery_id: self.delivery_id(),
+            event_id: self.new_event_id(),
             now: self.now(),
         };
-        let receipt = Receipt { id: unit.delivery_id.0, created_at: unit.now };
+        let receipt = Receipt { id: unit.event_id.0, created_at: unit.now };
         self.store().run_once(receipt, unit).await?;
         self.outbox().notify_one();
         Ok(())
@@ -140,7 +140,7 @@ struct DeauthenticateUser {
     auth: Auth,
     dev_id: DevId,
     user_id: UserId,
-    delivery_id: DeliveryId,
+    event_id: EventId,
     now: Timestamp,
 }
 
@@ -154,7 +154,7 @@ impl Unit for DeauthenticateUser {
         let ended = remove_connection(&self.auth, tx, whose, RemovalReason::Removed, self.now).await?;
         let connection = ended.ok_or(DeauthenticateUserError::UserNotFound)?;
         let event = deauth_event(&connection);
-        tx.add_delivery(&Delivery::new(self.delivery_id, &self.dev_id, &event, self.now)).await?;
+        publish(tx, &EventRecord::new(self.event_id, &self.dev_id, &event, self.now)).await?;
         Ok(())
     }
 }

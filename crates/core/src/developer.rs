@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use terra_auth_model::{
     api_key::ApiKeyRecord,
+    destination::Destination,
     developer::{Developer, EnvironmentStatus},
     lock::Lock,
     store::{Tx, Unit},
@@ -65,7 +66,7 @@ impl Auth {
     ) -> Result<Option<IssuedCredentials>, AdminError> {
         match self.add_developer(admin, new, true).await {
             Ok(issued) => Ok(Some(issued)),
-            Err(AdminError::Refused(_)) => {
+            Err(AdminError::Conflict(_)) => {
                 self.reload().await?;
                 Ok(None)
             }
@@ -107,7 +108,10 @@ impl Auth {
         let (key, api_key) = new_key(self, &dev_id, new.environment, "first key", Scopes::DEFAULT);
         let target = format!("{dev_id} {}", key.key_id);
         let act = AuditedAction { target: &target, ..act };
-        self.administer(admin, &act, AddDeveloper { developer, key, only_first }).await?;
+        let now = self.now();
+        let destination =
+            developer.destination.clone().map(|url| Destination::new(self.new_destination_id(), &dev_id, url, now));
+        self.administer(admin, &act, AddDeveloper { developer, key, destination, only_first }).await?;
         Ok(IssuedCredentials { dev_id, api_key, signing_secret })
     }
 
@@ -124,6 +128,7 @@ impl Auth {
 struct AddDeveloper {
     developer: Developer,
     key: ApiKeyRecord,
+    destination: Option<Destination>,
     only_first: bool,
 }
 
@@ -139,11 +144,14 @@ impl Unit for AddDeveloper {
                 found.environment == self.developer.environment && found.status != EnvironmentStatus::Deleting
             };
             if tx.developers().await?.iter().any(same) {
-                return Err(AdminError::Refused("an environment of this kind already exists"));
+                return Err(AdminError::Conflict("an environment of this kind already exists"));
             }
         }
         if !tx.add_developer(&self.developer).await? {
-            return Err(AdminError::Refused("that dev-id is taken; try again"));
+            return Err(AdminError::Conflict("that dev-id is taken; try again"));
+        }
+        if let Some(destination) = &self.destination {
+            tx.add_destination(destination).await?;
         }
         Ok(tx.add_api_key(&self.key).await?)
     }

@@ -3,14 +3,16 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use terra_auth_model::{
+    destination::Destination,
     developer::{Developer, EnvironmentStatus},
     store::{Tx, Unit},
     store_error::StoreError,
 };
 use terra_auth_types::{
-    DevId, Provider, redirect,
+    DestinationId, DevId, Provider, redirect,
     wire::admin::{AdminEnvironment, ChangeEnvironment, EnvironmentContents, Role},
 };
+use url::Url;
 
 use crate::admin::action::{check_name, check_url};
 pub(crate) use crate::{
@@ -21,6 +23,8 @@ pub(crate) use crate::{
 
 /// How many connections one unit of work removes.
 const BATCH_SIZE: u32 = 500;
+/// The maximum number of entries in a redirect allow-list.
+const MAX_REDIRECTS: usize = 100;
 
 impl Auth {
     /// Lists all environments that are not being deleted.
@@ -61,7 +65,13 @@ impl Auth {
         let act = AuditedAction { action, dev_id: Some(dev_id), target: "" };
         self.permit(admin, Role::Operator, &act).await?;
         self.check_change(change)?;
-        self.administer(admin, &act, ChangeDeveloper { dev_id: dev_id.clone(), change: change.clone() }).await?;
+        let change_developer = ChangeDeveloper {
+            dev_id: dev_id.clone(),
+            change: change.clone(),
+            destination_id: self.new_destination_id(),
+            now: self.now(),
+        };
+        self.administer(admin, &act, change_developer).await?;
         self.environment(dev_id).await
     }
 
@@ -114,7 +124,7 @@ impl Auth {
         for url in change.logo_url.iter().flatten().chain(change.destination.iter().flatten()) {
             check_url(url)?;
         }
-        if change.redirect_allow_list.as_ref().is_some_and(|list| list.len() > 100) {
+        if change.redirect_allow_list.as_ref().is_some_and(|list| list.len() > MAX_REDIRECTS) {
             return Err(AdminError::Invalid("redirect_allow_list: at most 100 prefixes"));
         }
         if !change.redirect_allow_list.iter().flatten().all(redirect::is_allow_list_entry) {
@@ -158,6 +168,9 @@ impl Unit for ReadEnvironments {
 struct ChangeDeveloper {
     dev_id: DevId,
     change: ChangeEnvironment,
+    /// The id of the first destination, if the change creates it.
+    destination_id: DestinationId,
+    now: Timestamp,
 }
 
 #[async_trait]
@@ -169,11 +182,35 @@ impl Unit for ChangeDeveloper {
         let mut developer = locked_environment(tx, &self.dev_id).await?;
         developer.change(&self.change);
         tx.update_developer(&developer).await?;
+        if let Some(url) = &self.change.destination {
+            self.set_first_destination(tx, url.as_ref()).await?;
+        }
         Ok(())
     }
 }
 
-async fn locked_environment(tx: &mut dyn Tx, dev_id: &DevId) -> Result<Developer, AdminError> {
+impl ChangeDeveloper {
+    /// Sets the URL of the first destination. Creates the destination if there is none; `None` deletes it.
+    async fn set_first_destination(&self, tx: &mut dyn Tx, url: Option<&Url>) -> Result<(), StoreError> {
+        let first = tx.destinations_of(&self.dev_id).await?.into_iter().next();
+        match (first, url) {
+            (Some(first), Some(url)) => {
+                tx.update_destination(&Destination { url: url.clone(), ..first }).await?;
+            }
+            (Some(first), None) => {
+                tx.remove_destination(first.destination_id).await?;
+            }
+            (None, Some(url)) => {
+                let destination = Destination::new(self.destination_id, &self.dev_id, url.clone(), self.now);
+                tx.add_destination(&destination).await?;
+            }
+            (None, None) => {}
+        }
+        Ok(())
+    }
+}
+
+pub(crate) async fn locked_environment(tx: &mut dyn Tx, dev_id: &DevId) -> Result<Developer, AdminError> {
     let found = tx.lock_developer(dev_id).await?.filter(|developer| developer.status != EnvironmentStatus::Deleting);
     found.ok_or(AdminError::UnknownEnvironment)
 }

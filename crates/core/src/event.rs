@@ -1,14 +1,75 @@
-//! Creates the webhook events about connections.
+//! Creates the webhook events about connections, and adds them with their deliveries.
 
 use jiff::Timestamp;
-use terra_auth_model::connection::Connection;
+use terra_auth_model::{
+    connection::Connection,
+    delivery::{Delivery, PREDECESSOR_TIMEOUT},
+    event::EventRecord,
+    store::Tx,
+    store_error::StoreError,
+    unit,
+};
 use terra_auth_types::{
-    SessionId, UserId,
+    DevId, EventId, SessionId, UserId,
     wire::{self, Event, Status},
 };
 use uuid::Uuid;
 
-use crate::login::open_session::OpenSession;
+use crate::{auth::Auth, login::open_session::OpenSession};
+
+impl Auth {
+    /// Adds an event, and a delivery to each destination that accepts its type.
+    ///
+    /// # Errors
+    ///
+    /// The store failed.
+    pub async fn publish(&self, event: EventRecord) -> Result<(), StoreError> {
+        self.store().run(PublishEvent { event }).await?;
+        self.outbox().notify_one();
+        Ok(())
+    }
+
+    /// Returns the events of an environment after one, or from the first, in the order of their ids.
+    ///
+    /// # Errors
+    ///
+    /// The store failed.
+    pub async fn events_after(
+        &self,
+        dev_id: &DevId,
+        after: Option<EventId>,
+        limit: u32,
+    ) -> Result<Vec<EventRecord>, StoreError> {
+        self.store().read(ReadEvents { dev_id: dev_id.clone(), after, limit }).await
+    }
+}
+
+unit!(PublishEvent(event: EventRecord) -> () = |tx| publish(tx, event));
+unit!(ReadEvents(dev_id: DevId, after: Option<EventId>, limit: u32) -> Vec<EventRecord>
+    = |tx| tx.events_after(dev_id, *after, *limit));
+
+/// Adds an event, and a delivery to each destination that accepts its type.
+pub(crate) async fn publish(tx: &mut dyn Tx, event: &EventRecord) -> Result<(), StoreError> {
+    tx.add_event(event).await?;
+    for destination in tx.destinations_of(&event.dev_id).await? {
+        if destination.accepts(&event.kind) {
+            tx.add_delivery(&Delivery::new(event, destination.destination_id, event.created_at)).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Adds an event that a destination receives after the event `first`.
+pub(crate) async fn publish_after(tx: &mut dyn Tx, event: &EventRecord, first: EventId) -> Result<(), StoreError> {
+    tx.add_event(event).await?;
+    let latest = event.created_at.saturating_add(PREDECESSOR_TIMEOUT).unwrap_or(Timestamp::MAX);
+    for destination in tx.destinations_of(&event.dev_id).await? {
+        if destination.accepts(&event.kind) {
+            tx.add_delivery_after(&Delivery::new(event, destination.destination_id, latest), first).await?;
+        }
+    }
+    Ok(())
+}
 
 pub(crate) fn cancelled_event(open: &OpenSession, flow_id: Option<Uuid>, reason: &str) -> Event {
     Event::AuthCancelled(wire::AuthCancelled {

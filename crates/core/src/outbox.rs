@@ -1,17 +1,18 @@
 //! Outgoing work: events to deliver, and grants to revoke.
 //!
-//! Deliveries have one queue per environment, revocations one per provider. A claim takes no more from a queue
+//! Deliveries have one queue per destination, revocations one per provider. A claim takes no more from a queue
 //! than its [`QueueCapacity`] allows, so a slow receiver or provider delays only its own queue.
 //!
-//! A delivery ends in one of three ways, each recorded in the store: the destination accepted it, its retry
-//! schedule is over, or the claim found that its environment has no destination.
+//! A delivery ends in one of two ways, each recorded in the store: the destination accepted it, or its retry
+//! schedule is over. Each attempt is recorded with its measurements.
 
 use std::{collections::HashMap, hash::Hash, sync::Arc};
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use terra_auth_model::{
-    delivery::{AttemptOutcome, Delivery, Destination},
+    delivery::{AttemptOutcome, AttemptReport, ClaimedDestination, Delivery, DeliveryAttempt},
+    destination::Destination,
     developer::Developer,
     housekeeping::Retention,
     receipt::RECEIPT_RETENTION,
@@ -21,7 +22,7 @@ use terra_auth_model::{
     unit,
 };
 use terra_auth_types::{
-    DevId, Provider,
+    DestinationId, Provider,
     wire::{Event, TerraUser},
 };
 
@@ -30,13 +31,15 @@ use crate::auth::Auth;
 /// How long an attempt may take before another worker may try. The longest attempt is a revocation: two calls
 /// and a refresh between them, 10 s each, and a wait of 10 s for the refresh's permit.
 pub const ATTEMPT_LEASE_TTL: SignedDuration = SignedDuration::from_secs(60);
-/// How long a finished delivery is retained for inspection.
-const DELIVERY_RETENTION: SignedDuration = SignedDuration::from_hours(14 * 24);
+/// How long an event and its finished deliveries are retained for inspection.
+const EVENT_RETENTION: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// How long the store remembers a spent mobile token or a used session after its expiry. Nothing can be used
 /// twice as long as the clocks of all nodes differ by less than this, and no clock jumps further.
 pub const SPENT_RETENTION: SignedDuration = SignedDuration::from_hours(24);
 /// How long a finished revocation is retained as a report.
 const REVOCATION_RETENTION: SignedDuration = SignedDuration::from_hours(90 * 24);
+/// The maximum number of rows of each kind that one call deletes.
+const HOUSEKEEPING_BATCH_SIZE: u32 = 1000;
 /// How far a clock may go back before scheduled attempts are assumed to come from a clock that was ahead.
 const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(5);
 
@@ -67,9 +70,7 @@ impl<K: Eq + Hash> QueueCapacity<K> {
 #[derive(Debug, Default)]
 pub struct ClaimedDeliveries {
     /// Deliveries to attempt now, each with its destination.
-    pub due: Vec<(Delivery, Arc<Destination>)>,
-    /// Deliveries that the claim ended, because their environment has no destination.
-    pub unsent: Vec<Delivery>,
+    pub due: Vec<(Delivery, Arc<ClaimedDestination>)>,
     /// When the next unclaimed delivery is due; `None` if none waits in a queue with capacity.
     pub next_at: Option<Timestamp>,
 }
@@ -84,22 +85,17 @@ pub struct ClaimedRevocations {
 }
 
 impl Auth {
-    /// Claims due deliveries within the capacity, and ends those of environments without a destination. No
-    /// other worker gets a claimed delivery until the lease ends.
+    /// Claims due deliveries within the capacity. No other worker gets a claimed delivery until the lease ends.
     ///
     /// # Errors
     ///
     /// The store failed.
-    pub async fn claim_deliveries(&self, room: QueueCapacity<DevId>) -> Result<ClaimedDeliveries, StoreError> {
+    pub async fn claim_deliveries(&self, room: QueueCapacity<DestinationId>) -> Result<ClaimedDeliveries, StoreError> {
         let (lots, next_at) = self.store().run(ClaimDeliveries { room, now: self.now() }).await?;
         let mut claimed = ClaimedDeliveries { next_at, ..ClaimedDeliveries::default() };
-        for (deliveries, developer) in lots {
-            let Some(url) = developer.destination.clone() else {
-                claimed.unsent.extend(deliveries);
-                continue;
-            };
+        for (deliveries, destination, developer) in lots {
             let secrets = self.signing_secrets(&developer);
-            let destination = Arc::new(Destination { dev_id: developer.dev_id, url, secrets });
+            let destination = Arc::new(ClaimedDestination { destination, secrets });
             claimed.due.extend(deliveries.into_iter().map(|delivery| (delivery, Arc::clone(&destination))));
         }
         Ok(claimed)
@@ -153,15 +149,6 @@ impl Auth {
         self.store().read(Waiting).await
     }
 
-    /// Returns the latest deliveries of a developer, newest first.
-    ///
-    /// # Errors
-    ///
-    /// The store failed.
-    pub async fn deliveries(&self, dev_id: &DevId, limit: u32) -> Result<Vec<Delivery>, StoreError> {
-        self.store().read(ReadDeliveries { dev_id: dev_id.clone(), limit }).await
-    }
-
     /// Records the result of a delivery attempt.
     ///
     /// # Errors
@@ -171,8 +158,10 @@ impl Auth {
         &self,
         delivery: &Delivery,
         outcome: AttemptOutcome,
+        report: AttemptReport,
     ) -> Result<(), StoreError> {
-        self.store().run(RecordDeliveryAttempt { delivery: delivery.clone(), outcome, now: self.now() }).await
+        let (delivery, now) = (delivery.clone(), self.now());
+        self.store().run(RecordDeliveryAttempt { delivery, outcome, report, now }).await
     }
 
     /// Deletes rows that are past their retention, at most 1000 of each kind; returns how many.
@@ -185,22 +174,22 @@ impl Auth {
         let expired = Retention {
             spent_before_ms: ago(SPENT_RETENTION),
             sessions_before_ms: ago(SPENT_RETENTION),
-            delivered_before_ms: ago(DELIVERY_RETENTION),
+            delivered_before_ms: ago(EVENT_RETENTION),
             receipts_before_ms: ago(RECEIPT_RETENTION),
             revoked_before_ms: ago(REVOCATION_RETENTION),
-            limit: 1000,
+            limit: HOUSEKEEPING_BATCH_SIZE,
         };
         self.store().run(DeleteExpired { retention: expired }).await
     }
 }
 
 struct ClaimDeliveries {
-    room: QueueCapacity<DevId>,
+    room: QueueCapacity<DestinationId>,
     now: Timestamp,
 }
 
-/// The claimed deliveries of each environment, and when the next delivery is due.
-type DeliveryBatches = (Vec<(Vec<Delivery>, Developer)>, Option<Timestamp>);
+/// The claimed deliveries to each destination, and when the next delivery is due.
+type DeliveryBatches = (Vec<(Vec<Delivery>, Destination, Developer)>, Option<Timestamp>);
 
 #[async_trait]
 impl Unit for ClaimDeliveries {
@@ -210,22 +199,17 @@ impl Unit for ClaimDeliveries {
     async fn run(&self, tx: &mut dyn Tx) -> Result<DeliveryBatches, StoreError> {
         let mut room = self.room.clone();
         let (mut lots, mut next_at) = (Vec::new(), None);
-        for (dev_id, due_at) in tx.delivery_queues().await? {
-            let limit = room.in_queue(&dev_id);
+        for (destination_id, due_at) in tx.delivery_queues().await? {
+            let limit = room.in_queue(&destination_id);
             if limit > 0 && due_at > self.now {
                 next_at = Some(earlier(next_at, due_at));
             } else if limit > 0 {
-                let deliveries = tx.claim_deliveries(&dev_id, self.now, lease_until(self.now), limit).await?;
+                let deliveries = tx.claim_deliveries(destination_id, self.now, lease_until(self.now), limit).await?;
                 room.total -= count(&deliveries);
-                // Read after the claim, so that it includes a destination that was set before one of the
-                // deliveries was added.
-                let Some(developer) = tx.developer(&dev_id).await? else { continue };
-                if developer.destination.is_none() {
-                    for delivery in &deliveries {
-                        tx.record_delivery_attempt(delivery.delivery_id, &AttemptOutcome::Done).await?;
-                    }
-                }
-                lots.push((deliveries, developer));
+                // Read after the claim, so that the URL is at least as new as the deliveries.
+                let Some(destination) = tx.destination(destination_id).await? else { continue };
+                let Some(developer) = tx.developer(&destination.dev_id).await? else { continue };
+                lots.push((deliveries, destination, developer));
             }
         }
         Ok((lots, next_at))
@@ -327,11 +311,10 @@ impl Unit for Waiting {
     }
 }
 
-unit!(ReadDeliveries(dev_id: DevId, limit: u32) -> Vec<Delivery> = |tx| tx.deliveries(dev_id, *limit));
-
 struct RecordDeliveryAttempt {
     delivery: Delivery,
     outcome: AttemptOutcome,
+    report: AttemptReport,
     now: Timestamp,
 }
 
@@ -341,7 +324,18 @@ impl Unit for RecordDeliveryAttempt {
     type Error = StoreError;
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<(), StoreError> {
-        tx.record_delivery_attempt(self.delivery.delivery_id, &self.outcome).await?;
+        let Delivery { event_id, destination_id, attempts, .. } = self.delivery;
+        // The destination may have been deleted during the attempt.
+        if tx.record_delivery_attempt(event_id, destination_id, &self.outcome).await? {
+            tx.add_delivery_attempt(&DeliveryAttempt {
+                event_id,
+                destination_id,
+                number: attempts,
+                attempted_at: self.now,
+                report: self.report.clone(),
+            })
+            .await?;
+        }
         let arrived = self.outcome == AttemptOutcome::Done;
         match user_of(&self.delivery).filter(|_| arrived) {
             Some(user) => tx.touch_connection(&self.delivery.dev_id, user.user_id, self.now).await,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use terra_auth_model::{
-    connection::Connection,
+    connection::{Connection, MAX_CONNECTIONS_OF_END_USER},
     developer::Developer,
     lock::Lock,
     mobile_token::TokenId,
@@ -20,6 +20,9 @@ use terra_auth_types::{MobileToken, ReferenceId, UserId, log_limit::LogLimit, wi
 use crate::{
     auth::Auth, connection::NewConnection, event::Proof, login::begin::is_at_user_limit, mobile_token::InvalidToken,
 };
+
+/// The maximum length of a device's identifier.
+const MAX_DEVICE_BYTES: usize = 256;
 
 /// Why a mobile token was not redeemed. Only a success spends the token.
 #[derive(Debug, thiserror::Error)]
@@ -89,7 +92,7 @@ impl Auth {
         let info = self.offered(developer, params.resource.as_deref().unwrap_or_default());
         let info = info.filter(|info| info.connects == Connects::OnDevice);
         let device = params.resource_user_identifier.as_deref().unwrap_or_default();
-        if !(1..=256).contains(&device.len()) || device.chars().any(is_unsafe) {
+        if !(1..=MAX_DEVICE_BYTES).contains(&device.len()) || device.chars().any(is_unsafe) {
             return Err(AuthenticateSdkUserError::InvalidDevice);
         }
         let claimed = params.reference_id.as_deref().filter(|text| !text.is_empty()).map(str::parse).transpose();
@@ -114,10 +117,10 @@ impl Auth {
             flow_id: None,
             session_id: None,
             proof,
-            delivery_ids: [self.delivery_id(), self.delivery_id()],
+            event_ids: [self.new_event_id(), self.new_event_id()],
             now: self.now(),
         };
-        let receipt = Receipt { id: new.delivery_ids[0].0, created_at: new.now };
+        let receipt = Receipt { id: new.event_ids[0].0, created_at: new.now };
         let unit = RedeemToken { auth: self.clone(), token: (genuine.token_id, genuine.expires_at), new };
         let RedeemedToken { user_id, replaced } = self.store().run_once(receipt, unit).await?;
         self.outbox().notify_one();
@@ -195,7 +198,7 @@ impl RedeemToken {
         let Some(reference_id) = &new.reference_id else {
             return tx.connections_of_account(&new.dev_id, &new.provider, &new.account, None).await;
         };
-        let mut earlier = tx.connections_of(&new.dev_id, reference_id, 500).await?;
+        let mut earlier = tx.connections_of(&new.dev_id, reference_id, MAX_CONNECTIONS_OF_END_USER).await?;
         earlier.retain(|connection| connection.provider == new.provider);
         Ok(earlier)
     }

@@ -101,7 +101,7 @@ impl Unit for RotateSecret {
         let mut developer = found.ok_or(AdminError::UnknownEnvironment)?;
         let replacing = developer.retiring_secret.as_ref().is_some_and(|retiring| self.now < retiring.until);
         if replacing && self.retire.is_some() {
-            return Err(AdminError::Refused(
+            return Err(AdminError::Conflict(
                 "a rotation is in progress; wait until the old secret expires, or replace both at once with now",
             ));
         }

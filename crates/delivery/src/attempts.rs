@@ -1,4 +1,4 @@
-//! A rolling set of attempts: each one that ends makes room for the next.
+//! A rolling set of attempts: when one ends, the next one starts.
 
 use std::{collections::HashMap, hash::Hash, sync::Arc, time::Duration};
 
@@ -14,17 +14,17 @@ use tokio::{
 
 use crate::queue_shares::{Pace, QueueLimits, Shares};
 
-/// The longest sleep: another node may add work without a notification here.
+/// The maximum sleep, because another node can add work without notifying this one.
 const MAX_SLEEP: Duration = Duration::from_secs(30);
 const MIN_SLEEP: Duration = Duration::from_millis(100);
-/// How long to leave a store alone that failed: twice as long each time, between these.
+/// The delay after a failure of the store. It doubles each time, between these limits.
 const MIN_BACKOFF: Duration = Duration::from_millis(500);
 const MAX_BACKOFF: Duration = Duration::from_secs(30);
 
-/// Work that falls due in queues.
+/// Work that becomes due in queues.
 #[async_trait]
 pub(crate) trait Work: Send + Sync + 'static {
-    /// Names a queue: work of one queue waits for work of the same queue only.
+    /// The key of a queue. Work waits only for work of the same queue.
     type Queue: Clone + Eq + Hash + Send + Sync + 'static;
     type Item: Send + 'static;
 
@@ -32,22 +32,20 @@ pub(crate) trait Work: Send + Sync + 'static {
     const NAME: &'static str;
     const LIMITS: QueueLimits;
 
-    /// Claims what is due, as far as there is room.
+    /// Claims due work, within the free capacity.
     async fn claim(&self, room: QueueCapacity<Self::Queue>) -> Result<Claimed<Self>, StoreError>;
 
-    /// Makes one attempt and records how it ended.
+    /// Makes one attempt and records its result.
     async fn attempt(&self, item: Self::Item) -> Pace;
 }
 
-/// The claimed work, and when more falls due.
+/// The claimed work, and when more work is due.
 pub(crate) struct Claimed<W: Work + ?Sized> {
     pub(crate) items: Vec<(W::Queue, W::Item)>,
-    /// Ended by the claim itself.
-    pub(crate) ended: usize,
     pub(crate) next_at: Option<Timestamp>,
 }
 
-/// The attempts of one kind that are under way. Dropping it cuts them off; their leases end by themselves.
+/// The running attempts of one kind. Dropping it cancels them; their leases expire.
 pub(crate) struct Attempts<W: Work> {
     work: Arc<W>,
     shares: Shares<W::Queue>,
@@ -60,7 +58,7 @@ impl<W: Work> Attempts<W> {
         Self { work, shares: Shares::new(W::LIMITS), under_way: JoinSet::new(), queues: HashMap::new() }
     }
 
-    /// Attempts work as it falls due, until `shutdown`; attempts that are under way then are finished.
+    /// Attempts due work until `shutdown`. Running attempts are then finished.
     pub(crate) async fn run(mut self, clock: &dyn Clock, arrived: &Notify, shutdown: impl Future<Output = ()>) {
         tokio::pin!(shutdown);
         let mut backoff = MIN_BACKOFF;
@@ -71,7 +69,7 @@ impl<W: Work> Attempts<W> {
                 Ok((0, next_at)) => pause_until(next_at, clock),
                 Ok(_) => Duration::ZERO,
                 Err(error) => {
-                    tracing::error!(error = %Causes(&error), "cannot claim {}, trying again in {backoff:?}", W::NAME);
+                    tracing::error!(error = %Causes(&error), "could not claim {}; retrying in {backoff:?}", W::NAME);
                     backoff
                 }
             };
@@ -87,7 +85,7 @@ impl<W: Work> Attempts<W> {
         while self.any_ended().await {}
     }
 
-    /// Attempts everything that is due now; answers how much that was.
+    /// Attempts all work that is due now. Returns its amount.
     pub(crate) async fn run_once(mut self) -> Result<usize, StoreError> {
         let mut handled = 0;
         loop {
@@ -99,14 +97,14 @@ impl<W: Work> Attempts<W> {
         }
     }
 
-    /// Begins what is due, as far as there is room; answers how much was claimed, and when more falls due.
+    /// Starts due work, within the free capacity. Returns the claimed amount, and when more work is due.
     async fn start_attempts(&mut self) -> Result<(usize, Option<Timestamp>), StoreError> {
         let room = self.shares.free_slots();
         if room.total == 0 {
             return Ok((0, None));
         }
-        let Claimed { items, ended, next_at } = self.work.claim(room).await?;
-        let claimed = items.len() + ended;
+        let Claimed { items, next_at } = self.work.claim(room).await?;
+        let claimed = items.len();
         for (queue, item) in items {
             let work = Arc::clone(&self.work);
             let task = self.under_way.spawn(async move { work.attempt(item).await });
@@ -116,7 +114,7 @@ impl<W: Work> Attempts<W> {
         Ok((claimed, next_at))
     }
 
-    /// Waits until an attempt ends, and takes all that have ended by then; `false` if none is under way.
+    /// Waits until an attempt ends, and handles all ended attempts. Returns `false` if none is running.
     async fn any_ended(&mut self) -> bool {
         let Some(first) = self.under_way.join_next_with_id().await else { return false };
         self.ended(first);
@@ -126,7 +124,7 @@ impl<W: Work> Attempts<W> {
         true
     }
 
-    /// An attempt that panicked is as slow as one that never ended: its lease has to end.
+    /// Handles an ended attempt. A panic counts as slow, because its lease must expire.
     fn ended(&mut self, outcome: Result<(Id, Pace), JoinError>) {
         let (id, pace) = outcome.unwrap_or_else(|error| (error.id(), Pace::Slow));
         if let Some(queue) = self.queues.remove(&id) {
@@ -161,11 +159,11 @@ mod tests {
     use super::{Attempts, Claimed, Work};
     use crate::queue_shares::{Pace, QueueLimits};
 
-    /// Two receivers, one of which never answers; an event that did not arrive is due again at once.
+    /// Two receivers, one of which never responds. A failed event is due again at once.
     #[derive(Default)]
     struct Script {
         due: Mutex<HashMap<&'static str, VecDeque<Instant>>>,
-        /// How long each event of the other receiver waited for its first attempt.
+        /// How long each event of the healthy receiver waited for its first attempt.
         waits: Mutex<Vec<Duration>>,
     }
 
@@ -191,7 +189,7 @@ mod tests {
                 items.extend(due.drain(..claimed).map(|since| (*queue, (*queue, since))));
                 room.total -= u32::try_from(claimed).unwrap_or_default();
             }
-            Ok(Claimed { items, ended: 0, next_at: None })
+            Ok(Claimed { items, next_at: None })
         }
 
         async fn attempt(&self, (queue, since): Self::Item) -> Pace {
@@ -206,9 +204,9 @@ mod tests {
         }
     }
 
-    /// Ten events a second for each of them, for an hour.
+    /// Ten events per second for each receiver, for one hour.
     #[tokio::test(start_paused = true)]
-    async fn in_an_hour_beside_a_receiver_that_hangs_no_event_of_another_waits_for_a_second() {
+    async fn a_slow_receiver_delays_other_events_by_less_than_a_second() {
         const EVENTS: usize = 36_000;
         let (script, arrived) = (Arc::new(Script::default()), Arc::new(Notify::new()));
         let (stop, stopped) = oneshot::channel::<()>();

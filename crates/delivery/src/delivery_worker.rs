@@ -1,4 +1,4 @@
-//! The background worker: posts events, revokes grants and removes what has expired.
+//! The background worker: posts events, revokes grants, and deletes expired rows.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,11 +8,11 @@ use terra_auth_core::{Auth, outbox::QueueCapacity};
 use terra_auth_egress::{AddressPolicy, HttpClient, Proxies, SetupError};
 use terra_auth_model::{
     causes::Causes,
-    delivery::{Delivery, Destination},
+    delivery::{ClaimedDestination, Delivery},
     revocation::Revocation,
     store_error::StoreError,
 };
-use terra_auth_types::{DevId, Provider};
+use terra_auth_types::{DestinationId, Provider};
 use tokio::time::Instant;
 
 use crate::{
@@ -20,54 +20,54 @@ use crate::{
     housekeeping,
     observer::{Attempt, DeliveryResult, Observer},
     queue_shares::{Pace, QueueLimits},
-    webhook_sender::{self, WebhookSender},
+    webhook_sender::{self, WebhookSender, milliseconds},
 };
 
-/// An attempt that succeeded within this time says that its queue can take more.
+/// A success within this time gives its queue another slot.
 const MIN_POLL_INTERVAL: Duration = Duration::from_secs(1);
-/// An attempt that fails after more than this time shrinks its queue.
+/// A failure after more than this time removes slots of its queue.
 const MAX_POLL_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Posts events, revokes grants, and deletes expired rows. Several workers can share a store.
 ///
-/// Deliveries and revocations are attempted in two rolling sets, and housekeeping runs beside them, so none of the three
-/// waits for another. In each set, a queue (the environment of an event, the provider of a grant) has a number of slots,
-/// which shrinks while its attempts time out.
+/// Deliveries and revocations are attempted in two rolling sets, and housekeeping runs in parallel, so none of the three
+/// waits for another. In each set, a queue (the destination of an event, the provider of a grant) has a number of slots,
+/// which decreases while its attempts time out.
 pub struct DeliveryWorker {
     auth: Auth,
     sender: WebhookSender,
     observer: Arc<dyn Observer>,
 }
 
-/// How much was attempted.
+/// The number of attempts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WorkDone {
-    /// Deliveries, however they ended.
+    /// Deliveries, with any result.
     pub deliveries: usize,
-    /// Revocations, however they ended.
+    /// Revocations, with any result.
     pub revocations: usize,
 }
 
 impl DeliveryWorker {
-    /// A worker that waits 8 s for an answer.
+    /// Creates a worker that waits 8 s for a response.
     ///
     /// # Errors
     ///
-    /// [`SetupError`].
+    /// See [`SetupError`].
     pub fn new(auth: Auth, policy: AddressPolicy, observer: Arc<dyn Observer>) -> Result<Self, SetupError> {
         let sender =
             WebhookSender { caller: HttpClient::new(policy, Proxies::None)?, timeout: webhook_sender::TIMEOUT };
         Ok(Self { auth, sender, observer })
     }
 
-    /// The same worker with another time limit; more than 10 s has no effect.
+    /// Sets the time limit of a delivery attempt, at most 10 s.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.sender.timeout = timeout.min(terra_auth_egress::CALL_TIMEOUT);
         self
     }
 
-    /// Works until `shutdown` is ready. Attempts that are under way are finished first.
+    /// Works until `shutdown` is ready, then finishes the running attempts.
     pub async fn run(&self, shutdown: impl Future<Output = ()>) {
         let shutdown = shutdown.shared();
         let (clock, arrivals) = (self.auth.clock().as_ref(), self.auth.outbox());
@@ -78,11 +78,11 @@ impl DeliveryWorker {
         );
     }
 
-    /// Attempts everything that is due now.
+    /// Attempts all work that is due now.
     ///
     /// # Errors
     ///
-    /// The store failed; what was not attempted stays due.
+    /// The store failed; the remaining work stays due.
     pub async fn run_once(&self) -> Result<WorkDone, StoreError> {
         let mut total = WorkDone::default();
         loop {
@@ -106,7 +106,7 @@ impl DeliveryWorker {
     }
 }
 
-/// Events, queued by environment.
+/// Events, queued by destination.
 struct Deliveries {
     auth: Auth,
     sender: WebhookSender,
@@ -115,29 +115,27 @@ struct Deliveries {
 
 #[async_trait]
 impl Work for Deliveries {
-    type Queue = DevId;
-    type Item = (Delivery, Arc<Destination>);
+    type Queue = DestinationId;
+    type Item = (Delivery, Arc<ClaimedDestination>);
 
     const NAME: &'static str = "deliveries";
     const LIMITS: QueueLimits = QueueLimits { total: 256, start: 8, most: 32 };
 
-    async fn claim(&self, room: QueueCapacity<DevId>) -> Result<Claimed<Self>, StoreError> {
+    async fn claim(&self, room: QueueCapacity<DestinationId>) -> Result<Claimed<Self>, StoreError> {
         let claimed = self.auth.claim_deliveries(room).await?;
-        for delivery in &claimed.unsent {
-            self.observer.attempted(&Attempt { delivery, result: &DeliveryResult::Unsent, took: Duration::ZERO });
-        }
-        let items = claimed.due.into_iter().map(|item| (item.0.dev_id.clone(), item)).collect();
-        Ok(Claimed { items, ended: claimed.unsent.len(), next_at: claimed.next_at })
+        let items = claimed.due.into_iter().map(|item| (item.0.destination_id, item)).collect();
+        Ok(Claimed { items, next_at: claimed.next_at })
     }
 
     async fn attempt(&self, (delivery, destination): Self::Item) -> Pace {
         let began = Instant::now();
-        let result = self.sender.attempt(&delivery, &destination, self.auth.clock().as_ref()).await;
+        let (result, mut report) = self.sender.attempt(&delivery, &destination, self.auth.clock().as_ref()).await;
         let took = began.elapsed();
+        report.timing.total_ms = milliseconds(took);
         let pace = poll_interval(matches!(result, DeliveryResult::Delivered { .. }), took);
-        if let Err(error) = self.auth.record_delivery_attempt(&delivery, result.outcome()).await {
-            // The lease ends, and the attempt is made again.
-            tracing::error!(delivery.id = %delivery.delivery_id, error = %Causes(&error), "could not record an attempt");
+        if let Err(error) = self.auth.record_delivery_attempt(&delivery, result.outcome(), report).await {
+            // The lease expires, and the attempt is repeated.
+            tracing::error!(event.id = %delivery.event_id, error = %Causes(&error), "could not record an attempt");
         }
         self.observer.attempted(&Attempt { delivery: &delivery, result: &result, took });
         pace
@@ -160,7 +158,7 @@ impl Work for Revocations {
     async fn claim(&self, room: QueueCapacity<Provider>) -> Result<Claimed<Self>, StoreError> {
         let claimed = self.auth.claim_revocations(room).await?;
         let items = claimed.due.into_iter().map(|revocation| (revocation.provider.clone(), revocation)).collect();
-        Ok(Claimed { items, ended: 0, next_at: claimed.next_at })
+        Ok(Claimed { items, next_at: claimed.next_at })
     }
 
     async fn attempt(&self, revocation: Revocation) -> Pace {

@@ -1,4 +1,4 @@
-//! Removes what has expired, as fast as it comes in.
+//! Deletes expired rows.
 
 use std::time::{Duration, Instant};
 
@@ -7,13 +7,13 @@ use terra_auth_core::Auth;
 use terra_auth_model::causes::Causes;
 use tokio::time::sleep;
 
-/// How long to wait once nothing is left to remove.
+/// The pause when no expired rows are left.
 const INTERVAL: Duration = Duration::from_mins(1);
-/// How much the clock may fall behind the time that has passed before it counts as set back.
+/// How far the clock may fall behind the elapsed time before it counts as set back.
 const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(5);
 
-/// Runs until `shutdown`. Rounds follow each other while there is something to remove; after each, the store is left to
-/// others for as long as the round took.
+/// Runs until `shutdown`. Rounds continue while there are expired rows. After each round, it pauses as long as the round
+/// took, so that other work can use the store.
 pub(crate) async fn run(auth: &Auth, shutdown: impl Future<Output = ()>) {
     tokio::pin!(shutdown);
     let mut last = None;
@@ -32,7 +32,7 @@ pub(crate) async fn run(auth: &Auth, shutdown: impl Future<Output = ()>) {
     }
 }
 
-/// Whether less time has passed on the clock than in fact; unknown, and so possible, at the start.
+/// Whether the clock advanced less than the elapsed time. At the start this is unknown, so it returns `true`.
 fn clock_went_back(last: Option<(Timestamp, Instant)>, (now, at): (Timestamp, Instant)) -> bool {
     last.is_none_or(|(then, since)| {
         let passed = SignedDuration::try_from(at.duration_since(since)).unwrap_or_default();
@@ -43,15 +43,17 @@ fn clock_went_back(last: Option<(Timestamp, Instant)>, (now, at): (Timestamp, In
 async fn reschedule(auth: &Auth) {
     match auth.reschedule_future_attempts().await {
         Ok(0) => {}
-        Ok(rows) => tracing::warn!(rows, "the clock was set back: attempts that it had scheduled are due now"),
-        Err(error) => tracing::warn!(error = %Causes(&error), "could not look for attempts of a clock that was ahead"),
+        Ok(rows) => tracing::warn!(rows, "the clock was set back; the attempts that it had scheduled are due now"),
+        Err(error) => {
+            tracing::warn!(error = %Causes(&error), "could not reschedule attempts after the clock was set back");
+        }
     }
 }
 
-/// A failure is for the next round: answers that nothing was removed.
+/// Deletes a batch. After a failure it returns 0; the next round tries again.
 async fn remove(auth: &Auth) -> u64 {
     auth.delete_expired().await.unwrap_or_else(|error| {
-        tracing::warn!(error = %Causes(&error), "could not remove what has expired");
+        tracing::warn!(error = %Causes(&error), "could not delete expired rows");
         0
     })
 }

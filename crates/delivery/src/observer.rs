@@ -19,7 +19,7 @@ use tracing::Level;
 
 /// Called after the result of each attempt was recorded.
 pub trait Observer: Send + Sync + 'static {
-    /// An attempt has ended. Others wait for this to return.
+    /// An attempt has ended. The worker waits until this returns.
     fn attempted(&self, attempt: &Attempt<'_>);
 }
 
@@ -28,53 +28,51 @@ pub trait Observer: Send + Sync + 'static {
 pub struct Attempt<'a> {
     /// The delivery; its payload contains personal data.
     pub delivery: &'a Delivery,
-    /// How it ended.
+    /// The result.
     pub result: &'a DeliveryResult,
-    /// How long the call took; zero if there was none.
+    /// The duration of the call.
     pub took: Duration,
 }
 
-/// How an attempt ended.
+/// The result of an attempt.
 #[derive(Debug)]
 pub enum DeliveryResult {
-    /// The environment has no destination: the event is kept, and the delivery is over.
-    Unsent,
-    /// It arrived.
+    /// The destination accepted the event.
     Delivered {
         /// 200 to 299.
         status: u16,
     },
-    /// It did not arrive.
+    /// The attempt failed.
     Failed {
-        /// Why not.
+        /// The reason.
         reason: DeliveryError,
-        /// When the next attempt is made.
+        /// When the next attempt is due.
         retry_at: Timestamp,
     },
-    /// It did not arrive, and that was the last attempt.
+    /// The last attempt failed.
     GaveUp {
-        /// Why not.
+        /// The reason.
         reason: DeliveryError,
     },
 }
 
-/// Why an event did not arrive.
+/// Why an attempt failed.
 #[derive(Debug, thiserror::Error)]
 pub enum DeliveryError {
-    /// The destination answered something else than 2xx; redirects are not followed.
-    #[error("the destination answered {0}")]
+    /// The status is not 2xx. Redirects are not followed.
+    #[error("the destination returned {0}")]
     Status(u16),
-    /// No answer came in time.
-    #[error("the destination did not answer in time")]
+    /// There was no response in time.
+    #[error("the destination did not respond in time")]
     Timeout,
-    /// The destination may not be called.
-    #[error("the destination may not be called")]
+    /// Calls to the destination are not allowed.
+    #[error("calls to the destination are not allowed")]
     Forbidden(#[source] Forbidden),
-    /// No connection could be made, or it broke.
-    #[error("the destination cannot be reached")]
+    /// No connection could be established, or it was lost.
+    #[error("could not reach the destination")]
     Unreachable(#[source] Box<dyn Error + Send + Sync>),
-    /// The environment's signing secret does not open.
-    #[error("the event cannot be signed")]
+    /// The signing secret cannot be decrypted.
+    #[error("could not sign the event")]
     Unsigned(#[source] UnsealError),
 }
 
@@ -87,21 +85,29 @@ impl DeliveryResult {
         }
     }
 
+    /// Why the attempt failed.
+    pub(crate) fn error(&self) -> Option<&DeliveryError> {
+        match self {
+            Self::Delivered { .. } => None,
+            Self::Failed { reason, .. } | Self::GaveUp { reason } => Some(reason),
+        }
+    }
+
     /// The result to record.
     pub(crate) fn outcome(&self) -> AttemptOutcome {
         match self {
-            Self::Unsent | Self::Delivered { .. } => AttemptOutcome::Done,
+            Self::Delivered { .. } => AttemptOutcome::Done,
             Self::Failed { retry_at, .. } => AttemptOutcome::RetryAt(*retry_at),
             Self::GaveUp { .. } => AttemptOutcome::GaveUp,
         }
     }
 }
 
-/// How often failures of one environment are written to the log.
+/// How often failures of one environment are logged.
 const LOG_EVERY: Duration = Duration::from_secs(10);
 
-/// Logs attempts: deliveries at `debug`, failures of an environment once in ten seconds with a count. It never logs the
-/// payload, which is personal, or the destination, which can contain a secret.
+/// Logs attempts: successes at `debug`, and failures of an environment once in ten seconds with a count. It never logs the
+/// payload, which is personal data, or the destination, which can contain a secret.
 #[derive(Debug, Default)]
 pub struct Log(Mutex<HashMap<(DevId, Level), Throttle>>);
 
@@ -112,7 +118,7 @@ struct Throttle {
 }
 
 impl Log {
-    /// How many failures were left out since the last line; `None` if this one is left out, too.
+    /// Returns the number of failures left out since the last line; `None` if this one is left out too.
     fn dropped_log_lines(&self, dev_id: &DevId, level: Level) -> Option<u64> {
         let mut throttles = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         throttles.retain(|_, throttle| throttle.left_out > 0 || throttle.logged_at.elapsed() < LOG_EVERY);
@@ -131,23 +137,20 @@ impl Log {
 
 impl Observer for Log {
     fn attempted(&self, Attempt { delivery, result, .. }: &Attempt<'_>) {
-        let (id, kind, attempt) = (delivery.delivery_id, delivery.kind.as_str(), delivery.attempts);
+        let (id, kind, attempt) = (delivery.event_id, delivery.kind.as_str(), delivery.attempts);
         let dev_id = &delivery.dev_id;
         match result {
-            DeliveryResult::Unsent => {
-                tracing::debug!(delivery.id = %id, %dev_id, kind, "kept {kind} event {id}: there is no destination");
-            }
             DeliveryResult::Delivered { status } => {
-                tracing::debug!(delivery.id = %id, %dev_id, kind, attempt, status, "delivered {kind} event {id}");
+                tracing::debug!(event.id = %id, %dev_id, kind, attempt, status, "delivered {kind} event {id}");
             }
             DeliveryResult::Failed { reason, retry_at } => {
                 let Some(left_out) = self.dropped_log_lines(dev_id, Level::WARN) else { return };
-                tracing::warn!(delivery.id = %id, %dev_id, kind, attempt, left_out, error = %Causes(reason), %retry_at,
-                    "could not deliver {kind} event {id}, trying again at {retry_at}");
+                tracing::warn!(event.id = %id, %dev_id, kind, attempt, left_out, error = %Causes(reason), %retry_at,
+                    "could not deliver {kind} event {id}; next attempt at {retry_at}");
             }
             DeliveryResult::GaveUp { reason } => {
                 let Some(left_out) = self.dropped_log_lines(dev_id, Level::ERROR) else { return };
-                tracing::error!(delivery.id = %id, %dev_id, kind, attempt, left_out, error = %Causes(reason),
+                tracing::error!(event.id = %id, %dev_id, kind, attempt, left_out, error = %Causes(reason),
                     "gave up delivering {kind} event {id} after {attempt} attempts");
             }
         }

@@ -1,33 +1,33 @@
-//! How many attempts each queue may have under way.
+//! The number of concurrent attempts of each queue.
 
 use std::{collections::HashMap, hash::Hash};
 
 use terra_auth_core::outbox::QueueCapacity;
 
-/// The places of a worker.
+/// The slots of a worker.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct QueueLimits {
-    /// In all queues together.
+    /// The slots of all queues together.
     pub(crate) total: u32,
-    /// In a queue of which nothing is known.
+    /// The slots of a queue without recent attempts.
     pub(crate) start: u32,
-    /// In a queue whose attempts end quickly.
+    /// The maximum for a queue with quick attempts.
     pub(crate) most: u32,
 }
 
-/// How an attempt changes the places of its queue.
+/// The effect of an attempt on the slots of its queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pace {
-    /// It succeeded quickly: more attempts may be under way.
+    /// A quick success: adds slots.
     Quick,
-    /// Neither quick nor too slow.
+    /// Neither quick nor slow: no change.
     Steady,
-    /// It took so long that fewer attempts may be under way.
+    /// A slow attempt: removes slots.
     Slow,
 }
 
-/// The places that are taken and free. A slow queue keeps one place, so it is noticed when it recovers: its places then
-/// double with each quick attempt up to where it started, and grow by one from there.
+/// The used and free slots. A slow queue keeps one slot, which detects its recovery. Its slots then double with each quick
+/// attempt up to the start value, and increase by one from there.
 #[derive(Debug)]
 pub(crate) struct Shares<K> {
     limits: QueueLimits,
@@ -73,7 +73,7 @@ impl<K: Clone + Eq + Hash> Shares<K> {
             Pace::Slow => (share.limit / 2).max(1),
         };
         if share.taken == 0 && share.limit == start {
-            self.queues.remove(queue); // as if nothing were known
+            self.queues.remove(queue); // back to the start value
         }
     }
 }
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_queue_keeps_one_place_and_recovers() {
+    fn a_slow_queue_has_one_slot_and_recovers() {
         assert_eq!(after(&[Pace::Slow]), 4);
         assert_eq!(after(&[Pace::Slow; 9]), 1);
         assert_eq!(after(&[Pace::Slow, Pace::Slow, Pace::Slow, Pace::Quick, Pace::Quick]), 4);
@@ -115,6 +115,6 @@ mod tests {
         shares.end(&"acme", Pace::Steady);
         shares.end(&"other", Pace::Steady);
         let room = shares.free_slots();
-        assert_eq!((room.total, room.of.len()), (20, 0), "nothing is kept of a queue that is as it began");
+        assert_eq!((room.total, room.of.len()), (20, 0), "a queue with the start value is not stored");
     }
 }

@@ -1,12 +1,13 @@
-//! One attempt to deliver: signed, posted, judged.
+//! One delivery attempt: signs the event, posts it, and evaluates the response.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::{Response, header::CONTENT_TYPE};
 use terra_auth_egress::{CallError, HttpClient};
 use terra_auth_model::{
+    causes::Causes,
     clock::Clock,
-    delivery::{Delivery, Destination},
+    delivery::{AttemptReport, ClaimedDestination, Delivery},
     keys::UnsealError,
     signing_secret::SigningSecrets,
 };
@@ -16,10 +17,12 @@ use url::Url;
 
 use crate::observer::{DeliveryError, DeliveryResult};
 
-/// How long a destination may take to answer.
+/// The time limit of an attempt.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(8);
 /// The bytes of a response that are read, so that its connection can be reused.
-const MAX_ANSWER_BYTES: usize = 16 * 1024;
+const MAX_RESPONSE_BYTES: usize = 16 * 1024;
+/// The bytes of a response that are recorded.
+const MAX_RECORDED_BYTES: usize = 1024;
 
 #[derive(Clone)]
 pub(crate) struct WebhookSender {
@@ -28,37 +31,44 @@ pub(crate) struct WebhookSender {
 }
 
 impl WebhookSender {
-    /// Makes one attempt.
+    /// Makes one attempt. The report has no total duration.
     pub(crate) async fn attempt(
         &self,
         delivery: &Delivery,
-        destination: &Destination,
+        destination: &ClaimedDestination,
         clock: &dyn Clock,
-    ) -> DeliveryResult {
-        match self.post(delivery, destination, clock).await {
+    ) -> (DeliveryResult, AttemptReport) {
+        let mut report = AttemptReport::default();
+        let result = match self.post(delivery, destination, clock, &mut report).await {
             Ok(status) => DeliveryResult::Delivered { status },
             Err(reason) => DeliveryResult::failed(reason, delivery.attempts, clock.now()),
-        }
+        };
+        report.error = result.error().map(|error| Causes(error).to_string());
+        (result, report)
     }
 
-    /// The status of an answer that means success.
+    /// Posts the event. Returns the status of a response that means success.
     async fn post(
         &self,
         delivery: &Delivery,
-        destination: &Destination,
+        ClaimedDestination { destination, secrets }: &ClaimedDestination,
         clock: &dyn Clock,
+        report: &mut AttemptReport,
     ) -> Result<u16, DeliveryError> {
-        let secrets = destination.secrets.as_ref().map_err(|UnsealError| DeliveryError::Unsigned(UnsealError))?;
-        // Signed for each attempt: a receiver refuses a signature that is minutes old.
+        let secrets = secrets.as_ref().map_err(|UnsealError| DeliveryError::Unsigned(UnsealError))?;
+        // Each attempt has a new signature, because receivers reject one that is minutes old.
         let signature = sign_with(secrets, clock.now().as_second(), &delivery.payload);
+        let sent = Instant::now();
         let response = self.send(&destination.url, delivery, &signature).await?;
         let status = response.status();
-        drain(response).await;
+        report.status = Some(status.as_u16());
+        report.timing.first_byte_ms = Some(milliseconds(sent.elapsed()));
+        report.response = Some(read_start(response).await);
         if status.is_success() { Ok(status.as_u16()) } else { Err(DeliveryError::Status(status.as_u16())) }
     }
 
     async fn send(&self, destination: &Url, delivery: &Delivery, signature: &str) -> Result<Response, CallError> {
-        let id = delivery.delivery_id.to_string();
+        let id = delivery.event_id.to_string();
         let request = self
             .caller
             .client()
@@ -85,12 +95,19 @@ fn sign_with(secrets: &SigningSecrets, timestamp: i64, payload: &str) -> String 
     format!("{first},{v1}")
 }
 
-/// Whatever is left of an answer says nothing more: the status has decided.
-async fn drain(mut response: Response) {
-    let mut read = 0;
-    while let (true, Ok(Some(chunk))) = (read <= MAX_ANSWER_BYTES, response.chunk().await) {
+/// Reads the response, so that its connection can be reused. Returns its start as text.
+async fn read_start(mut response: Response) -> String {
+    let (mut read, mut start) = (0, Vec::new());
+    while let (true, Ok(Some(chunk))) = (read <= MAX_RESPONSE_BYTES, response.chunk().await) {
         read += chunk.len();
+        let room = MAX_RECORDED_BYTES - start.len();
+        start.extend_from_slice(&chunk[..chunk.len().min(room)]);
     }
+    String::from_utf8_lossy(&start).replace('\0', "\u{fffd}")
+}
+
+pub(crate) fn milliseconds(duration: Duration) -> u32 {
+    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
 }
 
 impl From<CallError> for DeliveryError {

@@ -12,41 +12,41 @@ use crate::{
 };
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// The longest call.
+/// The time limit of a call.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 const IDLE_CONNECTIONS_PER_HOST: usize = 8;
 const USER_AGENT: &str = concat!("terra-auth/", env!("CARGO_PKG_VERSION"));
 
-/// Why a call brought no answer. URLs are left out: they may hold secrets.
+/// Why a call failed. URLs are left out, because they may contain secrets.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
     /// The address is not allowed.
-    #[error("the address may not be called")]
+    #[error("calls to this address are not allowed")]
     Forbidden(#[from] Forbidden),
     /// No connection, or no complete response in time.
     #[error("the call failed")]
     Failed(#[source] reqwest::Error),
     /// The response is larger than its limit.
-    #[error("the answer is too large")]
+    #[error("the response is too large")]
     TooLarge,
 }
 
-/// Calls others: without cookies or redirects, to permitted addresses only.
+/// An HTTP client without cookies and redirects, for permitted addresses only.
 #[derive(Clone)]
 pub struct HttpClient {
     client: reqwest::Client,
-    /// For plain HTTP, if the policy permits any: its names are resolved by another rule.
+    /// The client for plain HTTP, if the policy permits it. Its resolver has another rule.
     plain: Option<reqwest::Client>,
     proxy: Option<Proxy>,
     policy: AddressPolicy,
 }
 
 impl HttpClient {
-    /// A client that keeps to this policy.
+    /// Creates a client with this policy.
     ///
     /// # Errors
     ///
-    /// The TLS library or a proxy cannot be set up.
+    /// The TLS library or a proxy could not be set up.
     pub fn new(policy: AddressPolicy, proxies: Proxies) -> Result<Self, SetupError> {
         let direct = |scheme| {
             let resolver = GuardedResolver { policy, scheme };
@@ -60,7 +60,7 @@ impl HttpClient {
         Ok(Self { client: direct(Scheme::Https)?, plain, proxy, policy })
     }
 
-    /// Checks all that can be checked before a name is resolved.
+    /// Checks a URL as far as possible before its name is resolved.
     pub fn check(&self, url: &Url) -> Result<(), Forbidden> {
         match self.proxy_for(url) {
             Some(_) => proxy::check(self.policy, url),
@@ -72,13 +72,13 @@ impl HttpClient {
         self.proxy.as_ref().filter(|_| proxy::carries(url))
     }
 
-    /// For building requests; they go out through [`HttpClient::send`].
+    /// The client that builds requests. Send them with [`HttpClient::send`].
     #[must_use]
     pub fn client(&self) -> &reqwest::Client {
         &self.client
     }
 
-    /// A request as a recipe names it.
+    /// Builds a request with the method of a recipe.
     pub fn call(&self, method: Method, url: Url) -> RequestBuilder {
         match method {
             Method::Post => self.client.post(url),
@@ -87,7 +87,7 @@ impl HttpClient {
         }
     }
 
-    /// Sends a request; the answer's body is still to come.
+    /// Sends a request. The body of the response is not read yet.
     pub async fn send(&self, request: RequestBuilder) -> Result<Response, CallError> {
         let request = request.build()?;
         let url = request.url();
@@ -146,7 +146,7 @@ fn forbidden_by_resolver(error: &reqwest::Error) -> Option<Forbidden> {
     None
 }
 
-/// How a call is made.
+/// The method of a call.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Method {

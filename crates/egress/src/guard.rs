@@ -1,4 +1,4 @@
-//! Which addresses the server may call: what is checked is what is connected to.
+//! Address rules for outgoing calls. The client connects to the address that was checked.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -15,29 +15,29 @@ pub enum AddressPolicy {
     Public,
     /// Loopback and private networks too, and plain `http` to those: for development, tests and closed networks.
     AllowPrivate,
-    /// The same addresses, and plain `http` on loopback only: for calls that decide about a login.
+    /// Private networks too, but plain `http` on loopback only: for calls that decide about a login.
     PlainOnLoopback,
 }
 
-/// Why a URL is not called.
+/// Why a URL must not be called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Forbidden {
     /// The scheme is `http` or not an HTTP scheme.
     #[error("must be https")]
     NotHttps,
     /// Plain HTTP to an address that is not private.
-    #[error("must be https, as its address is not a private one")]
+    #[error("must be https, because its address is not private")]
     PlainToPublic,
     /// Plain HTTP to an address that is not loopback.
     #[error("must be https, except on loopback")]
     PlainBeyondLoopback,
     /// The policy forbids the address, or the address that the name resolves to.
-    #[error("its address is not a public one")]
+    #[error("its address is not public")]
     Address,
 }
 
 impl AddressPolicy {
-    /// Checks all that can be checked before a name is resolved: the scheme, and an address in place of a name.
+    /// Checks a URL before its name is resolved: the scheme, and an IP address.
     ///
     /// # Errors
     ///
@@ -58,7 +58,7 @@ impl AddressPolicy {
         }
     }
 
-    /// Whether an address may be connected to, encrypted.
+    /// Whether an encrypted connection to an address is allowed.
     #[must_use]
     pub fn permits(self, address: IpAddr) -> bool {
         self.decide(Scheme::Https, address).is_ok()
@@ -79,15 +79,15 @@ impl AddressPolicy {
     }
 }
 
-/// How a call travels.
+/// The transport of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scheme {
     Http,
     Https,
 }
 
-/// Resolves names to permitted addresses only. The connection goes to one of these, so a name that changes its mind
-/// between a check and a call gains nothing.
+/// Resolves names to permitted addresses only. The client connects to one of these, so DNS rebinding between check and call
+/// is not possible.
 pub(crate) struct GuardedResolver {
     pub policy: AddressPolicy,
     pub scheme: Scheme,
@@ -172,11 +172,11 @@ const fn v6(first: [u16; 3], last: u16, bits: u32) -> (Ipv6Addr, u32) {
     (Ipv6Addr::new(first[0], first[1], first[2], 0, 0, 0, 0, last), bits)
 }
 
-// The tables follow IANA's special-purpose address registries (RFC 6890), and add where clouds keep their metadata.
+// The tables follow IANA's special-purpose address registries (RFC 6890), and add the metadata services of clouds.
 
 const PRIVATE_V4: [(Ipv4Addr, u32); 5] = [
     v4(10, 0, 0, 0, 8),
-    v4(100, 64, 0, 0, 10), // shared by a carrier's customers
+    v4(100, 64, 0, 0, 10), // carrier-grade NAT
     v4(127, 0, 0, 0, 8),
     v4(172, 16, 0, 0, 12),
     v4(192, 168, 0, 0, 16),
@@ -198,7 +198,7 @@ const NOWHERE_V4: [(Ipv4Addr, u32); 12] = [
 ];
 
 const GLOBAL_UNICAST: (Ipv6Addr, u32) = v6([0x2000, 0, 0], 0, 3);
-/// Holds an IPv4 address, which decides: DNS64 answers with these where a network has no IPv4 of its own.
+/// The prefix of embedded IPv4 addresses (NAT64), which are checked instead. DNS64 returns them in networks without IPv4.
 const NAT64: (Ipv6Addr, u32) = v6([0x64, 0xff9b, 0], 0, 96);
 const PRIVATE_V6: [(Ipv6Addr, u32); 2] = [v6([0, 0, 0], 1, 128), v6([0xfc00, 0, 0], 0, 7)];
 

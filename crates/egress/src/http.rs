@@ -1,4 +1,4 @@
-//! The gateway's calls: to the app, to the issuers of its tokens, and to the hosts of provider logos.
+//! Simple calls with limits, for the gateway: to the app, to issuers, and to hosts of logos.
 
 use std::time::Duration;
 
@@ -18,28 +18,28 @@ use crate::{
 #[derive(Clone)]
 pub struct Http(HttpClient);
 
-/// How much an answer may cost.
+/// The limits of a response.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// From connecting to the body's last byte; more than 10 s has no effect.
+    /// The time limit, from the connection to the last byte of the body; at most 10 s.
     pub timeout: Duration,
-    /// The longest body.
+    /// The maximum size of the body.
     pub size_bytes: usize,
 }
 
-/// An answer, whatever its status.
+/// A response with any status.
 #[derive(Clone, Debug)]
 pub struct HttpAnswer {
     /// 200 to 599.
     pub status: u16,
-    /// As they came.
+    /// The headers.
     pub headers: HeaderMap,
-    /// The whole body, unpacked.
+    /// The complete body, decompressed.
     pub body: Vec<u8>,
 }
 
 impl HttpAnswer {
-    /// The target of a redirect, for a log: absolute, without user, query and fragment, which can contain secrets, and cut at
+    /// The target of a redirect, for a log: absolute, without user, query and fragment, which can contain secrets, and at most
     /// 200 characters.
     #[must_use]
     pub fn redirect_target(&self, asked: &Url) -> Option<String> {
@@ -53,41 +53,41 @@ pub(crate) fn redirect_target(status: u16, headers: &HeaderMap, asked: &Url) -> 
     let mut target = asked.join(location.to_str().ok()?).ok()?;
     target.set_query(None);
     target.set_fragment(None);
-    let _ = target.set_username("").and_then(|()| target.set_password(None)); // a URL without a host has neither
+    let _ = target.set_username("").and_then(|()| target.set_password(None)); // fails for a URL without a host, which has neither
     Some(target.as_str().chars().take(MAX_CHARS).collect())
 }
 
-/// Why there is no answer. The URL is left out: it may hold a secret.
+/// Why there is no response. The URL is left out, because it may contain a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {
     /// The policy does not permit the URL.
-    #[error("the address may not be called")]
+    #[error("calls to this address are not allowed")]
     Forbidden(#[from] Forbidden),
-    /// It took too long.
-    #[error("no answer came in time")]
+    /// The time limit was exceeded.
+    #[error("no response in time")]
     Timeout,
-    /// The body is longer than it may be.
-    #[error("the answer is too large")]
+    /// The body exceeds its limit.
+    #[error("the response is too large")]
     TooLarge {
         /// 200 to 599.
         status: u16,
     },
-    /// The network's own reason.
+    /// The network error.
     #[error("the call failed")]
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl Http {
-    /// A client for addresses that `policy` permits. Proxies are for addresses that the operator named.
+    /// Creates a client for addresses that `policy` permits. Proxies are for addresses that the operator configured.
     ///
     /// # Errors
     ///
-    /// [`SetupError`].
+    /// See [`SetupError`].
     pub fn new(policy: AddressPolicy, proxies: Proxies) -> Result<Self, SetupError> {
         HttpClient::new(policy, proxies).map(Self)
     }
 
-    /// Checks all of a URL that can be checked before its name is resolved.
+    /// Checks a URL as far as possible before its name is resolved.
     ///
     /// # Errors
     ///
@@ -96,16 +96,16 @@ impl Http {
         self.0.check(url)
     }
 
-    /// Asks for what is at `url`.
+    /// Sends a GET request to `url`.
     ///
     /// # Errors
     ///
-    /// See [`HttpError`]; an answer with any status is none.
+    /// See [`HttpError`]. A response with an error status is not an error.
     pub async fn get(&self, url: &Url, headers: HeaderMap, bounds: Bounds) -> Result<HttpAnswer, HttpError> {
         self.send(self.0.client().get(url.clone()).headers(headers), bounds).await
     }
 
-    /// Posts a body to `url`.
+    /// Sends a POST request with a body to `url`.
     ///
     /// # Errors
     ///

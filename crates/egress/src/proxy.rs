@@ -14,19 +14,19 @@ use url::{Host, Url};
 use crate::guard::{AddressPolicy, Forbidden};
 
 const VARIABLES: [&str; 6] = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
-/// A machine that needs a proxy often cannot resolve public names, and its resolver fails slowly.
+/// The time limit to resolve a name. A machine behind a proxy often cannot resolve public names, and its resolver is slow.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Whether the proxy of the process environment carries calls.
+/// Whether calls use the proxy of the process environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proxies {
-    /// Every call is made directly.
+    /// All calls are direct.
     None,
-    /// As the variables say; loopback is called directly.
+    /// The variables decide; calls to loopback are direct.
     Environment,
 }
 
-/// The proxy that would carry a call to `url`, as `host:port`, if there is one.
+/// Returns the proxy of a call to `url` as `host:port`, if there is one.
 #[must_use]
 pub fn environment_proxy(url: &Url) -> Option<String> {
     let carried = carried_by(&Matcher::from_system(), url)?;
@@ -34,14 +34,14 @@ pub fn environment_proxy(url: &Url) -> Option<String> {
     Some(port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
 }
 
-/// A client whose calls go through the proxy.
+/// A client that uses the proxy.
 #[derive(Clone)]
 pub(crate) struct Proxy {
     pub client: reqwest::Client,
 }
 
 impl Proxy {
-    /// `None` unless the variables name one.
+    /// `None` if the variables are not set.
     pub(crate) fn new(builder: reqwest::ClientBuilder) -> Result<Option<Self>, SetupError> {
         let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
         if !VARIABLES.into_iter().any(is_set) {
@@ -51,19 +51,19 @@ impl Proxy {
     }
 }
 
-/// Whether the variables name a proxy for this call.
+/// Whether the variables set a proxy for this call.
 pub(crate) fn carries(url: &Url) -> bool {
     carried_by(&Matcher::from_system(), url).is_some()
 }
 
-/// Plain HTTP could be read behind the proxy, so only one on this machine carries it: a sidecar that encrypts it.
+/// Plain HTTP is readable behind the proxy, so only a proxy on this machine may carry it, such as a sidecar that encrypts.
 fn carried_by(matcher: &Matcher, url: &Url) -> Option<Intercept> {
     let intercept = matcher.intercept(&url.as_str().parse().ok()?).filter(|_| !is_loopback(url))?;
     let proxy: Url = intercept.uri().to_string().parse().ok()?;
     (url.scheme() == "https" || is_loopback(&proxy)).then_some(intercept)
 }
 
-/// Checks what can be checked of a call that a proxy makes: an address in place of a name.
+/// Checks a call through a proxy: an IP address must be allowed.
 pub(crate) fn check(policy: AddressPolicy, url: &Url) -> Result<(), Forbidden> {
     let permitted = match url.host() {
         Some(Host::Ipv4(address)) => policy.permits(address.into()),
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_carries_what_is_encrypted_and_on_this_machine_what_is_not() {
+    fn a_proxy_is_used_for_https_and_for_http_only_on_loopback() {
         for (proxy, url, expected) in [
             ("http://proxy.example:3128", "https://issuer.example/", true),
             ("http://proxy.example:3128", "http://issuer.example/", false),

@@ -1,4 +1,4 @@
-//! Room for the bodies of events that are being taken.
+//! The memory budget for webhook bodies that are being received.
 
 use std::{
     collections::HashMap,
@@ -11,30 +11,31 @@ use tokio::{
     time::{Duration, timeout},
 };
 
-/// How much of all bodies is held at once.
+/// The total size of all bodies in memory at a time.
 const MAX_HELD_KIB: usize = 256 << 10;
-/// In which steps room is taken.
+/// The unit of a reservation.
 const STEP_KIB: u32 = 64;
 const STEP_BYTES: usize = STEP_KIB as usize * 1024;
-/// Longer bodies share one half of the room, so that the other half is for the usual events.
+/// Bodies longer than this share one half of the budget. The other half is left for events of the
+/// usual size.
 const SMALL_BYTES: usize = 256 << 10;
-/// The most that one subscriber may hold, in steps: a quarter.
+/// The share of one subscriber, in steps: at most a quarter of the budget.
 const SHARE_STEPS: usize = MAX_HELD_KIB / STEP_KIB as usize / 4;
-/// How long a body waits for room.
+/// How long a body waits for free budget.
 const BUDGET_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// There is no room.
+/// The budget, or the sender's share of it, is used up.
 #[derive(Debug)]
 pub(super) struct BudgetExhausted;
 
-/// All of it.
+/// The budget of a gateway, shared by all webhook requests.
 pub(crate) struct BodyBudget {
     all: Semaphore,
     large: Semaphore,
     of_peers: Mutex<HashMap<IpAddr, usize>>,
 }
 
-/// The part that one body has reserved, until it is dropped.
+/// The part of the budget that one body has reserved; dropping it releases the part.
 pub(super) struct Reservation<'a> {
     room: &'a BodyBudget,
     peer: Option<IpAddr>,
@@ -47,7 +48,7 @@ impl BodyBudget {
         Self { all: Semaphore::new(MAX_HELD_KIB), large: Semaphore::new(MAX_HELD_KIB / 2), of_peers: Mutex::default() }
     }
 
-    /// Nothing yet, for a body that `peer` sends.
+    /// Starts an empty reservation for a body that `peer` sends.
     pub(super) fn reserve(&self, peer: Option<IpAddr>) -> Reservation<'_> {
         Reservation { room: self, peer, steps: 0, permits: Vec::new() }
     }
@@ -64,8 +65,8 @@ impl BodyBudget {
 }
 
 impl Reservation<'_> {
-    /// Takes room for a body of which this many bytes have come. Room is taken as bytes come, not as they are announced: who
-    /// only says that much will come blocks no other sender.
+    /// Grows the reservation to the number of bytes received so far. The announced length is
+    /// ignored, so a sender that announces a large body and sends nothing does not block others.
     pub(super) async fn grow_to(&mut self, bytes: usize) -> Result<(), BudgetExhausted> {
         timeout(BUDGET_TIMEOUT, self.take_steps(bytes)).await.map_err(|_| BudgetExhausted)?
     }
@@ -111,7 +112,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn half_of_the_room_is_for_small_bodies() {
+    async fn half_of_the_budget_is_for_small_bodies() {
         let room = BodyBudget::new();
         let mut large = Vec::new();
         for number in 0..8 {
@@ -126,7 +127,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_subscriber_holds_a_quarter_at_most_and_gives_it_back() {
+    async fn one_subscriber_reserves_at_most_a_quarter_and_releases_it() {
         let room = BodyBudget::new();
         let held = async || {
             let mut held = Vec::new();
@@ -145,7 +146,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_body_waits_a_moment_for_room() {
+    async fn a_body_waits_a_moment_for_free_budget() {
         let room = BodyBudget::new();
         let mut first = Vec::new();
         for number in 0..8 {

@@ -1,4 +1,5 @@
-//! Stops calls to a failing API, so that callers fail at once and the API can recover.
+//! A circuit breaker for calls to Terra's API: while the API keeps failing, calls fail at once and
+//! the API can recover.
 
 mod state;
 #[cfg(test)]
@@ -19,8 +20,8 @@ use state::{Change, Policy, State};
 const FAILURES: u32 = 5;
 const PAUSE_S: u32 = 5;
 
-/// Lets calls through until several in a row have failed; then none for a while; then one, which decides. Cloning is
-/// cheap and shares what is known.
+/// Closed until several calls in a row have failed. Open for a pause: no call is made. Half-open
+/// afterwards: one trial call decides. Cloning is cheap; all clones share the state.
 #[derive(Clone)]
 pub(crate) struct Breaker(Arc<Inner>);
 
@@ -30,11 +31,11 @@ struct Inner {
     state: Mutex<State>,
 }
 
-/// Why the upstream gave no answer.
+/// The reason why there is no response from the upstream.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum UpstreamError {
-    /// It is not asked: it has failed too often, or leaves another caller waiting.
-    #[error("the API does not answer and is not asked for {retry_after_s} s")]
+    /// No call was made: the breaker is open, or another caller's trial call is in flight.
+    #[error("the API does not respond; calls are paused for {retry_after_s} s")]
     Paused {
         /// At least 1.
         retry_after_s: u32,
@@ -51,7 +52,7 @@ impl Breaker {
         Self(Arc::new(Inner { policy: Policy { failures, pause }, clock, state: Mutex::default() }))
     }
 
-    /// Does `work`, unless the upstream is left alone just now. A call that is given up says nothing about the upstream.
+    /// Runs `work`, unless the breaker is open. A cancelled call is not counted.
     pub(crate) async fn call<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, UpstreamError> {
         let entered = self.enter()?;
         let result = work.await;
@@ -61,8 +62,8 @@ impl Breaker {
         Ok(result?)
     }
 
-    /// Whether calls are refused now. Ends with the pause, not with the first call after it: a node that gets no
-    /// requests could never find out.
+    /// Whether calls are rejected now. This ends with the pause, not with the first call after it:
+    /// a node that gets no requests would stay open.
     pub(crate) fn is_open(&self) -> bool {
         self.state().is_open(self.0.clock.now(), &self.0.policy)
     }
@@ -78,7 +79,7 @@ impl Breaker {
     }
 }
 
-/// The result of a call, as evidence about the upstream.
+/// Whether a call shows that the upstream works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
     Works,
@@ -86,7 +87,7 @@ enum Verdict {
 }
 
 impl Verdict {
-    /// `None` if nothing was sent.
+    /// `None` if no request was sent.
     fn of<T>(result: &Result<T, Error>) -> Option<Self> {
         match result {
             Err(Error::Server(_) | Error::Network { .. } | Error::UnreadableResponse { .. }) => Some(Self::Fails),
@@ -96,7 +97,7 @@ impl Verdict {
     }
 }
 
-/// A call that is under way.
+/// A call in flight; dropping it releases the trial.
 struct Permit<'a> {
     breaker: &'a Breaker,
     entry: u64,
@@ -107,8 +108,8 @@ impl Permit<'_> {
         let Inner { policy, clock, .. } = &*self.breaker.0;
         let change = self.breaker.state().record(self.entry, verdict, clock.now(), policy);
         match change {
-            Some(Change::Opened) => tracing::warn!("the API keeps failing; it is not asked for {:#}", policy.pause),
-            Some(Change::Closed) => tracing::info!("the API answers again"),
+            Some(Change::Opened) => tracing::warn!("the API keeps failing; calls are paused for {:#}", policy.pause),
+            Some(Change::Closed) => tracing::info!("the API responds again; calls resume"),
             None => {}
         }
     }

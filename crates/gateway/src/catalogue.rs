@@ -1,4 +1,5 @@
-//! The providers that end users may connect, with logos. Only the gateway requests them, and rarely.
+//! The providers that end users may connect, with logos. The gateway fetches both from the upstream
+//! and caches them.
 
 mod logo;
 
@@ -33,14 +34,15 @@ use logo::{CachedLogo, LogoCache};
 
 const FRESH_FOR: SignedDuration = SignedDuration::from_mins(5);
 const USABLE_FOR: SignedDuration = SignedDuration::from_hours(24);
-/// How often a stale list is asked for again. Longer than a call with its repetitions takes, so there is one at a time.
+/// The interval between refreshes of a stale list. A call with its retries takes less, so only one
+/// runs at a time.
 const ASK_AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(1);
-/// The longest that a caller waits for another one's answer while there is no list at all.
+/// How long a caller waits for another caller's fetch while no list is cached.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
-/// More are left out.
+/// Further integrations are ignored.
 const MAX_INTEGRATIONS: usize = 512;
 
-/// The providers that an environment offers. Cloning is cheap and shares what is kept.
+/// The providers that an environment offers. Cloning is cheap; all clones share the cache.
 #[derive(Clone)]
 pub(crate) struct Catalogue(Arc<Inner>);
 
@@ -59,20 +61,20 @@ struct CachedListing {
     asked_at: Timestamp,
 }
 
-/// The providers as of one moment.
+/// The providers at the time of one fetch.
 pub(crate) struct Listing {
     pub(crate) integrations: Vec<ListedProvider>,
     pictures: HashMap<Provider, Arc<CachedLogo>>,
 }
 
-/// A provider, as the app's pages see it.
+/// A provider, as returned to the app's pages.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct ListedProvider {
     name: String,
     resource: String,
     /// A path on the gateway.
     logo_url: Option<String>,
-    /// Left out if the upstream does not say.
+    /// Omitted if the upstream does not state them.
     #[serde(skip_serializing_if = "Option::is_none")]
     types: Option<DataTypes>,
 }
@@ -83,12 +85,12 @@ impl Catalogue {
         Ok(Self(Arc::new(Inner { client, pictures, clock, kept: Mutex::default(), first: sync::Mutex::default() })))
     }
 
-    /// The offered providers. A list of more than 5 minutes is asked for again behind the caller's back, and is good for 24 h
-    /// while that fails.
+    /// Returns the offered providers. A list older than 5 minutes is refreshed in the background.
+    /// If the refresh fails, the old list is used for up to 24 h.
     ///
     /// # Errors
     ///
-    /// The upstream's, if there is no list yet.
+    /// The upstream's error, if no list is cached.
     pub(crate) async fn listing(&self, breaker: &Breaker) -> Result<Arc<Listing>, UpstreamError> {
         if let Some(listing) = self.usable(breaker) {
             return Ok(listing);
@@ -101,7 +103,7 @@ impl Catalogue {
         }
     }
 
-    /// The picture of a provider that is offered; `None` if it cannot be had.
+    /// Returns the logo of an offered provider; `None` if there is none or it cannot be fetched.
     pub(crate) async fn logo(&self, provider: &Provider, breaker: &Breaker) -> Option<Arc<Logo>> {
         let listing = self.listing(breaker).await.ok()?;
         self.0.pictures.of(listing.pictures.get(provider)?).await
@@ -122,7 +124,7 @@ impl Catalogue {
         let (catalogue, breaker) = (self.clone(), breaker.clone());
         tokio::spawn(async move {
             if let Err(error) = catalogue.fetch(&breaker).await {
-                tracing::warn!(error = %Causes(&error), "the list of integrations stays as it was");
+                tracing::warn!(error = %Causes(&error), "could not refresh the list of integrations; the cached list stays in use");
             }
         });
     }
@@ -141,13 +143,13 @@ impl Catalogue {
     }
 }
 
-/// How far apart they are, so that a clock that was set back makes nothing last.
+/// The absolute difference, so a clock that was set back does not extend a cache entry.
 fn since(then: Timestamp, now: Timestamp) -> SignedDuration {
     now.duration_since(then).abs()
 }
 
 impl Listing {
-    /// Pictures whose address is still the same are taken over from the listing before.
+    /// Cached logos whose URL is unchanged are taken from the previous listing.
     fn new(integrations: Vec<Integration>, before: Option<&Self>) -> Self {
         let offered = integrations.into_iter().filter(|integration| integration.enabled).take(MAX_INTEGRATIONS);
         let mut pictures = HashMap::new();
@@ -170,7 +172,7 @@ impl Listing {
     }
 }
 
-/// Where an integration's picture is, if it has one.
+/// The logo URL of an integration, if it has one.
 fn slot(integration: &Integration) -> Option<(Provider, CachedLogo)> {
     let provider = integration.resource.parse().ok()?;
     Some((provider, CachedLogo::new(integration.logo_url.as_ref()?.parse().ok()?)))

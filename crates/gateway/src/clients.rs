@@ -1,8 +1,8 @@
 use terra_auth::{Client, ClientBuilder, Error};
 use thread_local::ThreadLocal;
 
-/// Clients of the upstream, one for each thread that asks. A connection stays on the thread that opened it, so that where each
-/// thread has a runtime of its own, no other is woken for an answer.
+/// API clients, one for each thread. A connection stays on the thread that opened it. With one
+/// runtime per thread, a response then wakes no other thread.
 pub(crate) struct Clients {
     builder: ClientBuilder,
     any: Client,
@@ -17,14 +17,15 @@ impl Clients {
         Ok(Self { any: builder.clone().build()?, builder, of_threads: ThreadLocal::new() })
     }
 
-    /// For work that no thread is close to.
+    /// Returns the shared client, for background work.
     pub(crate) fn any(&self) -> &Client {
         &self.any
     }
 
-    /// This thread's own.
+    /// Returns the client of the current thread.
     pub(crate) fn of_this_thread(&self) -> &Client {
-        // A step that succeeded once fails only if the machine lacks resources; then all share one.
+        // Building has succeeded before, so it fails only for lack of resources. The shared client
+        // is used then.
         self.of_threads.get_or(|| self.builder.clone().build().unwrap_or_else(|_| self.any.clone()))
     }
 }

@@ -1,4 +1,4 @@
-//! The configuration of a gateway, and what it is built from.
+//! The configuration of a gateway and its dependencies.
 
 use std::sync::Arc;
 
@@ -14,11 +14,11 @@ use crate::{login::Login, settings::Settings};
 /// The fixed parts of a gateway's configuration.
 #[derive(Clone)]
 pub struct Dependencies {
-    /// Remembers events and connections.
+    /// Stores events and connections.
     pub store: Store,
-    /// Tells the time.
+    /// The source of the current time.
     pub clock: Arc<dyn Clock>,
-    /// Gives random bytes.
+    /// The source of random bytes.
     pub entropy: Arc<dyn Entropy>,
 }
 
@@ -28,12 +28,12 @@ pub struct Config {
     pub settings: Settings,
     /// The keys of one environment.
     pub credentials: Credentials,
-    /// Signs what is forwarded to the app.
+    /// Signs the events that are forwarded to the app.
     pub forward_secret: Option<SigningSecret>,
     /// Verifies the app's own tokens, if they are signed with a secret.
     pub jwt_secret: Option<SecretString>,
     /// The value of `x-proxy-secret` that a trusted proxy must send, if set.
     pub proxy_secret: Option<SecretString>,
-    /// An embedding app's own ways to log in; they are asked first.
+    /// Login methods of an embedding app; they are tried first.
     pub logins: Vec<Arc<dyn Login>>,
 }

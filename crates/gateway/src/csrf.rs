@@ -1,4 +1,5 @@
-//! A browser sends cookies with requests of any page; this checks which page sent the request.
+//! Protection against cross-site requests: a browser sends cookies with requests of any page, so
+//! this checks which page sent the request.
 
 use http::{HeaderMap, HeaderValue, Method, header};
 
@@ -7,10 +8,12 @@ use http::{HeaderMap, HeaderValue, Method, header};
 #[error("the request comes from another site's page; add its origin to cors.allowed_origins if it is yours")]
 pub(crate) struct CrossSite;
 
-/// Refuses what another site's page makes a browser do. For callers whose login the browser shows by itself, such as with
-/// a cookie. `allowed_origins` are as `https://app.example`.
+/// Rejects state-changing requests that a page of another site makes a browser send. It is meant
+/// for callers whose credentials the browser sends by itself, such as a cookie. `allowed_origins`
+/// have the form `https://app.example`.
 ///
-/// Reading is not refused: no other page sees the answer. A request without either header comes from no browser.
+/// Safe methods pass, because no other page can read the response. A request with neither header
+/// does not come from a browser.
 ///
 /// Source: `Origin` is RFC 6454, `Sec-Fetch-Site` is W3C Fetch Metadata.
 pub(crate) fn check(method: &Method, headers: &HeaderMap, allowed_origins: &[HeaderValue]) -> Result<(), CrossSite> {
@@ -25,7 +28,8 @@ pub(crate) fn check(method: &Method, headers: &HeaderMap, allowed_origins: &[Hea
     if method.is_safe() || own_page || allowed { Ok(()) } else { Err(CrossSite) }
 }
 
-/// Whether a page of `origin` reached us under its own name. A proxy may end TLS, so the scheme is not known.
+/// Whether a page of `origin` called the gateway under the page's own host. The scheme is not
+/// compared: a proxy may terminate TLS.
 pub(crate) fn is_own(origin: &str, host: Option<&HeaderValue>) -> bool {
     let Some(Ok(host)) = host.map(HeaderValue::to_str) else { return false };
     let name = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
@@ -59,9 +63,9 @@ mod tests {
         let site = |value| ("sec-fetch-site", value);
         let own = |value| ("origin", value);
         for (headers, may) in [
-            // No browser.
+            // Not a browser.
             (vec![HOST], true),
-            // A browser that says where its page is.
+            // A browser that sends `Sec-Fetch-Site`.
             (vec![HOST, site("same-origin")], true),
             (vec![HOST, site("same-origin"), own("https://api.example")], true),
             (vec![HOST, site("none")], true),
@@ -71,7 +75,7 @@ mod tests {
             (vec![HOST, site("cross-site"), APP], true),
             (vec![HOST, site("same-site"), APP], true),
             (vec![HOST, site("anything")], false),
-            // The same name without TLS is another site, and the browser says so.
+            // The same host without TLS is another site, and the browser reports it.
             (vec![HOST, site("cross-site"), own("http://api.example")], false),
             // An older browser.
             (vec![HOST, APP], true),
@@ -94,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_changes_nothing_passes_from_anywhere() {
+    fn only_safe_methods_pass_from_any_site() {
         for (method, passes) in [
             (Method::GET, true),
             (Method::HEAD, true),

@@ -1,4 +1,4 @@
-//! Admission: only end users who are logged in to the app, from pages that may ask, not too often.
+//! Authentication of end users: the login, the page that sent the request, and the rate limit.
 
 use std::sync::Arc;
 
@@ -17,19 +17,20 @@ use crate::{
     rate_limit::RateLimitStatus, runtime_config::RuntimeConfig,
 };
 
-/// The end user who is logged in to the app, and the configuration that let him in.
+/// The authenticated end user, and the configuration that was used for the check.
 #[derive(Clone)]
 pub(crate) struct AuthenticatedRequest {
     pub(crate) reference_id: ReferenceId,
     pub(crate) live: Arc<RuntimeConfig>,
 }
 
-/// The most that a request's body may hold, webhooks aside.
+/// The maximum body size, except for webhooks.
 const MAX_BODY_BYTES: usize = 16 * 1024;
-/// How long a caller may take to send it.
+/// How long a caller may take to send the body.
 const BODY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
 
-/// Lets end users in. The body is read first, so that a refused request leaves its connection fit for the next one.
+/// Authenticates the end user. The body is read first, so that the connection can be reused after a
+/// rejection.
 pub(crate) async fn authenticate_end_user(State(gateway): State<Gateway>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let body = match read_small_body(body).await {
@@ -74,7 +75,7 @@ async fn read_small_body(body: Body) -> Result<Bytes, ApiError> {
     read_body(body, MAX_BODY_BYTES, BODY_TIMEOUT).await.map_err(|error| match error {
         BodyError::TimedOut => ApiError::new(StatusCode::REQUEST_TIMEOUT, error.to_string()),
         BodyError::TooLarge => {
-            let detail = format!("the body must hold at most {MAX_BODY_BYTES} bytes");
+            let detail = format!("the body must have at most {MAX_BODY_BYTES} bytes");
             ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
         }
         BodyError::Incomplete => ApiError::bad_request(error.to_string()),

@@ -1,4 +1,4 @@
-//! Every failed answer, in one shape: a problem of RFC 9457.
+//! Error responses: problem details of RFC 9457.
 
 use std::{
     collections::BTreeMap,
@@ -17,9 +17,10 @@ use terra_auth_types::log_limit::LogLimit;
 
 use crate::{breaker::UpstreamError, csrf::CrossSite, login::LoginError, rate_limit::TooMany};
 
-/// A refusal: a status, and what to do about it, for people.
+/// An error response: a status, a machine-readable code, and a text that says how to fix the
+/// problem.
 ///
-/// As a response it is empty: the layer that knows the request writes the problem.
+/// As an axum response it is empty; the trace layer, which knows the request, writes the problem.
 #[derive(Clone, Debug)]
 pub(crate) struct ApiError {
     status: StatusCode,
@@ -29,9 +30,10 @@ pub(crate) struct ApiError {
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
-/// The code of a request that the store could not serve.
+/// The code of an error of the store.
 const STORE_UNAVAILABLE: &str = "store_unavailable";
-/// One line a second for each code: a store, an app or an API that is away refuses thousands of requests a second.
+/// One log line a second for each code: while the store, the app or the API is down, thousands of
+/// requests may fail each second.
 static LIMITS: Mutex<BTreeMap<&str, LogLimit>> = Mutex::new(BTreeMap::new());
 
 impl ApiError {
@@ -55,32 +57,32 @@ impl ApiError {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, detail).with_code(code).retry_after(1)
     }
 
-    /// A name for programs.
+    /// Sets the machine-readable code.
     pub(crate) fn with_code(self, code: &'static str) -> Self {
         Self { code: Some(code), ..self }
     }
 
-    /// Why, in one of a few names.
+    /// The code, or the name of the status, as a label with few values.
     pub(crate) fn reason(&self) -> &'static str {
         self.code.or_else(|| self.status.canonical_reason()).unwrap_or("other")
     }
 
-    /// When to try again, in seconds.
+    /// Sets `Retry-After`, in seconds.
     pub(crate) fn retry_after(self, seconds: u32) -> Self {
         Self { retry_after_s: Some(seconds), ..self }
     }
 
-    /// For the log of requests.
+    /// The code and detail for the access log.
     pub(crate) fn refused(&self) -> Refused {
         Refused { code: self.code, detail: self.detail.clone() }
     }
 
-    /// For the log, not for the caller.
+    /// Sets the cause, which is logged and not sent to the caller.
     fn because(self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
         Self { source: Some(Arc::new(source)), ..self }
     }
 
-    /// Writes the problem, and logs what the operator should know.
+    /// Renders the problem and logs its cause.
     pub(crate) fn into_problem(self, instance: &str) -> Response {
         if let Some(source) = &self.source {
             let path = instance.split('?').next().unwrap_or_default();
@@ -101,7 +103,7 @@ fn admit(code: &'static str) -> Option<u64> {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = self.status.into_response();
-        response.extensions_mut().insert(self); // see `trace`
+        response.extensions_mut().insert(self); // `trace` renders it
         response
     }
 }
@@ -123,14 +125,15 @@ impl From<CrossSite> for ApiError {
 
 impl From<&TooMany> for ApiError {
     fn from(too_many: &TooMany) -> Self {
-        let detail = "too many requests; wait as long as Retry-After says";
+        let detail = "too many requests; wait for the time in Retry-After";
         Self::new(StatusCode::TOO_MANY_REQUESTS, detail).with_code("rate_limited").retry_after(too_many.retry_after_s)
     }
 }
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        Self::unavailable(STORE_UNAVAILABLE, "nothing can be remembered now; try again in a moment").because(error)
+        Self::unavailable(STORE_UNAVAILABLE, "the gateway's store is not available; try again in a moment")
+            .because(error)
     }
 }
 
@@ -138,7 +141,7 @@ impl From<UpstreamError> for ApiError {
     fn from(error: UpstreamError) -> Self {
         match error {
             UpstreamError::Paused { retry_after_s } => {
-                let detail = "Terra's API does not answer at the moment; try again later";
+                let detail = "Terra's API does not respond at the moment; try again later";
                 Self::unavailable("upstream_unavailable", detail).retry_after(retry_after_s)
             }
             UpstreamError::Failed(error) => error.into(),
@@ -146,7 +149,7 @@ impl From<UpstreamError> for ApiError {
     }
 }
 
-/// The part of the upstream's error that the caller may see.
+/// Maps an error of the upstream to the part that the caller may see.
 impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         let bad_gateway = |code, detail| Self::new(StatusCode::BAD_GATEWAY, detail).with_code(code);
@@ -156,17 +159,16 @@ impl From<Error> for ApiError {
             }
             Error::RateLimited(refusal) => {
                 let seconds = refusal.retry_after.map_or(1, |wait| u32::try_from(wait.as_secs()).unwrap_or(u32::MAX));
-                Self::unavailable("upstream_rate_limited", "Terra's API is asked too often; try again later")
+                Self::unavailable("upstream_rate_limited", "Terra's API limits the rate of requests; try again later")
                     .retry_after(seconds.max(1))
                     .because(error)
             }
-            Error::UserLimit(_) => {
-                Self::new(StatusCode::FORBIDDEN, "no more users fit into this environment").with_code("user_limit")
-            }
+            Error::UserLimit(_) => Self::new(StatusCode::FORBIDDEN, "this environment has reached its limit of users")
+                .with_code("user_limit"),
             Error::InvalidInput(refusal) => Self::bad_request(refusal.message.clone()),
             Error::InvalidRedirect(_) => Self::bad_request(error.to_string()),
             Error::Network { source: Some(source), .. } if source.is_timeout() => {
-                let detail = "Terra's API did not answer in time; try again";
+                let detail = "Terra's API did not respond in time; try again";
                 Self::new(StatusCode::GATEWAY_TIMEOUT, detail).with_code("upstream_timeout").because(error)
             }
             Error::NotFound(_)
@@ -174,7 +176,7 @@ impl From<Error> for ApiError {
             | Error::Server(_)
             | Error::Network { .. }
             | Error::UnreadableResponse { .. } => {
-                bad_gateway("upstream_failed", "Terra's API did not answer as it should; try again").because(error)
+                bad_gateway("upstream_failed", "Terra's API returned an unexpected response; try again").because(error)
             }
         }
     }

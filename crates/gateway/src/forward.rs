@@ -1,4 +1,4 @@
-//! Events on their way from here to the app.
+//! The worker that forwards received events to the app.
 
 use std::time::{Duration, Instant};
 
@@ -15,20 +15,21 @@ use url::Url;
 
 use crate::{gateway::Gateway, metrics, runtime_config::Forwarding};
 
-/// As long as Terra gives a receiver.
+/// The same timeout that Terra gives a receiver.
 const BOUNDS: Bounds = Bounds { timeout: Duration::from_secs(8), size_bytes: 64 << 10 };
-/// How many are on their way at once.
+/// The number of concurrent attempts.
 const MAX_CONCURRENT: usize = 32;
-/// The longest sleep: `terra-auth gateway events replay` works on the store, without ringing here.
+/// The longest sleep. `terra-auth gateway events replay` writes to the store from another process
+/// and cannot wake this worker.
 const MAX_SLEEP: Duration = Duration::from_secs(1);
 const MIN_SLEEP: Duration = Duration::from_millis(20);
 const BACKOFF: Duration = Duration::from_secs(2);
-/// How long to wait once no old event is left to remove.
+/// How long to wait once there are no expired events left to delete.
 const TIDY_EVERY: Duration = Duration::from_mins(1);
 
 impl Gateway {
-    /// Forwards events as they fall due, and removes old ones, until `shutdown` is ready. Attempts that are under way are
-    /// finished first.
+    /// Forwards due events and deletes expired ones, until `shutdown` resolves. Attempts in flight
+    /// are finished first.
     pub async fn forward(&self, shutdown: impl Future<Output = ()>) {
         let shutdown = shutdown.shared();
         tokio::join!(self.forward_as_due(shutdown.clone()), self.delete_old_events(shutdown));
@@ -39,7 +40,7 @@ impl Gateway {
         let mut on_their_way = JoinSet::new();
         loop {
             let pause = self.forward_due(&mut on_their_way).await.unwrap_or_else(|error| {
-                tracing::error!(error = %Causes(&error), "cannot forward events, trying again in {BACKOFF:?}");
+                tracing::error!(error = %Causes(&error), "could not read the events to forward; trying again in {BACKOFF:?}");
                 BACKOFF
             });
             tokio::select! {
@@ -53,7 +54,8 @@ impl Gateway {
         while on_their_way.join_next().await.is_some() {}
     }
 
-    /// Sends what is due, as far as there is room; answers how long there is nothing more to send.
+    /// Starts attempts for due events, up to the limit of concurrent attempts. Returns how long to
+    /// wait for the next one.
     async fn forward_due(&self, on_their_way: &mut JoinSet<()>) -> Result<Duration, StoreError> {
         let room = MAX_CONCURRENT - on_their_way.len().min(MAX_CONCURRENT);
         if room == 0 || self.live().forwarding.is_none() {
@@ -72,7 +74,8 @@ impl Gateway {
         Ok(Duration::ZERO)
     }
 
-    /// Makes one attempt and records how it ended. If that cannot be recorded, the lease ends and it is made again.
+    /// Makes one attempt and records its result. If the result cannot be recorded, the lease
+    /// expires and the attempt is repeated.
     async fn forward_one(&self, event: &ReceivedEvent) {
         let (outcome, problem) = match self.post(event).await {
             Ok(()) => (AttemptOutcome::Done, None),
@@ -85,13 +88,13 @@ impl Gateway {
                 "could not forward event {}: {problem}", event.event_id);
         }
         if let Err(error) = self.inbox().record_forward_attempt(event, outcome, problem).await {
-            tracing::error!(event.id = %event.event_id, error = %Causes(&error), "could not record an attempt");
+            tracing::error!(event.id = %event.event_id, error = %Causes(&error), "could not record the result of a forward attempt");
         }
     }
 
     async fn post(&self, event: &ReceivedEvent) -> Result<(), String> {
         let live = self.live();
-        let Some(forwarding) = &live.forwarding else { return Err("there is no app to forward to".to_owned()) };
+        let Some(forwarding) = &live.forwarding else { return Err("no forward_to is configured".to_owned()) };
         let headers = headers(forwarding, event, self.clock().now());
         match live.http.post(&forwarding.url, headers, event.body.clone(), BOUNDS).await {
             Ok(HttpAnswer { status: 200..=299, .. }) | Err(HttpError::TooLarge { status: 200..=299 }) => Ok(()),
@@ -101,14 +104,14 @@ impl Gateway {
         }
     }
 
-    /// Removes old events in rounds that follow each other while there are any; after each, the store is left to others for
-    /// as long as the round took. A failure is for the next time.
+    /// Deletes expired events in batches. After a batch it pauses for as long as the batch took, so
+    /// that other work gets the store. An error is retried with the next batch.
     async fn delete_old_events(&self, shutdown: impl Future<Output = ()>) {
         tokio::pin!(shutdown);
         loop {
             let began = Instant::now();
             let removed = self.inbox().delete_expired().await.unwrap_or_else(|error| {
-                tracing::warn!(error = %Causes(&error), "could not remove old events");
+                tracing::warn!(error = %Causes(&error), "could not delete expired events");
                 0
             });
             let pause = if removed > 0 { began.elapsed() } else { TIDY_EVERY };
@@ -133,7 +136,7 @@ fn refused(answer: &HttpAnswer, asked: &Url) -> String {
     }
 }
 
-/// As Terra sends it, but signed again, with the secret that only the gateway and the app share.
+/// Terra's headers, with a new signature by the secret that only the gateway and the app share.
 fn headers(forwarding: &Forwarding, event: &ReceivedEvent, now: Timestamp) -> HeaderMap {
     let signature = sign(forwarding.secret.expose().as_bytes(), now.as_second(), &event.body);
     let trace_id = event.trace_id.clone().unwrap_or_else(|| event.event_id.to_string());

@@ -13,7 +13,7 @@ use crate::{
     setup::SetupError,
 };
 
-/// A gateway. Cloning is cheap; all clones are the same one.
+/// A gateway. Cloning is cheap; all clones share one state.
 #[derive(Clone)]
 pub struct Gateway(Arc<Inner>);
 
@@ -25,7 +25,7 @@ struct Inner {
 }
 
 impl Gateway {
-    /// A gateway, which answers once its [`router`](Gateway::router) is served.
+    /// Creates a gateway; serve its [`router`](Gateway::router) to answer requests.
     ///
     /// # Errors
     ///
@@ -36,29 +36,29 @@ impl Gateway {
         Ok(Self(Arc::new(Inner { parts, inbox, body_budget: BodyBudget::new(), live })))
     }
 
-    /// Goes on with another configuration. Requests that are under way end with the one they began with.
+    /// Replaces the configuration. Requests in flight continue with the old one.
     ///
     /// # Errors
     ///
-    /// [`SetupError`]; everything stays as it was.
+    /// [`SetupError`]; the old configuration stays in use.
     pub fn reload(&self, config: &Config) -> Result<(), SetupError> {
         let live = Arc::new(RuntimeConfig::new(config, &self.0.parts, Some(&self.live()))?);
         self.0.live.store(live);
         Ok(())
     }
 
-    /// The received events, and the connections known from them.
+    /// The received events and the connections that follow from them.
     #[must_use]
     pub fn inbox(&self) -> &Inbox {
         &self.0.inbox
     }
 
-    /// The result of the current configuration.
+    /// The clients, login methods and limits of the current configuration.
     pub(crate) fn live(&self) -> Arc<RuntimeConfig> {
         self.0.live.load_full()
     }
 
-    /// Room for the bodies of events that are being taken.
+    /// The memory budget for webhook bodies.
     pub(crate) fn body_budget(&self) -> &BodyBudget {
         &self.0.body_budget
     }
@@ -71,7 +71,7 @@ impl Gateway {
         &*self.0.parts.entropy
     }
 
-    /// A client of the upstream with the present keys.
+    /// An API client with the current keys.
     #[must_use]
     pub fn client(&self) -> Client {
         self.live().clients.any().clone()

@@ -1,4 +1,4 @@
-//! Gauges that are measured when they are read.
+//! Gauges that are measured on each scrape.
 
 use metrics::gauge;
 use terra_auth_model::{received_event::ForwardCounts, store_error::StoreError};
@@ -9,11 +9,11 @@ use crate::{
 };
 
 impl Gateway {
-    /// Updates the gauges of the recorder, before they are read.
+    /// Updates the gauges; call it before each scrape.
     ///
     /// # Errors
     ///
-    /// The store failed; what comes from elsewhere is told all the same.
+    /// The store failed; the gauges that do not need it are updated.
     #[expect(clippy::cast_precision_loss, reason = "a gauge is a float, and 2^53 events are enough")]
     pub async fn measure(&self) -> Result<(), StoreError> {
         gauge!(BREAKER_OPEN).set(f64::from(u8::from(self.live().breaker.is_open())));

@@ -1,8 +1,8 @@
-//! Under which names this gateway may be asked by a browser that logs its user in by itself.
+//! The host names under which the gateway accepts credentials that a browser sends by itself.
 //!
-//! A page of any site can have its own name point to this machine, and is then of the same origin as the gateway (DNS
-//! rebinding). Only the `Host` tells that it is asked under a name that is not its own. Callers that bring a key or a token of
-//! their own, and health checks, may use any name.
+//! DNS rebinding: any site can point its own name to this machine, and its pages are then of the
+//! same origin as the gateway. Only the `Host` header shows that the name is not the gateway's own.
+//! Callers with a key or token of their own, and health checks, may use any name.
 
 use std::net::IpAddr;
 
@@ -10,10 +10,10 @@ use http::{StatusCode, request};
 
 use crate::{error::ApiError, settings::Settings, setup::SetupError};
 
-/// The names that count.
+/// The allowed host names.
 #[derive(Debug)]
 pub(crate) struct Hosts {
-    /// `None` for any name: an app that embeds the gateway answers under names that only the app knows.
+    /// `None` allows any name, for an app that embeds the gateway: only the app knows its names.
     names: Option<Vec<Pattern>>,
 }
 
@@ -21,7 +21,7 @@ pub(crate) struct Hosts {
 enum Pattern {
     Any,
     Name(String),
-    /// The names below this one, which begins with a dot.
+    /// All subdomains of this name, which begins with a dot.
     Below(String),
 }
 
@@ -32,7 +32,7 @@ impl Hosts {
         Ok(Self { names: (!is_embedded).then_some(names) })
     }
 
-    /// Refuses a request whose `Host` is none of ours.
+    /// Rejects a request whose `Host` is not allowed.
     pub(crate) fn check(&self, request: &request::Parts) -> Result<(), ApiError> {
         let header = request.headers.get("host").map(|host| host.to_str().unwrap_or_default());
         let target = request.uri.authority().map(http::uri::Authority::as_str);
@@ -41,15 +41,15 @@ impl Hosts {
             Some(host) => {
                 let name = name_of(host);
                 let detail = format!(
-                    "this gateway does not answer users of {name:?}; if the name is yours, add it with --public-host, or to public_hosts in \
-                     gateway.toml"
+                    "this gateway does not accept logins under the host {name:?}; if the host is yours, add it with --public-host, or \
+                     to public_hosts in gateway.toml"
                 );
                 Err(ApiError::new(StatusCode::MISDIRECTED_REQUEST, detail).with_code("unknown_host"))
             }
         }
     }
 
-    /// No other site's page can be asked for under an address, nor under a name without a dot, which cannot be registered.
+    /// Addresses and names without a dot are allowed: neither can be registered by another site.
     fn allows(&self, host: &str) -> bool {
         let Some(patterns) = &self.names else { return true };
         let name = name_of(host);
@@ -83,13 +83,13 @@ fn read(text: &str) -> Result<Pattern, SetupError> {
         (_, true, true) => Ok(Pattern::Below(format!(".{rest}"))),
         (_, false, true) if !is_pattern => Ok(Pattern::Name(name_of(rest))),
         _ => {
-            let problem = format!("{text:?} is no host; write it like gateway.example.com or *.example.com");
+            let problem = format!("{text:?} is not a host; write it like gateway.example.com or *.example.com");
             Err(SetupError::invalid("public_hosts", problem))
         }
     }
 }
 
-/// Without its port and a final dot, in lower case.
+/// The host in lower case, without its port and a final dot.
 fn name_of(host: &str) -> String {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) && !name.ends_with(':') => name,
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_others_could_point_here_must_be_configured() {
+    fn a_name_that_another_site_could_register_must_be_configured() {
         let hosts = hosts(&["gateway.example.com", "*.apps.example", "[fd00::1]:8790"]);
         for host in [
             "gateway.example.com",
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn the_target_of_a_request_counts_as_well_and_an_app_that_embeds_the_gateway_has_its_own_names() {
+    fn the_request_target_is_checked_too_and_an_embedding_app_allows_any_name() {
         let proxied = Request::get("http://evil.example/").header("host", "localhost").body(()).unwrap();
         assert!(hosts(&[]).check(&proxied.into_parts().0).is_err());
         assert!(allows(&hosts(&["*"]), "any.example"));
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_host_is_refused() {
+    fn a_setting_that_is_not_a_host_is_rejected() {
         for text in ["", "https://gateway.example", "a b", "*.com", "**", "*x.example", "user@gateway.example"] {
             let settings = Settings { public_hosts: vec![text.to_owned()], ..Settings::default() };
             assert!(Hosts::new(&settings).is_err(), "{text:?}");

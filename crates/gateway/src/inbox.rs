@@ -1,4 +1,4 @@
-//! Webhooks as they came, and what follows from them: what is forwarded to the app, and which connections are known.
+//! The inbox: received webhooks, their forwarding to the app, and the connections known from them.
 
 mod connection_update;
 mod connections;
@@ -25,7 +25,8 @@ pub use crate::inbox::{
     receive::{Outcome, Receipt, Received},
 };
 
-/// Webhooks as they came, and what follows from them: every operation is a method of it. Cloning is cheap.
+/// Received webhooks, their forwarding, and the connections known from them. Every operation is a
+/// method. Cloning is cheap.
 #[derive(Clone)]
 pub struct Inbox(Arc<Inner>);
 
@@ -33,12 +34,12 @@ struct Inner {
     store: Store,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
-    /// Rung whenever something is to be forwarded.
+    /// Notified when an event is ready to be forwarded.
     arrived: Notify,
 }
 
 impl Inbox {
-    /// An inbox over a store.
+    /// Creates an inbox on a store.
     #[must_use]
     pub fn new(store: Store, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
         Self(Arc::new(Inner { store, clock, entropy, arrived: Notify::new() }))
@@ -48,12 +49,12 @@ impl Inbox {
     ///
     /// # Errors
     ///
-    /// Why it is not.
+    /// The reason why it is not.
     pub async fn health(&self) -> Result<(), StoreError> {
         self.0.store.health().await
     }
 
-    /// The present instant, in whole milliseconds, as the stores keep it.
+    /// The current time in whole milliseconds, the precision of the stores.
     fn now(&self) -> Timestamp {
         whole_ms(self.0.clock.now())
     }
@@ -63,7 +64,8 @@ pub(crate) fn whole_ms(instant: Timestamp) -> Timestamp {
     Timestamp::from_millisecond(instant.as_millisecond()).unwrap_or(instant)
 }
 
-/// Text from outside as it may be kept and shown: without unsafe characters, and at most `max` bytes of it.
+/// Sanitizes text from outside for storage and display: removes unsafe characters and truncates it
+/// to `max` bytes.
 pub(crate) fn text(text: &str, max: usize) -> String {
     let mut kept: String = text.chars().filter(|letter| !is_unsafe(*letter)).take(max).collect();
     kept.truncate(kept.floor_char_boundary(max));

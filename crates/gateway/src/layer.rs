@@ -15,7 +15,8 @@ use tower::{Layer, Service, ServiceExt as _};
 use crate::gateway::Gateway;
 
 impl Gateway {
-    /// Answers the gateway's paths in front of an app's own service, in the app's own process.
+    /// A tower layer that serves the gateway's paths in front of an app's own service, in the same
+    /// process.
     ///
     /// ```no_run
     /// # use axum::{Router, routing::get};
@@ -24,14 +25,14 @@ impl Gateway {
     /// # }
     /// ```
     ///
-    /// Run [`Gateway::forward`] and [`Gateway::reconcile_regularly`] beside it.
+    /// Run [`Gateway::forward`] and [`Gateway::reconcile_regularly`] in the background.
     #[must_use]
     pub fn layer(&self) -> GatewayLayer {
         GatewayLayer { router: self.router() }
     }
 }
 
-/// Puts a gateway in front of a service; from [`Gateway::layer`].
+/// The layer that puts a gateway in front of a service; created by [`Gateway::layer`].
 #[derive(Clone, Debug)]
 pub struct GatewayLayer {
     router: Router,

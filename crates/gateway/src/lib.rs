@@ -1,7 +1,8 @@
-//! Stands beside an app of any language: checks the app's own login, hands out mobile tokens and widget sessions, receives
-//! webhooks. API keys never leave it.
+//! A gateway for an app in any language. It verifies the app's own login, issues mobile tokens and
+//! widget sessions, and receives webhooks. API keys never leave it.
 //!
-//! A request takes three steps: who may pass ([`login`](crate::Login), limits) → handler (`route`) → Terra's API or the inbox.
+//! A request takes three steps: authentication ([`login`](crate::Login)) and rate limits → handler
+//! (`route`) → Terra's API or the inbox.
 
 mod body_budget;
 mod breaker;

@@ -1,4 +1,4 @@
-//! The user who is logged in to the app: found by up to three methods.
+//! Login methods: up to three ways to find the user who is logged in to the app.
 
 mod anonymous;
 mod jwks;
@@ -19,17 +19,18 @@ pub(crate) use jwt::Jwt;
 pub(crate) use trusted_header::TrustedHeader;
 pub(crate) use who_am_i::WhoAmI;
 
-/// One way to tell who is logged in. An embedding app may bring its own.
+/// A method to find the logged-in user. An embedding app may add its own.
 #[async_trait]
 pub trait Login: Send + Sync + 'static {
-    /// The logged-in user; `None` if the request has nothing that this method can check, so that the next may try.
+    /// Returns the logged-in user; `None` if the request has nothing that this method can check, so
+    /// the next method is tried.
     ///
     /// # Errors
     ///
-    /// [`LoginError`] is final: no other way is asked.
+    /// [`LoginError`] is final: no other method is tried.
     async fn caller(&self, request: &RequestCredentials<'_>) -> Result<Option<EndUser>, LoginError>;
 
-    /// Whether a login could succeed now, as far as is known; for a readiness probe, so it is asked often.
+    /// Whether a login could succeed now, as far as is known. Readiness probes call it often.
     ///
     /// # Errors
     ///
@@ -42,32 +43,33 @@ pub trait Login: Send + Sync + 'static {
 /// The parts of a request that identify its sender.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestCredentials<'a> {
-    /// All of its headers.
+    /// All headers of the request.
     pub headers: &'a HeaderMap,
-    /// The other end of the connection, if it is known.
+    /// The address of the connection's peer, if known.
     pub peer: Option<IpAddr>,
 }
 
 /// The logged-in user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndUser {
-    /// The app's own name for the end user.
+    /// The app's id for the end user.
     pub reference_id: ReferenceId,
-    /// Whether a browser proves it by itself with every request, as with a cookie, so that a request may come from another
-    /// site's page.
+    /// Whether a browser sends the credentials by itself, such as a cookie. Such a request may come
+    /// from a page of another site.
     pub sent_by_browser: bool,
 }
 
-/// The reason why the login failed.
+/// The reason why a login failed.
 #[derive(Debug, thiserror::Error)]
 pub enum LoginError {
-    /// The credentials are not valid: 401. The reason helps the app's developer and tells a forger nothing new.
+    /// The credentials are not valid: 401. The reason helps the app's developer and gives a forger
+    /// no new information.
     #[error("not logged in: {0}")]
     Refused(&'static str),
-    /// The login service does not respond, or not clearly: 503. No user is logged out by it.
+    /// The login service does not respond, or its response is unclear: 503. Users stay logged in.
     #[error("the login cannot be checked now: {problem}")]
     Unavailable {
-        /// The failing service and its failure, without any part of its response.
+        /// The failing service and the failure, without any part of its response.
         problem: &'static str,
         /// The cause, for the log.
         #[source]

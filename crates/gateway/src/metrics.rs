@@ -1,6 +1,6 @@
-//! All counters and measurements. Without a recorder (see the crate `metrics`) it goes nowhere.
+//! All metrics. Without a recorder (see the crate `metrics`), they are discarded.
 //!
-//! Labels hold names of ours only, never what a caller sent, so there is a bound on how many series there are.
+//! Labels contain only our own names and no text of a caller, which limits the number of series.
 
 use std::time::Duration;
 
@@ -23,22 +23,26 @@ const FORWARDS: &str = "terra_gateway_forwards_total";
 pub(crate) const EVENTS_WAITING: &str = "terra_gateway_events_waiting";
 pub(crate) const EVENTS_DEAD: &str = "terra_gateway_events_dead";
 const DRIFT: &str = "terra_gateway_drift";
-/// The names that end in this are histograms of seconds.
+/// The suffix of histograms in seconds.
 pub const DURATION_SUFFIX: &str = "_duration_seconds";
 
-/// Tells the recorder what each metric means.
+/// Registers the description of each metric.
 pub fn describe_metrics() {
     describe_counter!(REQUESTS, Unit::Count, "Requests, by route and class of status");
-    describe_histogram!(REQUEST_DURATION, Unit::Seconds, "From a request's head to its answer's, by route");
-    describe_counter!(RATE_LIMITED, Unit::Count, "Requests refused because a user, or all together, asked too often");
+    describe_histogram!(
+        REQUEST_DURATION,
+        Unit::Seconds,
+        "From the head of a request to that of its response, by route"
+    );
+    describe_counter!(RATE_LIMITED, Unit::Count, "Requests rejected by a rate limit, per user or in total");
     describe_counter!(UPSTREAM_CALLS, Unit::Count, "Calls to Terra's API for a user: ok, refused, failed, not_made");
-    describe_histogram!(UPSTREAM_DURATION, Unit::Seconds, "How long those calls took that were made");
-    describe_gauge!(BREAKER_OPEN, Unit::Count, "1 while Terra's API is left alone because it keeps failing, else 0");
-    describe_counter!(EVENTS, Unit::Count, "Verified events, by type and whether they were recorded or duplicate");
-    describe_counter!(EVENTS_REFUSED, Unit::Count, "Events that were not taken, by reason");
+    describe_histogram!(UPSTREAM_DURATION, Unit::Seconds, "Duration of the calls to Terra's API");
+    describe_gauge!(BREAKER_OPEN, Unit::Count, "1 while the circuit breaker of Terra's API is open, else 0");
+    describe_counter!(EVENTS, Unit::Count, "Verified events, by type and result: recorded, duplicate");
+    describe_counter!(EVENTS_REFUSED, Unit::Count, "Rejected events, by reason");
     describe_counter!(FORWARDS, Unit::Count, "Attempts to forward an event to the app: done, failed, given_up");
-    describe_gauge!(EVENTS_WAITING, Unit::Count, "Events on their way to the app");
-    describe_gauge!(EVENTS_DEAD, Unit::Count, "Events that were given up and wait for `gateway events replay`");
+    describe_gauge!(EVENTS_WAITING, Unit::Count, "Events that wait to be forwarded");
+    describe_gauge!(EVENTS_DEAD, Unit::Count, "Events whose attempts all failed; see `gateway events replay`");
     describe_gauge!(
         DRIFT,
         Unit::Count,
@@ -54,7 +58,7 @@ pub(crate) fn request(route: Option<&str>, status: StatusCode, took: Duration) {
     histogram!(REQUEST_DURATION, "route" => route).record(took);
 }
 
-/// The routes that are told apart; a path that is none of them has the route `other`.
+/// The routes with their own label. Any other path has the label `other`.
 const ROUTES: [&str; 11] = [
     "/api/terra/mobile-token",
     "/api/terra/widget-session",
@@ -88,7 +92,7 @@ pub(crate) fn upstream_call<T>(result: &Result<T, UpstreamError>, took: Duration
     }
 }
 
-/// Counts a verified event; for `kind` see [`event_type`].
+/// Counts a verified event; `kind` comes from [`event_label`].
 pub(crate) fn event(kind: &'static str, result: &'static str) {
     counter!(EVENTS, "type" => kind, "result" => result).increment(1);
 }
@@ -115,7 +119,7 @@ pub(crate) fn drift(drift: &Drift) {
     }
 }
 
-/// The event types that are told apart.
+/// The event types with their own label.
 const TYPES: [&str; 20] = [
     "access_revoked",
     "activity",

@@ -1,4 +1,4 @@
-//! The origins whose pages may call.
+//! Allowed origins (CORS).
 
 use std::time::{Duration, Instant};
 
@@ -13,24 +13,24 @@ pub(crate) fn allowed(origins: &[String]) -> Result<Vec<HeaderValue>, SetupError
     origins.iter().map(|text| read(text)).collect()
 }
 
-/// An origin as browsers write it; pages inside an app have a scheme of the app's own, as `capacitor://localhost`.
+/// An origin as browsers send it. Pages inside an app have the app's scheme, such as `capacitor://localhost`.
 ///
 /// Source: RFC 6454, section 6.2.
 fn read(text: &str) -> Result<HeaderValue, SetupError> {
     let problem = || {
-        let shape = "write scheme, host and port only, as https://app.example or capacitor://localhost";
+        let shape = "write scheme, host and port only, such as https://app.example or capacitor://localhost";
         SetupError::invalid("cors.allowed_origins", format!("{text:?} is no origin; {shape}"))
     };
     let url: Url = text.parse().map_err(|_| problem())?;
     let origin = serialized(&url).filter(|origin| origin == text.trim_end_matches('/')).ok_or_else(problem)?;
     if origin.contains('*') {
-        let problem = format!("{text:?}: patterns are not compared; name each origin");
+        let problem = format!("{text:?}: patterns are not supported; list each origin");
         return Err(SetupError::invalid("cors.allowed_origins", problem));
     }
     HeaderValue::from_str(&origin).map_err(|_| problem())
 }
 
-/// Says that a page's origin is not allowed, which the browser tells its developer in other words.
+/// Logs that an origin is not allowed, with the fix; the browser's message has none.
 pub(crate) fn log_refused(origin: &HeaderValue, headers: &HeaderMap) {
     static LIMIT: LogLimit = LogLimit::every(Duration::from_secs(10));
     const MAX_BYTES: usize = 200;
@@ -45,13 +45,13 @@ pub(crate) fn log_refused(origin: &HeaderValue, headers: &HeaderMap) {
     tracing::warn!(
         origin,
         left_out,
-        "a page of {origin} may not call: if it is yours, add --allow-origin {origin}, or the origin to cors.allowed_origins"
+        "rejected a request from a page of {origin}: if it is yours, add --allow-origin {origin}, or add it to cors.allowed_origins"
     );
 }
 
 fn serialized(url: &Url) -> Option<String> {
     if is_executable_scheme(url.scheme()) {
-        return None; // browsers call these "null", which every sandboxed page is too
+        return None; // browsers send "null" for these, and for every sandboxed page
     }
     let origin = url.origin();
     if origin.is_tuple() {
@@ -67,7 +67,7 @@ mod tests {
     use super::allowed;
 
     #[test]
-    fn an_origin_of_the_web_or_of_an_app_is_kept_as_browsers_write_it() {
+    fn origins_of_the_web_and_of_apps_are_accepted_as_browsers_send_them() {
         for (text, expected) in [
             ("https://app.example", "https://app.example"),
             ("https://app.example/", "https://app.example"),
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_browser_sends_as_an_origin_is_refused() {
+    fn text_that_no_browser_sends_as_an_origin_is_rejected() {
         for text in [
             "",
             "null",

@@ -1,4 +1,4 @@
-//! How often an end user, and all of them together, may ask.
+//! Rate limits: per end user and in total.
 
 #[cfg(test)]
 mod tests;
@@ -23,14 +23,14 @@ use crate::settings::LimitSettings;
 const USER_PER_MINUTE: u32 = 60;
 const USER_WINDOW_S: u32 = 60;
 const ALL_PER_SECOND: u32 = 5000;
-/// How many end users are remembered before those with nothing to remember are looked for.
+/// The number of stored end users after which full buckets are deleted.
 const SWEEP_FROM: usize = 10_000;
 const SWEEP_EVERY: i128 = 60 * NANOS_PER_SECOND;
 
-/// Lets requests through as long as their end user, and all together, have asked little enough.
+/// Admits requests within the limits per end user and in total.
 ///
-/// An end user takes room only while his bucket is not full, and only once he was let in: memory is bounded by what all
-/// together may ask.
+/// An end user is stored only while their bucket is not full, and only after an admitted request. So the total limit bounds
+/// the memory.
 pub(crate) struct RateLimiter {
     user: Quota,
     all: Quota,
@@ -54,7 +54,7 @@ pub(crate) struct RateLimitStatus {
     full_in_s: u32,
 }
 
-/// Asked too often, or everybody did.
+/// A limit is exceeded, per end user or in total.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("too many requests; try again in {retry_after_s} s")]
 pub(crate) struct TooMany {
@@ -71,7 +71,7 @@ impl RateLimiter {
         Self { user, all, clock, buckets: Mutex::default() }
     }
 
-    /// Counts a request of `caller`, unless it is rejected: a rejected request costs nothing.
+    /// Counts a request of `caller`. A rejected request is not counted.
     pub(crate) fn admit(&self, caller: &ReferenceId) -> Result<RateLimitStatus, TooMany> {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.clock.now().as_nanosecond();
@@ -91,7 +91,7 @@ impl RateLimiter {
 }
 
 impl Buckets {
-    /// Forgets whose buckets are full again; looks at everybody, so it happens rarely.
+    /// Deletes full buckets. It scans all of them, so it runs rarely.
     fn remove_idle(&mut self, now: i128) {
         if self.users.len() > SWEEP_FROM && (now - self.swept_at).abs() >= SWEEP_EVERY {
             self.swept_at = now;
@@ -107,7 +107,7 @@ impl RateLimitStatus {
         Self { quota: quota.burst, window_s: USER_WINDOW_S, remaining: user.remaining(), full_in_s }
     }
 
-    /// Tells it in an answer's headers; `t` is when all of the quota is there again.
+    /// Adds the headers of the response; `t` is the time until the quota is complete again.
     ///
     /// Source: draft-ietf-httpapi-ratelimit-headers.
     pub(crate) fn write(&self, headers: &mut HeaderMap) {

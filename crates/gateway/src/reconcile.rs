@@ -1,4 +1,4 @@
-//! Compares what is known with what the upstream has: an event may never have come.
+//! Compares the known connections with those of the upstream, because an event can be lost.
 
 mod drift;
 mod question;
@@ -24,38 +24,38 @@ use crate::inbox::{Inbox, ReconcileItem};
 /// The permissions of a run.
 #[derive(Clone, Copy)]
 pub struct ReconcileOptions<'a> {
-    /// Take over what differs; else it is only told.
+    /// Repair differences instead of reporting them only.
     pub repair: bool,
-    /// Believe the upstream even if it misses most of what is known.
+    /// Trust the upstream even if most known connections are missing there.
     pub force: bool,
-    /// Hears how far the run is.
+    /// Receives the progress.
     pub progress: &'a (dyn Fn(Progress) + Send + Sync),
 }
 
-/// How far a run is.
+/// The progress of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// So many users of the upstream were read.
+    /// The number of users read from the upstream.
     Listed(u64),
-    /// So many were asked for one by one.
+    /// The number of connections looked up one by one.
     Asked(u64),
 }
 
-/// Why nothing is known about the drift.
+/// Why the comparison failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ReconcileError {
-    /// The part of the list that was read says nothing about the other part.
-    #[error("could not read the list of users to its end")]
+    /// The list could not be read completely.
+    #[error("could not read the complete list of users")]
     List(#[source] Error),
-    /// The list goes round in circles.
+    /// The pages of the list repeat.
     #[error("the list of users repeats itself")]
     Repeats,
-    /// These keys may be another environment's than those the connections were made with.
-    #[error("of {known} connections the API has {gone} no longer: are these the keys of another environment?")]
+    /// The keys may belong to another environment than the connections.
+    #[error("{gone} of {known} connections do not exist at the API; check that the keys belong to this environment")]
     Suspicious {
-        /// How many we hold as active or failing.
+        /// The number of known active or failing connections.
         known: u64,
-        /// How many of them the list does not have.
+        /// The number of them that the list lacks.
         gone: u64,
     },
     /// The store failed.
@@ -63,20 +63,20 @@ pub enum ReconcileError {
     Store(#[from] StoreError),
 }
 
-/// Users compared at once.
+/// The number of users compared at once.
 const PAGE: u32 = 500;
-/// How many are asked for one by one in a run.
+/// The maximum number of lookups in a run.
 const MAX_QUESTIONS: usize = 1000;
 
-/// Compares what is known with what the upstream has; with `repair`, takes over what differs.
+/// Compares the known connections with those of the upstream; with `repair`, applies the differences.
 ///
-/// Nothing is changed before the list was read to its end. A connection that it does not have is asked for by itself,
-/// and is gone only if the upstream says that there is no such user; a question without an answer changes nothing.
-/// Rows that change during the run are left alone. To repair, the list is read once more, so that it need not be held.
+/// Nothing is changed before the list was read completely. A connection that the list lacks is looked up, and counts as gone
+/// only if the upstream reports that there is no such user; a failed lookup changes nothing. Rows that change during the run
+/// are skipped. A repair reads the list a second time, so that it need not be in memory.
 ///
 /// # Errors
 ///
-/// [`ReconcileError`]; nothing was changed, unless the second reading broke off: what it had come to is taken over.
+/// See [`ReconcileError`]. Nothing was changed, unless the second reading failed: its first part is then applied.
 pub async fn reconcile(
     client: &Client,
     inbox: &Inbox,
@@ -108,23 +108,23 @@ struct Run<'a> {
     options: ReconcileOptions<'a>,
 }
 
-/// Connections that we hold and the list does not have.
+/// Known connections that the list lacks.
 #[derive(Default)]
 struct MissingConnections {
     count: u64,
-    /// The first of them.
+    /// The first ones.
     some: Vec<KnownConnection>,
 }
 
 impl Run<'_> {
-    /// Compares each user in the list, and answers who is in it.
+    /// Compares each user in the list. Returns the users in it.
     async fn compare_all(&self, drift: &mut Drift) -> Result<HashSet<UserId>, ReconcileError> {
         let (mut listed, mut repeated) = (HashSet::new(), 0);
         let mut pages = pin!(self.client.subscriptions().try_chunks(PAGE as usize));
         while let Some(mut users) = pages.try_next().await.map_err(|broken| ReconcileError::List(broken.1))? {
             let read = users.len();
             users.retain(|user| listed.insert(user.user_id));
-            repeated += read - users.len(); // some do, when others connect meanwhile
+            repeated += read - users.len(); // users can repeat if others connect during the run
             if repeated > listed.len().max(PAGE as usize) {
                 return Err(ReconcileError::Repeats);
             }

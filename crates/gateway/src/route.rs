@@ -24,7 +24,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use crate::{end_user, gateway::Gateway, origin, trace};
 
 impl Gateway {
-    /// Everything that the app's users and Terra reach.
+    /// The public routes, for the app's users and Terra.
     pub fn router(&self) -> Router {
         let callers = Router::new()
             .route("/api/terra/mobile-token", post(mobile_token::generate_mobile_token))
@@ -48,7 +48,7 @@ impl Gateway {
             .with_state(self.clone())
     }
 
-    /// Pages of the allow-list may call, with the cookies that they have for the gateway.
+    /// CORS: pages of allowed origins can call the gateway, with its cookies.
     fn cors(&self) -> CorsLayer {
         let gateway = self.clone();
         let allowed = move |origin: &HeaderValue, request: &request::Parts| {

@@ -22,32 +22,32 @@ use crate::{
     setup::SetupError,
 };
 
-/// The result of a configuration.
+/// The effective configuration.
 pub(crate) struct RuntimeConfig {
     pub(crate) clients: Clients,
     pub(crate) breaker: Breaker,
     pub(crate) limits: Arc<RateLimiter>,
     pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) settings: Settings,
-    /// Names under which browsers may ask.
+    /// The allowed hosts.
     pub(crate) hosts: Hosts,
-    /// Origins whose pages may call.
+    /// The allowed origins.
     pub(crate) allowed_origins: Vec<HeaderValue>,
     /// `None` without a signing secret.
     pub(crate) verifier: Option<Verifier>,
     pub(crate) forwarding: Option<Forwarding>,
     pub(crate) http: Http,
-    /// An embedding app's own.
+    /// The login methods of an embedding app.
     own_logins: Vec<Arc<dyn Login>>,
     logins: LoginMethods,
-    /// Whether a login rests on a key of our own, which may be another one, or none, after a reload.
+    /// Whether a login method depends on a local key, which a reload can change.
     own_key: bool,
     upstream: (DevId, Url),
 }
 
 type LoginMethods = Arc<[Box<dyn Login>]>;
 
-/// Where events go from here.
+/// The forwarding of events.
 pub(crate) struct Forwarding {
     pub(crate) url: Url,
     pub(crate) secret: SigningSecret,
@@ -57,8 +57,8 @@ const TIMEOUT_S: u32 = 10;
 const TOLERANCE_S: u32 = 300;
 
 impl RuntimeConfig {
-    /// Parts that equal those of `before` continue unchanged: the issuer's keys, the rate limits, what the upstream
-    /// did last.
+    /// Parts with unchanged settings are taken from `before`: the issuer's keys, the rate limits, and the state of the circuit
+    /// breaker.
     pub(crate) fn new(config: &Config, parts: &Dependencies, before: Option<&Self>) -> Result<Self, SetupError> {
         let Config { settings, credentials, .. } = config;
         if settings.login == LoginSettings::default() && config.logins.is_empty() {
@@ -72,7 +72,7 @@ impl RuntimeConfig {
             .retries(1)
             .clock(Arc::new(move || system.now()));
         let clients = Clients::new(builder)?;
-        // The operator named these addresses.
+        // The operator configured these addresses.
         let http = Http::new(AddressPolicy::AllowPrivate, Proxies::None)?;
         let tolerance = settings.webhooks.tolerance_s.map_or(TOLERANCE_S, Into::into);
         let verifier = Verifier::new(credentials.signing_secrets().map(SigningSecret::expose))
@@ -112,7 +112,7 @@ impl RuntimeConfig {
         })
     }
 
-    /// The sender of the request.
+    /// The end user of the request.
     pub(crate) async fn identify(&self, request: &RequestCredentials<'_>) -> Result<EndUser, ApiError> {
         for login in self.logins() {
             if let Some(identity) = login.caller(request).await? {
@@ -127,7 +127,7 @@ impl RuntimeConfig {
         own.chain(self.logins.iter().map(|login| &**login))
     }
 
-    /// Calls the upstream, unless it has failed so often that asking is of no use.
+    /// Calls the upstream through the circuit breaker.
     pub(crate) async fn call<T>(
         &self,
         work: impl Future<Output = Result<T, terra_auth::Error>>,
@@ -138,7 +138,7 @@ impl RuntimeConfig {
         result
     }
 
-    /// Whether a login could succeed now, as far as is known.
+    /// Whether a login can probably succeed now.
     pub(crate) async fn login_is_reachable(&self) -> bool {
         for login in self.logins() {
             if login.reachable().await.is_err() {
@@ -156,7 +156,7 @@ fn logins(config: &Config, http: &Http, clock: &Arc<dyn Clock>) -> Result<LoginM
         logins.push(Box::new(TrustedHeader::new(settings, config.proxy_secret.as_ref())?));
     }
     if let Some(settings) = jwt {
-        // An attacker who can respond in the issuer's place can log in as any user.
+        // An attacker who can impersonate the issuer can log in as any user.
         let policy = if settings.private_http { AddressPolicy::AllowPrivate } else { AddressPolicy::PlainOnLoopback };
         let http = Http::new(policy, Proxies::Environment)?;
         logins.push(Box::new(Jwt::new(settings, config.jwt_secret.as_ref(), &http, Arc::clone(clock))?));
@@ -177,7 +177,7 @@ fn check_redirects(settings: &Settings) -> Result<(), SetupError> {
     else {
         return Ok(());
     };
-    let problem = format!("{entry}: remove the query, the fragment and the dot segments; they are not compared");
+    let problem = format!("{entry}: remove the query, the fragment and the dot segments; they are not supported");
     Err(SetupError::invalid("widget.allowed_redirects", problem))
 }
 
@@ -186,6 +186,6 @@ fn forwarding(config: &Config) -> Result<Option<Forwarding>, SetupError> {
     let Some(url) = config.settings.webhooks.forward_to.clone() else { return Ok(None) };
     AddressPolicy::AllowPrivate.check(&url).map_err(|error| SetupError::invalid(KEY, error.to_string()))?;
     let secret = config.forward_secret.clone();
-    let secret = secret.ok_or_else(|| SetupError::invalid(KEY, "no secret to sign with was given"))?;
+    let secret = secret.ok_or_else(|| SetupError::invalid(KEY, "no signing secret was given"))?;
     Ok(Some(Forwarding { url, secret }))
 }

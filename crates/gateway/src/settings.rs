@@ -1,4 +1,4 @@
-//! The settings file, `gateway.toml`. It holds no secret; every key may be left out but a way to log in.
+//! The settings file, `gateway.toml`. It contains no secret. Only a login method is required.
 
 use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf};
 
@@ -10,90 +10,89 @@ use url::Url;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// Where the app's users reach the gateway, itself or through a proxy; `127.0.0.1:8790` unless told otherwise.
+    /// The listen address, for the app's users or a proxy. Default: `127.0.0.1:8790`.
     pub listen: Option<SocketAddr>,
-    /// The hosts under which browsers ask, as `gateway.example.com` or `*.example.com`, where a user is logged in by a cookie or a
-    /// trusted header; `localhost`, addresses and names without a dot count always, and `*` is any.
+    /// The allowed hosts of requests that a cookie or a trusted header authenticates, such as `gateway.example.com` or
+    /// `*.example.com`. `localhost`, addresses and names without a dot are always allowed; `*` allows any.
     pub public_hosts: Vec<String>,
-    /// Where `/metrics`, `/healthz` and `/readyz` are answered, for machines only; nowhere unless told.
+    /// The listen address of `/metrics`, `/healthz` and `/readyz`. Default: none.
     pub operations_listen: Option<SocketAddr>,
-    /// Ends TLS here instead of at a proxy.
+    /// TLS of this listener. Default: none, for a proxy with TLS.
     pub tls: Option<TlsSettings>,
-    /// Where events and connections are kept; a SQLite file of the environment's own unless told otherwise,
-    /// `sqlite://.terra-auth/gateway-<environment>.db`. An address with a password belongs into `TERRA_AUTH_GATEWAY_STORE`.
+    /// The store of events and connections. Default: the SQLite file `sqlite://.terra-auth/gateway-<environment>.db`. Set a URL
+    /// with a password in `TERRA_AUTH_GATEWAY_STORE` instead.
     pub store: Option<String>,
-    /// Ways to tell who is logged in.
+    /// Login methods.
     pub login: LoginSettings,
     /// The limits of widget sessions.
     pub widget: WidgetSettings,
-    /// Which other origins' pages may call.
+    /// The allowed origins of pages (CORS).
     pub cors: CorsSettings,
-    /// How much a caller may ask for.
+    /// Rate limits.
     pub limits: LimitSettings,
-    /// How Terra's API is called.
+    /// Calls to Terra's API.
     pub upstream: UpstreamSettings,
-    /// Events, in and on.
+    /// Receiving and forwarding events.
     pub webhooks: WebhookSettings,
-    /// Comparing with what the API knows.
+    /// Comparisons with Terra's API.
     pub reconcile: ReconcileSettings,
 }
 
-/// PEM files; both are read again on reload.
+/// PEM files. A reload reads both again.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TlsSettings {
-    /// The certificate, followed by those that vouch for it.
+    /// The certificate, followed by its chain.
     pub certificate: PathBuf,
     /// Its private key.
     pub key: PathBuf,
 }
 
-/// Ways to tell who is logged in: at least one.
+/// Login methods. At least one is required.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LoginSettings {
     /// `Authorization: Bearer` with a JSON Web Token.
     pub jwt: Option<JwtSettings>,
-    /// The app's own URL that says who is logged in.
+    /// The app's URL that returns the logged-in user.
     pub who_am_i: Option<WhoAmISettings>,
     /// A header that a trusted proxy sets.
     pub trusted_header: Option<TrustedHeaderSettings>,
 }
 
-/// Which tokens count. Keys come from `jwks_url`, else from `public_key_file`, else from the secret in
-/// `TERRA_AUTH_JWT_SECRET`, else from where the issuer's discovery document says.
+/// The accepted tokens. The keys come from `jwks_url`, from `public_key_file`, from the secret in `TERRA_AUTH_JWT_SECRET`, or
+/// from the issuer's discovery document, in this order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct JwtSettings {
-    /// The `iss` that a token must have: one, or a list of those that count. `{tenantid}` stands for the token's own `tid`, so
-    /// that every tenant of an issuer such as Entra ID counts.
+    /// The required `iss` of a token: one, or a list of alternatives. `{tenantid}` is replaced by the token's `tid`, which
+    /// accepts every tenant of an issuer such as Entra ID.
     #[serde(deserialize_with = "one_or_many")]
     pub issuer: Vec<String>,
-    /// A token's `aud` must hold one of these; in a token without `aud`, its `client_id`, `azp` and `cid`, as far as they are
-    /// there.
+    /// A token's `aud` must contain one of these. In a token without `aud`, its `client_id`, `azp` and `cid` must, if present.
     #[serde(deserialize_with = "one_or_many")]
     pub audience: Vec<String>,
-    /// The claims of which one must hold an audience, instead of that: `["azp"]` for Keycloak's tokens, for example.
+    /// The claims of which one must contain an audience, instead of `aud`: such as `["azp"]` for Keycloak's tokens.
     #[serde(default)]
     pub audience_claims: Option<Vec<String>>,
-    /// Where the issuer's keys are.
+    /// The URL of the issuer's keys.
     #[serde(default)]
     pub jwks_url: Option<Url>,
-    /// The issuer's one public key, PEM.
+    /// The issuer's public key, a PEM file.
     #[serde(default)]
     pub public_key_file: Option<PathBuf>,
-    /// Signature algorithms that count; `RS256`, `ES256` and `EdDSA` unless told otherwise, `HS256` with nothing but a secret.
-    /// Those of secrets and of public keys may count beside each other, while an issuer moves from one to the other.
+    /// The accepted signature algorithms. Default: `RS256`, `ES256` and `EdDSA`, or `HS256` if there is only a secret. Both kinds
+    /// can be combined while an issuer changes from one to the other.
     #[serde(default)]
     pub algorithms: Option<Vec<String>>,
-    /// The claim with the end user's id; `sub` unless told otherwise.
+    /// The claim with the end user's id. Default: `sub`.
     #[serde(default)]
     pub user_claim: Option<String>,
-    /// Whether keys may be fetched over plain HTTP from private addresses, and not from loopback only: for an issuer in the same
+    /// Whether keys can be fetched over plain HTTP from private addresses, not only from loopback: for an issuer in the same
     /// compose network or cluster, where no other program can read or respond.
     #[serde(default)]
     pub private_http: bool,
-    /// The cookie in which pages of the app's own site show the token, besides `Authorization: Bearer`.
+    /// The cookie in which pages of the app's site send the token, in addition to `Authorization: Bearer`.
     #[serde(default)]
     pub cookie: Option<String>,
 }
@@ -112,36 +111,36 @@ fn one_or_many<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<
     })
 }
 
-/// Asks the app itself, with the caller's cookie or authorization.
+/// Asks the app, with the caller's cookie or authorization.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WhoAmISettings {
-    /// Answers 200 with the user if a user is logged in, else 401, 403 or a redirect to the login.
+    /// The URL. It returns 200 with the user if one is logged in, otherwise 401, 403 or a redirect to the login.
     pub url: Url,
-    /// Where in its JSON the user's id is, dots between levels; `id` unless told otherwise.
+    /// The field of its JSON with the user's id, with dots between levels. Default: `id`.
     #[serde(default)]
     pub user_field: Option<String>,
-    /// The answer's header with the user's id, instead of a field.
+    /// The response header with the user's id, instead of a field.
     #[serde(default)]
     pub user_header: Option<String>,
-    /// Which of the caller's headers are passed on; `cookie` and `authorization` unless told otherwise.
+    /// The caller's headers that are passed to the app. Default: `cookie` and `authorization`.
     #[serde(default)]
     pub pass_on: Option<Vec<String>>,
-    /// How long an answer counts; 5 s unless told otherwise, 0 asks each time.
+    /// How long a response is cached. Default: 5 s; 0 asks each time.
     #[serde(default)]
     pub cache_s: Option<u32>,
-    /// How long the app may take; 2 s unless told otherwise.
+    /// The time limit of the app. Default: 2 s.
     #[serde(default)]
     pub timeout_s: Option<NonZeroU32>,
 }
 
-/// Believes a header, if the right machine sends it.
+/// Trusts a header of a proxy.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrustedHeaderSettings {
     /// The header with the end user's id.
     pub name: String,
-    /// The proxies that remove the header from what they receive and set it themselves, as `10.0.0.7/32`.
+    /// The proxies, such as `10.0.0.7/32`. They must remove the header from requests and set it themselves.
     pub peers: Vec<IpNet>,
 }
 
@@ -149,65 +148,65 @@ pub struct TrustedHeaderSettings {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct WidgetSettings {
-    /// Where end users may be sent back to: these URLs and what is below them. A request that names another is refused.
+    /// The allowed redirect URLs: these and the paths below them. A request with another URL is rejected.
     pub allowed_redirects: Vec<Url>,
-    /// Where they go when it worked and the request does not say.
+    /// The default redirect URL after success.
     pub success_redirect_url: Option<Url>,
-    /// Where they go when it did not.
+    /// The default redirect URL after failure.
     pub failure_redirect_url: Option<Url>,
 }
 
-/// Which other origins' pages may call.
+/// The allowed origins of pages (CORS).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CorsSettings {
-    /// As `https://app.example`; with cookies where there are any.
+    /// Origins such as `https://app.example`. They can send cookies.
     pub allowed_origins: Vec<String>,
 }
 
-/// How much a caller may ask for.
+/// Rate limits.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LimitSettings {
-    /// Requests of one end user in a minute, which may come all at once; 60 unless told otherwise.
+    /// Requests of one end user per minute, also at once. Default: 60.
     pub user_per_minute: Option<NonZeroU32>,
-    /// Requests of all end users in a second; 5000 unless told otherwise.
+    /// Requests of all end users per second. Default: 5000.
     pub all_per_second: Option<NonZeroU32>,
 }
 
-/// How Terra's API is called.
+/// Calls to Terra's API.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct UpstreamSettings {
-    /// How long an answer may take; 10 s unless told otherwise.
+    /// The time limit of a call. Default: 10 s.
     pub timeout_s: Option<NonZeroU32>,
-    /// After this many failures in a row, no caller waits for it any more; 5 by default.
+    /// The number of consecutive failures that open the circuit breaker. Default: 5.
     pub failures: Option<NonZeroU32>,
-    /// When it is tried again then; after 5 s unless told otherwise.
+    /// How long the circuit breaker stays open. Default: 5 s.
     pub pause_s: Option<NonZeroU32>,
 }
 
-/// Events, in and on.
+/// Receiving and forwarding events.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct WebhookSettings {
-    /// The app's URL; events are only recorded unless told.
+    /// The app's URL. Default: none, events are only recorded.
     pub forward_to: Option<Url>,
-    /// How old a signature may be; 300 s unless told otherwise.
+    /// The maximum age of a signature. Default: 300 s.
     pub tolerance_s: Option<NonZeroU32>,
 }
 
-/// Comparing with what the API knows.
+/// Comparisons with Terra's API.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ReconcileSettings {
-    /// How often; hourly unless told otherwise.
+    /// The interval. Default: one hour.
     pub every_s: Option<NonZeroU32>,
-    /// Whether drift is repaired, not only reported; not unless told.
+    /// Whether differences are repaired instead of reported only. Default: no.
     pub repair: bool,
 }
 
-/// The file is no settings file. The line itself is not shown: a password may stand there, though it should not.
+/// The file is not a valid settings file. The line is not shown, because it may contain a password.
 #[derive(Debug, thiserror::Error)]
 #[error("{origin}:{line}: {problem}")]
 pub struct SettingsError {
@@ -217,11 +216,11 @@ pub struct SettingsError {
 }
 
 impl Settings {
-    /// Reads a settings file; `origin` names it in errors.
+    /// Reads a settings file. Errors show `origin` as its name.
     ///
     /// # Errors
     ///
-    /// [`SettingsError`]
+    /// See [`SettingsError`].
     pub fn from_toml(text: &str, origin: &str) -> Result<Self, SettingsError> {
         toml::from_str(text).map_err(|error| {
             let before = text.get(..error.span().map_or(0, |span| span.start)).unwrap_or(text);
@@ -236,7 +235,7 @@ mod tests {
     use super::Settings;
 
     #[test]
-    fn a_bad_file_is_told_by_its_line_and_without_it() {
+    fn an_error_has_the_line_number_and_not_the_text_of_the_line() {
         let told = |text: &str| Settings::from_toml(text, "gateway.toml").unwrap_err().to_string();
         let unknown = told("[limits]\nuser_per_minute = 3\nusers = 4\n");
         assert!(unknown.starts_with("gateway.toml:3: unknown field `users`"), "{unknown}");

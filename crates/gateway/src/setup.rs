@@ -1,13 +1,13 @@
-/// Why the gateway cannot start with these settings, or go on with new ones.
+/// Why these settings cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
     /// No login could ever succeed.
-    #[error("no way to log in is set; add [login.jwt], [login.who_am_i] or [login.trusted_header]")]
+    #[error("no login method is configured; add [login.jwt], [login.who_am_i] or [login.trusted_header]")]
     NoLogin,
-    /// A setting that means nothing, or something dangerous.
+    /// A setting is invalid or dangerous.
     #[error("{key}: {problem}")]
     Invalid {
-        /// The setting, as `login.jwt.algorithms`.
+        /// The setting, such as `login.jwt.algorithms`.
         key: &'static str,
         /// The problem and the correction.
         problem: String,

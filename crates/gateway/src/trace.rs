@@ -1,4 +1,4 @@
-//! The common parts of every response: a trace id, which upstream calls carry too, and, if it failed, a problem.
+//! The common parts of every response: a trace id, which upstream calls have too, and, for an error, a problem.
 
 use std::pin::pin;
 
@@ -13,7 +13,7 @@ use tracing::Instrument as _;
 
 use crate::{error::ApiError, gateway::Gateway, metrics};
 
-/// Gives each request its trace id, turns each failed answer without a body of its own into a problem, and counts it.
+/// Adds the trace id to each response, replaces each empty error response by a problem, and counts the request.
 pub(crate) async fn trace(State(gateway): State<Gateway>, request: Request, next: Next) -> Response {
     let (began, log) = (Instant::now(), RequestLog::of(&request));
     let route = request.extensions().get::<MatchedPath>().cloned();

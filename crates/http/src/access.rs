@@ -1,4 +1,4 @@
-//! The lines that a request leaves in the log.
+//! The log lines of a request.
 
 use std::{
     collections::HashMap,
@@ -12,15 +12,15 @@ use http::{Method, StatusCode};
 
 use crate::limits::Peer;
 
-/// The target of the access log's lines: one per request, at `info`.
+/// The target of the access log: one line per request, at `info`.
 pub const ACCESS_LOG: &str = "terra_auth::access";
-/// The most lines about refused requests within a second, of all peers together; each peer has one.
+/// The maximum number of lines about rejected requests per second, for all peers; each peer has one.
 const MAX_REFUSALS: u64 = 10;
-/// Peers whose latest line is remembered.
+/// The maximum number of peers whose latest line is stored.
 const MAX_PEERS: usize = 1024;
 static REFUSALS: Mutex<Option<RefusalLog>> = Mutex::new(None);
 
-/// A request, as the log names it. Paths can hold secrets, so it is the route.
+/// The request in the log. It has the route, because a path can contain a secret.
 #[derive(Debug)]
 pub struct RequestLog {
     method: Method,
@@ -30,20 +30,20 @@ pub struct RequestLog {
     began: Instant,
 }
 
-/// Why a request was refused: the code for programs and the sentence for people. An extension of the response.
+/// Why a request was rejected: a code for programs and a text for people. An extension of the response.
 #[derive(Clone, Debug)]
 pub struct Refused {
-    /// As in the problem's `code`.
+    /// The problem's `code`.
     pub code: Option<&'static str>,
-    /// As in the problem's `detail`.
+    /// The problem's `detail`.
     pub detail: String,
 }
 
 impl RequestLog {
-    /// Notes what there is to say before the request is handled.
+    /// Records the request before it is handled.
     #[must_use]
     pub fn of(request: &Request) -> Self {
-        // Of an unknown caller, so only text in the form of a dev-id.
+        // It comes from an unknown caller, so only text in the form of a dev-id is logged.
         let is_dev_id = |text: &&str| {
             text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
         };
@@ -57,7 +57,7 @@ impl RequestLog {
         }
     }
 
-    /// Writes the access log's line, and a warning where credentials were refused: one a second for each peer.
+    /// Writes the line of the access log, and a warning if credentials were rejected: one per second and peer.
     pub fn write(&self, status: StatusCode, refused: Option<&Refused>, trace_id: &str) {
         let now = Instant::now();
         let (method, route) = (&self.method, self.route.as_ref().map(MatchedPath::as_str));
@@ -72,7 +72,7 @@ impl RequestLog {
         if let Some(left_out) = admit(self.peer, now) {
             let (peer, status) = (self.peer.map(tracing::field::display), status.as_u16());
             let reason = &*refused.detail;
-            tracing::warn!(%method, route, status, code, peer, dev_id, left_out, trace.id = trace_id, reason, "refused a request");
+            tracing::warn!(%method, route, status, code, peer, dev_id, left_out, trace.id = trace_id, reason, "rejected a request");
         }
     }
 }
@@ -103,7 +103,7 @@ impl RefusalLog {
         Self { second: now, lines: 0, left_out: 0, latest: HashMap::new() }
     }
 
-    /// Whether to write a line: `Some` with the number of lines left out since the last one, or `None`.
+    /// Decides about a line: `Some` with the number of lines left out since the last one, or `None`.
     fn admit(&mut self, peer: Option<IpAddr>, now: Instant) -> Option<u64> {
         const SECOND: Duration = Duration::from_secs(1);
         if now.saturating_duration_since(self.second) >= SECOND {

@@ -1,4 +1,4 @@
-//! Reading a request's body within bounds.
+//! Reads a request's body within limits.
 
 use std::time::Duration;
 
@@ -15,8 +15,8 @@ pub enum BodyError {
     /// It is larger than the bound.
     #[error("the body is too large")]
     TooLarge,
-    /// The connection ended before the body did, or its framing is wrong.
-    #[error("the body broke off")]
+    /// The connection ended before the body was complete, or its framing is invalid.
+    #[error("the body is incomplete")]
     Incomplete,
 }
 
@@ -24,7 +24,7 @@ pub enum BodyError {
 ///
 /// # Errors
 ///
-/// [`BodyError`]; what has arrived is dropped.
+/// See [`BodyError`]. The received part is dropped.
 pub async fn read_body(body: Body, max_bytes: usize, time: Duration) -> Result<Bytes, BodyError> {
     let read = timeout(time, Limited::new(body, max_bytes).collect()).await.map_err(|_| BodyError::TimedOut)?;
     read.map(http_body_util::Collected::to_bytes)

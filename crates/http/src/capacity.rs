@@ -1,4 +1,4 @@
-//! How many connections this process can hold.
+//! The number of connections that this process can serve.
 
 use std::fs;
 
@@ -6,18 +6,18 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::limits::ServerLimits;
 
-/// More would not be served in reasonable time.
+/// More connections could not be served in reasonable time.
 const MAX_CONNECTIONS: u64 = 20_000;
-/// More descriptors than that slow down programs that this process starts and that close all they could have.
+/// More descriptors would slow down child processes that close all possible descriptors at their start.
 const MAX_DESCRIPTORS: u64 = 65_536;
-/// The largest head and the largest part of an answer that hyper keeps in memory, and what is around them.
+/// The memory per connection: the largest head and the largest part of a response in hyper, with overhead.
 const BYTES_PER_CONNECTION: u64 = 64 << 10;
-/// One quarter of the memory is for connections.
+/// The share of the memory for connections: one quarter.
 const MEMORY_SHARE: u64 = 4;
 
 impl ServerLimits {
-    /// Limits that fit the descriptors and the memory of this process: raises its soft limit of open descriptors, and leaves
-    /// a quarter of them to the store and to outgoing calls, and three quarters of the memory to everything else.
+    /// Limits for the descriptors and the memory of this process. Raises its soft limit of open descriptors. A quarter of the
+    /// descriptors remains for the store and outgoing calls, and three quarters of the memory for all else.
     #[must_use]
     pub fn for_this_process() -> Self {
         let connections = connections(raise_descriptors(), memory());
@@ -31,7 +31,7 @@ fn connections(descriptors: u64, memory: Option<u64>) -> usize {
     usize::try_from(by_descriptors.min(by_memory).clamp(16, MAX_CONNECTIONS)).unwrap_or(usize::MAX)
 }
 
-/// The number of descriptors that this process may have, after its soft limit was raised.
+/// The descriptor limit of this process, after raising the soft limit.
 fn raise_descriptors() -> u64 {
     let limit = getrlimit(Resource::Nofile);
     let wanted = limit.maximum.unwrap_or(MAX_DESCRIPTORS).min(MAX_DESCRIPTORS);
@@ -45,7 +45,7 @@ fn raise_descriptors() -> u64 {
     }
 }
 
-/// The memory that this process may use: of its control group, else of the machine.
+/// The memory limit of this process: that of its control group, or of the machine.
 fn memory() -> Option<u64> {
     control_group().into_iter().chain(machine()).min()
 }
@@ -56,7 +56,7 @@ fn machine() -> Option<u64> {
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
-/// The lowest limit of the process's control group and of those above it (version 2).
+/// The lowest limit of the process's control group and its parents (version 2).
 fn control_group() -> Option<u64> {
     let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
     let own = groups.lines().find_map(|line| line.strip_prefix("0::/"))?;
@@ -72,7 +72,7 @@ mod tests {
     use super::connections;
 
     #[test]
-    fn connections_leave_descriptors_and_memory_to_the_rest() {
+    fn connections_leave_descriptors_and_memory_for_other_uses() {
         let gib = 1 << 30;
         for (descriptors, memory, expected) in [
             (1024, Some(24 * gib), 768),

@@ -14,9 +14,9 @@ use tokio_rustls::{
     },
 };
 
-/// The certificate chain and the key that a server shows, read from two PEM files and read again when told.
+/// The certificate chain and key of a server, read from two PEM files and reloadable.
 ///
-/// TLS 1.2 and 1.3, no client certificates; the only protocol offered above it is `http/1.1`.
+/// TLS 1.2 and 1.3 without client certificates. The only ALPN protocol is `http/1.1`.
 pub struct Certificates {
     files: Files,
     current: watch::Sender<Arc<ServerConfig>>,
@@ -30,8 +30,8 @@ impl Certificates {
         Ok(Self { files, current })
     }
 
-    /// Reads both files again: new connections get the new pair, open ones live on. After an error, new connections go
-    /// on getting the old pair.
+    /// Reads both files again. New connections get the new pair; open ones continue. After an error, new connections get the
+    /// old pair.
     pub fn reload(&self) -> Result<(), CertificateError> {
         self.current.send_replace(self.files.read()?);
         Ok(())
@@ -51,7 +51,7 @@ impl fmt::Debug for Certificates {
 /// Why a certificate and its key cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateError {
-    /// A file is not there, or not for us.
+    /// A file does not exist or is not readable.
     #[error("could not read {}", path.display())]
     NotReadable {
         /// The certificate's file or the key's.
@@ -59,16 +59,16 @@ pub enum CertificateError {
         /// The error of the operating system.
         source: io::Error,
     },
-    /// A file is cut short, or its line breaks are lost.
+    /// A file is truncated, or has lost its line breaks.
     #[error("{} is not valid PEM: a line is missing, joined to another, or not base64", .0.display())]
     NotPem(PathBuf),
-    /// The certificate's file holds something else.
-    #[error("{} holds no certificate", .0.display())]
+    /// The certificate file has no certificate.
+    #[error("{} contains no certificate", .0.display())]
     NoCertificate(PathBuf),
-    /// The key's file holds something else, or an encrypted key.
-    #[error("{} holds no unencrypted private key", .0.display())]
+    /// The key file has no key, or an encrypted one.
+    #[error("{} contains no unencrypted private key", .0.display())]
     NoKey(PathBuf),
-    /// Each is in order, but they are not a pair.
+    /// Both are valid, but not a pair.
     #[error("the key in {} does not belong to the certificate in {}", key.display(), certificate.display())]
     WrongKey {
         /// The certificate's file.
@@ -76,14 +76,14 @@ pub enum CertificateError {
         /// The key's file.
         key: PathBuf,
     },
-    /// The certificate or the key is malformed, or of a kind that TLS does not use.
+    /// The certificate or the key is malformed, or of a type that TLS does not support.
     #[error("cannot use the certificate in {} with the key in {}", certificate.display(), key.display())]
     Unusable {
         /// The certificate's file.
         certificate: PathBuf,
         /// The key's file.
         key: PathBuf,
-        /// Which of the two, and what is wrong with it.
+        /// The error of one of the two.
         source: rustls::Error,
     },
 }
@@ -118,7 +118,7 @@ impl Files {
 
 fn read_pem<T: PemObject>(path: &Path) -> Result<Vec<T>, CertificateError> {
     let text = std::fs::read(path).map_err(|source| CertificateError::NotReadable { path: path.to_owned(), source })?;
-    // The parser's own error holds the line it stumbled over: of a key in one line, all of it.
+    // The parser's error contains the invalid line, which may be the complete key.
     T::pem_slice_iter(&text).collect::<Result<_, _>>().map_err(|_| CertificateError::NotPem(path.to_owned()))
 }
 

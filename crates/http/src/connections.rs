@@ -1,9 +1,8 @@
-//! The open connections: how many there may be, and which one is closed to make room for a new one.
+//! The open connections: their limit, and which one is closed for a new one.
 //!
-//! A connection that waits for its client (between requests, in the middle of a head, or with an answer that the client
-//! does not read) can be closed; one whose request is being handled cannot. The peer with the most connections loses first,
-//! and of its connections the one that has waited longest. So a client that opens thousands of connections and leaves
-//! them lying makes room with its own.
+//! A connection that waits for its client can be closed: between requests, within a head, or with an unread response. A
+//! connection whose request is being handled cannot. The peer with the most connections loses one first: the one that has
+//! waited longest. So a client that opens thousands of idle connections loses its own.
 
 use std::{
     cmp::Reverse,
@@ -24,15 +23,15 @@ use tokio::{
 
 use crate::limits::{Peer, ServerLimits};
 
-/// The current wait of a connection.
+/// The phase of a connection: what it waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Phase {
     /// The rest of a handshake or of a request's head.
     Head,
-    /// A handler, or the body that it reads.
+    /// The handler, including the body that it reads.
     Answering,
-    /// The handler has answered; the answer may still have to be written.
+    /// The handler has returned; the response may not be written yet.
     Answered,
     /// The next request.
     Idle,
@@ -40,7 +39,7 @@ pub(crate) enum Phase {
     Unread,
 }
 
-/// How long the accept loop waits for a place before it looks for a connection to close again.
+/// How long the accept loop waits for a free slot before it tries to close another connection.
 const RETRY_EVERY: Duration = Duration::from_millis(100);
 static CROWDED: LogLimit = LogLimit::every(Duration::from_mins(1));
 static SHARE_USED: LogLimit = LogLimit::every(Duration::from_mins(1));
@@ -84,7 +83,7 @@ impl Connection {
         self.phase.load(Ordering::Relaxed) == phase as u8
     }
 
-    /// Resolves when this connection has to make room.
+    /// Resolves when this connection must close.
     pub(crate) async fn closing(&self) {
         self.closing.notified().await;
     }
@@ -94,7 +93,7 @@ impl Connection {
     }
 }
 
-/// A place among the open connections; dropping it frees the place.
+/// A slot of an open connection. Dropping it frees the slot.
 pub(crate) struct ConnectionSlot {
     id: u64,
     connection: Arc<Connection>,
@@ -107,7 +106,7 @@ impl ConnectionSlot {
         Arc::clone(&self.connection)
     }
 
-    /// Whether more than half of all places are taken.
+    /// Whether more than half of all slots are in use.
     pub(crate) fn is_crowded(&self) -> bool {
         self.connections.0.places.available_permits() < self.connections.0.limits.connections / 2
     }
@@ -129,12 +128,12 @@ impl Connections {
         Self(Arc::new(Inner { limits, places, began: Instant::now(), open: Mutex::default() }))
     }
 
-    /// A place for a connection of `peer`; `None` where the peer has as many as it may and all of them are being served.
+    /// A slot for a connection of `peer`; `None` if the peer has reached its limit and all its requests are being handled.
     pub(crate) async fn admit(&self, peer: Peer) -> Option<ConnectionSlot> {
         let peer = network(peer.0);
         if self.share_is_used(peer) && !self.close_one(|connection| connection.peer == peer) {
             if let Some(left_out) = SHARE_USED.admit(std::time::Instant::now()) {
-                tracing::warn!(%peer, left_out, "refused a connection: its peer has as many as one peer may have");
+                tracing::warn!(%peer, left_out, "rejected a connection: its peer has reached the limit per peer");
             }
             return None;
         }
@@ -142,7 +141,7 @@ impl Connections {
         Some(self.open(peer, permit))
     }
 
-    /// Closes a connection, if one can be closed; for a process that has no descriptor left.
+    /// Closes a connection, if possible. For a process that has no descriptor left.
     pub(crate) fn make_room(&self) -> bool {
         self.close_one(|_| true)
     }
@@ -157,7 +156,7 @@ impl Connections {
             tracing::warn!(
                 connections,
                 left_out,
-                "all connections are in use; closing those that wait for their client"
+                "all connections are in use; closing connections that wait for their client"
             );
         }
         loop {
@@ -187,7 +186,7 @@ impl Connections {
         ConnectionSlot { id, connection, connections: self.clone(), _permit: permit }
     }
 
-    /// Other programs of this machine have no share: a proxy beside the server brings everybody's connections.
+    /// Loopback has no limit, because a proxy on this machine forwards the connections of all clients.
     fn share_is_used(&self, peer: IpAddr) -> bool {
         let used = || self.lock().peers.get(&peer).map_or(0, |count| count.load(Ordering::Relaxed));
         self.0.limits.connections_per_peer.is_some_and(|share| !peer.is_loopback() && used() >= share)
@@ -213,7 +212,7 @@ impl Connections {
     }
 }
 
-/// One subscriber: an IPv4 address, or the /64 network of an IPv6 address.
+/// A peer: an IPv4 address, or the /64 network of an IPv6 address.
 #[must_use]
 pub fn network(address: IpAddr) -> IpAddr {
     match address {

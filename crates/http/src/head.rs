@@ -1,4 +1,4 @@
-//! What HTTP demands of a request's head and hyper does not check.
+//! Checks of a request's head that HTTP requires and hyper omits.
 
 use axum::{
     extract::Request,
@@ -7,7 +7,7 @@ use axum::{
 };
 use http::{HeaderMap, StatusCode, Version, header, uri::Authority};
 
-/// Refuses a request without exactly one usable `Host` (RFC 9112, section 3.2).
+/// Rejects a request without exactly one valid `Host` (RFC 9112, section 3.2).
 pub(crate) async fn check(request: Request, next: Next) -> Response {
     match host_problem(request.version(), request.headers()) {
         None => next.run(request).await,
@@ -21,9 +21,9 @@ fn host_problem(version: Version, headers: &HeaderMap) -> Option<&'static str> {
         (Some(_), Some(_)) => Some("the request has more than one Host header\n"),
         (None, _) => (version >= Version::HTTP_11).then_some("the request has no Host header\n"),
         (Some(host), None) => {
-            // An empty one is right where the target has no host.
+            // An empty one is valid if the target has no host.
             let is_usable = |text: &str| text.is_empty() || !text.contains('@') && text.parse::<Authority>().is_ok();
-            (!host.to_str().is_ok_and(is_usable)).then_some("the Host header is no host\n")
+            (!host.to_str().is_ok_and(is_usable)).then_some("the Host header is not a valid host\n")
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The headers that keep answers out of caches and foreign pages.
+//! Security headers: responses must not be cached, or embedded by other sites.
 
 use axum::{
     extract::{Request, State},
@@ -7,7 +7,7 @@ use axum::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-/// Whether browsers are told to come back over TLS only: where the public address is https.
+/// Whether responses have `Strict-Transport-Security`: if the public URL is https.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StrictTransport {
     /// `Strict-Transport-Security` for a year, for this host alone.
@@ -16,10 +16,10 @@ pub enum StrictTransport {
     Off,
 }
 
-/// Adds to every answer what it does not say itself: no caching, no guessing of the content type, no foreign frames, and no
-/// content at all for what is no page. As a layer: `from_fn_with_state(strict_transport, security_headers)`.
+/// Adds default headers to every response: no caching, no content type sniffing, no frames, and a policy that blocks all
+/// content, which pages replace. As a layer: `from_fn_with_state(strict_transport, security_headers)`.
 ///
-/// A key in `x-api-key` does not keep a shared cache from storing an answer, as `Authorization` would (RFC 9111, section 3.5).
+/// Shared caches may store a response to a request with `x-api-key`, unlike one with `Authorization` (RFC 9111, section 3.5).
 pub async fn security_headers(State(transport): State<StrictTransport>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();

@@ -1,4 +1,4 @@
-//! Requests in: the accept loop and its bounds, TLS, and what server and gateway do alike with every request and answer.
+//! Requests in: the accept loop and its limits, TLS, and the common handling of requests and responses in server and gateway.
 
 mod access;
 mod body;

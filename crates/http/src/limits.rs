@@ -1,27 +1,26 @@
-//! The bounds of a server, and the peer that a request came from.
+//! The limits of a server, and the peer of a request.
 
 use std::{net::IpAddr, time::Duration};
 
-/// The address at the other end of a request's connection, an extension of the request. The statement of a proxy about the one
-/// behind it is not trusted.
+/// The peer address of a request's connection, an extension of the request. Headers of proxies are not trusted.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub IpAddr);
 
-/// Bounds of the accept loop.
+/// The limits of the accept loop.
 #[derive(Clone, Copy, Debug)]
 pub struct ServerLimits {
-    /// How long a client may take for a TLS handshake, then to send a request's head. A connection that has not sent a
-    /// request yet is closed after this too.
+    /// The time limit of a TLS handshake, and of a request's head. A connection without a first request is closed after
+    /// this time too.
     pub header_timeout: Duration,
-    /// How long a connection stays open after an answer. Longer than proxies usually reuse one (60 s), so that the proxy
-    /// closes first. While more than half of the `connections` are open, it is `header_timeout` instead.
+    /// How long a connection remains open after a response. It is longer than the usual 60 s of proxies, so that the proxy
+    /// closes first. While more than half of the `connections` are open, `header_timeout` applies instead.
     pub idle_timeout: Duration,
-    /// A client has to read 8 KiB of an answer within this time, or all that is left of it.
+    /// The time within which a client must read 8 KiB of a response, or the rest of it.
     pub write_timeout: Duration,
-    /// How many connections are open at once, handshakes included. One more closes the connection that has waited longest
-    /// for its client; see also `connections_per_peer`.
+    /// The maximum number of open connections, including handshakes. Another one closes the connection that has waited
+    /// longest for its client.
     pub connections: usize,
-    /// How many of them one address may have (a /64 network for IPv6); `None` has no limit. Loopback has none either.
+    /// The maximum number per address (per /64 network for IPv6); `None` has no limit. Loopback has no limit.
     pub connections_per_peer: Option<usize>,
     /// How long requests may continue after the shutdown began.
     pub drain: Duration,
@@ -40,5 +39,5 @@ impl Default for ServerLimits {
     }
 }
 
-/// The most that is kept in memory of a head, and of an answer that is not read yet.
+/// The maximum memory for a head, and for an unread response.
 pub(crate) const MAX_BUFFER_BYTES: usize = 32 << 10;

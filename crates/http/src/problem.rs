@@ -1,4 +1,4 @@
-//! Failed answers in one shape: a problem of RFC 9457 with the fields of Terra's older errors.
+//! Error responses: problems of RFC 9457 with the fields of Terra's older errors.
 
 use std::collections::HashSet;
 
@@ -10,10 +10,10 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 use terra_auth_types::wire::{Problem, Status};
 use uuid::Uuid;
 
-/// The trace id of a request: in its answer, in the log, and in the calls that it leads to.
+/// The header with the trace id of a request: in its response, in the log, and in outgoing calls.
 pub const TRACE_ID: HeaderName = HeaderName::from_static("x-terra-trace-id");
 
-/// A trace id as [`TRACE_ID`] shows it: 32 hex digits.
+/// The value of [`TRACE_ID`]: 32 hex digits.
 #[must_use]
 pub fn trace_id_value(id: Uuid) -> HeaderValue {
     let mut text = [0; uuid::fmt::Simple::LENGTH];
@@ -21,7 +21,7 @@ pub fn trace_id_value(id: Uuid) -> HeaderValue {
     HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static(""))
 }
 
-/// The body of a failed answer to the request `instance`, a path with its query.
+/// The body of an error response to the request `instance`, a path with its query.
 #[must_use]
 pub fn problem(status: StatusCode, code: Option<&str>, detail: &str, instance: &str) -> Problem {
     Problem {
@@ -35,7 +35,7 @@ pub fn problem(status: StatusCode, code: Option<&str>, detail: &str, instance: &
     }
 }
 
-/// A failed answer. `challenge` is the scheme of `WWW-Authenticate` in a 401.
+/// An error response. `challenge` is the scheme of `WWW-Authenticate` in a 401.
 #[must_use]
 pub fn problem_response(
     status: StatusCode,
@@ -56,8 +56,8 @@ pub fn problem_response(
     response
 }
 
-/// Gives a failed response its problem: from the error of type `E` that a handler left in its extensions, or from its status if it
-/// has no body. Headers that other layers set remain.
+/// Renders the problem of an error response: from the error of type `E` in its extensions, or from its status if it has no
+/// body. Headers of other layers remain.
 pub fn as_problem<E: Clone + Send + Sync + 'static>(
     mut response: Response,
     problem_of: impl FnOnce(E) -> Response,
@@ -79,13 +79,13 @@ pub fn as_problem<E: Clone + Send + Sync + 'static>(
     problem
 }
 
-/// The meaning of a failed response without its own reason, such as the router's.
+/// The text for an error response without a reason, such as the router's.
 #[must_use]
 pub fn meaning(status: StatusCode) -> &'static str {
     match status {
         StatusCode::NOT_FOUND => "there is nothing at this path",
-        StatusCode::METHOD_NOT_ALLOWED => "this path does not take this method; the Allow header lists those it takes",
+        StatusCode::METHOD_NOT_ALLOWED => "this path does not support this method; see the Allow header",
         StatusCode::PAYLOAD_TOO_LARGE => "the body is too large",
-        _ => "the request cannot be answered",
+        _ => "the request failed",
     }
 }

@@ -31,10 +31,10 @@ use crate::{
     silence::IdleGuard,
 };
 
-/// Serves until `shutdown` resolves, then lets requests in flight finish. Each connection stays with one of the `workers`.
+/// Serves until `shutdown` resolves, then finishes the requests in flight. Each connection belongs to one of the `workers`.
 ///
-/// HTTP/1.1 only: what speaks HTTP/2 to browsers is a proxy. `axum::serve` is not used because it waits for ever for the
-/// rest of a half-sent request, and hyper-util's protocol detection because it waits for the first byte.
+/// It supports HTTP/1.1 only; a proxy can offer HTTP/2 to browsers. `axum::serve` is not used because it waits without limit
+/// for the rest of a request, and hyper-util's protocol detection because it waits for the first byte.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -45,7 +45,7 @@ pub async fn serve(
     serve_with(listener, router, limits, workers, |stream| ready(Ok(stream)), shutdown).await;
 }
 
-/// As [`serve`], over TLS. A connection keeps the certificate it began with; the next one gets what was reloaded since.
+/// Like [`serve`], over TLS. A reloaded certificate applies to new connections.
 pub async fn serve_tls(
     listener: TcpListener,
     router: Router,
@@ -72,7 +72,7 @@ async fn serve_with<S, H>(
     H: Future<Output = io::Result<S>> + Send + 'static,
 {
     let mut builder = http1::Builder::new();
-    // `IdleGuard` tells a slow head from an idle connection.
+    // `IdleGuard` distinguishes a slow head from an idle connection.
     builder.timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(MAX_BUFFER_BYTES);
     let connections = Connections::new(limits);
     let router = router.layer(from_fn(head::check));
@@ -89,13 +89,13 @@ async fn serve_with<S, H>(
         workers.spawn(async move {
             let connection = place.connection();
             let answered = async {
-                // Only here does it belong to the runtime of this thread.
+                // Registers it with the runtime of this thread.
                 let handshake = timeout(limits.header_timeout, handshake(TcpStream::from_std(stream)?));
                 answer(handshake, builder, watcher, router, peer, |stream| IdleGuard::new(stream, place, limits)).await
             };
             let ended = tokio::select! {
                 answered = answered => answered,
-                () = connection.closing() => Err("it made room for another".into()),
+                () = connection.closing() => Err("closed for another connection".into()),
             };
             if let Err(error) = ended {
                 tracing::debug!(error, "a connection ended early");
@@ -104,7 +104,7 @@ async fn serve_with<S, H>(
     }
     drop(listener);
     if timeout(limits.drain, graceful.shutdown()).await.is_err() {
-        tracing::warn!("some requests did not end in time");
+        tracing::warn!("some requests did not finish in time");
     }
 }
 
@@ -123,10 +123,10 @@ pub(crate) async fn accept(
             Some((stream, peer, place))
         }
         Err(error) => {
-            // The machine is out of descriptors, or the client is gone already.
+            // There is no descriptor left, or the client has closed the connection.
             if !matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) {
                 if let Some(left_out) = CANNOT_ACCEPT.admit(Instant::now()) {
-                    tracing::warn!(%error, left_out, "cannot accept a connection");
+                    tracing::warn!(%error, left_out, "could not accept a connection");
                 }
                 connections.make_room();
                 tokio::time::sleep(Duration::from_millis(20)).await;
@@ -136,7 +136,7 @@ pub(crate) async fn accept(
     }
 }
 
-/// One connection, from the handshake to its end. The watcher makes a shutdown wait for it, also while it shakes hands.
+/// Serves one connection. The watcher makes a shutdown wait for it, also during its handshake.
 pub(crate) async fn answer<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     handshake: Timeout<impl Future<Output = io::Result<S>>>,
     builder: http1::Builder,

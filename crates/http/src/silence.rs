@@ -1,7 +1,7 @@
-//! Ends a connection whose client is too slow: soon while a request's head is due, later between two requests, and when it
-//! does not read an answer.
+//! Closes a connection whose client is too slow: after a short time within a request's head, after a longer time between two
+//! requests, and if it does not read a response.
 //!
-//! hyper has one time-out for the first two and none for the last.
+//! hyper has one timeout for the first two cases, and none for the last.
 
 use std::{
     future::Future as _,
@@ -22,10 +22,10 @@ use crate::{
     limits::ServerLimits,
 };
 
-/// A client has to read at least this much of an answer within each `write_timeout`.
+/// The bytes of a response that a client must read within each `write_timeout`.
 const MIN_BYTES_PER_WRITE_TIMEOUT: usize = 8 << 10;
 
-/// A stream that ends when its client is silent for too long, or reads too slowly.
+/// A stream that fails if its client is silent for too long, or reads too slowly.
 pub(crate) struct IdleGuard<S> {
     stream: S,
     place: ConnectionSlot,
@@ -35,7 +35,7 @@ pub(crate) struct IdleGuard<S> {
     unread: Option<Unread>,
 }
 
-/// An answer that the client has not read to its end.
+/// A response that the client has not read completely.
 struct Unread {
     deadline: Pin<Box<Sleep>>,
     /// Since the deadline was set.
@@ -64,7 +64,7 @@ impl<S> IdleGuard<S> {
         }
     }
 
-    /// Ready when the silence has lasted too long.
+    /// Ready when the timeout is over.
     fn poll_silence(&mut self, context: &mut Context<'_>) -> Poll<()> {
         if self.connection.is(Phase::Answering) || self.unread.is_some() {
             return Poll::Pending;
@@ -77,7 +77,7 @@ impl<S> IdleGuard<S> {
         self.deadline.as_mut().poll(context)
     }
 
-    /// Notes how a write went. Fails one that waits for a client that reads too slowly.
+    /// Records the result of a write. Fails it if the client reads too slowly.
     fn poll_written<T>(
         &mut self,
         context: &mut Context<'_>,
@@ -101,18 +101,18 @@ impl<S> IdleGuard<S> {
         let Some(unread) = &mut self.unread else { return write };
         ready!(unread.deadline.as_mut().poll(context));
         if unread.written < MIN_BYTES_PER_WRITE_TIMEOUT {
-            let slow = "the client does not read its answer";
+            let slow = "the client does not read the response";
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, slow)));
         }
         unread.written = 0;
         unread.deadline.as_mut().reset(Instant::now() + self.limits.write_timeout);
         if unread.deadline.as_mut().poll(context).is_ready() {
-            context.waker().wake_by_ref(); // a time-out of nothing
+            context.waker().wake_by_ref(); // a timeout of zero
         }
         Poll::Pending
     }
 
-    /// The client has everything that was written.
+    /// Records that the client has received all bytes.
     fn all_written(&mut self) {
         if self.unread.take().is_some() && self.connection.is(Phase::Unread) {
             self.connection.set(Phase::Answered);

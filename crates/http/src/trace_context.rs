@@ -1,4 +1,4 @@
-//! The trace that a request belongs to (W3C Trace Context), and the span that its log lines are in.
+//! The trace of a request (W3C Trace Context), and the span of its log lines.
 
 use std::sync::OnceLock;
 
@@ -16,20 +16,21 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// Source: W3C Trace Context.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TraceContext {
-    /// Names the trace; never nil.
+    /// The id of the trace; never nil.
     pub trace_id: Uuid,
-    /// Names the span in it.
+    /// The id of the span.
     pub span_id: [u8; 8],
 }
 
-/// Connects a span with an exporter of traces: returns its context, given that of the caller; `None` if the span is not exported.
+/// Connects a span with an exporter of traces. Returns the context of the span, given that of the caller; `None` if it is not
+/// exported.
 pub type Tracer = fn(&Span, Option<TraceContext>) -> Option<TraceContext>;
 
 static TRACER: OnceLock<Tracer> = OnceLock::new();
 
 /// Sets the tracer of this process. Only the first call has an effect.
 pub fn set_tracer(tracer: Tracer) {
-    let _ = TRACER.set(tracer); // the first one stays
+    let _ = TRACER.set(tracer); // the first call wins
 }
 
 tokio::task_local! {
@@ -48,13 +49,13 @@ impl TraceContext {
         CURRENT.scope(self, work).await
     }
 
-    /// Opens the span of a request, in the trace of its `traceparent` or in a new one. `path` goes into the log, so it holds no
-    /// secret. `new_ids` draws a trace id and a span id.
+    /// Opens the span of a request, in the trace of its `traceparent` or in a new one. `path` is logged, so it must not contain
+    /// a secret. `new_ids` creates a trace id and a span id.
     pub fn open(request: &Request, path: &str, new_ids: impl FnOnce() -> (Uuid, [u8; 8])) -> (Span, Self) {
         let (method, caller) = (request.method(), Self::of_request(request.headers()));
         let Some(tracer) = TRACER.get() else {
             let context = Self::child(caller, new_ids());
-            // All fields at once: a span that only the log uses is fastest so.
+            // Setting all fields at once is fastest for a span that is only logged.
             return (tracing::info_span!("request", trace.id = %context.trace_id.simple(), %method, path), context);
         };
         let span = tracing::info_span!(

@@ -5,23 +5,23 @@ use tokio::{
     sync::oneshot,
 };
 
-/// Where connections are answered. Cloning is cheap; all clones are the same threads.
+/// The threads that serve connections. Cloning is cheap; all clones share the threads.
 ///
-/// A thread of its own has a runtime of its own too: a connection stays there, with all that its requests wait for, and no
-/// other thread is ever woken for it. The threads end with the last clone, and what is still under way on them.
+/// Each thread has its own runtime. A connection stays on one thread with all its work, so no other thread is woken for it.
+/// The threads, and the work on them, end with the last clone.
 #[derive(Clone, Debug)]
 pub struct Workers(Arc<[Worker]>);
 
 #[derive(Debug)]
 struct Worker {
     runtime: Handle,
-    /// As many as it answers, and this one.
+    /// The number of its connections, plus one.
     connections: Arc<()>,
     _ends_when_dropped: Option<oneshot::Sender<()>>,
 }
 
 impl Workers {
-    /// The runtime that this is called on, with whatever threads it has.
+    /// Uses the current runtime with its threads.
     ///
     /// # Panics
     ///
@@ -31,17 +31,17 @@ impl Workers {
         Self(Arc::new([Worker { runtime: Handle::current(), connections: Arc::default(), _ends_when_dropped: None }]))
     }
 
-    /// So many threads of their own.
+    /// Starts this number of threads.
     ///
     /// # Errors
     ///
-    /// The system has no thread left, or no descriptor.
+    /// The system has no thread or descriptor left.
     pub fn start(threads: NonZeroUsize) -> io::Result<Self> {
         let workers: Vec<_> = (0..threads.get()).map(|_| Worker::start()).collect::<io::Result<_>>()?;
         Ok(Self(workers.into()))
     }
 
-    /// Does `work` where there are the fewest connections.
+    /// Runs `work` on the thread with the fewest connections.
     pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         let Some(worker) = self.0.iter().min_by_key(|worker| Arc::strong_count(&worker.connections)) else { return };
         let connection = Arc::clone(&worker.connections);
@@ -58,7 +58,7 @@ impl Worker {
         let handle = runtime.handle().clone();
         let (ends_when_dropped, end) = oneshot::channel();
         thread::Builder::new().name("connections".to_owned()).spawn(move || {
-            let _ = runtime.block_on(end); // the error says that it was dropped
+            let _ = runtime.block_on(end); // an error means that the sender was dropped
             runtime.shutdown_background();
         })?;
         Ok(Self { runtime: handle, connections: Arc::default(), _ends_when_dropped: Some(ends_when_dropped) })

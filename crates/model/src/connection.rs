@@ -6,6 +6,12 @@ use terra_auth_types::{DevId, Provider, ReferenceId, UserId, wire};
 
 use crate::{keys::sealed::Sealed, store_error::StoreError};
 
+/// The maximum number of connections of one end user that a rule reads. It is larger than the number of providers.
+pub const MAX_CONNECTIONS_OF_END_USER: u32 = 500;
+
+/// The maximum length of a provider's id for an account.
+pub const MAX_ACCOUNT_BYTES: usize = 512;
+
 /// A stored connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Connection {

@@ -29,7 +29,7 @@ pub struct Developer {
     pub providers: Option<Vec<Provider>>,
     /// Allowed redirect URLs, as prefixes; if empty, any safe URL is allowed.
     pub redirect_allow_list: Vec<Url>,
-    /// The URL that its events are posted to; `None` stores them without sending.
+    /// The URL of its first webhook destination. It is stored there: `add_developer` and `update_developer` ignore it.
     pub destination: Option<Url>,
     /// Whether an end user who connects an account again keeps the user id.
     pub keep_user_id: bool,
@@ -146,7 +146,7 @@ impl Developer {
         }
     }
 
-    /// Applies the settings that are present in `change`.
+    /// Applies the settings that are present in `change`, except the destination, which has a row of its own.
     pub fn change(&mut self, change: &ChangeEnvironment) {
         let ChangeEnvironment {
             name,
@@ -155,7 +155,7 @@ impl Developer {
             user_limit,
             providers,
             redirect_allow_list,
-            destination,
+            destination: _,
             keep_user_id,
             bound_tokens_only,
             active,
@@ -166,7 +166,6 @@ impl Developer {
         self.user_limit = user_limit.unwrap_or(self.user_limit);
         self.providers = providers.unwrap_or(self.providers.take());
         self.redirect_allow_list = redirect_allow_list.unwrap_or(std::mem::take(&mut self.redirect_allow_list));
-        self.destination = destination.unwrap_or(self.destination.take());
         self.keep_user_id = keep_user_id.unwrap_or(self.keep_user_id);
         self.bound_tokens_only = bound_tokens_only.unwrap_or(self.bound_tokens_only);
         if let Some(active) = active {

@@ -9,7 +9,7 @@ use crate::store_error::StoreError;
 #[async_trait]
 pub trait Housekeeping: Send {
     /// Deletes at most `limit` rows of each kind that are past their retention: spent mobile tokens and logins,
-    /// sessions, finished deliveries and revocations, receipts. Returns the number of deleted rows. Afterwards,
+    /// sessions, events whose deliveries are finished, revocations, receipts. Returns the number of deleted rows. Afterwards,
     /// a token or login is rejected if it expires no later than a deleted one.
     async fn delete_expired(&mut self, expired: &Retention) -> Result<u64, StoreError>;
 
@@ -36,7 +36,7 @@ pub struct Retention {
     pub spent_before_ms: i64,
     /// Widget sessions that expired at or before this instant.
     pub sessions_before_ms: i64,
-    /// Deliveries that were created at or before this instant and are no longer waiting.
+    /// Events that were created at or before this instant and whose deliveries are finished.
     pub delivered_before_ms: i64,
     /// Receipts of calls that began at or before this instant.
     pub receipts_before_ms: i64,

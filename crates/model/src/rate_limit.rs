@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_was_set_back_empties_a_bucket_at_worst() {
+    fn a_clock_set_back_at_worst_empties_a_bucket() {
         let bucket = Bucket { theoretical_arrival_time: i128::from(u64::MAX) };
         assert_eq!(QUOTA.at_wall_clock(0, bucket).backlog_ns(), 40 * super::NANOS_PER_SECOND);
     }

@@ -29,6 +29,7 @@ use terra_auth_types::log_limit::LogLimit;
 use crate::{
     admin_token::AdminTokenRecord,
     api_key::ApiKeyRecord,
+    destination::Destination,
     developer::{Developer, RetiringSecret},
     keys::{mac::MacKey, sealed::Sealed},
     provider_app::{AppSecret, PreviousSecret, ProviderApp},
@@ -212,7 +213,7 @@ impl AuthenticatedRow for Developer {
             user_limit,
             providers,
             redirect_allow_list,
-            destination,
+            destination: _, // has a row and a MAC of its own
             keep_user_id,
             bound_tokens_only,
             signing_secret,
@@ -228,10 +229,28 @@ impl AuthenticatedRow for Developer {
             [user_limit],
             [providers],
             redirect_allow_list,
-            [destination],
             [keep_user_id, bound_tokens_only],
             [sealed(signing_secret), retiring],
             [status.as_str()],
+            ms(*created_at),
+        ])
+    }
+}
+
+impl AuthenticatedRow for Destination {
+    const TABLE: &'static str = "destination";
+
+    fn name(&self) -> String {
+        self.destination_id.to_string()
+    }
+
+    fn columns(&self) -> Value {
+        let Self { destination_id, dev_id, url, event_types, description, enabled, created_at } = self;
+        json!([
+            [destination_id.to_string(), dev_id.as_str(), url],
+            [event_types],
+            [description],
+            [enabled],
             ms(*created_at),
         ])
     }

@@ -8,7 +8,9 @@ use crate::{
     audit::Audits,
     connection::Connections,
     delivery::Deliveries,
+    destination::Destinations,
     developer::Developers,
+    event::Events,
     grant::Grants,
     housekeeping::Housekeeping,
     keys::DataKeys,
@@ -43,6 +45,8 @@ pub trait Tx:
     + WidgetSessions
     + MobileTokens
     + ConsumedLogins
+    + Events
+    + Destinations
     + Deliveries
     + Revocations
     + ReceivedEvents
@@ -68,6 +72,8 @@ impl<T> Tx for T where
         + WidgetSessions
         + MobileTokens
         + ConsumedLogins
+        + Events
+        + Destinations
         + Deliveries
         + Revocations
         + ReceivedEvents

@@ -10,7 +10,7 @@ pub enum StoreError {
     #[error("the database cannot be reached")]
     Unreachable(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The database did not answer in time, and the changes are rolled back; try again later.
-    #[error("the database did not answer in time")]
+    #[error("the database did not respond in time")]
     TimedOut,
     /// The database temporarily rejects the change: its disk is full, it is read-only, or it has too many
     /// connections.

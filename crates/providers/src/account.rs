@@ -1,4 +1,4 @@
-//! Whose account it is, and what its provider wants to be told about it.
+//! The account of a login: its id, and its registration at the provider.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ use crate::{
 
 /// The provider's own id for the account.
 ///
-/// If the provider does not tell it, the app's name for the end user stands for it, and without one each login is an account of its own.
+/// If the provider has none, the app's reference id replaces it. Without a reference id, each login is a separate account.
 pub(crate) async fn of(
     caller: &HttpClient,
     login: &Login,
@@ -72,7 +72,7 @@ fn claims(token: &str) -> Option<Value> {
     serde_json::from_slice(&BASE64.decode(payload).ok()?).ok()
 }
 
-/// Tells the provider what it wants to know before it hands out data.
+/// Makes the call that the provider requires before it returns data.
 pub(crate) async fn register_user(
     caller: &HttpClient,
     recipe: &AfterConsent,
@@ -82,7 +82,7 @@ pub(crate) async fn register_user(
 ) -> Result<(), ProviderError> {
     let values = Values {
         account: Some(&grant.account),
-        // An end user without a name of the app's own goes by the provider's.
+        // Without a reference id, the provider's account id is used.
         reference_id: exchange.reference_id.as_ref().map(ReferenceId::as_str).or(Some(&grant.account)),
         client_id: Some(&client.client_id),
     };

@@ -1,6 +1,6 @@
-//! The recipes that come with the program.
+//! The built-in recipes.
 
-/// File and text, in the order in which the widget shows them.
+/// File name and text, in the order of the widget.
 pub(crate) const BUILTIN: [(&str, &str); 14] = [
     ("fitbit.toml", include_str!("../recipes/builtin/fitbit.toml")),
     ("google.toml", include_str!("../recipes/builtin/google.toml")),

@@ -1,4 +1,4 @@
-//! Whether a provider knows an app, as far as that can be told without an end user.
+//! Checks an app at its provider, without an end user.
 
 use secrecy::SecretString;
 use terra_auth_egress::HttpClient;
@@ -12,10 +12,9 @@ use crate::{
     response::{ErrorSubject, ProviderResponseError},
 };
 
-/// Tries to exchange a code that the provider never gave. A provider looks at the app before it looks at the code, mostly.
+/// Tries to exchange a made-up code. Most providers check the app before the code.
 ///
-/// Where that does not go well and the recipe has profiles, the others are tried too, so that an app that uses the wrong one
-/// is told which is right.
+/// If that fails and the recipe has profiles, tries the other profiles too, to suggest the right one.
 pub(crate) async fn check(
     caller: &HttpClient,
     known: &ConfiguredProvider,
@@ -53,6 +52,6 @@ async fn ask(caller: &HttpClient, login: &Login, client: &ClientCredentials, red
         Err(ProviderResponseError::Refused { blame: ErrorSubject::App, code }) => AppCheck::Refused { code },
         Err(error @ ProviderResponseError::Call(_)) => AppCheck::Unreachable(Box::new(error)),
         Err(error) => AppCheck::Unclear(Box::new(error)),
-        Ok(_) => AppCheck::Unclear("it gave tokens for a code that it never gave".into()),
+        Ok(_) => AppCheck::Unclear("it returned tokens for a made-up code".into()),
     }
 }

@@ -1,4 +1,4 @@
-//! The fields of a recipe that can be wrong in their own way.
+//! The fields of a recipe with their own syntax.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -6,27 +6,27 @@ use serde::Deserialize;
 use serde_json::{Number, Value};
 use url::Url;
 
-/// A URL that a recipe names: absolute, `http` or `https`, with nothing in it that a request would lose.
+/// A URL of a recipe: absolute, `http` or `https`, without parts that a request would drop.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct Endpoint(pub(crate) Url);
 
-/// Why a field is refused.
+/// Why a field is invalid.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FieldError {
     #[error("not an absolute http or https URL")]
     NotAUrl,
     #[error("a URL must not contain a user name, a password or a fragment")]
     UrlPart,
-    #[error("a field is named like `user_id` or, further in, `athlete.id`")]
+    #[error("a field has a name such as `user_id` or, nested, `athlete.id`")]
     FieldPath,
     #[error("`{0}` is set by the server itself")]
     Reserved(String),
-    #[error("a profile has one endpoint at least: `authorize_url`, `token_url`, `refresh_url` or `revoke_url`")]
+    #[error("a profile has at least one endpoint: `authorize_url`, `token_url`, `refresh_url` or `revoke_url`")]
     EmptyProfile,
-    #[error("a profile is named in lower-case letters, digits and `_`")]
+    #[error("the name of a profile has lower-case letters, digits and `_` only")]
     ProfileName,
-    #[error("a place is `{{account}}`, `{{reference_id}}` or `{{client_id}}`, and not in the host's name")]
+    #[error("a placeholder is `{{account}}`, `{{reference_id}}` or `{{client_id}}`, and not in the host name")]
     Placeholder,
 }
 
@@ -45,7 +45,7 @@ impl TryFrom<String> for Endpoint {
     }
 }
 
-/// Names a value inside a JSON answer: `athlete.id`, or `errors.0.code` with the first of a list.
+/// The path of a value in a JSON response: `athlete.id`, or `errors.0.code` for the first item of a list.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct FieldPath(String);
@@ -55,7 +55,7 @@ impl FieldPath {
         Self(text.to_owned())
     }
 
-    /// The value, if it is there and not null.
+    /// The value, if it exists and is not null.
     pub(crate) fn find<'a>(&self, answer: &'a Value) -> Option<&'a Value> {
         let step = |value: &'a Value, name: &str| match value {
             Value::Array(list) => list.get(name.parse::<usize>().ok()?),
@@ -73,11 +73,11 @@ impl TryFrom<String> for FieldPath {
     }
 }
 
-/// The longest id of an account.
+/// The maximum length of an account id.
 const MAX_ID_BYTES: usize = 512;
 
-/// An id, which providers write as a text or as a whole number. `None` for anything that is empty, too long or not exact: a
-/// number beyond 64 bits was rounded when it was read, so two accounts could look like one.
+/// Reads an id, which providers write as text or as an integer. `None` if it is empty, too long or inexact: a number beyond 64
+/// bits was rounded by the parser, so two accounts could get the same id.
 pub(crate) fn id(value: &Value) -> Option<String> {
     let text = match value {
         Value::String(text) => text.trim().to_owned(),
@@ -96,7 +96,7 @@ fn whole(number: &Number) -> Option<String> {
     Some(format!("{float:.0}"))
 }
 
-/// Parameters that only one provider knows, such as `access_type=offline`.
+/// Parameters of one provider, such as `access_type=offline`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(try_from = "BTreeMap<String, String>")]
 pub(crate) struct ExtraParams(pub(crate) BTreeMap<String, String>);

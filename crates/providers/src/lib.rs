@@ -1,4 +1,4 @@
-//! Providers as data: recipes, and the OAuth client that follows them.
+//! Providers as data: recipes, and the OAuth client that uses them.
 
 mod account;
 mod builtin;

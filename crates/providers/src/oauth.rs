@@ -1,4 +1,4 @@
-//! The authorization code grant: RFC 6749 with PKCE (RFC 7636), as recipes bend it.
+//! The authorization code grant: RFC 6749 with PKCE (RFC 7636), and the deviations of recipes.
 
 use jiff::Timestamp;
 use reqwest::{RequestBuilder, header::ACCEPT};
@@ -18,7 +18,7 @@ use crate::{
     token_response::{self, ReportedScopes, TokenAnswer},
 };
 
-/// Where the browser is sent (RFC 6749 §4.1.1).
+/// The authorization URL (RFC 6749 §4.1.1).
 pub(crate) fn authorization_url(login: &Login, client: &ClientCredentials, request: &AuthorizationRequest) -> Url {
     let mut url = login.authorize_url.0.clone();
     let mut pairs = url.query_pairs_mut();
@@ -38,7 +38,7 @@ pub(crate) fn authorization_url(login: &Login, client: &ClientCredentials, reque
     url
 }
 
-/// Exchanges a code for tokens (RFC 6749 §4.1.3), and asks whose they are. `now` dates their expiry.
+/// Exchanges a code for tokens (RFC 6749 §4.1.3), and identifies the account. The expiry counts from `now`.
 pub(crate) async fn exchange(
     caller: &HttpClient,
     login: &Login,
@@ -53,7 +53,7 @@ pub(crate) async fn exchange(
     granted.map_err(|error| ProviderError::Incomplete { tokens: Box::new(tokens), source: Box::new(error) })
 }
 
-/// All that comes after the tokens.
+/// The steps after the token response.
 async fn grant_of(
     caller: &HttpClient,
     login: &Login,
@@ -72,7 +72,7 @@ async fn grant_of(
         GrantedScopes::Field(_) | GrantedScopes::Untold => match scopes {
             ReportedScopes::Untold => None,
             ReportedScopes::Told(scopes) => Some(scopes),
-            // An end user's "no" must not be taken for a "yes" because it is written oddly.
+            // A denied permission must not count as granted because of an unusual format.
             ReportedScopes::Unreadable => return Err(ProviderError::Unreadable),
         },
     };
@@ -83,7 +83,7 @@ async fn grant_of(
     Ok(grant)
 }
 
-/// Exchanges a code; the answer is still to be read.
+/// Exchanges a code. Returns the raw response.
 pub(crate) async fn request_tokens(
     caller: &HttpClient,
     login: &Login,
@@ -104,7 +104,7 @@ pub(crate) async fn request_tokens(
     read_json(caller.send(login.token_request.fill(call, &form)).await?, &login.answer).await
 }
 
-/// Adds the client's credentials to a call, or to the form it will carry.
+/// Adds the client's credentials to a call or to its form.
 pub(crate) fn authenticated<'a>(
     call: RequestBuilder,
     how: Option<ClientAuth>,
@@ -114,7 +114,7 @@ pub(crate) fn authenticated<'a>(
     let call = with_headers(call, client);
     let secret = client.client_secret.expose_secret();
     match how {
-        // Both halves are form-encoded first, so that an id may hold a colon.
+        // Both parts are form-encoded first, because an id can contain a colon.
         Some(ClientAuth::Basic) => call.basic_auth(encoded(&client.client_id), Some(encoded(secret))),
         Some(ClientAuth::Body) => {
             form.extend([("client_id", client.client_id.as_str().into()), ("client_secret", secret.into())]);
@@ -128,7 +128,7 @@ fn encoded(text: &str) -> String {
     byte_serialize(text.as_bytes()).collect()
 }
 
-/// A list of scopes, or a text as the provider writes them.
+/// Reads scopes: a list, or text in the format of the provider.
 fn asked_scopes(login: &Login, field: Option<&FieldPath>, answer: &Value) -> Option<Vec<String>> {
     match field.map_or(Some(answer), |field| field.find(answer))? {
         Value::String(text) => Some(login.read_scopes(text)),

@@ -1,4 +1,4 @@
-//! The providers, as recipes and credentials make them.
+//! The providers of a server: recipes and credentials.
 
 use std::sync::Arc;
 
@@ -34,13 +34,13 @@ pub struct OAuthProviders {
 }
 
 impl OAuthProviders {
-    /// Puts recipes and the server's own apps together; `credentials` is asked once for each provider with a login.
+    /// Combines recipes and the server's own apps. Calls `credentials` once for each provider with a login.
     ///
-    /// Providers that have shut down are not listed.
+    /// Skips providers that have shut down.
     ///
     /// # Errors
     ///
-    /// There is no HTTP client.
+    /// The HTTP client could not be set up.
     pub fn new(
         recipes: Recipes,
         credentials: impl Fn(&Provider) -> Option<ClientCredentials>,
@@ -51,11 +51,11 @@ impl OAuthProviders {
         Ok(Self { registry, caller: HttpClient::new(policy, Proxies::Environment)?, clock })
     }
 
-    /// Takes other recipes and apps in the place of all that there were. Calls under way end as they began.
+    /// Replaces all recipes and apps. Running calls finish with the old ones.
     pub fn exchange_recipes(&self, recipes: Recipes, credentials: impl Fn(&Provider) -> Option<ClientCredentials>) {
         let registry = Arc::new(ProviderRegistry::new(recipes, credentials, self.clock.now()));
         let (logins, apps) = (registry.logins.len(), registry.apps.len());
-        tracing::info!(logins, apps, "took new recipes: {logins} providers with a login, {apps} with an app");
+        tracing::info!(logins, apps, "loaded recipes: {logins} providers with a login, {apps} with an app");
         self.registry.store(registry);
     }
 

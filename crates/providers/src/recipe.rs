@@ -29,7 +29,7 @@ pub struct Recipe {
     #[serde(deserialize_with = "data_types")]
     types: DataTypes,
     shutdown: Option<Shutdown>,
-    /// The path of an image file, from the folder of the recipe's file.
+    /// The path of an image file, relative to the recipe's file.
     logo: Option<PathBuf>,
     #[serde(default)]
     app_limits: Vec<String>,
@@ -46,18 +46,18 @@ pub struct Recipe {
     file: String,
 }
 
-/// The end of a provider.
+/// The shutdown of a provider.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Shutdown {
-    /// The first day (UTC) on which no login succeeds any more.
+    /// The first day (UTC) on which logins fail.
     pub on: Date,
-    /// For the operator.
+    /// The reason, for the operator.
     pub why: String,
 }
 
 impl Recipe {
-    /// Remembers where it was written, and how. Remarks at the end of `text` are about the next recipe.
+    /// Records its file and text. Comments at the end of `text` belong to the next recipe.
     pub(crate) fn written(self, file: &str, text: &str) -> Self {
         let lines: Vec<_> = text.lines().collect();
         let is_own = |line: &&str| !(line.trim().is_empty() || line.starts_with('#'));
@@ -65,7 +65,7 @@ impl Recipe {
         Self { text: lines[..end].join("\n"), file: file.to_owned(), ..self }
     }
 
-    /// The entry in the catalogue.
+    /// The entry in the list of providers.
     #[must_use]
     pub fn info(&self) -> ProviderInfo {
         let connects = if self.login.is_some() { Connects::ByLogin } else { Connects::OnDevice };
@@ -73,7 +73,7 @@ impl Recipe {
         ProviderInfo { provider, name, connects, types: self.types, logo }
     }
 
-    /// The file of its logo, from the folder of [`file`](Self::file).
+    /// The file of its logo, relative to [`file`](Self::file).
     #[must_use]
     pub fn logo_file(&self) -> Option<&Path> {
         self.logo.as_deref()
@@ -85,13 +85,13 @@ impl Recipe {
         &self.app_limits
     }
 
-    /// Where its facts were read.
+    /// The sources of its facts.
     #[must_use]
     pub fn sources(&self) -> &[String] {
         &self.sources
     }
 
-    /// Facts that are not confirmed, or were not found and are left out.
+    /// Facts that are not confirmed or not known.
     #[must_use]
     pub fn unverified(&self) -> &[String] {
         &self.unverified
@@ -103,25 +103,25 @@ impl Recipe {
         profiles.map(|(name, profile)| (name.0.as_str(), profile.about.as_str()))
     }
 
-    /// The recipe as it was written, comments and all.
+    /// The text of the recipe, with comments.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The file that it comes from.
+    /// The file of the recipe.
     #[must_use]
     pub fn file(&self) -> &str {
         &self.file
     }
 
-    /// Its announced end, past or to come.
+    /// Its announced shutdown, past or future.
     #[must_use]
     pub fn shutdown(&self) -> Option<&Shutdown> {
         self.shutdown.as_ref()
     }
 
-    /// Its end, if that has come.
+    /// Its shutdown, if it is past.
     #[must_use]
     pub fn is_shut_down(&self, now: Timestamp) -> Option<&Shutdown> {
         let today = now.to_zoned(TimeZone::UTC).date();
@@ -129,7 +129,7 @@ impl Recipe {
     }
 }
 
-/// A list of kinds, such as `["activity", "sleep"]`.
+/// A list of data types, such as `["activity", "sleep"]`.
 fn data_types<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<DataTypes, D::Error> {
     let kinds = Vec::<Kind>::deserialize(deserializer)?;
     let has = |kind| kinds.contains(&kind);

@@ -12,21 +12,21 @@ use crate::{
     recipe::{Recipe, login::Login},
 };
 
-/// The providers of a server, in the order in which the widget shows them.
+/// The providers of a server, in the order of the widget.
 #[derive(Clone, Debug)]
 pub struct Recipes(pub(crate) Vec<Recipe>);
 
-/// A recipe cannot be used, and where it says so.
+/// Why a recipe cannot be used, and the position of the error.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{file}:{line}:{column}: {reason}")]
 pub struct RecipeError {
-    /// The file, as the caller named it.
+    /// The name of the file.
     pub file: String,
     /// From 1.
     pub line: usize,
     /// From 1, in characters.
     pub column: usize,
-    /// The problem there.
+    /// The problem.
     pub reason: String,
 }
 
@@ -40,11 +40,12 @@ impl Recipes {
     /// Reads recipes: one `[[provider]]` table each. `file_name` is for the error.
     ///
     /// A provider without a `login` is connected on the device. An `identity` without a `url` is a field of the token
-    /// answer, and `{ jwt_claim = "sub" }` one of the access token; where there is none, the reference id stands for it.
-    /// With `granted_scopes = { url = "https://acme.example/permissions", field = "granted" }` the provider is asked, and
-    /// without a `field` its whole answer is the list. Headers of an app, such as a subscription key, are given with its
-    /// secret and go along with every call.
-    /// All that a recipe can say, and what holds if it does not:
+    /// response, and `{ jwt_claim = "sub" }` is a claim of the access token. Without an identity, the reference id replaces it.
+    /// With `granted_scopes = { url = "https://acme.example/permissions", field = "granted" }`, the server calls the URL;
+    /// without `field`, the complete response is the list. Headers of an app, such as a subscription key, are configured with
+    /// its secret and sent with every call.
+    ///
+    /// All keys of a recipe, with their defaults in the comments:
     ///
     /// ```
     /// # let text = r#"
@@ -135,7 +136,7 @@ impl Recipes {
     ///
     /// # Errors
     ///
-    /// [`RecipeError`] for the first thing that is wrong.
+    /// See [`RecipeError`], for the first error.
     pub fn from_toml(text: &str, file_name: &str) -> Result<Self, RecipeError> {
         let at = |offset, reason: &str| RecipeError::at(text, file_name, offset, reason);
         let file: File =
@@ -143,7 +144,7 @@ impl Recipes {
         let mut names = HashSet::new();
         for recipe in &file.provider {
             if !names.insert(&recipe.get_ref().provider) {
-                return Err(at(recipe.span().start, "this provider has a recipe already"));
+                return Err(at(recipe.span().start, "this provider already has a recipe"));
             }
             if let Some(scope) = recipe.get_ref().login.as_ref().and_then(Login::unasked_scope) {
                 return Err(at(scope.span().start, "a required scope must be among the scopes"));
@@ -157,17 +158,17 @@ impl Recipes {
         Ok(Self(file.provider.into_iter().zip(ends).map(as_written).collect()))
     }
 
-    /// The recipes that come with the program. A fact that was not found is left out, and the recipe says so.
+    /// The built-in recipes. A recipe lists the facts that are unknown.
     ///
     /// # Errors
     ///
-    /// [`RecipeError`] if the program was built with a bad recipe.
+    /// See [`RecipeError`]: a built-in recipe is invalid.
     pub fn builtin() -> Result<Self, RecipeError> {
         let read = |(file, text)| Ok(Self::from_toml(text, &format!("built-in {file}"))?.0);
         Ok(Self(BUILTIN.into_iter().map(read).collect::<Result<Vec<_>, _>>()?.concat()))
     }
 
-    /// These, and those of `over`: a recipe for the same provider takes the place of ours.
+    /// Adds the recipes of `over`, which replace recipes for the same provider.
     #[must_use]
     pub fn with(mut self, over: Self) -> Self {
         for recipe in over.0 {
@@ -179,16 +180,16 @@ impl Recipes {
         self
     }
 
-    /// Each recipe, in order.
+    /// All recipes, in order.
     pub fn iter(&self) -> impl Iterator<Item = &Recipe> {
         self.0.iter()
     }
 
-    /// The same, with logos: `logo_of` is asked once for each recipe, and `None` leaves its monogram.
+    /// Adds logos. Calls `logo_of` once for each recipe; `None` uses the monogram.
     ///
     /// # Errors
     ///
-    /// Passes on what `logo_of` reports.
+    /// The first error of `logo_of`.
     pub fn with_logos<E>(mut self, logo_of: impl Fn(&Recipe) -> Result<Option<Logo>, E>) -> Result<Self, E> {
         for recipe in &mut self.0 {
             if let Some(logo) = logo_of(recipe)? {
@@ -198,7 +199,7 @@ impl Recipes {
         Ok(self)
     }
 
-    /// The faces of the sandbox server at `base`, and the on-device sources.
+    /// The profiles of the practice provider at `base`, and the on-device sources.
     ///
     /// # Errors
     ///
@@ -252,7 +253,7 @@ identity = { field = "user_id" }
             ("https://acme.example/authorize", "ftp://acme.example/", 8, "not an absolute http or https URL"),
             ("https://acme.example/token", "https://a:b@acme.example/", 9, "must not contain a user name"),
             ("\"basic\"", "\"digest\"", 10, "unknown variant `digest`"),
-            ("user_id", "user.", 11, "a field is named like `user_id`"),
+            ("user_id", "user.", 11, "a field has a name such as `user_id`"),
             (
                 "client_auth = \"basic\"",
                 "client_secret = \"test-key-not-a-secret\"",
@@ -267,17 +268,22 @@ identity = { field = "user_id" }
             ("client_auth", "granted_scopes = {}\nclient_auth", 10, "in a `field`, in the `redirect`, or at a `url`"),
             ("client_auth", "granted_scopes = { url = \"/me\" }\nclient_auth", 10, "not an absolute http"),
             ("client_auth", "token_request = \"soap\"\nclient_auth", 10, "unknown variant `soap`"),
-            ("client_auth", "answer = { status = [] }\nclient_auth", 10, "one field at least"),
-            ("client_auth", "answer = { status = [\"a.\"] }\nclient_auth", 10, "a field is named like `user_id`"),
-            ("client_auth", "answer = { status = 7 }\nclient_auth", 10, "a field's name, or a list of some"),
+            ("client_auth", "answer = { status = [] }\nclient_auth", 10, "at least one field"),
+            ("client_auth", "answer = { status = [\"a.\"] }\nclient_auth", 10, "a field has a name such as `user_id`"),
+            ("client_auth", "answer = { status = 7 }\nclient_auth", 10, "a field's name, or a list of names"),
             ("client_auth", "answer = { ok = [[0]] }\nclient_auth", 10, "a code is a number or a short text"),
             ("client_auth", "refresh = { rotation = \"kept\", grace_s = 1 }\nclient_auth", 10, "need rotation"),
             ("client_auth", "refresh = { rotation = \"kept\", at_once = 0 }\nclient_auth", 10, "nonzero"),
             ("client_auth", "refresh = { rotation = \"kept\", token_life_s = 0 }\nclient_auth", 10, "nonzero"),
             ("client_auth", "refresh = { ahead_s = 1 }\nclient_auth", 10, "missing field `rotation`"),
-            ("client_auth", "revoke = { url = \"https://{account}/\" }\nclient_auth", 10, "not in the host's name"),
-            ("client_auth", "after_consent = { url = \"https://a/{x}\" }\nclient_auth", 10, "a place is `{account}`"),
-            ("client_auth", "profiles.new = { about = \"\" }\nclient_auth", 10, "a profile has one endpoint at least"),
+            ("client_auth", "revoke = { url = \"https://{account}/\" }\nclient_auth", 10, "not in the host name"),
+            (
+                "client_auth",
+                "after_consent = { url = \"https://a/{x}\" }\nclient_auth",
+                10,
+                "a placeholder is `{account}`",
+            ),
+            ("client_auth", "profiles.new = { about = \"\" }\nclient_auth", 10, "a profile has at least one endpoint"),
             (
                 "client_auth",
                 "profiles.New = { about = \"\", token_url = \"https://a/\" }\nclient_auth",
@@ -305,7 +311,7 @@ identity = { field = "user_id" }
     fn a_provider_has_one_recipe() {
         let twice = format!("{GOOD}{}", GOOD.replace("ACME", "acme"));
         let error = refusal(&twice);
-        assert_eq!((error.line, error.reason.as_str()), (13, "this provider has a recipe already"));
+        assert_eq!((error.line, error.reason.as_str()), (13, "this provider already has a recipe"));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Spending a refresh token for new tokens: RFC 6749 §6, as recipes bend it.
+//! Refreshes tokens: RFC 6749 §6, and the deviations of recipes.
 
 use jiff::{SignedDuration, Timestamp, fmt::rfc2822};
 use reqwest::{StatusCode, header::ACCEPT};
@@ -14,10 +14,10 @@ use crate::{
     token_response::{self, ReportedScopes},
 };
 
-/// The longest that a provider may make us wait.
+/// The maximum delay that a provider can request.
 const MAX_RETRY_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
-/// Spends the refresh token, once. `now` dates the new tokens' expiry.
+/// Uses the refresh token once. The expiry of the new tokens counts from `now`.
 pub(crate) async fn refresh(
     caller: &HttpClient,
     login: &Login,
@@ -41,14 +41,14 @@ pub(crate) async fn refresh(
     let answer = read_json(response, &login.answer).await.map_err(|error| refresh_error_of(error, recipe, now))?;
     let new = token_response::read(login, &answer, Some(old), now).ok_or(RefreshError::Unreadable)?;
     let scopes = match new.scopes {
-        // A refresh that asks for some scopes is answered with these, and not with all that is granted.
+        // A refresh with explicit scopes returns these, and not all granted ones.
         ReportedScopes::Told(scopes) if recipe.scopes.is_empty() => Some(scopes),
         _ => None,
     };
     Ok(Refreshed { tokens: new.tokens, scopes })
 }
 
-/// Uses the access token once, for what the recipe names. Any answer of success will do.
+/// Calls the confirmation URL of the recipe with the access token. Any success status counts.
 pub(crate) async fn confirm(
     caller: &HttpClient,
     login: &Login,
@@ -70,7 +70,7 @@ pub(crate) async fn confirm(
     }
 }
 
-/// A request that found no connection was not sent; after that its progress is unknown.
+/// Maps a call error: without a connection, the request was not sent; after that, its outcome is unknown.
 fn unsent_or_lost(error: CallError) -> RefreshError {
     match &error {
         CallError::Forbidden(_) => RefreshError::NotReached(Box::new(error)),

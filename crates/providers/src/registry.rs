@@ -1,4 +1,4 @@
-//! Recipes and the server's own apps, put together.
+//! The registry: recipes combined with the server's own apps.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -14,9 +14,9 @@ use crate::{
     recipes::Recipes,
 };
 
-/// Recipes and the server's own apps, put together. It is exchanged whole.
+/// Recipes combined with the server's own apps. It is replaced as one value.
 pub(crate) struct ProviderRegistry {
-    /// Without what had shut down by then.
+    /// The providers that have not shut down.
     pub(crate) list: Arc<[ProviderInfo]>,
     pub(crate) logins: HashMap<Provider, ConfiguredProvider>,
     pub(crate) apps: HashMap<Provider, ClientCredentials>,
@@ -25,12 +25,12 @@ pub(crate) struct ProviderRegistry {
 /// A provider with a login.
 pub(crate) struct ConfiguredProvider {
     pub(crate) recipe: Recipe,
-    /// Without a profile.
+    /// The login without a profile.
     pub(crate) login: Login,
     profiles: BTreeMap<String, Login>,
 }
 
-/// The app names a profile that its recipe does not have: no call is made as it.
+/// The app names a profile that its recipe lacks, so no call is made for it.
 #[derive(Debug)]
 pub(crate) struct UnknownProfile;
 
@@ -48,7 +48,7 @@ impl ConfiguredProvider {
         Self { recipe, login, profiles }
     }
 
-    /// The login by the profile that an app uses.
+    /// The login with the profile of an app.
     pub(crate) fn login_of(&self, client: &ClientCredentials) -> Result<&Login, UnknownProfile> {
         match &client.profile {
             Some(profile) => self.profiles.get(profile).ok_or(UnknownProfile),
@@ -56,7 +56,7 @@ impl ConfiguredProvider {
         }
     }
 
-    /// All logins, with the profile's name.
+    /// All logins, with their profiles.
     pub(crate) fn logins(&self) -> impl Iterator<Item = (Option<&str>, &Login)> {
         let by_profile = self.profiles.iter().map(|(name, login)| (Some(name.as_str()), login));
         [(None, &self.login)].into_iter().chain(by_profile)
@@ -68,7 +68,7 @@ impl ConfiguredProvider {
 }
 
 impl ProviderRegistry {
-    /// `credentials` is asked once for each provider with a login.
+    /// Calls `credentials` once for each provider with a login.
     pub(crate) fn new(
         recipes: Recipes,
         credentials: impl Fn(&Provider) -> Option<ClientCredentials>,
@@ -92,7 +92,7 @@ impl ProviderRegistry {
         Self { list: list.into(), logins, apps }
     }
 
-    /// A login, and the app to make it as.
+    /// A login, and its app.
     pub(crate) fn find<'a>(
         &'a self,
         provider: &Provider,
@@ -106,6 +106,6 @@ impl ProviderRegistry {
 fn report_unknown_profile(provider: &Provider, known: &ConfiguredProvider, client: &ClientCredentials) {
     if let (Err(UnknownProfile), Some(profile)) = (known.login_of(client), &client.profile) {
         tracing::error!(%provider, profile,
-            "the recipe of {provider} has no profile {profile:?}: the server's own app there cannot be used");
+            "the recipe of {provider} has no profile {profile:?}; the server's own app cannot be used");
     }
 }

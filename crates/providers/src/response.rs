@@ -10,39 +10,39 @@ use crate::recipe::response_shape::{AnswerShape, Code};
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Why there is no answer to use.
+/// Why a response is unusable.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ProviderResponseError {
-    /// It wants to be left alone; `retry_after` is the header as it came.
-    #[error("it wants fewer requests")]
+    /// The provider limits requests; `retry_after` is the raw header.
+    #[error("it limits requests")]
     Throttled { retry_after: Option<String> },
-    /// It is there and does not work.
+    /// The provider failed.
     #[error("it answered {0}")]
     Busy(StatusCode),
-    /// An OAuth error, or the recipe's name for one.
+    /// An OAuth error.
     #[error("it refused: {code}")]
     Refused { code: String, blame: ErrorSubject },
-    /// No error code is in it: it may come from a proxy, a firewall or a wrong address, and says nothing about a grant.
-    #[error("it answered {0} without an error code")]
+    /// An error without a code. It may come from a proxy, a firewall or a wrong address, and does not affect a grant.
+    #[error("it returned {0} without an error code")]
     Opaque(StatusCode),
-    #[error("it cannot be read")]
+    #[error("it cannot be parsed")]
     Unreadable,
     #[error(transparent)]
     Call(#[from] CallError),
 }
 
-/// The subject of a rejection.
+/// The subject that an error rejects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ErrorSubject {
     /// The code or the refresh token.
     Grant,
     /// The app, for every user.
     App,
-    /// Nothing that we know.
+    /// Unknown.
     Unknown,
 }
 
-/// Reads a JSON answer of at most 64 KiB. A refusal is one whatever its status: some providers refuse with 200.
+/// Reads a JSON response of at most 64 KiB. Detects errors whatever the status, because some providers return errors with 200.
 pub(crate) async fn read_json(response: Response, shape: &AnswerShape) -> Result<Value, ProviderResponseError> {
     let status = response.status();
     if status == StatusCode::TOO_MANY_REQUESTS {

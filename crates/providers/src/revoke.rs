@@ -1,4 +1,4 @@
-//! Telling a provider that a grant is over: RFC 7009, as recipes bend it.
+//! Revokes grants: RFC 7009, and the deviations of recipes.
 
 use reqwest::Response;
 use secrecy::{ExposeSecret, SecretString};
@@ -16,7 +16,7 @@ use crate::{
     template::Values,
 };
 
-/// Revokes a grant. `shape` is that of the provider's answers.
+/// Revokes a grant. `shape` describes the provider's responses.
 pub(crate) async fn revoke(
     caller: &HttpClient,
     recipe: &Revoke,

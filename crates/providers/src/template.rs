@@ -1,4 +1,4 @@
-//! Texts of a recipe with places for what only a connection knows.
+//! Texts of a recipe with placeholders for values of a connection.
 
 use serde::Deserialize;
 use url::{Url, form_urlencoded::byte_serialize};
@@ -10,9 +10,9 @@ use crate::field::{Endpoint, FieldError};
 pub(crate) struct Values<'a> {
     /// `{account}`: the provider's own id for the account.
     pub(crate) account: Option<&'a str>,
-    /// `{reference_id}`: the app's own name for the end user.
+    /// `{reference_id}`: the app's own id for the end user.
     pub(crate) reference_id: Option<&'a str>,
-    /// `{client_id}`: the app's own name at the provider.
+    /// `{client_id}`: the app's id at the provider.
     pub(crate) client_id: Option<&'a str>,
 }
 
@@ -35,7 +35,7 @@ enum Part {
 }
 
 impl Template {
-    /// `None` if a value is not known.
+    /// `None` if a value is missing.
     pub(crate) fn fill(&self, values: Values<'_>) -> Option<String> {
         self.fill_with(values, |value| Some(value.to_owned()))
     }
@@ -52,7 +52,8 @@ impl Template {
 }
 
 impl UrlTemplate {
-    /// `None` if a value is not known, or would climb. A value cannot leave its place: all but letters and digits is encoded.
+    /// `None` if a value is missing, or is a dot segment. A value cannot change the structure: all characters except letters and
+    /// digits are encoded.
     pub(crate) fn fill(&self, values: Values<'_>) -> Option<Url> {
         let text = self.0.fill_with(values, |value| {
             let encoded = byte_serialize(value.as_bytes()).collect::<String>().replace('+', "%20");

@@ -1,7 +1,7 @@
-//! Reads token answers, for logins and for refreshes: the one place that knows how oddly providers write them.
+//! Reads token responses of logins and refreshes, in all formats of providers.
 //!
-//! A field may come as a text, a number, a list, null or not at all. An odd field never costs the tokens beside it, with one
-//! exception: a refresh token that cannot be read, since to go on with the old one would end the grant.
+//! A field can be text, a number, a list, null or absent. An invalid field does not affect the other fields, with one
+//! exception: an invalid refresh token, because continuing with the old one would end the grant.
 
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
@@ -10,7 +10,7 @@ use terra_auth_model::provider::Tokens;
 
 use crate::recipe::{login::Login, scopes::GrantedScopes};
 
-/// An answer with tokens.
+/// A response with tokens.
 pub(crate) struct TokenAnswer {
     pub(crate) tokens: Tokens,
     pub(crate) scopes: ReportedScopes,
@@ -19,17 +19,18 @@ pub(crate) struct TokenAnswer {
 /// The granted scopes according to a token response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ReportedScopes {
-    /// Nothing.
+    /// Absent.
     Untold,
-    /// These, or none.
+    /// These scopes, or none.
     Told(Vec<String>),
     /// Not a list of scopes. The granted scopes are unknown.
     Unreadable,
 }
 
-/// Reads an answer at `now`. `before` is the refresh token that was sent: an answer without one keeps it (RFC 6749 §6).
+/// Reads a response at `now`. `before` is the refresh token that was sent; it remains valid if the response has none (RFC
+/// 6749 §6).
 ///
-/// `None` without an access token, and where the refresh token cannot be read.
+/// `None` without an access token, or with an invalid refresh token.
 pub(crate) fn read(
     login: &Login,
     answer: &Value,
@@ -48,7 +49,7 @@ pub(crate) fn read(
     Some(TokenAnswer { tokens: Tokens { access_token, refresh_token, expires_at }, scopes: scopes(login, answer) })
 }
 
-/// A token that is a text or a whole number; `Ok(None)` for one that is missing, null, false or empty.
+/// A token: text or an integer. `Ok(None)` if it is missing, null, false or empty.
 fn token(value: Option<&Value>) -> Result<Option<SecretString>, Unreadable> {
     match value {
         None | Some(Value::Null | Value::Bool(false)) => Ok(None),
@@ -60,8 +61,8 @@ fn token(value: Option<&Value>) -> Result<Option<SecretString>, Unreadable> {
 
 struct Unreadable;
 
-/// Seconds, as a number or as a text such as `3600` or `3600s`. `None` for a token that would end at once and for what makes no
-/// sense: then nothing was said. Nothing lives longer than ten years.
+/// Seconds, as a number or as text such as `3600` or `3600s`. `None` for zero and invalid values, which count as absent. The
+/// maximum is ten years.
 fn seconds(value: &Value) -> Option<SignedDuration> {
     const MAX_LIFETIME_S: f64 = 10.0 * 365.0 * 24.0 * 3600.0;
     let written = |text: &str| text.trim().trim_end_matches('s').trim_end().parse().ok();
@@ -69,7 +70,7 @@ fn seconds(value: &Value) -> Option<SignedDuration> {
     (seconds >= 1.0).then(|| SignedDuration::try_from_secs_f64(seconds.min(MAX_LIFETIME_S)).ok())?
 }
 
-/// The scopes of a token answer, where its recipe says that they are in it.
+/// The scopes of a token response, if its recipe declares them there.
 fn scopes(login: &Login, answer: &Value) -> ReportedScopes {
     let GrantedScopes::Field(field) = &login.granted_scopes else { return ReportedScopes::Untold };
     let Some(value) = field.find(answer) else { return ReportedScopes::Untold };
@@ -89,7 +90,7 @@ mod tests {
     use super::seconds;
 
     #[test]
-    fn a_lifetime_is_believed_within_reason() {
+    fn an_implausible_lifetime_is_limited() {
         let ten_years = Some(315_360_000);
         for (value, expected) in [
             (json!(3600), Some(3600)),

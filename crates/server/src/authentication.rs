@@ -1,4 +1,4 @@
-//! The caller: the environment whose dev-id and API key a request carries, and what that key may be used for.
+//! Extractors that authenticate the caller: an API key and its scope, a mobile token, or an admin token.
 
 use std::{marker::PhantomData, ops::Deref, sync::Arc};
 
@@ -42,8 +42,7 @@ pub(crate) mod scope {
     asked!(AuthWrite ConnectionsRead ConnectionsWrite WebhooksWrite AccessTokensRead);
 }
 
-/// The environment whose `dev-id` and `x-api-key` headers these are, by a key with the scope `S`. A route that needs keys
-/// asks for it.
+/// The environment of the `dev-id` and `x-api-key` headers. The key must have the scope `S`.
 pub(crate) struct ApiKeyAuth<S> {
     identity: AuthenticatedKey,
     scope: PhantomData<S>,
@@ -76,7 +75,7 @@ fn permit(identity: &AuthenticatedKey, scope: Scope) -> Result<(), ApiError> {
     Err(ApiError::scope_missing(scope))
 }
 
-/// The same for the streaming tokens, which need `auth:write` and take HTTP Basic in place of the headers.
+/// The environment of a call for a streaming token. The key must have `auth:write`; HTTP Basic is accepted too.
 pub(crate) struct StreamingAuth(pub(crate) Arc<Developer>);
 
 impl FromRequestParts<Auth> for StreamingAuth {
@@ -100,7 +99,7 @@ impl FromRequestParts<Auth> for StreamingAuth {
     }
 }
 
-/// The environment that a `dev-id` header names without proving it; good for public facts only.
+/// The environment of a `dev-id` header, without authentication. Use it for public data only.
 pub(crate) struct ClaimedEnvironment(pub(crate) Option<Arc<Developer>>);
 
 impl FromRequestParts<Auth> for ClaimedEnvironment {
@@ -112,7 +111,7 @@ impl FromRequestParts<Auth> for ClaimedEnvironment {
     }
 }
 
-/// A mobile app, which knows its dev-id and holds a token in place of a key. Only who holds a genuine token is told that the
+/// A mobile app, authenticated by a dev-id and a mobile token. Only a caller with a genuine token learns that the
 /// environment is disabled.
 pub(crate) struct MobileTokenAuth {
     pub(crate) developer: Arc<Developer>,
@@ -143,7 +142,7 @@ impl FromRequestParts<Auth> for MobileTokenAuth {
     }
 }
 
-/// The admin of the token in the `Authorization` header. Attempts without a valid token are recorded.
+/// The admin of the token in the `Authorization` header. The audit log records attempts without a valid token.
 pub(crate) struct AdminAuth(pub(crate) Admin);
 
 impl FromRequestParts<Auth> for AdminAuth {
@@ -158,13 +157,13 @@ impl FromRequestParts<Auth> for AdminAuth {
         }
         let target = format!("{} {}", parts.method, parts.uri.path());
         if let Err(error) = auth.record_unknown_admin(origin(parts), &target).await {
-            tracing::error!(error = %Causes(&error), "could not write down that an unknown caller tried an admin operation");
+            tracing::error!(error = %Causes(&error), "could not record that an unknown caller tried an admin operation");
         }
         Err(ApiError::no_admin())
     }
 }
 
-/// The admin of a request that anybody may make; `None` without an admin token that works.
+/// The admin of a request to a public route; `None` without a valid admin token.
 pub(crate) struct OptionalAdminAuth(pub(crate) Option<Admin>);
 
 impl FromRequestParts<Auth> for OptionalAdminAuth {
@@ -177,18 +176,18 @@ impl FromRequestParts<Auth> for OptionalAdminAuth {
     }
 }
 
-/// A caller that requests access tokens: an admin, or a worker with a key of the environment that has the scope for it.
+/// A caller that requests access tokens: an admin, or a worker with an API key that has the scope for it.
 pub(crate) struct AccessTokenCaller {
     admin: Admin,
-    /// A key opens no environment but its own.
+    /// The environment of the API key; `None` for an admin.
     only: Option<DevId>,
 }
 
 impl AccessTokenCaller {
-    /// The caller, for the access tokens of this environment.
+    /// Returns the caller if it may request access tokens of this environment.
     pub(crate) fn of(self, dev_id: &DevId) -> Result<Admin, ApiError> {
         match self.only {
-            Some(own) if own != *dev_id => Err(ApiError::forbidden("this key is of another environment")),
+            Some(own) if own != *dev_id => Err(ApiError::forbidden("this key belongs to another environment")),
             _ => Ok(self.admin),
         }
     }
@@ -208,7 +207,7 @@ impl FromRequestParts<Auth> for AccessTokenCaller {
     }
 }
 
-/// From where a request came, for the audit log.
+/// The network address of the caller, for the audit log.
 pub(crate) struct Origin(pub(crate) Option<String>);
 
 impl<S: Sync> FromRequestParts<S> for Origin {

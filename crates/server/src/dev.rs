@@ -1,4 +1,4 @@
-//! What `terra-auth dev` shows besides: pages that have its credentials, for browsers on the same machine.
+//! The credentials of `terra-auth dev`, which its pages show to browsers on the same machine.
 
 use std::{
     net::IpAddr,
@@ -10,7 +10,7 @@ use terra_auth_http::Peer;
 
 use crate::reference::Credentials;
 
-/// Headers of proxies. A tunnel that makes the server public adds one of them.
+/// Headers that proxies add. A tunnel that makes the server public adds one of them.
 const FORWARDED: [&str; 5] = ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip"];
 
 /// The credentials that pages may show; `serve` never sets them.
@@ -18,14 +18,14 @@ const FORWARDED: [&str; 5] = ["forwarded", "via", "x-forwarded-for", "x-forwarde
 pub struct DevAccess(Arc<OnceLock<Credentials>>);
 
 impl DevAccess {
-    /// Lets pages show these credentials to browsers on this machine. A second call changes nothing.
+    /// Allows pages to show these credentials to browsers on this machine. A second call changes nothing.
     pub fn allow(&self, credentials: Credentials) {
         let _ = self.0.set(credentials);
     }
 
-    /// The credentials, for a request that came from this machine, to a name of this machine, through no proxy.
+    /// Returns the credentials if the request came directly from this machine and names it in `Host`.
     ///
-    /// The check of `Host` keeps out a site that lets its own name point to this machine (DNS rebinding).
+    /// The check of `Host` prevents DNS rebinding: a site cannot point its own name at this machine.
     pub(crate) fn for_request(&self, parts: &Parts) -> Option<&Credentials> {
         let is_local = parts.extensions.get::<Peer>().is_none_or(|peer| peer.0.to_canonical().is_loopback());
         let is_direct = !FORWARDED.iter().any(|name| parts.headers.contains_key(*name));
@@ -38,7 +38,7 @@ pub(crate) fn host(headers: &HeaderMap) -> Option<&str> {
     headers.get(header::HOST)?.to_str().ok()
 }
 
-/// Whether a page of our own sent this form.
+/// Whether a page of this server sent this form.
 pub(crate) fn is_same_origin(headers: &HeaderMap) -> bool {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     match (text("sec-fetch-site"), text("origin"), host(headers)) {

@@ -1,4 +1,4 @@
-//! Every failed answer, in one shape.
+//! Error responses: problem details of RFC 9457.
 
 use std::{fmt::Display, sync::Arc, time::Instant};
 
@@ -23,9 +23,9 @@ use terra_auth_types::{
     wire::{Problem, Status, WidgetError},
 };
 
-/// A refusal: a status, and what to do about it, for people.
+/// An error response: a status, a code, and a text that says how to fix the problem.
 ///
-/// As a response it is empty: the layer that knows the request writes the problem.
+/// As an axum response it is empty; the trace layer, which knows the request, writes the problem.
 #[derive(Clone, Debug)]
 pub(crate) struct ApiError {
     pub(crate) status: StatusCode,
@@ -36,9 +36,9 @@ pub(crate) struct ApiError {
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
-/// The code of a change that was made or not.
+/// The code of a change whose outcome is unknown.
 const UNKNOWN_OUTCOME: &str = "outcome_unknown";
-/// A database that is away refuses thousands of requests a second.
+/// While the database is unreachable, thousands of requests may fail each second.
 static UNAVAILABLE: LogLimit = LogLimit::new();
 
 impl ApiError {
@@ -67,24 +67,24 @@ impl ApiError {
         Self::new(StatusCode::CONFLICT, detail.to_string())
     }
 
-    /// The API key may not be used for this call.
+    /// The API key lacks a scope.
     pub(crate) fn scope_missing(scope: impl Display) -> Self {
         Self::forbidden(format!("this key lacks the scope {scope}")).with_code("scope_missing")
     }
 
-    /// Gives it a name for programs, unless it has one.
+    /// Sets the machine-readable code, unless there is one.
     pub(crate) fn with_code(mut self, code: &'static str) -> Self {
         self.code.get_or_insert(code);
         self
     }
 
-    /// No admin token, or none that counts.
+    /// There is no valid admin token.
     pub(crate) fn no_admin() -> Self {
         let detail = "send an admin token that has not expired as Authorization: Bearer ta_admin_…";
         Self { challenge: "Bearer", ..Self::unauthorized(detail) }
     }
 
-    /// For the calls whose published answer to wrong credentials is 403.
+    /// Replaces 401 by 403, for calls whose published response to wrong credentials is 403.
     pub(crate) fn or_forbidden(mut self) -> Self {
         if self.status == StatusCode::UNAUTHORIZED {
             self.status = StatusCode::FORBIDDEN;
@@ -92,9 +92,9 @@ impl ApiError {
         self
     }
 
-    /// Our fault: logged with its causes, which are not in the response.
+    /// An internal error. Its causes are logged and not sent.
     pub(crate) fn internal(error: impl std::error::Error + Send + Sync + 'static) -> Self {
-        let detail = "something failed on the server; quote the x-terra-trace-id header when you report it";
+        let detail = "the server failed; quote the x-terra-trace-id header when you report it";
         Self { source: Some(Arc::new(error)), ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, detail) }
     }
 
@@ -103,21 +103,20 @@ impl ApiError {
         Self { retry_after_s: Some(1), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail) }
     }
 
-    /// The database cannot work now; nothing was changed.
+    /// The database is unavailable; nothing was changed.
     fn unavailable(error: Arc<StoreError>) -> Self {
         let detail = format!("{error}; try again in a moment");
         let unavailable = Self::new(StatusCode::SERVICE_UNAVAILABLE, detail).with_code("store_unavailable");
         Self { retry_after_s: Some(1), source: Some(error), ..unavailable }
     }
 
-    /// The meaning of the database's failure: repeat the call, check before you repeat it, or report it.
+    /// Maps an error of the store: retry, check before a retry, or report it.
     fn of_store(error: Arc<StoreError>) -> Self {
         match &*error {
             StoreError::Busy => Self::busy(),
             StoreError::Unreachable(_) | StoreError::TimedOut | StoreError::Unavailable(_) => Self::unavailable(error),
             StoreError::UnknownOutcome(_) => {
-                let detail =
-                    "the database went away while it saved the change; look whether it was made before you repeat it";
+                let detail = "the connection to the database was lost during the commit; check whether the change was made before you repeat it";
                 let unknown = Self::new(StatusCode::INTERNAL_SERVER_ERROR, detail).with_code(UNKNOWN_OUTCOME);
                 Self { source: Some(error), ..unknown }
             }
@@ -125,44 +124,44 @@ impl ApiError {
         }
     }
 
-    /// For a call that does no harm when it is made twice: an unknown outcome is a reason to repeat it.
+    /// For a call that is safe to repeat: an unknown outcome becomes a 503 with `Retry-After`.
     fn or_repeat(self) -> Self {
         if self.code != Some(UNKNOWN_OUTCOME) {
             return self;
         }
-        let detail = "the database went away for a moment; try again".to_owned();
+        let detail = "the connection to the database was lost; try again".to_owned();
         Self { status: StatusCode::SERVICE_UNAVAILABLE, retry_after_s: Some(1), detail, ..self }
     }
 
-    /// The server cannot work now, whatever the reason.
+    /// Whether the response is 503.
     pub(crate) fn not_ready(error: StoreError) -> Self {
         Self::unavailable(Arc::new(error))
     }
 
-    /// For the log of requests.
+    /// The code and detail for the access log.
     pub(crate) fn refused(&self) -> Refused {
         Refused { code: self.code, detail: self.detail.clone() }
     }
 
-    /// Writes the problem, and logs an error of the server.
+    /// Renders the problem and logs its cause.
     pub(crate) fn into_problem(self, instance: &str) -> Response {
         self.log();
         problem_response(self.status, &self.problem(instance), self.retry_after_s, self.challenge)
     }
 
-    /// The body of the answer, for the request `instance`.
+    /// The body of the response to the request `instance`.
     pub(crate) fn problem(&self, instance: &str) -> Problem {
         problem(self.status, self.code, &self.detail, instance)
     }
 
-    /// Path and trace id come from the request's span.
+    /// Logs the cause. The span of the request has the route and the trace id.
     fn log(&self) {
         let Some(source) = &self.source else { return };
         let error = Causes(&**source);
         if self.status != StatusCode::SERVICE_UNAVAILABLE {
             tracing::error!(%error, "a request failed");
         } else if let Some(left_out) = UNAVAILABLE.admit(Instant::now()) {
-            tracing::warn!(%error, left_out, "requests were refused as unavailable");
+            tracing::warn!(%error, left_out, "rejected requests because the store is unavailable");
         }
     }
 }
@@ -170,12 +169,12 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = self.status.into_response();
-        response.extensions_mut().insert(self); // see `trace`
+        response.extensions_mut().insert(self); // `trace` renders it
         response
     }
 }
 
-/// A refusal of the current widget call, which has an error body of its own.
+/// An error of the current widget call, which has its own error body.
 pub(crate) struct WidgetCallError {
     error: ApiError,
     invalid_user_ids: Vec<String>,
@@ -245,7 +244,7 @@ impl From<AdminError> for ApiError {
             AdminError::TooMany(_) => Self::conflict(error).with_code("token_limit_reached"),
             AdminError::RecentlyUsed(_) => Self::conflict(error).with_code("recently_used"),
             AdminError::NotConfirmed(_) => Self::conflict(error).with_code("not_confirmed"),
-            AdminError::Refused(_) => Self::conflict(error).with_code("refused"),
+            AdminError::Conflict(_) => Self::conflict(error).with_code("refused"),
             AdminError::Seal(_) => Self::internal(error),
             AdminError::Store(error) => error.into(),
         }
@@ -256,7 +255,7 @@ impl From<RotateMasterKeyError> for ApiError {
     fn from(error: RotateMasterKeyError) -> Self {
         match error {
             RotateMasterKeyError::Admin(error) => error.into(),
-            // The owner gets the fix in the response, as the log may be out of reach.
+            // The response contains the fix, because an owner may have no access to the log.
             RotateMasterKeyError::Source(_) => Self::conflict(Causes(&error)).with_code("master_key_unreadable"),
         }
     }
@@ -281,7 +280,7 @@ impl From<AccessTokenError> for ApiError {
                 let unavailable = Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string());
                 Self { retry_after_s: Some(30), ..unavailable }.with_code("provider_unavailable")
             }
-            AccessTokenError::Store(error) => Self::of_store(error).or_repeat(), // a token is lent as often as asked
+            AccessTokenError::Store(error) => Self::of_store(error).or_repeat(), // another token can be issued
             AccessTokenError::Seal(_) => Self::internal(error),
         }
     }
@@ -317,7 +316,7 @@ impl From<GenerateWidgetSessionError> for ApiError {
                 let code = why.first().map_or("provider_unknown", NotOffered::code);
                 Self::bad_request(error).with_code(code)
             }
-            GenerateWidgetSessionError::Store(error) => Self::from(error).or_repeat(), // another session does no harm
+            GenerateWidgetSessionError::Store(error) => Self::from(error).or_repeat(), // another session is harmless
         }
     }
 }

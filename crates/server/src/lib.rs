@@ -1,4 +1,4 @@
-//! Routes, extractors, widget pages and answers.
+//! Routes, extractors, widget pages and responses.
 //!
 //! A request takes three steps: handler (`route`) → operation (`terra_auth_core::Auth`) → unit of work.
 

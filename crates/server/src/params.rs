@@ -1,4 +1,4 @@
-//! Reading requests: liberal in what official clients send, strict in how much.
+//! Extractors for parameters and bodies. They accept every form that official clients send, and limit its size.
 
 use std::time::Duration;
 
@@ -15,16 +15,16 @@ use terra_auth_http::BodyError;
 
 use crate::error::ApiError;
 
-/// The most that a request's body may hold.
+/// The maximum size of a request's body.
 pub(crate) const MAX_BODY_BYTES: usize = 1 << 20;
 
 /// How long a client may take to send a body.
 pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The parameters of a POST, from the query and the JSON body together, the body's winning.
+/// The parameters of a POST, from the query and the JSON body. The body takes precedence.
 ///
 /// Official clients send an empty body with a JSON content type, explicit nulls, unknown fields, and every parameter in
-/// the query; all of these are read.
+/// the query; all of these are accepted.
 pub(crate) struct Params<T>(pub(crate) T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Params<T> {
@@ -55,7 +55,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     }
 }
 
-/// The parts of a path that stand between slashes.
+/// The parameters of a path.
 pub(crate) struct Path<T>(pub(crate) T);
 
 impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
@@ -67,7 +67,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
     }
 }
 
-/// A JSON object that must be there. `serde` would read an array as one, field by field; this does not.
+/// A required JSON object. An array is rejected, which `serde` would read field by field.
 pub(crate) struct Json<T>(pub(crate) T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
@@ -76,13 +76,13 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
         let bytes = required_json(request).await?;
         if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
-            return Err(ApiError::bad_request("the JSON body cannot be read: it is no object"));
+            return Err(ApiError::bad_request("the JSON body cannot be read: it is not an object"));
         }
         from_json(&bytes).map(Self)
     }
 }
 
-/// A JSON array that must be there.
+/// A required JSON array.
 pub(crate) struct JsonArray<T>(pub(crate) Vec<T>);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonArray<T> {
@@ -100,7 +100,7 @@ async fn required_json(request: Request) -> Result<Bytes, ApiError> {
     Ok(bytes)
 }
 
-/// Reads parameters; an error begins with the name of the one that is wrong.
+/// Reads parameters. An error starts with the name of the invalid one.
 fn from_map<T: DeserializeOwned>(map: Map<String, Value>) -> Result<T, ApiError> {
     serde_path_to_error::deserialize(Value::Object(map)).map_err(|error| {
         let (name, reason) = (error.path().to_string(), error.inner());
@@ -128,11 +128,11 @@ fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
         .map_err(|error| ApiError::bad_request(format!("the JSON body cannot be read: {error}")))
 }
 
-/// A body of this size is read before anything is decided about its request.
+/// A body up to this size is read before the request is authenticated.
 const SMALL_BODY_BYTES: u64 = 16 << 10;
 
-/// Reads a small body at once, so that a refusal finds nothing left to read: hyper closes a connection with an unread
-/// body, and the client would lose its next request on it. Answers whether a body is still to be read.
+/// Reads a small body at once. Otherwise an early error response would leave it unread, and hyper closes a connection with
+/// an unread body, which loses the client's next request. Returns whether a body remains to be read.
 pub(crate) async fn settle_body(request: Request) -> Result<(Request, bool), ApiError> {
     let size = request.body().size_hint();
     if request.body().is_end_stream() || size.exact().is_none_or(|bytes| bytes > SMALL_BODY_BYTES) {

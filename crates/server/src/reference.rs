@@ -1,4 +1,4 @@
-//! The API reference: pages made from the `OpenAPI` document, without scripts and without anything from elsewhere.
+//! The API reference: pages rendered from the `OpenAPI` document, without scripts and third-party content.
 
 mod code;
 mod fields;
@@ -14,17 +14,17 @@ use utoipa::openapi::{OpenApi, RefOr, path::Operation, schema::Schema};
 
 pub use self::sample::Credentials;
 
-/// The document, arranged for reading.
+/// The document, prepared for the pages.
 pub(crate) struct Reference {
     document: OpenApi,
     /// The document as it is served.
     pub(crate) json: String,
 }
 
-/// An operation, or an event, in the list of all.
+/// An operation or an event in the list.
 #[derive(Clone)]
 struct Entry<'a> {
-    /// The last part of its page's path.
+    /// The last segment of its page's path.
     id: &'a str,
     method: &'static str,
     path: &'a str,
@@ -32,7 +32,7 @@ struct Entry<'a> {
     operation: &'a Operation,
 }
 
-/// Entries that belong together.
+/// A group of entries.
 struct Section<'a> {
     title: String,
     description: &'a str,
@@ -45,12 +45,12 @@ impl Reference {
         Self { document, json }
     }
 
-    /// The first page; `query` is searched for.
+    /// The first page, with the entries that match `query`.
     pub(crate) fn overview(&self, query: &str) -> Result<String, askama::Error> {
         overview::Overview::new(self, query).render()
     }
 
-    /// The page of an operation or an event; nothing for an unknown id.
+    /// The page of an operation or an event; `None` for an unknown id.
     pub(crate) fn page(&self, id: &str, credentials: Option<&Credentials>) -> Option<Result<String, askama::Error>> {
         let entry = self.entries().find(|entry| entry.id == id)?;
         Some(operation::Page::new(self, entry, credentials).render())
@@ -86,7 +86,7 @@ impl Reference {
         })
     }
 
-    /// All entries that contain `query`, in the order of the document's tags; the long tag of administration in parts.
+    /// All entries that contain `query`, in the order of the document's tags. The tag of administration is split.
     fn sections(&self, query: &str) -> Vec<Section<'_>> {
         let query = query.trim().to_lowercase();
         let fits = |entry: &Entry| {
@@ -119,7 +119,7 @@ impl Entry<'_> {
         self.id == id
     }
 
-    /// HTML of the summary's first sentence.
+    /// The first sentence of the summary, as HTML.
     fn heading(&self) -> String {
         text::inline(self.summary.split(". ").next().unwrap_or_default())
     }

@@ -1,4 +1,4 @@
-//! The routes, and the document that describes them: both come from the same lines.
+//! The routes, and the `OpenAPI` document that is generated from them.
 
 mod admin;
 mod connection;
@@ -31,12 +31,12 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{dev::DevAccess, trace};
 
-/// Everything the server answers.
+/// The router of the server.
 pub fn router(auth: Auth) -> Router {
     router_with(auth, DevAccess::default())
 }
 
-/// The same, with pages that have the credentials of `terra-auth dev` once `dev` holds them.
+/// The router of the server. Its pages show the credentials of `terra-auth dev` after `dev` has set them.
 pub fn router_with(auth: Auth, dev: DevAccess) -> Router {
     let is_https = auth.widget_url().scheme() == "https";
     let transport = if is_https { StrictTransport::On } else { StrictTransport::Off };
@@ -62,7 +62,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     document::complete(described().split_for_parts().1, DEV_SERVER)
 }
 
-/// Where `terra-auth dev` listens, for the document that is kept in a file.
+/// The origin of `terra-auth dev`, for the document in the repository.
 const DEV_SERVER: &str = "http://127.0.0.1:8787";
 
 fn described() -> OpenApiRouter<Auth> {
@@ -103,13 +103,13 @@ fn v2() -> OpenApiRouter<Auth> {
         (name = "Users", description = "Look up connections"),
         (name = "Integrations", description = "The providers that can be connected"),
         (name = "Streaming", description = "Tokens for the streaming socket"),
-        (name = "Webhooks", description = "Where events are posted"),
-        (name = "Events", description = "The events that are posted there"),
+        (name = "Webhooks", description = "The URL to which events are posted"),
+        (name = "Events", description = "The events that are posted to the app"),
         (name = "Administration", description = "Environments, keys, admin tokens and the audit log, for operators"),
     ),
     components(schemas(
         wire::Auth, wire::AuthCancelled, wire::Deauth, wire::UserReauth, wire::AccessRevoked, wire::PermissionChange,
-        wire::ConnectionError,
+        wire::ConnectionError, wire::Problem,
     )),
     security(("dev_id" = [], "api_key" = [])),
     modifiers(&Schemes),

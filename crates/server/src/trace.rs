@@ -1,4 +1,4 @@
-//! The common parts of every response: a trace id and, if it failed, a problem.
+//! The common parts of every response: a trace id and, for an error, a problem.
 
 use std::pin::pin;
 
@@ -16,8 +16,8 @@ use crate::{error::ApiError, params::settle_body};
 
 const REFERENCE: HeaderName = HeaderName::from_static("terra-reference");
 
-/// Gives each response its trace id, turns each failed one without a body into a problem, and keeps all log lines of the request
-/// in one span. The span has the route, not the path, because a session's path holds its secret.
+/// Adds the trace id to each response, replaces each empty error response by a problem, and puts all log lines of the
+/// request into one span. The span has the route instead of the path, because the path of a session contains its secret.
 pub(crate) async fn trace(State(auth): State<Auth>, request: Request, next: Next) -> Response {
     let (uri, log) = (request.uri().clone(), RequestLog::of(&request));
     let route = request.extensions().get::<MatchedPath>().cloned();

@@ -1,4 +1,4 @@
-//! Admin tokens, and which state of the directory the store holds.
+//! Admin tokens, and the revision of the directory.
 
 use async_trait::async_trait;
 use terra_auth_model::{

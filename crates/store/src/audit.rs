@@ -1,4 +1,4 @@
-//! The audit log, and where its chain ends.
+//! The audit log, and the head of its chain.
 
 use async_trait::async_trait;
 use terra_auth_model::{
@@ -29,7 +29,7 @@ statements! {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("the audit log has lost its head")]
+#[error("the head of the audit log is missing")]
 struct AuditHeadMissing;
 
 #[async_trait]

@@ -1,4 +1,4 @@
-//! Connections, and how many of them a developer has.
+//! Connections, and their number per developer.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -55,7 +55,7 @@ statements! {
     CONNECTIONS_AFTER: Sql::plain(concat!(
         "SELECT ", columns!(), " FROM connection WHERE dev_id = $1 AND user_id > $2 ORDER BY user_id LIMIT $3",
     ));
-    // Takes a row that no other unit is changing, so that counting waits for no other unit.
+    // Selects a row that no other unit is changing, so that counters do not wait for each other.
     COUNT_IN_FREE_PART: Sql::locking(
         "UPDATE connection_count SET connections = connections + $1
         WHERE dev_id = $2 AND part = (SELECT part FROM connection_count WHERE dev_id = $2 LIMIT 1",
@@ -80,7 +80,7 @@ impl<D: Database> Queries<D> {
             return Ok(());
         }
         let (high, low) = connection.user_id.0.as_u64_pair();
-        let part = i64::from_be_bytes((high ^ low).to_be_bytes()); // of this user only
+        let part = i64::from_be_bytes((high ^ low).to_be_bytes()); // depends on this user only
         self.execute(COUNT_IN_NEW_PART, &[connection.dev_id.value(), part.value(), change.value()]).await?;
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! The keys that seal and mac, as a master key wraps them.
+//! The data keys, wrapped by a master key.
 
 use async_trait::async_trait;
 use terra_auth_model::{

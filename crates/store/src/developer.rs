@@ -17,31 +17,41 @@ use crate::{
 
 macro_rules! columns {
     () => {
-        "dev_id, environment, name, logo_url, accent, user_limit, providers, redirect_allow_list, destination,
-        keep_user_id, bound_tokens_only, signing_secret, retiring_secret, retiring_until_ms, sign_with, status,
-        created_at_ms, mac"
+        "dev_id, environment, name, logo_url, accent, user_limit, providers, redirect_allow_list, keep_user_id,
+        bound_tokens_only, signing_secret, retiring_secret, retiring_until_ms, sign_with, status, created_at_ms"
+    };
+}
+
+/// The columns of a developer, the URL of its first destination, and the MAC.
+macro_rules! with_destination {
+    () => {
+        concat!(
+            columns!(),
+            ", (SELECT url FROM destination WHERE destination.dev_id = developer.dev_id
+                ORDER BY destination.created_at_ms, destination.destination_id LIMIT 1), mac",
+        )
     };
 }
 
 statements! {
     ADD_DEVELOPER: Sql::plain(concat!(
-        "INSERT INTO developer (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
-            $17, $18)
+        "INSERT INTO developer (", columns!(), ", mac) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
+            $16, $17)
         ON CONFLICT (dev_id) DO NOTHING",
     ));
     UPDATE_DEVELOPER: Sql::plain(
         "UPDATE developer SET name = $1, logo_url = $2, accent = $3, user_limit = $4, providers = $5,
-            redirect_allow_list = $6, destination = $7, keep_user_id = $8, bound_tokens_only = $9, signing_secret = $10,
-            retiring_secret = $11, retiring_until_ms = $12, sign_with = $13, status = $14, mac = $15
-        WHERE dev_id = $16",
+            redirect_allow_list = $6, keep_user_id = $7, bound_tokens_only = $8, signing_secret = $9,
+            retiring_secret = $10, retiring_until_ms = $11, sign_with = $12, status = $13, mac = $14
+        WHERE dev_id = $15",
     );
-    DEVELOPER: Sql::plain(concat!("SELECT ", columns!(), " FROM developer WHERE dev_id = $1"));
+    DEVELOPER: Sql::plain(concat!("SELECT ", with_destination!(), " FROM developer WHERE dev_id = $1"));
     LOCK_DEVELOPER: Sql::locking(
-        concat!("SELECT ", columns!(), " FROM developer WHERE dev_id = $1"), RowLock::ForUpdate, "",
+        concat!("SELECT ", with_destination!(), " FROM developer WHERE dev_id = $1"), RowLock::ForUpdate, "",
     );
-    DEVELOPERS: Sql::plain(concat!("SELECT ", columns!(), " FROM developer ORDER BY dev_id"));
-    // Takes along its keys, sessions, deliveries and counts, but is refused while there is a connection. It looks at
-    // every session: those expire, and an index would cost something whenever one is made.
+    DEVELOPERS: Sql::plain(concat!("SELECT ", with_destination!(), " FROM developer ORDER BY dev_id"));
+    // Also deletes its keys, sessions, deliveries and counts. Fails while there is a connection. It scans all sessions:
+    // they expire, and an index would slow down each insert.
     REMOVE_DEVELOPER: Sql::plain("DELETE FROM developer WHERE dev_id = $1");
 }
 
@@ -59,7 +69,6 @@ impl<D: Database> Developers for Queries<D> {
             developer.user_limit.value(),
             providers(developer)?,
             Value::json(&developer.redirect_allow_list)?,
-            developer.destination.value(),
             developer.keep_user_id.value(),
             developer.bound_tokens_only.value(),
             developer.signing_secret.value(),
@@ -83,7 +92,6 @@ impl<D: Database> Developers for Queries<D> {
             developer.user_limit.value(),
             providers(developer)?,
             Value::json(&developer.redirect_allow_list)?,
-            developer.destination.value(),
             developer.keep_user_id.value(),
             developer.bound_tokens_only.value(),
             developer.signing_secret.value(),
@@ -151,13 +159,13 @@ impl Record for Developer {
             user_limit: row.take()?,
             providers: row.take::<Option<Json<_>>>()?.map(|Json(providers)| providers),
             redirect_allow_list: row.take::<Json<_>>()?.0,
-            destination: row.take()?,
             keep_user_id: row.take()?,
             bound_tokens_only: row.take()?,
             signing_secret: row.take()?,
             retiring_secret: Record::read(row)?,
             status: row.take()?,
             created_at: row.take()?,
+            destination: row.take()?,
         })
     }
 }

@@ -1,4 +1,4 @@
-//! The interface of a database, and the wrapper in which every verb is written once for all of them.
+//! The interface to a database, and the type that implements every verb once for all databases.
 
 use std::{borrow::Cow, future::Future, time::Duration};
 
@@ -6,24 +6,24 @@ use terra_auth_model::{row_mac::RowAuthenticator, store_error::StoreError};
 
 use crate::value::{Record, Row, Value, failed};
 
-/// An open transaction of one database. The verbs need no more than this.
+/// An open transaction of one database: all that the verbs need.
 pub(crate) trait Database: Send {
-    /// Ends a `SELECT` that locks its rows.
+    /// The clause of a `SELECT` that locks its rows.
     const FOR_UPDATE: &'static str;
-    /// The same, but skips rows that another transaction has locked.
+    /// The clause that also skips rows locked by another transaction.
     const FOR_UPDATE_SKIP_LOCKED: &'static str;
 
-    /// Runs a statement; answers how many rows it changed.
+    /// Runs a statement. Returns the number of changed rows.
     fn execute(&mut self, text: &str, values: &[Value<'_>]) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
-    /// Takes a lock until the transaction ends. A database with one writer at a time has nothing to do.
+    /// Takes a lock until the transaction ends. A database with a single writer does nothing.
     fn lock(&mut self, key: i64, mode: LockMode) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Runs a statement; answers its rows.
+    /// Runs a statement. Returns its rows.
     fn rows(&mut self, text: &str, values: &[Value<'_>]) -> impl Future<Output = Result<Vec<Row>, StoreError>> + Send;
 }
 
-/// A statement that both databases run. `$1`, `$2`, … must first appear in this order: SQLite numbers them so.
+/// A statement for both databases. `$1`, `$2`, … must first appear in this order, because SQLite numbers them by it.
 #[derive(Clone, Copy)]
 pub(crate) struct Sql {
     head: &'static str,
@@ -31,7 +31,7 @@ pub(crate) struct Sql {
     tail: &'static str,
 }
 
-/// Whether others may have the same lock.
+/// Whether other transactions can hold the same lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LockMode {
     Shared,
@@ -54,7 +54,7 @@ impl Sql {
         Self { head, lock: Some(lock), tail }
     }
 
-    /// The statement as a database wants it.
+    /// The statement in the dialect of a database.
     pub(crate) fn text<D: Database>(&self) -> Cow<'static, str> {
         let clause = match self.lock {
             None => return Cow::Borrowed(self.head),
@@ -65,7 +65,7 @@ impl Sql {
     }
 }
 
-/// Names the statements of one file, and lists them for the tests that prepare them all.
+/// Defines the statements of one file, and lists them for the tests that prepare all statements.
 macro_rules! statements {
     ($($name:ident: $sql:expr;)+) => {
         $(pub(crate) const $name: $crate::engine::Sql = $sql;)+
@@ -81,7 +81,7 @@ pub(crate) use statements;
 pub(crate) struct Queries<D> {
     pub(crate) database: D,
     failed: bool,
-    /// Marks rows, and decides which ones are believed.
+    /// Computes and checks the MACs of rows.
     pub(crate) marker: Option<RowAuthenticator>,
 }
 
@@ -95,13 +95,13 @@ pub(crate) enum Access {
 /// How long a caller waits for its turn.
 pub(crate) const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A forbidden action of a unit. Its changes are dropped.
+/// A forbidden action of a unit. Its changes are rolled back.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StatementBug {
-    /// The transaction may be over by then: PostgreSQL does that always, SQLite on a full disk.
-    #[error("a unit of work went on after a failed statement")]
+    /// The statement may have ended the transaction: always on PostgreSQL, and on a full disk on SQLite.
+    #[error("a unit of work continued after a failed statement")]
     WentOn,
-    /// SQLite's thread would wait with it, and everybody else too.
+    /// On SQLite, all other units would wait too.
     #[error("a unit of work waited for something other than the store")]
     Waited,
     #[error("a unit of work panicked")]
@@ -113,7 +113,7 @@ impl<D: Database> Queries<D> {
         Self { database, failed: false, marker: None }
     }
 
-    /// Runs a statement; answers how many rows it changed.
+    /// Runs a statement. Returns the number of changed rows.
     pub(crate) async fn execute(&mut self, sql: Sql, values: &[Value<'_>]) -> Result<u64, StoreError> {
         self.continue_after()?;
         let outcome = self.database.execute(&sql.text::<D>(), values).await;
@@ -129,7 +129,7 @@ impl<D: Database> Queries<D> {
         outcome
     }
 
-    /// Runs a statement; answers whether it changed a row.
+    /// Runs a statement. Returns whether it changed a row.
     pub(crate) async fn changes(&mut self, sql: Sql, values: &[Value<'_>]) -> Result<bool, StoreError> {
         Ok(self.execute(sql, values).await? > 0)
     }
@@ -139,7 +139,7 @@ impl<D: Database> Queries<D> {
         self.rows(sql, values).await?.iter_mut().map(R::read).collect()
     }
 
-    /// Runs a statement; answers its rows as they lie in the database.
+    /// Runs a statement. Returns its raw rows.
     pub(crate) async fn rows(&mut self, sql: Sql, values: &[Value<'_>]) -> Result<Vec<Row>, StoreError> {
         self.continue_after()?;
         let rows = self.database.rows(&sql.text::<D>(), values).await;
@@ -156,7 +156,7 @@ impl<D: Database> Queries<D> {
         if self.failed { Err(failed(StatementBug::WentOn)) } else { Ok(()) }
     }
 
-    /// Whether the changes may be kept, after the unit said whether it wants that.
+    /// Whether the changes may be committed, given the result of the unit.
     pub(crate) fn verdict(&self, keep: bool) -> Result<bool, StoreError> {
         if keep { self.continue_after().map(|()| true) } else { Ok(false) }
     }

@@ -34,7 +34,7 @@ statements! {
             refresh_at_ms
         FROM connection WHERE dev_id = $1 AND user_id = $2 AND sealed_grant IS NOT NULL",
     );
-    // In the order in which connections are replaced, so that no unit waits for a waiting one.
+    // In the order in which connections are replaced, which prevents deadlocks.
     LOCK_GRANTS_OF_ACCOUNT: Sql::locking(
         concat!(
             "SELECT ", columns!(), " FROM connection
@@ -61,14 +61,14 @@ statements! {
         "UPDATE connection SET expires_at_ms = $1, refresh_at_ms = $2
         WHERE dev_id = $3 AND user_id = $4 AND token_version = $5 AND lease = $6",
     );
-    // Tokens that were never checked are refreshed without a check.
+    // Tokens that were never verified are refreshed without a probe.
     HASTEN_REFRESH: Sql::plain(
         "UPDATE connection SET refresh_at_ms = $1, expires_at_ms = COALESCE(expires_at_ms, $1), notified_at_ms = $1
         WHERE account = $2 AND provider = $3 AND sealed_grant IS NOT NULL AND grant_state IN ('fine', 'failing')
             AND (notified_at_ms IS NULL OR notified_at_ms <= $4)
             AND (refresh_at_ms IS NULL OR refresh_at_ms > $1 OR expires_at_ms IS NULL)",
     );
-    // Since the tokens came: by then, no grace of a provider counts any more.
+    // Since the tokens were received: by then, every grace period of a provider is over.
     MARK_IN_DOUBT: Sql::plain(
         "UPDATE connection SET in_flight_since_ms = COALESCE(in_flight_since_ms, refreshed_at_ms, created_at_ms),
             lease_until_ms = NULL
@@ -79,8 +79,8 @@ statements! {
         WHERE dev_id = $3 AND user_id = $4 AND token_version = $5 AND lease = $6
             AND (lease_until_ms IS NULL OR lease_until_ms <= $7)",
     );
-    // A late worker, after another's lease, leaves that lease and the mac as they are: the other one may have
-    // spent something, too.
+    // A late worker, after another's lease, does not change that lease and the mark: the other worker may have used
+    // a token too.
     KEEP_TOKENS: Sql::plain(
         "UPDATE connection SET sealed_grant = $1, scopes = COALESCE($2, scopes), token_version = $3, expires_at_ms = $4,
             refresh_at_ms = $5, refreshed_at_ms = $6, unconfirmed_since_ms = $7, refresh_failures = 0,

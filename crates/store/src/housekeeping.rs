@@ -1,4 +1,4 @@
-//! Deletes rows that no caller can request any more.
+//! Deletes expired rows.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -14,7 +14,7 @@ use crate::{
     value::Parameter as _,
 };
 
-/// Removes some rows of a table, in the order of a column that grows with time; nodes that do it at the same time take different ones.
+/// Deletes some rows of a table, in the order of a column that grows with time. Concurrent nodes delete different rows.
 macro_rules! delete_expired {
     ($table:literal, $id:literal, $instant:literal, $condition:literal) => {
         delete_expired!($table, $id, $instant, $condition, "")
@@ -48,9 +48,12 @@ statements! {
     );
     DELETE_SESSIONS: delete_expired!("widget_session", "session_id", "expires_at_ms", "");
     DELETE_RECEIPTS: delete_expired!("receipt", "receipt_id", "created_at_ms", "");
-    DELETE_DELIVERIES: delete_expired!("delivery", "delivery_id", "created_at_ms", " AND state <> 'waiting'");
+    DELETE_EVENTS: delete_expired!(
+        "event", "event_id", "created_at_ms",
+        " AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.event_id = event.event_id AND delivery.state = 'waiting')"
+    );
     DELETE_REVOCATIONS: delete_expired!("revocation", "user_id", "ended_at_ms", " AND state <> 'pending'");
-    DELETE_EVENTS: delete_expired!("received_event", "event_id", "event_id", " AND state <> 'waiting'");
+    DELETE_RECEIVED_EVENTS: delete_expired!("received_event", "event_id", "event_id", " AND state <> 'waiting'");
     DELETE_ENDED: delete_expired!("known_connection", "user_id", "changed_at_ms", " AND state = 'deauthenticated'");
     DELETE_FAILURES: delete_expired!("login_failure", "reference_id", "at_ms", "");
 }
@@ -69,7 +72,7 @@ impl<D: Database> Housekeeping for Queries<D> {
         for (sql, before_ms) in [
             (DELETE_SESSIONS, expired.sessions_before_ms),
             (DELETE_RECEIPTS, expired.receipts_before_ms),
-            (DELETE_DELIVERIES, expired.delivered_before_ms),
+            (DELETE_EVENTS, expired.delivered_before_ms),
             (DELETE_REVOCATIONS, expired.revoked_before_ms),
         ] {
             forgotten += self.execute(sql, &[before_ms.value(), expired.limit.value()]).await?;
@@ -81,7 +84,7 @@ impl<D: Database> Housekeeping for Queries<D> {
         let last_event = last_event_at(forgotten.events_before);
         let mut gone = 0;
         for (sql, last) in [
-            (DELETE_EVENTS, last_event.value()),
+            (DELETE_RECEIVED_EVENTS, last_event.value()),
             (DELETE_ENDED, forgotten.ended_before.value()),
             (DELETE_FAILURES, forgotten.ended_before.value()),
         ] {
@@ -91,7 +94,7 @@ impl<D: Database> Housekeeping for Queries<D> {
     }
 }
 
-/// The greatest id of an event that came at an instant.
+/// The greatest id of an event that was received at an instant.
 fn last_event_at(instant: Timestamp) -> EventId {
     let ms = u64::try_from(instant.as_millisecond()).unwrap_or_default();
     EventId(Builder::from_unix_timestamp_millis(ms, &[0xff; 10]).into_uuid())

@@ -1,4 +1,4 @@
-//! Connections at the upstream, and logins that failed there.
+//! Known connections of the upstream API, and failed logins there.
 
 use async_trait::async_trait;
 use terra_auth_model::{
@@ -50,7 +50,7 @@ statements! {
     LOGIN_FAILURE: Sql::plain("SELECT reason, at_ms FROM login_failure WHERE reference_id = $1");
 }
 
-/// Everything, the user id last.
+/// All columns, the user id last.
 fn values(connection: &KnownConnection) -> [Value<'_>; 8] {
     [
         connection.connection_id.value(),

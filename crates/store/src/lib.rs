@@ -1,6 +1,6 @@
-//! Remembers: every query written once, run by SQLite and PostgreSQL.
+//! The store: every query is written once, for SQLite and PostgreSQL.
 //!
-//! Each concept has one file with its statements; [`open`] gives the handle that operations work with.
+//! Each concept has one file with its statements. [`open`] returns the handle for operations.
 
 mod admin_token;
 mod api_key;
@@ -8,8 +8,10 @@ mod audit;
 mod connection;
 mod data_key;
 mod delivery;
+mod destination;
 mod developer;
 mod engine;
+mod event;
 mod grant;
 mod housekeeping;
 mod known_connection;

@@ -1,4 +1,4 @@
-//! Locks that no row stands for.
+//! Locks that are not rows.
 
 use async_trait::async_trait;
 use terra_auth_model::{

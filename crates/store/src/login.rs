@@ -1,4 +1,4 @@
-//! Logins that came back from their provider.
+//! Consumed logins.
 
 use async_trait::async_trait;
 use jiff::Timestamp;

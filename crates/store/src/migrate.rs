@@ -1,4 +1,4 @@
-//! Brings a database to the schema this program knows; never back.
+//! Migrates a database to the schema of this program. There are no downgrades.
 
 use std::future::Future;
 
@@ -10,19 +10,19 @@ use crate::{
     value::{Parameter as _, Row},
 };
 
-/// Why a database cannot be brought to the schema this program knows.
+/// Why a database cannot be migrated.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
     /// The database has migrations that this program does not know.
-    #[error("the store was written by a newer terra-auth: it has schema {found}, this one knows {known}")]
+    #[error("the store was written by a newer terra-auth: it has schema {found}, this version supports {known}")]
     Newer {
-        /// The newest migration in the database.
+        /// The latest migration in the database.
         found: usize,
-        /// The newest migration in this program.
+        /// The latest migration in this program.
         known: usize,
     },
-    /// A migration was another one when the database ran it.
-    #[error("migration {0} of the store is not the one this terra-auth has")]
+    /// A migration differs from the one that the database ran.
+    #[error("migration {0} of the store differs from that of this terra-auth")]
     Changed(usize),
     /// The database failed.
     #[error("could not migrate the store")]
@@ -31,7 +31,7 @@ pub enum MigrateError {
 
 /// A database that can also run many statements at once.
 pub(crate) trait Migrated: Database {
-    /// The migrations, the first one first.
+    /// The migrations in their order.
     const MIGRATIONS: &'static [&'static str];
 
     /// Runs statements without parameters.
@@ -42,7 +42,7 @@ const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (number BIGINT
 const APPLIED: &str = "SELECT checksum FROM schema_migrations ORDER BY number";
 const APPLY: &str = "INSERT INTO schema_migrations (number, checksum) VALUES ($1, $2)";
 
-/// Runs the migrations that are missing, in a transaction of its own.
+/// Runs the missing migrations in one transaction.
 pub(crate) async fn migrate<D: Migrated>(database: &mut D) -> Result<(), MigrateError> {
     database.script(TABLE).await?;
     let applied = applied(database).await?;

@@ -1,4 +1,4 @@
-//! Spent mobile tokens; the unspent ones are kept nowhere.
+//! Consumed mobile tokens. Tokens that are not consumed have no row.
 
 use async_trait::async_trait;
 use jiff::Timestamp;

@@ -6,11 +6,11 @@ use crate::{Accepted, Postgres, PostgresError, Sqlite, SqliteError, postgres};
 /// Why a store could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The address is not shown, as it may hold a password.
-    #[error("the store's address must start with sqlite:// or postgres://, or be sqlite::memory:")]
+    /// The URL is not shown, because it may contain a password.
+    #[error("the store's URL must start with sqlite:// or postgres://, or be sqlite::memory:")]
     UnknownScheme,
-    /// The address names no file.
-    #[error("the store's address names no file: write sqlite://path")]
+    /// The URL has no file name.
+    #[error("the store's URL has no file name: write sqlite://path")]
     NoFile,
     /// See [`SqliteError`].
     #[error(transparent)]
@@ -38,7 +38,7 @@ pub async fn open(url: &SecretString) -> Result<Store, OpenError> {
     open_accepting(url, Accepted::default()).await
 }
 
-/// The same, but some of what is refused in a file is accepted.
+/// Like the function above, but accepts the given damage.
 ///
 /// # Errors
 ///
@@ -47,8 +47,8 @@ pub async fn open_accepting(url: &SecretString, accepted: Accepted) -> Result<St
     open_with(url, |path| Sqlite::open_accepting(path, accepted)).await
 }
 
-/// The same, but several processes may have a file open if each opened it so. For those who keep nothing of it in
-/// memory, as a server does.
+/// Opens a store that several processes can share, if each opens it this way. A process that caches rows in memory, such
+/// as a server, must not use it.
 ///
 /// # Errors
 ///
@@ -57,7 +57,7 @@ pub async fn open_shared(url: &SecretString) -> Result<Store, OpenError> {
     open_shared_accepting(url, Accepted::default()).await
 }
 
-/// The same, but some of what is refused in a file is accepted.
+/// Like the function above, but accepts the given damage.
 ///
 /// # Errors
 ///

@@ -1,14 +1,14 @@
-//! PostgreSQL: a pool of connections, and a task of its own for each job.
+//! PostgreSQL: a pool of connections, and one task per job.
 //!
 //! A job that changes something runs in these steps:
-//! 1. It gets a connection. Nothing is durable; without one it ends as unreachable or busy.
-//! 2. It runs its statements in a transaction. Nothing is durable; a lost connection, a server that no longer takes
-//!    writes or a clash leads to another run, elsewhere if need be.
-//! 3. COMMIT is sent. From here on the changes may be durable; a lost connection leaves an unknown outcome, and no
-//!    second run.
-//! 4. The server answers. The changes are durable.
+//! 1. It gets a connection. Nothing is durable. Without a connection, the job fails as unreachable or busy.
+//! 2. It runs its statements in a transaction. Nothing is durable. After a lost connection, a server that became read-only,
+//!    or a serialization conflict, the job runs again, if necessary at another server.
+//! 3. It sends COMMIT. From here on, the changes may be durable. A lost connection leaves an unknown outcome, and the job
+//!    does not run again.
+//! 4. The server responds. The changes are durable.
 //!
-//! All steps together have a bound of ours, after which the connection is closed.
+//! All steps together have a time limit, after which the connection is closed.
 
 mod address;
 mod failure;
@@ -38,7 +38,7 @@ use crate::{
     value::failed,
 };
 
-/// A store in a PostgreSQL database, which any number of processes may use.
+/// A store in a PostgreSQL database. Any number of processes can use it.
 pub struct Postgres {
     pool: Pool<Servers>,
 }
@@ -46,10 +46,10 @@ pub struct Postgres {
 /// Why a database could not be opened as a store.
 #[derive(Debug, thiserror::Error)]
 pub enum PostgresError {
-    /// The address is no `postgres://` URL. It is not shown, as it may hold a password.
-    #[error("the address of the PostgreSQL server cannot be read; percent-encode what is special in a password")]
+    /// The address is not a `postgres://` URL. It is not shown, because it may contain a password.
+    #[error("the URL of the PostgreSQL server cannot be read; percent-encode special characters in the password")]
     Address,
-    /// An option of the address cannot be honoured.
+    /// An option of the URL is invalid or unsupported.
     #[error("the option {name} of the PostgreSQL server's address {problem}")]
     Option {
         /// The option.
@@ -57,34 +57,33 @@ pub enum PostgresError {
         /// Its problem.
         problem: &'static str,
     },
-    /// The server is to be checked, but the machine trusts no certificate authority.
-    #[error("found no certificates to check the PostgreSQL server with; install ca-certificates")]
+    /// The certificate must be verified, but the machine trusts no certificate authority.
+    #[error("found no trusted certificates to verify the PostgreSQL server; install ca-certificates")]
     Certificates,
-    /// The server cannot be reached, or does not let us in.
+    /// The server cannot be reached, or rejects the login.
     #[error("could not connect to PostgreSQL")]
     Connect(#[source] StoreError),
-    /// The pooler does not keep a transaction together.
+    /// The pooler does not support transactions.
     #[error("the pooler in front of PostgreSQL pools statements; set pool_mode to transaction or session")]
     StatementPooling,
-    /// The schema cannot be brought up to date.
+    /// The schema cannot be migrated.
     #[error(transparent)]
     Migrate(#[from] MigrateError),
 }
 
 /// Bounds a job that only reads.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
-/// Bounds a job that writes: longer than the server's own bound of a statement, which leaves a clearer error.
+/// Bounds a job that writes. It is longer than the server's statement timeout, which gives a clearer error.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(35);
-/// Bounds the step of a pool that asks no server.
+/// Bounds a step of the pool that does not contact a server.
 const RECYCLE_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Postgres {
-    /// Connects to `postgres://user:password@host:port/database?…` and brings its schema up to date.
+    /// Connects to `postgres://user:password@host:port/database?…` and migrates its schema.
     ///
-    /// TLS is used for every server that is not on this machine, unless `sslmode=disable`; its certificate must be
-    /// one that the machine trusts. `sslmode=require` asks for it everywhere. Of several hosts, one that takes writes
-    /// is used. `pool=` bounds the connections; `statement_cache=off` is for a transaction pooler, which is otherwise
-    /// looked for.
+    /// Uses TLS for every server on another machine, unless `sslmode=disable`; the machine must trust the certificate.
+    /// `sslmode=require` requires TLS for every server. Of several hosts, it uses one that accepts writes. `pool=` limits the
+    /// connections. `statement_cache=off` is for a transaction pooler, which is otherwise detected.
     ///
     /// # Errors
     ///
@@ -106,14 +105,14 @@ impl Postgres {
         let store = |error| MigrateError::from(failure::of_statement(error));
         session.batch_execute("BEGIN").await.map_err(unpooled)?;
         let mut transaction = Transaction::new(&session, self.servers().have_sessions(), Access::Write);
-        // The lock keeps others from migrating at the same time; it ends with the transaction.
+        // The lock prevents concurrent migrations; it ends with the transaction.
         let lock = "SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock(8389772277106)";
         let outcome = match transaction.script(lock).await {
             Ok(()) => migrate::migrate(&mut transaction).await,
             Err(error) => Err(error.into()),
         };
         if let Err(error) = outcome {
-            drop(Object::take(session)); // what the transaction did goes with its connection
+            drop(Object::take(session)); // closes the connection, which rolls back the transaction
             return Err(error.into());
         }
         session.batch_execute("COMMIT").await.map_err(store)?;
@@ -128,7 +127,7 @@ impl Postgres {
         self.pool.get().await.map_err(failure::of_pool)
     }
 
-    /// Runs a job in a task, so that a caller who hangs up does not cut its transaction.
+    /// Runs a job in a task, so that a cancelled call does not interrupt its transaction.
     async fn run(&self, job: Box<dyn Job>, access: Access) -> Result<(), StoreError> {
         let task = tokio::spawn(job::run(self.pool.clone(), job, access));
         task.await.unwrap_or_else(|error| {

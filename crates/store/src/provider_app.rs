@@ -1,4 +1,4 @@
-//! The operators' apps at the providers.
+//! Provider apps.
 
 use async_trait::async_trait;
 use jiff::Timestamp;

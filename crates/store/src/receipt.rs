@@ -1,4 +1,4 @@
-//! Receipts: what a call that was cut off at COMMIT has done.
+//! Receipts, which resolve an unknown outcome of COMMIT.
 
 use async_trait::async_trait;
 use terra_auth_model::{

@@ -1,4 +1,4 @@
-//! Received events, and their way on to the app.
+//! Received events, and forwarding them to the app.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -21,7 +21,7 @@ macro_rules! columns {
     };
 }
 
-/// The newest events before one, with a further condition.
+/// The newest events before one, with another condition.
 macro_rules! newest {
     ($condition:literal) => {
         Sql::plain(concat!(
@@ -35,7 +35,7 @@ macro_rules! newest {
     };
 }
 
-/// Makes some events due at `$1`.
+/// Makes events due at `$1`.
 macro_rules! replay {
     ($which:literal) => {
         concat!(

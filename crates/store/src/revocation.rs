@@ -1,4 +1,4 @@
-//! Revocations: those that wait, and reports of those that have ended.
+//! Revocations, and the reports about them.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -42,13 +42,13 @@ statements! {
             attempts = excluded.attempts, next_attempt_at_ms = excluded.next_attempt_at_ms, state = excluded.state,
             reason = NULL, status = NULL, code = NULL, attempted_at_ms = NULL, ended_at_ms = NULL, leased = 0",
     ));
-    // The count of attempts goes on: a worker with older tokens settles nothing any more.
+    // The count of attempts continues, so a worker with older tokens records nothing.
     RENEW_REVOCATION: Sql::plain(
         "UPDATE revocation SET sealed_grant = $1, next_attempt_at_ms = $2, attempts = attempts + 1, state = 'pending',
             in_flight_since_ms = NULL, ended_at_ms = NULL, leased = 0
         WHERE user_id = $3",
     );
-    // One seek in `revocation_queue` for each provider, as for deliveries.
+    // One index lookup in `revocation_queue` for each provider, as for deliveries.
     REVOCATION_QUEUES: Sql::plain(
         "WITH RECURSIVE queue (provider) AS (
             SELECT MIN(provider) FROM revocation WHERE state = 'pending'
@@ -106,7 +106,7 @@ statements! {
     WAITING_REVOCATIONS: Sql::plain("SELECT COUNT(*) FROM revocation WHERE state = 'pending'");
 }
 
-/// Before every report.
+/// An id before every report.
 const NEWEST: ReportCursor = ReportCursor { asked_at: Timestamp::MAX, user_id: UserId(Uuid::max()) };
 
 #[async_trait]

@@ -1,9 +1,10 @@
-//! The marks of rows: written with each row, checked whenever one is read.
+//! The MACs of rows: written with each row, and verified at each read.
 
 use async_trait::async_trait;
 use terra_auth_model::{
     admin_token::AdminTokenRecord,
     api_key::ApiKeyRecord,
+    destination::Destination,
     developer::Developer,
     provider_app::ProviderApp,
     row_mac::{AuthenticatedRow, RowAuthenticator, RowMacs, RowsToMac},
@@ -11,7 +12,7 @@ use terra_auth_model::{
 };
 
 use crate::{
-    admin_token, api_key, developer,
+    admin_token, api_key, destination, developer,
     engine::{Database, Queries, Sql, statements},
     provider_app,
     value::{Parameter as _, Record, Row, Value},
@@ -20,13 +21,14 @@ use crate::{
 statements! {
     SET_MAC_OF_ADMIN_TOKEN: Sql::plain("UPDATE admin_token SET mac = $1 WHERE token_id = $2");
     SET_MAC_OF_API_KEY: Sql::plain("UPDATE api_key SET mac = $1 WHERE key_id = $2");
+    SET_MAC_OF_DESTINATION: Sql::plain("UPDATE destination SET mac = $1 WHERE destination_id = $2");
     SET_MAC_OF_DEVELOPER: Sql::plain("UPDATE developer SET mac = $1 WHERE dev_id = $2");
     SET_MAC_OF_PROVIDER_APP: Sql::plain("UPDATE provider_app SET mac = $1 WHERE dev_id = $2 AND provider = $3");
     MARKED_SINCE: Sql::plain("SELECT seq FROM row_macs WHERE id = 1");
     SET_MARKED_SINCE: Sql::plain("UPDATE row_macs SET seq = $1 WHERE id = 1");
 }
 
-/// A row and its mac, which is the last column.
+/// A row and its MAC, which is the last column.
 pub(crate) struct WithMac<R> {
     row: R,
     mac: Option<Vec<u8>>,
@@ -38,7 +40,7 @@ impl<R: Record> Record for WithMac<R> {
     }
 }
 
-/// How the mac of one row is replaced.
+/// A row whose MAC can be replaced.
 pub(crate) trait MacRow: AuthenticatedRow + Record + Send {
     const SET_MAC: Sql;
 
@@ -61,6 +63,14 @@ impl MacRow for ApiKeyRecord {
     }
 }
 
+impl MacRow for Destination {
+    const SET_MAC: Sql = SET_MAC_OF_DESTINATION;
+
+    fn key(&self) -> Vec<Value<'_>> {
+        vec![self.destination_id.value()]
+    }
+}
+
 impl MacRow for Developer {
     const SET_MAC: Sql = SET_MAC_OF_DEVELOPER;
 
@@ -78,13 +88,13 @@ impl MacRow for ProviderApp {
 }
 
 impl<D: Database> Queries<D> {
-    /// The mac that a row is written with.
+    /// The MAC of a row.
     pub(crate) fn mark_of<R: AuthenticatedRow>(&self, row: &R) -> Option<[u8; 32]> {
         self.marker.as_ref().map(|marker| marker.row_mac(row))
     }
 
-    /// Runs a statement whose last column is the mac; answers the rows that are to be believed. One that cannot even be read
-    /// is not, and does not keep the others from being read.
+    /// Runs a statement whose last column is the MAC. Returns the rows with a valid MAC. A row that cannot be read is skipped
+    /// too.
     pub(crate) async fn believed<R: AuthenticatedRow + Record>(
         &mut self,
         sql: Sql,
@@ -104,7 +114,7 @@ impl<D: Database> Queries<D> {
         Ok(self.rows(sql, values).await?.into_iter().filter_map(believed).collect())
     }
 
-    /// The same of the first row.
+    /// Returns the first row with a valid MAC.
     pub(crate) async fn believed_first<R: AuthenticatedRow + Record>(
         &mut self,
         sql: Sql,
@@ -113,8 +123,8 @@ impl<D: Database> Queries<D> {
         Ok(self.believed(sql, values).await?.into_iter().next())
     }
 
-    /// Runs a statement that changes one column of the row which `select` locks, and marks that row again. A row that was not
-    /// to be believed before is changed and gets no mac.
+    /// Runs a statement that changes one column of the row which `select` locks, and updates its MAC. A row without a valid MAC
+    /// is changed and gets none.
     pub(crate) async fn change_marked<R: MacRow>(
         &mut self,
         (select, key): (Sql, &[Value<'_>]),
@@ -156,6 +166,7 @@ impl<D: Database> RowMacs for Queries<D> {
     async fn write_row_macs(&mut self, which: RowsToMac) -> Result<u64, StoreError> {
         Ok(self.mark_all::<AdminTokenRecord>(admin_token::ADMIN_TOKENS, which).await?
             + self.mark_all::<ApiKeyRecord>(api_key::API_KEYS, which).await?
+            + self.mark_all::<Destination>(destination::ALL_DESTINATIONS, which).await?
             + self.mark_all::<Developer>(developer::DEVELOPERS, which).await?
             + self.mark_all::<ProviderApp>(provider_app::PROVIDER_APPS, which).await?)
     }

@@ -1,4 +1,4 @@
-//! SQLite: one thread writes and commits for all who wait, a few others read.
+//! SQLite: one thread writes and commits for all waiting units, and a few threads read.
 
 mod backup;
 mod connection;
@@ -41,7 +41,7 @@ pub(crate) use self::connection::{Transaction, open_in_memory};
 
 /// A store in one file, or in memory.
 ///
-/// Dropping it finishes what was accepted, writes everything into the file and closes it.
+/// Dropping it finishes the accepted jobs, writes all data into the file and closes it.
 pub struct Sqlite {
     queues: Option<Queues>,
     threads: Vec<JoinHandle<()>>,
@@ -50,59 +50,59 @@ pub struct Sqlite {
     _locks: Option<Locks>,
 }
 
-/// The problems despite which a store is opened, if its operator says so.
+/// The damage that an operator accepts when a store is opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Accepted {
-    /// There was a store, and it is gone: a new one is made in its place.
+    /// The store was deleted: create a new one.
     pub new_store: bool,
-    /// Changes that were acknowledged are lost, as the write-ahead log was cut or changed: the rest is used.
+    /// Acknowledged changes are lost, because the write-ahead log was truncated or changed: use the rest.
     pub lost_changes: bool,
 }
 
 struct Queues {
     writer: Queue,
-    /// The writer's own in memory, where no other connection sees the data.
+    /// The writer's own connection in memory, which no other connection can read.
     readers: Queue,
 }
 
 /// Why a file could not be opened as a store.
 #[derive(Debug, thiserror::Error)]
 pub enum SqliteError {
-    /// Another process uses the file, and one of the two wants it for itself.
+    /// Another process uses the file, and one of the two requires exclusive access.
     #[error("another terra-auth uses this store: {}", .0.display())]
     InUse(PathBuf),
-    /// The file cannot be opened or made. Its folder must be there.
+    /// The file cannot be opened or created. Its folder must exist.
     #[error("could not open {}", .0.display())]
     File(PathBuf, #[source] std::io::Error),
-    /// A store was made here, and its file is missing or empty now.
-    #[error("the store is gone: {} is missing or empty, and there was a store", .0.display())]
+    /// A store was created here, and its file is now missing or empty.
+    #[error("the store was deleted: {} is missing or empty, although a store was created there", .0.display())]
     Gone(PathBuf),
-    /// The file is a database with broken pages; and what was found first.
+    /// The database has damaged pages; with the first finding.
     #[error("the store is damaged: {}: {}", .0.display(), .1)]
     Damaged(PathBuf, String),
-    /// The write-ahead log beside the file does not hold all that was acknowledged.
+    /// The write-ahead log does not contain all acknowledged changes.
     #[error("changes are lost: the write-ahead log of {} was changed, cut or removed after the last process ended", .0.display())]
     LostChanges(PathBuf),
-    /// The file is a database, and none of ours.
-    #[error("{} is no store of terra-auth", .0.display())]
+    /// The file is a database of another program.
+    #[error("{} is not a store of terra-auth", .0.display())]
     NoStore(PathBuf),
-    /// The file is no database, or the machine does not let us work with it.
+    /// The file is not a database, or the system denies access.
     #[error("could not open the database")]
     Database(#[from] rusqlite::Error),
-    /// The schema cannot be brought up to date.
+    /// The schema cannot be migrated.
     #[error(transparent)]
     Migrate(#[from] MigrateError),
 }
 
 const READERS: usize = 3;
-/// A store of up to this size is checked at every start, in some 50 ms at most; a larger one after an unclean end only.
+/// A store up to this size is checked at every start, which takes at most 50 ms. A larger one is checked after a crash only.
 const ALWAYS_CHECKED_BYTES: u64 = 16 * 1024 * 1024;
 
 impl Sqlite {
-    /// Opens a file, which is made when it is not there, and brings its schema up to date. No other process may have it
-    /// open: what a server keeps in memory, such as API keys, would miss the changes of others.
+    /// Opens a file, creates it if necessary, and migrates its schema. No other process may have it open, because a server
+    /// caches rows, such as API keys, and would miss the changes.
     ///
-    /// A store that was there before and is gone, has broken pages, or has lost acknowledged changes is refused.
+    /// Fails if the store was deleted, has damaged pages, or has lost acknowledged changes.
     ///
     /// # Errors
     ///
@@ -111,7 +111,7 @@ impl Sqlite {
         Self::open_accepting(path, Accepted::default())
     }
 
-    /// The same, but some of what would be refused is accepted.
+    /// Like the function above, but accepts the given damage.
     ///
     /// # Errors
     ///
@@ -120,8 +120,8 @@ impl Sqlite {
         Self::open_locked(path.as_ref(), Share::Alone, accepted)
     }
 
-    /// The same beside others who open it so, for those who keep nothing of it in memory. Each write of one waits for
-    /// those of the others.
+    /// Opens a file that several processes can share, if each opens it this way and caches no rows. The writes of one process
+    /// wait for those of the others.
     ///
     /// # Errors
     ///
@@ -130,7 +130,7 @@ impl Sqlite {
         Self::open_shared_accepting(path, Accepted::default())
     }
 
-    /// The same, but some of what would be refused is accepted.
+    /// Like the function above, but accepts the given damage.
     ///
     /// # Errors
     ///
@@ -158,7 +158,7 @@ impl Sqlite {
         Ok(Self { queues: Some(Queues { writer, readers: reader }), threads, exclusive, health, _locks: Some(locks) })
     }
 
-    /// Opens a store that is gone once it is dropped.
+    /// Opens a store in memory, which is lost when dropped.
     ///
     /// # Errors
     ///
@@ -186,7 +186,7 @@ fn start_writer(connection: Connection, health: &Arc<Health>) -> (Queue, JoinHan
     (queue, thread::spawn(move || worker::write(connection, &calls, &health)))
 }
 
-/// Looks at what the last process left; answers whether the pages are to be read before they are used.
+/// Checks the files that the last process left. Returns whether all pages must be checked.
 fn is_to_be_checked(path: &Path, accepted: Accepted) -> Result<bool, SqliteError> {
     let refused = |error| SqliteError::File(path.to_owned(), error);
     let log = log::look(path).map_err(refused)?;
@@ -194,7 +194,7 @@ fn is_to_be_checked(path: &Path, accepted: Accepted) -> Result<bool, SqliteError
         return Err(SqliteError::LostChanges(path.to_owned()));
     }
     if log.is_unclean {
-        tracing::info!("the store was not closed by the last process that used it; it is checked");
+        tracing::info!("the last process did not close the store; checking it");
     }
     Ok(log.is_unclean || fs::metadata(path).map_err(refused)?.len() <= ALWAYS_CHECKED_BYTES)
 }
@@ -223,9 +223,9 @@ impl Engine for Sqlite {
 impl Drop for Sqlite {
     fn drop(&mut self) {
         self.queues = None;
-        let here = thread::current().id(); // of these threads, if the last job held the store and its caller hung up
+        let here = thread::current().id(); // one of these threads, if the last job owned the store and its call was cancelled
         for thread in self.threads.drain(..).filter(|thread| thread.thread().id() != here) {
-            drop(thread.join()); // a thread that panicked has no caller left to answer
+            drop(thread.join()); // a panic has no caller to report to
         }
     }
 }

@@ -6,9 +6,9 @@ use secrecy::SecretString;
 use terra_auth_testkit::Postgres as TestServer;
 
 use crate::{
-    admin_token, api_key, audit, connection, data_key, delivery, developer,
+    admin_token, api_key, audit, connection, data_key, delivery, destination, developer,
     engine::{Database, Sql},
-    grant, housekeeping, known_connection, login, mobile_token,
+    event, grant, housekeeping, known_connection, login, mobile_token,
     postgres::{Postgres, Transaction as PostgresTransaction},
     provider_app, receipt, received_event, revocation, row_mac,
     sqlite::{Transaction as SqliteTransaction, open_in_memory},
@@ -23,7 +23,9 @@ fn all() -> impl Iterator<Item = &'static (&'static str, Sql)> {
         connection::STATEMENTS,
         data_key::STATEMENTS,
         delivery::STATEMENTS,
+        destination::STATEMENTS,
         developer::STATEMENTS,
+        event::STATEMENTS,
         login::STATEMENTS,
         grant::STATEMENTS,
         housekeeping::STATEMENTS,
@@ -88,7 +90,7 @@ async fn every_statement_can_be_prepared_by_postgres() {
 }
 
 #[test]
-fn no_statement_walks_through_a_table_that_grows() {
+fn no_statement_scans_a_growing_table() {
     let connection = open_in_memory().unwrap();
     for (name, sql) in all() {
         let explain = format!("EXPLAIN QUERY PLAN {}", text::<SqliteTransaction<'_>>(sql));
@@ -99,11 +101,14 @@ fn no_statement_walks_through_a_table_that_grows() {
         for step in plan.map(Result::unwrap) {
             let walks = step.starts_with("SCAN")
                 && !["due", "gone", " queue", "CONSTANT ROW"].iter().any(|few| step.ends_with(few));
-            let sorts = step.contains("TEMP B-TREE");
+            // The deliveries of one event, at most one for each destination.
+            let sorts_one_event = name.starts_with("LIST_DELIVERIES") && step.ends_with("LAST TERM OF ORDER BY");
+            let sorts = step.contains("TEMP B-TREE") && !sorts_one_event;
             assert!(
                 !walks
                     || [
                         "ADMIN_TOKENS",
+                        "ALL_DESTINATIONS",
                         "API_KEYS",
                         "DATA_KEYS",
                         "DEAD_FORWARDS",
@@ -129,6 +134,7 @@ fn no_statement_walks_through_a_table_that_grows() {
                         "ADMIN_TOKENS",
                         "API_KEYS",
                         "CONNECTIONS_OF_ACCOUNT",
+                        "DELIVERY_ATTEMPTS",
                         "DELIVERY_QUEUES",
                         "LOCK_GRANTS_OF_ACCOUNT",
                         "REVOCATION_QUEUES",

@@ -1,4 +1,4 @@
-//! The values of parameters and columns: integers, text and bytes, in both databases.
+//! The values of parameters and columns: integers, text and bytes, for both databases.
 
 use std::{any::type_name, borrow::Cow, fmt};
 
@@ -15,7 +15,7 @@ use terra_auth_model::{
     widget_session::SessionState,
 };
 use terra_auth_types::{
-    ConnectionId, DeliveryId, DevId, Environment, EventId, KeyId, Provider, ReferenceId, SessionId, UserId,
+    ConnectionId, DestinationId, DevId, Environment, EventId, KeyId, Provider, ReferenceId, SessionId, UserId,
     wire::admin::{GrantState, RefreshFailure, RevocationOutcome, RevocationReason, Role, SignWith},
 };
 use url::Url;
@@ -57,7 +57,7 @@ pub(crate) trait Column: Sized {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("a column does not hold a {0}")]
+#[error("a column has no valid {0}")]
 struct Unreadable(&'static str);
 
 impl Row {
@@ -74,7 +74,7 @@ impl Row {
 
 impl fmt::Debug for Value<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Value") // may be secret
+        f.write_str("Value") // may contain a secret
     }
 }
 
@@ -138,7 +138,7 @@ macro_rules! single {
 
 single!(u64, Option<Timestamp>);
 
-/// Integers that SQL knows only as 64 bits with a sign; what does not fit stops at the greatest that does.
+/// Unsigned integers, stored as signed 64-bit integers. Larger values saturate.
 macro_rules! int {
     ($($type:ty),+) => {$(
         impl Parameter for $type {
@@ -155,7 +155,7 @@ macro_rules! int {
     )+};
 }
 
-int!(u32, u64);
+int!(u16, u32, u64);
 
 impl Parameter for bool {
     fn value(&self) -> Value<'_> {
@@ -199,7 +199,7 @@ impl Column for String {
     }
 }
 
-/// Types that are one text.
+/// Types that are stored as text.
 macro_rules! text {
     ($($type:ty: $parse:expr;)+) => {$(
         impl Parameter for $type {
@@ -271,7 +271,7 @@ impl Column for Uuid {
     }
 }
 
-/// Types that are some bytes.
+/// Types that are stored as bytes.
 macro_rules! bytes {
     ($($type:ident($wrap:expr);)+) => {$(
         impl Parameter for $type {
@@ -290,7 +290,7 @@ macro_rules! bytes {
 
 bytes! {
     ConnectionId(Uuid::from_bytes);
-    DeliveryId(Uuid::from_bytes);
+    DestinationId(Uuid::from_bytes);
     EventId(Uuid::from_bytes);
     KeyDigest(std::convert::identity);
     KeyId(Uuid::from_bytes);
@@ -301,7 +301,7 @@ bytes! {
     UserId(Uuid::from_bytes);
 }
 
-/// A database's own error as the port has it.
+/// Wraps a database error in the error of the port.
 pub(crate) fn failed(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
     StoreError::Engine(Box::new(error))
 }

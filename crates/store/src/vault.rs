@@ -1,4 +1,4 @@
-//! Every sealed value, whatever it is.
+//! All sealed values, for rotation, check and reset.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -92,7 +92,7 @@ impl<D: Database> SealedValues for Queries<D> {
         after: Option<&SealedValue>,
         limit: u32,
     ) -> Result<Vec<SealedValue>, StoreError> {
-        // Nothing is before the empty text, and before no bytes.
+        // The empty text and empty bytes sort first.
         let dev_id = after.map_or("", |value| value.dev_id.as_str());
         let user_id = || after.map(user_id).transpose();
         match column {
@@ -168,12 +168,12 @@ impl<D: Database> SealedValues for Queries<D> {
 }
 
 impl<D: Database> Queries<D> {
-    /// Changes a sealed value of an environment, and its mac with it.
+    /// Changes a sealed value of an environment, and its MAC.
     async fn change_developer(&mut self, of: &SealedValue, sql: Sql, values: &[Value<'_>]) -> Result<bool, StoreError> {
         self.change_marked::<Developer>((LOCK_DEVELOPER, &[of.dev_id.value()]), sql, values).await
     }
 
-    /// The same of an app.
+    /// Changes a sealed value of a provider app, and its MAC.
     async fn change_app(&mut self, of: &SealedValue, sql: Sql, values: &[Value<'_>]) -> Result<bool, StoreError> {
         let key = [of.dev_id.value(), of.row.as_str().value()];
         self.change_marked::<ProviderApp>((LOCK_PROVIDER_APP, &key), sql, values).await
@@ -235,8 +235,8 @@ mod tests {
 
     use crate::sqlite::open_in_memory;
 
-    /// Digests, marks, keys that are wrapped, and what others have sent. Ids are known by their names.
-    const NOT_SEALED: [&str; 13] = [
+    /// Digests, MACs, wrapped keys, and received bodies. Ids are recognized by their names.
+    const NOT_SEALED: [&str; 14] = [
         "admin_token.digest",
         "admin_token.mac",
         "api_key.digest",
@@ -245,6 +245,7 @@ mod tests {
         "audit_record.mac",
         "data_key.wrapped",
         "data_key.wrapped_by",
+        "destination.mac",
         "developer.mac",
         "provider_app.mac",
         "received_event.body",
@@ -253,7 +254,7 @@ mod tests {
     ];
 
     #[test]
-    fn every_column_of_bytes_is_looked_at_by_the_vault_or_known_to_hold_nothing_secret() {
+    fn each_binary_column_is_checked_by_the_vault_or_listed_as_public() {
         let connection = open_in_memory().unwrap();
         let columns = "SELECT t.name || '.' || c.name FROM sqlite_schema t, pragma_table_info(t.name) c
             WHERE t.type = 'table' AND c.type = 'BLOB' AND c.name NOT GLOB '*_id'";

@@ -52,7 +52,7 @@ async fn a_log_that_nobody_touched_is_intact() {
 }
 
 #[tokio::test]
-async fn no_part_of_a_line_changes_unseen() {
+async fn every_change_of_a_line_is_detected() {
     for change in [
         "actor = 'nobody'",
         "actor_id = zeroblob(16)",
@@ -110,7 +110,7 @@ async fn changed_by(script: &str) -> (TempDir, Auth) {
     let new = NewDeveloper {
         environment: Environment::Testing,
         name: "Acme".to_owned(),
-        destination: None,
+        destination: Some("https://app.example/hooks".parse().unwrap()),
         bound_tokens_only: false,
     };
     before.create_developer(&admin, new).await.unwrap();
@@ -131,7 +131,7 @@ const TO_BEFORE_MARKS: &str = "
     UPDATE row_macs SET seq = NULL;";
 
 #[tokio::test]
-async fn no_column_of_a_row_that_grants_something_changes_unseen() {
+async fn every_changed_column_of_a_protected_row_is_detected() {
     for change in [
         "admin_token SET role = 'owner' WHERE name = 'bob'",
         "admin_token SET digest = zeroblob(32) WHERE name = 'bob'",
@@ -145,7 +145,10 @@ async fn no_column_of_a_row_that_grants_something_changes_unseen() {
         "api_key SET digest = zeroblob(32)",
         "api_key SET expires_at_ms = 9000000000000",
         "api_key SET hint = '1234'",
-        "developer SET destination = 'https://evil.example/'",
+        "destination SET url = 'https://evil.example/'",
+        "destination SET enabled = 0",
+        "destination SET event_types = '[]'",
+        "destination SET mac = NULL",
         "developer SET redirect_allow_list = '[\"https://evil.example/\"]'",
         "developer SET keep_user_id = 1",
         "developer SET bound_tokens_only = 1",
@@ -200,7 +203,7 @@ async fn a_store_from_before_marks_gets_them_once() {
 }
 
 #[tokio::test]
-async fn a_row_that_is_put_back_is_not_as_the_log_says() {
+async fn a_restored_old_row_contradicts_the_audit_log() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("store.db");
     let (auth, admin) = (auth(&path).await, Admin::local("tests"));
@@ -264,7 +267,7 @@ async fn verdict_with_a_reset_after(script: &str) -> AuditVerdict {
 }
 
 #[tokio::test]
-async fn what_came_before_a_reset_does_not_change_unseen_afterwards() {
+async fn changes_of_entries_before_a_reset_are_detected() {
     let untouched =
         AuditVerdict { intact: true, entries: 4, broken_at: None, reset_at: Some(3), ..AuditVerdict::default() };
     assert_eq!(verdict_with_a_reset_after("").await, untouched);

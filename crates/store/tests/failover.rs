@@ -70,7 +70,7 @@ async fn a_first_server_that_is_mute_deaf_or_read_only_is_left_for_the_next() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn servers_that_cannot_be_reached_are_said_to_be_so() {
+async fn an_unreachable_server_is_a_clear_error() {
     let (_mute, mute) = mute().await;
     let start = Instant::now();
     let error = open(&format!("postgres://postgres@127.0.0.1:1,{mute}/postgres")).await.err().unwrap();
@@ -174,7 +174,7 @@ async fn a_primary_that_is_frozen_is_replaced_and_nothing_acknowledged_is_lost()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_frozen_server_holds_no_call_longer_than_its_bound() {
+async fn a_frozen_server_delays_no_call_beyond_its_timeout() {
     let pair = Pair::start();
     let [primary, _] = pair.ports();
     let store = open(&format!("postgres://postgres@127.0.0.1:{primary}/postgres")).await.unwrap();
@@ -241,7 +241,7 @@ impl Unit for Add {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_unit_that_must_happen_once_learns_what_became_of_its_commit() {
+async fn an_at_most_once_unit_finds_out_whether_it_was_committed() {
     let pair = Pair::start();
     let (store, rows) = (open(&pair.url()).await.unwrap(), Fixtures::default());
     let developer = rows.developer("acme");

@@ -163,7 +163,7 @@ proptest! {
     }
 
     #[test]
-    fn a_connection_keeps_our_id_to_its_end(lives in lives()) {
+    fn a_connection_has_the_same_id_until_it_is_deleted(lives in lives()) {
         let history: Told = History::of(&lives).0.into_iter().enumerate().collect();
         let first = |n: usize| history.iter().position(|(_, event)| event["user"] == user(n, 0, "")).unwrap();
         runtime().block_on(async {
@@ -180,7 +180,7 @@ proptest! {
     }
 
     #[test]
-    fn a_delivery_that_comes_again_changes_nothing((_, shuffled) in told_twice()) {
+    fn a_repeated_delivery_changes_nothing((_, shuffled) in told_twice()) {
         runtime().block_on(async {
             let inbox = inbox(&shuffled).await;
             let before = table(&inbox).await;

@@ -51,7 +51,7 @@ async fn a_transaction_pooler_is_found_and_serves_eight_clients_without_an_error
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_that_took_a_pooler_for_a_server_learns_better() {
+async fn a_pooler_that_was_not_detected_at_start_is_detected_later() {
     let database = database();
     let bouncer = PgBouncer::start(&database.url(), PoolMode::Transaction, 3);
     work(&open(&format!("{}?statement_cache=on", bouncer.url())).await.unwrap()).await;

@@ -110,7 +110,7 @@ impl Unit for LeaveSlowly {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_two_who_leave_an_account_at_once_one_is_the_last() {
+async fn two_simultaneous_deletions_of_an_account_revoke_it_once() {
     let database = TestServer::start().database();
     let (rows, store) = (Fixtures::default(), Store::new(connect(&database).await.unwrap()));
     let developer = rows.developer("acme");

@@ -102,7 +102,7 @@ fn a_missing_folder_is_named() {
 }
 
 #[test]
-fn a_file_that_is_no_database_is_refused_and_kept() {
+fn a_file_that_is_no_database_is_rejected_and_not_changed() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("store.db");
     let text = "not a database, but somebody's letter".repeat(100);
@@ -126,7 +126,7 @@ fn only_the_owner_reads_the_files() {
 }
 
 #[tokio::test]
-async fn a_dropped_store_finishes_what_it_accepted() {
+async fn a_dropped_store_finishes_its_accepted_writes() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("store.db");
     let (rows, developer) = (Fixtures::default(), Fixtures::default().developer("acme"));
@@ -157,7 +157,7 @@ impl Unit for Sleeps {
 }
 
 #[tokio::test]
-async fn a_unit_that_waits_for_something_else_fails_instead_of_holding_up_everybody() {
+async fn a_unit_that_awaits_anything_but_the_store_fails() {
     let store = Store::new(Sqlite::in_memory().unwrap());
     let error = store.run(Sleeps).await.unwrap_err();
     assert!(matches!(error, StoreError::Engine(_)), "{error}");

@@ -90,7 +90,7 @@ fn frames(path: &Path) -> u64 {
 }
 
 #[tokio::test]
-async fn a_store_that_is_gone_is_not_made_again_unless_told() {
+async fn a_missing_store_is_not_created_again_unless_requested() {
     let (deleted, emptied) = (Folder::closed().await, Folder::closed().await);
     fs::remove_file(deleted.file("")).unwrap();
     fs::write(emptied.file(""), "").unwrap();
@@ -103,7 +103,7 @@ async fn a_store_that_is_gone_is_not_made_again_unless_told() {
 }
 
 #[tokio::test]
-async fn a_log_without_its_database_is_not_thrown_away() {
+async fn a_write_ahead_log_without_its_database_is_not_deleted() {
     let folder = Folder::killed(3).await;
     fs::remove_file(folder.file("")).unwrap();
     fs::remove_file(folder.file(".lock")).unwrap();
@@ -131,7 +131,7 @@ async fn an_unclean_end_loses_nothing() {
 }
 
 #[tokio::test]
-async fn a_changed_byte_in_the_log_is_noticed_wherever_it_is() {
+async fn every_changed_byte_in_the_log_is_detected() {
     let count = frames(&Folder::killed(20).await.file("-wal"));
     for frame in [0, count / 2, count - 3, count - 1] {
         for within in [9, 17, 24 + 100] {
@@ -143,7 +143,7 @@ async fn a_changed_byte_in_the_log_is_noticed_wherever_it_is() {
 }
 
 #[tokio::test]
-async fn a_changed_byte_in_the_log_is_noticed_without_its_index() {
+async fn every_changed_byte_in_the_log_is_detected_without_its_index() {
     let folder = Folder::killed(20).await;
     fs::remove_file(folder.file("-shm")).unwrap();
     flip(&folder.file("-wal"), WAL_HEADER + frames(&folder.file("-wal")) / 2 * FRAME + 200);
@@ -188,7 +188,7 @@ async fn acknowledged_around(share: bool, change: impl FnOnce(&Folder)) -> (bool
 }
 
 #[tokio::test]
-async fn nothing_is_acknowledged_into_a_file_that_is_gone() {
+async fn no_write_is_acknowledged_after_the_file_was_deleted() {
     type Change = fn(&Folder);
     let changes: [(&str, Change); 7] = [
         ("deleted", |folder| fs::remove_file(folder.file("")).unwrap()),
@@ -216,7 +216,7 @@ async fn a_log_that_is_emptied_under_the_store_is_noticed() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_put_back_is_used_again() {
+async fn a_restored_file_is_used_again() {
     let folder = Folder::new();
     let store = folder.open();
     fill(&store, 1).await;

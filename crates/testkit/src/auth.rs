@@ -14,20 +14,20 @@ use terra_auth_model::{
 };
 use terra_auth_types::{Provider, wire};
 
-/// Operations over a store, with everything else as in [`dependencies`].
+/// The operations over a store, with all other parts as in [`dependencies`].
 #[must_use]
 pub fn auth(store: Store) -> Auth {
     Auth::new(dependencies(store))
 }
 
-/// The same with keys of its own.
+/// The operations with other keys.
 #[must_use]
 pub fn auth_with_keys(store: Store, keys: KeyRing) -> Auth {
     Auth::new(Dependencies { keys, ..dependencies(store) })
 }
 
 /// The machine's clock and entropy, fixed keys, and the providers FITBIT and GARMIN, which accept no call. A test replaces the
-/// fields that it is about: `Dependencies { clock, ..dependencies(store) }`.
+/// fields that it needs: `Dependencies { clock, ..dependencies(store) }`.
 #[must_use]
 pub fn dependencies(store: Store) -> Dependencies {
     Dependencies {

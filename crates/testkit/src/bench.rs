@@ -1,11 +1,10 @@
-//! Shared parts of the benches: a plane to measure, and the comparison with a baseline measured in the same run.
+//! Shared parts of the benches: the operations to measure, and the comparison with a baseline of the same run.
 
 const ROUNDS: usize = 41;
 
-/// Measures a baseline and ours in turns, each in operations per second, and prints how the medians compare.
+/// Measures a baseline and our code in turns, in operations per second, and prints the ratio of the medians.
 ///
-/// The first round only warms up. `bar` is the least part of the baseline that we may reach; without one, the baseline
-/// is there to look up to.
+/// The first round is a warm-up. `bar` is the minimum ratio; without one, the ratio is information only.
 pub fn compare(name: &str, bar: Option<f64>, mut baseline: impl FnMut() -> f64, mut ours: impl FnMut() -> f64) {
     let rounds: Vec<_> = (0..=ROUNDS).map(|_| (baseline(), ours())).skip(1).collect();
     let median_of = |rate: fn(&(f64, f64)) -> f64| median(rounds.iter().map(rate).collect());
@@ -24,7 +23,7 @@ pub fn report(line: &str) {
     println!("{line}");
 }
 
-/// The middle of some measurements.
+/// The median of measurements.
 #[must_use]
 pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);

@@ -6,12 +6,12 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use terra_auth_model::clock::{Clock, SteadyClock};
 
-/// Stands still, at first at 2030-01-01T00:00:00Z, until a test moves it.
+/// A clock that advances only when a test moves it. It starts at 2030-01-01T00:00:00Z.
 #[derive(Debug)]
 pub struct FixedClock(Mutex<Timestamp>);
 
 impl FixedClock {
-    /// Where it stands at first.
+    /// The start.
     pub const START: Timestamp = Timestamp::constant(1_893_456_000, 0);
 
     /// Moves the clock; backwards if the duration is negative.

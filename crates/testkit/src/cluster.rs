@@ -1,4 +1,4 @@
-//! A primary with a synchronous standby, and a pooler in front of a server: both real, both gone when dropped.
+//! A PostgreSQL primary with a synchronous standby, and `PgBouncer`: real processes that stop when dropped.
 
 use std::{
     fs,
@@ -30,7 +30,7 @@ pub struct PgBouncer {
     _guardian: Guardian,
 }
 
-/// How `PgBouncer` shares its server connections.
+/// The pool mode of `PgBouncer`.
 #[derive(Clone, Copy, Debug)]
 pub enum PoolMode {
     /// A server connection belongs to a client for one transaction.
@@ -41,7 +41,7 @@ pub enum PoolMode {
     Statement,
 }
 
-/// A shell that cleans up when the test ends, however it ends.
+/// A shell that cleans up when the test ends, also after a crash.
 struct Guardian(Child);
 
 /// `$1` is the folder of the programs, `$2` and `$3` are the ports.
@@ -61,7 +61,7 @@ const BOUNCER: &str = r#"
     PATH=$PATH:/usr/sbin pgbouncer -q pgbouncer.ini >log 2>&1 &
 "#;
 
-/// Before and after a script: a folder, and the end of every process that works in it.
+/// The frame of a script: creates a folder, and kills every process that works in it afterwards.
 const FIRST: &str = r#"
     trap '' INT TERM HUP
     dir=$(mktemp -d /tmp/terra-auth-cluster.XXXXXX) && cd "$dir" || exit 1
@@ -83,7 +83,7 @@ const LAST: &str = r#"
 const START: Duration = Duration::from_secs(20);
 
 impl Guardian {
-    /// Runs a script in a folder of its own and waits until it has started everything.
+    /// Runs a script in a new folder and waits until it has started all servers.
     fn start(script: &str, arguments: &[&str]) -> (Self, PathBuf) {
         let script = [FIRST, script, LAST].concat();
         let mut shell = unprivileged_shell();
@@ -132,14 +132,14 @@ impl Pair {
         format!("postgres://postgres@127.0.0.1:{one},127.0.0.1:{two}/postgres")
     }
 
-    /// The same with the standby first.
+    /// The URL with the standby first.
     #[must_use]
     pub fn url_standby_first(&self) -> String {
         let [one, two] = self.ports;
         format!("postgres://postgres@127.0.0.1:{two},127.0.0.1:{one}/postgres")
     }
 
-    /// The two servers' ports, the first primary's first.
+    /// The ports of the two servers, the first primary first.
     #[must_use]
     pub const fn ports(&self) -> [u16; 2] {
         self.ports
@@ -180,7 +180,7 @@ impl Pair {
         assert!(promoted.status.success(), "{}", String::from_utf8_lossy(&promoted.stderr));
     }
 
-    /// Asks the server `which` (0 or 1) for one value.
+    /// Queries one value of the server `which` (0 or 1).
     #[must_use]
     pub fn ask(&self, which: usize, sql: &str) -> String {
         let mut psql = Command::new(self.bin.join("psql"));
@@ -207,7 +207,7 @@ impl PoolMode {
 }
 
 impl PgBouncer {
-    /// Starts one in front of the server and database of `url`, with at most `size` connections to it.
+    /// Starts it for the server and database of `url`, with at most `size` connections.
     ///
     /// # Panics
     ///
@@ -236,7 +236,7 @@ impl PgBouncer {
         Self { port, user, database, _guardian: guardian }
     }
 
-    /// Where its clients connect.
+    /// The URL for clients.
     #[must_use]
     pub fn url(&self) -> String {
         format!("postgres://{}@127.0.0.1:{}/{}", self.user, self.port, self.database)
@@ -252,7 +252,7 @@ fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port is free").port()
 }
 
-/// The processes whose working folder is `folder`, as every process of a PostgreSQL server's is.
+/// The processes with the working folder `folder`. Every process of a PostgreSQL server has its data folder.
 fn working_in(folder: &Path) -> Vec<String> {
     let processes = fs::read_dir("/proc").expect("/proc is there").flatten();
     let working = processes.filter(|process| fs::read_link(process.path().join("cwd")).is_ok_and(|cwd| cwd == folder));

@@ -1,11 +1,13 @@
-//! The promises of every store, as one list of tests: `store_contract!(sqlite: InAFile, postgres: InADatabase);`
+//! The contract of every store, as one list of tests: `store_contract!(sqlite: InAFile, postgres: InADatabase);`
 
 mod admin_token;
 mod api_key;
 mod audit;
 mod connection;
 mod delivery;
+mod destination;
 mod developer;
+mod event;
 mod grant;
 mod housekeeping;
 mod known_connection;
@@ -25,22 +27,22 @@ use std::future::Future;
 use terra_auth_model::{developer::Developer, store::Store};
 
 pub use self::{
-    admin_token::*, api_key::*, audit::*, connection::*, delivery::*, developer::*, grant::*, housekeeping::*,
-    known_connection::*, login::*, mobile_token::*, provider_app::*, receipt::*, received_event::*, revocation::*,
-    row_mac::*, unit::*, vault::*, widget_session::*,
+    admin_token::*, api_key::*, audit::*, connection::*, delivery::*, destination::*, developer::*, event::*, grant::*,
+    housekeeping::*, known_connection::*, login::*, mobile_token::*, provider_app::*, receipt::*, received_event::*,
+    revocation::*, row_mac::*, unit::*, vault::*, widget_session::*,
 };
 use crate::{Fixtures, StoreExt as _};
 
-/// Where a store can be, empty at first.
+/// The location of a store, empty at first.
 pub trait EmptyStore: Sized {
-    /// A place where nothing is yet.
+    /// Creates an empty location.
     fn fresh() -> impl Future<Output = Self> + Send;
 
-    /// Opens the store that is there. It is opened again only after it was dropped.
+    /// Opens the store. It must be dropped before it is opened again.
     fn open(&self) -> impl Future<Output = Store> + Send;
 }
 
-/// Runs the contract on stores in one or more places.
+/// Runs the contract on stores of one or more kinds.
 #[macro_export]
 macro_rules! store_contract {
     ($($name:ident: $place:ty),+ $(,)?) => {$(
@@ -122,6 +124,13 @@ macro_rules! store_contract {
                 a_unit_with_a_receipt_happens_once
                 a_token_is_spent_once
                 of_a_thousand_who_spend_a_token_one_succeeds
+                a_destination_is_read_as_it_was_written
+                the_destinations_of_a_developer_come_oldest_first
+                a_destination_is_removed_with_its_deliveries
+                the_attempts_of_a_delivery_are_read_oldest_first
+                deliveries_are_listed_by_each_filter
+                a_disabled_destination_has_no_queue
+                events_are_read_in_the_order_of_their_ids
                 a_delivery_is_claimed_when_it_is_due
                 claims_take_the_longest_due_and_come_oldest_first
                 a_claimed_delivery_is_hidden_until_its_lease_ends
@@ -211,7 +220,7 @@ pub(crate) async fn developer(store: &Store, dev_id: &str) -> Developer {
     developer
 }
 
-/// Runs something many times at once; answers all that came back.
+/// Runs a function many times at once. Returns all results.
 pub async fn at_once<T, F>(times: usize, mut start: impl FnMut(usize) -> F) -> Vec<T>
 where
     T: Send + 'static,
@@ -236,7 +245,9 @@ mod tests {
             include_str!("contract/audit.rs"),
             include_str!("contract/connection.rs"),
             include_str!("contract/delivery.rs"),
+            include_str!("contract/destination.rs"),
             include_str!("contract/developer.rs"),
+            include_str!("contract/event.rs"),
             include_str!("contract/login.rs"),
             include_str!("contract/grant.rs"),
             include_str!("contract/housekeeping.rs"),

@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use terra_auth_model::clock::Entropy;
 
-/// Counts instead of drawing: never the same bytes twice, and the same ones in every run of a test.
+/// Deterministic entropy: a counter, so that bytes never repeat and each run of a test gets the same ones.
 #[derive(Debug, Default)]
 pub struct CountingEntropy(AtomicU64);
 

@@ -13,20 +13,20 @@ use tokio::sync::Mutex;
 /// The result of one write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WriteFault {
-    /// It is made.
+    /// The write succeeds.
     None,
-    /// It is refused, and nothing is changed.
+    /// The write fails, and nothing is changed.
     Refused,
-    /// It is made, and the answer is lost.
+    /// The write succeeds, and its response is lost.
     AnswerLost,
 }
 
-/// Lets writes of a store fail.
+/// Injects failures into the writes of a store.
 #[derive(Clone, Debug, Default)]
 pub struct WriteFaults(Arc<Lock<VecDeque<WriteFault>>>);
 
 impl WriteFaults {
-    /// A store that keeps what `store` keeps, and fails as planned.
+    /// Wraps a store, which then fails as planned.
     #[must_use]
     pub fn of(store: Store) -> (Store, Self) {
         let faults = Self::default();

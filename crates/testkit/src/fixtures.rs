@@ -18,21 +18,21 @@ use terra_auth_model::{
     widget_session::{SessionRequest, SessionState, WidgetSession},
 };
 use terra_auth_types::{
-    ConnectionId, DeliveryId, DevId, Environment, EventId, KeyId, Scopes, SessionId, UserId,
+    ConnectionId, DestinationId, DevId, Environment, EventId, KeyId, Scopes, SessionId, UserId,
     wire::admin::{RevocationOutcome, RevocationReason, Role},
 };
 use uuid::Uuid;
 
 use crate::{CountingEntropy, FixedClock};
 
-/// Makes rows, each of them new.
+/// Creates rows, each of them unique.
 #[derive(Debug, Default)]
 pub struct Fixtures {
     entropy: CountingEntropy,
 }
 
 impl Fixtures {
-    /// When everything is made.
+    /// The creation time of all rows.
     pub const NOW: Timestamp = FixedClock::START;
 
     /// An instant some milliseconds after [`Fixtures::NOW`].
@@ -47,11 +47,21 @@ impl Fixtures {
         name.parse().unwrap()
     }
 
+    /// The destination of an environment.
+    #[must_use]
+    pub fn destination_id(dev_id: &DevId) -> DestinationId {
+        let mut bytes = [0; 16];
+        for (byte, of_name) in bytes.iter_mut().zip(dev_id.as_str().bytes()) {
+            *byte = of_name;
+        }
+        DestinationId(Uuid::from_bytes(bytes))
+    }
+
     fn entropy(&self) -> &dyn Entropy {
         &self.entropy
     }
 
-    /// A developer with nothing but what must be there.
+    /// A developer with required fields only.
     #[must_use]
     pub fn developer(&self, dev_id: &str) -> Developer {
         Developer {
@@ -73,13 +83,13 @@ impl Fixtures {
         }
     }
 
-    /// Something that looks sealed.
+    /// Bytes in place of a sealed value.
     #[must_use]
     pub fn sealed(&self) -> Sealed {
         Sealed(self.entropy().bytes::<40>().to_vec())
     }
 
-    /// An API key for everything, never used.
+    /// An API key with all scopes, never used.
     #[must_use]
     pub fn api_key(&self, developer: &Developer) -> ApiKeyRecord {
         ApiKeyRecord {
@@ -108,7 +118,7 @@ impl Fixtures {
         }
     }
 
-    /// A line of the audit log about something that was done.
+    /// An entry of the audit log.
     #[must_use]
     pub fn audit_record(&self, seq: u64) -> AuditRecord {
         AuditRecord {
@@ -148,7 +158,7 @@ impl Fixtures {
         }
     }
 
-    /// An open session that promises no user and lives for a second.
+    /// An open session without a reserved user id, valid for one second.
     #[must_use]
     pub fn widget_session(&self, developer: &Developer) -> WidgetSession {
         WidgetSession {
@@ -164,13 +174,13 @@ impl Fixtures {
         }
     }
 
-    /// A login's id.
+    /// A UUID.
     #[must_use]
     pub fn uuid(&self) -> Uuid {
         self.entropy().id()
     }
 
-    /// A token's id.
+    /// A token id.
     #[must_use]
     pub fn token_id(&self) -> TokenId {
         TokenId(self.entropy().bytes())
@@ -180,7 +190,8 @@ impl Fixtures {
     #[must_use]
     pub fn delivery(&self, developer: &Developer) -> Delivery {
         Delivery {
-            delivery_id: DeliveryId(self.entropy().id_at(Self::NOW)),
+            event_id: EventId(self.entropy().id_at(Self::NOW)),
+            destination_id: Self::destination_id(&developer.dev_id),
             dev_id: developer.dev_id.clone(),
             kind: "auth".to_owned(),
             payload: r#"{"type": "auth", "größe": 1}"#.to_owned(),
@@ -196,7 +207,7 @@ impl Fixtures {
         Revocation::of(&self.connection(developer), Self::NOW)
     }
 
-    /// An attempt that ended so at an instant, with 200 or, if the revocation goes on, with 503 and another try 30 ms later.
+    /// The result of an attempt at an instant: with status 200 or, if the revocation continues, with 503 and a retry 30 ms later.
     #[must_use]
     pub fn settlement(outcome: RevocationOutcome, at: Timestamp) -> RevocationResult {
         let goes_on = outcome == RevocationOutcome::Pending;
@@ -232,7 +243,7 @@ impl Fixtures {
         AppSecret { sealed: self.sealed(), hint: "cret".to_owned(), headers: Vec::new() }
     }
 
-    /// An event that came at an instant and is to be forwarded at once.
+    /// An event that was received at an instant and is due for forwarding.
     #[must_use]
     pub fn received_event(&self, at: Timestamp) -> NewEvent {
         let event = ReceivedEvent {

@@ -1,6 +1,4 @@
-//! A clock that stands still, entropy that counts, the store contract.
-//!
-//! For tests only: what does not work panics.
+//! Support for tests: a fixed clock, deterministic entropy, real servers, and the store contract. Errors panic.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -14,16 +14,16 @@ use url::Url;
 
 /// A PostgreSQL server for the tests of one process.
 ///
-/// It is the machine's own PostgreSQL with a data folder that is removed in the end; or the server at the URL in
-/// `TERRA_AUTH_TEST_POSTGRES`, whose user must be allowed to create databases.
+/// It is the machine's PostgreSQL with a temporary data folder, or the server at the URL in `TERRA_AUTH_TEST_POSTGRES`, whose
+/// user must be allowed to create databases.
 pub struct Postgres {
     url: Url,
     bin: PathBuf,
-    /// Stops the server when our end of its pipe closes, however this process ends.
+    /// Stops the server when our end of its pipe closes, also after a crash of this process.
     _guardian: Option<Child>,
 }
 
-/// An empty database; gone when dropped.
+/// A database, empty at first. Dropping it deletes it.
 pub struct Database {
     server: &'static Postgres,
     name: String,
@@ -46,7 +46,7 @@ pub(crate) const MISSING: &str = "PostgreSQL is not installed, and its tests are
     run `apt-get install postgresql`, or set TERRA_AUTH_TEST_POSTGRES to the URL of a server";
 
 impl Postgres {
-    /// The server, which is started at the first call.
+    /// The server. The first call starts it.
     ///
     /// # Panics
     ///
@@ -83,7 +83,7 @@ impl Postgres {
     ///
     /// # Panics
     ///
-    /// The server refuses.
+    /// The server rejects it.
     pub fn database(&'static self) -> Database {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("terra_auth_{}_{}", id(), COUNT.fetch_add(1, Ordering::Relaxed));
@@ -99,7 +99,7 @@ impl Postgres {
 }
 
 impl Database {
-    /// Where the database is.
+    /// The URL of the database.
     #[must_use]
     pub fn url(&self) -> String {
         let mut url = self.server.url.clone();
@@ -107,28 +107,28 @@ impl Database {
         url.into()
     }
 
-    /// Everything that is in it, as a script.
+    /// Its content, as a script.
     ///
     /// # Panics
     ///
-    /// It cannot be read.
+    /// It could not be read.
     #[must_use]
     pub fn dump(&self) -> String {
         let output = Command::new(self.server.bin.join("pg_dump")).arg(self.url()).output().expect(MISSING);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let text = String::from_utf8(output.stdout).expect("the dump is text");
-        // Newer versions put a random word on two lines.
+        // Newer versions write a random word on two lines.
         let lines = text.lines().filter(|line| !line.starts_with("\\restrict") && !line.starts_with("\\unrestrict"));
         lines.collect::<Vec<_>>().join("\n")
     }
 }
 
 impl Database {
-    /// Removes everything that is in it.
+    /// Deletes its content.
     ///
     /// # Panics
     ///
-    /// The server refuses.
+    /// The server rejects it.
     pub fn empty(&self) {
         let mut psql = Command::new(self.server.bin.join("psql"));
         let psql =
@@ -137,22 +137,22 @@ impl Database {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
-    /// Writes everything that is in it into a file, in the format of `pg_restore`.
+    /// Writes its content to a file for `pg_restore`.
     ///
     /// # Panics
     ///
-    /// It cannot be read.
+    /// It could not be read.
     pub fn dump_to(&self, file: &Path) {
         let mut dump = Command::new(self.server.bin.join("pg_dump"));
         let output = dump.args(["--format=custom", "--file"]).arg(file).arg(self.url()).output().expect(MISSING);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
-    /// Reads such a file, all of it or nothing.
+    /// Restores such a file atomically.
     ///
     /// # Panics
     ///
-    /// It cannot be restored.
+    /// It could not be restored.
     pub fn restore_from(&self, file: &Path) {
         let mut restore = Command::new(self.server.bin.join("pg_restore"));
         let restore = restore.args(["--single-transaction", "--exit-on-error", "--no-owner", "--dbname"]);
@@ -167,7 +167,7 @@ impl Drop for Database {
     }
 }
 
-/// The folder with `initdb`: where Debian puts it, or one of the `PATH`.
+/// The folder with `initdb`: Debian's, or one of the `PATH`.
 pub(crate) fn programs() -> Option<PathBuf> {
     let versions = Path::new("/usr/lib/postgresql").read_dir().into_iter().flatten().flatten();
     let debian = versions.map(|version| version.path().join("bin"));

@@ -1,4 +1,4 @@
-//! The sandbox provider over real HTTP, and a browser that goes through its pages.
+//! The practice provider over real HTTP, and a scripted browser for its pages.
 
 use std::{
     sync::{
@@ -31,10 +31,10 @@ pub const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 pub const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 /// The code challenge of [`VERIFIER`].
 pub const START: i64 = 1_893_456_000;
-/// Needs form-encoding before it fits into HTTP Basic.
+/// A client id that needs form-encoding in HTTP Basic.
 const CLIENT_ID: &str = "demo:app";
 
-/// A clock that stands still.
+/// A fixed clock.
 pub struct Still;
 
 impl Clock for Still {
@@ -43,7 +43,7 @@ impl Clock for Still {
     }
 }
 
-/// A sandbox provider on loopback, and the providers that call it.
+/// A practice provider on loopback, and its client.
 pub struct Login {
     /// The provider.
     pub sandbox: Sandbox,
@@ -53,7 +53,7 @@ pub struct Login {
 }
 
 impl Login {
-    /// Starts a sandbox with the recipes of its own profiles.
+    /// Starts it with the recipes of its own profiles.
     pub async fn start() -> Self {
         Self::start_with(|sandbox| {
             Recipes::sandbox(&sandbox.endpoint(&ProviderProfile::OURA, Endpoint::Token).join("..").unwrap()).unwrap()
@@ -61,7 +61,7 @@ impl Login {
         .await
     }
 
-    /// With other recipes for the faces.
+    /// Starts it with other recipes.
     pub async fn start_with(recipes: impl Fn(&Sandbox) -> Recipes) -> Self {
         let (listener, url) = http::listen().await;
         let config = SandboxConfig {
@@ -80,7 +80,7 @@ impl Login {
         Self { sandbox, providers, browser }
     }
 
-    /// Logs in as "demo", gives these scopes, and answers where the browser was sent.
+    /// Logs in as "demo" and grants these scopes. Returns the redirect URL.
     pub async fn log_in(&self, face: &ProviderProfile, scopes: &[&str]) -> Url {
         let request = AuthorizationRequest {
             state: "a state & more".to_owned(),
@@ -97,7 +97,7 @@ impl Login {
         answer.headers()[LOCATION].to_str().unwrap().parse().unwrap()
     }
 
-    /// The code of a login that gives everything.
+    /// The code of a login that grants all scopes.
     pub async fn code(&self, face: &ProviderProfile) -> String {
         param(&self.log_in(face, &all_scopes(face)).await, "code").unwrap()
     }
@@ -107,7 +107,7 @@ impl Login {
         self.providers.exchange(&provider(face), None, &code_exchange(code)).await
     }
 
-    /// Exchanges all that a redirect brings.
+    /// Exchanges the code of a redirect.
     pub async fn arrive(&self, face: &ProviderProfile, redirect: &Url) -> Result<Grant, ProviderError> {
         let scope = param(redirect, "scope");
         let exchange = CodeExchange { scope, ..code_exchange(&param(redirect, "code").unwrap()) };
@@ -120,7 +120,7 @@ impl Login {
     }
 }
 
-/// Providers with these recipes, which may call loopback.
+/// Providers with these recipes, which can call loopback.
 #[must_use]
 pub fn providers(recipes: Recipes, client_secret: &str) -> OAuthProviders {
     let credentials = ClientCredentials::new(CLIENT_ID, client_secret);

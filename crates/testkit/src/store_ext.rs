@@ -5,8 +5,10 @@ use terra_auth_model::{
     api_key::ApiKeyRecord,
     audit::{AuditHead, AuditRecord},
     connection::Connection,
-    delivery::{AttemptOutcome, Delivery},
+    delivery::{AttemptOutcome, Delivery, DeliveryAttempt, DeliveryFilter},
+    destination::Destination,
     developer::Developer,
+    event::EventRecord,
     grant::{FailureRecord, Lease, NewTokens, RefreshRecord, StoredGrant},
     housekeeping::{ReceivedRetention, Retention},
     keys::{DataKey, Sealed},
@@ -24,14 +26,15 @@ use terra_auth_model::{
     widget_session::{SessionState, WidgetSession},
 };
 use terra_auth_types::{
-    DeliveryId, DevId, EventId, KeyId, Provider, ReferenceId, SessionId, UserId, wire::admin::RevocationReport,
+    DestinationId, DevId, EventId, KeyId, Provider, ReferenceId, SessionId, UserId,
+    wire::admin::{AdminDelivery, RevocationReport},
 };
 use uuid::Uuid;
 
-/// Gives a [`Store`] each verb, as a unit of work of its own.
+/// Adds each verb to [`Store`], as one unit of work.
 macro_rules! verbs {
     ($($through:ident $verb:ident($($name:ident: $type:ty),*) -> $done:ty = |$tx:ident| $call:expr;)+) => {
-        /// Every verb of the store as a unit of work of its own.
+        /// Every verb of the store, as one unit of work.
         #[expect(clippy::ptr_arg, reason = "the unit keeps a clone of each argument")]
         #[async_trait]
         pub trait StoreExt {
@@ -159,16 +162,29 @@ verbs! {
 
     run add_receipt(receipt: Receipt) -> bool = |tx| tx.add_receipt(*receipt);
 
-    run add_delivery_after(delivery: Delivery, before: DeliveryId) -> () = |tx| tx.add_delivery_after(delivery, *before);
-    run add_delivery(delivery: Delivery) -> () = |tx| tx.add_delivery(delivery);
-    read delivery_queues() -> Vec<(DevId, Timestamp)> = |tx| tx.delivery_queues();
-    run claim_deliveries(dev_id: DevId, now: Timestamp, lease_until: Timestamp, limit: u32) -> Vec<Delivery>
-        = |tx| tx.claim_deliveries(dev_id, *now, *lease_until, *limit);
+    run add_delivery_after(delivery: Delivery, before: EventId) -> () = |tx| add_with_event(tx, delivery, Some(*before));
+    run add_delivery(delivery: Delivery) -> () = |tx| add_with_event(tx, delivery, None);
+    read delivery_queues() -> Vec<(DestinationId, Timestamp)> = |tx| tx.delivery_queues();
+    run claim_deliveries(destination_id: DestinationId, now: Timestamp, lease_until: Timestamp, limit: u32) -> Vec<Delivery>
+        = |tx| tx.claim_deliveries(*destination_id, *now, *lease_until, *limit);
     run release_deliveries(now: Timestamp) -> u64 = |tx| tx.release_deliveries(*now);
     run reschedule_deliveries(now: Timestamp, attempted_after: Timestamp) -> u64
         = |tx| tx.reschedule_deliveries(*now, *attempted_after);
-    run settle_delivery(delivery_id: DeliveryId, outcome: AttemptOutcome) -> ()
-        = |tx| tx.record_delivery_attempt(*delivery_id, outcome);
+    run record_delivery_attempt(delivery: Delivery, outcome: AttemptOutcome) -> bool
+        = |tx| tx.record_delivery_attempt(delivery.event_id, delivery.destination_id, outcome);
+    run add_delivery_attempt(attempt: DeliveryAttempt) -> () = |tx| tx.add_delivery_attempt(attempt);
+    run replay_delivery(delivery: Delivery) -> () = |tx| tx.replay_delivery(delivery);
+    read list_deliveries(filter: DeliveryFilter) -> Vec<AdminDelivery> = |tx| tx.list_deliveries(filter);
+    read delivery_attempts(event_id: EventId) -> Vec<DeliveryAttempt> = |tx| tx.delivery_attempts(*event_id);
+    run add_event(event: EventRecord) -> () = |tx| tx.add_event(event);
+    read event(dev_id: DevId, event_id: EventId) -> Option<EventRecord> = |tx| tx.event(dev_id, *event_id);
+    read events_after(dev_id: DevId, after: Option<EventId>, limit: u32) -> Vec<EventRecord>
+        = |tx| tx.events_after(dev_id, *after, *limit);
+    run add_destination(destination: Destination) -> () = |tx| tx.add_destination(destination);
+    run update_destination(destination: Destination) -> bool = |tx| tx.update_destination(destination);
+    run remove_destination(destination_id: DestinationId) -> bool = |tx| tx.remove_destination(*destination_id);
+    read destination(destination_id: DestinationId) -> Option<Destination> = |tx| tx.destination(*destination_id);
+    read destinations_of(dev_id: DevId) -> Vec<Destination> = |tx| tx.destinations_of(dev_id);
     read waiting_deliveries() -> u64 = |tx| tx.waiting_deliveries();
     read waiting_deliveries_of(dev_id: DevId) -> u64 = |tx| tx.waiting_deliveries_of(dev_id);
     read deliveries(dev_id: DevId, limit: u32) -> Vec<Delivery> = |tx| tx.deliveries(dev_id, *limit);
@@ -228,4 +244,19 @@ verbs! {
 
     run forget_expired(expired: Retention) -> u64 = |tx| tx.delete_expired(expired);
     run forget_received(forgotten: ReceivedRetention) -> u64 = |tx| tx.delete_received(forgotten);
+}
+
+/// Adds a delivery, its event and, if there is none, its destination.
+async fn add_with_event(tx: &mut dyn Tx, delivery: &Delivery, before: Option<EventId>) -> Result<(), StoreError> {
+    let Delivery { event_id, destination_id, dev_id, kind, payload, created_at, .. } = delivery.clone();
+    if tx.destination(destination_id).await?.is_none() {
+        let url = "https://acme.example/hook".parse().unwrap();
+        tx.add_destination(&Destination::new(destination_id, &dev_id, url, created_at)).await?;
+    }
+    tx.add_event(&EventRecord { event_id, dev_id, kind, payload, user_id: None, reference_id: None, created_at })
+        .await?;
+    match before {
+        Some(before) => tx.add_delivery_after(delivery, before).await,
+        None => tx.add_delivery(delivery).await,
+    }
 }

@@ -107,15 +107,16 @@ uuid_id!(
     SessionId, "session_id"
 );
 uuid_id!(
-    /// Identifies a webhook delivery. All attempts send the same id as `X-Terra-Trace-Id`, for deduplication.
-    DeliveryId, "delivery id"
+    /// Identifies a webhook destination of an environment.
+    DestinationId, "destination id"
 );
 uuid_id!(
     /// Identifies an API key without revealing anything about it.
     KeyId, "key id"
 );
 uuid_id!(
-    /// Identifies a received webhook. Ids sort by the time of receipt.
+    /// Identifies an event. Ids sort by the time at which the event was created, or received by a gateway. A server sends the id
+    /// as `X-Terra-Trace-Id`; it is the same in all attempts and at all destinations.
     EventId, "event id"
 );
 uuid_id!(

@@ -16,7 +16,7 @@ pub mod time;
 pub mod wire;
 
 pub use environment::{Environment, UnknownEnvironment};
-pub use id::{ConnectionId, DeliveryId, DevId, EventId, InvalidId, KeyId, ReferenceId, SessionId, UserId};
+pub use id::{ConnectionId, DestinationId, DevId, EventId, InvalidId, KeyId, ReferenceId, SessionId, UserId};
 pub use provider::{InvalidProvider, Provider};
 pub use scope::{Scope, Scopes, UnknownScope};
 pub use secret::{AdminToken, ApiKey, ClientSecret, MobileToken, ProviderToken, SigningSecret, StreamingToken};

@@ -56,7 +56,7 @@ mod tests {
     use super::LogLimit;
 
     #[test]
-    fn one_line_a_second_carries_the_count_of_the_others() {
+    fn one_line_a_second_has_the_count_of_the_others() {
         let (limit, start) = (LogLimit::new(), Instant::now());
         let admitted = [0, 1, 999, 1000, 1001, 5000].map(|ms| limit.admit(start + Duration::from_millis(ms)));
         assert_eq!(admitted, [Some(0), None, None, Some(2), None, Some(1)]);

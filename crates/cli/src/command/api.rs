@@ -128,7 +128,7 @@ fn show(app: &App, answer: &RawCallResponse) -> anyhow::Result<()> {
     if let Ok(json) = serde_json::from_slice::<Value>(&answer.body) {
         return app.ui.result(|| serde_json::to_string_pretty(&json).unwrap_or_default(), &json);
     }
-    let text = crate::ui::shown_lines(&String::from_utf8_lossy(&answer.body));
+    let text = crate::terminal::ui::shown_lines(&String::from_utf8_lossy(&answer.body));
     app.ui.result(|| text.clone(), &text)
 }
 

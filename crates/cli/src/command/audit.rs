@@ -14,7 +14,7 @@ use crate::{
     app::{self, App},
     command::{admin::access::AdminOptions, users::format_minute},
     failure::{CommandError, FailureKind},
-    ui::{json_line, shown, table},
+    terminal::ui::{json_line, shown, table},
 };
 
 /// List, export and verify the audit log of a server

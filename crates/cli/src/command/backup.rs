@@ -16,9 +16,7 @@ use terra_auth_store::SqliteError;
 use crate::{
     app::{self, App},
     failure::{CommandError, FailureKind},
-    node,
-    open_options::with_remedy,
-    storage_options::StorageOptions,
+    service::{node, open_options::with_remedy, storage_options::StorageOptions},
 };
 
 /// Back up a SQLite store to one file while its server runs

@@ -7,8 +7,7 @@ use crate::{
     command::users::format_day,
     dry_run::DryRun,
     failure::{CommandError, FailureKind},
-    prompt,
-    ui::shown,
+    terminal::{prompt, ui::shown},
 };
 
 /// Deauthenticate a user: remove the connection, and revoke the access to its data

@@ -19,19 +19,19 @@ use tokio::{net::TcpListener, time::Duration};
 use url::Url;
 
 use self::gateway_flags::GatewayFlags;
-use super::gateway::PreparedGateway;
 use crate::{
     app::App,
-    env_file::EnvFile,
-    event_log::EventLog,
+    command::gateway::PreparedGateway,
+    credentials::{env_file::EnvFile, guard::OwnershipCheck, private_file},
     failure::{CommandError, FailureKind},
-    guard::OwnershipCheck,
-    logging,
-    node::{Node, NodeConfig, ProviderSource, listen},
-    open_options::{ConnectionOptions, OpenOptions},
-    private_file,
-    provision::{Destination, Provisioned, ensure_admin_token, ensure_environment},
-    storage_options::{NewStore, ephemeral_keys, keys_for_sqlite},
+    service::{
+        event_log::{EventLog, print_undelivered},
+        logging,
+        node::{Node, NodeConfig, ProviderSource, listen},
+        open_options::{ConnectionOptions, OpenOptions},
+        provision::{Destination, Provisioned, ensure_admin_token, ensure_environment},
+        storage_options::{NewStore, ephemeral_keys, keys_for_sqlite},
+    },
 };
 
 /// Run the API, the widget and a practice provider on this machine
@@ -136,6 +136,7 @@ impl Args {
             ))?;
         }
         app.ui.line(|| self.welcome(&node.url, &provisioned), &self.ready(&node.url, &provisioned))?;
+        tokio::spawn(print_undelivered(node.auth.clone(), provisioned.developer.dev_id.clone(), app.ui));
         let ended = if self.gateway.gateway { self.run_both(node, &provisioned, app).await } else { node.run().await };
         if self.in_memory {
             self.delete_admin_token()?;

@@ -7,10 +7,10 @@ use url::Url;
 
 use crate::{
     app::App,
+    credentials::environment_choice::{EnvironmentChoice, EnvironmentChoiceParser},
     doctor::{Finding, Report, Scope, Severity, examine},
-    environment_choice::{EnvironmentChoice, EnvironmentChoiceParser},
     failure::{CommandError, FailureKind},
-    ui::shown,
+    terminal::ui::shown,
 };
 
 /// Diagnose common problems: leaked keys, unsafe permissions, clock skew, proxies and more

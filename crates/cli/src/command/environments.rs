@@ -1,7 +1,5 @@
 //! `terra-auth environments`: manages the environments of your own server.
 
-mod create;
-mod delete;
 mod set;
 
 use anyhow::Context as _;
@@ -9,14 +7,19 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 use terra_auth::{
     DevId,
-    wire::admin::{AdminEnvironment, ChangeEnvironment},
+    credentials::{API_KEY, API_URL, DEV_ID, SIGNING_SECRET},
+    wire::admin::{AdminEnvironment, ChangeEnvironment, CreateEnvironment, EnvironmentContents},
 };
 
 use crate::{
     app::{self, App},
     command::{admin::access::AdminOptions, users::format_minute},
     dry_run::DryRun,
-    ui::{shown, table, yes_or_no},
+    failure::{CommandError, FailureKind},
+    terminal::{
+        prompt,
+        ui::{count, shown, table, yes_or_no},
+    },
 };
 
 /// Manage the environments of your own server
@@ -28,12 +31,12 @@ use crate::{
 ])]
 pub(crate) enum Command {
     List(List),
-    Create(create::Args),
+    Create(Create),
     Set(set::Args),
     Rename(Rename),
     Disable(Disable),
     Enable(Enable),
-    Delete(delete::Args),
+    Delete(Delete),
 }
 
 impl Command {
@@ -146,4 +149,103 @@ pub(crate) struct Disable {
 pub(crate) struct Enable {
     #[command(flatten)]
     target: TargetEnvironment,
+}
+
+/// Create an environment of the type given with --env, and print its credentials once
+///
+/// The output is a complete credential file.
+#[derive(clap::Args)]
+#[command(after_help = examples![
+    "terra-auth environments create --env staging --name Acme --server https://auth.acme.example",
+    "terra-auth environments create --name \"Acme, second team\" --output json",
+    "terra-auth environments create --env production --name Acme --bound-tokens-only",
+])]
+pub(crate) struct Create {
+    /// Name of the app in the widget
+    #[arg(long)]
+    name: String,
+    /// Reject mobile tokens that were not created for a reference id
+    #[arg(long)]
+    bound_tokens_only: bool,
+    #[command(flatten)]
+    dry_run: DryRun,
+    #[command(flatten)]
+    access: AdminOptions,
+}
+
+impl Create {
+    pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
+        let Self { name, bound_tokens_only, dry_run, access } = self;
+        let server = access.server(app)?;
+        let new = CreateEnvironment { environment: app.environment, name, bound_tokens_only };
+        let what = format!("create a {} environment called {} at {}", new.environment, shown(&new.name), *server);
+        if dry_run.report(app.ui, &what, &json!({ "create_environment": new }))? {
+            return Ok(());
+        }
+        let issued = app::block_on(access.client_for(app, &server)?.create_environment(&new))?;
+        let issued = issued.context("could not create an environment")?;
+        let api_url = server.join("/v2")?;
+        let lines = || {
+            let (dev_id, api_key, secret) = (&issued.dev_id, issued.api_key.expose(), issued.signing_secret.expose());
+            format!("{DEV_ID}={dev_id}\n{API_KEY}={api_key}\n{SIGNING_SECRET}={secret}\n{API_URL}={api_url}")
+        };
+        app.ui.result(lines, &issued)?;
+        Ok(app.ui.note("store them safely; they are not shown again")?)
+    }
+}
+
+/// Delete an environment and all of its data
+///
+/// Lists what is deleted, and asks you to type the dev-id. Afterwards, the server revokes the access
+/// to the users' data at the providers.
+#[derive(clap::Args)]
+#[command(after_help = examples![
+    "terra-auth environments delete acme-testing-0000000000",
+    "terra-auth environments delete acme-testing-0000000000 --yes --output json",
+])]
+pub(crate) struct Delete {
+    /// Dev-id, as listed by `terra-auth environments list`
+    dev_id: DevId,
+    /// Skip the confirmation (required without a terminal)
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    dry_run: DryRun,
+    #[command(flatten)]
+    access: AdminOptions,
+}
+
+impl Delete {
+    pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
+        let Self { dev_id, yes, dry_run, access } = self;
+        if !yes && !dry_run.dry_run && !prompt::has_terminal() {
+            return Err(prompt::no_terminal("deleted").into());
+        }
+        let admin = access.client(app)?;
+        let contents = app::block_on(admin.environment_contents(&dev_id))?.context("could not read the environment")?;
+        let what = format!("delete {dev_id}\n{}", consequences(&dev_id, contents));
+        if dry_run.report(app.ui, &what, &json!({ "delete_environment": dev_id, "lost": contents }))? {
+            return Ok(());
+        }
+        app.ui.note(&consequences(&dev_id, contents))?;
+        if !yes && prompt::text("Type the dev-id to delete the environment:", None)? != dev_id.as_str() {
+            let message = "not deleted: the dev-id does not match; nothing was changed";
+            return Err(
+                CommandError::new(FailureKind::NotConfirmed, message, format!("type {dev_id} to confirm")).into()
+            );
+        }
+        let deleted = app::block_on(admin.delete_environment(&dev_id, contents))?;
+        deleted.context("could not delete the environment completely")?;
+        app.ui.result(|| format!("Deleted {dev_id}"), &json!({ "success": true, "dev_id": dev_id, "lost": contents }))
+    }
+}
+
+fn consequences(dev_id: &DevId, contents: EnvironmentContents) -> String {
+    let EnvironmentContents { users, api_keys, waiting_deliveries } = contents;
+    format!(
+        "This deletes {dev_id} with {}, who must connect again, {}, and {} in the delivery queue. It cannot be undone.",
+        count(users, "user"),
+        count(api_keys, "API key"),
+        count(waiting_deliveries, "event"),
+    )
 }

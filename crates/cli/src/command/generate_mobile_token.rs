@@ -5,7 +5,7 @@ use terra_auth::ReferenceId;
 use crate::{
     app::{self, App},
     dry_run::DryRun,
-    ui::shown,
+    terminal::ui::shown,
 };
 
 /// Generate a mobile token, with which the mobile SDK opens one connection

@@ -11,7 +11,7 @@ use crate::{
     app::{self, App},
     dry_run::DryRun,
     failure::{CommandError, FailureKind},
-    ui::shown,
+    terminal::ui::shown,
 };
 
 /// Generate a widget session: a page where an end user chooses a provider and logs in

@@ -3,7 +3,7 @@ use terra_auth::Integration;
 
 use crate::{
     app::{self, App},
-    ui::{shown, table, yes_or_no},
+    terminal::ui::{shown, table, yes_or_no},
 };
 
 /// List the providers of the environment, in the order of the widget

@@ -10,7 +10,7 @@ use crate::{
     app::{self, App},
     command::gateway::GatewayPaths,
     failure::{CommandError, FailureKind},
-    ui::{Ui, shown, table},
+    terminal::ui::{Ui, shown, table},
 };
 
 /// Reconcile the gateway's connections with those of the API

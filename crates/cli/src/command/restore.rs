@@ -10,10 +10,13 @@ use terra_auth_core::admin::action::Admin;
 use super::backup::{VerifiedCopy, invalid_backup_error, private_folder, sqlite_file};
 use crate::{
     app::{self, App},
+    credentials::private_file,
     dry_run::DryRun,
-    open_options::{with_in_use_remedy, with_remedy},
-    private_file, prompt,
-    storage_options::{NewStore, StorageOptions},
+    service::{
+        open_options::{with_in_use_remedy, with_remedy},
+        storage_options::{NewStore, StorageOptions},
+    },
+    terminal::prompt,
 };
 
 /// Restore a SQLite store from a backup
@@ -44,6 +47,7 @@ pub(crate) struct Args {
 }
 
 const IN_USE: &str = "stop every server and gateway that uses this store; nothing was changed";
+
 /// The actor in the audit log.
 const ACTOR: &str = "restore";
 

@@ -6,9 +6,11 @@ use url::Url;
 
 use crate::{
     app::{self, App},
-    browser::{Browser, BrowserResponse, fields},
     failure::{CommandError, FailureKind},
-    ui::shown,
+    terminal::{
+        browser::{Browser, BrowserResponse, fields},
+        ui::shown,
+    },
 };
 
 /// Simulate an end user at the practice provider of `terra-auth dev`

@@ -14,19 +14,22 @@ use url::Url;
 use crate::{
     app::App,
     failure::{CommandError, FailureKind},
-    known_stores::KnownStores,
-    logging,
-    node::{Node, NodeConfig, ProviderSource, listen},
-    open_options::{ConnectionOptions, OpenOptions},
-    provider_files::ProviderFiles,
-    provision::{Destination, ensure_environment},
-    storage_options::{NewStore, StorageOptions},
-    ui::{Ui, table},
+    service::{
+        known_stores::KnownStores,
+        logging,
+        node::{Node, NodeConfig, ProviderSource, listen},
+        open_options::{ConnectionOptions, OpenOptions},
+        provider_files::ProviderFiles,
+        provision::{Destination, ensure_environment},
+        storage_options::{NewStore, StorageOptions},
+    },
+    terminal::ui::{Ui, table},
 };
 use summary::Summary;
 
 /// Time for requests in flight at shutdown: the longest call to a provider or a receiver.
 const GRACE_PERIOD: Duration = Duration::from_secs(12);
+
 const ADMIN_TOKEN: &str = "TERRA_AUTH_ADMIN_TOKEN";
 
 /// Run the authentication server for real apps

@@ -1,3 +1,7 @@
+mod from;
+mod report;
+mod values;
+
 use std::path::{Path, PathBuf};
 
 use clap::ValueHint;
@@ -12,20 +16,16 @@ use terra_auth::{
 
 use crate::{
     app::App,
-    credential_file::{self, CredentialFile},
+    credentials::{
+        credential_file::{self, CredentialFile},
+        verified,
+    },
     dry_run::DryRun,
     failure::{CommandError, FailureKind},
-    prompt, verified,
+    terminal::prompt,
 };
-
 use from::ValuesFile;
 use values::Values;
-
-mod from;
-mod keyring;
-mod report;
-mod values;
-mod verify;
 
 /// Set up an environment: verify its keys and write them to its credential file
 ///
@@ -129,7 +129,7 @@ impl Args {
         plans.iter().try_for_each(|plan| self.confirm_replacement(plan))?;
         plans.iter_mut().try_for_each(|plan| self.confirm_untrusted_addresses(plan))?;
         if !self.no_verify {
-            verify::verify_all(&mut plans)?;
+            from::verify_all(&mut plans)?;
         }
         plans.iter().try_for_each(|plan| report::warn_about_changes(app, plan, self.keyring))?;
         let names: Vec<_> = plans.iter().map(|plan| plan.file.name.as_str()).collect();
@@ -222,10 +222,10 @@ impl Plan {
     /// Stores the secrets in the keyring if requested, and sets all values in the file's text.
     fn prepare(&mut self, keyring: bool) -> anyhow::Result<()> {
         if keyring {
-            self.values = keyring::store_in_keyring(self)?;
+            self.values = report::store_in_keyring(self)?;
         }
         for (key, value) in &self.values.0 {
-            keyring::check_portable(key, value)?;
+            report::check_portable(key, value)?;
             self.file.entries.set(key, value);
         }
         Ok(())

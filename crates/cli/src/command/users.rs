@@ -12,7 +12,7 @@ use terra_auth::{
 use crate::{
     app::{self, App},
     failure::{CommandError, FailureKind},
-    ui::{shown, table, yes_or_no},
+    terminal::ui::{shown, table, yes_or_no},
 };
 
 /// List and show connected users

@@ -1,5 +1,8 @@
 //! `terra-auth vault`: manages the keys that encrypt the secrets in a server's store.
 
+mod reset;
+mod rotate;
+
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -11,14 +14,9 @@ use crate::{
     app::{self, App},
     command::{admin::access::AdminOptions, users::format_minute},
     failure::{CommandError, FailureKind},
-    node,
-    open_options::with_in_use_remedy,
-    storage_options::StorageOptions,
-    ui::{Ui, table},
+    service::{node, open_options::with_in_use_remedy, storage_options::StorageOptions},
+    terminal::ui::{Ui, table},
 };
-
-mod reset;
-mod rotate;
 
 /// Check, rotate and reset the keys that encrypt a server's secrets
 ///

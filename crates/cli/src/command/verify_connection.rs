@@ -5,9 +5,9 @@ use terra_auth::{Client, Credentials, Environment};
 
 use crate::{
     app::{self, App},
+    credentials::verified,
     failure::{CommandError, FailureKind},
-    ui::Ui,
-    verified,
+    terminal::ui::Ui,
 };
 
 /// Verify that the API responds and accepts the keys

@@ -1,25 +1,11 @@
-//! The checks. To add one, write a file with a `check` function, and add a line to the table.
-
-use super::{Finding, context::Context};
+//! The checks. To add one, write a function in the file of its subject, and add a line to the table.
 
 mod api;
-mod clock_skew;
-mod credentials;
-mod deprecated_widget_call;
-mod file_permissions;
-mod git_history;
-mod hard_coded_key;
-mod production_key_in_testing;
-mod proxy;
-mod redirect_url;
-mod shared_key;
-mod signing_secret;
-mod streaming_host;
-mod tracked_by_git;
-mod unbound_tokens;
-mod user_cap;
-mod webhook_destination;
-mod widget_path;
+mod files;
+mod keys;
+mod urls;
+
+use super::{Finding, context::Context};
 
 /// One check of the gathered context.
 pub(crate) struct Check {
@@ -39,24 +25,24 @@ enum Needs {
 use Needs::{Api, Folder, Repository};
 
 pub(crate) const CHECKS: [Check; 18] = [
-    Check { name: "credentials", run: credentials::check, needs: Folder },
-    Check { name: "file-permissions", run: file_permissions::check, needs: Folder },
-    Check { name: "tracked-by-git", run: tracked_by_git::check, needs: Repository },
-    Check { name: "git-history", run: git_history::check, needs: Repository },
-    Check { name: "hard-coded-key", run: hard_coded_key::check, needs: Folder },
-    Check { name: "shared-key", run: shared_key::check, needs: Folder },
-    Check { name: "production-key-in-testing", run: production_key_in_testing::check, needs: Folder },
-    Check { name: "redirect-url", run: redirect_url::check, needs: Folder },
-    Check { name: "signing-secret", run: signing_secret::check, needs: Folder },
-    Check { name: "api", run: api::check, needs: Api },
-    Check { name: "proxy", run: proxy::check, needs: Api },
-    Check { name: "clock-skew", run: clock_skew::check, needs: Api },
-    Check { name: "widget-path", run: widget_path::check, needs: Api },
-    Check { name: "streaming-host", run: streaming_host::check, needs: Api },
-    Check { name: "deprecated-widget-call", run: deprecated_widget_call::check, needs: Folder },
-    Check { name: "user-cap", run: user_cap::check, needs: Api },
-    Check { name: "unbound-tokens", run: unbound_tokens::check, needs: Api },
-    Check { name: "webhook-destination", run: webhook_destination::check, needs: Api },
+    Check { name: "credentials", run: keys::credentials, needs: Folder },
+    Check { name: "file-permissions", run: files::file_permissions, needs: Folder },
+    Check { name: "tracked-by-git", run: files::tracked_by_git, needs: Repository },
+    Check { name: "git-history", run: files::git_history, needs: Repository },
+    Check { name: "hard-coded-key", run: keys::hard_coded_key, needs: Folder },
+    Check { name: "shared-key", run: keys::shared_key, needs: Folder },
+    Check { name: "production-key-in-testing", run: keys::production_key_in_testing, needs: Folder },
+    Check { name: "redirect-url", run: urls::redirect_url, needs: Folder },
+    Check { name: "signing-secret", run: keys::signing_secret, needs: Folder },
+    Check { name: "api", run: api::reachable, needs: Api },
+    Check { name: "proxy", run: api::proxy, needs: Api },
+    Check { name: "clock-skew", run: api::clock_skew, needs: Api },
+    Check { name: "widget-path", run: urls::widget_path, needs: Api },
+    Check { name: "streaming-host", run: urls::streaming_host, needs: Api },
+    Check { name: "deprecated-widget-call", run: urls::deprecated_widget_call, needs: Folder },
+    Check { name: "user-cap", run: api::user_cap, needs: Api },
+    Check { name: "unbound-tokens", run: api::unbound_tokens, needs: Api },
+    Check { name: "webhook-destination", run: urls::webhook_destination, needs: Api },
 ];
 
 impl Check {

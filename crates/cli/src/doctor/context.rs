@@ -7,7 +7,6 @@ use terra_auth::{
 use super::{
     Scope,
     env_files::{self, EnvFile},
-    gateway::{self, ReceiverResponses},
     history::{self, History},
     online::{self, EnvironmentApi},
     secret_heuristics,
@@ -16,8 +15,9 @@ use super::{
 };
 use crate::{
     app,
+    credentials::variable,
+    doctor::online::ReceiverResponses,
     git::{self, GitStatus},
-    variable,
 };
 
 /// The input of the checks.
@@ -87,7 +87,7 @@ impl Context {
             (Vec::new(), None)
         } else {
             app::block_on(async {
-                tokio::join!(online::probe(usable()), gateway::probe(scope.gateway.as_ref(), usable()))
+                tokio::join!(online::probe(usable()), online::probe_receiver(scope.gateway.as_ref(), usable()))
             })?
         };
         Ok(Self {

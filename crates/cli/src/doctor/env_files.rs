@@ -7,7 +7,7 @@ use terra_auth::{Environment, ownership};
 
 use super::context::{KEYS, StoredCredential};
 use crate::{
-    env_file,
+    credentials::env_file,
     git::{self, GitStatus},
 };
 
@@ -33,6 +33,7 @@ impl EnvFile {
 }
 
 const MAX_FILE_BYTES: u64 = 64 * 1024;
+
 /// Extensions of template files, which contain no real keys.
 const TEMPLATES: [&str; 4] = ["example", "sample", "template", "dist"];
 

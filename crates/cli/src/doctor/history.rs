@@ -30,8 +30,10 @@ pub(crate) struct CommittedKey {
 }
 
 pub(crate) const HISTORY_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Maximum number of bytes of one file in one commit that are searched.
 const MAX_ADDITION_BYTES: usize = 1024 * 1024;
+
 const MAX_KEYS: usize = 200;
 
 /// Searches the lines that each commit added to this folder.

@@ -7,11 +7,13 @@ use hyper_util::client::proxy::matcher::Matcher;
 use jiff::SignedDuration;
 use serde_json::Value;
 use terra_auth::{
-    Client, Credentials, Environment, Error, RawCall,
+    Client, Credentials, Environment, Error, RawCall, SigningSecret,
     admin::is_hosted_server,
-    diagnosis::{WidgetCall, streaming_host_answers},
+    diagnosis::{WidgetCall, deliver, streaming_host_answers},
 };
 use url::{Host, Url};
+
+use crate::app;
 
 /// The API of one environment.
 pub(crate) struct EnvironmentApi {
@@ -149,4 +151,33 @@ fn proxy(url: &Url) -> Option<String> {
     let proxy = Matcher::from_system().intercept(&url.as_str().parse().ok()?).filter(|_| !is_loopback)?;
     let host = proxy.uri().host()?;
     Some(proxy.uri().port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
+}
+
+/// The responses of a receiver: HTTP statuses, or errors.
+pub(crate) struct ReceiverResponses {
+    pub(crate) url: Url,
+    /// The responses to an event signed with each environment's secret.
+    pub(crate) to_genuine: Vec<(Environment, Result<u16, Error>)>,
+    /// The response to an event signed with a made-up secret.
+    pub(crate) to_forged: Result<u16, Error>,
+}
+
+/// A harmless event, which connects or removes no user.
+const EVENT: &str = r#"{"type":"healthcheck","status":"success","version":"2022-03-16"}"#;
+
+pub(crate) async fn probe_receiver(
+    url: Option<&Url>,
+    credentials: impl Iterator<Item = &Credentials>,
+) -> Option<ReceiverResponses> {
+    let url = url?;
+    let secrets =
+        credentials.filter_map(|credentials| Some((credentials.environment, credentials.signing_secret.as_ref()?)));
+    let genuine = secrets.map(async |(environment, secret)| (environment, send(url, secret).await));
+    let to_genuine = future::join_all(genuine).await;
+    let to_forged = send(url, &SigningSecret::from("a made-up signing secret")).await;
+    Some(ReceiverResponses { url: url.clone(), to_genuine, to_forged })
+}
+
+async fn send(url: &Url, secret: &SigningSecret) -> Result<u16, Error> {
+    deliver(url, secret, EVENT, app::now(), CALL_TIMEOUT).await
 }

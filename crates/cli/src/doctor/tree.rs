@@ -27,10 +27,13 @@ pub(crate) struct Tree {
 
 /// Maximum number of files that are scanned.
 pub(crate) const MAX_FILES: usize = 500_000;
+
 /// Longer files are skipped, because they are generated.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
+
 /// Maximum number of findings that are reported per file.
 const MAX_FINDINGS_PER_FILE: usize = 20;
+
 /// Folders that are skipped, because they contain third-party or generated files.
 const SKIPPED: [&str; 4] = [".git", "node_modules", "target", ".venv"];
 

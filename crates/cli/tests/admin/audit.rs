@@ -53,7 +53,7 @@ fn an_intact_log_is_verified() {
 }
 
 #[test]
-fn a_broken_log_names_its_first_broken_entry() {
+fn a_damaged_log_reports_its_first_invalid_entry() {
     let verdict = json!({ "intact": false, "entries": 41, "broken_at": 42 });
     let url = serve(Router::new().route("/api/v3/admin/audit/verify", get(move || async { Json(verdict) })));
     let folder = Folder::new();

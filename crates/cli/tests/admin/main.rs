@@ -4,6 +4,7 @@
 mod access;
 mod audit;
 mod connections;
+mod destinations;
 mod dry_run;
 mod environments;
 mod hosted;

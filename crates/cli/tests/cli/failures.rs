@@ -31,7 +31,7 @@ fn each_kind_of_failure_has_its_exit_code() {
 }
 
 #[test]
-fn a_failure_names_its_causes_and_what_to_do_next() {
+fn an_error_lists_its_causes_and_the_next_step() {
     let folder = folder_with_keys(&api());
     assert_snapshot!(folder.run(&format!("users show {UNKNOWN_USER}")), @"
     exit 4

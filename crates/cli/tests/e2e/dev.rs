@@ -176,7 +176,7 @@ fn all_data_is_stored_in_the_given_data_directory() {
 }
 
 #[test]
-fn a_damaged_master_key_is_reported_and_nothing_is_changed() {
+fn a_damaged_master_key_is_an_error_and_changes_nothing() {
     let folder = Folder::new();
     folder.dev("").kill();
     let before = folder.read(FILE);

@@ -209,7 +209,7 @@ fn dev_warns_and_starts() {
 }
 
 #[test]
-fn dev_keeps_the_lines_that_were_added_to_its_file() {
+fn dev_does_not_delete_added_lines_from_its_file() {
     let folder = Folder::new();
     drop(folder.dev(""));
     let first = folder.key("TERRA_API_KEY");

@@ -8,7 +8,7 @@ const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/schemath
 
 #[test]
 #[ignore = "takes minutes; a separate step of `cargo xtask check`"]
-fn the_server_does_what_its_openapi_document_says() {
+fn the_server_matches_its_openapi_document() {
     let installed = Path::new(SCRIPTS).join("../../target/schemathesis/.pins");
     assert!(installed.exists(), "Schemathesis is not installed: run tests/schemathesis/setup.sh");
     let receiver = Receiver::start();

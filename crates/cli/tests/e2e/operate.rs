@@ -74,12 +74,12 @@ async fn a_rejected_key_is_logged_with_the_reason_once_a_second() {
     }
     let seconds = began.elapsed().as_secs() + 1;
     let line = until("the refusal is in the log", || {
-        server.stderr().lines().find(|line| line.contains("refused a request")).map(str::to_owned)
+        server.stderr().lines().find(|line| line.contains("rejected a request")).map(str::to_owned)
     });
     for part in ["/v2/subscriptions", "401", "acme-testing-0", "do not belong together", "127.0.0.1"] {
         assert!(line.contains(part), "{part}: {line}");
     }
-    let lines = server.stderr().matches("refused a request").count();
+    let lines = server.stderr().matches("rejected a request").count();
     assert!(u64::try_from(lines).unwrap() <= seconds + 1, "{lines} lines in {seconds} s");
     assert!(
         !server.stderr().contains("test-key-not-a-secret") && !server.stderr().contains("answered"),
@@ -106,7 +106,7 @@ async fn the_access_log_has_a_line_for_each_request_and_no_secret_of_a_path() {
 
 /// The server has 256 file descriptors and cannot raise the limit.
 #[tokio::test]
-async fn silent_clients_do_not_use_up_the_descriptors() {
+async fn idle_clients_do_not_exhaust_the_descriptors() {
     let folder = Folder::new();
     let template = folder.command(SERVE);
     let mut command = Command::new("sh");

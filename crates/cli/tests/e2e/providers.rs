@@ -67,7 +67,7 @@ async fn a_running_server_reloads_recipes_and_keeps_the_old_ones_if_one_is_inval
     folder.write("own.toml", ACME);
     assert_eq!(folder.run("providers add own.toml").code, 0);
     folder.write("apps.toml", &["OURA", "ACME"].map(app).concat());
-    hang_up(&server, "took new recipes");
+    hang_up(&server, "loaded recipes");
     assert_eq!(offered(&folder).await, ["Oura", "Acme Health"]);
 
     let recipe = ".terra-auth/providers.d/acme.toml";
@@ -78,7 +78,7 @@ async fn a_running_server_reloads_recipes_and_keeps_the_old_ones_if_one_is_inval
 
     folder.write(recipe, &ACME.replace("Acme Health", "Acme Vitals"));
     folder.write("apps.toml", &app("ACME"));
-    hang_up(&server, "took new recipes");
+    hang_up(&server, "loaded recipes");
     assert_eq!(offered(&folder).await, ["Acme Vitals"]);
     assert!(!server.stderr().contains("not-a-secret"), "{}", server.stderr());
     assert_eq!(server.stop(Signal::TERM).code, Some(0));

@@ -19,7 +19,7 @@ async fn destination(folder: &Folder, method: Method, body: String) -> Value {
 }
 
 #[tokio::test]
-async fn a_start_with_create_environment_keeps_the_destination_that_was_set() {
+async fn a_start_with_create_environment_does_not_change_the_destination() {
     let (folder, receiver) = (Folder::new(), Receiver::start());
     let first = Server::start(&mut folder.command(SERVE));
     let set = json!({ "destination": receiver.url });
@@ -33,7 +33,7 @@ async fn a_start_with_create_environment_keeps_the_destination_that_was_set() {
 }
 
 #[tokio::test]
-async fn dev_keeps_the_destination_until_an_argument_changes_it() {
+async fn dev_changes_the_destination_only_by_an_argument() {
     let (folder, receiver) = (Folder::new(), Receiver::start());
     let (stored, none) = (json!({ "destination": receiver.url }), json!({ "destination": null }));
     for (arguments, expected) in [

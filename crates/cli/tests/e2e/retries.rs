@@ -35,7 +35,7 @@ fn a_failed_delivery_is_retried_with_the_same_trace_id_and_a_new_signature() {
         let results: Vec<_> = server.events().iter().map(|event| event["result"].to_string()).collect();
         (results.len() == 2).then_some(results)
     });
-    assert!(results[0].contains("failed: the destination answered 500; next try at "), "{}", results[0]);
+    assert!(results[0].contains("failed: the destination returned 500; next try at "), "{}", results[0]);
     assert!(results[1].contains("delivered, 200"), "{}", results[1]);
 }
 
@@ -52,7 +52,7 @@ fn a_delivery_that_failed_before_a_crash_is_retried_after_the_restart() {
     let receiver = down.open(|_| 200);
     let server = folder.dev(&arguments);
     let delivery = receiver.wait_for(1).remove(0);
-    assert_eq!(delivery.trace_id(), shown["delivery_id"].as_str().unwrap());
+    assert_eq!(delivery.trace_id(), shown["event_id"].as_str().unwrap());
     assert_eq!(delivery.json()["user"]["user_id"], user.to_string());
     signed_at(&delivery, &folder.key("TERRA_SIGNING_SECRET"));
 

@@ -151,7 +151,7 @@ fn concurrent_writers_lose_no_change() {
 }
 
 #[test]
-fn a_change_made_by_hand_during_the_verification_is_not_lost() {
+fn a_manual_change_during_the_verification_is_not_lost() {
     let folder = folder_with(&["testing"], &slow_api(Duration::from_millis(400)));
     let child = folder.start("setup-environment --yes --widget-url https://widget.example.com");
     thread::sleep(Duration::from_millis(200));

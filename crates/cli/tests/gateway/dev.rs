@@ -34,7 +34,7 @@ async fn one_command_runs_a_server_and_a_gateway_that_receives_its_events() {
 }
 
 #[test]
-fn a_gateway_without_a_login_names_the_missing_flag() {
+fn a_start_without_a_login_is_an_error_with_the_missing_flag() {
     let folder = Folder::new();
     let refused = folder.run("dev --listen 127.0.0.1:0 --gateway --gateway-listen 127.0.0.1:0");
     assert!(refused.code == 2 && refused.stderr.contains("--who-am-i"), "{refused}");

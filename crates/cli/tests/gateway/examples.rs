@@ -67,7 +67,7 @@ async fn users_of_the_express_app_get_mobile_tokens_by_its_own_tokens() {
     let (head, signature) = token.rsplit_once('.').unwrap();
     let unsigned = format!("{head}.");
     let altered = format!("{}.{signature}", forged.rsplit_once('.').unwrap().0);
-    for (bad, why) in [(forged, "key"), (unsigned, "signature"), (altered, "key"), ("none".to_owned(), "nobody")] {
+    for (bad, why) in [(forged, "key"), (unsigned, "signature"), (altered, "key"), ("none".to_owned(), "no user")] {
         let refused = mint(&site, &format!("Bearer {bad}")).await;
         assert_eq!((refused.status.as_u16(), &*field(&refused, "code")), (401, "not_logged_in"), "{}", refused.text);
         assert!(refused.text.contains(why), "{why}: {}", refused.text);

@@ -35,7 +35,7 @@ async fn metrics_count_requests_and_events_and_name_no_users() {
         "terra_gateway_events_waiting 1",
         "terra_gateway_events_dead 0",
         "terra_gateway_breaker_open 0",
-        "# HELP terra_gateway_request_duration_seconds From a request's head to its answer's, by route",
+        "# HELP terra_gateway_request_duration_seconds From the head of a request to that of its response, by route",
     ] {
         assert!(metrics.lines().any(|found| found == line), "no {line} in:\n{metrics}");
     }

@@ -103,7 +103,7 @@ fn the_keys_of_another_environment_are_detected() {
 
     let refused = folder.run("reconcile --repair");
     assert_eq!((refused.code, &*refused.stdout), (1, ""), "{refused}");
-    assert!(refused.stderr.contains("are these the keys of another environment?"), "{refused}");
+    assert!(refused.stderr.contains("check that the keys belong to this environment"), "{refused}");
     let forced = folder.run("reconcile --force --output json");
     assert_eq!((forced.code, drift(&forced)), (10, json!([1, 0, 5])), "{forced}");
     drop(other);

@@ -54,7 +54,14 @@ async fn a_gateway_writes_no_secret() {
     until("the connections are compared", || gateway.stderr().contains("could not compare").then_some(()));
 
     let (log, said) = (gateway.stderr(), gateway.stdout());
-    for part in ["TRACE", "hyper", "refused an event", "a logo cannot", "could not reload", "/api/terra/mobile-token"] {
+    for part in [
+        "TRACE",
+        "hyper",
+        "rejected an event",
+        "could not fetch a provider's logo",
+        "could not reload",
+        "/api/terra/mobile-token",
+    ] {
         assert!(log.contains(part), "the log has no {part}");
     }
     for text in [log, said, world.check(), world.events(), world.spans_once_ended(gateway)] {

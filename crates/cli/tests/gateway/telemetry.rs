@@ -58,7 +58,7 @@ async fn a_collector_gets_the_span_that_links_the_caller_and_the_upstream() {
 }
 
 #[tokio::test]
-async fn a_line_of_the_log_names_the_trace_of_its_request() {
+async fn each_log_line_has_the_trace_id_of_its_request() {
     let (_folder, gateway) = start(&RecordedBytes::default(), None);
     let answer = ask(&gateway, "unlucky", Some(CALLER)).await;
     assert_eq!(answer.status, 502, "{}", answer.text);

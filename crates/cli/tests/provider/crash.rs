@@ -16,7 +16,7 @@ const WITH_GRACE: &str = r#"rotation = "single_use", grace_s = 600, reuse_ends_g
 const ROUNDS: u32 = 2;
 
 #[tokio::test]
-async fn no_grant_is_lost_with_a_node_if_the_provider_answers_a_repeated_refresh() {
+async fn no_grant_is_lost_in_a_crash_if_the_provider_repeats_a_refresh() {
     let (site, mut node) = Site::new(WITH_GRACE, None).await;
     // With this lifetime, every use refreshes the token.
     site.provider.set(json!({ "access_ttl_s": 50, "grace_s": 600 })).await;

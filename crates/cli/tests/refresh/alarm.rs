@@ -14,7 +14,7 @@ use terra_auth_egress::{AddressPolicy, Bounds, Http, Proxies};
 use terra_auth_model::store::Store;
 use terra_auth_sandbox::Fault;
 use terra_auth_store::Sqlite;
-use terra_auth_testkit::{FixedClock, StoreExt as _};
+use terra_auth_testkit::FixedClock;
 use terra_auth_types::AdminToken;
 use tokio::{net::TcpListener, time::Duration};
 use tracing::subscriber::{DefaultGuard, set_default};
@@ -87,8 +87,8 @@ fn ready(refused_by: &[&str], failing: &[&str]) -> (u16, Value) {
 
 /// The types of the events sent to the app.
 async fn events(world: &World) -> Vec<String> {
-    let deliveries = world.nodes[0].store().deliveries(&world.dev_id, &100).await.unwrap();
-    deliveries.into_iter().map(|delivery| delivery.kind).collect()
+    let events = world.nodes[0].events_after(&world.dev_id, None, 100).await.unwrap();
+    events.into_iter().map(|event| event.kind).collect()
 }
 
 #[tokio::test]

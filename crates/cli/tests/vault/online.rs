@@ -119,7 +119,7 @@ fn a_rotation_in_postgres_fails_no_request_and_survives_a_kill() {
 }
 
 #[test]
-fn a_running_server_takes_a_new_master_key_from_its_file() {
+fn a_running_server_reads_a_new_master_key_from_its_file() {
     let site = Site::sqlite();
     let server = site.first_start();
     let rotate = format!("vault rotate --master --server {}", server.origin());

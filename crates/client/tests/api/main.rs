@@ -11,6 +11,7 @@ mod peer;
 mod refusal;
 mod repeat;
 mod revocation;
+mod secrecy;
 mod streaming_token;
 mod subscription;
 mod widget_session;

@@ -41,7 +41,7 @@ async fn a_server_without_pages_returns_all_users_at_once() {
 }
 
 #[tokio::test]
-async fn pages_are_fetched_only_when_asked_for() {
+async fn pages_are_requested_only_on_demand() {
     let peer = Peer::start(|seen, _| ok(&three_pages(seen))).await;
     let users = peer.client().subscriptions();
     assert_eq!(peer.seen().len(), 0);

@@ -86,7 +86,7 @@ pub enum AdminError {
     NotConfirmed(EnvironmentContents),
     /// The current state does not allow the action.
     #[error("{0}")]
-    Refused(&'static str),
+    Conflict(&'static str),
     /// A stored value could not be decrypted.
     #[error("could not decrypt the signing secret")]
     Seal(#[from] UnsealError),
@@ -99,8 +99,10 @@ pub(crate) fn days_of(days: u32) -> SignedDuration {
     SignedDuration::from_hours(24 * i64::from(days))
 }
 
+const MAX_NAME_BYTES: usize = 100;
+
 pub(crate) fn check_name(name: &str) -> Result<(), AdminError> {
-    let fits = (1..=100).contains(&name.len()) && !name.chars().any(is_unsafe);
+    let fits = (1..=MAX_NAME_BYTES).contains(&name.len()) && !name.chars().any(is_unsafe);
     if fits { Ok(()) } else { Err(AdminError::Invalid("name: 1 to 100 bytes of text")) }
 }
 

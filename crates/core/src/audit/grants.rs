@@ -100,6 +100,7 @@ impl Unit for ReadGrants {
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<Self::Done, StoreError> {
         tx.developers().await?;
+        tx.destinations().await?;
         tx.provider_apps().await?;
         Ok((tx.admin_tokens().await?, tx.api_keys().await?))
     }

@@ -3,20 +3,20 @@
 use jiff::Timestamp;
 use terra_auth_model::{
     connection::Connection,
-    delivery::{Delivery, PREDECESSOR_TIMEOUT},
     developer::Developer,
+    event::EventRecord,
     grant::StoredGrant,
     provider::{RevokeScope, Tokens},
     revocation::Revocation,
     store::Tx,
     store_error::StoreError,
 };
-use terra_auth_types::{DeliveryId, SessionId, UserId, wire::Event};
+use terra_auth_types::{EventId, SessionId, UserId, wire::Event};
 use uuid::Uuid;
 
 use crate::{
     auth::Auth,
-    event::{Proof, auth_event, permission_event, reauth_event},
+    event::{Proof, auth_event, permission_event, publish, publish_after, reauth_event},
     revocation::{RemovalReason, remove_connection},
 };
 
@@ -31,7 +31,7 @@ pub(crate) struct NewConnection {
     pub(crate) flow_id: Option<Uuid>,
     pub(crate) session_id: Option<SessionId>,
     pub(crate) proof: Proof,
-    pub(crate) delivery_ids: [DeliveryId; 2],
+    pub(crate) event_ids: [EventId; 2],
     pub(crate) now: Timestamp,
 }
 
@@ -126,12 +126,10 @@ impl NewConnection {
     /// Adds the event `auth`, and a second event that is sent after `auth` has arrived. The app therefore knows the new
     /// user id before it learns which id was replaced.
     async fn add_event(&self, tx: &mut dyn Tx, new: &Connection, second: Option<Event>) -> Result<(), StoreError> {
-        let [first_id, second_id] = self.delivery_ids;
+        let [first_id, second_id] = self.event_ids;
         let first = auth_event(new, self.flow_id, self.session_id);
-        tx.add_delivery(&Delivery::new(first_id, &new.dev_id, &first, self.now)).await?;
+        publish(tx, &EventRecord::new(first_id, &new.dev_id, &first, self.now)).await?;
         let Some(second) = second else { return Ok(()) };
-        let latest = self.now.saturating_add(PREDECESSOR_TIMEOUT).unwrap_or(Timestamp::MAX);
-        let second = Delivery::new(second_id, &new.dev_id, &second, self.now);
-        tx.add_delivery_after(&Delivery { next_attempt_at: latest, ..second }, first_id).await
+        publish_after(tx, &EventRecord::new(second_id, &new.dev_id, &second, self.now), first_id).await
     }
 }

@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use terra_auth_model::{
-    connection::Connection,
-    delivery::Delivery,
+    connection::{Connection, MAX_ACCOUNT_BYTES},
     developer::{Developer, EnvironmentStatus},
+    event::EventRecord,
     provider::{Connects, Tokens},
     store::{Tx, Unit},
     store_error::StoreError,
@@ -19,13 +19,15 @@ pub(crate) use crate::{
     admin::action::{Admin, AdminError, AuditedAction},
     audit::{AppendAuditEntry, PendingAuditEntry},
     auth::Auth,
-    event::auth_event,
+    event::{auth_event, publish},
 };
 
 /// The maximum number of connections in one import.
 const MAX_CONNECTIONS: usize = 500;
 /// The maximum length of a token in bytes.
 const MAX_PROVIDER_TOKEN_BYTES: usize = 16 << 10;
+/// The maximum length of the scopes of a row.
+const MAX_SCOPES_BYTES: usize = 4096;
 const ACTION: &str = "connections.import";
 
 /// Why a connection was not imported.
@@ -132,10 +134,10 @@ impl Auth {
 
 fn check(row: &PortableConnection, now: Timestamp) -> Result<(), NotImported> {
     let is_text = |text: &str, longest| text.len() <= longest && !text.chars().any(char::is_control);
-    if row.account.is_empty() || !is_text(&row.account, 512) {
+    if row.account.is_empty() || !is_text(&row.account, MAX_ACCOUNT_BYTES) {
         return Err(NotImported::Account);
     }
-    if row.scopes.as_ref().is_some_and(|scopes| !is_text(scopes, 4096)) {
+    if row.scopes.as_ref().is_some_and(|scopes| !is_text(scopes, MAX_SCOPES_BYTES)) {
         return Err(NotImported::Scopes);
     }
     if row.created_at.is_some_and(|created_at| created_at > now) {
@@ -246,7 +248,7 @@ impl Import {
         tx.add_connection(new).await?;
         if self.announce {
             let event = auth_event(new, None, None);
-            tx.add_delivery(&Delivery::new(self.auth.delivery_id(), &new.dev_id, &event, self.now)).await?;
+            publish(tx, &EventRecord::new(self.auth.new_event_id(), &new.dev_id, &event, self.now)).await?;
         }
         Ok(Ok(ImportedRow::New))
     }

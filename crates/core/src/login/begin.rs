@@ -5,6 +5,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use secrecy::SecretString;
 use terra_auth_model::{
+    connection::MAX_CONNECTIONS_OF_END_USER,
     developer::Developer,
     digest::sha256,
     lock::Lock,
@@ -155,7 +156,7 @@ impl CheckLoginAllowed {
     /// apply.
     async fn is_connected(&self, tx: &mut dyn Tx) -> Result<bool, StoreError> {
         let Some(reference_id) = &self.session.request.reference_id else { return Ok(false) };
-        let connections = tx.connections_of(&self.session.dev_id, reference_id, 500).await?;
+        let connections = tx.connections_of(&self.session.dev_id, reference_id, MAX_CONNECTIONS_OF_END_USER).await?;
         Ok(connections.iter().any(|connection| connection.provider == self.provider))
     }
 }

@@ -68,7 +68,7 @@ impl Auth {
             flow_id: Some(flow.id),
             session_id: Some(session.session_id),
             proof: Proof::OfUser,
-            delivery_ids: [self.delivery_id(), self.delivery_id()],
+            event_ids: [self.new_event_id(), self.new_event_id()],
             now: self.now(),
         }
     }

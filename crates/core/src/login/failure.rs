@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use terra_auth_model::{
     causes::Causes,
-    delivery::Delivery,
+    connection::{MAX_ACCOUNT_BYTES, MAX_CONNECTIONS_OF_END_USER},
+    event::EventRecord,
     login::{ConnectFailure, RecordedOutcome},
     provider::{Grant, ProviderError, Tokens},
     revocation::Revocation,
@@ -14,12 +15,12 @@ use terra_auth_model::{
     store_error::StoreError,
     widget_session::{SessionState, WidgetSession},
 };
-use terra_auth_types::{DeliveryId, UserId, wire::Event};
+use terra_auth_types::{EventId, UserId, wire::Event};
 use uuid::Uuid;
 
 use crate::{
     auth::Auth,
-    event::cancelled_event,
+    event::{cancelled_event, publish},
     login::{
         open_session::OpenSession,
         reason::{Connected, FinishLoginError, LoginResult},
@@ -101,7 +102,7 @@ impl LoginOutcome {
 
 /// Returns whether an account's id can be stored and looked up: 1 to 512 bytes, without control characters.
 fn is_storable_account_id(id: &str) -> bool {
-    (1..=512).contains(&id.len()) && !id.chars().any(char::is_control)
+    (1..=MAX_ACCOUNT_BYTES).contains(&id.len()) && !id.chars().any(char::is_control)
 }
 
 impl From<ConnectFailure> for LoginOutcome {
@@ -143,7 +144,7 @@ impl Auth {
                 session: open.session.clone(),
                 to: SessionState::Failed,
                 event: cancelled_event(open, Some(flow.id), &failure.to_string()),
-                delivery_id: self.delivery_id(),
+                event_id: self.new_event_id(),
                 now: self.now(),
             }),
             outcome,
@@ -197,7 +198,7 @@ impl Auth {
             session: open.session.clone(),
             to: SessionState::Failed,
             event: cancelled_event(open, None, &reason.to_string()),
-            delivery_id: self.delivery_id(),
+            event_id: self.new_event_id(),
             now: self.now(),
         };
         self.store().run(FailSessionOnce(fail)).await?;
@@ -299,7 +300,7 @@ impl RevokeOrphanedTokens {
                 Ok(held.iter().any(|grant| !grant.state.requires_reconnect()))
             }
             (None, Some(reference_id)) => {
-                let connections = tx.connections_of(dev_id, reference_id, 500).await?;
+                let connections = tx.connections_of(dev_id, reference_id, MAX_CONNECTIONS_OF_END_USER).await?;
                 Ok(connections.iter().any(|connection| connection.provider == *provider))
             }
             (None, None) => Ok(false),
@@ -313,7 +314,7 @@ pub(crate) struct FailSession {
     pub(crate) session: WidgetSession,
     pub(crate) to: SessionState,
     pub(crate) event: Event,
-    pub(crate) delivery_id: DeliveryId,
+    pub(crate) event_id: EventId,
     pub(crate) now: Timestamp,
 }
 
@@ -324,7 +325,7 @@ impl Unit for FailSession {
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<(), StoreError> {
         if tx.move_widget_session(self.session.session_id, self.to).await? {
-            tx.add_delivery(&Delivery::new(self.delivery_id, &self.session.dev_id, &self.event, self.now)).await?;
+            publish(tx, &EventRecord::new(self.event_id, &self.session.dev_id, &self.event, self.now)).await?;
         }
         Ok(())
     }

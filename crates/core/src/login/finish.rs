@@ -94,7 +94,7 @@ impl Auth {
             session: open.session.clone(),
             to: SessionState::Failed,
             event: cancelled_event(open, Some(flow.id), "session_expired"),
-            delivery_id: self.delivery_id(),
+            event_id: self.new_event_id(),
             now: self.now(),
         });
         let begun = self

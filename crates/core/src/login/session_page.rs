@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use subtle::ConstantTimeEq as _;
 use terra_auth_model::{
-    connection::Connection,
+    connection::{Connection, MAX_CONNECTIONS_OF_END_USER},
     digest::sha256,
     store::{Tx, Unit},
     store_error::StoreError,
@@ -95,7 +95,7 @@ impl Auth {
             session: open.session.clone(),
             to: SessionState::Cancelled,
             event: cancelled_event(open, None, "user_cancelled"),
-            delivery_id: self.delivery_id(),
+            event_id: self.new_event_id(),
             now: self.now(),
         };
         self.store().run(unit).await?;
@@ -116,7 +116,7 @@ impl Unit for ReadConnectionsOfSession {
 
     async fn run(&self, tx: &mut dyn Tx) -> Result<Self::Done, StoreError> {
         let mut connections = match &self.0.request.reference_id {
-            Some(reference_id) => tx.connections_of(&self.0.dev_id, reference_id, 500).await?,
+            Some(reference_id) => tx.connections_of(&self.0.dev_id, reference_id, MAX_CONNECTIONS_OF_END_USER).await?,
             None => Vec::new(),
         };
         for user_id in &self.0.request.connected_users {

@@ -149,6 +149,7 @@ impl Unit for ReadDirectory {
         let there = developers.filter(|developer| developer.status != EnvironmentStatus::Deleting);
         let keys = tx.api_keys().await?.into_iter();
         let admins = tx.admin_tokens().await?.into_iter();
+        tx.destinations().await?; // rejects rows without a valid MAC
         let apps = tx.provider_apps().await?.into_iter();
         let snapshot = Snapshot {
             revision,

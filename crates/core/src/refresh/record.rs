@@ -6,13 +6,13 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use terra_auth_model::{
     causes::Causes,
-    delivery::Delivery,
+    event::EventRecord,
     grant::{FailureRecord, NewTokens, StoredGrant},
     provider::{RefreshError, Refreshed},
     store::{Tx, Unit},
     store_error::StoreError,
 };
-use terra_auth_types::{DeliveryId, UserId, wire::admin::GrantState};
+use terra_auth_types::{EventId, UserId, wire::admin::GrantState};
 
 use super::{attempt::Leased, check_grant_state, usable_token};
 pub(crate) use crate::node::refresh::{
@@ -22,7 +22,7 @@ pub(crate) use crate::node::refresh::{
 };
 use crate::{
     auth::Auth,
-    event::{error_event, permission_event, revoked_event},
+    event::{error_event, permission_event, publish, revoked_event},
 };
 
 /// The minimum time between two refreshes of a grant. Without it, tokens that expire at once would be refreshed
@@ -63,10 +63,9 @@ impl Auth {
             unconfirmed_since: leased.policy.confirm.then(|| self.now()),
         };
         let scopes = new.scopes.clone().or_else(|| leased.grant.scopes.clone());
-        let (delivery_id, rules) = (self.delivery_id(), self.refreshes().rules());
+        let (event_id, rules) = (self.new_event_id(), self.refreshes().rules());
         let alone = leased.policy.confirm;
-        let unit =
-            SaveTokens { leased: leased.grant, new, delivery_id, now: self.now(), rules, latest_lease_only: alone };
+        let unit = SaveTokens { leased: leased.grant, new, event_id, now: self.now(), rules, latest_lease_only: alone };
         match self.save_with_retries(unit.leased.user_id, &unit).await? {
             SaveOutcome::Ours { told } => {
                 if told {
@@ -127,10 +126,10 @@ impl Auth {
                 AccessTokenError::Unavailable { retry_at: settled.refresh_at.unwrap_or(now) }
             }
         };
-        let delivery_id = self.delivery_id();
+        let event_id = self.new_event_id();
         let rules = self.refreshes().rules();
         let still_so =
-            self.store().run(RecordFailure { leased: grant.clone(), settled, told, delivery_id, now, rules }).await?;
+            self.store().run(RecordFailure { leased: grant.clone(), settled, told, event_id, now, rules }).await?;
         self.outbox().notify_one();
         if still_so {
             return Err(answer);
@@ -158,7 +157,7 @@ enum SaveOutcome {
 struct SaveTokens {
     leased: StoredGrant,
     new: NewTokens,
-    delivery_id: DeliveryId,
+    event_id: EventId,
     now: Timestamp,
     rules: Rules,
     /// Whether tokens are stored only if no later lease was taken. At a provider where old tokens stay valid
@@ -208,7 +207,7 @@ impl SaveTokens {
         let Some(event) = connection.and_then(|connection| permission_event(&connection, scopes_before)) else {
             return Ok(false);
         };
-        tx.add_delivery(&Delivery::new(self.delivery_id, &self.leased.dev_id, &event, self.now)).await?;
+        publish(tx, &EventRecord::new(self.event_id, &self.leased.dev_id, &event, self.now)).await?;
         Ok(true)
     }
 }
@@ -217,7 +216,7 @@ struct RecordFailure {
     leased: StoredGrant,
     settled: FailureRecord,
     told: Option<GrantEvent>,
-    delivery_id: DeliveryId,
+    event_id: EventId,
     now: Timestamp,
     rules: Rules,
 }
@@ -245,7 +244,7 @@ impl Unit for RecordFailure {
             GrantEvent::NeedsConsent => error_event(&connection, "The end user must connect again"),
             GrantEvent::Failing => error_event(&connection, "The provider cannot be reached for this connection"),
         };
-        tx.add_delivery(&Delivery::new(self.delivery_id, &leased.dev_id, &event, self.now)).await?;
+        publish(tx, &EventRecord::new(self.event_id, &leased.dev_id, &event, self.now)).await?;
         Ok(true)
     }
 }

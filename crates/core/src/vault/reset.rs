@@ -22,7 +22,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use terra_auth_model::{
     audit::AuditHead,
-    delivery::Delivery,
+    event::EventRecord,
     keys::DataKey,
     row_mac::RowsToMac,
     store::{Tx, Unit},
@@ -35,7 +35,7 @@ pub(crate) use crate::{
     admin::action::{Admin, AdminError, AuditedAction},
     audit::{AppendAuditEntry, PendingAuditEntry},
     auth::Auth,
-    event::error_event,
+    event::{error_event, publish},
 };
 
 /// The values that a reset has discarded since it last began or continued.
@@ -203,7 +203,7 @@ struct BeginReset {
 }
 
 const CONCURRENT_CHANGE: AdminError =
-    AdminError::Refused("another process has changed this store; stop every server and try again");
+    AdminError::Conflict("another process has changed this store; stop every server and try again");
 
 #[async_trait]
 impl Unit for BeginReset {
@@ -275,8 +275,7 @@ impl DiscardPage {
         let done = tx.discard_sealed(self.column, value, self.now).await?;
         if done && std::mem::replace(&mut connection.active, false) {
             let event = error_event(&connection, "The end user must connect again");
-            let delivery = Delivery::new(self.auth.delivery_id(), &value.dev_id, &event, self.now);
-            tx.add_delivery(&delivery).await?;
+            publish(tx, &EventRecord::new(self.auth.new_event_id(), &value.dev_id, &event, self.now)).await?;
         }
         Ok(done)
     }

@@ -246,7 +246,7 @@ impl Unit for ChangeKeys {
         let keys = tx.data_keys().await?;
         let mut in_use: Vec<_> = keys.into_iter().filter(is_in_use).collect();
         let newest =
-            in_use.pop().ok_or(AdminError::Refused("the store has no data keys; start a server on it first"))?;
+            in_use.pop().ok_or(AdminError::Conflict("the store has no data keys; start a server on it first"))?;
         let number = newest.number;
         match self.step {
             RotationStep::Announce if in_use.is_empty() && newest.activated_at.is_some() => {
@@ -291,7 +291,7 @@ impl Unit for Rewrap {
         for key in keys.filter(|key| key.wrapped_by != masters.current().id()) {
             let unwrapped = masters.unwrap(&key);
             let material =
-                unwrapped.map_err(|_| AdminError::Refused("none of the master keys unwraps one of the data keys"))?;
+                unwrapped.map_err(|_| AdminError::Conflict("none of the master keys unwraps one of the data keys"))?;
             tx.update_data_key(&masters.wrap(self.auth.entropy().as_ref(), &material, key)).await?;
             rewrapped += 1;
         }

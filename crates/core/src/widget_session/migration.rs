@@ -4,6 +4,7 @@
 use async_trait::async_trait;
 use jiff::SignedDuration;
 use terra_auth_model::{
+    connection::MAX_CONNECTIONS_OF_END_USER,
     developer::Developer,
     store::{Tx, Unit},
     widget_session::{SessionRequest, WidgetSession},
@@ -98,9 +99,6 @@ struct InviteEndUsers {
     sessions: Vec<(WidgetSession, MigrationInvitation)>,
 }
 
-/// Larger than the number of connections that one end user can have.
-const MAX_CONNECTIONS: u32 = 500;
-
 #[async_trait]
 impl Unit for InviteEndUsers {
     type Done = MigrationInvitations;
@@ -109,7 +107,7 @@ impl Unit for InviteEndUsers {
     async fn run(&self, tx: &mut dyn Tx) -> Result<MigrationInvitations, AdminError> {
         let mut done = MigrationInvitations { invitations: Vec::new(), skipped: Vec::new() };
         for (session, invitation) in &self.sessions {
-            let found = tx.connections_of(&self.dev_id, &invitation.reference_id, MAX_CONNECTIONS).await?;
+            let found = tx.connections_of(&self.dev_id, &invitation.reference_id, MAX_CONNECTIONS_OF_END_USER).await?;
             let has = |provider: &Provider| found.iter().any(|connection| connection.provider == *provider);
             if has(&self.from) && !has(&self.to) {
                 tx.add_widget_session(session).await?;

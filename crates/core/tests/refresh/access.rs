@@ -109,7 +109,7 @@ async fn log_in_soon(world: &World) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_login_during_a_refresh_wins() {
+async fn a_login_during_a_refresh_takes_precedence() {
     let (world, node, _) = start(ONCE, [pair(1, 7200)]).await;
     pass(3600).await;
     let (token, ()) = tokio::join!(world.access_token(&node), log_in_soon(&world));

@@ -81,7 +81,7 @@ async fn a_call_that_fails_twice_does_not_prevent_the_next_refresh() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_one_node_did_not_finish_is_made_by_the_node_that_refreshes_next() {
+async fn an_unfinished_call_is_repeated_by_the_node_that_refreshes_next() {
     let (world, node, script) = start(CONFIRMED, [pair(1, 7200), pair(2, 11_000)]).await;
     let other = script.node(world.store.clone());
     then(&script, [None]);
@@ -94,7 +94,7 @@ async fn a_call_that_one_node_did_not_finish_is_made_by_the_node_that_refreshes_
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_call_is_made_while_the_response_to_a_refresh_is_missing() {
+async fn no_call_is_sent_while_a_refresh_is_unanswered() {
     let (world, node, script) = start(CONFIRMED, [pair(1, 7200), lost(), pair(2, 20_000)]).await;
     then(&script, [Some(false)]);
     pass(3600).await;

@@ -101,7 +101,7 @@ async fn no_refresh_is_retried_before_it_is_due() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_response_that_takes_too_long_is_lost() {
+async fn a_response_after_the_timeout_counts_as_lost() {
     let (world, node, _) = start(ONCE, []).await;
     pass(3600).await;
     assert!(matches!(world.access_token(&node).await, Err(AccessTokenError::Unavailable { .. })));

@@ -23,10 +23,9 @@ async fn remember(world: &World, scopes: Option<&str>) {
 
 /// The type, the added scopes, the removed scopes and the user's scopes of each event.
 async fn told(world: &World) -> Vec<[Value; 4]> {
-    let mut deliveries = world.store.deliveries(&world.developer.dev_id, &100).await.unwrap();
-    deliveries.reverse();
+    let stored = world.store.events_after(&world.developer.dev_id, &None, &100).await.unwrap();
     let read = |payload: &str| -> Value { serde_json::from_str(payload).unwrap() };
-    let events = deliveries.iter().map(|delivery| read(&delivery.payload));
+    let events = stored.iter().map(|event| read(&event.payload));
     let parts = |event: Value| {
         let field = |name: &str| event[name].clone();
         [field("type"), field("scopes_added"), field("scopes_removed"), event["user"]["scopes"].clone()]

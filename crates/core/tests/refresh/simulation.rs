@@ -180,7 +180,7 @@ fn failure_where(seeds: u64, rules: Rules, confirm: bool) -> Option<(u64, String
 }
 
 #[test]
-fn no_grant_is_lost_spent_twice_or_falsely_reported_as_revoked() {
+fn no_grant_is_lost_used_twice_or_falsely_reported_as_revoked() {
     if let Some((seed, what)) = failure(2000, Rules::default()) {
         panic!("{what} (TERRA_AUTH_SEED={seed})");
     }

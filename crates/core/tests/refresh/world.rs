@@ -121,11 +121,11 @@ impl World {
         found.unwrap().active
     }
 
-    /// The number of waiting events of each type.
+    /// The number of events of each type.
     pub(crate) async fn events(&self) -> BTreeMap<String, usize> {
         let mut events = BTreeMap::new();
-        for delivery in self.store.deliveries(&self.developer.dev_id, &100).await.unwrap() {
-            *events.entry(delivery.kind).or_default() += 1;
+        for event in self.store.events_after(&self.developer.dev_id, &None, &100).await.unwrap() {
+            *events.entry(event.kind).or_default() += 1;
         }
         events
     }

@@ -115,7 +115,7 @@ async fn one_of_several_concurrent_removals_revokes_on_postgresql() {
 }
 
 #[tokio::test]
-async fn a_login_that_was_made_meanwhile_is_not_revoked() {
+async fn a_concurrent_login_is_not_revoked() {
     let (world, ended) = World::ended(ProviderBehaviour::default()).await;
     world.connect(1).await;
     world.attempt().await;
@@ -144,7 +144,7 @@ async fn if_a_call_revokes_one_grant_each_connection_has_its_own_revocation() {
 }
 
 #[tokio::test]
-async fn an_environment_that_is_deleted_leaves_one_revocation_for_each_account() {
+async fn a_deleted_environment_revokes_each_account_once() {
     let world = World::start(ProviderBehaviour::default()).await;
     let mut accounts = Vec::new();
     for number in 0..6 {

@@ -90,7 +90,7 @@ async fn refreshed_tokens_survive_a_crash_during_the_call() {
 }
 
 #[tokio::test]
-async fn a_grant_whose_refresh_is_rejected_is_already_gone() {
+async fn a_grant_whose_refresh_is_rejected_counts_as_revoked() {
     let (world, connection) =
         ended_late(ProviderBehaviour { refreshes: vec![refused()], ..ProviderBehaviour::default() }).await;
     world.attempt().await;
@@ -175,7 +175,7 @@ async fn a_refresh_token_is_revoked_unchanged_unless_it_may_be_spent() {
 }
 
 #[tokio::test]
-async fn a_worker_whose_claim_expired_makes_no_call_with_tokens_that_may_be_spent() {
+async fn a_worker_with_an_expired_lease_does_not_use_the_tokens() {
     let (world, connection) = ended_late(ProviderBehaviour {
         refreshes: vec![renewed(1, in_seconds(LATER))],
         ..ProviderBehaviour::default()

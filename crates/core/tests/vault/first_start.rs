@@ -13,7 +13,7 @@ use terra_auth_testkit::StoreExt as _;
 use crate::world::{TOKEN, assert_all_decrypt, fill, in_memory, master, postgres, start};
 
 #[tokio::test]
-async fn a_new_store_gets_keys_of_its_own() {
+async fn a_new_store_gets_its_own_keys() {
     let (one, other) = (in_memory(), in_memory());
     let [one, other] = [start(&one, &[1]).await.unwrap(), start(&other, &[1]).await.unwrap()];
     let place = SealContext { dev_id: "acme", row: "1", column: "grant" };
@@ -28,7 +28,7 @@ async fn a_new_store_gets_keys_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_store_from_before_data_keys_keeps_its_values_when_the_master_key_changes() {
+async fn values_sealed_before_data_keys_survive_a_new_master_key() {
     let store = in_memory();
     let before = terra_auth_testkit::auth(store.clone()); // with keys that are derived from master key 7
     let (dev_id, _) = fill(&before, 3).await;

@@ -63,9 +63,9 @@ async fn kept(store: &Store, dev_id: &DevId) -> String {
     format!("{developers:?} {connections:?} {apps:?} {keys:?} {}", store.count_connections(dev_id).await.unwrap())
 }
 
-/// The types of the waiting events.
+/// The types of the events.
 async fn waiting(auth: &Auth, dev_id: &DevId) -> Vec<String> {
-    auth.deliveries(dev_id, 1000).await.unwrap().into_iter().map(|delivery| delivery.kind).collect()
+    auth.events_after(dev_id, None, 1000).await.unwrap().into_iter().map(|event| event.kind).collect()
 }
 
 async fn sealed_values_are_discarded_and_everything_else_remains(store: Store) {
@@ -186,7 +186,7 @@ async fn everything_is_discarded_on_request_and_a_second_attempt_continues() {
 }
 
 #[tokio::test]
-async fn keys_that_were_rewrapped_meanwhile_are_not_lost() {
+async fn concurrently_rewrapped_keys_are_not_lost() {
     let store = in_memory();
     fill(&start(&store, &[1]).await.unwrap(), 2).await;
     let ReplacementKeys { ring, rows } = replacement_keys(&store, &[3], false).await.unwrap();
@@ -194,7 +194,7 @@ async fn keys_that_were_rewrapped_meanwhile_are_not_lost() {
     let late = terra_auth_testkit::auth_with_keys(store.clone(), ring)
         .reset_vault(&admin(), rows, Duration::ZERO, |_| {})
         .await;
-    assert!(matches!(late, Err(ResetVaultError::Admin(AdminError::Refused(_)))), "{late:?}");
+    assert!(matches!(late, Err(ResetVaultError::Admin(AdminError::Conflict(_)))), "{late:?}");
     assert_eq!(assert_all_decrypt(&start(&store, &[2]).await.unwrap()).await, (8, 0));
 }
 

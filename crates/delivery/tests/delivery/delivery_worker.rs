@@ -45,7 +45,7 @@ async fn a_notification_wakes_the_worker() {
     let working = tokio::spawn(async move { worker.run(async { _ = stopped.await }).await });
     tokio::time::sleep(Duration::from_millis(50)).await;
 
-    world.add_delivery().await;
+    world.add_event().await;
     world.auth.outbox().notify_one();
     receiver.arrival().await;
 
@@ -59,7 +59,7 @@ async fn the_worker_wakes_when_a_retry_falls_due() {
     let receiver = Receiver::start().await;
     receiver.answers(Answer::Status(500));
     let world = World::start(Some(&receiver.url)).await;
-    world.add_delivery().await;
+    world.add_event().await;
     let worker = world.worker(AddressPolicy::AllowPrivate);
     worker.run_once().await.unwrap();
     receiver.arrival().await;
@@ -79,7 +79,7 @@ async fn an_attempt_under_way_is_finished_before_the_worker_stops() {
     let receiver = Receiver::start().await;
     receiver.answers(Answer::After(Duration::from_millis(200)));
     let world = World::start(Some(&receiver.url)).await;
-    world.add_delivery().await;
+    world.add_event().await;
     let worker = world.worker(AddressPolicy::AllowPrivate);
     timeout(TIMEOUT, worker.run(receiver.arrival())).await.unwrap();
 
@@ -88,13 +88,13 @@ async fn an_attempt_under_way_is_finished_before_the_worker_stops() {
 }
 
 #[tokio::test]
-async fn a_restart_goes_on_where_it_was() {
+async fn a_restart_continues_the_interrupted_work() {
     let receiver = Receiver::start().await;
     receiver.answers(Answer::Status(503));
     let world = World::start(Some(&receiver.url)).await;
-    let failed = world.add_delivery().await;
+    let failed = world.add_event().await;
     world.worker(AddressPolicy::AllowPrivate).run_once().await.unwrap();
-    let halfway = world.add_delivery().await;
+    let halfway = world.add_event().await;
     assert_eq!(
         world.auth.claim_deliveries(QueueCapacity::even(9, 9)).await.unwrap().due.len(),
         1,
@@ -109,7 +109,7 @@ async fn a_restart_goes_on_where_it_was() {
         world.pass(wait_s);
         worker.run_once().await.unwrap();
         let [receipt] = &receiver.receipts()[..] else { panic!("one receipt") };
-        assert_eq!(receipt.header("x-terra-trace-id"), delivery.delivery_id.to_string());
+        assert_eq!(receipt.header("x-terra-trace-id"), delivery.event_id.to_string());
         assert!(receipt.is_signed(world.environment.signing_secret.expose(), world.now()));
     }
     assert_eq!(world.auth.waiting().await.unwrap(), (0, 0));
@@ -122,7 +122,7 @@ async fn a_node_that_has_not_heard_of_a_destination_posts_there() {
     let other_node = world.restarted().await;
     let change = ChangeEnvironment { destination: Some(Some(receiver.url.clone())), ..ChangeEnvironment::default() };
     other_node.auth.change_environment(&here, &world.environment.dev_id, &change).await.unwrap();
-    world.add_delivery().await;
+    world.add_event().await;
 
     world.worker(AddressPolicy::AllowPrivate).run_once().await.unwrap();
     assert_eq!(world.seen.lines(), ["delivered: 200"]);
@@ -135,7 +135,7 @@ async fn a_node_that_has_not_heard_of_an_environment_delivers_its_events() {
     let world = World::start(None).await;
     let behind = world.restarted().await;
     let dev_id = world.add_environment(Environment::Production, &receiver.url).await;
-    world.add_delivery_of(&dev_id).await;
+    world.add_event_of(&dev_id).await;
 
     behind.worker(AddressPolicy::AllowPrivate).run_once().await.unwrap();
     assert_eq!(behind.seen.lines(), ["delivered: 200"]);
@@ -148,28 +148,28 @@ async fn an_event_whose_destination_was_removed_elsewhere_is_not_posted() {
     let other_node = world.restarted().await;
     let change = ChangeEnvironment { destination: Some(None), ..ChangeEnvironment::default() };
     other_node.auth.change_environment(&Admin::local("tests"), &world.environment.dev_id, &change).await.unwrap();
-    world.add_delivery().await;
+    world.add_event().await;
 
     world.worker(AddressPolicy::AllowPrivate).run_once().await.unwrap();
-    assert_eq!((world.seen.lines(), receiver.receipts().len()), (vec!["unsent".to_owned()], 0));
+    assert_eq!((world.seen.lines().len(), receiver.receipts().len()), (0, 0));
 }
 
 /// Three hundred events for a receiver that never answers, and events for another one meanwhile.
 #[tokio::test]
-async fn a_receiver_that_hangs_holds_up_no_other() {
+async fn a_slow_receiver_delays_no_other() {
     let (hanging, healthy) = (Receiver::start().await, Receiver::start().await);
     hanging.answers(Answer::After(Duration::from_mins(1)));
     let world = World::start(Some(&hanging.url)).await;
     let other = world.add_environment(Environment::Production, &healthy.url).await;
     for _ in 0..300 {
-        world.add_delivery().await;
+        world.add_event().await;
     }
     let worker = world.worker(AddressPolicy::AllowPrivate);
     let (stop, stopped) = oneshot::channel::<()>();
     let working = tokio::spawn(async move { worker.run(async { _ = stopped.await }).await });
     hanging.arrival().await;
     for _ in 0..30 {
-        world.add_delivery_of(&other).await;
+        world.add_event_of(&other).await;
         world.auth.outbox().notify_one();
         timeout(Duration::from_secs(1), healthy.arrival()).await.expect("no event waits for the other receiver");
     }
@@ -180,7 +180,7 @@ async fn a_receiver_that_hangs_holds_up_no_other() {
 
 /// A hundred revocations at a provider that does not answer, and an event.
 #[tokio::test]
-async fn a_provider_that_hangs_holds_up_no_event() {
+async fn a_slow_provider_delays_no_event() {
     let (face, login, receiver) = (&ProviderProfile::WHOOP, Login::start().await, Receiver::start().await);
     let grant = login.grant(face).await;
     let providers: Arc<dyn Providers> = login.providers.clone();
@@ -193,7 +193,7 @@ async fn a_provider_that_hangs_holds_up_no_event() {
     let working = tokio::spawn(async move { worker.run(std::future::pending()).await });
     tokio::time::sleep(Duration::from_millis(200)).await;
     for _ in 0..5 {
-        world.add_delivery().await;
+        world.add_event().await;
         world.auth.outbox().notify_one();
         timeout(Duration::from_secs(1), receiver.arrival()).await.expect("no event waits for a provider");
     }
@@ -201,10 +201,10 @@ async fn a_provider_that_hangs_holds_up_no_event() {
 }
 
 #[tokio::test]
-async fn the_only_process_of_a_store_takes_over_at_its_start() {
+async fn a_single_node_takes_over_old_leases_at_its_start() {
     let receiver = Receiver::start().await;
     let world = World::start(Some(&receiver.url)).await;
-    world.add_delivery().await;
+    world.add_event().await;
     assert_eq!(
         world.auth.claim_deliveries(QueueCapacity::even(9, 9)).await.unwrap().due.len(),
         1,
@@ -218,11 +218,11 @@ async fn the_only_process_of_a_store_takes_over_at_its_start() {
 }
 
 #[tokio::test]
-async fn an_attempt_of_a_clock_that_was_ahead_is_made_again_at_once() {
+async fn an_attempt_scheduled_by_a_fast_clock_is_retried_at_once() {
     let receiver = Receiver::start().await;
     receiver.answers(Answer::Status(500));
     let world = World::start(Some(&receiver.url)).await;
-    world.add_delivery().await;
+    world.add_event().await;
     world.pass(3600);
     world.worker(AddressPolicy::AllowPrivate).run_once().await.unwrap();
     world.pass(-3600);
@@ -230,7 +230,7 @@ async fn an_attempt_of_a_clock_that_was_ahead_is_made_again_at_once() {
     let worker = world.worker(AddressPolicy::AllowPrivate);
     worker.run(async {}).await; // housekeeping notices
     worker.run_once().await.unwrap();
-    assert_eq!(world.seen.lines(), ["failed: the destination answered 500", "delivered: 200"]);
+    assert_eq!(world.seen.lines(), ["failed: the destination returned 500", "delivered: 200"]);
 }
 
 /// More than came in five minutes' time at 167 a second.
@@ -283,7 +283,7 @@ async fn a_revocation_is_repeated_until_the_provider_confirms_it() {
 }
 
 #[tokio::test]
-async fn what_has_expired_is_forgotten() {
+async fn an_expired_session_is_deleted_after_a_day() {
     let world = World::start(None).await;
     let mut session =
         Fixtures::default().widget_session(&Fixtures::default().developer(world.environment.dev_id.as_str()));
@@ -307,7 +307,7 @@ async fn a_store_that_fails_for_a_while_is_waited_for() {
     let recipes = terra_auth_providers::Recipes::sandbox(&"http://127.0.0.1:9/".parse().unwrap()).unwrap();
     let providers = Arc::new(sandbox_login::providers(recipes, "test-key-not-a-secret"));
     let world = World::with(Store::new(flaky), providers, Some(&receiver.url)).await;
-    world.add_delivery().await;
+    world.add_event().await;
     let worker = world.worker(AddressPolicy::AllowPrivate);
 
     failures.store(3, Ordering::Relaxed);

@@ -32,7 +32,7 @@ impl Rotation {
     }
 
     async fn receipt(&self) -> Receipt {
-        self.world.add_delivery().await;
+        self.world.add_event().await;
         self.world.worker(AddressPolicy::AllowPrivate).run_once().await.unwrap();
         self.receiver.receipts().pop().unwrap()
     }
@@ -45,7 +45,7 @@ impl Rotation {
 }
 
 #[tokio::test]
-async fn the_operator_says_which_secret_signs_until_the_overlap_ends() {
+async fn the_operator_chooses_the_secret_that_signs_during_the_overlap() {
     for (sign_with, meanwhile) in
         [(SignWith::Old, (true, false)), (SignWith::New, (false, true)), (SignWith::Both, (true, true))]
     {
@@ -60,7 +60,7 @@ async fn the_operator_says_which_secret_signs_until_the_overlap_ends() {
 }
 
 #[tokio::test]
-async fn unless_told_otherwise_the_old_secret_signs_for_a_day() {
+async fn by_default_the_old_secret_signs_for_a_day() {
     let rotation = Rotation::start(RotateSigningSecret::default()).await;
     rotation.world.clock.advance(SignedDuration::from_hours(24) - SignedDuration::from_millis(1));
     assert_eq!(rotation.verifies().await, (true, false));

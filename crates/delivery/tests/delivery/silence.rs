@@ -41,7 +41,7 @@ impl<'a> MakeWriter<'a> for Page {
 }
 
 #[tokio::test]
-async fn the_log_holds_no_secret_and_nothing_personal_even_at_its_loudest() {
+async fn the_log_has_no_secrets_or_personal_data_at_any_level() {
     let page = Page::default();
     let loudest = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(page.clone()).finish();
     let _listening = tracing::subscriber::set_default(loudest);
@@ -57,7 +57,7 @@ async fn the_log_holds_no_secret_and_nothing_personal_even_at_its_loudest() {
         DeliveryWorker::new(world.auth.clone(), AddressPolicy::AllowPrivate, Arc::new(Log::default())).unwrap();
     for status in [200, 500] {
         receiver.answers(Answer::Status(status));
-        world.add_delivery().await;
+        world.add_event().await;
         worker.run_once().await.unwrap();
     }
 

@@ -15,7 +15,7 @@ use terra_auth_egress::AddressPolicy;
 use terra_auth_model::{
     causes::Causes,
     clock::{Clock, Entropy},
-    delivery::Delivery,
+    event::EventRecord,
     keys::{KeyRing, MasterKey, SealContext},
     provider::{Providers, Tokens},
     revocation::Revocation,
@@ -25,7 +25,7 @@ use terra_auth_providers::Recipes;
 use terra_auth_sandbox::ProviderProfile;
 use terra_auth_store::Sqlite;
 use terra_auth_testkit::{CountingEntropy, FixedClock, StoreExt, sandbox_login};
-use terra_auth_types::{DeliveryId, DevId, Environment, UserId};
+use terra_auth_types::{DevId, Environment, EventId, UserId};
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -90,24 +90,24 @@ impl World {
         self.clock.now().as_second()
     }
 
-    /// Adds an event whose JSON would change if it were written anew.
-    pub(crate) async fn add_delivery(&self) -> Delivery {
-        self.add_delivery_of(&self.environment.dev_id).await
+    /// Adds an event whose JSON would have other bytes if it were serialized again.
+    pub(crate) async fn add_event(&self) -> EventRecord {
+        self.add_event_of(&self.environment.dev_id).await
     }
 
-    pub(crate) async fn add_delivery_of(&self, dev_id: &DevId) -> Delivery {
+    pub(crate) async fn add_event_of(&self, dev_id: &DevId) -> EventRecord {
         let now = self.clock.now();
-        let delivery = Delivery {
-            delivery_id: DeliveryId(self.entropy().id_at(now)),
+        let event = EventRecord {
+            event_id: EventId(self.entropy().id_at(now)),
             dev_id: dev_id.clone(),
             kind: "auth".to_owned(),
             payload: r#"{"type" : "auth", "reference_id":"ünïcode-reference","é":1.0}"#.to_owned(),
+            user_id: None,
+            reference_id: None,
             created_at: now,
-            attempts: 0,
-            next_attempt_at: now,
         };
-        self.auth.store().add_delivery(&delivery).await.unwrap();
-        delivery
+        self.auth.publish(event.clone()).await.unwrap();
+        event
     }
 
     pub(crate) async fn add_revocation(&self, face: &ProviderProfile, tokens: &Tokens) {
@@ -156,7 +156,6 @@ impl Seen {
 impl Observer for Seen {
     fn attempted(&self, attempt: &Attempt<'_>) {
         let line = match attempt.result {
-            DeliveryResult::Unsent => "unsent".to_owned(),
             DeliveryResult::Delivered { status } => format!("delivered: {status}"),
             DeliveryResult::Failed { reason, .. } => format!("failed: {}", Causes(reason)),
             DeliveryResult::GaveUp { reason } => format!("gave up: {}", Causes(reason)),

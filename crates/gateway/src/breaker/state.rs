@@ -2,17 +2,17 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Verdict;
 
-/// After how many failures in a row calls stop, and for how long.
+/// The number of failures in a row that open the breaker, and the length of the pause.
 pub(super) struct Policy {
     pub(super) failures: u32,
     pub(super) pause: SignedDuration,
 }
 
-/// The known state of the upstream.
+/// The state of the breaker.
 #[derive(Default)]
 pub(super) struct State {
     phase: Phase,
-    /// Counts the phases, so that a call that began in an earlier one decides nothing.
+    /// Incremented with each phase, so a call that started in an earlier phase changes nothing.
     entry: u64,
 }
 
@@ -23,18 +23,18 @@ enum Phase {
     Open {
         since: Timestamp,
     },
-    /// One call is finding out.
+    /// One trial call is in flight.
     HalfOpen {
         open_since: Timestamp,
     },
 }
 
-/// Something that the operator should know.
+/// A change that is logged for the operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {
-    /// No calls for a while.
+    /// Calls are paused.
     Opened,
-    /// All calls again.
+    /// Calls resume.
     Closed,
 }
 
@@ -45,7 +45,9 @@ impl Default for Phase {
 }
 
 impl State {
-    /// Lets a call in and says what to tell its end with, or for how many seconds none is let in.
+    /// Admits a call and returns the phase number that [`record`](Self::record) and
+    /// [`release`](Self::release) need. The error is the number of seconds until the next call is
+    /// admitted.
     pub(super) fn enter(&mut self, now: Timestamp, policy: &Policy) -> Result<u64, u32> {
         match self.phase {
             Phase::Closed { .. } => {}
@@ -58,7 +60,7 @@ impl State {
         Ok(self.entry)
     }
 
-    /// Takes what a call found out.
+    /// Records the result of a call.
     pub(super) fn record(&mut self, entry: u64, verdict: Verdict, now: Timestamp, policy: &Policy) -> Option<Change> {
         if entry != self.entry {
             return None;
@@ -88,7 +90,8 @@ impl State {
         }
     }
 
-    /// A call is over, whether it told anything or not: if it was to find out, the next one may.
+    /// Ends a call, whether or not it recorded a result. If it was a trial without a result, the
+    /// next call becomes the trial.
     pub(super) fn release(&mut self, entry: u64) {
         if let Phase::HalfOpen { open_since } = self.phase
             && entry == self.entry
@@ -112,7 +115,7 @@ impl State {
 }
 
 impl Policy {
-    /// Whole seconds, rounded up, until the pause is over. A clock that was set back ends it.
+    /// Seconds until the pause is over, rounded up. If the clock was set back, the pause is over.
     fn remaining(&self, since: Timestamp, now: Timestamp) -> Option<u32> {
         let left = self.pause - now.duration_since(since);
         let runs = left.is_positive() && left <= self.pause;

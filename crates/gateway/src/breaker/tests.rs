@@ -28,7 +28,7 @@ enum Seen {
 }
 
 impl Upstream {
-    /// Left alone for 5 s after three failures.
+    /// Calls are paused for 5 s after three failures.
     fn new() -> Self {
         let settings = UpstreamSettings { failures: 3.try_into().ok(), ..UpstreamSettings::default() };
         let clock = Arc::new(FixedClock::default());
@@ -76,7 +76,7 @@ fn unreadable() -> Error {
 }
 
 #[tokio::test]
-async fn failures_in_a_row_stop_the_calls_and_one_call_after_the_pause_lets_them_go_on() {
+async fn failures_in_a_row_pause_the_calls_and_one_success_after_the_pause_resumes_them() {
     let upstream = Upstream::broken().await;
     assert_eq!(upstream.works().await, Seen::Paused(5));
     upstream.pass(4001);
@@ -90,7 +90,7 @@ async fn failures_in_a_row_stop_the_calls_and_one_call_after_the_pause_lets_them
 }
 
 #[tokio::test]
-async fn what_is_refused_is_not_even_begun() {
+async fn a_rejected_call_is_not_started() {
     let upstream = Upstream::broken().await;
     let work = async { panic!("the upstream was called") };
     assert_eq!(upstream.call(work).await, Seen::Paused(5));
@@ -106,7 +106,7 @@ async fn a_trial_that_fails_starts_the_pause_again() {
 }
 
 #[tokio::test]
-async fn only_one_call_finds_out() {
+async fn only_one_trial_call_is_made_at_a_time() {
     let upstream = Upstream::broken().await;
     upstream.pass(5000);
     let (answer, answered) = oneshot::channel();
@@ -122,7 +122,7 @@ async fn only_one_call_finds_out() {
 }
 
 #[tokio::test]
-async fn a_caller_who_hangs_up_while_finding_out_leaves_it_to_the_next() {
+async fn a_cancelled_trial_leaves_the_trial_to_the_next_call() {
     let upstream = Upstream::broken().await;
     upstream.pass(5000);
     tokio::select! {
@@ -134,7 +134,7 @@ async fn a_caller_who_hangs_up_while_finding_out_leaves_it_to_the_next() {
 }
 
 #[tokio::test]
-async fn only_what_is_the_upstreams_fault_counts() {
+async fn only_failures_of_the_upstream_count() {
     type Make = fn() -> Error;
     let cases: [(Make, bool); 8] = [
         (|| refused(Error::Server, 503), true),
@@ -161,7 +161,7 @@ fn nothing_sent() -> Error {
 }
 
 #[tokio::test]
-async fn no_connection_is_the_upstreams_fault() {
+async fn a_refused_connection_counts_as_a_failure_of_the_upstream() {
     let keys = ("acme-testing-0000000000".parse().unwrap(), "test-key-not-a-secret".to_owned().into());
     let mut credentials = terra_auth::Credentials::new(Environment::Testing, keys.0, keys.1);
     credentials.api_url = "http://127.0.0.1:1/v2".parse().unwrap();
@@ -174,7 +174,7 @@ async fn no_connection_is_the_upstreams_fault() {
 }
 
 #[tokio::test]
-async fn an_answer_between_two_failures_begins_the_count_again() {
+async fn a_response_between_two_failures_resets_the_count() {
     let not_found = || ready(Err(refused(Error::NotFound, 404)));
     for answer in [true, false] {
         let upstream = Upstream::new();
@@ -192,7 +192,7 @@ async fn an_answer_between_two_failures_begins_the_count_again() {
 }
 
 #[tokio::test]
-async fn a_call_that_sent_nothing_neither_counts_nor_begins_the_count_again() {
+async fn a_call_that_sent_nothing_neither_counts_nor_resets_the_count() {
     let upstream = Upstream::new();
     upstream.fails().await;
     upstream.fails().await;
@@ -203,7 +203,7 @@ async fn a_call_that_sent_nothing_neither_counts_nor_begins_the_count_again() {
 }
 
 #[tokio::test]
-async fn a_call_from_before_the_pause_does_not_decide_what_is_now() {
+async fn a_call_that_started_before_the_pause_changes_nothing() {
     let upstream = Upstream::new();
     let (answer, answered) = oneshot::channel();
     let slow = upstream.call(async { answered.await.unwrap() });
@@ -222,7 +222,7 @@ async fn a_call_from_before_the_pause_does_not_decide_what_is_now() {
 }
 
 #[tokio::test]
-async fn it_is_open_for_the_pause_and_during_the_probe() {
+async fn the_breaker_reports_open_during_the_pause_and_during_the_trial() {
     let upstream = Upstream::broken().await;
     assert!(upstream.breaker.is_open());
     upstream.pass(5000);
@@ -243,7 +243,7 @@ async fn a_clock_that_is_set_back_does_not_make_the_pause_longer() {
 }
 
 #[test]
-fn each_change_is_told_once() {
+fn each_change_is_reported_once() {
     let clock = FixedClock::default();
     let policy = Policy { failures: 2, pause: SignedDuration::from_secs(5) };
     let mut state = State::default();
@@ -254,6 +254,7 @@ fn each_change_is_told_once() {
         change
     };
     let told = [Fails, Fails, Works, Fails, Works, Works, Works].map(&mut call);
-    // The third and the fifth come too early, and the fourth, which finds out, changes nothing.
+    // The third and the fifth call come during the pause. The fourth is a failed trial, so the
+    // breaker stays open.
     assert_eq!(told, [None, Some(Change::Opened), None, None, None, Some(Change::Closed), None]);
 }

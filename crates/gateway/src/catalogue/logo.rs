@@ -18,30 +18,31 @@ use super::since;
 const BOUNDS: Bounds = Bounds { timeout: Duration::from_secs(5), size_bytes: 256 * 1024 };
 const LOGO_TTL: SignedDuration = SignedDuration::from_hours(24);
 const ASK_AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(1);
-/// Asked for at once, of everybody.
+/// Concurrent fetches, for all callers together.
 const MAX_ASKED: usize = 16;
 const CONTENT_TYPES: [&str; 5] = ["image/png", "image/jpeg", "image/webp", "image/svg+xml", "image/gif"];
 
-/// A provider's picture.
+/// The logo of a provider.
 pub(crate) struct Logo {
-    /// One of five, without parameters.
+    /// One of [`CONTENT_TYPES`], without parameters.
     pub(crate) content_type: &'static str,
-    /// Follows from the bytes, in quotes.
+    /// A digest of the bytes, in quotes.
     pub(crate) etag: HeaderValue,
     pub(crate) bytes: Bytes,
 }
 
-/// Fetches pictures, wherever the upstream says they are.
+/// Fetches logos from the URLs that the upstream names, and caches them.
 pub(super) struct LogoCache {
     public: Http,
-    /// For pictures beside the API or its widget, which the operator named himself: they may be on this very machine.
+    /// For logos on the origins of the API and of its widget. The operator configured these, so
+    /// private and loopback addresses are allowed.
     own: Http,
     own_origins: [Origin; 2],
     pub(super) places: Semaphore,
     clock: Arc<dyn Clock>,
 }
 
-/// Where a picture is, and what was found there.
+/// The URL of a logo, and the result of its last fetch.
 pub(super) struct CachedLogo {
     pub(super) url: Url,
     found: Mutex<Option<LogoResponse>>,
@@ -52,16 +53,16 @@ struct LogoResponse {
     picture: Option<Arc<Logo>>,
 }
 
-/// Why there is no picture.
+/// The reason why a logo cannot be shown.
 #[derive(Debug, thiserror::Error)]
 enum LogoError {
-    #[error("too many others are being fetched")]
+    #[error("too many logos are being fetched")]
     Busy,
-    #[error("it cannot be fetched")]
+    #[error("the logo cannot be fetched")]
     Http(#[from] HttpError),
-    #[error("its server answers {0}")]
+    #[error("the logo's server answered {0}")]
     Status(u16),
-    #[error("it is no picture")]
+    #[error("the response is not an image")]
     NoPicture,
 }
 
@@ -76,7 +77,8 @@ impl LogoCache {
         })
     }
 
-    /// The picture in `slot`, asked for by one caller while the others wait. A missing picture is cached for a minute.
+    /// Returns the logo at `slot`. One caller fetches it while the others wait. A missing logo is
+    /// cached for a minute.
     pub(super) async fn of(&self, slot: &CachedLogo) -> Option<Arc<Logo>> {
         let mut found = slot.found.lock().await;
         if let Some(found) = found.as_ref().filter(|found| found.is_fresh(self.clock.now())) {
@@ -84,7 +86,7 @@ impl LogoCache {
         }
         let picture = self.fetch(&slot.url).await;
         if let Err(error) = &picture {
-            tracing::warn!(host = slot.url.host_str(), error = %Causes(error), "a logo cannot be shown");
+            tracing::warn!(host = slot.url.host_str(), error = %Causes(error), "could not fetch a provider's logo");
         }
         let picture = picture.ok().map(Arc::new);
         *found = Some(LogoResponse { at: self.clock.now(), picture: picture.clone() });

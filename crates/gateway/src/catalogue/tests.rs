@@ -29,7 +29,7 @@ use url::Url;
 use super::Catalogue;
 use crate::breaker::{Breaker, UpstreamError};
 
-/// A catalogue, and the API that it asks.
+/// A catalogue and the API that it calls.
 struct World {
     catalogue: Catalogue,
     breaker: Breaker,
@@ -53,7 +53,7 @@ enum List {
 }
 
 impl World {
-    /// The API offers one provider, whose picture is `logo` of [`picture`].
+    /// The API offers one provider; [`picture`] serves its logo at the path `logo`.
     async fn with_logo(logo: &str) -> Self {
         let world = Self::start().await;
         world.api.offers(&[("FITBIT", world.api.url.join(logo).unwrap().as_str())]);
@@ -82,7 +82,7 @@ impl World {
         Ok(listing.integrations.iter().map(|offered| offered.resource.clone()).collect())
     }
 
-    /// The content type of a provider's picture, if there is one.
+    /// The content type of a provider's logo, if there is one.
     async fn shown(&self, resource: &str) -> Option<&'static str> {
         let picture = self.catalogue.logo(&resource.parse().unwrap(), &self.breaker).await?;
         Some(picture.content_type)
@@ -103,7 +103,7 @@ impl Api {
         api
     }
 
-    /// Providers with their pictures' addresses.
+    /// Offers providers, each with the URL of its logo.
     fn offers(&self, providers: &[(&str, &str)]) {
         let provider = |(name, icon): &(&str, &str)| json!({"provider": name, "name": name, "icon": icon});
         self.answers(List::Providers(providers.iter().map(provider).collect()));
@@ -121,7 +121,7 @@ impl Api {
         self.pictures_asked.load(SeqCst)
     }
 
-    /// Waits for what happens behind the callers' backs.
+    /// Waits until the list was requested this many times, in the background.
     async fn was_asked(&self, lists: usize) {
         for _ in 0..500 {
             if self.lists_asked() == lists {
@@ -129,7 +129,7 @@ impl Api {
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        panic!("asked {} times, not {lists}", self.lists_asked());
+        panic!("the list was requested {} times, not {lists}", self.lists_asked());
     }
 }
 

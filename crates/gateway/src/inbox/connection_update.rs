@@ -1,4 +1,4 @@
-//! The effect of news on a connection: a rule without a store.
+//! The effect of an update on a connection, as a pure function.
 
 use jiff::Timestamp;
 use terra_auth_model::known_connection::{ConnectionState, KnownConnection};
@@ -6,36 +6,36 @@ use terra_auth_types::{ConnectionId, wire::TerraUser};
 
 use crate::inbox::{text, whole_ms};
 
-/// Something that was told about one connection.
+/// An update about one connection.
 #[derive(Clone, Debug)]
 pub(crate) struct ConnectionUpdate {
     told: KnownConnection,
     change: Change,
 }
 
-/// The change.
+/// The kind of an update.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
     Connected,
     Deauthenticated,
     Revoked,
     Failing,
-    /// The end user came back and granted something else. Both are comma-separated.
+    /// The end user changed the granted permissions. Both lists are comma-separated.
     Permissions {
         added: String,
         removed: String,
     },
-    /// The upstream has it, and says whether updates are sent for it.
+    /// The upstream lists the connection. `active` is whether it sends updates for it.
     Seen {
         active: bool,
     },
 }
 
-/// More than any provider's permissions take.
+/// Longer than the permissions of any provider.
 const MAX_SCOPES: usize = 4096;
 
 impl ConnectionUpdate {
-    /// News about a user; `connection_id` is for an unknown connection.
+    /// An update about a user. `connection_id` is used if the connection is not known yet.
     pub(crate) fn new(connection_id: ConnectionId, user: &TerraUser, change: Change, at: Timestamp) -> Self {
         let told = KnownConnection {
             connection_id,
@@ -44,20 +44,20 @@ impl ConnectionUpdate {
             provider: user.provider.clone(),
             scopes: user.scopes.as_ref().map(|scopes| text(scopes, MAX_SCOPES)),
             state: change.state(),
-            connected_at: user.created_at.map(whole_ms), // a store keeps no more, and a rest would look like a change
+            connected_at: user.created_at.map(whole_ms), // a store has this precision; a remainder would look like a change
             changed_at: at,
         };
         Self { told, change }
     }
 
-    /// The connection if this is all that is known of it.
+    /// The connection, if nothing else is known about it.
     pub(crate) fn as_new_connection(&self) -> KnownConnection {
         KnownConnection { scopes: self.change.scopes(self.told.scopes.as_deref()), ..self.told.clone() }
     }
 }
 
 impl Change {
-    /// How a connection is doing of which nothing else is known.
+    /// The state of a connection that was not known before.
     const fn state(&self) -> ConnectionState {
         match self {
             Self::Connected | Self::Permissions { .. } | Self::Seen { active: true } => ConnectionState::Active,
@@ -67,7 +67,7 @@ impl Change {
         }
     }
 
-    /// A connection that was seen may be failing all the same: the upstream may not know yet.
+    /// A listed connection can still be failing: the upstream may not know yet.
     const fn state_after(&self, state: ConnectionState) -> ConnectionState {
         match (self, state) {
             (Self::Seen { .. }, ConnectionState::Failing | ConnectionState::Revoked) => state,
@@ -75,7 +75,8 @@ impl Change {
         }
     }
 
-    /// The granted scopes afterwards. The result is the same if `granted` has the change already.
+    /// The granted scopes after the change. If `granted` contains the change already, the result is
+    /// the same.
     fn scopes(&self, granted: Option<&str>) -> Option<String> {
         let Self::Permissions { added, removed } = self else { return granted.map(str::to_owned) };
         let mut scopes: Vec<_> =
@@ -94,10 +95,11 @@ fn is_same_state(scopes: &str, scope: &str) -> bool {
 }
 
 impl ConnectionUpdate {
-    /// The connection after this update; `None` if it stays as it is.
+    /// The connection after this update; `None` if nothing changes.
     ///
-    /// An update that is older than the known state changes nothing. A connection that has ended becomes active again only by a
-    /// login or by being listed, and only by one that is newer than its end.
+    /// An update that is older than the known state changes nothing. A deauthenticated connection
+    /// becomes active again only by a login or by being listed, and only if that is newer than the
+    /// deauthentication.
     pub(crate) fn apply_to(&self, known: &KnownConnection) -> Option<KnownConnection> {
         if !self.is_applicable_to(known) {
             return None;
@@ -129,13 +131,13 @@ impl ConnectionUpdate {
     }
 }
 
-/// The row that remains for a user id that is no longer valid.
+/// The row for a user id that is no longer valid.
 pub(crate) fn ended(known: KnownConnection, connection_id: ConnectionId, at: Timestamp) -> KnownConnection {
     let changed_at = known.changed_at.max(at);
     KnownConnection { connection_id, state: ConnectionState::Deauthenticated, changed_at, ..known }
 }
 
-/// Continues an earlier connection, if both belong to the same end user.
+/// Copies the id and the facts of an earlier connection, if both belong to the same end user.
 pub(crate) fn inherit(new: &mut KnownConnection, earlier: &KnownConnection) {
     if new.reference_id.is_some() && earlier.reference_id != new.reference_id {
         return;
@@ -185,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn each_change_has_its_state_and_keeps_what_it_does_not_tell() {
+    fn each_change_sets_its_state_and_leaves_the_other_fields() {
         for (change, state) in [
             (Change::Connected, Active),
             (Change::Failing, Failing),
@@ -198,15 +200,15 @@ mod tests {
     }
 
     #[test]
-    fn older_news_change_nothing_and_equally_old_ones_do() {
+    fn older_updates_change_nothing_and_equally_old_ones_apply() {
         let connection = known(Change::Connected);
         assert_eq!(news(Change::Failing, 4).apply_to(&connection), None);
         assert_eq!(news(Change::Failing, 5).apply_to(&connection).unwrap().state, Failing);
-        assert_eq!(news(Change::Connected, 5).apply_to(&connection), None, "told again");
+        assert_eq!(news(Change::Connected, 5).apply_to(&connection), None, "the same update again");
     }
 
     #[test]
-    fn what_is_over_begins_again_only_by_newer_news_of_life() {
+    fn a_deauthenticated_connection_becomes_active_only_by_a_newer_login_or_listing() {
         let over = known(Change::Deauthenticated);
         for change in [Change::Failing, Change::Revoked, permissions("c", "")] {
             assert_eq!(news(change, 9).apply_to(&over), None);
@@ -219,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_seen_at_the_upstream_may_fail_all_the_same() {
+    fn a_listed_connection_can_still_be_failing() {
         for (change, active, state) in [
             (Change::Failing, true, Failing),
             (Change::Revoked, true, Revoked),
@@ -235,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn permissions_come_and_go() {
+    fn permissions_are_added_and_removed() {
         for (added, removed, scopes) in
             [("c", "", "a,b,c"), ("", "a", "b"), ("c, d", "a,b", "c,d"), ("b", "", "a,b"), ("", "x", "a,b")]
         {
@@ -249,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_goes_on_only_for_the_same_caller() {
+    fn a_connection_is_continued_only_for_the_same_end_user() {
         let earlier = known(Change::Connected);
         for (reference_id, same) in [(Some("alice"), true), (None, true), (Some("bob"), false)] {
             let user = user(None, reference_id);
@@ -263,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reference_id_that_cannot_be_one_is_none() {
+    fn an_invalid_reference_id_is_ignored() {
         let told =
             ConnectionUpdate::new(ConnectionId(Uuid::nil()), &user(Some("a\0,b"), Some("")), Change::Connected, at(6))
                 .as_new_connection();

@@ -16,15 +16,18 @@ use crate::inbox::{
     whole_ms,
 };
 
-/// How many connections of one caller are looked at.
+/// The maximum number of connections listed for one end user.
 pub const MAX_CONNECTIONS: u32 = 200;
-/// How long events are kept that wait for nothing.
+/// The maximum number of rows of each kind that one call deletes.
+const HOUSEKEEPING_BATCH_SIZE: u32 = 1000;
+/// How long events are stored after they were forwarded or given up.
 const EVENT_RETENTION: SignedDuration = SignedDuration::from_hours(14 * 24);
-/// How long what is over is kept, so that late news do not bring it back.
+/// How long deauthenticated connections are stored, so that a late event does not restore one.
 const ENDED_RETENTION: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 impl Inbox {
-    /// The connections of a caller, oldest first, at most [`MAX_CONNECTIONS`]; none that was deauthenticated.
+    /// Lists the connections of an end user, oldest first, at most [`MAX_CONNECTIONS`].
+    /// Deauthenticated ones are not listed.
     ///
     /// # Errors
     ///
@@ -33,7 +36,7 @@ impl Inbox {
         self.0.store.read(ConnectionsOf { reference_id: reference_id.clone() }).await
     }
 
-    /// One connection of a caller; `None` for another caller's, and for one that was deauthenticated.
+    /// Finds one connection of an end user; `None` if it is another end user's, or deauthenticated.
     ///
     /// # Errors
     ///
@@ -46,7 +49,7 @@ impl Inbox {
         self.0.store.read(OneConnection { reference_id: reference_id.clone(), user_id }).await
     }
 
-    /// The latest login of a caller that failed.
+    /// Returns the latest failed login of an end user.
     ///
     /// # Errors
     ///
@@ -55,16 +58,16 @@ impl Inbox {
         self.0.store.read(LatestFailure { reference_id: reference_id.clone() }).await
     }
 
-    /// Records that we removed a connection at the upstream.
+    /// Records that the gateway removed a connection at the upstream.
     ///
     /// # Errors
     ///
-    /// The store failed; the upstream's event will tell the same.
+    /// The store failed; the upstream's event will record the same.
     pub async fn deauthenticated(&self, user_id: UserId) -> Result<(), StoreError> {
         self.0.store.run(MarkEnded { user_id, at: self.now(), unless_after: Timestamp::MAX }).await.map(drop)
     }
 
-    /// The next `limit` connections after a user id, by user id and in all states.
+    /// Lists the next `limit` connections after a user id, by user id and in all states.
     ///
     /// # Errors
     ///
@@ -77,8 +80,9 @@ impl Inbox {
         self.0.store.read(KnownPage { after, limit }).await
     }
 
-    /// Adds and corrects connections as the upstream had them at `seen_at`, when it was asked; answers how many
-    /// changed. Ends none, and leaves alone what changed since.
+    /// Adds and corrects connections from the list that the upstream returned at `seen_at`. Returns
+    /// the number of changed connections. Connections that are not in the list, or that changed
+    /// since, stay unchanged.
     ///
     /// # Errors
     ///
@@ -87,14 +91,14 @@ impl Inbox {
         self.0.store.run(AddFoundConnections { news: self.listed_updates(users, seen_at) }).await
     }
 
-    /// Records that the upstream had these users at `seen_at`.
+    /// The updates for users that the upstream listed at `seen_at`.
     pub(super) fn listed_updates(&self, users: &[TerraUser], seen_at: Timestamp) -> Vec<ConnectionUpdate> {
         let seen = |user: &TerraUser| Change::Seen { active: user.active != Some(false) };
         users.iter().map(|user| self.connection_update(user, seen(user), whole_ms(seen_at))).collect()
     }
 
-    /// Records that the upstream did not have a connection; answers whether that was new. One that changed after
-    /// `seen_before`, when the upstream was asked, stays.
+    /// Records that the upstream does not have a connection. Returns whether that was new. A
+    /// connection that changed after `seen_before`, when the upstream was called, stays unchanged.
     ///
     /// # Errors
     ///
@@ -104,15 +108,18 @@ impl Inbox {
         self.0.store.run(MarkEnded { user_id, at, unless_after: at }).await
     }
 
-    /// Deletes some of the rows that no caller can request any more; returns their number.
+    /// Deletes a batch of expired events and connections; returns their number.
     ///
     /// # Errors
     ///
     /// The store failed.
     pub async fn delete_expired(&self) -> Result<u64, StoreError> {
         let ago = |span: SignedDuration| self.now().saturating_sub(span).unwrap_or(Timestamp::MIN);
-        let forgotten =
-            ReceivedRetention { events_before: ago(EVENT_RETENTION), ended_before: ago(ENDED_RETENTION), limit: 1000 };
+        let forgotten = ReceivedRetention {
+            events_before: ago(EVENT_RETENTION),
+            ended_before: ago(ENDED_RETENTION),
+            limit: HOUSEKEEPING_BATCH_SIZE,
+        };
         self.0.store.run(Forget { forgotten }).await
     }
 }

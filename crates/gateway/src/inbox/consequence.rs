@@ -15,17 +15,17 @@ use crate::inbox::{
     text,
 };
 
-/// The consequence of an event.
+/// The effect of an event on the known connections.
 pub(super) enum Consequence {
-    /// Something happened to a connection.
+    /// A connection changed.
     News(ConnectionUpdate),
-    /// A connection goes on under another user id.
+    /// A connection continues under another user id.
     Reauth { old: UserId, ended: ConnectionId, news: ConnectionUpdate },
     /// A login failed.
     LoginFailed(ReferenceId, LoginFailure),
 }
 
-/// Longer than any reason that is not an attack.
+/// Longer than any genuine reason.
 const MAX_REASON: usize = 512;
 
 impl Inbox {
@@ -59,14 +59,14 @@ impl Inbox {
         }
     }
 
-    /// News about a user, with an id in case the user is not known yet.
+    /// An update about a user, with a new connection id in case the user is not known yet.
     pub(super) fn connection_update(&self, user: &TerraUser, change: Change, at: Timestamp) -> ConnectionUpdate {
         let connection_id = ConnectionId(self.0.entropy.id_at(user.created_at.unwrap_or(at)));
         ConnectionUpdate::new(connection_id, user, change, at)
     }
 }
 
-/// An older sender adds the user that did not come to be. It is no connection, and says nothing about any other.
+/// Older senders add the user that was not created. It is not a connection, so it is ignored.
 fn login_failed(event: &AuthCancelled, at: Timestamp) -> Option<Consequence> {
     let reference_id = event.reference_id()?.parse().ok()?;
     let reason = event.reason.as_ref().map(|reason| text(reason, MAX_REASON));
@@ -83,7 +83,7 @@ impl Consequence {
     }
 }
 
-/// Applies news to the connection they are about; answers whether they changed it.
+/// Applies an update to its connection; returns whether anything changed.
 pub(super) async fn apply_update(tx: &mut dyn Tx, news: &ConnectionUpdate) -> Result<bool, StoreError> {
     let alone = news.as_new_connection();
     if tx.add_known_connection(&alone).await? {
@@ -95,8 +95,8 @@ pub(super) async fn apply_update(tx: &mut dyn Tx, news: &ConnectionUpdate) -> Re
     Ok(true)
 }
 
-/// Lets a connection go on under another user id; the old one is remembered as ended, so that late news of it are
-/// not taken for a connection. News of the new id may have come first.
+/// Continues a connection under another user id. The old id is stored as deauthenticated, so that a
+/// late event for it does not restore it. An event for the new id may have arrived first.
 async fn reauthenticate(
     tx: &mut dyn Tx,
     old: UserId,

@@ -9,17 +9,18 @@ use terra_auth_types::wire::TerraUser;
 
 use crate::inbox::{Inbox, connection_update::ConnectionUpdate};
 
-/// How a user of the upstream differs from what is known.
+/// How a user of the upstream differs from the known connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReconcileItem {
-    /// It is not known, or as one that is over.
+    /// The connection is not known, or known as deauthenticated.
     Missing,
-    /// It is known otherwise than the upstream has it.
+    /// The connection is known with other values.
     Changed,
 }
 
 impl Inbox {
-    /// What [`Inbox::add_found_connections`] would do to each of these users, in their order; `None` for one that is known as it is.
+    /// Returns the change that [`Inbox::add_found_connections`] would make for each of these users,
+    /// in their order; `None` for a user without a difference.
     ///
     /// # Errors
     ///

@@ -9,20 +9,22 @@ use terra_auth_types::EventId;
 
 use crate::inbox::{Inbox, text};
 
-/// How long an attempt may take before another gateway may try: more than twice the longest, and room for clocks that differ.
+/// How long a claimed event is leased to one gateway: more than twice the longest attempt, with a
+/// margin for clocks that differ.
 const LEASE: SignedDuration = SignedDuration::from_secs(30);
-/// How many events one answer holds at most.
+/// The maximum number of events in one result.
 pub const MAX_EVENTS: u32 = 200;
-/// More than a line of a list shows.
+/// Longer than a line of a list.
 const MAX_PROBLEM: usize = 512;
 
 impl Inbox {
-    /// Waits until something arrives that is to be forwarded. Events that other processes receive or replay are not noticed.
+    /// Waits until an event is ready to be forwarded. Events that other processes receive or replay
+    /// are not noticed.
     pub async fn arrived(&self) {
         self.0.arrived.notified().await;
     }
 
-    /// Takes up to `limit` events that are to be forwarded; no other worker receives them for the time of a lease.
+    /// Claims up to `limit` due events. No other worker can claim them for the time of a lease.
     ///
     /// # Errors
     ///
@@ -33,7 +35,7 @@ impl Inbox {
         self.0.store.run(ClaimForwards { now, lease_until, limit: limit.min(MAX_EVENTS) }).await
     }
 
-    /// When the next event falls due, leases included; `None` when none waits.
+    /// Returns the time when the next event is due, leases included; `None` if no event waits.
     ///
     /// # Errors
     ///
@@ -42,13 +44,14 @@ impl Inbox {
         self.0.store.read(NextForwardAt {}).await
     }
 
-    /// Records how the attempt ended that an event was claimed for.
+    /// Records the result of the attempt for a claimed event.
     ///
-    /// False if that no longer counts: the lease had ended and another worker claimed it, or it was replayed.
+    /// Returns false if the claim is no longer valid: the lease had expired and another worker
+    /// claimed the event, or it was replayed.
     ///
     /// # Errors
     ///
-    /// The store failed; the lease will end and the attempt be made again.
+    /// The store failed; the lease will expire and the attempt will be repeated.
     pub async fn record_forward_attempt(
         &self,
         event: &ReceivedEvent,
@@ -60,7 +63,7 @@ impl Inbox {
         self.0.store.run(SettleForward { claimed, outcome, problem }).await
     }
 
-    /// The newest events that fit, newest first, at most [`MAX_EVENTS`].
+    /// Lists the events that match, newest first, at most [`MAX_EVENTS`].
     ///
     /// # Errors
     ///
@@ -70,7 +73,7 @@ impl Inbox {
         self.0.store.read(Events { filter }).await
     }
 
-    /// One event.
+    /// Finds one event.
     ///
     /// # Errors
     ///
@@ -79,7 +82,8 @@ impl Inbox {
         self.0.store.read(OneEvent { event_id }).await
     }
 
-    /// Forwards an event once more, however its way went; false if there is none.
+    /// Schedules an event to be forwarded again, in any state; returns false if there is no such
+    /// event.
     ///
     /// # Errors
     ///
@@ -90,7 +94,8 @@ impl Inbox {
         Ok(found)
     }
 
-    /// Forwards up to `limit` events once more that were given up, oldest first; answers how many.
+    /// Schedules up to `limit` dead events to be forwarded again, oldest first; returns their
+    /// number.
     ///
     /// # Errors
     ///
@@ -101,7 +106,7 @@ impl Inbox {
         Ok(replayed)
     }
 
-    /// How many events have not reached the app.
+    /// Counts the events that have not reached the app.
     ///
     /// # Errors
     ///

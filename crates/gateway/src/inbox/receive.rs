@@ -11,29 +11,31 @@ use terra_auth_types::{EventId, UserId, wire::Event};
 
 use crate::inbox::{Inbox, consequence::Consequence, text, whole_ms};
 
-/// A webhook whose signature was found to be right.
+/// A webhook with a verified signature.
 #[derive(Clone, Debug)]
 pub struct Received {
-    /// `X-Terra-Trace-Id`, as it came: each chunk of a large event has its own. Its length is bounded by the caller.
+    /// `X-Terra-Trace-Id`, unchanged: each chunk of a large event has its own. The caller bounds
+    /// its length.
     pub trace_id: Option<String>,
-    /// `terra-reference`, for people: many deliveries share one.
+    /// `terra-reference`, for display: many deliveries share one.
     pub reference: Option<String>,
-    /// SHA-256 of what was signed. It recognises a delivery whose trace id, which is not signed, was exchanged.
+    /// SHA-256 of the signed content. It detects a repeated delivery with another trace id, because
+    /// the trace id is not signed.
     pub digest: [u8; 32],
-    /// `X-Terra-Ordering-Timestamp`, as it came: when the event happened.
+    /// `X-Terra-Ordering-Timestamp`, unchanged: when the event happened.
     pub ordering: Option<String>,
     /// The body, byte for byte.
     pub body: Vec<u8>,
-    /// Whether there is an app to forward it to.
+    /// Whether the event is to be forwarded to the app.
     pub forward: bool,
 }
 
-/// The result of a webhook.
+/// Whether the event was new.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It is recorded.
+    /// The event is recorded.
     Recorded(EventId),
-    /// It was recorded before, and nothing was changed.
+    /// The event was recorded before; nothing changed.
     Duplicate,
 }
 
@@ -42,23 +44,25 @@ pub enum Outcome {
 pub struct Receipt {
     /// The `type` of the event; empty if the body has none.
     pub kind: String,
-    /// The result of the event.
+    /// Whether the event was new.
     pub outcome: Outcome,
 }
 
 /// Longer than the name of any type.
 const MAX_KIND: usize = 64;
-/// How far the sender's clock may be ahead: one that is wrong by years must not silence all that comes later.
+/// How far the sender's clock may be ahead. Without the bound, a clock that is wrong by years would
+/// suppress all later events.
 const MAX_AHEAD: SignedDuration = SignedDuration::from_mins(5);
 
 impl Inbox {
-    /// Records an event, and applies it to the known connections, in one unit of work. Durable once it returns.
+    /// Records an event and applies it to the known connections, in one unit of work. It is durable
+    /// on return.
     ///
-    /// A body that is no JSON, or not what its type promises, is recorded all the same and applied to nothing.
+    /// A body that is not JSON, or does not match its type, is recorded and changes no connection.
     ///
     /// # Errors
     ///
-    /// The store failed; the sender must come again.
+    /// The store failed; the sender must retry.
     pub async fn receive(&self, received: Received) -> Result<Receipt, StoreError> {
         let forward = received.forward;
         let unit = self.receiving(received);
@@ -104,7 +108,7 @@ struct EventHead {
     fields: Map<String, Value>,
 }
 
-/// The type of an event, the event itself if it is about a connection, and the user that it is about.
+/// Reads the type of an event, the event itself if it is about a connection, and its user id.
 fn read(body: &[u8]) -> (String, Option<Event>, Option<UserId>) {
     let is_object = body.trim_ascii_start().starts_with(b"{");
     let Some(head) = serde_json::from_slice::<EventHead>(body).ok().filter(|_| is_object) else {
@@ -137,7 +141,7 @@ fn is_about_a_connection(kind: &str) -> bool {
 fn parse(kind: &str, event: Value) -> Option<Event> {
     let event = Event::deserialize(event);
     if event.is_err() {
-        tracing::warn!(kind, "recorded an event that does not have the shape of its type, {kind}"); // its body is personal
+        tracing::warn!(kind, "recorded an event that does not match the schema of its type, {kind}"); // its body is personal data
     }
     event.ok()
 }
@@ -163,8 +167,8 @@ impl Unit for Receive {
     }
 }
 
-/// Milliseconds since 1970, as Terra and our server send it. Seconds and RFC 3339 are read too, because the published API
-/// description does not name the unit.
+/// Parses milliseconds since 1970, as Terra and our server send them. Seconds and RFC 3339 are
+/// accepted too, because the published API description does not name the unit.
 fn ordering_timestamp(text: &str) -> Option<Timestamp> {
     const MAX_UNIX_SECONDS: i64 = 100_000_000_000; // the year 5138; as milliseconds, 1973
     match text.parse::<i64>() {

@@ -1,6 +1,7 @@
-/// Whether text that should be a user's id is one of the ways in which proxies, frameworks and apps write that no user is
-/// logged in: an empty variable as Apache, nginx and others print it, a placeholder that was not filled in, or the name that
-/// all visitors without a login share. Each would make all of them one user, who sees the others' connections.
+/// Whether text in the place of a user id means that no user is logged in. Proxies, frameworks and
+/// apps have many forms: an empty variable as Apache, nginx and others print it, a placeholder that
+/// was not filled in, or one name for all visitors without a login. If such a text were accepted as
+/// an id, all these visitors would share one user and see the user's connections.
 pub(crate) fn is_anonymous_name(text: &str) -> bool {
     let text = text.trim();
     let letters: String = text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
@@ -10,7 +11,7 @@ pub(crate) fn is_anonymous_name(text: &str) -> bool {
         || PLACEHOLDERS.iter().any(|start| text.starts_with(start))
 }
 
-/// Compared without case and without what is neither a letter nor a digit.
+/// Compared in lower case, letters and digits only.
 const NAMES: [&str; 22] = [
     "anonymous",
     "anonymoususer",
@@ -38,7 +39,7 @@ const NAMES: [&str; 22] = [
 
 const EXACT: [&str; 3] = ["-1", "n/a", "nan"];
 
-/// Apache, shells and nginx, templates, Caddy.
+/// Unfilled variables of Apache, of shells and nginx, of templates, and of Caddy.
 const PLACEHOLDERS: [&str; 4] = ["%{", "$", "{{", "{http."];
 
 #[cfg(test)]
@@ -46,7 +47,7 @@ mod tests {
     use super::is_anonymous_name;
 
     #[test]
-    fn an_anonymous_caller_has_many_names_and_no_user_has_one_of_them() {
+    fn anonymous_names_are_recognized_and_user_ids_are_not_mistaken_for_them() {
         for text in [
             "",
             " ",

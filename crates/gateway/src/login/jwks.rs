@@ -1,7 +1,8 @@
-//! The keys that an issuer publishes: fetched when they are needed first, kept, and looked after behind the requests.
+//! The keys that an issuer publishes: fetched on first use, cached, and refreshed in the
+//! background.
 //!
-//! An outage of the issuer logs no user out: the last good keys stay valid. A key that the issuer withdraws stops
-//! counting with the next answer.
+//! During an outage of the issuer the last good keys stay valid, so no user is logged out. A key
+//! that the issuer withdraws becomes invalid with the next fetch.
 
 mod fetch;
 mod key_set;
@@ -28,7 +29,7 @@ use key_set::{KeySet, NoKey};
 
 use state::{FetchReason, State};
 
-/// An issuer's keys. Cloning is cheap; all clones are the same.
+/// The keys of an issuer. Cloning is cheap; all clones share the cache.
 #[derive(Clone)]
 pub(super) struct Jwks(Arc<Inner>);
 
@@ -37,7 +38,7 @@ struct Inner {
     http: Http,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
-    /// The task that holds it fetches; the others wait for the result.
+    /// Locked by the task that fetches; the others wait for the result.
     turn: Arc<tokio::sync::Mutex<()>>,
 }
 
@@ -46,7 +47,7 @@ impl Jwks {
         Self(Arc::new(Inner { place, http, clock, state: Mutex::default(), turn: Arc::default() }))
     }
 
-    /// The key that a token names, or without a name the only one that fits.
+    /// Finds the key that a token names. Without a name, finds the only one that fits.
     pub(super) async fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<Arc<Key>, LoginError> {
         let began = self.0.clock.now();
         let mut found = self.keys().await?.find(kid, algorithm);
@@ -55,20 +56,20 @@ impl Jwks {
             found = self.keys().await?.find(kid, algorithm);
         }
         found.map_err(|reason| match reason {
-            NoKey::Unfit => LoginError::Refused("the token's key is for something else"),
+            NoKey::Unfit => LoginError::Refused("the token's key cannot be used for this token"),
             NoKey::Ambiguous => LoginError::Refused("the token does not say which key signed it"),
-            NoKey::Unknown if self.0.state().failed_at.is_some() => unavailable(), // it may be a new one
+            NoKey::Unknown if self.0.state().failed_at.is_some() => unavailable(), // it may be a new key
             NoKey::Unknown => LoginError::Refused("the token's key is unknown"),
         })
     }
 
-    /// Whether there are keys; asks for them at most as often as any request would.
+    /// Whether keys are available. It fetches them at most as often as requests would.
     pub(super) async fn reachable(&self) -> Result<(), LoginError> {
         self.keys().await.map(drop)
     }
 
     async fn keys(&self) -> Result<Arc<KeySet>, LoginError> {
-        let keys = self.0.state().keys(self.0.clock.now()); // `if let` would hold the state, which `fetch_behind` needs
+        let keys = self.0.state().keys(self.0.clock.now()); // not in the `if let`: it would lock the state, which `fetch_behind` locks
         if let Some(keys) = keys {
             self.fetch_behind();
             return Ok(keys);
@@ -77,16 +78,17 @@ impl Jwks {
         self.0.state().keys(self.0.clock.now()).ok_or_else(unavailable)
     }
 
-    /// Fetches if `need` is reason enough, after a fetch that is in progress.
+    /// Waits for a fetch in progress, then fetches if `need` still requires it.
     async fn fetch(&self, need: FetchReason) {
         let turn = Arc::clone(&self.0.turn).lock_owned().await;
         if self.0.state().is_due(need, self.0.clock.now()) {
-            // A caller who hangs up ends its waiting, not the fetch; one that panicked has changed nothing.
+            // A cancelled caller stops waiting, and the fetch continues. A fetch that panicked has
+            // changed nothing.
             let _ = self.start(turn, need).await;
         }
     }
 
-    /// Fetches outdated keys unless a fetch is in progress; no caller waits for it.
+    /// Refreshes stale keys in the background, unless a fetch is in progress.
     fn fetch_behind(&self) {
         if !self.0.state().is_due(FetchReason::Newer, self.0.clock.now()) {
             return;
@@ -102,8 +104,10 @@ impl Jwks {
             let began = inner.clock.now();
             let outcome = fetch::fetch(&inner.http, &inner.place).await;
             match &outcome {
-                Err(error) => tracing::warn!(error = %Causes(error), "could not fetch the keys that sign logins"),
-                Ok(keys) if keys.is_empty() => tracing::warn!("the issuer publishes no key that can be used"),
+                Err(error) => tracing::warn!(error = %Causes(error), "could not fetch the issuer's keys"),
+                Ok(keys) if keys.is_empty() => {
+                    tracing::warn!("the issuer publishes no usable key; logins with its tokens fail");
+                }
                 Ok(_) => {}
             }
             inner.state().record_fetch(outcome.ok(), need, began, inner.clock.now());

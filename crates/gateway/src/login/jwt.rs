@@ -1,9 +1,9 @@
-//! A JSON Web Token: in `Authorization: Bearer`, or in a cookie that the settings name.
+//! Login by a JSON Web Token, in `Authorization: Bearer` or in a cookie that the settings name.
 //!
-//! `jsonwebtoken` checks the signature; which keys and algorithms count, and what the claims must say, is decided here: by
-//! our clock, and with algorithms that are pinned before any token is seen.
+//! `jsonwebtoken` verifies the signature. This module decides the keys, the algorithms and the
+//! required claims. It uses our clock, and the algorithms are pinned before any token is read.
 //!
-//! Source: RFC 7519 (claims), RFC 7515 (signatures), RFC 8725 (what goes wrong).
+//! Source: RFC 7519 (claims), RFC 7515 (signatures), RFC 8725 (best practices).
 
 mod claims;
 mod cookie;
@@ -43,14 +43,15 @@ pub(super) use key::Key;
 
 use keys::Keys;
 
-/// The longest token that is read. Tokens with many roles have 9 to 12 KiB, and a request's head may have 32 KiB.
+/// The longest accepted token. Tokens with many roles have 9 to 12 KiB, and a request's head may
+/// have 32 KiB.
 const MAX_BYTES: usize = 24 * 1024;
 
-/// Checks a token's signature and claims.
+/// Verifies a token's signature and checks its claims.
 pub(crate) struct Jwt {
     keys: Keys,
     expected: Expected,
-    /// Where pages of the app's own site show the token.
+    /// The cookie in which pages of the app's own site send the token.
     cookie: Option<Cookie>,
     clock: Arc<dyn Clock>,
 }
@@ -71,12 +72,12 @@ impl Jwt {
         if token.len() > MAX_BYTES {
             return Err(LoginError::Refused("the token is too long"));
         }
-        let header = decode_header(token).map_err(|_| LoginError::Refused("the token's header means nothing here"))?;
+        let header = decode_header(token).map_err(|_| LoginError::Refused("the token's header is not valid"))?;
         if !self.keys.algorithms.contains(&header.alg) {
             return Err(LoginError::Refused("the token's algorithm is not accepted"));
         }
         if header.crit.is_some() {
-            return Err(LoginError::Refused("the token asks for an extension"));
+            return Err(LoginError::Refused("the token requires an extension that is not supported"));
         }
         let trusted = self.keys.trusted(token)?;
         let key = self.keys.find(trusted, header.kid.as_deref(), header.alg).await?;
@@ -103,7 +104,8 @@ impl Login for Jwt {
     }
 }
 
-/// The JSON Web Token in the headers: three parts between dots. Anything else is for another way to log in.
+/// Finds the JSON Web Token in the headers: three parts separated by dots. Any other credential is
+/// left to another login method.
 fn bearer(headers: &HeaderMap) -> Result<Option<&str>, LoginError> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let token = values.next().and_then(|value| value.to_str().ok()).and_then(|value| {
@@ -112,7 +114,7 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>, LoginError> {
         is_jwt.then(|| token.trim())
     });
     if token.is_some() && values.next().is_some() {
-        return Err(LoginError::Refused("there is more than one authorization"));
+        return Err(LoginError::Refused("there is more than one Authorization header"));
     }
     Ok(token)
 }

@@ -19,7 +19,7 @@ pub(super) fn http() -> Http {
     Http::new(AddressPolicy::PlainOnLoopback, Proxies::None).unwrap()
 }
 
-/// Answers on loopback until the test's runtime ends.
+/// Serves on loopback until the runtime of the test stops.
 pub(super) async fn serve(router: Router) -> Url {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
@@ -27,7 +27,7 @@ pub(super) async fn serve(router: Router) -> Url {
     url
 }
 
-/// The user of a request with these headers.
+/// Returns the user of a request with these headers.
 pub(super) async fn caller(
     login: &impl Login,
     headers: &[(&'static str, &str)],
@@ -42,16 +42,16 @@ pub(super) async fn caller(
     login.caller(&RequestCredentials { headers: &all, peer: None }).await
 }
 
-/// The result of a login, in one line.
+/// Formats the result of a login in one line.
 pub(super) fn told(outcome: &Result<Option<EndUser>, LoginError>) -> String {
     match outcome {
         Ok(Some(identity)) => identity.reference_id.to_string(),
-        Ok(None) => "nothing to judge".to_owned(),
+        Ok(None) => "no credentials".to_owned(),
         Err(error) => error.to_string(),
     }
 }
 
-/// Waits for what happens behind a request.
+/// Waits up to 5 s until `happened` returns true, for work in the background.
 pub(super) async fn eventually(mut happened: impl AsyncFnMut() -> bool) {
     for _ in 0..500 {
         if happened().await {
@@ -59,5 +59,5 @@ pub(super) async fn eventually(mut happened: impl AsyncFnMut() -> bool) {
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    panic!("it never happened");
+    panic!("the condition was not met within 5 s");
 }

@@ -15,14 +15,14 @@ use terra_auth_types::{ReferenceId, log_limit::LogLimit};
 use super::{EndUser, Login, LoginError, RequestCredentials, anonymous::is_anonymous_name};
 use crate::{settings::TrustedHeaderSettings, setup::SetupError};
 
-const NO_USER_ID: LoginError = LoginError::Refused("the proxy's header holds no user id");
-/// The widest network that is accepted as "the proxy", in bits of its prefix.
+const NO_USER_ID: LoginError = LoginError::Refused("the proxy's header contains no user id");
+/// The shortest accepted prefix of the proxy's network, in bits.
 const MIN_IPV4_PREFIX: u8 = 8;
 const MIN_IPV6_PREFIX: u8 = 16;
-/// `::ffff:0:0/96`: IPv4 addresses as IPv6 writes them.
+/// `::ffff:0:0/96`: IPv4-mapped IPv6 addresses.
 const MAPPED_PREFIX: u8 = 96;
 
-/// Headers that browsers, clients and proxies send of their own accord: none of them names the end user.
+/// Headers that browsers, clients and proxies send by default. None of them can identify the end user.
 const STANDARD: [HeaderName; 16] = [
     header::ACCEPT,
     header::ACCEPT_ENCODING,
@@ -44,11 +44,11 @@ const STANDARD: [HeaderName; 16] = [
 
 fn header_name(text: &str) -> Result<HeaderName, SetupError> {
     let invalid = |problem: String| SetupError::invalid("login.trusted_header.name", problem);
-    let name: HeaderName = text.parse().map_err(|_| invalid(format!("{text:?} is no name of a header")))?;
+    let name: HeaderName = text.parse().map_err(|_| invalid(format!("{text:?} is not a header name")))?;
     let is_standard =
         STANDARD.contains(&name) || ["sec-", "x-forwarded-"].iter().any(|prefix| name.as_str().starts_with(prefix));
     if is_standard {
-        let problem = format!("{text:?} has a meaning of its own; let the proxy use a header such as x-user-id");
+        let problem = format!("{text:?} has another meaning; let the proxy use a header such as x-user-id");
         return Err(invalid(problem));
     }
     Ok(name)
@@ -67,17 +67,17 @@ fn is_too_wide(net: &IpNet) -> bool {
     }
 }
 
-/// Believes a header, if the right machine sends it. From anywhere else it is as if it were not there.
+/// Trusts a header from the configured proxy. From any other peer, it ignores the header.
 pub(crate) struct TrustedHeader {
     name: HeaderName,
     peers: Vec<IpNet>,
-    /// The SHA-256 of what the proxy must send besides, so that a comparison takes as long whatever comes.
+    /// The SHA-256 of the secret that the proxy must send, for a comparison in constant time.
     secret: Option<[u8; 32]>,
 }
 
-/// The header in which the proxy shows that it is the proxy.
+/// The header with the secret of the proxy.
 const SECRET_HEADER: &str = "x-proxy-secret";
-/// The shortest secret; what is shorter can be guessed.
+/// The minimum length of the secret.
 const MIN_SECRET_BYTES: usize = 16;
 
 impl TrustedHeader {
@@ -85,29 +85,32 @@ impl TrustedHeader {
         let name = header_name(&settings.name)?;
         let peers = settings.peers.clone();
         if peers.is_empty() {
-            return Err(SetupError::invalid("login.trusted_header.peers", "name the proxy, as \"10.0.0.7/32\""));
+            return Err(SetupError::invalid(
+                "login.trusted_header.peers",
+                "set the address of the proxy, such as \"10.0.0.7/32\"",
+            ));
         }
         if let Some(wide) = peers.iter().find(|net| is_too_wide(net)) {
             let problem =
-                format!("{wide} is wider than one network: any machine in it could log in as any user; name the proxy");
+                format!("{wide} is too wide: any machine in it could log in as any user; set the address of the proxy");
             return Err(SetupError::invalid("login.trusted_header.peers", problem));
         }
         let secret = secret.map(|secret| secret.expose_secret().trim());
         if secret.is_some_and(|secret| secret.len() < MIN_SECRET_BYTES) {
-            let problem = format!("the proxy's secret has less than {MIN_SECRET_BYTES} characters");
+            let problem = format!("the proxy's secret has fewer than {MIN_SECRET_BYTES} characters");
             return Err(SetupError::invalid("login.trusted_header", problem));
         }
         Ok(Self { name, peers, secret: secret.map(|secret| Sha256::digest(secret).into()) })
     }
 
-    /// Whether the request shows the secret, if it must.
+    /// Whether the request has the secret, if one is required.
     fn knows_secret(&self, headers: &HeaderMap) -> bool {
         let Some(expected) = self.secret else { return true };
         let shown: Option<[u8; 32]> = headers.get(SECRET_HEADER).map(|value| Sha256::digest(value.as_bytes()).into());
         shown == Some(expected)
     }
 
-    /// A socket that takes both kinds of addresses shows an IPv4 peer as `::ffff:10.0.0.7`.
+    /// Whether the peer is a configured proxy. Also compares an IPv4-mapped address, which a dual-stack socket reports, as IPv4.
     fn trusts(&self, peer: IpAddr) -> bool {
         let forms = [peer, peer.to_canonical()];
         self.peers.iter().any(|net| forms.iter().any(|form| net.contains(form)))
@@ -127,20 +130,20 @@ impl Login for TrustedHeader {
             if let Some(left_out) = LIMIT.admit(Instant::now()) {
                 tracing::warn!(
                     left_out,
-                    "the proxy's header came without its secret in {SECRET_HEADER}, so it does not count"
+                    "ignored the proxy's header, because its secret in {SECRET_HEADER} is missing or wrong"
                 );
             }
             return Ok(None);
         }
         if values.next().is_some() {
-            return Err(LoginError::Refused("the proxy's header came more than once"));
+            return Err(LoginError::Refused("the proxy's header occurs more than once"));
         }
         let text = str::from_utf8(value.as_bytes()).map_err(|_| NO_USER_ID)?;
         if is_anonymous_name(text) {
-            return Ok(None); // the proxy says so, and another way to log in may still find a user
+            return Ok(None); // the proxy reports no user; another login method may find one
         }
         let reference_id: ReferenceId = text.parse().map_err(|_| NO_USER_ID)?;
-        // The proxy knows its users by a cookie, most likely.
+        // The proxy most likely identifies its users by a cookie.
         Ok(Some(EndUser { reference_id, sent_by_browser: true }))
     }
 }

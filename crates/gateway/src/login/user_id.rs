@@ -3,7 +3,7 @@ use terra_auth_types::ReferenceId;
 
 use super::anonymous::is_anonymous_name;
 
-/// Reads an end user's id, which apps write as text or as a whole number. Nothing else is one.
+/// Reads an end user's id. Apps write it as text or as an integer; any other value is invalid.
 pub(crate) fn user_id(value: &Value) -> Option<ReferenceId> {
     match value {
         Value::String(text) => parse(text),
@@ -12,7 +12,7 @@ pub(crate) fn user_id(value: &Value) -> Option<ReferenceId> {
     }
 }
 
-/// Whether a value says that no user is logged in, wherever it stands on the way to the user's id.
+/// Whether a value on the path to the user's id means that no user is logged in.
 pub(crate) fn means_no_user(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => true,

@@ -1,4 +1,4 @@
-//! Asks the app itself who is logged in, with the caller's own cookie or authorization.
+//! Asks the app who is logged in, with the caller's cookie or authorization.
 
 mod cache;
 mod call_slots;
@@ -43,10 +43,10 @@ use call_slots::CallSlots;
 const SIZE_BYTES: usize = 64 * 1024;
 const TIMEOUT_S: u32 = 2;
 const CACHE_S: u32 = 5;
-/// A failure without a later call is no evidence any more; without this, no request would come here to probe.
+/// How long a failure counts without another call. After that, the next request probes the app.
 const FAILURE_TTL: SignedDuration = SignedDuration::from_secs(10);
 
-/// The connection's own, or set by the caller.
+/// Headers that belong to the connection, or that this module sets itself. They cannot be passed on.
 const NOT_PASSED_ON: [HeaderName; 8] = [
     ACCEPT,
     header::CONNECTION,
@@ -58,7 +58,7 @@ const NOT_PASSED_ON: [HeaderName; 8] = [
     header::UPGRADE,
 ];
 
-/// Asks the app, once for all who show the same headers at a time.
+/// Asks the app. Concurrent requests with the same headers share one call.
 pub(crate) struct WhoAmI {
     http: Http,
     clock: Arc<dyn Clock>,
@@ -99,21 +99,21 @@ impl WhoAmI {
                 let now = self.clock.now();
                 self.record_lookup(&outcome, &key, subscriber, now);
                 let tries = self.places.is_only_refused(subscriber);
-                // No other task can have stored a response meanwhile: this one had the slot.
+                // No other task can have stored a response, because this one had the slot.
                 let _ = promise.insert(CachedLookup::new(outcome.clone(), now, tries));
                 outcome
             }
         }
     }
 
-    /// Remembers what an answer says about the app and about who asked for it.
+    /// Records the meaning of a response for the app and for the caller.
     fn record_lookup(&self, outcome: &Lookup, key: &Key, subscriber: Option<IpAddr>, now: Timestamp) {
         let failed = match outcome {
             Ok(_) | Err(LookupError::Refused(_)) => {
                 self.places.record_outcome(key, subscriber, outcome.is_ok(), now);
                 false
             }
-            Err(LookupError::Unavailable(error)) if matches!(**error, AskError::TooManyAsks) => return, // it was not asked
+            Err(LookupError::Unavailable(error)) if matches!(**error, AskError::TooManyAsks) => return, // there was no call
             Err(LookupError::Unavailable(_)) => true,
         };
         *self.failed_at.lock().unwrap_or_else(PoisonError::into_inner) = failed.then_some(now);
@@ -127,7 +127,7 @@ impl WhoAmI {
         response::read(&answer, &self.place)
     }
 
-    /// The parts of a request that the app gets.
+    /// The parts of a request that are passed to the app.
     fn forwarded_headers(&self, headers: &HeaderMap) -> HeaderMap {
         let mut shown = HeaderMap::new();
         for name in &self.pass_on {
@@ -147,7 +147,7 @@ impl Login for WhoAmI {
             return Ok(None);
         }
         let sent_by_browser = is_sent_by_browser(&shown);
-        // Time for a slot, for another caller's call, and for our own if that caller hangs up.
+        // Time for a slot, for another caller's call, and for our own call if that caller disconnects.
         let outcome = timeout(self.bounds.timeout * 3, self.lookup(shown, subscriber(request.peer))).await;
         let reference_id = outcome.unwrap_or_else(|_| Err(AskError::TooLong.into()))?;
         Ok(Some(EndUser { reference_id, sent_by_browser }))
@@ -164,7 +164,7 @@ impl Login for WhoAmI {
     }
 }
 
-/// Whether a browser shows this by itself: cookies, and what it has asked its user for.
+/// Whether a browser sends the header automatically: cookies and HTTP authentication.
 fn is_sent_by_browser(shown: &HeaderMap) -> bool {
     const ASKED_FOR: [&str; 4] = ["basic", "digest", "negotiate", "ntlm"];
     let is_asked_for = |value: &HeaderValue| {
@@ -178,13 +178,13 @@ fn pass_on(names: Option<&[String]>) -> Result<Vec<HeaderName>, SetupError> {
     const KEY: &str = "login.who_am_i.pass_on";
     let Some(names) = names else { return Ok(vec![COOKIE, AUTHORIZATION]) };
     if names.is_empty() {
-        return Err(SetupError::invalid(KEY, "name at least one header that tells users apart, as \"cookie\""));
+        return Err(SetupError::invalid(KEY, "list at least one header that identifies users, such as \"cookie\""));
     }
     let read = |name: &String| {
         let header: Option<HeaderName> = name.parse().ok();
         header
             .filter(|header| !NOT_PASSED_ON.contains(header))
-            .ok_or_else(|| SetupError::invalid(KEY, format!("{name:?} is no header that can be passed on")))
+            .ok_or_else(|| SetupError::invalid(KEY, format!("{name:?} is not a header that can be passed on")))
     };
     names.iter().map(read).collect()
 }

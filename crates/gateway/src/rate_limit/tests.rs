@@ -22,7 +22,7 @@ impl Door {
         Self { limits: RateLimiter::new(&settings, clock.clone()), clock }
     }
 
-    /// How many requests remain, or how long to wait.
+    /// Sends a request; returns how many requests remain, or how many seconds to wait.
     fn ask(&self, who: &str) -> Result<u32, u32> {
         let admitted = self.limits.admit(&user(who));
         admitted.map(|status| status.remaining).map_err(|too_many| too_many.retry_after_s)
@@ -46,7 +46,7 @@ fn user(name: &str) -> ReferenceId {
 }
 
 #[test]
-fn a_minutes_requests_may_come_at_once_and_come_back_one_by_one() {
+fn the_quota_of_a_minute_can_be_used_at_once_and_refills_gradually() {
     let door = Door::new(3, 100);
     assert_eq!([door.ask("alice"), door.ask("alice"), door.ask("alice")], [Ok(2), Ok(1), Ok(0)]);
     assert_eq!(door.ask("alice"), Err(20));
@@ -57,23 +57,23 @@ fn a_minutes_requests_may_come_at_once_and_come_back_one_by_one() {
 }
 
 #[test]
-fn one_end_user_does_not_use_up_what_another_may_ask() {
+fn one_end_user_does_not_use_the_quota_of_another() {
     let door = Door::new(1, 100);
     assert_eq!([door.ask("alice"), door.ask("alice"), door.ask("bob")], [Ok(0), Err(60), Ok(0)]);
 }
 
 #[test]
-fn what_everybody_together_is_refused_costs_the_end_user_nothing() {
+fn a_request_rejected_by_the_total_limit_does_not_use_the_end_users_quota() {
     let door = Door::new(10, 2);
     assert_eq!([door.ask("alice"), door.ask("alice")], [Ok(9), Ok(8)]);
     assert_eq!([door.ask("alice"), door.ask("bob")], [Err(1), Err(1)]);
     door.pass(1);
-    // One request of the minute's ten came back after 6 s, and none of the refused ones was counted.
+    // One of the ten requests a minute is refilled after 6 s, and no rejected request was counted.
     assert_eq!([door.ask("alice"), door.ask("bob")], [Ok(7), Ok(9)]);
 }
 
 #[test]
-fn what_an_end_user_is_refused_costs_the_others_nothing() {
+fn a_request_rejected_by_the_end_users_limit_does_not_use_the_total_quota() {
     let door = Door::new(1, 2);
     assert_eq!(door.ask("alice"), Ok(0));
     for _ in 0..10 {
@@ -83,7 +83,7 @@ fn what_an_end_user_is_refused_costs_the_others_nothing() {
 }
 
 #[test]
-fn the_headers_tell_the_policy_and_what_is_left() {
+fn the_headers_contain_the_policy_and_the_remaining_quota() {
     let door = Door::new(60, 100);
     let written = |status: RateLimitStatus| {
         let mut headers = HeaderMap::new();
@@ -98,14 +98,14 @@ fn the_headers_tell_the_policy_and_what_is_left() {
 }
 
 #[test]
-fn unless_told_otherwise_sixty_a_minute_may_come() {
+fn the_default_is_60_requests_a_minute() {
     let limits = RateLimiter::new(&LimitSettings::default(), Arc::new(FixedClock::default()));
     let alice = user("alice");
     assert_eq!((0..100).filter(|_| limits.admit(&alice).is_ok()).count(), 60);
 }
 
 #[test]
-fn a_clock_that_is_set_back_costs_a_caller_at_most_a_minute() {
+fn a_clock_that_is_set_back_delays_a_caller_by_at_most_a_minute() {
     let door = Door::new(1, 1);
     assert_eq!(door.ask("alice"), Ok(0));
     door.pass(-86_400);
@@ -115,7 +115,7 @@ fn a_clock_that_is_set_back_costs_a_caller_at_most_a_minute() {
 }
 
 #[test]
-fn end_users_who_stay_away_are_forgotten() {
+fn inactive_end_users_are_removed() {
     let door = Door::new(60, 1_000_000);
     for number in 0..=SWEEP_FROM {
         door.ask(&number.to_string()).unwrap();
@@ -128,7 +128,7 @@ fn end_users_who_stay_away_are_forgotten() {
 }
 
 #[test]
-fn an_end_user_who_has_used_up_his_requests_is_not_forgotten_with_the_others() {
+fn an_end_user_with_a_used_quota_is_not_removed() {
     let door = Door::new(1, 1_000_000);
     for number in 0..=SWEEP_FROM {
         door.ask(&number.to_string()).unwrap();
@@ -145,7 +145,7 @@ fn an_end_user_who_has_used_up_his_requests_is_not_forgotten_with_the_others() {
 }
 
 #[test]
-fn who_was_never_let_in_takes_no_room() {
+fn end_users_without_an_admitted_request_are_not_stored() {
     let door = Door::new(60, 1);
     door.ask("alice").unwrap();
     for number in 0..100 {

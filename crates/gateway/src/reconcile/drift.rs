@@ -2,22 +2,22 @@ use serde::Serialize;
 use terra_auth_model::known_connection::KnownConnection;
 use terra_auth_types::{Provider, UserId, wire::TerraUser};
 
-/// How what is known differs from what the upstream has.
+/// The differences between the known connections and the upstream.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Drift {
     /// Users of the upstream.
     pub upstream: u64,
-    /// Connections that were held as active or failing when the run began.
+    /// Known active or failing connections at the start of the run.
     pub known: u64,
-    /// The upstream has them, we do not.
+    /// Connections that only the upstream has.
     pub missing: DriftReport,
-    /// Reference id, provider, scopes, whether updates come, or the time of the connection differ.
+    /// Connections with a different reference id, provider, scopes, activity or creation time.
     pub changed: DriftReport,
-    /// We hold them, and the upstream says that it does not know them.
+    /// Known connections that do not exist at the upstream.
     pub gone: DriftReport,
-    /// We hold them, the list does not have them, and asking for them gave no clear answer.
+    /// Known connections that the list lacks and whose lookup was inconclusive.
     pub unknown: u64,
-    /// We hold them, the list does not have them, and there was no asking: too many, or the upstream failed.
+    /// Known connections that the list lacks and that were not looked up: too many, or the upstream failed.
     pub not_asked: u64,
     /// Connections that were corrected.
     pub repaired: u64,
@@ -26,33 +26,33 @@ pub struct Drift {
 /// The differences of one kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct DriftReport {
-    /// How many.
+    /// The number.
     pub count: u64,
-    /// The first hundred.
+    /// The first hundred of them.
     pub examples: Vec<Example>,
 }
 
-/// One of those that differ.
+/// One difference.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Example {
-    /// The upstream's name for it.
+    /// The user id at the upstream.
     pub user_id: UserId,
     /// The source of data.
     pub provider: Provider,
-    /// Whom it belongs to, as the upstream says; as we do, if it has it no longer.
+    /// The reference id at the upstream, or the known one if it is gone there.
     pub reference_id: Option<String>,
 }
 
 const MAX_EXAMPLES: usize = 100;
 
 impl Drift {
-    /// Whether everything is known as it is.
+    /// Whether there is no difference.
     #[must_use]
     pub const fn is_none(&self) -> bool {
         self.missing.count + self.changed.count + self.gone.count == 0 && !self.is_open()
     }
 
-    /// Whether some could not be told.
+    /// Whether the result is incomplete.
     #[must_use]
     pub const fn is_open(&self) -> bool {
         self.unknown + self.not_asked > 0

@@ -1,4 +1,4 @@
-//! Asking for a connection by itself that the list does not have.
+//! Looks up connections that the list lacks.
 
 use std::collections::HashSet;
 
@@ -8,7 +8,7 @@ use terra_auth_types::{UserId, wire::UserInfo};
 
 use super::{Drift, MissingConnections, Progress, Run};
 
-/// After so many questions in a row without an answer nothing more is asked.
+/// The number of consecutive failed lookups after which the run stops looking up.
 const MAX_FAILURES: u32 = 5;
 
 impl Run<'_> {
@@ -36,7 +36,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Whether the upstream knows a user that it lists: if it denies everybody, that says nothing of anybody.
+    /// Whether the upstream finds a user that it lists. Otherwise its lookups are not trustworthy.
     async fn is_believable(&self, listed: &HashSet<UserId>) -> bool {
         match listed.iter().next() {
             Some(user_id) => self.client.user_info(*user_id).await.is_ok(),
@@ -52,7 +52,7 @@ impl Run<'_> {
     ) -> Result<(), StoreError> {
         match answer {
             Ok(info) if info.is_authenticated && info.user.user.user_id == known.user_id => {
-                let user = [info.user.user]; // the list has missed it
+                let user = [info.user.user]; // the list lacked it
                 self.compare(&user, drift).await?;
                 if self.options.repair {
                     drift.repaired += u64::from(self.inbox.add_found_connections(&user, self.began).await?);
@@ -70,7 +70,7 @@ impl Run<'_> {
     }
 }
 
-/// Whether an answer says that there is no such user in this environment.
+/// Whether a response means that there is no such user in this environment.
 ///
 /// Source: "Users" in `docs/compatibility.md`.
 fn says_unknown(error: &Error) -> bool {

@@ -7,12 +7,12 @@ use super::{Drift, ReconcileError, ReconcileOptions, reconcile};
 use crate::{gateway::Gateway, metrics};
 
 const EVERY_S: u32 = 3600;
-/// The first run waits for the start to be over.
+/// The delay of the first run after the start.
 const FIRST_DELAY: Duration = Duration::from_secs(3);
 
 impl Gateway {
-    /// Compares what is known with what the upstream has, soon and then as often as the settings say, until `shutdown` is
-    /// ready. Whatever a run was about to do then is left for the next.
+    /// Compares the known connections with the upstream, soon after the start and then at the configured interval, until
+    /// `shutdown` is ready. A running comparison is then cancelled.
     pub async fn reconcile_regularly(&self, shutdown: impl Future<Output = ()>) {
         let runs = async {
             let mut pause = self.jittered(FIRST_DELAY);
@@ -35,7 +35,7 @@ impl Gateway {
         reconcile(live.clients.any(), self.inbox(), self.clock(), options).await
     }
 
-    /// A tenth more or less, so that many nodes do not ask at once.
+    /// Varies the interval by a tenth, so that many nodes do not call at once.
     fn jittered(&self, pause: Duration) -> Duration {
         let [draw] = self.entropy().bytes();
         pause.mul_f64(0.9 + 0.2 * f64::from(draw) / 255.0)
@@ -51,7 +51,7 @@ fn report(run: Result<Drift, ReconcileError>) {
     let Drift { upstream, missing, changed, gone, unknown, not_asked, repaired, .. } = &drift;
     let (missing, changed, gone) = (missing.count, changed.count, gone.count);
     if drift.is_none() {
-        tracing::debug!(upstream, "what is known is what the upstream has");
+        tracing::debug!(upstream, "the known connections are equal to those of the upstream");
     } else {
         tracing::info!(
             upstream,
@@ -61,7 +61,7 @@ fn report(run: Result<Drift, ReconcileError>) {
             unknown,
             not_asked,
             repaired,
-            "what was known is not what the upstream has"
+            "the known connections differ from those of the upstream"
         );
     }
 }

@@ -34,7 +34,7 @@ const LOOK: ReconcileOptions<'static> = ReconcileOptions { repair: false, force:
 const REPAIR: ReconcileOptions<'static> = ReconcileOptions { repair: true, ..LOOK };
 
 impl World {
-    /// Both have `users`.
+    /// A gateway and an upstream with the same `users`.
     async fn agreeing_on(users: &[Value]) -> Self {
         let upstream = Upstream::start().await;
         let clock = Arc::new(FixedClock::default());
@@ -47,7 +47,7 @@ impl World {
         world
     }
 
-    /// These were known a day ago.
+    /// Adds known connections, last changed a day ago.
     async fn learn(&self, users: &[Value]) {
         let users: Vec<TerraUser> = users.iter().map(|user| serde_json::from_value(user.clone()).unwrap()).collect();
         let yesterday = self.clock.now() - SignedDuration::from_hours(24);
@@ -97,7 +97,7 @@ fn users(numbers: std::ops::RangeInclusive<u128>) -> Vec<Value> {
     numbers.map(user).collect()
 }
 
-/// How many are missing, changed and gone.
+/// The numbers of missing, changed and gone connections.
 fn counts(drift: &Drift) -> (u64, u64, u64) {
     (drift.missing.count, drift.changed.count, drift.gone.count)
 }

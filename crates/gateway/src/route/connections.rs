@@ -16,13 +16,13 @@ use crate::{breaker::UpstreamError, end_user::AuthenticatedRequest, error::ApiEr
 #[derive(Serialize)]
 pub(crate) struct ConnectionsResponse {
     connections: Vec<Connection>,
-    /// The newest login that did not end in a connection.
+    /// The latest login that did not create a connection.
     last_failure: Option<FailedConnection>,
 }
 
 #[derive(Serialize)]
 struct Connection {
-    /// Ours; stays when the user id changes.
+    /// The gateway's own id, which does not change with the user id.
     id: ConnectionId,
     user_id: UserId,
     provider: Provider,
@@ -37,11 +37,11 @@ struct FailedConnection {
     at: Timestamp,
 }
 
-/// How to list connections.
+/// The parameters of the list.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Params {
-    /// `1` asks Terra first, which takes longer: an event may have been lost.
+    /// `1` asks Terra first, in case an event was lost. This takes longer.
     refresh: Option<String>,
 }
 
@@ -60,7 +60,7 @@ pub(crate) async fn connections(
     Ok((NO_STORE, Json(ConnectionsResponse { connections, last_failure: last_failure.map(Into::into) })))
 }
 
-/// Copies the caller's connections from Terra. Facts that Terra does not have stay unchanged.
+/// Copies the caller's connections from Terra. Fields that Terra lacks do not change.
 async fn refresh(gateway: &Gateway, caller: &AuthenticatedRequest) -> Result<(), ApiError> {
     let asked_at = gateway.clock().now();
     let asked =
@@ -71,7 +71,7 @@ async fn refresh(gateway: &Gateway, caller: &AuthenticatedRequest) -> Result<(),
     Ok(())
 }
 
-/// Removes a connection of the caller and revokes the access. Another's, an unknown one and a malformed id are all 404.
+/// Removes a connection of the caller and revokes the access. Another user's connection, an unknown or a malformed id is 404.
 pub(crate) async fn deauthenticate_user(
     State(gateway): State<Gateway>,
     caller: AuthenticatedRequest,
@@ -81,7 +81,7 @@ pub(crate) async fn deauthenticate_user(
     let user_id: UserId = user_id.parse().map_err(|_| unknown())?;
     gateway.inbox().connection(&caller.reference_id, user_id).await?.ok_or_else(unknown)?;
     match caller.live.call(caller.live.clients.of_this_thread().deauthenticate_user(user_id)).await {
-        // Gone already, as it should be.
+        // It was removed before.
         Ok(()) | Err(UpstreamError::Failed(Error::NotFound(_))) => {}
         Err(error) => return Err(error.into()),
     }

@@ -11,28 +11,27 @@ use terra_auth_model::received_event::ForwardCounts;
 use crate::gateway::Gateway;
 
 impl Gateway {
-    /// Everything that the operator's machines reach, on a listener of its own.
+    /// The operator's routes, on a separate listener.
     pub fn operations(&self) -> Router {
         Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz)).with_state(self.clone())
     }
 }
 
-/// For a balancer on the users' listener: whether the process lives, and whether it gets requests. The causes, and how much
-/// waits, is for the operator's listener.
+/// The health checks on the public listener, for load balancers. The causes and the backlog are on the operator's listener.
 pub(crate) fn public() -> Router<Gateway> {
     Router::new().route("/healthz", get(healthz)).route("/readyz", get(whether_ready))
 }
 
-/// The process answers.
+/// The process is alive.
 async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// Whether what the gateway needs is there, and what is not, as far as is known.
+/// Whether the gateway is ready, and the state of its dependencies.
 ///
-/// Only the store decides the status: without it no event is accepted and no connections are known. The upstream and the
-/// login are shared by all gateways, so taking one of them out of service would help no user, and events must continue to arrive
-/// in meanwhile. For the same reason a backlog does not count: it is what the store is for.
+/// Only the store decides the status: without it, no event is accepted. All gateways share the upstream and the login, so
+/// taking one gateway out of service would not help, and it must continue to receive events. A backlog does not count either,
+/// because the store holds it.
 async fn readyz(State(gateway): State<Gateway>) -> Response {
     let live = gateway.live();
     let ok = |is_ok| if is_ok { "ok" } else { "failing" };
@@ -49,7 +48,7 @@ async fn readyz(State(gateway): State<Gateway>) -> Response {
     (status(ready), Json(body)).into_response()
 }
 
-/// The same without what it rests on.
+/// The same without the dependencies.
 async fn whether_ready(State(gateway): State<Gateway>) -> Response {
     let ready = gateway.inbox().counts().await.is_ok() && gateway.inbox().health().await.is_ok();
     (status(ready), Json(json!({ "ready": ready }))).into_response()

@@ -1,4 +1,4 @@
-//! Where a widget session ends if the app does not say: on a page of the gateway that closes its window.
+//! The default redirect target of a widget session: a page of the gateway that closes its window.
 
 use http::HeaderMap;
 use terra_auth_types::redirect::{self, is_loopback};
@@ -6,8 +6,8 @@ use url::Url;
 
 use super::page::DONE;
 
-/// The page's address, as the browser reaches this gateway. `asked` is what terra.js knows; else it is told from the request,
-/// as far as that is certain. `None` leaves the end to the widget's own page.
+/// The URL of the page, as the browser reaches this gateway: `asked`, the URL from terra.js, or a URL derived from the request.
+/// `None`, for the widget's own page, if neither is reliable.
 pub(crate) fn landing(headers: &HeaderMap, tls: bool, asked: Option<&str>) -> Option<Url> {
     match asked {
         Some(asked) => redirect::check(&[], asked).ok().filter(|url| is_ours(url, headers)),
@@ -15,8 +15,8 @@ pub(crate) fn landing(headers: &HeaderMap, tls: bool, asked: Option<&str>) -> Op
     }
 }
 
-/// Whether it is the page that closes itself, on this gateway: under the name by which the request came, or under that of the
-/// page which sent it, where a proxy serves both and does not pass the name on.
+/// Whether the URL is the page that closes itself, on this gateway: under the host of the request, or under the host of the
+/// calling page if a proxy serves both and does not forward the host.
 fn is_ours(url: &Url, headers: &HeaderMap) -> bool {
     let origin = url.origin().ascii_serialization();
     let host = origin.split_once("://").map(|(_, host)| host);
@@ -33,11 +33,11 @@ fn of_request(headers: &HeaderMap, tls: bool) -> Option<Url> {
     let local = at("http").is_some_and(|url| is_loopback(&url));
     let is_far_page = page.as_ref().is_some_and(|page| !is_loopback(page));
     let scheme = match forwarded {
-        _ if local && is_far_page => return None, // a proxy does not pass the name on
+        _ if local && is_far_page => return None, // a proxy does not forward the host
         _ if tls => "https",
         Some(scheme @ ("https" | "http")) => scheme,
         _ if local => "http",
-        // A page that is encrypted calls nothing that is not.
+        // An HTTPS page cannot call plain HTTP.
         _ if page.is_some_and(|page| page.scheme() == "https") => "https",
         _ => return None,
     };
@@ -65,7 +65,7 @@ mod tests {
     const NEAR: (&str, &str) = ("host", "127.0.0.1:8790");
 
     #[test]
-    fn the_last_page_is_where_the_browser_reaches_the_gateway() {
+    fn the_last_page_has_the_url_by_which_the_browser_reaches_the_gateway() {
         let far = Some("https://gateway.example/api/terra/done".to_owned());
         let near = Some("http://127.0.0.1:8790/api/terra/done".to_owned());
         for (headers, expected) in [
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_may_name_the_last_page_of_this_gateway_and_nothing_else() {
+    fn a_caller_can_name_only_the_last_page_of_this_gateway() {
         let own = "https://gateway.example/api/terra/done";
         let app = ("origin", "https://app.example");
         assert_eq!(landed(&[FAR, app], Some(own)).as_deref(), Some(own));

@@ -7,10 +7,11 @@ use terra_auth_types::Provider;
 
 use crate::{catalogue::Logo, error::ApiError, gateway::Gateway};
 
-/// Even opened as a page, a picture runs nothing and loads nothing.
+/// The policy of a logo: opened as a page, it runs and loads nothing.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
 
-/// Shows a provider's logo, so that its own server does not see who looks. Needs no login: a page's `<img>` cannot show one.
+/// Returns a provider's logo, so that its server does not see the user's browser. It needs no login, because an `<img>` sends
+/// no token.
 pub(crate) async fn logo(
     State(gateway): State<Gateway>,
     Path(resource): Path<String>,
@@ -37,7 +38,7 @@ fn show(picture: &Logo, asked: &HeaderMap) -> Response {
     (fixed, tagged, content_type, picture.bytes.clone()).into_response()
 }
 
-/// Whether the browser has the picture already. `W/` may have been put before the tag on the way.
+/// Whether the browser has the current logo. A proxy may have added `W/` to the tag.
 ///
 /// Source: RFC 9110 §13.1.2.
 fn is_known(asked: &HeaderMap, etag: &HeaderValue) -> bool {
@@ -61,7 +62,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_picture_may_be_kept_for_a_day_and_does_nothing_but_show() {
+    async fn a_logo_can_be_cached_for_a_day_and_cannot_run_scripts() {
         let shown = show(&sample_logo(), &HeaderMap::new());
         for (name, value) in [
             (header::CONTENT_TYPE, "image/svg+xml"),
@@ -78,7 +79,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_browser_that_has_the_picture_is_told_so() {
+    async fn a_browser_with_the_current_logo_gets_not_modified() {
         for (tags, has_it) in [
             (r#""abc""#, true),
             (r#"W/"abc""#, true),

@@ -9,11 +9,11 @@ use terra_auth_types::ReferenceId;
 
 use crate::{end_user::AuthenticatedRequest, error::ApiError};
 
-/// No cache may keep what opens a connection.
+/// The token must not be cached.
 pub(crate) const NO_STORE: [(HeaderName, HeaderValue); 1] =
     [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
 
-/// A token for the mobile SDK, and whose connection it opens.
+/// A token for the mobile SDK, and the end user whose connection it creates.
 #[derive(Serialize)]
 pub(crate) struct MobileTokenResponse {
     token: MobileToken,
@@ -23,7 +23,7 @@ pub(crate) struct MobileTokenResponse {
     expires_at: Timestamp,
 }
 
-/// Mints a mobile token for the caller. The body, if there is one, changes nothing.
+/// Creates a mobile token for the caller. A body is ignored.
 pub(crate) async fn generate_mobile_token(
     caller: AuthenticatedRequest,
 ) -> Result<([(HeaderName, HeaderValue); 1], Json<MobileTokenResponse>), ApiError> {

@@ -1,4 +1,4 @@
-//! The gateway's own two pages: where a widget session ends, and what is at `/`.
+//! The gateway's two pages: the end of a widget session, and the start page `/`.
 
 use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, header},
@@ -10,8 +10,8 @@ use sha2::{Digest as _, Sha256};
 /// The path of the page that closes itself.
 pub(crate) const DONE: &str = "/api/terra/done";
 
-/// Closes the window that a page opened for the widget. A page of another origin cannot close it, and a provider's page on the
-/// way may cut the tie between the two; a page in the window itself can.
+/// Closes the window of the widget. A page of another origin cannot close it, and a provider's page can remove the opener
+/// relation, but a page in the window can.
 const CLOSE: &str = "window.close()";
 
 const STYLE: &str = "body{font:1rem/1.5 system-ui,sans-serif;margin:3rem auto;max-width:40rem;padding:0 1rem;color:#1f2933;\
@@ -29,18 +29,18 @@ const SENTENCES: [(&str, &str, &str); 8] = [
     ("zh-CN", "完成", "您可以关闭此窗口并返回应用。"),
 ];
 
-/// `GET /api/terra/done`, where the widget leads when it worked and when it did not.
+/// `GET /api/terra/done`, the redirect target of the widget after success and failure.
 pub(crate) async fn done(headers: HeaderMap) -> impl IntoResponse {
     let (language, title, sentence) = language(&headers);
     let body = format!("<p>{sentence}</p><script>{CLOSE}</script>");
     (policy(&format!("script-src {}", hash(CLOSE))), Html(page(language, title, &body)))
 }
 
-/// `GET /`, for people who have followed the address that a start prints.
+/// `GET /`, the URL that is printed at the start.
 pub(crate) async fn start() -> impl IntoResponse {
     const BODY: &str = "<h1>terra-auth gateway</h1>\
         <p>This gateway connects the users of an app with their wearables and health apps. It asks the app who is logged in and \
-        calls Terra’s API with keys that never leave it. There is nothing to see here: the app’s pages and Terra use these \
+        calls Terra’s API with keys that never leave it. It has no user interface. The app’s pages and Terra use these \
         addresses.</p><ul>\
         <li><a href=\"/terra.js\"><code>GET /terra.js</code></a>: the helper for the app’s pages, with its \
         <a href=\"/terra.d.ts\">types</a></li>\
@@ -52,7 +52,7 @@ pub(crate) async fn start() -> impl IntoResponse {
         <li><code>POST /webhooks/terra</code>: where Terra sends its events</li>\
         <li><a href=\"/healthz\"><code>GET /healthz</code></a>, <a href=\"/readyz\"><code>GET /readyz</code></a>: for probes</li>\
         </ul><p>Settings, logins and webhooks are described in <code>docs/gateway.md</code>; \
-        <code>terra-auth gateway check</code> shows what yours amount to.</p>";
+        <code>terra-auth gateway check</code> prints your effective settings.</p>";
     (policy("script-src 'none'"), Html(page("en", "terra-auth gateway", BODY)))
 }
 
@@ -78,7 +78,7 @@ fn hash(text: &str) -> String {
     format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text)))
 }
 
-/// The first language of the browser's that we have.
+/// The first supported language of the browser.
 fn language(headers: &HeaderMap) -> (&'static str, &'static str, &'static str) {
     let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let primary = |tag: &str| tag.split(['-', '_']).next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_last_page_closes_itself_by_the_one_script_that_its_policy_permits() {
+    async fn the_last_page_has_one_script_that_closes_it_and_its_policy_permits_no_other() {
         let (policy, text) = escaped("en").await;
         assert!(policy.starts_with("default-src 'none'; ") && policy.contains(&hash(CLOSE)), "{policy}");
         assert!(!policy.contains("unsafe"), "{policy}");
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_last_page_speaks_the_browsers_language() {
+    async fn the_last_page_uses_the_language_of_the_browser() {
         for (languages, expected) in [
             ("de-CH,de;q=0.9,en;q=0.8", "lang=\"de\""),
             ("nl,fr;q=0.5", "lang=\"fr\""),

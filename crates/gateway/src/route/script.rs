@@ -1,4 +1,4 @@
-//! The browser's helper, for pages of the app.
+//! The browser library, for pages of the app.
 
 use axum::{
     http::{HeaderName, HeaderValue, header},
@@ -12,7 +12,7 @@ pub(crate) async fn module() -> impl IntoResponse {
     (headers("text/javascript; charset=utf-8"), include_str!("../script/terra.js"))
 }
 
-/// Its types.
+/// The types of the library.
 pub(crate) async fn types() -> impl IntoResponse {
     (headers("text/plain; charset=utf-8"), include_str!("../script/terra.d.ts"))
 }
@@ -30,7 +30,7 @@ mod tests {
     use axum::{http::header::CONTENT_TYPE, response::IntoResponse as _};
 
     #[tokio::test]
-    async fn the_module_may_run_and_its_types_may_be_read() {
+    async fn the_module_and_its_types_have_their_content_types() {
         let (module, types) = (super::module().await.into_response(), super::types().await.into_response());
         for (response, content_type) in
             [(module, "text/javascript; charset=utf-8"), (types, "text/plain; charset=utf-8")]

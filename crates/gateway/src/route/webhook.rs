@@ -1,10 +1,11 @@
-//! Events of Terra.
+//! Receives events from Terra.
 //!
-//! 1. The signature header is checked before the body is read: a request without a fresh one costs no memory.
-//! 2. The body is read, as fast as it must come, into room that unknown callers cannot fill (`room.rs`, `reading.rs`).
-//! 3. The signature is verified over the raw bytes.
-//! 4. The event is recorded; from here on it is durable.
-//! 5. Terra is answered. A crash before that has Terra send the event again, which finds its row.
+//! 1. Check the signature header before the body is read, so that a request without a recent one uses no memory.
+//! 2. Read the body, with a minimum speed, within a memory budget that unknown callers cannot exhaust (`body_budget.rs`,
+//!    `reading.rs`).
+//! 3. Verify the signature over the raw bytes.
+//! 4. Record the event. From here on it is durable.
+//! 5. Respond. After a crash before the response, Terra sends the event again, which finds its row.
 
 mod reading;
 
@@ -29,12 +30,12 @@ use crate::{
 };
 use reading::{read_body, too_large};
 
-/// The largest body. Terra sends big answers in chunks of about 10 MB.
+/// The maximum size of a body. Terra splits large payloads into chunks of about 10 MB.
 pub(crate) const MAX_BODY_BYTES: usize = 16 << 20;
-/// The longest text of a header that is kept.
+/// The maximum length of a stored header.
 const HEADER_BYTES: usize = 200;
 
-/// Takes an event: verifies it, records it durably, and only then says so. One that was recorded before is acknowledged.
+/// Receives an event: verifies it, records it durably, and then acknowledges it. A known event is acknowledged too.
 pub(crate) async fn receive(State(gateway): State<Gateway>, request: Request) -> Result<Json<wire::Done>, ApiError> {
     let (parts, body) = request.into_parts();
     take(&gateway, &parts, body).await.inspect_err(|refusal| metrics::event_refused(refusal.reason()))
@@ -77,7 +78,7 @@ async fn take(gateway: &Gateway, request: &request::Parts, body: Body) -> Result
     Ok(Json(wire::Done::SUCCESS))
 }
 
-/// Before any of it is read.
+/// The declared length, before the body is read.
 fn refuse_too_large(headers: &HeaderMap) -> Result<(), ApiError> {
     let length = headers.get("content-length").and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if length.is_some_and(|length| length > MAX_BODY_BYTES) { Err(too_large()) } else { Ok(()) }
@@ -86,7 +87,7 @@ fn refuse_too_large(headers: &HeaderMap) -> Result<(), ApiError> {
 fn refused(error: &VerifyError) -> ApiError {
     static LIMIT: LogLimit = LogLimit::new();
     if let Some(left_out) = LIMIT.admit(Instant::now()) {
-        tracing::warn!(left_out, "refused an event: {error}");
+        tracing::warn!(left_out, "rejected an event: {error}");
     }
     unverified(error.to_string())
 }
@@ -101,8 +102,8 @@ fn kept(headers: &HeaderMap, name: &str) -> Option<String> {
     (!text.is_empty() && text.len() <= HEADER_BYTES).then(|| text.to_owned())
 }
 
-/// A digest of the signed bytes. The trace id is not signed, so anyone who has seen a delivery could send it again under
-/// another one; this tells that it is the same.
+/// A digest of the signed bytes. The trace id is not signed, so anyone who has seen a delivery could replay it under another
+/// id; the digest detects this.
 fn digest(signed_at: i64, body: &[u8]) -> [u8; 32] {
     let mut hash = Sha256::new();
     hash.update(signed_at.to_be_bytes());

@@ -13,7 +13,7 @@ use url::Url;
 use super::{landing::landing, mobile_token::NO_STORE};
 use crate::{breaker::UpstreamError, end_user::AuthenticatedRequest, error::ApiError, settings::WidgetSettings};
 
-/// The caller's choices. The caller cannot set anything else, above all not the reference id.
+/// The caller's options. The caller cannot set anything else, especially not the reference id.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Params {
@@ -21,11 +21,11 @@ pub(crate) struct Params {
     language: Option<String>,
     auth_success_redirect_url: Option<String>,
     auth_failure_redirect_url: Option<String>,
-    /// The page of this gateway that closes itself, as the browser reaches it; what terra.js says.
+    /// The URL of the page that closes itself, as the browser reaches it; set by terra.js.
     landing_url: Option<String>,
 }
 
-/// A list, or names with commas between them as on Terra's own wire.
+/// A list, or comma-separated names as in Terra's API.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Providers {
@@ -33,7 +33,7 @@ enum Providers {
     Text(String),
 }
 
-/// Where to send the caller's browser.
+/// The URL for the caller's browser.
 #[derive(Serialize)]
 pub(crate) struct WidgetSessionResponse {
     url: Url,
@@ -43,9 +43,9 @@ pub(crate) struct WidgetSessionResponse {
     warnings: Vec<String>,
 }
 
-const LANGUAGE_BYTES: usize = 35; // the longest registered tag's room, RFC 5646
+const LANGUAGE_BYTES: usize = 35; // the longest registered tag, RFC 5646
 
-/// Opens a widget session in the caller's name.
+/// Creates a widget session for the caller.
 pub(crate) async fn generate_widget_session(
     caller: AuthenticatedRequest,
     headers: HeaderMap,
@@ -59,7 +59,7 @@ pub(crate) async fn generate_widget_session(
     };
     let generate = async |request| live.call(live.clients.of_this_thread().generate_widget_session(&request)).await;
     let session = match generate(request(landing.as_ref())?).await {
-        // The environment's allow-list may lack our page, which the caller did not request.
+        // The environment's allow-list may lack our default page.
         Err(UpstreamError::Failed(Error::InvalidInput(_))) if landing.is_some() => generate(request(None)?).await,
         session => session,
     }?;
@@ -79,7 +79,7 @@ fn read(headers: &HeaderMap, body: &[u8]) -> Result<Params, ApiError> {
             "send the body as Content-Type: application/json",
         ));
     }
-    let object = serde_json::from_slice::<Map<_, _>>(body); // serde would take an array for a struct
+    let object = serde_json::from_slice::<Map<_, _>>(body); // serde would accept an array for a struct
     let params = object.and_then(|object| serde_json::from_value(Value::Object(object)));
     params.map_err(|error| ApiError::bad_request(format!("the body cannot be read: {error}")))
 }
@@ -88,7 +88,7 @@ fn request(params: &Params, widget: &WidgetSettings, landing: Option<&Url>) -> R
     let mut request = WidgetSessionRequest::new().providers(providers(params.providers.as_ref())?);
     if let Some(language) = &params.language {
         if language.len() > LANGUAGE_BYTES {
-            return Err(ApiError::bad_request("language: write it like en or zh_cn"));
+            return Err(ApiError::bad_request("language: write a tag such as en or zh_cn"));
         }
         request = request.language(language.clone());
     }
@@ -113,7 +113,7 @@ fn providers(asked: Option<&Providers>) -> Result<Vec<Provider>, ApiError> {
     names.iter().filter(|name| !name.is_empty()).map(read).collect()
 }
 
-/// Where the end user is sent back to: what was asked for, if it is allowed, else what the settings say.
+/// The redirect URL: the requested one if it is allowed, otherwise that of the settings.
 fn target(
     field: &str,
     asked: Option<&str>,
@@ -122,7 +122,8 @@ fn target(
 ) -> Result<Option<String>, ApiError> {
     let Some(asked) = asked else { return Ok(otherwise.map(Url::to_string)) };
     if widget.allowed_redirects.is_empty() {
-        let detail = format!("{field}: no redirects are allowed; the operator lists them in widget.allowed_redirects");
+        let detail =
+            format!("{field}: no redirect URL is allowed; the operator lists them in widget.allowed_redirects");
         return Err(ApiError::bad_request(detail));
     }
     match redirect::check(&widget.allowed_redirects, asked) {

@@ -1,10 +1,10 @@
-/** Types of terra.js, which the gateway serves beside this file. */
+/** The types of terra.js. The gateway serves both files. */
 
 /** A device or service that an end user has connected. */
 export interface Connection {
-  /** The gateway's name for it; stays when the user connects it anew. */
+  /** The gateway's id. It does not change when the user connects again. */
   id: string;
-  /** Terra's name for it: what `disconnect` takes, and what webhooks call a user. */
+  /** Terra's id of the connection: the argument of `disconnect`, and `user.user_id` in webhooks. */
   user_id: string;
   /** Such as `"FITBIT"`. */
   provider: string;
@@ -12,30 +12,30 @@ export interface Connection {
   state: "active" | "failing" | "revoked";
   /** RFC 3339. */
   connected_at: string | null;
-  /** What the user allowed, with commas between. */
+  /** The granted scopes, comma-separated. */
   scopes: string | null;
 }
 
 export interface Connections {
   /** Oldest first. */
   connections: Connection[];
-  /** The newest login that did not end in a connection; `at` is RFC 3339. */
+  /** The latest failed login; `at` is RFC 3339. */
   last_failure: { reason: string | null; at: string } | null;
 }
 
-/** What can be connected. */
+/** A device or service that the user can connect. */
 export interface Integration {
-  /** For people. */
+  /** The display name. */
   name: string;
-  /** For `providers` in `connect`. */
+  /** The value for `providers` in `connect`. */
   resource: string;
-  /** Absolute, on the gateway; null if there is no picture. */
+  /** An absolute URL on the gateway; null if there is no logo. */
   logo_url: string | null;
-  /** Which data it has; left out if nobody says. */
+  /** The supported data types; omitted if unknown. */
   types?: Record<string, boolean>;
 }
 
-/** For the mobile SDK. It connects once. */
+/** A token for the mobile SDK. It can be used for one connection. */
 export interface MobileToken {
   token: string;
   reference_id: string;
@@ -46,8 +46,8 @@ export interface MobileToken {
 }
 
 /**
- * - `cancelled`: the user gave up, or closed the window.
- * - `failed`: the provider refused; `detail` is its reason.
+ * - `cancelled`: the user cancelled, or closed the window.
+ * - `failed`: the login at the provider failed; `detail` is the reason.
  * - `timeout`: nothing was connected in time.
  * - `popup_blocked`: `connect` was not called directly from a click.
  * - `not_logged_in`: send the user to your login.
@@ -73,25 +73,25 @@ export interface TerraErrorOptions {
   cause?: unknown;
 }
 
-/** What the functions here reject with; an abort rejects with its signal's reason. */
+/** The error of all functions here. An aborted call rejects with the reason of its signal instead. */
 export class TerraError extends Error {
   constructor(code: TerraErrorCode, detail: string, options?: TerraErrorOptions);
   /** For programs. */
   readonly code: TerraErrorCode;
   /** For people. */
   readonly detail: string;
-  /** Of the gateway's answer, if it was one. */
+  /** The HTTP status, if the gateway responded. */
   readonly status?: number;
   /** Seconds. */
   readonly retryAfter?: number;
 }
 
 export interface TerraOptions {
-  /** Where the gateway is; where this script came from unless told otherwise. */
+  /** The gateway's URL. Default: the origin of this script. */
   gateway?: string;
-  /** As for `fetch`; `"include"` unless told otherwise, so that the gateway sees your app's session cookie. */
+  /** As for `fetch`. Default: `"include"`, which sends your app's session cookie to the gateway. */
   credentials?: RequestCredentials;
-  /** Gives your app's own token, if users are logged in by one. Asked before each call. */
+  /** Returns your app's own access token, if users log in with one. It runs before each call. */
   token?: () => string | undefined | Promise<string | undefined>;
 }
 
@@ -100,46 +100,49 @@ export interface CallOptions {
 }
 
 export interface ConnectOptions extends CallOptions {
-  /** What the user may choose from; one alone skips the choice, none means all. */
+  /** The providers to offer. With one provider, the widget skips the choice. Default: all. */
   providers?: string[];
-  /** Such as `"de"`; the browser's unless told otherwise. */
+  /** Such as `"de"`. Default: the browser's language. */
   language?: string;
   /**
-   * Where the widget leads afterwards. The gateway's operator says which are allowed, and which it is if nothing is said;
-   * unless they do, a popup leads to a page of the gateway that closes it.
+   * The redirect targets after the widget. The gateway's settings list the allowed URLs and can set defaults. Without
+   * a default, a popup ends on a page of the gateway that closes it.
    */
   successUrl?: string;
   failureUrl?: string;
-  /** A window beside the page unless told otherwise. */
+  /** Default: `"popup"`. */
   mode?: "popup" | "redirect";
-  /** 15 minutes unless told otherwise, as the widget's pages live no longer. */
+  /** Default: 15 minutes, the lifetime of a widget session. */
   timeoutMs?: number;
 }
 
 export interface WaitOptions extends CallOptions {
-  /** What is not in this earlier answer is new; what was known before the redirect, or else now, unless told otherwise. */
+  /**
+   * An earlier result of `connections`; a connection that is missing there is new. Default: the result that `connect`
+   * saved before the redirect; without one, the current connections.
+   */
   since?: Connections;
-  /** 15 minutes unless told otherwise. */
+  /** Default: 15 minutes. */
   timeoutMs?: number;
 }
 
 export interface Terra {
   /**
-   * Lets the user connect a device. Call it directly from a click, else the browser opens no window.
+   * Lets the user connect a device. Call it directly in a click handler; otherwise the browser blocks the popup.
    *
-   * Resolves with the new connection, and closes the window. With `mode: "redirect"` it leaves the page and does not
-   * settle; call `waitForConnection` on the page where the user comes back.
+   * Resolves with the new connection and closes the popup. With `mode: "redirect"`, it leaves the page and the promise
+   * stays pending; call `waitForConnection` on the page to which the user returns.
    */
   connect(options?: ConnectOptions): Promise<Connection>;
-  /** Resolves with the connection that is new. Asks every 1 to 5 seconds, and at once when the user looks at the page. */
+  /** Resolves with the new connection. It polls every 1 to 5 seconds, and at once when the page gets the focus. */
   waitForConnection(options?: WaitOptions): Promise<Connection>;
-  /** The connections of the user who is logged in. */
+  /** Lists the connections of the logged-in user. */
   connections(options?: CallOptions): Promise<Connections>;
-  /** Removes one of them, and the access at its provider. */
+  /** Removes a connection and revokes the access at its provider. */
   disconnect(userId: string, options?: CallOptions): Promise<void>;
-  /** What can be connected. */
+  /** Lists the providers that the user can connect. */
   integrations(options?: CallOptions): Promise<Integration[]>;
-  /** A token for the mobile SDK, in the name of the user who is logged in. */
+  /** Creates a token for the mobile SDK, for the logged-in user. */
   mobileToken(options?: CallOptions): Promise<MobileToken>;
 }
 

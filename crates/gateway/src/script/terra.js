@@ -1,6 +1,6 @@
 /**
- * Connects the devices of whoever is logged in to your page, through the gateway that serves this file. The page needs
- * no key, and never says who its user is: the gateway asks your app.
+ * Connects the devices of the user who is logged in to your page, through the gateway that serves this file. The page
+ * needs no API key and sends no user id: the gateway finds the user through your app's own login.
  *
  *     import { createTerra } from "https://gateway.example/terra.js";
  *     const terra = createTerra();
@@ -11,21 +11,21 @@
 
 /** @import { CallOptions, Connections, ConnectOptions, Integration, TerraErrorOptions, WaitOptions } from "./terra.js" */
 
-/** How long a widget session lives: who is not back by then does not come. */
+/** The lifetime of a widget session. A user cannot finish it later. */
 const SESSION_MS = 900_000;
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 5_000;
 const ANSWER_MS = 15_000;
-/** The news of a connection may come after its window has closed. */
+/** How long to wait after the window was closed: the connection can be recorded later than that. */
 const GRACE_MS = 10_000;
-/** When the gateway asks Terra itself about a window that has closed, once: an event may have been lost. */
+/** How long after the window was closed this page makes the gateway query Terra, once: an event can be lost. */
 const ASK_MS = 3_000;
-/** The key in sessionStorage, under which connect() leaves what was known before the page was left. */
+/** The sessionStorage key under which connect() saves the known connections before it leaves the page. */
 const BEFORE = "terra-auth.before";
-/** Answers that are different in a moment; so may be no answer at all, which has no status. */
+/** The statuses that are worth a retry. A missing response has no status and is retried too. */
 const PASSING = [undefined, 408, 429, 500, 502, 503, 504];
 
-/** Why it did not work: `code` for programs, `detail` for people. */
+/** The reason of a failure: `code` for programs, `detail` for people. */
 export class TerraError extends Error {
   name = "TerraError";
 
@@ -69,12 +69,12 @@ export function createTerra({ gateway = new URL(import.meta.url).origin, credent
 
   /** @param {ConnectOptions} options */
   async function connect({ providers, language, successUrl, failureUrl, mode = "popup", timeoutMs, signal } = {}) {
-    // First of all: a browser lets a page open a window only while it handles the click.
+    // Before any other call: a browser lets a page open a window only while it handles the click.
     const popup = mode === "popup" ? openWindow() : undefined;
     try {
       const since = await connections({ signal });
       const targets = { auth_success_redirect_url: successUrl, auth_failure_redirect_url: failureUrl };
-      // A popup ends on a page that closes it.
+      // The last page in the popup closes it.
       const landing_url = popup && at("/api/terra/done");
       const body = { providers, language, ...targets, landing_url };
       const { url } = await call("POST", "widget-session", { body, signal });
@@ -84,7 +84,7 @@ export function createTerra({ gateway = new URL(import.meta.url).origin, credent
       }
       sessionStorage.setItem(BEFORE, JSON.stringify(since));
       location.assign(url);
-      return await new Promise(() => {}); // this page is over
+      return await new Promise(() => {}); // the browser leaves this page
     } finally {
       popup?.close();
     }
@@ -102,7 +102,7 @@ export function createTerra({ gateway = new URL(import.meta.url).origin, credent
       asked ||= asks && known !== undefined;
       const connection = known && newest(known, (since ??= known));
       if (connection) return connection;
-      // A page that isolates itself looks closed from here; but then its window has the focus, not this one.
+      // A popup looks closed if its page isolates itself (COOP). In this case it has the focus, and this page does not.
       closedAt = popup?.closed && document.hasFocus() ? Math.min(closedAt, Date.now()) : Infinity;
       if (known && asked && Date.now() - closedAt >= GRACE_MS) throw new TerraError("cancelled", "The window was closed.");
       if (Date.now() >= end) throw new TerraError("timeout", "Nothing was connected in time.");
@@ -111,7 +111,7 @@ export function createTerra({ gateway = new URL(import.meta.url).origin, credent
   }
 
   /**
-   * The connections now; nothing but how long to leave the gateway alone, if it cannot say at the moment.
+   * Returns the current connections. After a temporary failure, returns only the time to wait before a retry, if known.
    * @param {typeof connections} list @param {AbortSignal} [signal]
    * @returns {Promise<{ known?: Connections, retryAfter?: number }>}
    */
@@ -144,11 +144,11 @@ export function createTerra({ gateway = new URL(import.meta.url).origin, credent
 function openWindow() {
   const popup = window.open("about:blank", "_blank", "popup,width=480,height=760");
   if (!popup) throw new TerraError("popup_blocked", "The browser did not let this page open a window.");
-  popup.opener = null; // the pages to come have no hold on this one
+  popup.opener = null; // later pages in the popup cannot navigate this page
   return popup;
 }
 
-/** What was known before the page was left for the widget. It counts once. @returns {Connections | undefined} */
+/** Returns and removes the connections that connect() saved. @returns {Connections | undefined} */
 function before() {
   const kept = sessionStorage.getItem(BEFORE);
   sessionStorage.removeItem(BEFORE);
@@ -156,7 +156,7 @@ function before() {
 }
 
 /**
- * The connection that is new; nothing if nothing happened yet.
+ * Returns the new connection; `undefined` if there is none yet. Throws if the login failed.
  * @param {Connections} now @param {Connections} since
  */
 function newest({ connections, last_failure: failure }, since) {
@@ -177,7 +177,7 @@ function refusal({ status, headers }, { code, detail }) {
 }
 
 /**
- * Waits, but not longer than until somebody looks at the page again.
+ * Waits for `ms` milliseconds. With `wakes`, it stops waiting when the page gets the focus or its visibility changes.
  * @param {number} ms @param {{ signal?: AbortSignal, wakes: boolean }} options @returns {Promise<void>}
  */
 function rest(ms, { signal, wakes }) {

@@ -32,7 +32,7 @@ async fn a_redeemed_token_is_a_connection_of_whoever_was_logged_in() {
 }
 
 #[tokio::test]
-async fn a_connection_whose_event_was_lost_is_found_by_asking_terra_and_another_users_is_not() {
+async fn a_lookup_at_terra_finds_the_callers_unreported_connection_only() {
     let world = World::start().await;
     for user in ["alice", "bob"] {
         let minted = world.call(user, "POST", "/api/terra/mobile-token", Value::Null).await;
@@ -46,7 +46,7 @@ async fn a_connection_whose_event_was_lost_is_found_by_asking_terra_and_another_
 }
 
 #[tokio::test]
-async fn nothing_in_a_request_says_whose_it_is_but_the_login() {
+async fn only_the_login_identifies_the_user() {
     let world = World::start().await;
     let forged = json!({ "reference_id": "bob", "user": "bob", "providers": null });
     for path in ["/api/terra/mobile-token?reference_id=bob", "/api/terra/mobile-token"] {

@@ -4,7 +4,7 @@ use http::{Request, StatusCode};
 use crate::world::{World, answer_of, config};
 
 #[tokio::test]
-async fn an_app_answers_its_own_paths_and_the_gateway_the_others() {
+async fn the_app_serves_its_own_paths_and_the_gateway_the_others() {
     let world = World::start().await;
     let app = Router::new().route("/", get(async || "the app")).layer(world.gateway.layer());
     let ask = |method: &str, path: &str, user: Option<&str>| {
@@ -24,7 +24,7 @@ async fn an_app_answers_its_own_paths_and_the_gateway_the_others() {
 }
 
 #[tokio::test]
-async fn a_reload_changes_what_follows_and_a_bad_one_changes_nothing() {
+async fn a_reload_affects_later_requests_and_an_invalid_one_changes_nothing() {
     let world = World::start().await;
     let limit = async || world.call("alice", "GET", "/api/terra/connections", serde_json::Value::Null).await;
     assert_eq!(limit().await.header("ratelimit-policy"), r#""user";q=60;w=60"#);
@@ -47,7 +47,7 @@ async fn without_any_login_there_is_no_gateway() {
 }
 
 #[tokio::test]
-async fn a_reload_forgets_nothing_that_did_not_change() {
+async fn a_reload_does_not_reset_unchanged_settings() {
     let world = World::with("[limits]\nuser_per_minute = 2\n").await;
     let list = async || world.call("alice", "GET", "/api/terra/connections", serde_json::Value::Null).await.status;
     assert_eq!((list().await.as_u16(), list().await.as_u16(), list().await.as_u16()), (200, 200, 429));
@@ -59,7 +59,7 @@ async fn a_reload_forgets_nothing_that_did_not_change() {
 }
 
 #[tokio::test]
-async fn a_secret_that_is_taken_away_signs_no_login_any_more() {
+async fn a_removed_secret_verifies_no_login() {
     let world = World::start().await;
     let settings = "[login.jwt]\nissuer = \"https://127.0.0.1:9/\"\naudience = [\"app\"]\n";
     let mut with_secret = config(settings, world.credentials());

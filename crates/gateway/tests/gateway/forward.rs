@@ -98,7 +98,7 @@ async fn until(world: &World, is_so: impl Fn(&ReceivedEvent) -> bool) -> Receive
 }
 
 #[tokio::test]
-async fn the_app_gets_what_terra_sent_signed_with_a_secret_of_its_own() {
+async fn the_app_gets_the_unchanged_event_signed_with_its_own_secret() {
     let (world, app, forwarder) = world().await;
     world.connect("alice", "phone").await;
     let event = until(&world, |event| event.state == ForwardState::Done).await;
@@ -134,7 +134,7 @@ async fn an_app_that_fails_is_tried_again_later_with_a_fresh_signature() {
 }
 
 #[tokio::test]
-async fn where_an_app_redirects_an_event_to_is_kept_and_not_followed() {
+async fn a_redirect_of_the_app_is_recorded_and_not_followed() {
     let (world, app, forwarder) = world().await;
     app.will_answer([308]);
     world.connect("alice", "phone").await;
@@ -147,7 +147,7 @@ async fn where_an_app_redirects_an_event_to_is_kept_and_not_followed() {
 }
 
 #[tokio::test]
-async fn what_an_app_never_takes_is_kept_as_dead_and_can_be_replayed() {
+async fn an_event_that_the_app_never_accepts_becomes_dead_and_can_be_replayed() {
     let (world, app, forwarder) = world().await;
     app.will_answer(400..411);
     world.connect("alice", "phone").await;
@@ -188,7 +188,7 @@ async fn a_gateway_that_died_while_it_forwarded_forwards_again_after_its_lease()
 }
 
 #[tokio::test]
-async fn an_app_that_hangs_holds_up_only_its_own_event() {
+async fn a_slow_app_delays_only_its_own_event() {
     let (world, app, forwarder) = world().await;
     let (listener, silent) = free_port().await;
     let settings = format!("[webhooks]\nforward_to = \"{silent}\"\n");

@@ -15,7 +15,7 @@ impl World {
 }
 
 #[tokio::test]
-async fn a_page_lists_what_may_be_connected_and_shows_its_logos() {
+async fn a_page_lists_the_available_providers_with_their_logos() {
     let world = World::start().await;
     let list = world.call("alice", "GET", LIST, Value::Null).await;
     assert_eq!((list.status.as_u16(), &list.json()["status"]), (200, &Value::from("success")));
@@ -32,14 +32,14 @@ async fn a_page_lists_what_may_be_connected_and_shows_its_logos() {
 }
 
 #[tokio::test]
-async fn only_who_is_logged_in_is_told_what_may_be_connected() {
+async fn the_list_of_providers_requires_a_login() {
     let world = World::start().await;
     let list = world.send(Request::get(LIST).body(Body::empty()).unwrap()).await;
     assert_eq!(list.refusal().0, 401);
 }
 
 #[tokio::test]
-async fn what_is_not_offered_has_no_logo() {
+async fn an_unavailable_provider_has_no_logo() {
     let world = World::start().await;
     for path in
         ["/api/terra/logos/NO_USER", "/api/terra/logos/..%2F..%2Fadmin", "/api/terra/logos/http:%2F%2Fevil.example"]

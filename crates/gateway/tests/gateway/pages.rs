@@ -46,7 +46,7 @@ async fn paths_and_methods_that_do_not_exist_say_so() {
 }
 
 #[tokio::test]
-async fn the_gateways_own_pages_need_no_login_and_say_nothing_of_its_state() {
+async fn the_pages_of_the_gateway_need_no_login_and_reveal_no_state() {
     let world = World::start().await;
     for (path, says) in [("/", "terra-auth gateway"), ("/api/terra/done", "<script>window.close()</script>")] {
         let answer = send(&world, Request::get(path)).await;
@@ -63,7 +63,7 @@ async fn the_gateways_own_pages_need_no_login_and_say_nothing_of_its_state() {
 }
 
 #[tokio::test]
-async fn a_page_of_the_allow_list_may_call_and_no_other() {
+async fn only_allowed_origins_may_call() {
     let world = World::with(SETTINGS).await;
     for (origin, allowed) in [("https://app.example", true), ("https://evil.example", false), ("null", false)] {
         let preflight = Request::options(MINT).header("origin", origin).header("access-control-request-method", "POST");
@@ -114,7 +114,7 @@ async fn a_login_that_a_browser_does_not_send_by_itself_needs_no_such_care() {
 }
 
 #[tokio::test]
-async fn each_user_has_a_budget_and_is_told_of_it() {
+async fn each_user_has_a_rate_limit_shown_in_the_response() {
     let world = World::with(SETTINGS).await;
     for left in [2, 1, 0] {
         let answer = world.call("alice", "GET", "/api/terra/connections", Value::Null).await;
@@ -132,7 +132,7 @@ async fn each_user_has_a_budget_and_is_told_of_it() {
 }
 
 #[tokio::test]
-async fn a_trace_goes_on_and_is_named_in_every_answer() {
+async fn a_trace_is_continued_and_every_response_has_its_id() {
     let world = World::start().await;
     let id = "0af7651916cd43dd8448eb211c80319c";
     let call = Request::post(MINT).header("traceparent", format!("00-{id}-b7ad6b7169203331-01"));

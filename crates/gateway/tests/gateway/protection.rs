@@ -28,7 +28,7 @@ impl World {
 }
 
 #[tokio::test]
-async fn an_end_user_who_asks_too_often_is_told_when_to_come_back() {
+async fn a_rate_limited_end_user_gets_retry_after() {
     let world = World::with("[limits]\nuser_per_minute = 2").await;
     let first = world.mint("alice").await;
     assert_eq!(
@@ -53,7 +53,7 @@ async fn a_page_of_another_site_cannot_act_with_the_end_users_cookie() {
 }
 
 #[tokio::test]
-async fn nobody_waits_for_an_upstream_that_keeps_failing() {
+async fn requests_fail_fast_while_the_upstream_fails() {
     let world = World::start().await;
     let (away, back) = (Credentials { api_url: nobody(), ..world.credentials() }, world.credentials());
     world.gateway.reload(&config("", away)).unwrap();

@@ -70,7 +70,7 @@ fn answer(status: u16, content_type: &str, body: impl Into<Body>) -> Response {
 }
 
 #[tokio::test]
-async fn what_the_upstream_says_badly_is_told_well_and_without_its_words() {
+async fn unusable_upstream_responses_become_clear_errors_without_their_text() {
     let html = "<html><body>secret internals</body></html>";
     for (status, content_type, body, expected) in [
         (200, "text/html", html, (502, "upstream_failed")),
@@ -93,7 +93,7 @@ async fn what_the_upstream_says_badly_is_told_well_and_without_its_words() {
 }
 
 #[tokio::test]
-async fn a_slow_upstream_is_not_waited_for_without_end() {
+async fn a_slow_upstream_hits_the_timeout() {
     let endless = || futures_util::stream::once(futures_util::future::pending::<Result<Vec<u8>, std::io::Error>>());
     let slow = move || answer(200, "application/json", Body::from_stream(endless()));
     let upstream = Misbehaving::start("[upstream]\ntimeout_s = 1\n", slow).await;
@@ -107,7 +107,7 @@ async fn a_slow_upstream_is_not_waited_for_without_end() {
 }
 
 #[tokio::test]
-async fn an_upstream_that_is_down_is_told_at_once() {
+async fn an_unreachable_upstream_is_reported_at_once() {
     let clock = Arc::new(FixedClock::default());
     let (listener, url) = free_port().await;
     drop(listener);

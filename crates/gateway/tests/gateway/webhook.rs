@@ -77,7 +77,7 @@ async fn an_event_that_comes_again_is_acknowledged_and_not_recorded_again() {
 }
 
 #[tokio::test]
-async fn a_replay_under_another_trace_id_is_recognised_by_what_was_signed() {
+async fn a_replay_with_another_trace_id_is_detected_by_its_signature() {
     let world = World::start().await;
     for trace_id in [Some("trace-1"), Some("trace-2"), None] {
         assert!(taken(&Post { trace_id, ..Post::new(&world, r#"{"type":"activity"}"#) }.send().await));
@@ -95,7 +95,7 @@ async fn chunks_of_one_answer_share_a_reference_and_are_all_recorded() {
 }
 
 #[tokio::test]
-async fn what_is_not_signed_by_terra_now_is_refused_and_not_recorded() {
+async fn an_unsigned_or_old_event_is_rejected_and_not_stored() {
     let world = World::start().await;
     let body = r#"{"type":"activity"}"#;
     let secret = world.keys.signing_secret.expose();
@@ -138,7 +138,7 @@ async fn while_a_secret_is_replaced_both_count() {
 }
 
 #[tokio::test]
-async fn whatever_terra_signed_is_recorded_even_if_nobody_can_read_it() {
+async fn a_signed_event_is_stored_even_if_it_is_unreadable() {
     let world = World::start().await;
     let bodies: [&[u8]; 6] = [
         b"",
@@ -159,7 +159,7 @@ async fn whatever_terra_signed_is_recorded_even_if_nobody_can_read_it() {
 }
 
 #[tokio::test]
-async fn an_event_of_a_known_type_in_a_shape_nobody_knows_changes_no_connection() {
+async fn a_malformed_event_of_a_known_type_changes_no_connection() {
     let world = World::start().await;
     world.connect("alice", "phone").await;
     let before = world.connections("alice").await;
@@ -249,7 +249,7 @@ async fn a_truncated_body_is_refused_and_not_recorded() {
 }
 
 #[tokio::test]
-async fn without_a_signing_secret_terra_is_asked_to_come_again() {
+async fn without_a_signing_secret_terra_is_asked_to_retry() {
     let world = World::start().await;
     let mut credentials = world.credentials();
     credentials.signing_secret = None;
@@ -260,7 +260,7 @@ async fn without_a_signing_secret_terra_is_asked_to_come_again() {
 }
 
 #[tokio::test]
-async fn who_announces_much_and_sends_nothing_keeps_nobody_out() {
+async fn a_peer_that_announces_a_large_body_blocks_no_other() {
     let world = World::start().await;
     let mut idle = Vec::new();
     for _ in 0..40 {

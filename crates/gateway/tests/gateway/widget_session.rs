@@ -44,7 +44,7 @@ async fn end_users_go_back_where_the_settings_or_the_allowed_request_say() {
 }
 
 #[tokio::test]
-async fn a_session_ends_on_the_page_that_closes_its_window_unless_the_app_says_otherwise() {
+async fn by_default_a_session_ends_on_the_page_that_closes_its_window() {
     let world = World::start().await;
     let from_page = async |body: Value| {
         let request = Request::post(PATH).header("x-user", "alice").header("host", "gateway.example");

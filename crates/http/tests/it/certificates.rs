@@ -19,14 +19,14 @@ fn complaint(certificate: Option<&str>, key: Option<&str>) -> String {
 }
 
 #[test]
-fn a_refusal_names_the_file_and_what_is_wrong_with_it() {
+fn an_error_names_the_file_and_the_problem() {
     let (pair, other) = (pair(), pair());
     let (certificate, key) = (pair.cert.pem(), pair.signing_key.serialize_pem());
     let cases = [
         (None, Some(&*key), "could not read …/cert.pem: No such file or directory (os error 2)"),
         (Some(&*certificate), None, "could not read …/key.pem: No such file or directory (os error 2)"),
-        (Some(&*key), Some(&*key), "…/cert.pem holds no certificate"),
-        (Some(&*certificate), Some(&*certificate), "…/key.pem holds no unencrypted private key"),
+        (Some(&*key), Some(&*key), "…/cert.pem contains no certificate"),
+        (Some(&*certificate), Some(&*certificate), "…/key.pem contains no unencrypted private key"),
         (
             Some(&*certificate),
             Some(&*other.signing_key.serialize_pem()),

@@ -36,7 +36,7 @@ async fn is_answered_at_the_end(listening: Listening, mut stream: impl AsyncRead
 }
 
 #[tokio::test]
-async fn an_idle_connection_does_not_hold_up_the_end() {
+async fn an_idle_connection_does_not_delay_the_shutdown() {
     let listening = Listening::plain(ServerLimits::default()).await;
     let mut stream = listening.connect().await;
     ask(&mut stream, "/").await;

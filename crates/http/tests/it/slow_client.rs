@@ -16,7 +16,7 @@ async fn half_a_request_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn who_is_fast_is_not_hurt_by_who_is_slow() {
+async fn slow_peers_do_not_delay_fast_ones() {
     let listening = Listening::plain(HASTY).await;
     let mut slow = Vec::new();
     for _ in 0..200 {
@@ -62,7 +62,7 @@ async fn a_request_that_is_handled_is_never_closed_to_make_room() {
 }
 
 #[tokio::test]
-async fn an_idle_connection_is_not_kept() {
+async fn an_idle_connection_is_closed() {
     let listening = Listening::plain(HASTY).await;
     let mut stream = listening.connect().await;
     ask(&mut stream, "/").await;
@@ -73,7 +73,7 @@ async fn an_idle_connection_is_not_kept() {
 }
 
 #[tokio::test]
-async fn a_connection_between_two_requests_is_kept_longer_than_a_slow_head() {
+async fn an_idle_connection_stays_open_longer_than_one_with_a_slow_head() {
     let listening = Listening::plain(ServerLimits { idle_timeout: Duration::from_mins(1), ..HASTY }).await;
     let mut stream = listening.connect().await;
     ask(&mut stream, "/").await;
@@ -92,7 +92,7 @@ async fn a_connection_between_two_requests_is_kept_longer_than_a_slow_head() {
 }
 
 #[tokio::test]
-async fn idle_connections_are_closed_soon_when_half_of_the_places_are_taken() {
+async fn idle_connections_are_closed_early_at_half_of_the_limit() {
     let limits = ServerLimits { idle_timeout: Duration::from_mins(1), connections: 4, ..HASTY };
     let listening = Listening::plain(limits).await;
     let mut idle = Vec::new();

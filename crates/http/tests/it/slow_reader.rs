@@ -60,7 +60,7 @@ async fn a_slow_answer_that_moves_arrives_to_its_end() {
 }
 
 #[tokio::test]
-async fn clients_that_read_nothing_do_not_keep_others_out() {
+async fn clients_that_do_not_read_do_not_block_others() {
     let limits = ServerLimits { connections: 64, write_timeout: Duration::from_mins(1), ..ServerLimits::default() };
     let listening = Listening::plain(limits).await;
     let mut unread = Vec::new();

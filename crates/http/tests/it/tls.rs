@@ -24,7 +24,7 @@ async fn a_request_over_tls_is_answered() {
 }
 
 #[tokio::test]
-async fn a_reload_changes_what_new_connections_see_and_leaves_open_ones_alone() {
+async fn a_reload_affects_new_connections_and_not_open_ones() {
     let (old, new) = (pair(), pair());
     let files = PairFiles::new(&old);
     let listening = Listening::tls(ServerLimits::default(), &files).await;
@@ -62,7 +62,7 @@ async fn a_client_that_sends_nothing_is_cut() {
 }
 
 #[tokio::test]
-async fn plain_http_is_closed_and_hurts_nobody() {
+async fn plain_http_is_closed_without_affecting_others() {
     let pair = pair();
     let listening = Listening::tls(ServerLimits::default(), &PairFiles::new(&pair)).await;
     let mut plain = listening.connect().await;
@@ -72,7 +72,7 @@ async fn plain_http_is_closed_and_hurts_nobody() {
 }
 
 #[tokio::test]
-async fn who_shakes_hands_is_not_hurt_by_who_does_not() {
+async fn unfinished_tls_handshakes_do_not_block_others() {
     let pair = pair();
     let listening = Listening::tls(ServerLimits::default(), &PairFiles::new(&pair)).await;
     let mut silent = Vec::new();
@@ -83,7 +83,7 @@ async fn who_shakes_hands_is_not_hurt_by_who_does_not() {
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_shake_hands_makes_room_for_another() {
+async fn a_client_without_a_tls_handshake_is_closed_for_another() {
     let pair = pair();
     let listening =
         Listening::tls(ServerLimits { connections: 1, ..ServerLimits::default() }, &PairFiles::new(&pair)).await;

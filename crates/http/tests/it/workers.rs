@@ -22,7 +22,7 @@ async fn connections_are_shared_out_and_stay_on_their_thread() {
 }
 
 #[tokio::test]
-async fn a_thread_whose_connections_have_ended_gets_the_next_ones() {
+async fn new_connections_go_to_the_thread_with_the_fewest() {
     let listening = Listening::on(two_threads(), ServerLimits::default()).await;
     let (_first, second) = (connect(&listening).await, connect(&listening).await);
     let (_third, fourth) = (connect(&listening).await, connect(&listening).await);

@@ -1,18 +1,18 @@
-//! Where a provider tells whose account it is.
+//! The source of the account id.
 
 use serde::Deserialize;
 
 use crate::field::{Endpoint, FieldPath};
 
-/// Where a provider tells whose account it is.
+/// The source of the account id.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "Written")]
 pub(crate) enum AccountIdSource {
-    /// In the token answer.
+    /// A field of the token response.
     TokenAnswer(FieldPath),
-    /// At a URL that takes the access token.
+    /// A URL that is called with the access token.
     Asked(Endpoint, FieldPath),
-    /// In the access token, which is a JWT. It came from the provider over TLS, so its signature proves nothing more.
+    /// A claim of the access token, a JWT. It came from the provider over TLS, so its signature need not be verified.
     Claim(FieldPath),
 }
 
@@ -24,7 +24,7 @@ struct Written {
     jwt_claim: Option<FieldPath>,
 }
 
-/// The table says too much or too little.
+/// The table has too many or too few keys.
 #[derive(Debug, thiserror::Error)]
 #[error("an identity is a `field`, a `url` with a `field`, or a `jwt_claim`")]
 struct NoIdentity;

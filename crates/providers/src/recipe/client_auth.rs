@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-/// How the app proves who it is (RFC 6749 §2.3.1).
+/// The client authentication (RFC 6749 §2.3.1).
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum ClientAuth {

@@ -10,33 +10,33 @@ use terra_auth_model::provider::{ProviderNotification as Read, SubscriptionChall
 
 use crate::field::{FieldPath, id};
 
-/// The most accounts that one notice may name; more wait for their next refresh.
+/// The maximum number of accounts per notification. Others wait for their next refresh.
 const MAX_ACCOUNTS: usize = 100;
 
-/// A notice is posted as JSON. Its content is only a hint: a refresh asks the provider.
+/// A notification is posted as JSON. Its content is only a hint: a refresh verifies it at the provider.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NotificationRecipe {
-    /// The list of what happened; `None` is the whole body, a list or one thing that happened.
+    /// The field with the list of entries; `None` is the complete body, a list or one entry.
     list: Option<FieldPath>,
-    /// In each: the account's id.
+    /// The field of an entry with the account id.
     account: FieldPath,
-    /// In each: fields that must have these values, or it is about something else.
+    /// Fields of an entry with their required values. Other entries are ignored.
     #[serde(default)]
     when: BTreeMap<FieldPath, String>,
-    /// The status that the provider takes for an answer.
+    /// The response status that the provider expects.
     #[serde(default = "ok")]
     status: u16,
     greeting: Option<ChallengeFormat>,
 }
 
-/// How the provider asks whether its notices are wanted, with a token that was agreed upon.
+/// How the provider verifies the URL, with a configured token.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum ChallengeFormat {
-    /// `hub.verify_token`, and `hub.challenge` is to come back in JSON.
+    /// `hub.verify_token`; the response returns `hub.challenge` as JSON.
     Hub,
-    /// `verify`: 204 if it is the token, 404 if not.
+    /// `verify`: 204 if it equals the token, otherwise 404.
     Verify,
 }
 
@@ -63,7 +63,7 @@ impl NotificationRecipe {
         self.when.iter().all(has)
     }
 
-    /// `None` if the provider does not ask.
+    /// `None` if the provider does not verify the URL.
     pub(crate) fn greet(
         &self,
         token: Option<&SecretString>,
@@ -87,12 +87,12 @@ impl NotificationRecipe {
     }
 }
 
-/// Compares digests: how long that takes says nothing about the token.
+/// Compares digests in constant time.
 fn same(shown: &str, token: &str) -> bool {
     Sha256::digest(shown) == Sha256::digest(token)
 }
 
-/// As [`id`], or a flag.
+/// Like [`id`], or a boolean.
 fn text(value: &Value) -> Option<String> {
     value.as_bool().map(|flag| flag.to_string()).or_else(|| id(value))
 }
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_notice_names_accounts_wherever_they_are() {
+    fn a_notification_may_have_accounts_at_any_path() {
         let strava = "account = \"owner_id\"\nwhen = { object_type = \"athlete\", \"updates.authorized\" = \"false\" }";
         let fitbit = "account = \"ownerId\"\nwhen = { collectionType = \"userRevokedAccess\" }";
         let garmin = "list = \"deregistrations\"\naccount = \"userId\"";

@@ -1,4 +1,4 @@
-//! How a provider's tokens are refreshed.
+//! The refresh of tokens.
 
 use std::num::NonZeroU32;
 
@@ -11,22 +11,22 @@ use crate::{
     recipe::{client_auth::ClientAuth, request_style::RequestStyle},
 };
 
-/// How tokens are refreshed (RFC 6749 §6), and what that does to the refresh token.
+/// The refresh of tokens (RFC 6749 §6), and its effect on the refresh token.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "Written")]
 pub(crate) struct Refresh {
     pub(crate) policy: RefreshPolicy,
-    /// `None` is where codes become tokens.
+    /// `None` is the token endpoint.
     pub(crate) url: Option<Endpoint>,
     pub(crate) params: ExtraParams,
     /// The scopes to request again.
     pub(crate) scopes: Vec<String>,
-    /// `None` is as in the exchange of a code.
+    /// `None` is the same as in the exchange of a code.
     pub(crate) client_auth: Option<ClientAuth>,
     pub(crate) request: RequestStyle,
-    /// Statuses that say that nothing was done.
+    /// Statuses that mean that the provider did nothing.
     pub(crate) untouched: Vec<u16>,
-    /// The call that uses the new access token once, where the provider revokes the tokens before only then.
+    /// The URL to call with the new access token, if the provider ends the old tokens only then.
     pub(crate) confirm_url: Option<Endpoint>,
 }
 
@@ -63,7 +63,7 @@ enum RotationKind {
     SingleUse,
 }
 
-/// A token that is kept cannot be used twice.
+/// The settings contradict each other: a reusable token cannot be used twice.
 #[derive(Debug, thiserror::Error)]
 #[error("`grace_s` and `reuse_ends_grant` need rotation = \"single_use\"")]
 struct NothingIsSpent;

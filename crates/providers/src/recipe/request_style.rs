@@ -1,4 +1,4 @@
-//! How a token call carries its parameters.
+//! The format of a token request.
 
 use std::collections::BTreeMap;
 
@@ -9,18 +9,18 @@ use url::Url;
 
 use crate::form::Form;
 
-/// How a token call carries its parameters.
+/// The format of a token request.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum RequestStyle {
-    /// `POST`, in the body as a form (RFC 6749 §4.1.3).
+    /// `POST` with a form (RFC 6749 §4.1.3).
     #[default]
     Form,
-    /// `POST`, in the body as a JSON object.
+    /// `POST` with a JSON object.
     Json,
-    /// `POST`, in the URL.
+    /// `POST` with query parameters.
     Query,
-    /// `GET`, in the URL.
+    /// `GET` with query parameters.
     Get,
 }
 

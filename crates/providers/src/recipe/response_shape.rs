@@ -1,33 +1,33 @@
-//! How a provider's answers differ from what RFC 6749 says.
+//! The deviations of token responses from RFC 6749.
 
 use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::Value;
 
 use crate::field::FieldPath;
 
-/// How a provider's answers differ from what RFC 6749 says.
+/// The deviations of token responses from RFC 6749.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AnswerShape {
-    /// The answer proper is in this field.
+    /// The field that contains the actual response.
     inside: Option<FieldPath>,
-    /// These fields tell how it went, whatever the HTTP status.
+    /// The fields with the result, whatever the HTTP status.
     #[serde(default)]
     status: StatusField,
-    /// Its values that are no refusal.
+    /// The values that mean success.
     #[serde(default)]
     ok: Vec<Code>,
-    /// The meaning of its other values, or of those of `error`.
+    /// The meaning of other values, or of those of `error`.
     #[serde(default)]
     pub(crate) codes: Codes,
 }
 
-/// Without fields of its own it is `error`, which is there only when something is wrong (RFC 6749 §5.2). The values of
-/// several make one code: `RefreshToken/invalid`.
+/// The fields of the result. The default is `error`, which exists only in error responses (RFC 6749 §5.2). Several values
+/// form one code: `RefreshToken/invalid`.
 #[derive(Clone, Debug)]
 struct StatusField(Vec<FieldPath>);
 
-/// The provider's own names for what everybody has a name for.
+/// The provider's names for the standard errors.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Codes {
@@ -37,12 +37,12 @@ pub(crate) struct Codes {
     pub(crate) invalid_grant: Vec<Code>,
     #[serde(default)]
     pub(crate) invalid_client: Vec<Code>,
-    /// These prove nothing, whatever their names say: each is worth another try.
+    /// Inconclusive codes, whatever their names suggest. They are retried.
     #[serde(default)]
     pub(crate) no_verdict: Vec<Code>,
 }
 
-/// A number or a text, which are the same: `0` and `"0"`.
+/// A number or text; `0` and `"0"` are equal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Code(pub(crate) String);
 
@@ -53,7 +53,7 @@ impl Default for StatusField {
 }
 
 impl StatusField {
-    /// `None` unless all of them are there.
+    /// `None` unless all fields exist.
     fn find(&self, answer: &Value) -> Option<Code> {
         let parts: Option<Vec<_>> = self.0.iter().map(|field| Some(Code::of(field.find(answer)?)?.0)).collect();
         Code::fit(parts?.join("/"))
@@ -68,30 +68,30 @@ impl<'de> Deserialize<'de> for StatusField {
         };
         let paths =
             fields.into_iter().map(FieldPath::try_from).collect::<Result<Vec<_>, _>>().map_err(D::Error::custom)?;
-        if paths.is_empty() { Err(D::Error::custom("a status is in one field at least")) } else { Ok(Self(paths)) }
+        if paths.is_empty() { Err(D::Error::custom("a status has at least one field")) } else { Ok(Self(paths)) }
     }
 }
 
 #[derive(Deserialize)]
-#[serde(untagged, expecting = "a field's name, or a list of some")]
+#[serde(untagged, expecting = "a field's name, or a list of names")]
 enum OneOrMore {
     One(String),
     More(Vec<String>),
 }
 
 impl AnswerShape {
-    /// The code of a refusal, as far as it is fit for a log. A provider that goes its own way may also go the usual one.
+    /// The code of an error, if it can be logged. A provider with its own format can also use the standard one.
     pub(crate) fn refusal(&self, answer: &Value) -> Option<Code> {
         let code = self.status.find(answer).or_else(|| StatusField::default().find(answer))?;
         (!self.ok.contains(&code)).then_some(code)
     }
 
-    /// Whether a refusal may come with a status of success.
+    /// Whether an error can have a success status.
     pub(crate) fn tells_of_success(&self) -> bool {
         !self.ok.is_empty()
     }
 
-    /// The answer proper.
+    /// The actual response.
     pub(crate) fn unwrapped(&self, answer: Value) -> Option<Value> {
         match &self.inside {
             Some(field) => field.find(&answer).cloned(),
@@ -109,7 +109,7 @@ impl Code {
         }
     }
 
-    /// `None` for what is not fit for a log.
+    /// `None` if it must not be logged.
     fn fit(text: String) -> Option<Self> {
         let fits = (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
         fits.then_some(Self(text))

@@ -1,4 +1,4 @@
-//! How a provider is told that a grant is over.
+//! The revocation of grants.
 
 use serde::Deserialize;
 use terra_auth_egress::Method;
@@ -6,15 +6,15 @@ use terra_auth_model::provider::{RevokePolicy, RevokeScope};
 
 use crate::{recipe::client_auth::ClientAuth, template::UrlTemplate};
 
-/// How a grant is revoked. The defaults are those of RFC 7009.
+/// The revocation of a grant. The defaults are those of RFC 7009.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Revoke {
-    /// May hold `{account}` and `{client_id}`.
+    /// The endpoint. It can contain `{account}` and `{client_id}`.
     pub(crate) url: UrlTemplate,
     #[serde(default)]
     pub(crate) method: Method,
-    /// None where the token alone is enough.
+    /// `None` if the token is sufficient.
     pub(crate) client_auth: Option<ClientAuth>,
     #[serde(default)]
     pub(crate) token: TokenToRevoke,
@@ -22,24 +22,24 @@ pub(crate) struct Revoke {
     pub(crate) sent: TokenPosition,
     #[serde(default = "only_200")]
     pub(crate) success: Vec<u16>,
-    /// Statuses that say that the grant is gone already.
+    /// Statuses that mean that the grant does not exist any more.
     #[serde(default)]
     pub(crate) gone: Vec<u16>,
-    /// Error codes that say the same, such as `invalid_token`.
+    /// Error codes with the same meaning, such as `invalid_token`.
     #[serde(default)]
     pub(crate) gone_errors: Vec<String>,
     #[serde(default)]
     ends: RevocationScope,
 }
 
-/// How much a call ends. It is made only when nothing else lives on that.
+/// The scope of a revocation. The call is made only if no other connection depends on it.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum RevocationScope {
-    /// All that the account has granted to the app; the default if the recipe does not say otherwise.
+    /// All grants of the account to the app. This is the default.
     #[default]
     Account,
-    /// The grant of one login, as RFC 7009 §2.1 has it.
+    /// The grant of one login (RFC 7009 §2.1).
     Grant,
 }
 
@@ -60,19 +60,19 @@ impl Revoke {
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum TokenToRevoke {
-    /// The refresh token where there is one: it is what keeps a grant alive.
+    /// The refresh token if there is one, because it keeps the grant valid.
     #[default]
     Refresh,
     Access,
 }
 
-/// How the token travels in a revoke call.
+/// The position of the token in a revocation request.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum TokenPosition {
-    /// In the body, under this name.
+    /// A field of the form.
     Form(String),
-    /// In the URL, under this name.
+    /// A query parameter.
     Query(String),
     /// As `Authorization: Bearer`.
     Bearer,

@@ -1,4 +1,4 @@
-//! Where a provider tells what was granted.
+//! The source of the granted scopes.
 
 use std::fmt;
 
@@ -9,16 +9,17 @@ use serde::{
 
 use crate::field::{Endpoint, FieldPath};
 
-/// Where a provider tells what was granted. Where it says nothing, everything was (RFC 6749 §5.1).
+/// The source of the granted scopes. If it has none, all requested scopes were granted (RFC 6749 §5.1).
 #[derive(Clone, Debug)]
 pub(crate) enum GrantedScopes {
-    /// In this field of the token answer: `"scope"`, or `{ field = "scope" }`.
+    /// A field of the token response: `"scope"`, or `{ field = "scope" }`.
     Field(FieldPath),
-    /// In the redirect, as `scope`: `{ redirect = "scope" }`.
+    /// A parameter of the redirect: `{ redirect = "scope" }`.
     Redirect,
-    /// At a URL that takes the access token, in this field or as the whole answer: `{ url = "https://…", field = "scopes" }`.
+    /// A URL that is called with the access token. The scopes are in a field or the complete response:
+    /// `{ url = "https://…", field = "scopes" }`.
     Asked(Endpoint, Option<FieldPath>),
-    /// Nowhere: `"none"`.
+    /// No source: `"none"`.
     Untold,
 }
 

@@ -118,7 +118,7 @@ fn each_recipe_says_where_its_facts_were_read() {
 }
 
 #[test]
-fn fitbit_has_shut_down_and_says_why() {
+fn fitbit_is_closed_with_a_reason() {
     let recipes = Recipes::builtin().unwrap();
     let fitbit = recipes.iter().find(|recipe| recipe.info().provider.as_str() == "FITBIT").unwrap();
     assert!(fitbit.is_shut_down("2026-09-30T23:59:59Z".parse().unwrap()).is_none());
@@ -127,7 +127,7 @@ fn fitbit_has_shut_down_and_says_why() {
 }
 
 #[test]
-fn an_operators_recipe_takes_the_place_of_a_built_in_one() {
+fn a_recipe_of_the_operator_overrides_a_built_in_one() {
     let own = "[[provider]]\nprovider = \"oura\"\nname = \"Our Oura\"\ntypes = []\n\n\
                # the next one\n[[provider]]\nprovider = \"ACME\"\nname = \"Acme\"\ntypes = []\n";
     let recipes = Recipes::builtin().unwrap().with(Recipes::from_toml(own, "own.toml").unwrap());

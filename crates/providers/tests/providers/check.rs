@@ -10,7 +10,7 @@ use terra_auth_testkit::{
 use crate::parrot::{PLAIN, Parrot, recipes};
 
 #[tokio::test]
-async fn what_a_provider_says_to_a_code_it_never_gave_tells_whether_it_knows_the_app() {
+async fn the_error_for_an_invented_code_shows_whether_the_app_exists() {
     for (status, body, expected) in [
         (400, r#"{"error": "invalid_grant"}"#, "known"),
         (401, r#"{"error": "invalid_client"}"#, "refused"),

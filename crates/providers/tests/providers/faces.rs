@@ -38,7 +38,7 @@ async fn a_connection_can_be_used_and_refreshed_again_and_again_at_every_face() 
 }
 
 #[tokio::test]
-async fn a_recipe_says_what_its_face_does_to_refresh_tokens() {
+async fn a_recipe_defines_how_the_sandbox_rotates_refresh_tokens() {
     let login = Login::start().await;
     let seconds = |grace: Duration| Some(SignedDuration::try_from(grace).unwrap());
     let single_use = |grace, reuse_ends_grant| Policy::SingleUse { grace, reuse_ends_grant };
@@ -58,7 +58,7 @@ async fn a_recipe_says_what_its_face_does_to_refresh_tokens() {
 }
 
 #[tokio::test]
-async fn a_refresh_whose_answer_got_lost_can_be_repeated_where_the_recipe_says_so() {
+async fn an_unanswered_refresh_is_repeated_if_the_recipe_permits_it() {
     let login = Login::start().await;
     for face in provider_profiles() {
         let tokens = login.grant(face).await.tokens;
@@ -85,7 +85,7 @@ async fn a_refresh_whose_answer_got_lost_can_be_repeated_where_the_recipe_says_s
 }
 
 #[tokio::test]
-async fn what_goes_wrong_at_a_face_is_told_apart() {
+async fn the_failures_of_the_sandbox_are_distinguished() {
     let login = Login::start().await;
     for face in provider_profiles() {
         let tokens = login.grant(face).await.tokens;

@@ -43,7 +43,7 @@ const LIVES: [(&ProviderProfile, &[Lack]); 13] = [
 ];
 
 #[tokio::test]
-async fn each_built_in_recipe_leads_a_whole_life_at_the_face_of_its_provider() {
+async fn each_built_in_recipe_completes_the_life_cycle_at_the_sandbox() {
     let login = Login::start_with(at_the_sandbox).await;
     assert_eq!(
         LIVES.map(|(face, _)| face.slug).as_slice(),
@@ -89,7 +89,7 @@ async fn an_idle_wahoo_connection_is_refreshed_for_ever_with_the_call_after_it_a
 }
 
 #[tokio::test]
-async fn an_oura_app_of_the_new_portal_leads_a_whole_life_by_its_profile() {
+async fn an_oura_app_of_the_new_portal_completes_the_life_cycle() {
     let (login, face) = (Login::start_with(at_the_sandbox).await, &ProviderProfile::OURA);
     let (account, tokens) = connect(&login, face).await;
     login.sandbox.set_portal(face, Portal::Second);
@@ -105,7 +105,7 @@ async fn an_oura_app_of_the_new_portal_leads_a_whole_life_by_its_profile() {
 }
 
 #[tokio::test]
-async fn odd_answers_end_no_life() {
+async fn unusual_responses_end_no_connection() {
     let login = Login::start_with(at_the_sandbox).await;
     let odd = [
         Fault::ScopeList,

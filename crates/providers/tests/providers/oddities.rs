@@ -58,7 +58,7 @@ async fn at_login(body: &str) -> Result<(String, Vec<String>, Vec<String>, Token
 }
 
 #[tokio::test]
-async fn odd_tokens_and_lives_are_read_alike_at_a_login_and_at_a_refresh() {
+async fn unusual_tokens_and_lifetimes_are_parsed_alike_at_login_and_refresh() {
     let (access, new) = ("access-2", Some("refresh-2"));
     for (changed, access_token, refresh_token, life) in [
         (json!({}), access, new, 600),
@@ -185,7 +185,7 @@ async fn an_answer_without_tokens_that_can_be_read_is_unreadable() {
 
 /// No recipe that refreshes leaves a connection without a next refresh, or with one that is years away.
 #[tokio::test]
-async fn every_built_in_recipe_has_bounds_for_a_life_that_is_not_said_or_absurd() {
+async fn each_built_in_recipe_limits_missing_and_implausible_lifetimes() {
     let recipes = Recipes::builtin().unwrap();
     for recipe in recipes.iter().filter(|recipe| recipe.info().connects == Connects::ByLogin) {
         let provider = recipe.info().provider;

@@ -28,7 +28,7 @@ async fn every_face_of_the_sandbox_can_be_connected_and_revoked() {
 }
 
 #[tokio::test]
-async fn the_catalogue_ends_with_what_lives_on_a_device() {
+async fn the_list_of_providers_ends_with_on_device_ones() {
     let login = Login::start().await;
     let list = login.providers.list();
     let list: Vec<_> = list.iter().map(|info| (info.provider.as_str(), info.name.as_str(), info.connects)).collect();
@@ -60,7 +60,7 @@ async fn a_device_has_no_login() {
 }
 
 #[tokio::test]
-async fn scopes_that_were_asked_for_and_not_given_are_declined() {
+async fn requested_scopes_that_are_not_granted_count_as_declined() {
     let login = Login::start().await;
     for (face, given, declined) in [
         (

@@ -107,7 +107,7 @@ async fn a_code_may_be_exchanged_by_json_or_in_the_url() {
 }
 
 #[tokio::test]
-async fn granted_scopes_may_have_to_be_asked_for() {
+async fn granted_scopes_may_need_a_separate_request() {
     let answer = r#"{"access_token": "access-1", "user_id": "u", "scope": "a", "told": ["a", "c d"], "text": "a,b"}"#;
     let login = format!("{PLAIN}\nscopes = [\"a\", \"b\"]\nscope_separator = \",\"\n");
     for (field, granted, declined) in [("told", &["a", "c d"][..], &["b"][..]), ("text", &["a", "b"], &[])] {
@@ -122,7 +122,7 @@ async fn granted_scopes_may_have_to_be_asked_for() {
 }
 
 #[tokio::test]
-async fn granted_scopes_may_be_a_whole_answer() {
+async fn granted_scopes_may_be_the_complete_response() {
     let routes =
         Router::new().route("/token", post(async || GOOD)).route("/permissions", get(async || r#"["a", "b"]"#));
     let here = http::serve(routes).await;
@@ -133,7 +133,7 @@ async fn granted_scopes_may_be_a_whole_answer() {
 }
 
 #[tokio::test]
-async fn who_asks_for_granted_scopes_and_is_told_none_has_no_connection() {
+async fn no_connection_is_created_without_granted_scopes() {
     let place = |rest: &str| format!("{PLAIN}\ngranted_scopes = {{ url = \"{{here}}permissions\"{rest} }}");
     for rest in ["", ", field = \"missing\"", ", field = \"user_id.x\""] {
         let error = Parrot::new(200, GOOD).exchange(&place(rest)).await.unwrap_err();
@@ -166,7 +166,7 @@ async fn an_account_may_be_named_in_the_access_token() {
 }
 
 #[tokio::test]
-async fn an_account_that_nobody_names_goes_by_the_apps_name_for_the_end_user() {
+async fn an_account_without_an_id_is_identified_by_the_reference_id() {
     let parrot = Parrot::new(200, GOOD);
     let named = CodeExchange { reference_id: Some("user_1".parse().unwrap()), ..code_exchange("any") };
     assert_eq!(exchange(&parrot, &without_identity(), named).await.unwrap().account, "reference:user_1");
@@ -178,7 +178,7 @@ async fn an_account_that_nobody_names_goes_by_the_apps_name_for_the_end_user() {
 }
 
 #[tokio::test]
-async fn a_provider_is_told_of_a_new_user_as_the_recipe_says() {
+async fn a_new_user_is_registered_as_the_recipe_defines() {
     let parrot = Parrot::new(200, GOOD);
     for (recipe, reference_id, method, path, body) in [
         ("url = \"{here}users\"", None, Method::POST, "/users", ""),
@@ -216,7 +216,7 @@ async fn a_connection_needs_the_provider_to_take_the_new_user() {
 }
 
 #[tokio::test]
-async fn a_provider_is_not_told_of_a_user_who_kept_back_what_is_required() {
+async fn no_user_is_registered_without_the_required_scopes() {
     let parrot = Parrot::new(200, r#"{"access_token": "access-1", "user_id": "u", "scope": ""}"#);
     let login =
         format!("{PLAIN}\nscopes = [\"a\"]\nrequired_scopes = [\"a\"]\nafter_consent = {{ url = \"{{here}}users\" }}");

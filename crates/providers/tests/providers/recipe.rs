@@ -36,7 +36,7 @@ fn authorization_url(login: &str) -> Url {
 }
 
 #[tokio::test]
-async fn an_authorize_url_carries_what_the_recipe_says() {
+async fn the_authorize_url_follows_the_recipe() {
     let url = authorization_url(&format!(
         "{PLAIN}\nscopes = [\"a\", \"b:c\"]\nscope_separator = \",\"\nauthorize_params = {{ access_type = \"offline\" }}"
     ));
@@ -49,7 +49,7 @@ async fn an_authorize_url_carries_what_the_recipe_says() {
 }
 
 #[tokio::test]
-async fn a_provider_without_pkce_or_scopes_is_not_told_about_them() {
+async fn the_authorize_url_has_no_pkce_or_scopes_if_unsupported() {
     let without = format!("{PLAIN}\npkce = false");
     let url = authorization_url(&without);
     for name in ["scope", "code_challenge", "code_challenge_method"] {
@@ -61,7 +61,7 @@ async fn a_provider_without_pkce_or_scopes_is_not_told_about_them() {
 }
 
 #[tokio::test]
-async fn a_code_is_exchanged_as_rfc_6749_says() {
+async fn a_code_is_exchanged_as_in_rfc_6749() {
     let parrot = Parrot::new(200, r#"{"access_token": "access-1", "user_id": "u"}"#);
     parrot.exchange(PLAIN).await.unwrap();
     let shared = format!(
@@ -106,7 +106,7 @@ async fn an_answer_without_scopes_granted_them_all() {
 }
 
 #[tokio::test]
-async fn what_is_no_answer_is_unreadable() {
+async fn an_invalid_response_is_unreadable() {
     let too_long = format!(r#"{{"access_token": "access-1", "user_id": "{}"}}"#, "x".repeat(64 * 1024));
     for (status, body) in [
         (200, r#"{"user_id": "u"}"#),
@@ -130,7 +130,7 @@ async fn tokens_of_nobody_come_with_the_error() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_told_by_its_code_whatever_its_status() {
+async fn an_oauth_error_is_recognized_by_its_code_and_not_its_status() {
     for status in [200, 400, 401] {
         let error = Parrot::new(status, r#"{"error": "invalid_client"}"#).exchange(PLAIN).await.unwrap_err();
         assert_eq!(error.to_string(), "the provider refuses the app: invalid_client", "{status}");
@@ -208,7 +208,7 @@ async fn verdict(recipe: &str, status: u16, body: &str) -> String {
 }
 
 #[tokio::test]
-async fn only_the_listed_answers_end_a_revocation() {
+async fn only_the_listed_responses_complete_a_revocation() {
     let recipe = r#"{ url = "{here}", success = [204], gone = [410], gone_errors = ["invalid_token"] }"#;
     for (status, body, expected) in [
         (204, "", "confirmed 204 "),
@@ -226,7 +226,7 @@ async fn only_the_listed_answers_end_a_revocation() {
 }
 
 #[tokio::test]
-async fn an_access_token_that_is_refused_is_told_from_an_app_that_is() {
+async fn a_rejected_access_token_differs_from_a_rejected_app() {
     let recipe = r#"{ url = "{here}", token = "access", sent = "bearer" }"#;
     for (status, body, expected) in [
         (401, "", "token 401 "),
@@ -255,7 +255,7 @@ async fn a_result_code_counts_more_than_the_status() {
 }
 
 #[tokio::test]
-async fn a_recipe_says_how_its_revocation_is_made() {
+async fn a_recipe_defines_the_revocation_request() {
     for (recipe, needs_access_token, ends) in [
         ("", false, RevokeScope::Account),
         (", token = \"refresh\", ends = \"account\"", false, RevokeScope::Account),
@@ -269,7 +269,7 @@ async fn a_recipe_says_how_its_revocation_is_made() {
 }
 
 #[tokio::test]
-async fn a_provider_that_offers_no_revocation_is_not_asked() {
+async fn a_provider_without_revocation_is_not_called() {
     let parrot = Parrot::new(500, "");
     let providers = parrot.providers(PLAIN).await;
     let unasked = providers.revoke(&"ACME".parse().unwrap(), None, None, &tokens()).await;
@@ -280,7 +280,7 @@ async fn a_provider_that_offers_no_revocation_is_not_asked() {
 }
 
 #[tokio::test]
-async fn a_revocation_that_must_name_the_account_is_not_made_without() {
+async fn a_revocation_by_account_is_not_sent_without_an_account() {
     let parrot = Parrot::new(200, "");
     let login = format!("{PLAIN}\nrevoke = {{ url = \"{{here}}users/{{account}}\" }}");
     let providers = parrot.providers(&login).await;
@@ -301,13 +301,13 @@ async fn a_provider_at_a_private_address_is_not_called_unless_the_operator_allow
 
     assert_eq!(
         Causes(&error).to_string(),
-        "the provider cannot be reached: the address may not be called: its address is not a public one"
+        "the provider cannot be reached: calls to this address are not allowed: its address is not public"
     );
     assert_eq!(parrot.heard(), None);
 }
 
 #[tokio::test]
-async fn what_has_shut_down_is_not_listed_and_what_has_an_app_is_known() {
+async fn closed_providers_are_not_listed_and_configured_ones_are() {
     let ended = format!("{PLAIN}\n[[provider]]\nprovider = \"OVER\"\nname = \"Over\"\ntypes = []\n");
     for (name, shutdown, has_app, is_listed) in [
         ("with an app", "", true, true),
@@ -331,7 +331,7 @@ async fn what_has_shut_down_is_not_listed_and_what_has_an_app_is_known() {
 }
 
 #[tokio::test]
-async fn grants_are_refreshed_at_a_provider_that_takes_no_new_logins() {
+async fn a_provider_closed_for_new_logins_still_refreshes() {
     let ended = "shutdown = { on = \"2030-01-01\", why = \"it ended\" }\n[provider.login]";
     let refresh = "refresh = { rotation = \"kept\" }";
     let text = format!(
@@ -343,7 +343,7 @@ async fn grants_are_refreshed_at_a_provider_that_takes_no_new_logins() {
 }
 
 #[tokio::test]
-async fn other_recipes_take_the_place_of_all_that_there_were() {
+async fn a_reload_replaces_all_recipes() {
     let (old, new) = (Parrot::new(200, r#"{"access_token": "access-1", "user_id": "u"}"#), Parrot::new(500, ""));
     let providers = old.providers(&format!("{PLAIN}\nissuer = \"https://old.example\"")).await;
     let there = http::serve(Router::new().fallback(repeat).with_state(new.clone())).await;

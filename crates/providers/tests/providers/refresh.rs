@@ -61,7 +61,7 @@ async fn a_refresh_is_sent_as_the_recipe_says() {
 }
 
 #[tokio::test]
-async fn a_refresh_brings_new_tokens_and_keeps_a_refresh_token_that_is_not_replaced() {
+async fn a_refresh_stores_new_tokens_and_an_unrotated_refresh_token_stays() {
     let whole = r#"{"access_token": "access-2", "refresh_token": "refresh-2", "expires_in": 60, "scope": "a b"}"#;
     let refreshed = Parrot::new(200, whole).refresh(REFRESH).await.unwrap();
     assert_eq!(refreshed.tokens.access_token.expose_secret(), "access-2");
@@ -77,7 +77,7 @@ async fn a_refresh_brings_new_tokens_and_keeps_a_refresh_token_that_is_not_repla
 }
 
 #[tokio::test]
-async fn whoever_asks_for_some_scopes_is_not_told_of_all() {
+async fn a_request_for_some_scopes_does_not_report_all() {
     let offline = "refresh = { rotation = \"single_use\", scopes = [\"offline\"] }";
     let parrot = Parrot::new(200, r#"{"access_token": "access-2", "scope": "offline"}"#);
     assert_eq!(parrot.refresh(offline).await.unwrap().scopes, None);
@@ -116,7 +116,7 @@ async fn each_answer_has_a_meaning() {
 }
 
 #[tokio::test]
-async fn a_refusal_may_be_told_by_two_fields_and_only_by_both() {
+async fn an_oauth_error_may_need_two_matching_fields() {
     let answer = "answer = { status = [\"errors.0.resource\", \"errors.0.code\"], codes = { \
                   invalid_grant = [\"RefreshToken/invalid\"], invalid_client = [\"Application/invalid\"] } }";
     for (error, meaning) in [
@@ -155,7 +155,7 @@ async fn a_result_code_in_a_200_counts() {
 }
 
 #[tokio::test]
-async fn a_pause_that_the_provider_wants_is_told() {
+async fn the_retry_after_of_a_provider_is_reported() {
     let mut parrot = Parrot::new(429, "");
     parrot.headers.insert(header::RETRY_AFTER, HeaderValue::from_static("90"));
     let error = parrot.refresh(REFRESH).await.unwrap_err();
@@ -202,7 +202,7 @@ async fn an_answer_that_breaks_off_is_lost() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_refreshed_is_not_asked_for() {
+async fn a_grant_that_cannot_be_refreshed_is_not_refreshed() {
     let parrot = Parrot::new(200, r#"{"access_token": "access-2"}"#);
     assert_eq!(class(&parrot.refresh("").await.unwrap_err()), "unknown");
 
@@ -215,7 +215,7 @@ async fn what_cannot_be_refreshed_is_not_asked_for() {
 }
 
 #[tokio::test]
-async fn a_policy_is_what_the_recipe_says() {
+async fn the_policy_of_a_provider_comes_from_its_recipe() {
     let parrot = Parrot::new(200, "");
     let acme = "ACME".parse().unwrap();
     let policy = |rotation| RefreshPolicy {

@@ -50,7 +50,7 @@ async fn a_slow_response_is_correct() {
 }
 
 #[tokio::test]
-async fn a_web_page_instead_of_json_spends_nothing() {
+async fn an_html_response_does_not_use_up_the_refresh_token() {
     let app = App::start();
     let code = app.code(FACE, &["sleep"]).await;
     app.sandbox.set_fault(FACE, Some(Fault::Html));
@@ -62,7 +62,7 @@ async fn a_web_page_instead_of_json_spends_nothing() {
 }
 
 #[tokio::test]
-async fn a_truncated_response_has_spent_the_refresh_token() {
+async fn a_truncated_response_used_up_the_refresh_token() {
     let app = App::start();
     let token = text(&app.connect(&ProviderProfile::STRAVA).await, "refresh_token");
     app.sandbox.set_fault(&ProviderProfile::STRAVA, Some(Fault::TruncatedJson));
@@ -177,7 +177,7 @@ async fn an_envelope_has_a_rate_limit_error_too() {
 }
 
 #[tokio::test]
-async fn an_error_without_a_code_spends_nothing() {
+async fn an_error_without_a_code_does_not_use_up_the_refresh_token() {
     let app = App::start();
     let token = text(&app.connect(FACE).await, "refresh_token");
     app.sandbox.set_next_faults(FACE, [Some(Fault::NoErrorCode)]);

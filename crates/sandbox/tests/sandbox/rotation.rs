@@ -24,7 +24,7 @@ fn is_refused(answer: &TestResponse) -> bool {
 }
 
 #[tokio::test]
-async fn a_kept_refresh_token_is_repeated_or_omitted_and_stays_valid() {
+async fn an_unrotated_refresh_token_is_repeated_or_omitted_and_stays_valid() {
     for (face, is_repeated) in [
         (&ProviderProfile::GARMIN, true),
         (&ProviderProfile::COROS, true),
@@ -70,7 +70,7 @@ async fn another_request_with_a_spent_refresh_token_is_rejected() {
 }
 
 #[tokio::test]
-async fn a_spent_refresh_token_returns_another_pair_for_eight_hours() {
+async fn a_used_refresh_token_can_be_used_again_for_eight_hours() {
     let (app, face) = (App::start(), &ProviderProfile::WITHINGS);
     let (_, token) = pair(&app.connect(face).await);
     let second = pair(&app.refresh(face, &token).await.tokens());

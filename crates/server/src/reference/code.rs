@@ -1,4 +1,4 @@
-//! Values as people read them: indented, with the fields in the order of the schema.
+//! Renders JSON values, indented and with the fields in the order of the schema.
 
 use std::fmt::Write as _;
 
@@ -7,17 +7,17 @@ use utoipa::openapi::{RefOr, schema::Schema};
 
 use super::{fields::Schemas, text::escape};
 
-/// How a value is written.
+/// The format of a value.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Notation {
     /// JSON in HTML, with a class for each kind of token.
     Html,
-    /// JSON, which is JavaScript too.
+    /// JSON, which is also valid JavaScript.
     Json,
     Python,
 }
 
-/// HTML of a value, for a `<pre>`.
+/// A value as HTML, for a `<pre>`.
 pub(super) fn html(value: &Value, schema: Option<&RefOr<Schema>>, schemas: Schemas) -> String {
     Writer { notation: Notation::Html, schemas, text: String::new() }.write(value, schema, 0)
 }
@@ -32,7 +32,7 @@ pub(super) fn python(value: &Value, schema: Option<&RefOr<Schema>>, schemas: Sch
     Writer { notation: Notation::Python, schemas, text: String::new() }.write(value, schema, indent)
 }
 
-/// A field's name, its value, and the value's schema; an item of an array has no name.
+/// The name, value and schema of a field. An item of an array has no name.
 type Item<'v, 'a> = (Option<&'v str>, &'v Value, Option<&'a RefOr<Schema>>);
 
 struct Writer<'a> {

@@ -1,4 +1,4 @@
-//! A schema as a list of fields, with the fields of fields below them.
+//! Renders a schema as a nested list of fields.
 
 use std::collections::BTreeMap;
 
@@ -9,20 +9,20 @@ use utoipa::openapi::{
 
 use super::text;
 
-/// Fields further down are left to the example.
+/// The depth of the list. The example shows deeper fields.
 const MAX_DEPTH: usize = 3;
 
 /// A field, or a parameter.
 #[derive(Clone, Debug)]
 pub(super) struct Field {
-    /// With the fields it is in, as `users[].user_id`.
+    /// The path, such as `users[].user_id`.
     pub(super) name: String,
-    /// As `string · uuid, or null`.
+    /// Such as `string · uuid, or null`.
     pub(super) kind: String,
     pub(super) required: bool,
     /// HTML.
     pub(super) description: String,
-    /// The values there are, where they are few.
+    /// The allowed values, if they are few.
     pub(super) values: Vec<String>,
 }
 
@@ -31,7 +31,7 @@ pub(super) struct Field {
 pub(super) struct Schemas<'a>(pub(super) &'a BTreeMap<String, RefOr<Schema>>);
 
 impl<'a> Schemas<'a> {
-    /// Every field of a body, outer ones first.
+    /// Every field of a body, parents first.
     pub(super) fn fields(self, schema: &'a RefOr<Schema>) -> Vec<Field> {
         let mut fields = Vec::new();
         self.collect("", schema, 0, &mut fields);
@@ -52,7 +52,7 @@ impl<'a> Schemas<'a> {
         }
     }
 
-    /// One field; `schema` is its value's.
+    /// One field; `schema` is the schema of its value.
     pub(super) fn field(self, name: String, schema: &'a RefOr<Schema>, required: bool) -> Field {
         let (kind, nullable) = self.kind(schema);
         let kind = if nullable { format!("{kind}, or null") } else { kind };
@@ -60,7 +60,7 @@ impl<'a> Schemas<'a> {
         Field { name, kind, required, description, values: self.values(schema) }
     }
 
-    /// The properties of an object in their order, and whether each is required.
+    /// The properties of an object in their order, each with whether it is required.
     pub(super) fn properties(self, schema: &'a RefOr<Schema>) -> Vec<(&'a str, &'a RefOr<Schema>, bool)> {
         match self.resolve(schema) {
             Some(Schema::Object(object)) => {
@@ -97,7 +97,7 @@ impl<'a> Schemas<'a> {
         }
     }
 
-    /// The type in words, and whether `null` is one too.
+    /// The type in words, and whether `null` is allowed.
     fn kind(self, schema: &'a RefOr<Schema>) -> (String, bool) {
         match self.resolve(schema) {
             Some(Schema::Object(object)) => object_kind(object),

@@ -1,4 +1,4 @@
-//! The page of one operation, or of one event.
+//! The page of one operation or event.
 
 use askama::Template;
 use serde_json::Value;
@@ -32,11 +32,11 @@ pub(super) struct Page<'a> {
     is_preauthorised: bool,
 }
 
-/// A body of a request or of an answer.
+/// A body of a request or response.
 struct Body {
     is_optional: bool,
     fields: Vec<Field>,
-    /// Names and HTML; a single one needs no name.
+    /// Names and HTML. A single example needs no name.
     examples: Vec<(String, String)>,
 }
 
@@ -82,7 +82,7 @@ impl<'a> Page<'a> {
     }
 }
 
-/// How a caller proves who it is, as the document says.
+/// The authentication that the document declares.
 fn proof(entry: &Entry) -> Proof {
     if entry.is_event() {
         return Proof::Nothing;
@@ -115,7 +115,7 @@ fn field(parameter: &Parameter, schemas: Schemas) -> Option<Field> {
     Some(Field { description: description.unwrap_or(described.description.clone()), ..described })
 }
 
-/// The example of a parameter, as it stands in an address.
+/// The example of a parameter, as in a URL.
 fn example(parameter: &Parameter) -> Option<String> {
     let Some(RefOr::T(Schema::Object(schema))) = &parameter.schema else { return None };
     let value = schema.example.as_ref().or(schema.examples.first())?;
@@ -153,14 +153,14 @@ fn answers(entry: &Entry, schemas: Schemas) -> Vec<ResponseDoc> {
         });
         let mut body = content.map(|content| body(content, false, schemas));
         if let (Some(body), true) = (&mut body, status.starts_with(['4', '5'])) {
-            body.fields.clear(); // the same for each problem, and shown on the first page
+            body.fields.clear(); // every problem has the same fields; the first page shows them
         }
         Some(ResponseDoc { status: status.clone(), description: text::inline(&response.description), body })
     });
     answers.collect()
 }
 
-/// The operation as a call with the examples of its parameters and body.
+/// The operation as a call, with the examples of its parameters and body.
 fn call<'a>(reference: &'a Reference, entry: &Entry<'a>, credentials: Option<&'a Credentials>) -> Call<'a> {
     let mut path = entry.path.to_owned();
     let mut query = url::form_urlencoded::Serializer::new(String::new());
@@ -197,7 +197,7 @@ fn call<'a>(reference: &'a Reference, entry: &Entry<'a>, credentials: Option<&'a
     }
 }
 
-/// A sample names what a call cannot do without.
+/// A sample has the required parameters only.
 fn in_sample(operation: &str, parameter: &Parameter) -> bool {
     parameter.required == Required::True
         || matches!(

@@ -1,4 +1,4 @@
-//! A call in the languages of its callers.
+//! Code samples: one call in several languages.
 
 use std::fmt::Write as _;
 
@@ -7,14 +7,14 @@ use utoipa::openapi::{RefOr, schema::Schema};
 
 use super::{code, fields::Schemas};
 
-/// The credentials of `terra-auth dev`, for samples that work as they stand.
+/// The credentials of `terra-auth dev`, for samples that work without changes.
 #[derive(Clone)]
 pub struct Credentials {
-    /// Names the environment.
+    /// The environment.
     pub dev_id: String,
     /// Its API key.
     pub api_key: String,
-    /// An owner's token; `None` where none is kept.
+    /// An owner's token, if there is one.
     pub admin_token: Option<String>,
 }
 
@@ -24,7 +24,7 @@ impl std::fmt::Debug for Credentials {
     }
 }
 
-/// How a caller proves who it is.
+/// The authentication of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Proof {
     Nothing,
@@ -38,7 +38,7 @@ pub(super) struct Call<'a> {
     pub(super) method: &'static str,
     pub(super) url: String,
     pub(super) proof: Proof,
-    /// Further headers.
+    /// Other headers.
     pub(super) headers: Vec<(String, String)>,
     pub(super) body: Option<(&'a Value, Option<&'a RefOr<Schema>>)>,
     pub(super) schemas: Schemas<'a>,
@@ -71,7 +71,7 @@ impl Call<'_> {
         ]
     }
 
-    /// The headers that prove who calls: name, what stands before the secret, the secret.
+    /// The headers that authenticate the call: name, prefix of the secret, secret.
     fn proofs(&self) -> Vec<(&'static str, &'static str, Secret<'_>)> {
         let credentials = self.credentials;
         let dev_id = || known(credentials.map(|known| known.dev_id.as_str()), "TERRA_DEV_ID");

@@ -1,8 +1,8 @@
-//! Descriptions, which have Markdown's code spans and nothing else of it.
+//! Renders descriptions: plain text with Markdown's code spans.
 
 use std::fmt::Write as _;
 
-/// HTML of a description: escaped, with `<code>` for what stands in backticks and `<p>` for paragraphs.
+/// A description as HTML: escaped, with `<code>` for text in backticks and `<p>` for paragraphs.
 pub(super) fn paragraphs(text: &str) -> String {
     let paragraphs = text.split("\n\n").map(str::trim).filter(|paragraph| !paragraph.is_empty());
     paragraphs.fold(String::new(), |mut html, paragraph| {
@@ -11,7 +11,7 @@ pub(super) fn paragraphs(text: &str) -> String {
     })
 }
 
-/// HTML of one paragraph, without `<p>`.
+/// One paragraph as HTML, without `<p>`.
 pub(super) fn inline(text: &str) -> String {
     let mut html = String::new();
     for (position, part) in text.split('`').enumerate() {

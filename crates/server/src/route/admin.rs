@@ -1,9 +1,11 @@
-//! Administration over HTTP, below the prefix of the published admin API; the calls are ours.
+//! Administration over HTTP, below the prefix of the published admin API. The calls are our own.
 
 mod access_token;
 mod api_key;
 mod audit;
 mod connection;
+mod delivery;
+mod destination;
 mod environment;
 mod migration;
 mod provider;
@@ -35,6 +37,12 @@ pub(crate) fn routes() -> OpenApiRouter<Auth> {
         .routes(routes!(connection::import_connections))
         .routes(routes!(connection::connection_report))
         .routes(routes!(revocation::list_revocations))
+        .routes(routes!(destination::list_destinations, destination::create_destination))
+        .routes(routes!(destination::change_destination, destination::delete_destination))
+        .routes(routes!(delivery::list_deliveries))
+        .routes(routes!(delivery::replay_deliveries))
+        .routes(routes!(delivery::trigger_event))
+        .routes(routes!(delivery::show_event))
         .routes(routes!(migration::invite_to_migrate))
         .routes(routes!(api_key::list_api_keys, api_key::create_api_key))
         .routes(routes!(api_key::rotate_api_key))
@@ -62,7 +70,7 @@ async fn finish(request: Request, next: Next) -> Response {
     response
 }
 
-/// For rejections without a more exact code. The published admin API has these names.
+/// The codes of errors without a more exact code. The published admin API has the same names.
 pub(super) fn usual_code(status: StatusCode) -> &'static str {
     match status {
         StatusCode::UNAUTHORIZED => "unauthorized",

@@ -1,4 +1,4 @@
-//! Users, as the wire calls connections.
+//! Connections, which the API calls users.
 
 use axum::{Json, extract::State};
 use terra_auth_core::{Auth, connection::MAX_USERS};
@@ -12,43 +12,41 @@ use crate::{
 
 const DEFAULT_PER_PAGE: u32 = 500;
 
-/// Forget a user and revoke its access at the provider.
+/// Deauthenticate a user: delete the connection and revoke the access at the provider.
 ///
-/// A `deauth` event follows. The provider is told in the background, until it confirms.
+/// A `deauth` event follows. The server revokes the grant in the background, and retries until the provider confirms.
 #[utoipa::path(
     delete, path = "/auth/deauthenticateUser", tag = "Authentication",
     params(wire::DeauthenticateUserParams),
     responses(
-        (status = 200, description = "The user is gone", body = wire::Deauthenticated),
-        (status = 401, description = "Wrong credentials", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The key lacks connections:write, or the environment is disabled", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such user here", body = wire::Problem, content_type = "application/problem+json"),
+        (status = 200, description = "The user is deauthenticated", body = wire::Deauthenticated),
+        (status = 404, description = "There is no such user in this environment"),
     ),
+    security(("dev_id" = [], "api_key" = ["connections:write"])),
 )]
 pub(crate) async fn deauthenticate_user(
     State(auth): State<Auth>,
     caller: ApiKeyAuth<scope::ConnectionsWrite>,
     Query(params): Query<wire::DeauthenticateUserParams>,
 ) -> Result<Json<wire::Deauthenticated>, ApiError> {
-    let user_id = params.user_id.ok_or_else(|| ApiError::bad_request("name the user: user_id is missing"))?;
+    let user_id = params.user_id.ok_or_else(|| ApiError::bad_request("user_id is missing"))?;
     let user_id = user_id.parse().map_err(|_| ApiError::not_found("user not found"))?;
     auth.deauthenticate_user(&caller.developer, user_id).await?;
     Ok(Json(wire::Deauthenticated::SUCCESS))
 }
 
-/// Look up one user, or every user of one end user.
+/// Look up one user by `user_id`, or all users of an end user by `reference_id`.
 ///
-/// With `user_id` the answer is an object, with `reference_id` an array of users.
+/// The response is an object for `user_id`, and an array of users for `reference_id`.
 #[utoipa::path(
     get, path = "/userInfo", tag = "Users",
     params(wire::UserInfoParams),
     responses(
         (status = 200, description = "The user, or an array of users", body = wire::UserInfoResponse),
-        (status = 400, description = "Neither id is given, or the user id is malformed", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 401, description = "Wrong credentials", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The key lacks connections:read, or the environment is disabled", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such user here", body = wire::Problem, content_type = "application/problem+json"),
+        (status = 400, description = "Neither id is given, or the user id is malformed"),
+        (status = 404, description = "There is no such user in this environment"),
     ),
+    security(("dev_id" = [], "api_key" = ["connections:read"])),
 )]
 pub(crate) async fn user_info(
     State(auth): State<Auth>,
@@ -65,20 +63,19 @@ pub(crate) async fn user_info(
             let users = auth.users_by_reference_id(&caller.developer, reference_id).await?;
             Ok(Json(wire::UserInfoResponse::Users(users)))
         }
-        (None, None) => Err(ApiError::bad_request("name whom to look up: user_id or reference_id")),
+        (None, None) => Err(ApiError::bad_request("user_id or reference_id is missing")),
     }
 }
 
-/// Look up many users by id. Unknown ones are left out.
+/// Look up many users by id. Unknown ids are left out.
 #[utoipa::path(
     post, path = "/bulkUserInfo", tag = "Users",
     request_body(content = Vec<uuid::Uuid>, description = "User ids"),
     responses(
         (status = 200, description = "The users found", body = Vec<wire::TerraUser>),
-        (status = 400, description = "Not an array of user ids", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 401, description = "Wrong credentials", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The key lacks connections:read, or the environment is disabled", body = wire::Problem, content_type = "application/problem+json"),
+        (status = 400, description = "Not an array of user ids"),
     ),
+    security(("dev_id" = [], "api_key" = ["connections:read"])),
 )]
 pub(crate) async fn bulk_user_info(
     State(auth): State<Auth>,
@@ -90,16 +87,15 @@ pub(crate) async fn bulk_user_info(
     Ok(Json(auth.bulk_user_info(&caller.developer, user_ids).await?))
 }
 
-/// List the users of the environment, all at once or page by page.
+/// List the users of the environment, all or page by page.
 #[utoipa::path(
     get, path = "/subscriptions", tag = "Users",
     params(wire::SubscriptionsParams),
     responses(
         (status = 200, description = "All users, or one page of them", body = wire::SubscriptionsResponse),
-        (status = 400, description = "No such page, or too many users for one answer", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 401, description = "Wrong credentials", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The key lacks connections:read, or the environment is disabled", body = wire::Problem, content_type = "application/problem+json"),
+        (status = 400, description = "There is no such page, or too many users for one response"),
     ),
+    security(("dev_id" = [], "api_key" = ["connections:read"])),
 )]
 pub(crate) async fn subscriptions(
     State(auth): State<Auth>,
@@ -109,7 +105,7 @@ pub(crate) async fn subscriptions(
     let Some(page) = params.page else {
         let (users, total) = auth.subscriptions(&caller.developer, 0, MAX_USERS).await?;
         if total > u64::from(MAX_USERS) {
-            return Err(ApiError::bad_request(format!("{total} users do not fit into one answer; ask with page=0")));
+            return Err(ApiError::bad_request(format!("{total} users do not fit into one response; add page=0")));
         }
         return Ok(Json(wire::SubscriptionsResponse { users: Some(users), ..Default::default() }));
     };
@@ -119,7 +115,7 @@ pub(crate) async fn subscriptions(
     Ok(Json(page_of(page, per_page, results, total)))
 }
 
-/// A page in both published nestings: flat, and under `data`, where `max_page` is the last index and not the number.
+/// A page in both published shapes: flat, and under `data`, where `max_page` is the last index instead of the count.
 fn page_of(page: u32, per_page: u32, results: Vec<wire::TerraUser>, total: u64) -> wire::SubscriptionsResponse {
     let pages = u32::try_from(total.div_ceil(u64::from(per_page))).unwrap_or(u32::MAX);
     let next = (page.saturating_add(1) < pages).then(|| page + 1);

@@ -49,7 +49,7 @@ async fn json(State(reference): State<Arc<Reference>>) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], reference.json.clone()).into_response()
 }
 
-/// A page that loads our own stylesheet and pictures, runs nothing, and submits to us only.
+/// The headers of a page: it loads styles and images of this server, runs no script, and submits forms to this server only.
 pub(super) fn html(page: Result<String, askama::Error>) -> Result<Response, ApiError> {
     let headers = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),

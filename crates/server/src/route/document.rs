@@ -1,12 +1,12 @@
-//! Declares in the document what all operations have in common, the events, and an example of every body.
+//! Completes the generated document: common responses, events, and an example of every body.
 
 mod event;
 mod example;
 mod problems;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::openapi::{
-    Content, OpenApi, Ref, RefOr, Response, ResponseBuilder, Server,
+    Content, OpenApi, Ref, RefOr, ResponseBuilder, Server,
     example::ExampleBuilder,
     path::{Operation, Parameter, ParameterIn, PathItem},
     schema::{Schema, SchemaType, Type},
@@ -16,8 +16,16 @@ use self::{example::Examples, problems::ProblemExamples};
 
 const PROBLEM: &str = "application/problem+json";
 
-/// Adds what the extractors and the layers around every route answer. Takes `null` from parameters, as an address has only
-/// text, and from bodies that may be absent. Opens the schemas that others extend. `server` is the origin of the API.
+/// Completes the generated document:
+///
+/// - adds the error responses of the layers and extractors (`common_problems`) and of the credentials that an operation
+///   requires (`access_problems`);
+/// - gives every error response without a body the problem body;
+/// - removes `null` from parameters and optional bodies, because an absent value is not sent;
+/// - opens the schemas that other schemas extend;
+/// - adds an example to every body.
+///
+/// `server` is the origin of the API.
 pub(super) fn complete(mut document: OpenApi, server: &str) -> OpenApi {
     document.servers = Some(vec![Server::new(server.trim_end_matches('/'))]);
     open_extended_schemas(&mut document);
@@ -25,10 +33,7 @@ pub(super) fn complete(mut document: OpenApi, server: &str) -> OpenApi {
         for operation in operations(item) {
             parameters(operation).for_each(take_no_null);
             no_null_body(operation);
-            for (status, description) in common_refusals(operation) {
-                let refusal = || RefOr::T(problem(description));
-                operation.responses.responses.entry(status.to_owned()).or_insert_with(refusal);
-            }
+            add_problems(operation);
         }
     }
     event::add(&mut document);
@@ -53,7 +58,7 @@ fn add_examples(document: &mut OpenApi) {
                 let refused = ProblemExamples { operation: &id, path, status, description: &description };
                 for content in bodies(response.content.values_mut()) {
                     match schema_name(content) {
-                        Some("Problem") => add_problems(content, &refused),
+                        Some("Problem") => add_problem_examples(content, &refused),
                         Some("WidgetError") => content.example = Some(refused.widget_error()),
                         _ => add_example(content, &examples),
                     }
@@ -83,8 +88,8 @@ fn add_example(content: &mut Content, examples: &Examples) {
     }
 }
 
-/// One example where there is one reason for the answer, or one for each reason.
-fn add_problems(content: &mut Content, refused: &ProblemExamples) {
+/// Adds one example for each reason of the response.
+fn add_problem_examples(content: &mut Content, refused: &ProblemExamples) {
     let mut problems = refused.examples();
     if problems.len() == 1 {
         content.example = problems.pop().map(|(_, problem)| problem);
@@ -109,27 +114,68 @@ fn parameters(operation: &mut Operation) -> impl Iterator<Item = &mut Parameter>
     })
 }
 
-/// The statuses that an operation answers because it has a path, a query or a body.
-fn common_refusals(operation: &mut Operation) -> Vec<(&'static str, &'static str)> {
-    let has_body = operation.request_body.is_some();
-    let places: Vec<ParameterIn> = parameters(operation).map(|parameter| parameter.parameter_in.clone()).collect();
-    let mut refusals = vec![("503", "The server cannot answer now; try again after `Retry-After`")];
-    if has_body || places.contains(&ParameterIn::Query) {
-        refusals.push(("400", "A parameter or the body is malformed"));
+/// Adds the derived error responses, and the problem body to each error response without a body.
+fn add_problems(operation: &mut Operation) {
+    let derived = [access_problems(operation), common_problems(operation)].concat();
+    let responses = &mut operation.responses.responses;
+    for (status, description) in derived {
+        let response = || RefOr::T(ResponseBuilder::new().description(description).build());
+        responses.entry(status.to_owned()).or_insert_with(response);
     }
-    if places.contains(&ParameterIn::Path) {
-        refusals.push(("404", "There is nothing of this name"));
+    for (status, response) in responses {
+        if let RefOr::T(response) = response
+            && status.as_str() >= "400"
+            && response.content.is_empty()
+        {
+            let body = Content::new(Some(Ref::from_schema_name("Problem")));
+            response.content.insert(PROBLEM.to_owned(), RefOr::T(body));
+        }
     }
-    if has_body {
-        refusals.push(("408", "The body did not arrive within 10 s"));
-        refusals.push(("413", "The body is larger than 1 MiB"));
-    }
-    refusals
 }
 
-fn problem(description: &str) -> Response {
-    let content = Content::new(Some(Ref::from_schema_name("Problem")));
-    ResponseBuilder::new().description(description).content(PROBLEM, content).build()
+/// The error responses of the credentials that an operation requires. Its security requirement names the role of an
+/// admin token or the scope of an API key.
+fn access_problems(operation: &Operation) -> Vec<(&'static str, String)> {
+    let mut problems = Vec::new();
+    for requirement in operation.security.iter().flatten() {
+        let requirement = json!(requirement);
+        if let Some(roles) = requirement["admin"].as_array() {
+            problems.push(("401", "No valid admin token".to_owned()));
+            problems.extend(first_text(roles).map(|role| ("403", format!("The token's role is below {role}"))));
+        }
+        if let Some(scope) = requirement["api_key"].as_array().and_then(|scopes| first_text(scopes)) {
+            problems.push(("401", "Wrong credentials".to_owned()));
+            problems.push(("403", format!("The key lacks {scope}, or the environment is disabled")));
+        }
+    }
+    problems
+}
+
+fn first_text(values: &[Value]) -> Option<&str> {
+    values.first()?.as_str()
+}
+
+/// The error responses that follow from a path, a query or a body.
+fn common_problems(operation: &mut Operation) -> Vec<(&'static str, String)> {
+    let has_body = operation.request_body.is_some();
+    let names = |kind: ParameterIn, operation: &mut Operation| -> Vec<String> {
+        parameters(operation).filter(|it| it.parameter_in == kind).map(|it| it.name.clone()).collect()
+    };
+    let (in_path, in_query) = (names(ParameterIn::Path, operation), names(ParameterIn::Query, operation));
+    let mut problems = vec![("503", "The server cannot respond now; try again after `Retry-After`")];
+    if has_body || !in_query.is_empty() {
+        problems.push(("400", "A parameter or the body is malformed"));
+    }
+    if in_path.iter().any(|name| name == "dev_id") {
+        problems.push(("404", "There is no such environment"));
+    } else if !in_path.is_empty() {
+        problems.push(("404", "There is nothing with this name"));
+    }
+    if has_body {
+        problems.push(("408", "The body did not arrive within 10 s"));
+        problems.push(("413", "The body is larger than 1 MiB"));
+    }
+    problems.into_iter().map(|(status, description)| (status, description.to_owned())).collect()
 }
 
 fn take_no_null(parameter: &mut Parameter) {
@@ -144,7 +190,7 @@ fn take_no_null(parameter: &mut Parameter) {
     }
 }
 
-/// A body that may be absent is declared by `Option`, for which the derive allows `null` too.
+/// Removes `null` from an optional body. The derive macro allows it for every `Option`.
 fn no_null_body(operation: &mut Operation) {
     let Some(RefOr::T(body)) = &mut operation.request_body else {
         return;
@@ -162,7 +208,7 @@ fn no_null_body(operation: &mut Operation) {
     }
 }
 
-/// A schema that refuses other fields refuses those of a schema that extends it.
+/// Allows additional fields in schemas that another schema extends; otherwise they would reject its fields.
 fn open_extended_schemas(document: &mut OpenApi) {
     let Some(components) = &mut document.components else {
         return;

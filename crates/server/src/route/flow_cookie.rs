@@ -1,4 +1,4 @@
-//! The cookie that binds a login to the browser it began in; one for each login, seen by its provider's return only.
+//! The cookie that binds a login to the browser in which it began. Each login has its own, limited to the callback path.
 
 use axum::http::{
     HeaderMap, HeaderValue,
@@ -11,7 +11,7 @@ use terra_auth_core::{
 };
 use terra_auth_types::{Provider, wire::SESSION_TTL_S};
 
-/// For how long the page at the end of a login may be loaded again.
+/// How long the last page of a login can be reloaded.
 const RELOAD_S: u32 = 120;
 
 pub(crate) fn read(headers: &HeaderMap, flow: &LoginState) -> Option<String> {
@@ -27,7 +27,7 @@ pub(crate) fn set(auth: &Auth, provider: &Provider, departure: &AuthorizationRed
     header(auth, provider, &departure.cookie_name, value, SESSION_TTL_S)
 }
 
-/// Lets the cookie of a login that came back end soon: until then the page may be loaded again.
+/// Shortens the lifetime of the cookie after the login has returned. Until it expires, the page can be reloaded.
 pub(crate) fn end_soon(auth: &Auth, flow: &LoginState, value: &str) -> HeaderMap {
     header(auth, flow.provider(), &flow.cookie_name(), value, RELOAD_S)
 }

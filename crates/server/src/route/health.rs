@@ -1,4 +1,4 @@
-//! Whether the server is alive, and whether it can work.
+//! Health checks: liveness and readiness.
 
 use std::collections::BTreeSet;
 
@@ -23,9 +23,8 @@ async fn alive() -> Json<Value> {
     Json(json!({"status": "ok"}))
 }
 
-/// Ready means that the store works. A provider that fails or refuses the operator's app does not count, as no other node
-/// would do better. An admin token of any role is told which providers these are, and which rows of the
-/// store are ignored; the log has the rest.
+/// Ready means that the store works. Failing providers do not count, because they fail on every node. With an admin token of
+/// any role, the response lists failing providers and ignored rows of the store; the log has the details.
 async fn ready(State(auth): State<Auth>, OptionalAdminAuth(admin): OptionalAdminAuth) -> Result<Response, ApiError> {
     if let Err(error) = auth.store_health().await {
         return Ok(not_ready(&error));
@@ -41,7 +40,7 @@ async fn ready(State(auth): State<Auth>, OptionalAdminAuth(admin): OptionalAdmin
     Ok(Json(body).into_response())
 }
 
-/// The store can be read, perhaps, and what it writes may be lost.
+/// The store is damaged: it may be readable, and its writes may be lost.
 fn not_ready(error: &StoreError) -> Response {
     let reason = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
     let body = Json(json!({"status": "failing", "reason": reason}));

@@ -1,4 +1,4 @@
-//! Pictures and styles: the same for everybody, so anybody may keep them.
+//! Logos and stylesheets. They are public and cacheable.
 
 use axum::{
     Router,
@@ -26,12 +26,12 @@ pub(crate) fn routes() -> Router<Auth> {
     })
 }
 
-/// The path of a provider's picture.
+/// The path of a provider's logo.
 pub(crate) fn path(provider: &Provider) -> String {
     format!("/assets/provider/{}.svg", provider.slug())
 }
 
-/// The whole address of a provider's picture.
+/// The absolute URL of a provider's logo.
 pub(crate) fn url(auth: &Auth, provider: &Provider) -> Url {
     auth.widget_url().join(&path(provider)).unwrap_or_else(|_| auth.widget_url().clone())
 }
@@ -48,7 +48,7 @@ async fn provider_icon(State(auth): State<Auth>, Path(file): Path<String>) -> Re
     Ok(static_response("image/svg+xml", Freshness::Day, svg))
 }
 
-/// An SVG may carry styles of its own. Opened as a page, it is in a sandbox and runs nothing.
+/// An SVG may contain styles. If it is opened as a page, its policy sandboxes it and allows no script.
 fn logo_response(logo: &Logo) -> Response {
     const POLICY: HeaderValue =
         HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox");

@@ -1,4 +1,4 @@
-//! The providers that can be connected. Public: no credentials are needed, and none are checked.
+//! The providers that can be connected. The routes are public and check no credentials.
 
 use axum::{Json, extract::State};
 use terra_auth_core::Auth;
@@ -9,7 +9,7 @@ use crate::{authentication::ClaimedEnvironment, error::ApiError, params::Query, 
 
 /// List the names of all providers.
 ///
-/// `integrations` is an addition of ours: name, resource and logo URL of each.
+/// The field `integrations` is our own: the name, resource and logo URL of each provider.
 #[utoipa::path(
     get, path = "/integrations", tag = "Integrations",
     responses((status = 200, description = "All providers", body = wire::Integrations)),
@@ -27,14 +27,11 @@ pub(crate) async fn integrations(State(auth): State<Auth>) -> Json<wire::Integra
     })
 }
 
-/// Describe all providers, or, with a `dev-id` header, those that the environment offers.
+/// List all providers with details, or, with a `dev-id` header, those of the environment.
 #[utoipa::path(
     get, path = "/integrations/detailed", tag = "Integrations",
-    params(wire::DetailedParams, ("dev-id" = Option<String>, Header, description = "Narrows to one environment")),
-    responses(
-        (status = 200, description = "The providers", body = wire::IntegrationsDetailed),
-        (status = 400, description = "A parameter is malformed", body = wire::Problem, content_type = "application/problem+json"),
-    ),
+    params(wire::DetailedParams, ("dev-id" = Option<String>, Header, description = "Lists the providers of this environment only")),
+    responses((status = 200, description = "The providers", body = wire::IntegrationsDetailed)),
     security(()),
 )]
 pub(crate) async fn integrations_detailed(

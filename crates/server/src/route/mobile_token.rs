@@ -10,18 +10,17 @@ use crate::{
     params::Query,
 };
 
-/// Mint a mobile token, by its older name.
+/// Create a mobile token, under the older name of the call.
 ///
-/// Kept without an end date: the SDKs in the field call it.
+/// The call remains without an end date, because released SDKs use it.
 #[utoipa::path(
     post, path = "/auth/generateAuthToken", tag = "Authentication",
     params(wire::GenerateAuthTokenParams),
     responses(
         (status = 200, description = "The token, valid 180 s for one use", body = wire::AuthToken),
-        (status = 400, description = "The reference id is malformed", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 401, description = "Wrong credentials", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The key lacks auth:write, or the environment is disabled", body = wire::Problem, content_type = "application/problem+json"),
+        (status = 400, description = "The reference id is malformed"),
     ),
+    security(("dev_id" = [], "api_key" = ["auth:write"])),
 )]
 pub(crate) async fn generate_auth_token(
     State(auth): State<Auth>,
@@ -34,16 +33,15 @@ pub(crate) async fn generate_auth_token(
     Ok(Json(auth.generate_auth_token(&caller.developer, reference_id.as_ref())))
 }
 
-/// Mint a mobile token: it opens one connection, within 180 s.
+/// Create a mobile token, which creates one connection within 180 s.
 #[utoipa::path(
     post, path = "/auth/tokens", tag = "Authentication",
     params(wire::GenerateAuthTokenParams),
     responses(
         (status = 200, description = "The token, valid 180 s for one use", body = wire::AuthToken),
-        (status = 400, description = "The reference id is malformed", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 401, description = "Wrong credentials", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The key lacks auth:write, or the environment is disabled", body = wire::Problem, content_type = "application/problem+json"),
+        (status = 400, description = "The reference id is malformed"),
     ),
+    security(("dev_id" = [], "api_key" = ["auth:write"])),
 )]
 pub(crate) async fn tokens(
     state: State<Auth>,

@@ -1,4 +1,4 @@
-//! Providers post here that access was revoked. No response tells whether an account is known here.
+//! Receives notifications of providers about revoked access. No response tells whether an account is known.
 
 use std::time::Duration;
 
@@ -15,16 +15,16 @@ use terra_auth_core::Auth;
 use terra_auth_http::{BodyError, Peer, read_body};
 use terra_auth_model::provider::SubscriptionChallenge;
 
-/// The largest notice that is read.
+/// The maximum size of a notification.
 const MAX_BYTES: usize = 64 << 10;
-/// How long a notice may take to arrive.
+/// How long a notification may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(crate) fn routes() -> Router<Auth> {
     Router::new().route("/auth/{provider}/notice", get(greet).post(take)).layer(DefaultBodyLimit::disable())
 }
 
-/// The provider asks whether its notices are wanted here, with a token that the operator and it agreed upon.
+/// Answers the challenge of a provider that verifies this URL, with the token that the operator configured there.
 async fn greet(
     State(auth): State<Auth>,
     Path(provider): Path<String>,

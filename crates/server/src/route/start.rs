@@ -1,4 +1,4 @@
-//! `/`: what this server is, for people and for programs. On `terra-auth dev` the page starts a widget session.
+//! The start page `/`, for people and programs. On `terra-auth dev`, it starts a widget session.
 
 use askama::Template;
 use axum::{
@@ -42,7 +42,7 @@ fn start(State(auth): State<Auth>, dev: &DevAccess, request: Request) -> Result<
         return Ok(links(&auth));
     }
     let credentials = dev.for_request(&parts);
-    // The widget's cookies belong to the public address, so a session has to begin there.
+    // The widget's cookies belong to the public URL, so a session must start there.
     let is_public = host(&parts.headers) == Some(auth.widget_url().authority());
     if credentials.is_some() && !is_public {
         return Ok(see(auth.widget_url().as_str(), HeaderMap::new()));
@@ -50,14 +50,14 @@ fn start(State(auth): State<Auth>, dev: &DevAccess, request: Request) -> Result<
     html(Start { dev: credentials, reference_id: REFERENCE_ID }.render())
 }
 
-/// A form of the start page. Anywhere but on `terra-auth dev` there is no such path.
+/// Handles a form of the start page. The path exists on `terra-auth dev` only.
 async fn try_widget(State(auth): State<Auth>, dev: DevAccess, request: Request) -> Result<Response, ApiError> {
     let (parts, _) = request.into_parts();
     let nothing = || ApiError::not_found("there is nothing at this path; the operations are listed at /docs");
     let credentials = dev.for_request(&parts).ok_or_else(nothing)?;
     if !is_same_origin(&parts.headers) {
         return Err(ApiError::forbidden(
-            "only the start page of this server sends this form; open it and press the button",
+            "this form can be sent from the start page of this server only; open it and press the button",
         ));
     }
     let dev_id = credentials.dev_id.parse::<DevId>().ok();

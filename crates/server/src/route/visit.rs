@@ -1,4 +1,4 @@
-//! An end user's visit to the widget: whose session it is, and how it is shown.
+//! Loads the widget session of a request, and renders its page.
 
 use axum::{
     extract::{FromRequestParts, Path},
@@ -24,11 +24,11 @@ use crate::{
     widget::{Brand, Failed, Failure, Frame, Language, Link, Page, page_response},
 };
 
-/// A session that may be used, found by the path. Any other is answered with its page.
+/// The open session of the path. For any other session, the error is its page.
 pub(crate) struct Visit {
     pub(crate) open: OpenSession,
     language: Language,
-    /// Whether an end user follows a link, as far as one can tell; not a preview, a prefetch or a `HEAD`.
+    /// Whether an end user probably opened the link. Previews, prefetches and `HEAD` do not count.
     pub(crate) is_followed: bool,
 }
 
@@ -67,7 +67,7 @@ impl Visit {
         Self { open, language, is_followed: true }
     }
 
-    #[expect(clippy::result_large_err, reason = "the error is the answer, moved once")]
+    #[expect(clippy::result_large_err, reason = "the error is the response, moved once")]
     fn of(auth: &Auth, open: OpenSession, accepted: Option<&str>) -> Result<Self, Response> {
         let visit = Self::new(open, accepted);
         match visit.open.validity(auth.clock().now()) {
@@ -96,7 +96,7 @@ impl Visit {
         self.link(&format!("/connect/{}", provider.slug()))
     }
 
-    /// A session that is over: nothing to try again, but perhaps a way back.
+    /// The page of a session that is over. It may have a link back to the app.
     pub(crate) fn ended(&self, failure: Failure, reason: &str) -> Response {
         let back = self.open.return_target(None, reason).url;
         self.failed(StatusCode::GONE, failure, None, back.as_ref())
@@ -113,7 +113,7 @@ impl Visit {
         show(status, &Failed { frame: self.frame(), failure, try_again: retry, return_to_app })
     }
 
-    /// A login that came back twice, and of which nothing else is known.
+    /// The page of a login that returned twice, without any other information.
     pub(crate) fn unfinished(&self) -> Response {
         let failure = internal_failure();
         self.failed(StatusCode::SERVICE_UNAVAILABLE, failure, Some(self.link("")), None)
@@ -125,7 +125,7 @@ impl Visit {
     }
 }
 
-/// Whether a browser says that it loads a page before anybody asked for it.
+/// Whether a browser declares the request a prefetch.
 fn is_prefetch(headers: &HeaderMap) -> bool {
     let mut purposes =
         ["sec-purpose", "purpose", "x-moz", "x-purpose"].into_iter().filter_map(|name| headers.get(name));
@@ -135,7 +135,7 @@ fn is_prefetch(headers: &HeaderMap) -> bool {
     })
 }
 
-/// A visitor without a known session.
+/// A request without a known session.
 pub(crate) struct AnonymousPage(pub(crate) Language);
 
 impl AnonymousPage {
@@ -150,12 +150,12 @@ impl AnonymousPage {
     }
 }
 
-/// With the trace id of the request, for a message to support.
+/// The page of an internal error, with the trace id for a message to support.
 pub(crate) fn internal_failure() -> Failure {
     Failure::Internal { trace: TraceContext::current().map(|context| context.trace_id.simple().to_string()) }
 }
 
-/// A store that does not accept something now is no fault of the server, and may accept it in a moment.
+/// The page of a store that is temporarily unavailable: 503 with `Retry-After`.
 fn status_of(error: &(dyn std::error::Error + 'static)) -> StatusCode {
     let is_transient = error.downcast_ref::<StoreError>().is_some_and(StoreError::is_transient);
     if is_transient { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::INTERNAL_SERVER_ERROR }
@@ -174,7 +174,7 @@ pub(crate) fn show<P: Page>(status: StatusCode, page: &P) -> Response {
 
 pub(crate) fn see(url: &str, mut headers: HeaderMap) -> Response {
     let Ok(location) = HeaderValue::from_str(url) else {
-        return ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "the way onward cannot be written").into_response();
+        return ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "could not write the redirect URL").into_response();
     };
     headers.insert(LOCATION, location);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -187,10 +187,10 @@ pub(crate) fn accept_language(headers: &HeaderMap) -> Option<&str> {
 }
 
 fn log(error: &(dyn std::error::Error + 'static)) {
-    tracing::error!(error = %Causes(error), "a widget page failed");
+    tracing::error!(error = %Causes(error), "could not render a widget page");
 }
 
-/// The name people know a provider by.
+/// The display name of a provider.
 pub(crate) fn name_of(auth: &Auth, provider: &Provider) -> String {
     let list = auth.providers().list();
     let info = list.iter().find(|info| info.provider == *provider);

@@ -1,11 +1,8 @@
-//! Where events are posted. Ours: at Terra only the admin API changes it.
+//! The first webhook destination of an environment. The route is our own: Terra has it in its admin API only.
 
 use axum::{Json, extract::State};
 use terra_auth_core::{Auth, admin::action::Admin};
-use terra_auth_types::wire::{
-    self,
-    admin::{ChangeEnvironment, WebhookDestination},
-};
+use terra_auth_types::wire::admin::{ChangeEnvironment, WebhookDestination};
 
 use crate::{
     authentication::{ApiKeyAuth, Origin, scope},
@@ -13,31 +10,27 @@ use crate::{
     params,
 };
 
-/// Show where the environment's events are posted. Ours.
+/// Show the URL to which the environment's events are posted. Our own call.
 #[utoipa::path(
     get, path = "/webhooks/destination", tag = "Webhooks",
-    responses(
-        (status = 200, description = "The destination", body = WebhookDestination),
-        (status = 401, description = "Wrong credentials", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The key lacks webhooks:write, or the environment is disabled", body = wire::Problem, content_type = "application/problem+json"),
-    ),
+    responses((status = 200, description = "The destination", body = WebhookDestination)),
+    security(("dev_id" = [], "api_key" = ["webhooks:write"])),
 )]
 pub(crate) async fn webhook_destination(caller: ApiKeyAuth<scope::WebhooksWrite>) -> Json<WebhookDestination> {
     Json(WebhookDestination { destination: caller.developer.destination.clone() })
 }
 
-/// Change where the environment's events are posted; `null` keeps them without sending. Ours.
+/// Set the URL to which the environment's events are posted; `null` removes it. Our own call.
 ///
-/// The audit log names the key that did it.
+/// The audit log records the API key.
 #[utoipa::path(
     put, path = "/webhooks/destination", tag = "Webhooks",
     request_body = WebhookDestination,
     responses(
-        (status = 200, description = "The destination as it is now", body = WebhookDestination),
-        (status = 400, description = "Not an https URL (http on loopback only)", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 401, description = "Wrong credentials", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The key lacks webhooks:write, or the environment is disabled", body = wire::Problem, content_type = "application/problem+json"),
+        (status = 200, description = "The new destination", body = WebhookDestination),
+        (status = 400, description = "Not an https URL (http on loopback only)"),
     ),
+    security(("dev_id" = [], "api_key" = ["webhooks:write"])),
 )]
 pub(crate) async fn change_webhook_destination(
     State(auth): State<Auth>,

@@ -1,4 +1,4 @@
-//! The widget: from a session's URL to a provider, and from there back to the app.
+//! The widget's pages: from a session's URL to the login at a provider, and back to the app.
 
 use axum::{
     Router,
@@ -48,7 +48,7 @@ struct ChooseParams {
     kept: Option<String>,
 }
 
-/// The list of providers; a single one is gone to at once.
+/// The list of providers. If there is only one, redirects to its login.
 async fn choose(State(auth): State<Auth>, visit: Visit, Query(params): Query<ChooseParams>) -> Response {
     let offers = match auth.offers(&visit.open).await {
         Ok(offers) => offers,
@@ -81,7 +81,7 @@ async fn choose(State(auth): State<Auth>, visit: Visit, Query(params): Query<Cho
     show(StatusCode::OK, &page)
 }
 
-/// An end user who has connected a provider cannot cancel any more, only continue.
+/// After the first connection, the end user can continue but not cancel.
 fn exit(visit: &Visit, offers: &[Offer]) -> Exit {
     if visit.open.session.request.multi_auth && offers.iter().any(|offer| offer.is_new) {
         Exit::Continue(visit.open.session.request.success_url.as_ref().and_then(Link::external))
@@ -148,19 +148,19 @@ async fn depart(auth: &Auth, visit: &Visit, provider: &Provider) -> Response {
         Err(BeginLoginError::Used) => visit.ended(Failure::AlreadyUsed, "session_used"),
         Err(BeginLoginError::TooManyLogins) => visit.ended(Failure::Expired, "too_many_logins"),
         Err(BeginLoginError::Provider(error)) => {
-            tracing::error!(%provider, error = %Causes(&error), "no user can log in at {provider}");
+            tracing::error!(%provider, error = %Causes(&error), "could not start a login at {provider}");
             failed_page(auth, visit, provider, &ConnectFailure::from(&error))
         }
         Err(BeginLoginError::Store(error)) => visit.internal(&error),
     }
 }
 
-/// Opening an address changes nothing: previews, scanners and prefetchers open every address they find.
+/// A `GET` changes nothing, because previews, scanners and prefetchers open every link.
 async fn to_list(visit: Visit) -> Response {
     see(&visit.link("").to_string(), HeaderMap::new())
 }
 
-/// The end user wants none of them.
+/// The end user cancels the session.
 async fn cancel(State(auth): State<Auth>, visit: Visit) -> Response {
     if let Err(error) = auth.cancel(&visit.open).await {
         return visit.internal(&error);
@@ -207,7 +207,7 @@ struct DemoParams {
     resource: Option<String>,
 }
 
-/// Where a success leads when the app named no place of its own. Nothing here is proof of anything.
+/// The page after a success if the app set no redirect URL. It proves nothing.
 async fn demo_success(
     State(auth): State<Auth>,
     Query(params): Query<DemoParams>,

@@ -1,4 +1,4 @@
-//! Back from a provider: to the app, or to a page that says what happened.
+//! The callback of providers: redirects to the app, or shows the result.
 
 use axum::{
     extract::{Path, State},
@@ -38,17 +38,17 @@ pub(crate) struct ReturnParams {
 }
 
 impl ReturnParams {
-    /// Whether nothing of a login is in the request. An empty parameter counts as none.
+    /// Whether the request has no parameter of a login. An empty parameter counts as absent.
     fn is_probe(&self) -> bool {
         let parts = [&self.state, &self.code, &self.error];
         parts.into_iter().flatten().all(String::is_empty)
     }
 }
 
-/// Where a provider sends the end user back. Nothing in this redirect is trusted but what was sealed here.
+/// The callback of a provider. Only the sealed `state` is trusted.
 ///
-/// Withings, for one, opens the address with `HEAD`, and with `GET` without parameters, when an operator saves an app, and
-/// wants 200. Neither spends anything: `HEAD` never finishes a login, whatever its parameters.
+/// When an operator saves an app, Withings sends `HEAD`, and `GET` without parameters, and expects 200. Neither consumes a
+/// login: `HEAD` never finishes one, whatever its parameters.
 pub(crate) async fn return_from_provider(
     State(auth): State<Auth>,
     Path(provider): Path<String>,
@@ -90,7 +90,7 @@ pub(crate) async fn return_from_provider(
     response
 }
 
-/// Answers the same for every provider with a login here, whether or not it has an app.
+/// The response is the same for every provider with a login here, whether or not it has an app.
 fn probed(auth: &Auth, provider: &str, language: Language) -> Response {
     let is_meant = |info: &ProviderInfo| info.connects == Connects::ByLogin && info.provider.slug() == provider;
     if auth.providers().list().iter().any(is_meant) {
@@ -126,7 +126,7 @@ fn connected_page(auth: &Auth, visit: &Visit, provider: &Provider, connected: &C
     }
 }
 
-/// A login that failed, before the end user went to the provider or after.
+/// A failed login, before or after the redirect to the provider.
 pub(crate) fn failed_page(auth: &Auth, visit: &Visit, provider: &Provider, failure: &ConnectFailure) -> Response {
     let way_back = visit.open.return_target_of_failure(provider, failure);
     if let ReturnTarget { immediate: true, url: Some(url) } = &way_back {
@@ -138,7 +138,7 @@ pub(crate) fn failed_page(auth: &Auth, visit: &Visit, provider: &Provider, failu
     visit.failed(status, failure, retry, way_back.url.as_ref())
 }
 
-/// Whether the same end user may fare better another time.
+/// Whether another attempt of the same end user may succeed.
 fn may_help(failure: &ConnectFailure) -> bool {
     use ConnectFailure::{AppRefused, HttpsRequired, ShutDown};
     !matches!(failure, AppRefused | HttpsRequired | ShutDown)

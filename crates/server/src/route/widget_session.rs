@@ -1,4 +1,4 @@
-//! Where an end user's way begins.
+//! Creates widget sessions and login links.
 
 use axum::{
     Json, Router,
@@ -21,14 +21,14 @@ const DEPRECATION: (HeaderName, HeaderValue) =
     (HeaderName::from_static("deprecation"), HeaderValue::from_static("@1793664000"));
 const SUCCESSOR: HeaderValue = HeaderValue::from_static("</api/widget/session>; rel=\"successor-version\"");
 
-/// The current widget call on its two other published paths.
+/// The current widget call, on its two other published paths.
 pub(crate) fn other_paths() -> Router<Auth> {
     Router::new()
         .route("/widget/session", post(create_widget_session))
         .route("/widget/api/session", post(create_widget_session))
 }
 
-/// The caller and then the parameters: a body is read only for a caller with a key.
+/// Extracts the caller before the parameters, so that a body is read only for an authenticated caller.
 pub(crate) struct WidgetCall {
     caller: ApiKeyAuth<scope::AuthWrite>,
     params: wire::WidgetSessionParams,
@@ -45,9 +45,9 @@ impl FromRequest<Auth> for WidgetCall {
     }
 }
 
-/// Make a widget session: a URL that connects one end user.
+/// Create a widget session: a URL with which one end user connects a provider.
 ///
-/// Valid 15 minutes, until used or expired.
+/// The URL works once, within 15 minutes.
 #[utoipa::path(
     post, path = "/api/widget/session", tag = "Authentication",
     request_body(content = Option<wire::WidgetSessionParams>, description = "Every field is optional"),
@@ -55,7 +55,7 @@ impl FromRequest<Auth> for WidgetCall {
         (status = 201, description = "The session", body = wire::WidgetSession),
         (status = 400, description = "A field is malformed", body = wire::WidgetError),
         (status = 403, description = "Wrong credentials, the key lacks auth:write, or the environment is disabled", body = wire::WidgetError),
-        (status = 503, description = "The server cannot answer now; try again after `Retry-After`", body = wire::WidgetError),
+        (status = 503, description = "The server cannot respond now; try again after `Retry-After`", body = wire::WidgetError),
     ),
 )]
 pub(crate) async fn create_widget_session(
@@ -66,18 +66,14 @@ pub(crate) async fn create_widget_session(
     Ok((StatusCode::CREATED, Json(session)))
 }
 
-/// Make a widget session, by the older call.
+/// Create a widget session, by the older call.
 ///
 /// Deprecated in the published contract, and kept here because every official SDK uses it.
 #[utoipa::path(
     post, path = "/auth/generateWidgetSession", tag = "Authentication",
     request_body(content = Option<wire::WidgetSessionParams>, description = "Every field is optional"),
-    responses(
-        (status = 200, description = "The session", body = wire::WidgetSession),
-        (status = 400, description = "A field is malformed", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 401, description = "Wrong credentials", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The key lacks auth:write, or the environment is disabled", body = wire::Problem, content_type = "application/problem+json"),
-    ),
+    responses((status = 200, description = "The session", body = wire::WidgetSession)),
+    security(("dev_id" = [], "api_key" = ["auth:write"])),
 )]
 pub(crate) async fn generate_widget_session(
     State(auth): State<Auth>,
@@ -88,19 +84,18 @@ pub(crate) async fn generate_widget_session(
     Ok(([DEPRECATION, (header::LINK, SUCCESSOR)], Json(session)).into_response())
 }
 
-/// Make a login link of one provider.
+/// Create a login link for one provider.
 ///
-/// The user id in the answer exists before the login, so it is no evidence of a connection.
+/// The user id in the response exists before the login, so it does not prove that a connection exists.
 #[utoipa::path(
     post, path = "/auth/authenticateUser", tag = "Authentication",
     params(("resource" = Option<String>, Query, description = "The provider, in any case; older clients send it in the body", example = "FITBIT")),
     request_body(content = Option<wire::AuthenticateUserParams>),
     responses(
         (status = 200, description = "The link", body = wire::AuthenticateUser),
-        (status = 400, description = "No such provider, or a field is malformed", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 401, description = "Wrong credentials", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The key lacks auth:write, or the environment is disabled", body = wire::Problem, content_type = "application/problem+json"),
+        (status = 400, description = "No such provider, or a field is malformed"),
     ),
+    security(("dev_id" = [], "api_key" = ["auth:write"])),
 )]
 pub(crate) async fn authenticate_user(
     State(auth): State<Auth>,

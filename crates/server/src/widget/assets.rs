@@ -1,22 +1,21 @@
-//! Files the pages load, compiled in. A path holds the hash of the content, so that it can be cached for ever.
+//! Files that the pages load, compiled in. A path contains the hash of the content, so caches need no expiry.
 
 use std::sync::LazyLock;
 
 /// A file to be served at `path`, with [`Freshness::Immutable`](super::Freshness::Immutable).
 #[derive(Debug)]
 pub struct Asset {
-    /// The absolute path, as in `/assets/widget-0123456789abcdef.css`.
+    /// The absolute path, such as `/assets/widget-0123456789abcdef.css`.
     pub path: String,
     /// The media type, with its charset.
     pub content_type: &'static str,
-    /// The whole file.
+    /// The content.
     pub bytes: &'static [u8],
     /// A strong entity tag, in its quotes.
     pub etag: String,
 }
 
-/// The widget's stylesheet, the mark shown in a browser's tab, and the stylesheet of the API reference: every file besides
-/// themes and icons.
+/// All files except themes and icons: the widget's stylesheet, the favicon, and the stylesheet of the API reference.
 #[must_use]
 pub fn assets() -> &'static [Asset; 3] {
     static ASSETS: LazyLock<[Asset; 3]> = LazyLock::new(|| {
@@ -39,7 +38,7 @@ fn asset(name: &str, extension: &str, content_type: &'static str, bytes: &'stati
     }
 }
 
-/// FNV-1a, 64 bits: tells two versions of our own files apart; nothing depends on it being hard to forge.
+/// FNV-1a with 64 bits. It distinguishes versions of our own files, and needs no collision resistance.
 pub(super) fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }

@@ -1,14 +1,14 @@
-//! The page that a provider's callback address shows to a request that is no return from a login.
+//! The page of a callback URL for a request that does not belong to a login.
 
 use askama::Template;
 
 use super::{Frame, Page};
 
-/// Says that the address exists, and nothing about any login.
+/// Tells that the URL exists, and nothing about any login.
 #[derive(Clone, Debug, Template)]
 #[template(path = "widget/callback.html")]
 pub struct Callback {
-    /// The language. There is no session, so there is no brand.
+    /// The language. Without a session there is no branding.
     pub frame: Frame,
 }
 

@@ -1,73 +1,73 @@
-//! The first page: which provider?
+//! The list of providers.
 
 use askama::Template;
 use url::Url;
 
 use super::{Frame, Link, Page};
 
-/// With more providers than this, the page offers a search.
+/// The page has a search field if there are more providers than this.
 const SEARCH_ABOVE: usize = 8;
 
-/// Longest search that is looked at, in characters; no provider's name is longer.
+/// The maximum length of a search text, in characters. No provider's name is longer.
 const MAX_QUERY: usize = 64;
 
-/// The list of providers an end user may connect.
+/// The page with the providers that an end user can connect.
 #[derive(Clone, Debug, Template)]
 #[template(path = "widget/choose.html")]
 pub struct Choose {
-    /// Language and look.
+    /// Language and branding.
     pub frame: Frame,
     /// The latest result, shown above the list.
     pub notice: Option<Banner>,
-    /// All providers of the session in the order to show them; the page filters them by `query` itself.
+    /// All providers of the session in display order. The page filters them by `query`.
     pub providers: Vec<ProviderChoice>,
-    /// The end user's search text: the parameter `q` of this page; empty shows all.
+    /// The search text, from the parameter `q` of this page. Empty shows all.
     pub query: String,
-    /// This page without `q`: where the search goes, other query parameters are kept.
+    /// The URL of this page without `q`, for the search form. Other query parameters remain.
     pub page: Link,
-    /// The way out.
+    /// The link or form that leaves the page.
     pub exit: Exit,
 }
 
-/// The way out of the list.
+/// The link or form that leaves the list.
 #[derive(Clone, Debug)]
 pub enum Exit {
-    /// For an end user who wants none of them: a form, as it changes something.
+    /// Cancels the session. It is a form, because it changes state.
     Cancel {
-        /// Where the form is posted.
+        /// The URL of the form.
         form: Link,
-        /// Where its answer leads, if it leads away at once.
+        /// The redirect target of the response, if it leaves this origin.
         leads_to: Option<Url>,
     },
-    /// For one who has connected something here: back to the app, or, without a link, to close the page.
+    /// Ends the session after a connection: a link to the app or, without a link, a hint to close the page.
     Continue(Option<Link>),
 }
 
 /// One provider of the list.
 #[derive(Clone, Debug)]
 pub struct ProviderChoice {
-    /// The provider's name on the wire, as in `FITBIT`; searched too.
+    /// The provider's name in the API, such as `FITBIT`. The search includes it.
     pub slug: String,
-    /// The name people know.
+    /// The display name.
     pub name: String,
-    /// A square image, at our own origin.
+    /// The URL of a square image at our own origin.
     pub icon: Link,
-    /// Begins the login at the provider.
+    /// The link that starts the login.
     pub connect: Link,
-    /// There is a connection already; connecting again renews it.
+    /// Whether there is a connection already. Another login renews it.
     pub connected: bool,
-    /// The [`Disconnect`](super::Disconnect) page, where the session allows it.
+    /// The link to the [`Disconnect`](super::Disconnect) page, if the session allows it.
     pub disconnect: Option<Link>,
 }
 
-/// The event before the list was shown again. Each names the provider.
+/// The result that is shown above the list. Each has the name of the provider.
 #[derive(Clone, Debug)]
 pub enum Banner {
-    /// A connection was made, and the session allows more.
+    /// A connection was created, and the session allows more.
     Connected(String),
-    /// The connection is gone.
+    /// The connection was removed.
     Disconnected(String),
-    /// The connection could not be removed and is still there.
+    /// The connection could not be removed.
     StillConnected(String),
 }
 
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_search_looks_at_names_and_slugs_and_forgives_case_and_spaces() {
+    fn a_search_matches_names_and_slugs_without_case_and_spaces() {
         assert_eq!(found("fit"), ["Fitbit", "Google Fit"]);
         assert_eq!(found("  GOOGLE-fit "), ["Google Fit"]);
         assert_eq!(found("oura"), ["Oura"]);

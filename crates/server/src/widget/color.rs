@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Contrast that WCAG 2.2 asks of text at level AA (1.4.3).
+/// The contrast that WCAG 2.2 requires of text at level AA (1.4.3).
 pub(super) const AA_TEXT: f64 = 4.5;
 
 /// A colour in sRGB, eight bits each.
@@ -19,12 +19,12 @@ impl Rgb {
         (a.max(b) + 0.05) / (a.min(b) + 0.05)
     }
 
-    /// Black or white, whichever reads better on this colour; one of them always reaches AA.
+    /// Black or white, whichever has more contrast on this colour. One of them always reaches AA.
     pub(super) fn text(self) -> Self {
         if self.contrast(Self::WHITE) >= self.contrast(Self::BLACK) { Self::WHITE } else { Self::BLACK }
     }
 
-    /// This colour, moved towards the text colour of `surface` until it is readable on it.
+    /// This colour, mixed with the text colour of `surface` until it is readable there.
     pub(super) fn readable_on(self, surface: Self) -> Self {
         (0..=20)
             .map(|step| self.mix(surface.text(), f64::from(step) / 20.0))
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn any_colour_can_carry_text_and_be_text() {
+    fn any_color_is_readable_as_text_and_background() {
         let steps = [0, 51, 102, 118, 128, 153, 204, 255];
         for color in steps.into_iter().flat_map(|r| steps.into_iter().flat_map(move |g| steps.map(|b| Rgb([r, g, b]))))
         {

@@ -1,26 +1,26 @@
-//! The page after a login that worked.
+//! The page after a successful login.
 
 use askama::Template;
 
 use super::{Frame, Link, Page};
 
-/// A connection was made.
+/// The page of a new connection.
 #[derive(Clone, Debug, Template)]
 #[template(path = "widget/connected.html")]
 pub struct Connected {
-    /// Language and look.
+    /// Language and branding.
     pub frame: Frame,
-    /// The provider's name, as people know it.
+    /// The provider's display name.
     pub provider: String,
-    /// The provider's image, at our own origin.
+    /// The URL of the provider's logo at our own origin.
     pub icon: Link,
     /// The permissions that the end user did not grant, in words; empty if all were granted.
     pub left_out: Vec<String>,
-    /// Begins the login once more, so that what was left out can be added.
+    /// The link that starts the login again, to add the missing permissions.
     pub connect_again: Option<Link>,
-    /// The list of providers, where the session allows several connections.
+    /// The link to the list of providers, if the session allows several connections.
     pub connect_another: Option<Link>,
-    /// Back to the app; without it the page says that it can be closed.
+    /// The link to the app. Without it, the page says that it can be closed.
     pub proceed: Option<Link>,
 }
 

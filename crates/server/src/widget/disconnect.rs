@@ -1,22 +1,22 @@
-//! The question before a connection is removed.
+//! The confirmation before a connection is removed.
 
 use askama::Template;
 
 use super::{Frame, Link, Page};
 
-/// Asks whether a connection shall be removed. The answer is a [`Notice`](super::Banner) above the list.
+/// Asks for a confirmation. The result is a [`Banner`](super::Banner) above the list.
 #[derive(Clone, Debug, Template)]
 #[template(path = "widget/disconnect.html")]
 pub struct Disconnect {
-    /// Language and look.
+    /// Language and branding.
     pub frame: Frame,
-    /// The provider's name, as people know it.
+    /// The provider's display name.
     pub provider: String,
-    /// The provider's image, at our own origin.
+    /// The URL of the provider's logo at our own origin.
     pub icon: Link,
-    /// Where "yes" is posted, with an empty body; must be at our own origin.
+    /// The URL to which the confirmation is posted, with an empty body. It must have our own origin.
     pub action: Link,
-    /// Where "no" leads.
+    /// The link that cancels.
     pub keep: Link,
 }
 

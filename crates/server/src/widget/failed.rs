@@ -1,67 +1,67 @@
-//! The page for everything that did not work: what happened, and what to do next.
+//! The page of a failure: what happened, and what to do next.
 
 use askama::Template;
 
 use super::{Frame, Link, Page};
 
-/// No connection was made.
+/// The page of a login that failed.
 #[derive(Clone, Debug, Template)]
 #[template(path = "widget/failed.html")]
 pub struct Failed {
-    /// Language and look. The texts do without the environment's name, so that an unknown session has a page too.
+    /// Language and branding. The texts do not need the environment's name, because an unknown session has a page too.
     pub frame: Frame,
     /// The reason of the failure.
     pub failure: Failure,
-    /// Begins again, where that can help.
+    /// The link that starts again, if a retry can succeed.
     pub try_again: Option<Link>,
-    /// Back to the app; shown when the frame knows the app's name.
+    /// The link to the app. It is shown if the frame knows the app's name.
     pub return_to_app: Option<Link>,
 }
 
-/// Why there is no connection. A provider is given by the name people know.
+/// Why there is no connection. Providers have their display names.
 #[derive(Clone, Debug)]
 pub enum Failure {
-    /// The end user left the list of providers.
+    /// The end user cancelled the list of providers.
     Cancelled,
-    /// The end user said no at the provider.
+    /// The end user denied the access at the provider.
     Denied {
-        /// The app that asked.
+        /// The app.
         provider: String,
     },
-    /// The end user said no to something that the app cannot do without.
+    /// The end user did not grant a required permission.
     LeftOut {
-        /// The app that asked.
+        /// The app.
         provider: String,
-        /// The missing permission, as the provider names it.
+        /// The provider's name of the missing permission.
         scopes: Vec<String>,
     },
-    /// The session's time is over.
+    /// The session has expired.
     Expired,
-    /// The session has led to a connection before.
+    /// The session was used for a connection.
     AlreadyUsed,
-    /// No such session, or the secret in its address does not fit.
+    /// There is no such session, or the secret in its URL is wrong.
     UnknownSession,
-    /// The environment may not have more connected users.
+    /// The environment has reached its user limit.
     CapReached,
-    /// The provider could not be reached, or refused to finish the login.
+    /// The provider could not be reached, or did not finish the login.
     ProviderDown {
         /// The provider that did not respond.
         provider: String,
     },
-    /// The answer came back to a browser that did not begin the login, or was altered on its way.
+    /// The callback arrived in another browser, or with changed parameters.
     WrongBrowser,
-    /// The provider keeps its data on the phone, as Apple Health and Samsung Health do.
+    /// The provider stores its data on the phone, as Apple Health and Samsung Health do.
     PhoneOnly {
-        /// Who.
+        /// The provider.
         provider: String,
-        /// Opens the app, or its page in a store.
+        /// The link that opens the app, or its page in a store.
         app: Option<Link>,
     },
-    /// The session offers no provider that is set up.
+    /// The session offers no configured provider.
     NoProvider,
-    /// Our fault.
+    /// An internal error.
     Internal {
-        /// The answer's trace id, for a message to support.
+        /// The trace id of the response, for a message to support.
         trace: Option<String>,
     },
 }
@@ -137,7 +137,7 @@ impl Failure {
         }
     }
 
-    /// The drawing above the text: a symbol of `widget/symbol.html`.
+    /// The image above the text: a symbol of `widget/symbol.html`.
     const fn symbol(&self) -> &'static str {
         match self {
             Self::Cancelled | Self::Denied { .. } | Self::LeftOut { .. } => "stop",

@@ -1,4 +1,4 @@
-//! A drawing for a provider. We ship no logos, so it is a monogram in a colour of its own.
+//! Generated logos of providers. We ship no logos, so each is a monogram on a coloured tile.
 
 use askama::Template;
 
@@ -29,9 +29,9 @@ struct Icon {
     size: u8,
 }
 
-/// A square SVG (`image/svg+xml`) with the provider's initials. The same slug and name give the same drawing.
+/// A square SVG (`image/svg+xml`) with the provider's initials. The result depends on `slug` and `name` only.
 ///
-/// `slug` picks the colour, `name` gives the letters; both may be any text.
+/// `slug` selects the colour, and `name` gives the letters. Both may be any text.
 #[must_use]
 pub fn provider_icon_svg(slug: &str, name: &str) -> String {
     let letters = initials(name);
@@ -45,7 +45,7 @@ fn tile(slug: &str) -> Rgb {
 }
 
 /// The first letters of the first two words, in upper case. A single word gives its first two letters, so that Strava and
-/// Suunto differ; in scripts whose signs are wide, one.
+/// Suunto differ; in scripts with wide characters, one.
 fn initials(name: &str) -> String {
     let mut words = name.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
     let (first, second) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn providers_that_begin_alike_have_different_drawings() {
+    fn providers_with_similar_names_have_different_icons() {
         for (one, other) in
             [("Strava", "Suunto"), ("Withings", "WHOOP"), ("Garmin", "Google Fit"), ("Polar", "Peloton")]
         {

@@ -1,17 +1,17 @@
-//! The languages the pages speak, and how one of them is picked.
+//! The languages of the pages, and the selection of one.
 
 use std::cmp::Reverse;
 
 use fluent_langneg::{NegotiationStrategy, negotiate_languages};
 use unic_langid::LanguageIdentifier;
 
-/// More entries than any browser sends; the rest of an `Accept-Language` header is not read.
+/// The number of entries that are read of an `Accept-Language` header. No browser sends more.
 const MAX_ACCEPTED: usize = 32;
 
-/// A language every text exists in.
+/// A language. Every text exists in each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Language {
-    /// English, also the fallback.
+    /// English, the fallback.
     #[default]
     English,
     /// French.
@@ -26,12 +26,12 @@ pub enum Language {
     Portuguese,
     /// Japanese.
     Japanese,
-    /// Chinese in simplified characters; readers of any Chinese get it.
+    /// Chinese in simplified characters, used for every Chinese locale.
     Chinese,
 }
 
 impl Language {
-    /// Every language there is, in the order of the variants.
+    /// All languages, in the order of the variants.
     pub const ALL: [Self; 8] = [
         Self::English,
         Self::French,
@@ -43,10 +43,10 @@ impl Language {
         Self::Chinese,
     ];
 
-    /// Picks the language of a page.
+    /// Selects the language of a page.
     ///
-    /// `requested` is the session's own wish (`ja`, `zh_cn`, `pt-BR`, in any case) and wins when we speak it; otherwise
-    /// the browser's `Accept-Language` decides by its weights, and English is left when neither fits.
+    /// `requested` is the language of the session (`ja`, `zh_cn`, `pt-BR`, in any case) and takes precedence if it is
+    /// supported. Otherwise the weights of the browser's `Accept-Language` decide. The fallback is English.
     #[must_use]
     pub fn negotiate(requested: Option<&str>, accept_language: Option<&str>) -> Self {
         let mut wanted: Vec<LanguageIdentifier> =
@@ -79,14 +79,14 @@ impl Language {
     }
 }
 
-/// The languages of an `Accept-Language` header, most wanted first. Weight 0 means "not this one" (RFC 9110, 12.4.2).
+/// The languages of an `Accept-Language` header, highest weight first. Weight 0 excludes a language (RFC 9110, 12.4.2).
 fn by_weight(header: &str) -> Vec<LanguageIdentifier> {
     let mut weighted: Vec<(u16, LanguageIdentifier)> = header.split(',').take(MAX_ACCEPTED).filter_map(weigh).collect();
     weighted.sort_by_key(|(weight, _)| Reverse(*weight));
     weighted.into_iter().map(|(_, id)| id).collect()
 }
 
-/// Reads `de-CH;q=0.8` as (800, de-CH). Nothing for `*`, for weight 0 and for what is not a language.
+/// Reads `de-CH;q=0.8` as (800, de-CH). `None` for `*`, for weight 0 and for anything that is not a language.
 fn weigh(entry: &str) -> Option<(u16, LanguageIdentifier)> {
     let (tag, weight) = entry.split_once(';').unwrap_or((entry, "q=1"));
     let weight: f32 = weight.trim().strip_prefix("q=")?.parse().ok()?;
@@ -101,7 +101,7 @@ mod tests {
     use super::Language::{self, Chinese, English, French, German, Japanese, Portuguese, Spanish};
 
     #[test]
-    fn a_requested_language_wins_over_the_browsers() {
+    fn a_requested_language_overrides_the_browsers() {
         for (requested, expected) in [
             ("en", English),
             ("fr", French),

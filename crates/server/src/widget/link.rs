@@ -1,28 +1,28 @@
-//! A place a page may lead to.
+//! The target of a link.
 
 use std::fmt;
 
 use terra_auth_types::redirect;
 use url::Url;
 
-/// A link target: a path of ours, or an address outside whose scheme cannot run anything in our page.
+/// The target of a link: a path of this server, or an external URL whose scheme cannot run code in our page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link(String);
 
 impl Link {
-    /// A path of ours, built by ourselves, as in `/session/…/connect/FITBIT`.
+    /// A path that this server has built, such as `/session/…/connect/FITBIT`.
     #[must_use]
     pub fn path(path: impl Into<String>) -> Self {
         Self(path.into())
     }
 
-    /// An address an app chose, deep links included. Nothing for `javascript:` and its relatives.
+    /// A URL that an app chose, including deep links. `None` for `javascript:` and similar schemes.
     #[must_use]
     pub fn external(url: &Url) -> Option<Self> {
         (!redirect::is_executable_scheme(url.scheme())).then(|| Self(url.to_string()))
     }
 
-    /// The path before a `?`, and the query's pairs after it: what a GET form must carry to keep them.
+    /// The path and the pairs of the query. A GET form needs the pairs as hidden fields.
     pub(super) fn parts(&self) -> (&str, Vec<(String, String)>) {
         let (path, query) = self.0.split_once('?').unwrap_or((&self.0, ""));
         (path, url::form_urlencoded::parse(query.as_bytes()).into_owned().collect())

@@ -1,8 +1,8 @@
-//! The pages an end user sees while connecting a provider: plain views in, HTML out.
+//! The pages that an end user sees while connecting a provider.
 //!
-//! Nothing here routes or reads the store. A handler fills a view ([`Callback`], [`Choose`], [`Connected`], [`Disconnect`] or [`Failed`]),
-//! and [`page_response`] turns it into an answer. The pages hold no script and no inline style; what they load is
-//! [`assets`], [`theme_css`] and [`provider_icon_svg`], all sent with [`static_response`].
+//! No code here routes or reads the store. A handler fills a view ([`Callback`], [`Choose`], [`Connected`], [`Disconnect`] or [`Failed`]),
+//! and [`page_response`] renders it. The pages have no script and no inline style. They load
+//! [`assets`], [`theme_css`] and [`provider_icon_svg`], which [`static_response`] sends.
 
 mod assets;
 mod callback;

@@ -1,4 +1,4 @@
-//! The common parts of all pages: the environment's look, the language and the frame of the document.
+//! The common parts of all pages: branding, language and the frame of the document.
 
 use std::borrow::Cow;
 
@@ -10,42 +10,42 @@ use super::{Accent, Language, texts};
 
 /// A page that can be sent with [`page_response`](super::page_response).
 pub trait Page: Template {
-    /// The language and the look of the page.
+    /// The language and branding of the page.
     fn frame(&self) -> &Frame;
 
-    /// The page's one heading, which also begins the document's title.
+    /// The heading of the page, which also starts the document's title.
     fn title(&self) -> String;
 
-    /// Where the answer to a form of the page leads, if it leads away from us. Chromium applies `form-action` to it.
+    /// The redirect target of a form on the page, if it has another origin. Chromium applies `form-action` to it.
     fn forms_lead_to(&self) -> Option<&Url> {
         None
     }
 }
 
-/// The language of a page and whose page it is.
+/// The language and branding of a page.
 #[derive(Clone, Debug)]
 pub struct Frame {
     /// The language of every text.
     pub language: Language,
-    /// The environment's look; absent where the environment is not known.
+    /// The branding; `None` if the environment is unknown.
     pub brand: Option<Brand>,
 }
 
-/// How an environment presents itself to end users.
+/// The branding of an environment.
 #[derive(Clone, Debug)]
 pub struct Brand {
-    /// The app's display name. Untrusted: the pages escape it. `None` is called "your app" in the page's language.
+    /// The app's display name. It is untrusted, so the pages escape it. `None` shows "your app" in the page's language.
     pub name: Option<String>,
-    /// Where browsers get the logo from. Shown only when its origin can be named in a content security policy.
+    /// The URL of the logo. It is shown only if a content security policy can express its origin.
     pub logo_url: Option<Url>,
-    /// The colour of buttons; ours when absent.
+    /// The colour of buttons; `None` is the default.
     pub accent: Option<Accent>,
 }
 
 impl Brand {
-    /// The logo and the one origin a browser may load it from, as in `https://cdn.example`.
+    /// The logo and the origin from which a browser may load it, such as `https://cdn.example`.
     ///
-    /// HTTPS anywhere, HTTP on loopback. A host that could end a directive of the policy it is written into has no logo.
+    /// The URL must be HTTPS, or HTTP on loopback. A host that could end a directive of the policy has no logo.
     pub(super) fn logo(&self) -> Option<(&Url, String)> {
         let url = self.logo_url.as_ref()?;
         let host = url.host_str()?;
@@ -57,22 +57,22 @@ impl Brand {
 }
 
 impl Frame {
-    /// The text `key`. Every text may use the variable `$app`; it is empty where the environment is not known.
+    /// The text `key`. Every text may use the variable `$app`, which is empty if the environment is unknown.
     pub(super) fn t(&self, key: &str) -> String {
         self.as_sentences(texts::format(self.language, key, &self.args()))
     }
 
-    /// A text that names the app as the place to go to; some languages inflect "your app" there.
+    /// A text with the app as the target of a movement. Some languages inflect "your app" there.
     pub(super) fn t_to_app(&self, key: &str) -> String {
         if self.is_unnamed() { self.t(&format!("{key}.unnamed")) } else { self.t(key) }
     }
 
-    /// The page's name for the app, outside a sentence.
+    /// The name of the app, outside a sentence.
     pub(super) fn app_name(&self) -> String {
         self.as_sentences(self.name_in_text().into_owned())
     }
 
-    /// The text `key` with one variable more.
+    /// The text `key` with one more variable.
     pub(super) fn t_with<'a>(&'a self, key: &str, name: &'a str, value: impl Into<FluentValue<'a>>) -> String {
         let mut args = self.args();
         args.set(name, value);
@@ -107,7 +107,7 @@ impl Frame {
         }
     }
 
-    /// "your app" begins a sentence with a capital; a name stays as it is.
+    /// Capitalizes "your app" at the start of a sentence. A name does not change.
     fn as_sentences(&self, text: String) -> String {
         if !self.is_unnamed() {
             return text;

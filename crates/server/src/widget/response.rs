@@ -1,4 +1,4 @@
-//! Answers that carry a page or a file, with every header they need.
+//! Responses with a page or a file, and their headers.
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
@@ -14,14 +14,14 @@ use super::{Brand, Page};
 const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
 const ROBOTS: HeaderName = HeaderName::from_static("x-robots-tag");
 
-/// Renders a page into an answer that no cache keeps, no frame shows and no search engine lists.
+/// Renders a page. The headers forbid caches, frames and search engines.
 ///
-/// The page may load styles and images from our own origin and the logo from its own; it runs nothing and submits to
-/// us only. The address holds the session's secret, so browsers are told to send no `Referer`.
+/// The page may load styles and images of our own origin, and the logo from its origin. It runs no script and submits to
+/// our own origin only. The URL contains the session's secret, so the headers forbid `Referer`.
 ///
 /// # Errors
 ///
-/// Passes on what the template engine reports. It writes into memory, so this does not happen in practice.
+/// The template engine failed. It writes into memory, so this does not happen in practice.
 pub fn page_response<P: Page>(status: StatusCode, page: &P) -> Result<Response, askama::Error> {
     let html = page.render()?;
     let headers = [
@@ -38,16 +38,16 @@ pub fn page_response<P: Page>(status: StatusCode, page: &P) -> Result<Response, 
     Ok((status, headers, html).into_response())
 }
 
-/// How long a file may be kept by a cache.
+/// How long a cache may store a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Freshness {
-    /// For ever: its path names its content, as with [`assets`](super::assets) and themes.
+    /// Without limit, because its path identifies its content: [`assets`](super::assets) and themes.
     Immutable,
-    /// A day, as with provider icons.
+    /// One day: provider icons.
     Day,
 }
 
-/// An answer with a stylesheet or an image that anybody may see and cache.
+/// A response with a public, cacheable stylesheet or image.
 pub fn static_response(content_type: &'static str, freshness: Freshness, body: impl Into<Body>) -> Response {
     let cache = match freshness {
         Freshness::Immutable => "public, max-age=31536000, immutable",
@@ -71,7 +71,7 @@ fn policy(brand: Option<&Brand>, forms_lead_to: Option<&Url>) -> String {
     )
 }
 
-/// An address as the policy names it: its origin, or the scheme of an app. None that could end a directive.
+/// A URL as a source of the policy: its origin, or the scheme of an app. `None` if it could end a directive.
 fn form_target(url: &Url) -> Option<String> {
     if !matches!(url.scheme(), "http" | "https") {
         return Some(format!("{}:", url.scheme()));
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_form_may_lead_back_to_the_app_and_nowhere_else() {
+    fn a_form_may_only_redirect_to_the_app() {
         for (url, target) in [
             ("https://app.example:8443/failed?a=b", "'self' https://app.example:8443;"),
             ("com.acme.app://failed", "'self' com.acme.app:;"),

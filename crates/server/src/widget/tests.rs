@@ -29,7 +29,7 @@ fn every_page_renders_in_every_language_without_a_missing_text() {
 }
 
 #[test]
-fn no_page_holds_a_script_or_an_inline_style() {
+fn no_page_contains_a_script_or_an_inline_style() {
     for (name, html) in samples::gallery(&frame(Language::English)) {
         for forbidden in ["<script", "<style", " style=", "javascript:", " onclick", " onload", " onerror"] {
             assert!(!html.contains(forbidden), "{forbidden} in {name}");
@@ -119,7 +119,7 @@ fn every_text_is_used() {
 
 /// Writes `target/widget-gallery`, to be looked at: serve the folder and open it.
 #[test]
-fn the_gallery_holds_every_page_and_all_that_it_loads() {
+fn the_gallery_has_every_page_and_its_files() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/widget-gallery");
     let mut loaded = BTreeSet::new();
     for language in Language::ALL {

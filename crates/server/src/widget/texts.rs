@@ -1,4 +1,4 @@
-//! Looks texts up in the compiled-in Fluent files. A language is parsed when its first page is shown.
+//! Looks up texts in the compiled-in Fluent files. A language is parsed for its first page.
 
 use std::sync::OnceLock;
 
@@ -11,7 +11,7 @@ type Bundle = FluentBundle<FluentResource>;
 
 /// Formats the text `key`, which is `message` or `message.attribute`.
 ///
-/// A missing text or variable shows as its name and stops a debug build; a test proves that there is none.
+/// A missing text or variable is shown as its name, and panics in a debug build. A test proves that there is none.
 pub(super) fn format(language: Language, key: &str, args: &FluentArgs) -> String {
     let bundle = bundle(language);
     let pattern = match key.split_once('.') {
@@ -32,10 +32,10 @@ fn bundle(language: Language) -> &'static Bundle {
 }
 
 fn parse(language: Language) -> Bundle {
-    // Lines that cannot be parsed are left out, so that one bad line costs one text and not the page.
+    // Skips invalid lines, so that one bad line affects one text only.
     let resource = FluentResource::try_new(source(language).to_owned()).unwrap_or_else(|(resource, _)| resource);
     let mut bundle = Bundle::new_concurrent(vec![language.id()]);
-    bundle.set_use_isolating(false); // the marks would show up in titles and attributes
+    bundle.set_use_isolating(false); // the isolation marks would be visible in titles and attributes
     bundle.add_resource_overriding(resource);
     bundle
 }

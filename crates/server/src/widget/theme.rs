@@ -1,10 +1,10 @@
-//! An environment's own colour, as a small stylesheet beside ours.
+//! The stylesheet of an environment's accent colour.
 
 use std::str::FromStr;
 
 use super::color::Rgb;
 
-/// The grounds of `assets/widget.css` on which an accent is hardest to read: the darkest light one, the lightest dark one.
+/// The backgrounds of `assets/widget.css` with the least contrast: the darkest light one and the lightest dark one.
 const LIGHT: Rgb = Rgb([0xec, 0xee, 0xf6]);
 const DARK: Rgb = Rgb([0x24, 0x28, 0x38]);
 
@@ -12,7 +12,7 @@ const DARK: Rgb = Rgb([0x24, 0x28, 0x38]);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Accent(Rgb);
 
-/// The text is not a colour of the form `#rrggbb`.
+/// The text is not a colour such as `#rrggbb`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a colour of the form #rrggbb")]
 pub struct AccentError;
@@ -31,14 +31,14 @@ impl FromStr for Accent {
 }
 
 impl Accent {
-    /// Where the pages expect [`theme_css`] of this colour: `/assets/theme/rrggbb.css`. It never changes.
+    /// The path of the stylesheet of this colour, `/assets/theme/rrggbb.css`. Its content never changes.
     #[must_use]
     pub fn stylesheet_path(&self) -> String {
         format!("/assets/theme/{}.css", self.0.to_string().trim_start_matches('#'))
     }
 }
 
-/// The stylesheet of an accent: the colour, the text on it, and the colour itself as text in either scheme, all at AA.
+/// The stylesheet of an accent: the colour, the text on it, and the colour as text in both schemes, all at AA.
 #[must_use]
 pub fn theme_css(accent: &Accent) -> String {
     let Accent(color) = accent;
@@ -51,7 +51,7 @@ pub fn theme_css(accent: &Accent) -> String {
     )
 }
 
-/// The stylesheet for the last part of [`Accent::stylesheet_path`], `rrggbb.css`; nothing for any other file name.
+/// The stylesheet for the last segment of [`Accent::stylesheet_path`], `rrggbb.css`; `None` for any other file name.
 #[must_use]
 pub fn theme_for(file_name: &str) -> Option<String> {
     let accent = format!("#{}", file_name.strip_suffix(".css")?).parse().ok()?;

@@ -65,7 +65,7 @@ async fn an_array_is_never_read_as_an_object() {
     let owner = app.token(Role::Owner).await;
     let environment = format!("/environments/{}", app.keys.dev_id);
     let renamed = app.admin(&owner, "PATCH", &environment, json!(["Renamed"])).await;
-    assert_eq!(renamed.refusal().2, "the JSON body cannot be read: it is no object");
+    assert_eq!(renamed.refusal().2, "the JSON body cannot be read: it is not an object");
     let row = json!([null, "FITBIT", "account", null, null, null, null, "token", null, null]);
     let import = format!("{environment}/connections/import");
     assert_eq!(app.admin(&owner, "POST", &import, json!({"connections": [row]})).await.status, 400);

@@ -22,7 +22,7 @@ fn access_token(answer: &Answer) -> String {
 }
 
 #[tokio::test]
-async fn a_lent_token_lives_is_refreshed_when_it_must_be_and_is_written_down() {
+async fn an_issued_access_token_is_valid_refreshed_if_needed_and_audited() {
     let app = TestApp::start().await;
     let (user_id, operator) = (app.connected_user("FITBIT", "alice").await, app.token(Role::Operator).await);
     let first = issue_access_token(&app, &operator, &user_id).await;
@@ -65,7 +65,7 @@ async fn no_other_key_borrows() {
 }
 
 #[tokio::test]
-async fn nothing_is_lent_of_a_grant_that_was_revoked_at_the_provider() {
+async fn no_access_token_is_issued_for_a_grant_revoked_at_the_provider() {
     let app = TestApp::start().await;
     let (user_id, operator) = (app.connected_user("FITBIT", "alice").await, app.token(Role::Operator).await);
     app.sandbox.revoke_account(&ProviderProfile::FITBIT, "demo");

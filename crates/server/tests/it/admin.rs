@@ -21,6 +21,14 @@ fn calls() -> Vec<(&'static str, &'static str, Value, Role)> {
         ("GET", "/environments/{dev_id}/contents", Value::Null, ReadOnly),
         ("GET", "/environments/{dev_id}/keys", Value::Null, ReadOnly),
         ("GET", "/environments/{dev_id}/revocations", Value::Null, ReadOnly),
+        ("GET", "/environments/{dev_id}/destinations", Value::Null, ReadOnly),
+        ("POST", "/environments/{dev_id}/destinations", json!({"url": "https://app.example/hooks"}), Operator),
+        ("PATCH", "/environments/{dev_id}/destinations/{destination_id}", json!({"enabled": false}), Operator),
+        ("DELETE", "/environments/{dev_id}/destinations/{destination_id}", Value::Null, Operator),
+        ("GET", "/environments/{dev_id}/deliveries", Value::Null, ReadOnly),
+        ("GET", "/environments/{dev_id}/events/{event_id}", Value::Null, ReadOnly),
+        ("POST", "/environments/{dev_id}/events", triggered(), Operator),
+        ("POST", "/environments/{dev_id}/deliveries/replay", json!({"dry_run": true}), Operator),
         ("GET", "/audit", Value::Null, ReadOnly),
         ("GET", "/audit/verify", Value::Null, ReadOnly),
         ("PATCH", "/environments/{dev_id}", json!({"name": "Renamed"}), Operator),
@@ -53,6 +61,10 @@ fn calls() -> Vec<(&'static str, &'static str, Value, Role)> {
     ]
 }
 
+fn triggered() -> Value {
+    json!({"payload": {"type": "auth_cancelled", "status": "error", "reason": "access_denied"}})
+}
+
 fn invitation() -> Value {
     json!({"from": "FITBIT", "to": "GOOGLE", "reference_ids": []})
 }
@@ -63,6 +75,8 @@ async fn call(app: &TestApp, token: &str, (method, path, body, _): &(&str, &str,
         .replace("{key_id}", NO_USER)
         .replace("{token_id}", NO_USER)
         .replace("{user_id}", NO_USER)
+        .replace("{event_id}", NO_USER)
+        .replace("{destination_id}", NO_USER)
         .replace("{provider}", "OURA");
     let answer = app.admin(token, method, &path, body.clone()).await;
     assert_eq!(answer.header("cache-control"), "no-store", "{method} {path}");
@@ -100,7 +114,7 @@ async fn every_call_needs_its_role() {
 }
 
 #[tokio::test]
-async fn no_call_takes_a_missing_wrong_expired_or_revoked_token() {
+async fn every_operation_rejects_a_missing_wrong_expired_or_revoked_token() {
     let app = TestApp::start().await;
     let owner = app.token(Role::Owner).await;
     let revoked = app.admin(&owner, "POST", "/tokens", json!({"name": "gone", "role": "owner"})).await.json();
@@ -129,7 +143,7 @@ async fn an_admin_token_is_no_api_key() {
 }
 
 #[tokio::test]
-async fn an_owner_makes_named_tokens_and_the_last_owner_stays() {
+async fn an_owner_creates_named_tokens_and_the_last_owner_cannot_be_revoked() {
     let app = TestApp::start().await;
     let bootstrap = app.auth.bootstrap_admin().await.unwrap().unwrap().token;
     assert!(app.auth.bootstrap_admin().await.unwrap().is_none());
@@ -150,7 +164,7 @@ async fn an_owner_makes_named_tokens_and_the_last_owner_stays() {
 }
 
 #[tokio::test]
-async fn once_the_last_owner_has_expired_a_start_makes_another() {
+async fn a_start_creates_an_owner_after_the_last_one_expired() {
     let app = TestApp::start().await;
     app.token(Role::Owner).await;
     app.clock.advance(SignedDuration::from_hours(240) - SignedDuration::from_millis(1));
@@ -160,7 +174,7 @@ async fn once_the_last_owner_has_expired_a_start_makes_another() {
 }
 
 #[tokio::test]
-async fn malformed_admin_calls_are_told_what_is_wrong() {
+async fn malformed_admin_requests_are_rejected_with_the_reason() {
     let app = TestApp::start().await;
     let owner = app.token(Role::Owner).await;
     let dev_id = &app.keys.dev_id;
@@ -190,7 +204,7 @@ async fn malformed_admin_calls_are_told_what_is_wrong() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_told_so() {
+async fn an_unknown_environment_is_404() {
     let app = TestApp::start().await;
     let owner = app.token(Role::Owner).await;
     for (method, path) in [

@@ -57,7 +57,7 @@ fn key_of(issued: &Value) -> (String, String) {
 }
 
 #[tokio::test]
-async fn a_new_key_works_beside_the_first_and_is_shown_once() {
+async fn a_new_key_is_shown_once_and_the_first_stays_valid() {
     let keys = Keys::start().await;
     let (key, key_id) = keys.create(json!({"name": "worker"})).await;
     assert!(key.starts_with("ta_testing_") && looks_like_api_key(&key), "{key}");
@@ -73,7 +73,7 @@ async fn a_new_key_works_beside_the_first_and_is_shown_once() {
 }
 
 #[tokio::test]
-async fn a_replaced_key_works_beside_the_new_one_until_the_overlap_ends_and_no_longer() {
+async fn a_replaced_key_is_valid_until_the_overlap_ends() {
     for (how, hours) in [(Value::Null, 24), (json!({"overlap_s": 7200}), 2)] {
         let keys = Keys::start().await;
         let (old, key_id) = keys.create(json!({"name": "worker", "scopes": ["auth:write"]})).await;
@@ -90,7 +90,7 @@ async fn a_replaced_key_works_beside_the_new_one_until_the_overlap_ends_and_no_l
 }
 
 #[tokio::test]
-async fn a_leaked_key_ends_at_once() {
+async fn a_leaked_key_is_revoked_at_once() {
     let keys = Keys::start().await;
     let (old, key_id) = keys.create(json!({"name": "worker"})).await;
     assert!(keys.works(&old).await);
@@ -102,7 +102,7 @@ async fn a_leaked_key_ends_at_once() {
 }
 
 #[tokio::test]
-async fn an_overlap_never_gives_a_key_more_time() {
+async fn an_overlap_does_not_extend_the_lifetime_of_a_key() {
     let keys = Keys::start().await;
     let (old, key_id) = keys.create(json!({"name": "worker", "expires_in_days": 1})).await;
     let issued = keys.rotate(&key_id, json!({"overlap_s": 172_800})).await;
@@ -112,7 +112,7 @@ async fn an_overlap_never_gives_a_key_more_time() {
 }
 
 #[tokio::test]
-async fn a_key_in_use_is_not_ended_by_mistake() {
+async fn a_key_in_use_is_not_revoked_by_mistake() {
     for query in ["", "?force=true", "?now=true", "?now=1&overlap_s=60"] {
         let keys = Keys::start().await;
         let (key, key_id) = keys.create(json!({"name": "worker"})).await;
@@ -142,7 +142,7 @@ async fn a_key_can_be_given_time_to_end() {
 }
 
 #[tokio::test]
-async fn the_last_use_is_known_to_the_minute_and_outlives_the_process() {
+async fn the_last_use_is_stored_to_the_minute() {
     let keys = Keys::start().await;
     let (key, _) = keys.create(json!({"name": "worker"})).await;
     assert_eq!(keys.list().await[1]["last_used_at"], Value::Null);

@@ -142,7 +142,7 @@ async fn strangers_get_one_line_a_minute_that_counts_them() {
 }
 
 #[tokio::test]
-async fn a_line_has_the_address_of_the_connection_and_not_what_a_header_says() {
+async fn a_log_line_has_the_address_of_the_peer_and_ignores_headers() {
     let app = TestApp::serve().await;
     let owner = app.token(Role::Owner).await;
     let mut stream = TcpStream::connect(app.auth.widget_url().authority()).await.unwrap();
@@ -180,7 +180,7 @@ async fn denied_acts_of_a_token_get_one_line_a_minute_that_counts_them() {
 }
 
 #[tokio::test]
-async fn no_line_holds_a_character_that_commands_a_terminal_or_reorders_text() {
+async fn no_log_line_contains_control_or_bidi_characters() {
     let app = TestApp::start().await;
     let owner = app.token(Role::Owner).await;
     for name in ["a\u{9b}b", "a\u{85}b", "a\u{202e}b", "a\u{2066}b", "a\nb"] {

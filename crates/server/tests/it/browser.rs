@@ -40,7 +40,7 @@ async fn done(app: &TestApp, visitor: &Visitor) -> String {
 }
 
 #[tokio::test]
-async fn a_success_leads_by_list_login_and_consent_to_the_app() {
+async fn a_successful_login_passes_list_login_and_consent() {
     let app = TestApp::serve().await;
     let visitor = Visitor::of(&app).await;
     let session = session(&app, &visitor, json!({})).await;
@@ -144,7 +144,7 @@ async fn a_success_without_a_url_has_a_page() {
 }
 
 #[tokio::test]
-async fn what_was_left_out_is_shown() {
+async fn the_missing_scopes_are_listed() {
     let app = TestApp::serve().await;
     let visitor = Visitor::of(&app).await;
     let session = session(&app, &visitor, json!({"providers": "FITBIT", "bypass_feedback": false})).await;
@@ -159,7 +159,7 @@ async fn what_was_left_out_is_shown() {
 
 /// Google names its scopes by addresses, which are wider than a phone.
 #[tokio::test]
-async fn what_was_left_out_fits_a_phone() {
+async fn the_missing_scopes_fit_on_a_phone() {
     let app = TestApp::serve().await;
     let visitor = Visitor::of(&app).await;
     let session = session(&app, &visitor, json!({"providers": "GOOGLE", "bypass_feedback": false})).await;

@@ -29,7 +29,7 @@ async fn login(app: &TestApp, decision: Decision) -> String {
 }
 
 #[tokio::test]
-async fn who_comes_back_keeps_the_id() {
+async fn a_returning_user_keeps_the_user_id() {
     let app = keeping().await;
     let first = login(&app, Decision::Approve).await;
     let before = user(&app, &first).await;
@@ -46,7 +46,7 @@ async fn who_comes_back_keeps_the_id() {
 }
 
 #[tokio::test]
-async fn the_grant_before_is_revoked_where_that_ends_nothing_else() {
+async fn the_previous_grant_is_revoked_if_no_connection_uses_it() {
     let fitbit = r#"[[provider]]
         provider = "FITBIT"
         name = "Fitbit"
@@ -65,7 +65,7 @@ async fn the_grant_before_is_revoked_where_that_ends_nothing_else() {
 }
 
 #[tokio::test]
-async fn who_grants_something_else_keeps_the_id_and_the_app_is_told_what_changed() {
+async fn other_scopes_keep_the_user_id_and_the_app_gets_the_change() {
     let app = keeping().await;
     let first = login(&app, Decision::Without("sleep")).await;
     let again = login(&app, Decision::Without("activity")).await;
@@ -96,7 +96,7 @@ async fn another_account_or_reference_id_is_another_user() {
 }
 
 #[tokio::test]
-async fn who_has_no_reference_id_is_known_by_the_account() {
+async fn a_user_without_a_reference_id_is_recognized_by_the_account() {
     let app = keeping().await;
     let log_in = async |account: &str| {
         let session = app.session(json!({"providers": "FITBIT"})).await;
@@ -109,7 +109,7 @@ async fn who_has_no_reference_id_is_known_by_the_account() {
 }
 
 #[tokio::test]
-async fn the_id_that_a_login_link_named_is_void_for_who_has_one() {
+async fn the_reserved_id_of_a_link_is_dropped_for_an_existing_user() {
     let app = keeping().await;
     let first = login(&app, Decision::Approve).await;
     let link = app.post_nothing("/v2/auth/authenticateUser?resource=FITBIT&reference_id=alice").await.json();
@@ -123,7 +123,7 @@ async fn the_id_that_a_login_link_named_is_void_for_who_has_one() {
 }
 
 #[tokio::test]
-async fn a_new_device_takes_over_the_id() {
+async fn a_new_device_gets_the_user_id_of_the_old_one() {
     let app = keeping().await;
     let redeem = async |device: &str| {
         let token = app.post_nothing("/v2/auth/tokens?reference_id=alice").await.json()["token"].clone();

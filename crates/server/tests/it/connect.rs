@@ -57,7 +57,7 @@ async fn waiting_revocations(app: &TestApp) -> u64 {
 }
 
 #[tokio::test]
-async fn a_login_without_a_required_scope_fails_and_says_which() {
+async fn a_login_without_a_required_scope_fails_and_reports_the_scope() {
     let app = TestApp::start_with_recipes(&fitbit(IN_ANSWER)).await;
     let end = login(&app, session(), Decision::Without("sleep")).await;
 
@@ -72,7 +72,7 @@ async fn a_login_without_a_required_scope_fails_and_says_which() {
 }
 
 #[tokio::test]
-async fn whoever_left_out_a_required_scope_is_shown_it_and_may_try_again() {
+async fn a_missing_required_scope_is_shown_and_the_user_can_retry() {
     let app = TestApp::start_with_recipes(&fitbit(IN_ANSWER)).await;
     let session = app.session(json!({"providers": "FITBIT"})).await;
     let (back, cookies) = app.at_provider(&session, "demo", Decision::Without("sleep")).await;
@@ -104,7 +104,7 @@ async fn tokens_of_an_account_that_nobody_names_are_given_back() {
 }
 
 #[tokio::test]
-async fn a_provider_that_wants_https_is_not_gone_to_from_http() {
+async fn no_login_over_http_starts_at_a_provider_that_requires_https() {
     let app = TestApp::start_with_recipes(&fitbit("https_only_callback = true")).await;
     let page = app.session(session()).await;
     let end = app.page(&page, &[]).await;
@@ -117,7 +117,7 @@ async fn a_provider_that_wants_https_is_not_gone_to_from_http() {
 }
 
 #[tokio::test]
-async fn who_meets_the_cap_before_the_login_is_told_to_the_app_once() {
+async fn the_user_limit_before_a_login_sends_one_event() {
     let app = TestApp::start().await;
     app.change(serde_json::from_value(json!({"user_limit": 0})).unwrap()).await;
     let page = app.session(session()).await;
@@ -131,7 +131,7 @@ async fn who_meets_the_cap_before_the_login_is_told_to_the_app_once() {
 }
 
 #[tokio::test]
-async fn a_login_that_took_too_long_is_told_to_the_app() {
+async fn an_expired_login_is_reported_to_the_app() {
     let app = TestApp::start().await;
     let page = app.session(session()).await;
     let (back, cookies) = app.at_provider(&page, "demo", Decision::Approve).await;
@@ -144,7 +144,7 @@ async fn a_login_that_took_too_long_is_told_to_the_app() {
 }
 
 #[tokio::test]
-async fn every_refusal_of_the_provider_is_told_alike_to_the_app_and_to_the_redirect() {
+async fn each_provider_error_has_the_same_reason_in_event_and_redirect() {
     let app = TestApp::start().await;
     for (error, reason) in [
         ("access_denied", "access_denied"),
@@ -169,7 +169,7 @@ fn ending() -> String {
 }
 
 #[tokio::test]
-async fn a_provider_that_ends_while_the_server_runs_takes_nobody_from_that_day_on() {
+async fn a_provider_accepts_no_logins_after_its_shutdown_date() {
     let app = TestApp::start_with_recipes(&ending()).await;
     app.connected_user("FITBIT", "alice").await;
     app.clock.advance(SignedDuration::from_hours(24) - SignedDuration::from_secs(1));
@@ -188,7 +188,7 @@ async fn a_provider_that_ends_while_the_server_runs_takes_nobody_from_that_day_o
 }
 
 #[tokio::test]
-async fn a_provider_that_has_ended_before_the_server_started_is_offered_to_nobody() {
+async fn a_provider_past_its_shutdown_date_is_not_offered() {
     let app = TestApp::start_with_recipes(&ending().replace("2030-01-02", "2030-01-01")).await;
     let (status, detail) = app.post("/v2/auth/generateWidgetSession", session()).await.problem();
     assert!(status == 400 && detail.starts_with("no provider can be offered: FITBIT is unknown"), "{status} {detail}");
@@ -208,7 +208,7 @@ async fn an_app_that_the_provider_refuses_is_nobody_elses_fault() {
 }
 
 #[tokio::test]
-async fn the_cap_gives_back_what_was_granted_too_late() {
+async fn a_grant_beyond_the_user_limit_is_revoked() {
     let app = TestApp::start().await;
     app.change(serde_json::from_value(json!({"user_limit": 1})).unwrap()).await;
     let late = app.session(json!({"providers": "OURA", "reference_id": "carol"})).await;
@@ -220,7 +220,7 @@ async fn the_cap_gives_back_what_was_granted_too_late() {
 }
 
 #[tokio::test]
-async fn of_two_logins_at_once_in_one_session_the_slower_is_given_back() {
+async fn the_slower_of_two_simultaneous_logins_is_revoked() {
     let app = TestApp::start().await;
     let session = app.session(json!({"providers": "FITBIT"})).await;
     let one = app.at_provider(&session, "a", Decision::Approve).await;

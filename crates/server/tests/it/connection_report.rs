@@ -23,7 +23,7 @@ async fn used(app: &TestApp, user_id: &str) -> u16 {
 }
 
 #[tokio::test]
-async fn an_operator_sees_when_a_connection_fails_and_when_it_works_again() {
+async fn a_failing_connection_and_its_recovery_are_visible() {
     let app = TestApp::start().await;
     let user_id = app.connected_user("FITBIT", "alice").await;
     let fresh = report(&app, &user_id).await.json();

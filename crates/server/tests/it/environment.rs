@@ -29,7 +29,7 @@ async fn a_new_environment_works_at_once() {
 }
 
 #[tokio::test]
-async fn a_change_leaves_alone_what_it_does_not_name_and_null_clears() {
+async fn an_update_changes_only_the_named_fields_and_null_clears() {
     let app = TestApp::start().await;
     let operator = app.token(Role::Operator).await;
     let path = format!("/environments/{}", app.keys.dev_id);
@@ -52,13 +52,15 @@ async fn a_change_leaves_alone_what_it_does_not_name_and_null_clears() {
 }
 
 #[tokio::test]
-async fn a_deletion_names_what_is_lost_and_touches_nobody_else() {
+async fn a_deletion_lists_what_it_deletes_and_affects_no_other_user() {
     let mut app = TestApp::start().await;
+    app.set_destination().await;
     let owner = app.token(Role::Owner).await;
     app.connected_user("FITBIT", "alice").await;
     app.connected_user("WHOOP", "bob").await;
     let another = app.another().await;
     let doomed = std::mem::replace(&mut app.keys, another);
+    app.set_destination().await;
     let survivor = app.connected_user("FITBIT", "carol").await;
     let path = format!("/environments/{}", doomed.dev_id);
 

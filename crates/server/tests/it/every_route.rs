@@ -79,7 +79,7 @@ async fn every_route_refuses_halves_of_different_environments() {
 }
 
 #[tokio::test]
-async fn malformed_bodies_are_told_so() {
+async fn malformed_bodies_are_rejected_with_the_reason() {
     let app = TestApp::start().await;
     for path in WITH_BODY {
         for body in ["{", "[1,", "\"text\"", "\u{0}", "{} {}"] {

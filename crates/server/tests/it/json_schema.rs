@@ -101,7 +101,7 @@ fn object(document: &Value, schema: &Value, value: &Value, place: &str, faults: 
 }
 
 #[test]
-fn a_value_that_does_not_fit_is_found_with_its_place() {
+fn a_schema_violation_is_reported_with_its_location() {
     let document = serde_json::json!({"a": {"type": "object", "required": ["id"], "additionalProperties": false, "properties": {
         "id": {"type": "string", "format": "uuid"}, "tags": {"type": ["array", "null"], "items": {"enum": ["x", "y"]}},
     }}});

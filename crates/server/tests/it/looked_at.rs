@@ -45,7 +45,7 @@ async fn a_session_whose_links_were_looked_at_a_hundred_times_still_connects() {
 }
 
 #[tokio::test]
-async fn a_preview_of_a_link_that_leads_nowhere_tells_the_app_nothing() {
+async fn a_preview_of_an_invalid_link_sends_no_event() {
     let app = TestApp::start().await;
     app.change(ChangeEnvironment { user_limit: Some(Some(0)), ..ChangeEnvironment::default() }).await;
     let session = app.session(json!({"providers": "FITBIT"})).await;

@@ -64,7 +64,7 @@ async fn a_key_whose_creation_was_not_answered_is_created_once_and_shown() {
 }
 
 #[tokio::test]
-async fn an_outcome_that_stays_unknown_is_said_to_be_unknown() {
+async fn an_unknown_outcome_is_reported_as_unknown() {
     let (app, faults) = start().await;
     faults.plan(&[AnswerLost; 3]);
     assert_eq!(redeem(&app).await.problem().0, 500);

@@ -54,14 +54,14 @@ async fn login(decision: Decision, plan: &[WriteFault]) -> (TestApp, u16, Left) 
 }
 
 #[tokio::test]
-async fn a_login_that_cannot_be_stored_is_given_back() {
+async fn a_grant_that_cannot_be_stored_is_revoked() {
     let (app, status, left) = login(Decision::Approve, &[Made, Refused]).await;
     assert_eq!((status, left), (503, Left { connections: 0, owed: 1, live: 1 }));
     app.connected_user("FITBIT", "alice").await;
 }
 
 #[tokio::test]
-async fn a_login_that_cannot_even_be_given_back_is_revoked_at_once() {
+async fn a_grant_that_cannot_be_queued_for_revocation_is_revoked_at_once() {
     let (_, status, left) = login(Decision::Approve, &[Made, Refused, Refused]).await;
     assert_eq!((status, left), (503, Left { connections: 0, owed: 0, live: 0 }));
 }
@@ -80,13 +80,13 @@ async fn a_connection_whose_commit_was_not_heard_of_is_a_success() {
 }
 
 #[tokio::test]
-async fn nothing_is_exchanged_where_the_state_could_not_be_spent() {
+async fn no_code_is_exchanged_unless_the_state_was_consumed() {
     let (_, status, left) = login(Decision::Approve, &[Refused]).await;
     assert_eq!((status, left), (503, Left { connections: 0, owed: 0, live: 0 }));
 }
 
 #[tokio::test]
-async fn a_login_goes_on_when_the_browser_hangs_up() {
+async fn a_login_continues_when_the_browser_disconnects() {
     let app = TestApp::start().await;
     let session = app.session(json!({"providers": "FITBIT", "reference_id": "alice"})).await;
     let (back, cookies) = app.at_provider(&session, "demo", Decision::Approve).await;

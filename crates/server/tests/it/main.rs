@@ -11,6 +11,8 @@ mod browser;
 mod coming_back;
 mod connect;
 mod connection_report;
+mod delivery;
+mod destination;
 mod docs;
 mod environment;
 mod every_route;

@@ -27,7 +27,7 @@ fn link(answer: &Answer) -> String {
 }
 
 #[tokio::test]
-async fn an_invited_end_user_moves_within_a_week_and_keeps_the_old_connection() {
+async fn an_invited_end_user_migrates_within_a_week_and_the_old_connection_stays() {
     let app = moving().await;
     let answer = invite(&app, json!({})).await;
     assert_eq!((answer.status.as_u16(), &answer.json()["skipped"]), (201, &json!(["bob", "carol"])), "{answer:?}");
@@ -48,7 +48,7 @@ async fn an_invited_end_user_moves_within_a_week_and_keeps_the_old_connection() 
 }
 
 #[tokio::test]
-async fn a_link_ends_when_it_said() {
+async fn a_link_expires_at_its_announced_time() {
     let app = moving().await;
     let answer = invite(&app, json!({"valid_hours": 1})).await;
     app.clock.advance(SignedDuration::from_hours(1));
@@ -57,7 +57,7 @@ async fn a_link_ends_when_it_said() {
 }
 
 #[tokio::test]
-async fn a_malformed_invitation_is_told_so() {
+async fn a_malformed_invitation_is_rejected_with_the_reason() {
     let app = moving().await;
     for more in [
         json!({"valid_hours": 0}),

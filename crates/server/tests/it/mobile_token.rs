@@ -113,7 +113,7 @@ async fn of_a_thousand_simultaneous_redeemers_one_wins() {
 }
 
 #[tokio::test]
-async fn a_bound_reference_id_wins_over_what_the_app_says() {
+async fn a_bound_reference_id_overrides_the_one_of_the_app() {
     let app = TestApp::start().await;
     let bound = mint(&app, "?reference_id=alice%40example.com").await;
     let free = mint(&app, "").await;
@@ -125,7 +125,7 @@ async fn a_bound_reference_id_wins_over_what_the_app_says() {
 }
 
 #[tokio::test]
-async fn a_new_device_replaces_the_connection_and_says_so() {
+async fn a_new_device_replaces_the_connection_and_sends_an_event() {
     let app = TestApp::start().await;
     let first = redeem(&app, &mint(&app, "?reference_id=alice").await, "").await.json();
     let same = redeem(&app, &mint(&app, "?reference_id=alice").await, "").await.json();

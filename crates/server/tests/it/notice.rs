@@ -51,7 +51,7 @@ async fn receiver() -> (Url, mpsc::UnboundedReceiver<Value>) {
 }
 
 #[tokio::test]
-async fn whoever_takes_access_back_at_the_provider_is_told_to_the_app() {
+async fn a_revocation_at_the_provider_sends_an_event_to_the_app() {
     let app = TestApp::start().await;
     let (url, mut events) = receiver().await;
     app.change(ChangeEnvironment { destination: Some(Some(url)), ..Default::default() }).await;
@@ -131,7 +131,7 @@ async fn forged_notices_never_shut_out_genuine_ones() {
 }
 
 #[tokio::test]
-async fn a_provider_that_asks_is_welcome_with_the_token_that_was_agreed_upon() {
+async fn a_verification_request_needs_the_agreed_token() {
     let app = TestApp::start().await;
     for (path, status, text) in [
         (

@@ -30,7 +30,7 @@ async fn export(app: &TestApp, role: Role, query: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn what_is_imported_is_there_and_what_is_there_is_kept() {
+async fn an_import_adds_connections_and_keeps_existing_ones() {
     let app = TestApp::start().await;
     let id = "11111111-2222-4333-8444-555555555555";
     let first = changed(changed(row("1"), "user_id", &json!(id)), "created_at", &json!("2026-01-02T03:04:05Z"));
@@ -75,7 +75,7 @@ async fn each_row_that_does_not_fit_is_named_with_its_reason_and_the_others_are_
 }
 
 #[tokio::test]
-async fn a_dry_run_says_what_would_happen_and_changes_nothing() {
+async fn a_dry_run_prints_the_plan_and_changes_nothing() {
     let app = TestApp::start().await;
     app.change(ChangeEnvironment { user_limit: Some(Some(3)), ..ChangeEnvironment::default() }).await;
     let rows = json!([row("1"), row("1"), row("2"), row("3")]);
@@ -87,7 +87,7 @@ async fn a_dry_run_says_what_would_happen_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn the_user_limit_holds_and_what_fits_below_it_is_taken() {
+async fn an_import_stops_at_the_user_limit() {
     let app = TestApp::start().await;
     let rows: Vec<_> = (0..52).map(|n| row(&n.to_string())).collect();
     let answer = import(&app, json!({"connections": rows})).await.json();
@@ -158,7 +158,7 @@ async fn both_ways_are_written_down_as_counts() {
 }
 
 #[tokio::test]
-async fn more_than_500_at_once_are_refused_whole() {
+async fn a_batch_of_more_than_500_is_rejected() {
     let app = TestApp::start_with(Environment::Production).await;
     let rows: Vec<_> = (0..501).map(|n| row(&n.to_string())).collect();
     let answer = import(&app, json!({"connections": rows})).await;

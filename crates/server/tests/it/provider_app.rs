@@ -34,7 +34,7 @@ pub(crate) async fn outcome(app: &TestApp) -> String {
 }
 
 #[tokio::test]
-async fn an_environments_own_app_takes_the_place_of_the_servers() {
+async fn the_app_of_an_environment_overrides_the_servers_app() {
     let app = TestApp::start().await;
     let token = app.token(Role::Operator).await;
     assert_eq!(outcome(&app).await, "connected");
@@ -69,7 +69,7 @@ async fn a_secret_that_leaked_is_forgotten_at_once() {
 }
 
 #[tokio::test]
-async fn a_rotation_that_names_no_headers_keeps_those_of_the_app() {
+async fn a_rotation_without_headers_does_not_change_them() {
     let app = TestApp::start().await;
     let token = app.token(Role::Operator).await;
     let new = json!({"client_id": "tests", "client_secret": WRONG, "headers": {"X-Key": "key-not-a-secret"}});
@@ -121,7 +121,7 @@ async fn setting_an_app_is_written_down_and_needs_an_operator() {
 }
 
 #[tokio::test]
-async fn what_is_no_app_is_refused() {
+async fn an_invalid_app_is_rejected() {
     let app = TestApp::start().await;
     let token = app.token(Role::Operator).await;
     let good = json!({"client_id": "tests", "client_secret": RIGHT});
@@ -152,7 +152,7 @@ async fn what_is_no_app_is_refused() {
 }
 
 #[tokio::test]
-async fn an_app_is_one_environments_own() {
+async fn an_app_belongs_to_one_environment() {
     let app = TestApp::start().await;
     let token = app.token(Role::Operator).await;
     let other = app.another().await;
@@ -166,7 +166,7 @@ async fn check(app: &TestApp, token: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn a_provider_is_asked_whether_it_knows_an_app() {
+async fn the_check_of_an_app_asks_the_provider() {
     let app = TestApp::start().await;
     let token = app.token(Role::Operator).await;
     set(&app, &token, RIGHT).await;
@@ -204,7 +204,7 @@ async fn while_one_secret_replaces_another_both_are_checked() {
 }
 
 #[tokio::test]
-async fn a_provider_that_is_not_there_says_nothing_of_an_app() {
+async fn an_unreachable_provider_leaves_an_app_unverified() {
     let nowhere = r#"[[provider]]
         provider = "OURA"
         name = "Oura"
@@ -236,7 +236,7 @@ async fn checking_an_app_is_written_down_and_needs_an_operator() {
 }
 
 #[tokio::test]
-async fn an_app_names_its_profile_and_keeps_it_when_its_secret_changes() {
+async fn the_profile_of_an_app_survives_a_new_secret() {
     let app = TestApp::start().await;
     let token = app.token(Role::Operator).await;
     let with = |profile: &str| json!({"client_id": "tests", "client_secret": RIGHT, "profile": profile});

@@ -29,7 +29,7 @@ fn assert_yes(answer: &Answer) {
 }
 
 #[tokio::test]
-async fn a_callback_that_is_loaded_again_ends_where_the_first_one_did() {
+async fn a_repeated_callback_has_the_same_result() {
     let app = TestApp::start().await;
     let (back, cookies) = departed(&app, session(), Decision::Approve).await;
     let first = app.page(&back, &cookies).await;
@@ -55,7 +55,7 @@ async fn callbacks_that_come_at_once_exchange_the_code_once_and_all_succeed() {
 }
 
 #[tokio::test]
-async fn a_refusal_that_is_loaded_again_is_told_once() {
+async fn a_reload_does_not_report_an_error_twice() {
     let app = TestApp::start().await;
     let (back, cookies) = departed(&app, session(), Decision::Deny).await;
     for _ in 0..5 {
@@ -66,7 +66,7 @@ async fn a_refusal_that_is_loaded_again_is_told_once() {
 }
 
 #[tokio::test]
-async fn a_made_up_code_is_tried_once() {
+async fn an_invented_code_is_tried_once() {
     let app = TestApp::start().await;
     let (back, cookies) = departed(&app, session(), Decision::Approve).await;
     let code = query(&format!("http://localhost{back}").parse().unwrap(), "code").unwrap();
@@ -85,7 +85,7 @@ async fn a_made_up_code_is_tried_once() {
 }
 
 #[tokio::test]
-async fn a_failed_login_that_comes_again_after_a_success_leads_to_no_failure() {
+async fn a_repeated_failed_callback_after_a_success_reports_no_failure() {
     let app = TestApp::start().await;
     let page = app.session(session()).await;
     let denied = app.at_provider(&page, "demo", Decision::Deny).await;
@@ -99,7 +99,7 @@ async fn a_failed_login_that_comes_again_after_a_success_leads_to_no_failure() {
 }
 
 #[tokio::test]
-async fn a_session_of_several_connections_spends_each_login_once() {
+async fn a_session_of_several_connections_uses_each_login_once() {
     let app = TestApp::start().await;
     let (back, cookies) = departed(&app, json!({"reference_id": "alice", "multi_auth": true}), Decision::Approve).await;
     let first = app.page(&back, &cookies).await;
@@ -109,7 +109,7 @@ async fn a_session_of_several_connections_spends_each_login_once() {
 }
 
 #[tokio::test]
-async fn a_login_that_took_too_long_is_told_once_although_others_began_meanwhile() {
+async fn an_expired_login_is_reported_once_even_if_other_logins_began() {
     let app = TestApp::start().await;
     let page = app.session(json!({"reference_id": "alice", "multi_auth": true})).await;
     let connect = format!("{page}/connect/fitbit");
@@ -126,7 +126,7 @@ async fn a_login_that_took_too_long_is_told_once_although_others_began_meanwhile
 }
 
 #[tokio::test]
-async fn a_login_stays_spent_whatever_the_clock_says() {
+async fn a_login_is_used_once_even_if_the_clock_is_set_back() {
     let app = TestApp::start().await;
     let (back, cookies) = departed(&app, session(), Decision::Deny).await;
     app.page(&back, &cookies).await;
@@ -151,7 +151,7 @@ async fn twenty_logins_of_a_session_come_back_and_no_more() {
 }
 
 #[tokio::test]
-async fn logins_that_began_together_come_back_twenty_times() {
+async fn at_most_twenty_failed_logins_of_a_session_are_reported() {
     let app = TestApp::start().await;
     let page = app.session(session()).await;
     let mut backs = Vec::new();

@@ -36,7 +36,7 @@ async fn revoke_due(app: &TestApp) {
 }
 
 #[tokio::test]
-async fn whoever_comes_back_again_and_again_does_not_use_up_the_grants_of_a_provider() {
+async fn repeated_logins_do_not_exhaust_the_grants_of_a_provider() {
     let app = TestApp::start().await;
     for _ in 0..12 {
         app.connected_user("WAHOO", "alice").await;
@@ -59,7 +59,7 @@ async fn verdicts(app: &TestApp) -> Vec<(String, Value)> {
 }
 
 #[tokio::test]
-async fn a_revocation_is_reported_with_what_the_provider_answered() {
+async fn a_revocation_report_has_the_response_of_the_provider() {
     let app = TestApp::start().await;
     let user = app.connected_user("FITBIT", "alice").await;
     deauthenticate(&app, &user).await;
@@ -84,7 +84,7 @@ async fn a_revocation_is_reported_with_what_the_provider_answered() {
 }
 
 #[tokio::test]
-async fn a_grant_whose_access_token_has_ended_is_revoked_all_the_same() {
+async fn a_grant_with_an_expired_access_token_is_revoked() {
     let app = TestApp::start().await;
     for face in BY_ACCESS_TOKEN {
         let user = app.connected_user(&face.slug.to_uppercase(), "alice").await;
@@ -98,7 +98,7 @@ async fn a_grant_whose_access_token_has_ended_is_revoked_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_grant_that_its_owner_took_back_is_gone_already() {
+async fn a_grant_that_the_end_user_revoked_counts_as_revoked() {
     let app = TestApp::start().await;
     for face in BY_ACCESS_TOKEN {
         let user = app.connected_user(&face.slug.to_uppercase(), "alice").await;
@@ -112,7 +112,7 @@ async fn a_grant_that_its_owner_took_back_is_gone_already() {
 }
 
 #[tokio::test]
-async fn an_account_keeps_its_grant_until_its_last_connection_ends() {
+async fn a_grant_is_not_revoked_before_the_last_connection_of_its_account_ends() {
     let app = TestApp::start().await;
     let (alice, bob) = (app.connected_user("POLAR", "alice").await, app.connected_user("POLAR", "bob").await);
     deauthenticate(&app, &alice).await;
@@ -128,7 +128,7 @@ async fn an_account_keeps_its_grant_until_its_last_connection_ends() {
 }
 
 #[tokio::test]
-async fn whoever_comes_back_keeps_the_new_grant() {
+async fn a_returning_user_keeps_the_new_grant() {
     let app = TestApp::start().await;
     app.connected_user("POLAR", "alice").await;
     let again = app.connected_user("POLAR", "alice").await;
@@ -140,7 +140,7 @@ async fn whoever_comes_back_keeps_the_new_grant() {
 }
 
 #[tokio::test]
-async fn whoever_comes_back_before_the_provider_was_asked_keeps_the_new_grant() {
+async fn a_login_before_the_pending_revocation_keeps_the_new_grant() {
     let app = TestApp::start().await;
     let user = app.connected_user("POLAR", "alice").await;
     deauthenticate(&app, &user).await;
@@ -179,7 +179,7 @@ async fn reports_come_page_by_page_and_for_one_environment() {
 }
 
 #[tokio::test]
-async fn what_is_no_page_is_refused() {
+async fn an_invalid_query_of_the_reports_is_rejected() {
     let mut app = TestApp::start().await;
     for query in ["?after=yesterday", "?after=1.2", "?after=.", "?user_id=alice", "?limit=x", "?nosuch=1"] {
         assert_eq!(reports(&app, query).await.status, 400, "{query}");
@@ -207,7 +207,7 @@ async fn provider() -> String {
 }
 
 #[tokio::test]
-async fn what_a_provider_gives_again_is_not_taken_from_whoever_came_back() {
+async fn a_token_issued_twice_is_not_revoked_for_a_returning_user() {
     for (kind, expected) in [("again", ("not_needed", json!("replaced"))), ("anew", ("confirmed", Value::Null))] {
         let url = provider().await;
         let app = TestApp::start_with_recipes(&format!(

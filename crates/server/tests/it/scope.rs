@@ -45,7 +45,7 @@ fn refusal(answer: &Answer) -> (u16, String, String) {
 }
 
 #[tokio::test]
-async fn a_key_does_what_its_scope_says_and_nothing_else() {
+async fn a_key_permits_exactly_the_operations_of_its_scopes() {
     let app = TestApp::start().await;
     for has in Scope::ALL {
         let key = key_with(&app, has).await;
@@ -72,7 +72,7 @@ async fn basic_credentials_need_the_scope_too() {
 }
 
 #[tokio::test]
-async fn what_is_public_needs_no_scope() {
+async fn public_operations_need_no_scope() {
     let app = TestApp::start().await;
     let key = key_with(&app, Scope::WebhooksWrite).await;
     for path in ["/v2/integrations", "/v2/integrations/detailed"] {

@@ -125,7 +125,7 @@ async fn credentials_are_refused_with_503_once_the_directory_is_too_old() {
 
 /// The watcher looks again although its last look is never answered.
 #[tokio::test]
-async fn a_node_refuses_credentials_while_its_store_is_silent_and_accepts_them_afterwards() {
+async fn a_node_rejects_credentials_while_its_store_does_not_answer() {
     let frozen = Arc::new(AtomicBool::new(false));
     let store = Store::new(Freezer { inner: Sqlite::in_memory().unwrap(), frozen: Arc::clone(&frozen) });
     let (auth, router, keys) = node(store, Directory::with_age_limit(Arc::new(SystemSteadyClock))).await;

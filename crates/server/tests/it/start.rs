@@ -24,7 +24,7 @@ async fn press(app: &TestApp, headers: &[(&str, &str)]) -> Answer {
 }
 
 #[tokio::test]
-async fn the_start_page_says_what_this_is_to_people_and_programs() {
+async fn the_start_page_describes_the_server_to_people_and_programs() {
     let app = TestApp::start().await;
     let page = get(&app, "/", "auth.acme.example", &[]).await;
     assert_eq!((page.status.as_u16(), page.header("content-type")), (200, "text/html; charset=utf-8"));

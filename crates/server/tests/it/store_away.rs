@@ -6,7 +6,7 @@ use terra_auth_testkit::Postgres;
 use crate::support::TestApp;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_went_away_is_no_fault_of_the_request() {
+async fn a_lost_database_connection_is_a_server_error() {
     let first = TestApp::start_on(Postgres::start().database()).await;
     let app = first.second_node().await;
     drop(first); // and with it the database

@@ -19,7 +19,6 @@ use terra_auth_egress::AddressPolicy;
 use terra_auth_http::{ServerLimits, Workers};
 use terra_auth_model::{
     clock::{Clock as _, Entropy as _},
-    delivery::Delivery,
     keys::{KeyRing, MasterKey},
     provider::ClientCredentials,
     store::Store,
@@ -307,11 +306,16 @@ impl TestApp {
         query(&end.location(), "user_id").unwrap()
     }
 
+    /// Sets a webhook destination, so that events have deliveries.
+    pub(crate) async fn set_destination(&self) {
+        let url = "https://app.example/hooks".parse().unwrap();
+        self.change(ChangeEnvironment { destination: Some(Some(url)), ..Default::default() }).await;
+    }
+
     /// The events so far, oldest first, as receivers see them.
     pub(crate) async fn events(&self) -> Vec<Value> {
-        let mut deliveries: Vec<Delivery> = self.auth.deliveries(&self.keys.dev_id, 100).await.unwrap();
-        deliveries.reverse();
-        deliveries.iter().map(|delivery| serde_json::from_str(&delivery.payload).unwrap()).collect()
+        let events = self.auth.events_after(&self.keys.dev_id, None, 100).await.unwrap();
+        events.iter().map(|event| serde_json::from_str(&event.payload).unwrap()).collect()
     }
 }
 

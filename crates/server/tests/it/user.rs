@@ -6,6 +6,7 @@ use crate::support::TestApp;
 #[tokio::test]
 async fn a_user_is_deauthenticated_once() {
     let app = TestApp::start().await;
+    app.set_destination().await;
     let user = app.connected_user("FITBIT", "alice").await;
     let path = format!("/v2/auth/deauthenticateUser?user_id={user}");
     let first = app.delete(&path).await;
@@ -49,7 +50,7 @@ async fn a_user_is_shown_as_the_contract_says() {
 }
 
 #[tokio::test]
-async fn a_promised_user_is_known_before_its_login_and_keeps_its_id() {
+async fn a_reserved_user_id_exists_before_the_login_and_does_not_change() {
     let app = TestApp::start().await;
     let answer = app.post_nothing("/v2/auth/authenticateUser?resource=fitbit").await.json();
     let user = answer["user_id"].as_str().unwrap();
@@ -85,10 +86,10 @@ async fn pages_of_users_come_in_both_published_nestings() {
 }
 
 #[tokio::test]
-async fn malformed_look_ups_are_told_what_is_wrong() {
+async fn malformed_queries_are_rejected_with_the_reason() {
     let app = TestApp::start().await;
     let bad = |answer: crate::support::Answer| answer.problem();
-    assert_eq!(bad(app.get("/v2/userInfo").await), (400, "name whom to look up: user_id or reference_id".to_owned()));
+    assert_eq!(bad(app.get("/v2/userInfo").await), (400, "user_id or reference_id is missing".to_owned()));
     assert_eq!(bad(app.get("/v2/userInfo?user_id=42").await), (400, "invalid user_id".to_owned()));
     assert_eq!(bad(app.post("/v2/bulkUserInfo", json!(["42"])).await), (400, "invalid user_id".to_owned()));
     assert_eq!(bad(app.post("/v2/bulkUserInfo", json!({"a": 1})).await).0, 400);

@@ -16,7 +16,7 @@ fn with_urls(mut body: Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_success_leads_back_with_the_published_parameters() {
+async fn a_success_redirects_with_the_published_parameters() {
     let app = TestApp::start().await;
     let session = app.session(with_urls(json!({"reference_id": "alice & bob", "providers": "FITBIT"}))).await;
     let (back, cookies) = app.at_provider(&session, "demo", Decision::Approve).await;
@@ -57,7 +57,7 @@ async fn without_a_url_the_end_is_our_own_page() {
 }
 
 #[tokio::test]
-async fn a_refusal_leads_back_with_its_reason_and_may_be_tried_again() {
+async fn a_failed_login_redirects_with_its_reason_and_can_be_retried() {
     let app = TestApp::start().await;
     let session = app.session(with_urls(json!({"reference_id": "alice", "providers": "OURA"}))).await;
     let (back, cookies) = app.at_provider(&session, "demo", Decision::Deny).await;
@@ -75,7 +75,7 @@ async fn a_refusal_leads_back_with_its_reason_and_may_be_tried_again() {
 }
 
 #[tokio::test]
-async fn staying_shows_what_was_left_out() {
+async fn a_page_in_place_lists_the_missing_scopes() {
     let app = TestApp::start().await;
     let session = app.session(with_urls(json!({"providers": "FITBIT", "bypass_feedback": false}))).await;
     let (back, cookies) = app.at_provider(&session, "demo", Decision::Without("sleep")).await;
@@ -104,7 +104,7 @@ async fn a_session_is_used_once() {
 }
 
 #[tokio::test]
-async fn who_is_at_the_provider_when_the_session_expires_may_come_back() {
+async fn a_login_at_the_provider_can_finish_after_the_session_expired() {
     let app = TestApp::start().await;
     let session = app.session(json!({"providers": "FITBIT"})).await;
     app.clock.advance(SignedDuration::from_secs(899));
@@ -139,7 +139,7 @@ async fn a_redirect_is_worth_nothing_in_another_browser_or_altered() {
 }
 
 #[tokio::test]
-async fn a_callback_address_answers_a_probe_and_spends_nothing() {
+async fn a_callback_url_answers_a_probe_and_consumes_nothing() {
     let app = TestApp::start().await;
     let session = app.session(with_urls(json!({"providers": "FITBIT"}))).await;
     let (back, cookies) = app.at_provider(&session, "demo", Decision::Approve).await;
@@ -195,7 +195,7 @@ async fn at_the_cap_new_users_stop_and_old_ones_come_back() {
 }
 
 #[tokio::test]
-async fn who_comes_back_gets_a_new_id_and_the_app_is_told() {
+async fn a_returning_user_gets_a_new_id_and_the_app_gets_an_event() {
     let app = TestApp::start().await;
     let old = app.connected_user("FITBIT", "alice").await;
     let new = app.connected_user("FITBIT", "alice").await;
@@ -212,7 +212,7 @@ async fn who_comes_back_gets_a_new_id_and_the_app_is_told() {
 }
 
 #[tokio::test]
-async fn giving_up_in_the_widget_ends_the_session() {
+async fn cancelling_in_the_widget_ends_the_session() {
     let app = TestApp::start().await;
     let session = app.session(with_urls(json!({"reference_id": "alice"}))).await;
     let end = cancel(&app, &session).await;
@@ -255,7 +255,7 @@ async fn one_session_may_make_several_connections_and_end_them() {
 }
 
 #[tokio::test]
-async fn disconnecting_needs_the_sessions_leave() {
+async fn disconnecting_needs_permission_of_the_session() {
     let app = TestApp::start().await;
     let user = app.connected_user("FITBIT", "alice").await;
     let session = app.session(json!({"reference_id": "alice"})).await;
@@ -265,7 +265,7 @@ async fn disconnecting_needs_the_sessions_leave() {
 }
 
 #[tokio::test]
-async fn on_device_sources_lead_to_the_app() {
+async fn on_device_providers_open_the_app() {
     let app = TestApp::start().await;
     let body =
         json!({"providers": "APPLE,FITBIT", "use_terra_avengers_app": true, "apple_app_url": "https://apps.example/a"});
@@ -277,7 +277,7 @@ async fn on_device_sources_lead_to_the_app() {
 }
 
 #[tokio::test]
-async fn the_list_is_searched_and_speaks_the_asked_language() {
+async fn the_list_can_be_searched_and_is_localized() {
     let app = TestApp::start().await;
     let session = app.session(json!({"language": "de", "use_terra_avengers_app": true})).await;
     let all = app.page(&session, &[]).await;

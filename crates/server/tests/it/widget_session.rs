@@ -25,7 +25,7 @@ async fn a_session_is_a_url_for_fifteen_minutes() {
 }
 
 #[tokio::test]
-async fn the_current_call_answers_201_on_all_three_paths() {
+async fn the_current_operation_returns_201_on_all_three_paths() {
     let app = TestApp::start().await;
     for path in ["/api/widget/session", "/widget/session", "/widget/api/session"] {
         let answer = app.post(path, json!({"providers": "FITBIT,NOPE,APPLE"})).await;
@@ -39,7 +39,7 @@ async fn the_current_call_answers_201_on_all_three_paths() {
 }
 
 #[tokio::test]
-async fn the_current_call_has_error_bodies_of_its_own() {
+async fn the_current_operation_has_its_own_error_bodies() {
     let app = TestApp::start().await;
     let unknown = "00000000-0000-4000-8000-000000000000";
     let bad_uid = app.post("/api/widget/session", json!({"connected_uids": ["nonsense"]})).await;
@@ -55,7 +55,7 @@ async fn the_current_call_has_error_bodies_of_its_own() {
 }
 
 #[tokio::test]
-async fn what_official_clients_send_is_read() {
+async fn the_requests_of_official_clients_are_accepted() {
     let app = TestApp::start().await;
     let path = "/v2/auth/generateWidgetSession";
     let json_type = |body: &'static str| {
@@ -102,7 +102,7 @@ async fn providers_are_read_as_an_array_too_with_a_warning() {
 }
 
 #[tokio::test]
-async fn malformed_sessions_are_told_what_is_wrong() {
+async fn malformed_session_requests_are_rejected_with_the_reason() {
     let app = TestApp::start().await;
     for (body, detail) in [
         (

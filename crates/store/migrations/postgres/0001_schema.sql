@@ -11,7 +11,6 @@ CREATE TABLE developer (
     user_limit BIGINT,
     providers TEXT COLLATE "C",
     redirect_allow_list TEXT COLLATE "C" NOT NULL,
-    destination TEXT COLLATE "C",
     signing_secret BYTEA NOT NULL,
     retiring_secret BYTEA,
     retiring_until_ms BIGINT,
@@ -199,25 +198,73 @@ CREATE TABLE consumed_watermark (
 );
 INSERT INTO consumed_watermark (kind, expires_at_ms) VALUES ('login', 0), ('token', 0);
 
--- The state is 'waiting', 'done' or 'gave_up'. A leased row is being attempted by a worker. `follows_id` is the event that must end
--- before this one is due.
-CREATE TABLE delivery (
-    delivery_id BYTEA NOT NULL PRIMARY KEY,
+-- A URL to which the events of an environment are posted. The MAC covers all columns; a row without a valid one is not used.
+CREATE TABLE destination (
+    destination_id BYTEA NOT NULL PRIMARY KEY,
+    dev_id TEXT COLLATE "C" NOT NULL REFERENCES developer ON DELETE CASCADE,
+    url TEXT COLLATE "C" NOT NULL,
+    event_types TEXT COLLATE "C",
+    description TEXT COLLATE "C",
+    enabled BIGINT NOT NULL,
+    created_at_ms BIGINT NOT NULL,
+    mac BYTEA
+);
+CREATE INDEX destination_of ON destination (dev_id, created_at_ms, destination_id);
+
+-- A change that an app is notified of. The payload is the body, byte for byte as it is signed.
+CREATE TABLE event (
+    event_id BYTEA NOT NULL PRIMARY KEY,
     dev_id TEXT COLLATE "C" NOT NULL REFERENCES developer ON DELETE CASCADE,
     kind TEXT COLLATE "C" NOT NULL,
     payload TEXT COLLATE "C" NOT NULL,
+    user_id BYTEA,
+    reference_id TEXT COLLATE "C",
+    created_at_ms BIGINT NOT NULL
+);
+CREATE INDEX event_newest ON event (dev_id, event_id);
+CREATE INDEX event_of_user ON event (dev_id, user_id, event_id) WHERE user_id IS NOT NULL;
+CREATE INDEX event_of_reference ON event (dev_id, reference_id, event_id) WHERE reference_id IS NOT NULL;
+CREATE INDEX event_created ON event (created_at_ms);
+
+-- An event for a destination. The state is 'waiting', 'done' or 'gave_up'. A leased row is being attempted by a worker. `follows_id` is
+-- the event whose delivery to the same destination must end before this one is due.
+CREATE TABLE delivery (
+    event_id BYTEA NOT NULL REFERENCES event ON DELETE CASCADE,
+    destination_id BYTEA NOT NULL REFERENCES destination ON DELETE CASCADE,
+    dev_id TEXT COLLATE "C" NOT NULL,
+    kind TEXT COLLATE "C" NOT NULL,
     created_at_ms BIGINT NOT NULL,
     attempts BIGINT NOT NULL,
     attempted_at_ms BIGINT,
     next_attempt_at_ms BIGINT NOT NULL,
     leased BIGINT NOT NULL DEFAULT 0,
     follows_id BYTEA,
-    state TEXT COLLATE "C" NOT NULL
+    state TEXT COLLATE "C" NOT NULL,
+    PRIMARY KEY (event_id, destination_id)
 );
-CREATE INDEX delivery_queue ON delivery (dev_id, next_attempt_at_ms, delivery_id) WHERE state = 'waiting';
-CREATE INDEX delivery_ended ON delivery (created_at_ms) WHERE state <> 'waiting';
-CREATE INDEX delivery_newest ON delivery (dev_id, created_at_ms, delivery_id);
+CREATE INDEX delivery_queue ON delivery (destination_id, next_attempt_at_ms, event_id) WHERE state = 'waiting';
+CREATE INDEX delivery_waiting ON delivery (dev_id) WHERE state = 'waiting';
+CREATE INDEX delivery_newest ON delivery (dev_id, created_at_ms, event_id);
+CREATE INDEX delivery_of_destination ON delivery (destination_id, event_id);
 CREATE INDEX delivery_follows ON delivery (follows_id) WHERE follows_id IS NOT NULL;
+
+-- An attempt to deliver an event. A duration is in milliseconds, and null if the attempt did not reach its phase.
+CREATE TABLE delivery_attempt (
+    event_id BYTEA NOT NULL,
+    destination_id BYTEA NOT NULL,
+    number BIGINT NOT NULL,
+    attempted_at_ms BIGINT NOT NULL,
+    status BIGINT,
+    error TEXT COLLATE "C",
+    response TEXT COLLATE "C",
+    dns_ms BIGINT,
+    connect_ms BIGINT,
+    tls_ms BIGINT,
+    first_byte_ms BIGINT,
+    total_ms BIGINT NOT NULL,
+    PRIMARY KEY (event_id, destination_id, attempted_at_ms, number),
+    FOREIGN KEY (event_id, destination_id) REFERENCES delivery ON DELETE CASCADE
+);
 
 -- A grant that a provider is asked to revoke, also after its environment is deleted. The state is 'pending', or how it ended; status and
 -- code are those of the provider's latest response. Since in_flight_since_ms a refresh of the tokens is in progress, or its result is

@@ -11,7 +11,6 @@ CREATE TABLE developer (
     user_limit INTEGER,
     providers TEXT,
     redirect_allow_list TEXT NOT NULL,
-    destination TEXT,
     signing_secret BLOB NOT NULL,
     retiring_secret BLOB,
     retiring_until_ms INTEGER,
@@ -199,25 +198,73 @@ CREATE TABLE consumed_watermark (
 ) STRICT;
 INSERT INTO consumed_watermark (kind, expires_at_ms) VALUES ('login', 0), ('token', 0);
 
--- The state is 'waiting', 'done' or 'gave_up'. A leased row is being attempted by a worker. `follows_id` is the event that must end
--- before this one is due.
-CREATE TABLE delivery (
-    delivery_id BLOB NOT NULL PRIMARY KEY,
+-- A URL to which the events of an environment are posted. The MAC covers all columns; a row without a valid one is not used.
+CREATE TABLE destination (
+    destination_id BLOB NOT NULL PRIMARY KEY,
+    dev_id TEXT NOT NULL REFERENCES developer ON DELETE CASCADE,
+    url TEXT NOT NULL,
+    event_types TEXT,
+    description TEXT,
+    enabled INTEGER NOT NULL,
+    created_at_ms INTEGER NOT NULL,
+    mac BLOB
+) STRICT;
+CREATE INDEX destination_of ON destination (dev_id, created_at_ms, destination_id);
+
+-- A change that an app is notified of. The payload is the body, byte for byte as it is signed.
+CREATE TABLE event (
+    event_id BLOB NOT NULL PRIMARY KEY,
     dev_id TEXT NOT NULL REFERENCES developer ON DELETE CASCADE,
     kind TEXT NOT NULL,
     payload TEXT NOT NULL,
+    user_id BLOB,
+    reference_id TEXT,
+    created_at_ms INTEGER NOT NULL
+) STRICT;
+CREATE INDEX event_newest ON event (dev_id, event_id);
+CREATE INDEX event_of_user ON event (dev_id, user_id, event_id) WHERE user_id IS NOT NULL;
+CREATE INDEX event_of_reference ON event (dev_id, reference_id, event_id) WHERE reference_id IS NOT NULL;
+CREATE INDEX event_created ON event (created_at_ms);
+
+-- An event for a destination. The state is 'waiting', 'done' or 'gave_up'. A leased row is being attempted by a worker. `follows_id` is
+-- the event whose delivery to the same destination must end before this one is due.
+CREATE TABLE delivery (
+    event_id BLOB NOT NULL REFERENCES event ON DELETE CASCADE,
+    destination_id BLOB NOT NULL REFERENCES destination ON DELETE CASCADE,
+    dev_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
     created_at_ms INTEGER NOT NULL,
     attempts INTEGER NOT NULL,
     attempted_at_ms INTEGER,
     next_attempt_at_ms INTEGER NOT NULL,
     leased INTEGER NOT NULL DEFAULT 0,
     follows_id BLOB,
-    state TEXT NOT NULL
+    state TEXT NOT NULL,
+    PRIMARY KEY (event_id, destination_id)
 ) STRICT;
-CREATE INDEX delivery_queue ON delivery (dev_id, next_attempt_at_ms, delivery_id) WHERE state = 'waiting';
-CREATE INDEX delivery_ended ON delivery (created_at_ms) WHERE state <> 'waiting';
-CREATE INDEX delivery_newest ON delivery (dev_id, created_at_ms, delivery_id);
+CREATE INDEX delivery_queue ON delivery (destination_id, next_attempt_at_ms, event_id) WHERE state = 'waiting';
+CREATE INDEX delivery_waiting ON delivery (dev_id) WHERE state = 'waiting';
+CREATE INDEX delivery_newest ON delivery (dev_id, created_at_ms, event_id);
+CREATE INDEX delivery_of_destination ON delivery (destination_id, event_id);
 CREATE INDEX delivery_follows ON delivery (follows_id) WHERE follows_id IS NOT NULL;
+
+-- An attempt to deliver an event. A duration is in milliseconds, and null if the attempt did not reach its phase.
+CREATE TABLE delivery_attempt (
+    event_id BLOB NOT NULL,
+    destination_id BLOB NOT NULL,
+    number INTEGER NOT NULL,
+    attempted_at_ms INTEGER NOT NULL,
+    status INTEGER,
+    error TEXT,
+    response TEXT,
+    dns_ms INTEGER,
+    connect_ms INTEGER,
+    tls_ms INTEGER,
+    first_byte_ms INTEGER,
+    total_ms INTEGER NOT NULL,
+    PRIMARY KEY (event_id, destination_id, attempted_at_ms, number),
+    FOREIGN KEY (event_id, destination_id) REFERENCES delivery ON DELETE CASCADE
+) STRICT;
 
 -- A grant that a provider is asked to revoke, also after its environment is deleted. The state is 'pending', or how it ended; status and
 -- code are those of the provider's latest response. Since in_flight_since_ms a refresh of the tokens is in progress, or its result is

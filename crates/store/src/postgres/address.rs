@@ -1,4 +1,4 @@
-//! The address of the servers: what libpq allows in it, and our own options.
+//! The URL of the servers: options of libpq, and our own.
 
 use std::{net::IpAddr, time::Duration};
 
@@ -10,31 +10,31 @@ use tokio_postgres::{
 
 use super::PostgresError;
 
-/// Bounds connecting and logging in at one of several servers, so that the next one gets its turn.
+/// The time limit to connect and log in at one of several servers, before the next one is tried.
 const HOST_TIMEOUT: Duration = Duration::from_millis(2500);
-/// The same for the only server, which may be slow to wake up.
+/// The time limit for the only server, which may be slow to start.
 const ONLY_HOST_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long sent bytes may stay without the other side's acknowledgement.
+/// How long sent bytes may remain unacknowledged.
 const TCP_USER_TIMEOUT: Duration = Duration::from_secs(30);
-/// Connections of one process, at most, unless `pool=` says another number.
+/// The maximum number of connections of one process, without `pool=`.
 const POOL_SIZE: usize = 16;
 const MAX_POOL_SIZE: usize = 1000;
 
-/// Where the servers are, and how to work with them.
+/// The servers, and the options of their connections.
 #[derive(Debug)]
 pub(super) struct Address {
     /// One for each server, in the order of the URL.
     pub(super) hosts: Vec<Config>,
-    /// Bounds connecting to and logging in at one server.
+    /// The time limit to connect and log in at one server.
     pub(super) host_timeout: Duration,
     pub(super) tls: bool,
     pub(super) pool_size: usize,
-    /// Whether statements are prepared once per connection. `None`: find out.
+    /// Whether statements are prepared once per connection. `None` detects it.
     pub(super) statement_cache: Option<bool>,
 }
 
-/// Options of libpq and of other clients that people's addresses contain and that have no meaning here. Only these are
-/// named in an error: anything else may be a part of a password.
+/// Options of libpq and other clients that have no meaning here. Only these are named in an error, because other text may be
+/// part of a password.
 const UNKNOWN: [&str; 25] = [
     "client_encoding",
     "connection_limit",
@@ -64,7 +64,7 @@ const UNKNOWN: [&str; 25] = [
 ];
 
 impl Address {
-    /// Reads a URL and bounds what it leaves open.
+    /// Reads a URL, and sets defaults for absent options.
     pub(super) fn read(url: &SecretString) -> Result<Self, PostgresError> {
         let (url, own) = split(url.expose_secret())?;
         let mut config: Config = url.parse().map_err(|_| PostgresError::Address)?;
@@ -89,7 +89,7 @@ struct Own {
     statement_cache: Option<bool>,
 }
 
-/// Takes our own options out of a URL, translates libpq's spellings and refuses what would be ignored.
+/// Removes our own options from a URL, translates libpq's spellings, and rejects options that would be ignored.
 fn split(url: &str) -> Result<(String, Own), PostgresError> {
     let mut own = Own::default();
     let after_user = url.find('@').unwrap_or_default();
@@ -105,7 +105,7 @@ fn split(url: &str) -> Result<(String, Own), PostgresError> {
             ("statement_cache" | "pgbouncer", _) => {
                 return Err(option_of("statement_cache", "must be on, off or auto, and pgbouncer true or false"));
             }
-            ("sslmode", "verify-full") => rest.push("sslmode=require".to_owned()), // which checks no less
+            ("sslmode", "verify-full") => rest.push("sslmode=require".to_owned()), // which verifies at least as much
             ("sslmode", "disable" | "prefer" | "require") => rest.push(option.to_owned()),
             ("sslmode", _) => {
                 return Err(option_of(
@@ -175,7 +175,7 @@ fn hosts(config: &Config) -> Result<Vec<Config>, PostgresError> {
     Ok((0..count).map(one).collect())
 }
 
-/// Everything but the servers.
+/// All settings except the servers.
 fn without_hosts(from: &Config) -> Config {
     let mut config = Config::new();
     config.keepalives(from.get_keepalives()).keepalives_idle(from.get_keepalives_idle());
@@ -208,7 +208,7 @@ fn without_hosts(from: &Config) -> Config {
     config
 }
 
-/// Whether the connection is to be encrypted, and the server's certificate checked.
+/// Whether the connection is encrypted and the server's certificate verified.
 fn wants_tls(config: &Config) -> bool {
     match config.get_ssl_mode() {
         SslMode::Disable => false,
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn several_servers_are_asked_for_one_that_writes() {
+    fn the_writable_one_of_several_servers_is_found() {
         let address = Address::read(&"postgres://u:p@a.example:1,b.example:2/db?sslmode=disable".into()).unwrap();
         assert_eq!(address.hosts.iter().map(|host| host.get_ports()[0]).collect::<Vec<_>>(), [1, 2]);
         for host in &address.hosts {

@@ -10,11 +10,11 @@ use crate::value::failed;
 /// The remedy after a job failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Remedy {
-    /// The same job again on this connection: it lost against another one.
+    /// Run the job again on this connection: it conflicted with another one.
     Again,
-    /// The same job on another connection: this one, or its server, is no longer good.
+    /// Run the job on another connection: this one, or its server, is unusable.
     Elsewhere,
-    /// The same job without prepared statements: there is a pooler in between.
+    /// Run the job without prepared statements: there is a transaction pooler.
     Unprepared,
 }
 
@@ -31,7 +31,7 @@ pub(super) fn remedy(error: &Error) -> Option<Remedy> {
     }
 }
 
-/// Whether the connection is gone, or leads to a server that is.
+/// Whether the connection or its server is lost.
 pub(super) fn is_lost(error: &Error) -> bool {
     let codes = [
         &SqlState::READ_ONLY_SQL_TRANSACTION,
@@ -46,7 +46,7 @@ pub(super) fn is_lost(error: &Error) -> bool {
     }
 }
 
-/// Whether the server, or the transaction, takes no writes.
+/// Whether the server or the transaction is read-only.
 pub(super) fn is_read_only(error: &Error) -> bool {
     error.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION)
 }
@@ -55,7 +55,7 @@ fn is_io(error: &Error) -> bool {
     std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<std::io::Error>)
 }
 
-/// An error of a statement as the port has it.
+/// Maps an error of a statement to the error of the port.
 pub(super) fn of_statement(error: Error) -> StoreError {
     let code = error.code().cloned();
     match code {
@@ -70,12 +70,12 @@ pub(super) fn of_statement(error: Error) -> StoreError {
     }
 }
 
-/// An error of COMMIT as the port has it. A server that ends the connection meanwhile may have committed all the same.
+/// Maps an error of COMMIT to the error of the port. If the server closed the connection, it may have committed.
 pub(super) fn of_commit(error: Error) -> StoreError {
     if is_lost(&error) { StoreError::UnknownOutcome(Box::new(error)) } else { of_statement(error) }
 }
 
-/// An error of the pool as the port has it.
+/// Maps an error of the pool to the error of the port.
 pub(super) fn of_pool(error: PoolError<ConnectError>) -> StoreError {
     match error {
         PoolError::Timeout(deadpool::managed::TimeoutType::Wait) => StoreError::Busy,
@@ -85,7 +85,7 @@ pub(super) fn of_pool(error: PoolError<ConnectError>) -> StoreError {
     }
 }
 
-/// An error of connecting as the port has it.
+/// Maps a connection error to the error of the port.
 pub(super) fn of_connect(error: ConnectError) -> StoreError {
     match &error {
         ConnectError::Server(of_server) if of_server.code().is_some_and(|code| code.code().starts_with("53")) => {

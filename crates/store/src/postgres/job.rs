@@ -1,4 +1,4 @@
-//! One job: its runs, its bound, and what becomes of its connection.
+//! Runs one job: retries, time limit, and the state of its connection afterwards.
 
 use std::{
     future::Future,
@@ -17,22 +17,22 @@ use super::{
 };
 use crate::engine::{Access, Queries};
 
-/// Runs of a job that loses against others, at most.
+/// The maximum number of runs of a job that conflicts with others.
 const MAX_ATTEMPTS: u32 = 16;
-/// Runs of a job whose connections are lost, at most.
+/// The maximum number of runs of a job whose connections are lost.
 const LOST_RUNS: u32 = 4;
-/// How long a job that lost waits before its second run; twice as long before each of the next ones, up to [`MAX_BACKOFF_DOUBLINGS`].
+/// The delay before the second run of a job after a conflict. It doubles with each further run, up to [`MAX_BACKOFF_DOUBLINGS`].
 const FIRST_BACKOFF: Duration = Duration::from_millis(10);
 /// The longest pause is 640 ms.
 const MAX_BACKOFF_DOUBLINGS: u32 = 6;
 
-/// How a run ended, and what may end better.
+/// The result of a run, and its remedy.
 struct Run {
     outcome: Result<(), StoreError>,
     remedy: Option<Remedy>,
 }
 
-/// Runs a job until it is done, within its bound.
+/// Runs a job within its time limit, and repeats it as its errors allow.
 pub(super) async fn run(pool: Pool<Servers>, mut job: Box<dyn Job>, access: Access) -> Result<(), StoreError> {
     let bound = if access == Access::Read { READ_TIMEOUT } else { WRITE_TIMEOUT };
     let deadline = Instant::now() + bound;
@@ -52,13 +52,13 @@ pub(super) async fn run(pool: Pool<Servers>, mut job: Box<dyn Job>, access: Acce
     }
 }
 
-/// Half to one and a half times as long: two that clashed do not meet again at the same instant.
+/// Half to one and a half times the delay, so that two jobs do not conflict again.
 fn jittered(pause: Duration) -> Duration {
-    let draw = RandomState::new().build_hasher().finish() % 1000; // no secret hangs on it
+    let draw = RandomState::new().build_hasher().finish() % 1000; // not security-relevant
     pause / 2 + pause * u32::try_from(draw).unwrap_or_default() / 1000
 }
 
-/// A connection that goes back to the pool only when no transaction is open on it.
+/// A connection that returns to the pool only if no transaction is open on it.
 struct Lease<'p> {
     session: Option<Object<Servers>>,
     servers: &'p Servers,
@@ -103,25 +103,25 @@ impl<'p> Lease<'p> {
                 }
                 verdict.map(drop)
             }
-            // A connection that is lost has rolled back too, and one that only read has read.
+            // A lost connection has rolled back too, and a job that only reads has its result.
             Ok(Err(_)) | Err(_) => verdict.map(drop),
         };
         self.settle(Run { outcome, remedy })
     }
 
-    /// Draws the conclusions of a run: for the pool, and for the next run.
+    /// Evaluates a run: for the pool, and for the next run.
     fn settle(&self, run: Run) -> Run {
         match run.remedy {
             Some(Remedy::Elsewhere) => self.servers.discard(self.origin),
             Some(Remedy::Unprepared) => self.servers.found_pooler(),
             Some(Remedy::Again) | None => {}
         }
-        // A change that may be durable is not repeated.
+        // A change that may be durable must not be repeated.
         let remedy = run.remedy.filter(|_| !matches!(run.outcome, Err(StoreError::UnknownOutcome(_))));
         Run { remedy, ..run }
     }
 
-    /// The transaction was cut before COMMIT: nothing of it is durable.
+    /// The transaction ended before COMMIT, so nothing is durable.
     fn lost(&self, cut: Interrupted) -> Run {
         self.servers.discard(self.origin);
         match cut {
@@ -133,16 +133,16 @@ impl<'p> Lease<'p> {
     }
 }
 
-/// Why a wait for the server was given up.
+/// Why waiting for the server ended.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 enum Interrupted {
-    #[error("the database did not answer in time")]
+    #[error("the database did not respond in time")]
     Late,
-    #[error("the database server no longer answers")]
+    #[error("the database server no longer responds")]
     Gone,
 }
 
-/// Waits for the server, but not beyond the deadline, and not when it is gone.
+/// Waits for the server until the deadline, or until the server is lost.
 async fn within<T>(
     servers: &Servers,
     origin: Origin,

@@ -1,4 +1,4 @@
-//! The servers of an address: which one is connected to, and which connections are still good.
+//! The servers of a URL: which one to connect to, and which connections are usable.
 
 use std::{
     io,
@@ -24,37 +24,37 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{PostgresError, address::Address, failure};
 
-/// Bounds each statement, and each pause in a transaction.
+/// The settings of a session: time limits for each statement, and for each pause in a transaction.
 pub(super) const SETTINGS: &str = "SET statement_timeout = '30s'; SET idle_in_transaction_session_timeout = '5s'";
 
-/// The same for one transaction: behind a pooler the next one runs elsewhere.
+/// The settings of one transaction. Behind a pooler, the next one may run in another session.
 pub(super) const LOCAL_SETTINGS: &str =
     "; SET LOCAL statement_timeout = '30s'; SET LOCAL idle_in_transaction_session_timeout = '5s'";
 
-/// How long a server may be silent in a job before it is asked whether it lives.
+/// How long a server may be silent during a job before it is probed.
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long it may take to answer that.
+/// The time limit of the probe.
 const PROBE_TIMEOUT: Duration = Duration::from_millis(2500);
 
-/// Makes the pool's connections.
+/// Creates the pool's connections.
 pub(crate) struct Servers {
     hosts: Vec<Config>,
     host_timeout: Duration,
     tls: Option<MakeRustlsConnect>,
-    /// Milliseconds that the last attempt at each server took to fail; 0 after a success.
+    /// The duration of the last failed attempt at each server, in milliseconds; 0 after a success.
     failed_after: Vec<AtomicU64>,
-    /// Whether connections keep prepared statements and settings of their own.
+    /// Whether connections have their own prepared statements and settings.
     sessions: AtomicBool,
     lost: watch::Sender<Generations>,
     probes: Semaphore,
 }
 
-/// Connections are numbered by generations; a generation ends when one of its connections finds its server gone.
+/// The generations of connections. A generation ends when one of its connections finds that its server is lost.
 #[derive(Clone, Copy, Default)]
 struct Generations {
-    /// The generation of the next connection; older ones are not handed out again.
+    /// The generation of the next connection. Older connections are not reused.
     generation: u64,
-    /// Connections of older generations are cut, whatever they are doing.
+    /// Connections of older generations are closed, even in use.
     cut_before: u64,
 }
 
@@ -64,20 +64,20 @@ pub(crate) struct Session {
     pub(super) origin: Origin,
 }
 
-/// Where a connection leads, and since when.
+/// The server and generation of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Origin {
     host: usize,
     generation: u64,
 }
 
-/// Why there is no connection.
+/// Why no connection was established.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConnectError {
-    /// The server accepted nothing, or said nothing, in time.
-    #[error("the server did not answer within {} ms", .0.as_millis())]
+    /// The server did not accept, or did not respond, in time.
+    #[error("the server did not respond within {} ms", .0.as_millis())]
     Mute(Duration),
-    #[error("could not find the server's address")]
+    #[error("could not resolve the server's name")]
     Name(#[source] io::Error),
     #[error(transparent)]
     Server(#[from] tokio_postgres::Error),
@@ -102,36 +102,36 @@ impl Servers {
         })
     }
 
-    /// How long connecting may take when every server is slow.
+    /// The time limit to connect if every server is slow.
     pub(super) fn connect_timeout(&self) -> Duration {
         let hosts = u32::try_from(self.hosts.len()).unwrap_or(u32::MAX);
         self.host_timeout.saturating_mul(hosts).min(Duration::from_secs(30)) + Duration::from_millis(500)
     }
 
-    /// Whether connections keep prepared statements and settings of their own: not behind a transaction pooler.
+    /// Whether connections have their own prepared statements and settings, which they do not behind a transaction pooler.
     pub(super) fn have_sessions(&self) -> bool {
         self.sessions.load(Ordering::Relaxed)
     }
 
-    /// From now on no connection is taken to keep anything from one transaction to the next.
+    /// Assumes a transaction pooler from now on.
     pub(super) fn found_pooler(&self) {
         if self.sessions.swap(false, Ordering::Relaxed) {
             tracing::info!("PostgreSQL is behind a transaction pooler; statements are not prepared ahead");
         }
     }
 
-    /// Finds out whether two connections share one server process, as behind a transaction pooler.
+    /// Detects a transaction pooler: two connections share one server process.
     pub(super) async fn detect_pooler(&self) -> Result<(), ConnectError> {
         let (a, b) = (self.connect().await?, self.connect().await?);
         let shared = timeout(self.host_timeout, share_a_backend(&a, &b));
-        // Behind a session pooler without a second connection the second one waits: that is no transaction pooler.
+        // A second connection that waits indicates a session pooler with one connection.
         if shared.await.unwrap_or(Ok(false))? {
             self.found_pooler();
         }
         Ok(())
     }
 
-    /// Connects to the first server that works: those first that did not fail last time, then those that fail fast.
+    /// Connects to the first server that works. The order starts with those that did not fail last time, then the fastest failures.
     async fn connect(&self) -> Result<Session, ConnectError> {
         let generation = self.lost.borrow().generation;
         let mut order: Vec<usize> = (0..self.hosts.len()).collect();
@@ -155,7 +155,7 @@ impl Servers {
         Err(error)
     }
 
-    /// Connects to one server and logs in, all within `bound`.
+    /// Connects to one server and logs in, within `bound`.
     async fn connect_to(&self, host: usize, bound: Duration) -> Result<ClientWrapper, ConnectError> {
         let config = &self.hosts[host];
         let connected = async {
@@ -167,7 +167,7 @@ impl Servers {
         timeout(bound, Box::pin(connected)).await.unwrap_or(Err(ConnectError::Mute(bound)))
     }
 
-    /// Has the pool forget the connections of `origin`'s generation.
+    /// Removes the connections of `origin`'s generation from the pool.
     pub(super) fn discard(&self, origin: Origin) {
         self.lost.send_if_modified(|lost| {
             let first = lost.generation == origin.generation;
@@ -176,7 +176,7 @@ impl Servers {
         });
     }
 
-    /// Returns when the server behind `origin` is gone while a job waits for it.
+    /// Returns when the server of `origin` is lost while a job waits for it.
     pub(super) async fn gone(&self, origin: Origin) {
         let mut lost = self.lost.subscribe();
         loop {
@@ -184,7 +184,7 @@ impl Servers {
             if timeout(KEEPALIVE_TIMEOUT, cut).await.is_ok() {
                 return;
             }
-            // One asks for all; the others look again after the next silence.
+            // One job probes for all; the others check again after the next silence.
             if let Ok(_one) = self.probes.try_acquire()
                 && !self.lives(origin.host).await
             {
@@ -196,7 +196,7 @@ impl Servers {
     async fn lives(&self, host: usize) -> bool {
         match self.connect_to(host, PROBE_TIMEOUT).await {
             Ok(_) => true,
-            // A server that refuses for a reason of its own (too many connections) is alive.
+            // A server that rejects the probe, such as for too many connections, is alive.
             Err(ConnectError::Server(error)) => !failure::is_lost(&error) && error.as_db_error().is_some(),
             Err(ConnectError::Mute(_) | ConnectError::Name(_)) => false,
         }
@@ -212,7 +212,7 @@ impl Servers {
             first
         });
         if cut {
-            tracing::warn!(host = origin.host, "a PostgreSQL server does not answer; its connections are closed");
+            tracing::warn!(host = origin.host, "a PostgreSQL server does not respond; closing its connections");
         }
     }
 }
@@ -230,10 +230,10 @@ impl Manager for Servers {
         Ok(session)
     }
 
-    // Asks the server nothing, so it cannot hang on a mute one.
+    // Sends nothing to the server, so it cannot hang.
     async fn recycle(&self, session: &mut Session, _: &Metrics) -> RecycleResult<ConnectError> {
         if session.is_closed() || session.origin.generation < self.lost.borrow().generation {
-            return Err(RecycleError::message("its server is gone"));
+            return Err(RecycleError::message("the server is lost"));
         }
         Ok(())
     }
@@ -253,7 +253,7 @@ impl DerefMut for Session {
     }
 }
 
-/// Tries every address that the server's name has.
+/// Tries every address of the server's name.
 async fn reach<T>(config: &Config, tls: T, bound: Duration) -> Result<ClientWrapper, ConnectError>
 where
     T: MakeTlsConnect<Socket> + Clone + Send + 'static,
@@ -294,7 +294,7 @@ where
     Ok(ClientWrapper::new(client, task))
 }
 
-/// Whether two connections meet the same server process, or one of them more than one.
+/// Whether two connections use the same server process, or one connection uses several.
 async fn share_a_backend(a: &Session, b: &Session) -> Result<bool, tokio_postgres::Error> {
     let (first_of_a, first_of_b) = (backend(a).await?, backend(b).await?);
     for _ in 0..3 {
@@ -305,7 +305,7 @@ async fn share_a_backend(a: &Session, b: &Session) -> Result<bool, tokio_postgre
     Ok(first_of_a == first_of_b)
 }
 
-/// The server process that serves a connection now. Nothing is prepared for the question.
+/// The current server process of a connection. The query is not prepared.
 async fn backend(session: &Session) -> Result<String, tokio_postgres::Error> {
     let row = session.query_typed_one("SELECT pg_backend_pid()::text", &[]).await?;
     row.try_get(0)

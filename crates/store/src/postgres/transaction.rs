@@ -1,4 +1,4 @@
-//! An open transaction as the verbs see it.
+//! The transaction of the verbs on PostgreSQL.
 
 use std::error::Error;
 
@@ -18,7 +18,7 @@ use crate::{
 
 pub(crate) struct Transaction<'c> {
     session: &'c Session,
-    /// Whether the connection keeps prepared statements.
+    /// Whether the connection has its own prepared statements.
     prepares: bool,
     access: Access,
     /// The remedy after a statement failed.
@@ -33,7 +33,7 @@ impl<'c> Transaction<'c> {
 
     fn failed(&mut self, error: tokio_postgres::Error) -> StoreError {
         if self.access == Access::Read && failure::is_read_only(&error) {
-            return failed(error); // the job's own mistake, not the server's state
+            return failed(error); // a fault of the job, not of the server
         }
         self.remedy = failure::remedy(&error).or(self.remedy);
         failure::of_statement(error)
@@ -61,7 +61,7 @@ impl<'c> Transaction<'c> {
 }
 
 impl Database for Transaction<'_> {
-    // Leaves the developer's key free: others may go on adding rows that refer to it.
+    // Does not lock the developer's key, so that others can add rows that refer to it.
     const FOR_UPDATE: &'static str = "FOR NO KEY UPDATE";
     const FOR_UPDATE_SKIP_LOCKED: &'static str = "FOR UPDATE SKIP LOCKED";
 
@@ -99,7 +99,7 @@ fn parameters<'v>(values: &'v [Value<'v>]) -> Vec<&'v (dyn ToSql + Sync)> {
     values.iter().map(|value| value as _).collect()
 }
 
-/// The values with their types, for a statement that is not prepared ahead. PostgreSQL finds the type of a null itself.
+/// The values with their types, for a statement that is not prepared. PostgreSQL infers the type of a null.
 fn typed<'v>(values: &'v [Value<'v>]) -> Vec<(&'v (dyn ToSql + Sync), Type)> {
     let typed = values.iter().map(|value| {
         let ty = match value {
@@ -124,7 +124,7 @@ impl ToSql for Value<'_> {
     }
 
     fn accepts(_: &Type) -> bool {
-        true // each kind of value checks for itself
+        true // each kind of value checks its type
     }
 
     to_sql_checked!();

@@ -1,4 +1,4 @@
-//! Whether a server that could not be reached may be reached soon.
+//! Whether a failed connection attempt may succeed soon.
 
 use std::{error::Error, io};
 
@@ -7,8 +7,8 @@ use tokio_postgres::error::SqlState;
 
 use super::servers::ConnectError;
 
-/// Whether one of an error's causes is a matter of time: nothing listens, a name is not known yet, the server is starting
-/// or stopping, or it has no connection left. A wrong password is not, nor a database that does not exist.
+/// Whether a cause of the error is transient: nothing listens, a name does not resolve yet, the server starts or stops, or
+/// it has no connection left. A wrong password is permanent, and so is a database that does not exist.
 pub(crate) fn is_transient(error: &(dyn Error + 'static)) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {

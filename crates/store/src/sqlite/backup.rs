@@ -1,4 +1,4 @@
-//! A copy of a store's file, and such a copy in the place of a store.
+//! Backup and restore of a store's file.
 
 use std::{
     fs::{self, File},
@@ -15,19 +15,18 @@ use super::{
 };
 use crate::{Accepted, MigrateError};
 
-/// Copies a store into one new file, as it is at one instant, and verifies every page of the copy. A process that serves
-/// the store goes on meanwhile: the copy is read in one transaction, which hides nothing from writers. The target must not
-/// exist.
+/// Copies a consistent snapshot of a store into a new file, and verifies every page of the copy. A process that uses the
+/// store is not affected: the copy is one read transaction, which does not block writers. The target must not exist.
 ///
 /// # Errors
 ///
-/// The store is not there, or what [`Sqlite::open`](super::Sqlite::open) refuses, or the copy could not be written.
+/// The store does not exist, [`Sqlite::open`](super::Sqlite::open) would fail, or the copy could not be written.
 pub fn backup(source: &Path, target: &Path) -> Result<(), SqliteError> {
     let source = std::path::absolute(source).map_err(|error| SqliteError::File(source.to_owned(), error))?;
     if fs::metadata(&source).map_or(0, |file| file.len()) == 0 {
         return Err(SqliteError::Gone(source));
     }
-    // Where no process serves the store, none begins to before this is done; and nothing that was lost goes unnoticed.
+    // If no process uses the store, the lock keeps others out until this is done, and lost changes are detected.
     let _locks = match Locks::take(&source, Share::Alone, false) {
         Ok(locks) => {
             is_to_be_checked(&source, Accepted::default())?;
@@ -49,7 +48,7 @@ pub fn backup(source: &Path, target: &Path) -> Result<(), SqliteError> {
     verify(target)
 }
 
-/// Reads every page of a copy that no process has open, and checks that this program knows its schema.
+/// Reads every page of a copy that no process has open, and checks that this program supports its schema.
 ///
 /// # Errors
 ///
@@ -64,12 +63,12 @@ pub fn verify(copy: &Path) -> Result<(), SqliteError> {
     if found > known { Err(MigrateError::Newer { found, known }.into()) } else { Ok(()) }
 }
 
-/// Puts a verified copy, which lies in the same folder or one below it, in the place of a store; answers where the
-/// replaced file is now. No process may have the store open.
+/// Replaces a store by a verified copy in the same folder or a subfolder. Returns the new path of the replaced file. No
+/// process may have the store open.
 ///
-/// 1. The store's log and index are renamed, then its file: all three stay together under another name. A crash here
-///    leaves a store that is gone, which no start creates again.
-/// 2. The copy is renamed.
+/// 1. Rename the store's log and index, then its file, to a common new name. After a crash here, the store counts as
+///    deleted, and no start creates a new one.
+/// 2. Rename the copy.
 ///
 /// # Errors
 ///
@@ -92,7 +91,7 @@ pub fn replace(store: &Path, copy: &Path, aside: &str) -> Result<Option<PathBuf>
     if is_there {
         return Ok(Some(aside));
     }
-    fs::remove_file(&aside).map_err(refused)?; // it was made a moment ago, to be locked
+    fs::remove_file(&aside).map_err(refused)?; // it was created above for the lock
     Ok(None)
 }
 

@@ -1,4 +1,4 @@
-//! One connection: how it is set up, and its transaction as the verbs see it.
+//! Connections to SQLite, and the transaction of the verbs.
 
 use std::{
     path::Path,
@@ -19,7 +19,7 @@ use crate::{
     value::{Cell, Row, Value},
 };
 
-/// An open transaction. Its futures never wait.
+/// An open transaction. Its futures are always ready.
 pub(crate) struct Transaction<'c>(pub(crate) &'c mut Connection);
 
 impl Database for Transaction<'_> {
@@ -85,12 +85,12 @@ impl Migrated for Transaction<'_> {
     }
 }
 
-/// How long a statement waits for others who have the file open.
+/// How long a statement waits for other processes.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const BUSY_POLL: Duration = Duration::from_millis(5);
 const CACHED_STATEMENTS: usize = 64;
 
-/// The WAL survives a crash of the machine with `FULL`; a commit for all who wait makes that affordable.
+/// With `FULL`, the WAL survives a crash of the machine. Group commit limits the cost.
 const SETTINGS: &str = "
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
@@ -99,7 +99,7 @@ const SETTINGS: &str = "
     PRAGMA cache_size = -8192;
     PRAGMA journal_size_limit = 67108864;";
 
-/// Opens the connection that writes, and migrates. Before that every page is read, if the store is to be checked.
+/// Opens the connection that writes, and migrates. Checks every page first, if required.
 pub(super) fn open(path: &Path, is_checked: bool) -> Result<Connection, SqliteError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
@@ -114,12 +114,12 @@ pub(super) fn open(path: &Path, is_checked: bool) -> Result<Connection, SqliteEr
     set_up(connection)
 }
 
-/// How many migrations this program knows.
+/// The number of migrations in this program.
 pub(super) const fn migrations() -> usize {
     <Transaction<'_> as Migrated>::MIGRATIONS.len()
 }
 
-/// Reads every page and the order of every table; answers what is wrong first.
+/// Reads every page and the order of every table. Returns the first finding.
 pub(super) fn check(connection: &Connection) -> Result<(), String> {
     let found = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
     match found {
@@ -151,7 +151,7 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     let start = Instant::now();
     loop {
         match connection.execute_batch(SETTINGS) {
-            // Two who switch a new file to WAL at once are not made to wait for each other.
+            // Two processes that switch a new file to WAL at once do not wait for each other.
             Err(error) if is_busy(&error) && start.elapsed() < BUSY_TIMEOUT => thread::sleep(BUSY_POLL),
             outcome => return outcome,
         }

@@ -7,7 +7,7 @@ use terra_auth_model::store_error::StoreError;
 
 use crate::value::failed;
 
-/// An error of SQLite as the port has it: a full disk may be over in a moment.
+/// Maps an error of SQLite to the error of the port. A full disk is transient.
 pub(super) fn of_sqlite(error: Error) -> StoreError {
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure) => StoreError::Unavailable(Box::new(error)),
@@ -16,7 +16,7 @@ pub(super) fn of_sqlite(error: Error) -> StoreError {
     }
 }
 
-/// The error of a commit for one of the jobs that shared it.
+/// Copies the error of a commit for each job of the batch.
 pub(super) fn shared(error: &Arc<StoreError>) -> StoreError {
     match **error {
         StoreError::Busy => StoreError::Busy,

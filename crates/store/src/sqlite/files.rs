@@ -1,4 +1,4 @@
-//! The files of a store: who has them, and whether they are still the same.
+//! The files of a store: locks, and detection of replaced files.
 
 use std::{
     fs::{self, File, Metadata, OpenOptions, TryLockError},
@@ -11,37 +11,37 @@ use std::{
 
 use super::{SqliteError, log};
 
-/// How a process wants a file.
+/// The access mode of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Share {
     Alone,
-    /// With others who want it so.
+    /// Shared with processes of the same mode.
     Together,
 }
 
 /// The content of the lock file once the store beside it was created. It outlives the store's own file.
 const STORE_CREATED: &str = "a store was made here\n";
 
-/// How long a process that shares the file waits for another one that checks it.
+/// How long a process waits for another one that checks a shared file.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 const LOCK_POLL: Duration = Duration::from_millis(5);
 
-/// The locks of a store. They end with it.
+/// The locks of a store. Dropping it releases them.
 ///
-/// The lock file says who may open the store at all. The database is locked as well, so that a lock file that was
-/// removed lets no second process in: by `flock`, which does not meet the locks of SQLite on Linux. This handle of the
-/// database must live longer than all connections: closing it drops SQLite's locks too.
+/// The lock file decides which process can open the store. The database is locked as well, in case the lock file is deleted:
+/// by `flock`, which does not interact with SQLite's own locks on Linux. This handle of the database must outlive all
+/// connections, because closing it releases SQLite's locks too.
 pub(super) struct Locks {
     lock: File,
     database: File,
-    /// Whether no other process has the store open now, so that its files may be checked.
+    /// Whether no other process has the store open, so that its files can be checked.
     pub(super) is_first: bool,
-    /// Whether a store was made here before.
+    /// Whether a store was created here before.
     pub(super) was_made: bool,
 }
 
 impl Locks {
-    /// Makes the database, empty, where there is none and none was before, or a new one is wanted.
+    /// Creates an empty database if there was none before, or if a new one is requested.
     pub(super) fn take(path: &Path, share: Share, new_store: bool) -> Result<Self, SqliteError> {
         let refused = |error| SqliteError::File(path.to_owned(), error);
         let mut lock = private().open(path.with_added_extension("lock")).map_err(refused)?;
@@ -61,7 +61,7 @@ impl Locks {
         Ok(Self { lock, database, is_first, was_made })
     }
 
-    /// Lets others in who share the file, and writes down that there is a store now.
+    /// Records that a store was created, and admits processes that share the file.
     pub(super) fn settle(&mut self, path: &Path, share: Share) -> Result<(), SqliteError> {
         let refused = |error| SqliteError::File(path.to_owned(), error);
         if !self.was_made {
@@ -74,16 +74,16 @@ impl Locks {
     }
 }
 
-/// Whether a store was here and is not any more. A log alone is what is left of one too.
+/// Whether a store was deleted. A log without a database counts too.
 fn is_gone(path: &Path, was_made: bool) -> bool {
     let size = |path: &Path| fs::metadata(path).map_or(0, |file| file.len());
     size(path) == 0 && (was_made || size(&log::beside(path, "-wal")) > 0)
 }
 
-/// Answers whether no other process has the file.
+/// Takes the lock. Returns whether no other process has it.
 fn lock_database(database: &File, path: &Path, share: Share) -> Result<bool, SqliteError> {
     if !cfg!(target_os = "linux") {
-        return Ok(share == Share::Alone); // elsewhere such a lock meets SQLite's own
+        return Ok(share == Share::Alone); // on other systems, such a lock conflicts with SQLite's own
     }
     let began = Instant::now();
     loop {
@@ -107,7 +107,7 @@ fn in_use(path: &Path, error: TryLockError) -> SqliteError {
     }
 }
 
-/// Makes files that only their owner reads.
+/// Options that create files which only their owner can read.
 fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
@@ -116,16 +116,16 @@ fn private() -> OpenOptions {
     options
 }
 
-/// The change of a store's file while it was open.
+/// A change of a store's file while it was open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FileError {
-    /// There is no file under its name.
+    /// The file does not exist any more.
     #[error("the store's {0} was deleted or moved; put it back, or stop the server and restore a backup")]
     Deleted(StoreFile),
-    /// There is another file under its name.
-    #[error("the store's {0} was replaced by another file; stop the server, then choose which one is right")]
+    /// The file was replaced by another one.
+    #[error("the store's {0} was replaced by another file; stop the server, then restore the right one")]
     Replaced(StoreFile),
-    /// It is shorter than SQLite ever makes it.
+    /// The file is shorter than SQLite ever writes it.
     #[error("the store's {0} was truncated; stop the server and restore a backup")]
     Truncated(StoreFile),
 }
@@ -135,9 +135,9 @@ pub enum FileError {
 pub enum StoreFile {
     /// The database itself.
     Database,
-    /// Beside it, ending in `-wal`.
+    /// The write-ahead log, with the suffix `-wal`.
     Log,
-    /// Beside it, ending in `-shm`.
+    /// The index of the log, with the suffix `-shm`.
     Index,
 }
 
@@ -151,19 +151,19 @@ impl std::fmt::Display for StoreFile {
     }
 }
 
-/// The files of an open store, as they were when it was opened.
+/// The identities of the files of an open store.
 pub(super) struct Files {
     watched: [(StoreFile, PathBuf, FileIdentity); 3],
     share: Share,
-    /// The longest that the log was.
+    /// The maximum length of the log so far.
     log_bytes: AtomicU64,
 }
 
-/// SQLite cuts a log that is longer, when it begins it again.
+/// SQLite truncates a longer log when it restarts it.
 pub(super) const LOG_LIMIT_BYTES: u64 = 64 * 1024 * 1024;
 
 impl Files {
-    /// `None` where the system does not tell the files apart.
+    /// `None` if the system has no file identities.
     pub(super) fn of(path: &Path, share: Share) -> Option<Self> {
         let endings = [(StoreFile::Database, ""), (StoreFile::Log, "-wal"), (StoreFile::Index, "-shm")];
         let watched = endings.map(|(file, ending)| {
@@ -177,7 +177,7 @@ impl Files {
         cfg!(unix).then_some(Self { watched, share, log_bytes: AtomicU64::new(0) })
     }
 
-    /// Whether what is written reaches the files that the next process will open.
+    /// Checks that writes go to the files which the next process will open.
     pub(super) fn check(&self) -> Result<(), FileError> {
         for (file, path, known) in &self.watched {
             let Ok(metadata) = fs::metadata(path) else { return Err(FileError::Deleted(*file)) };
@@ -194,7 +194,7 @@ impl Files {
     fn least_bytes(&self, file: StoreFile, now: u64) -> u64 {
         match (file, self.share) {
             (StoreFile::Database | StoreFile::Index, _) => 1,
-            // The last of several processes that closes the log cuts it.
+            // The last process that closes the log truncates it.
             (StoreFile::Log, Share::Together) => 0,
             (StoreFile::Log, Share::Alone) => self.log_bytes.fetch_max(now, Ordering::Relaxed).min(LOG_LIMIT_BYTES),
         }

@@ -1,4 +1,4 @@
-//! Whether the next write is likely to succeed.
+//! The health of the store: whether the next write is likely to succeed.
 
 use std::{
     error::Error,
@@ -21,14 +21,14 @@ use super::{
     worker::JobResult,
 };
 
-/// How old the last good write may be before the next question about the store's health writes something.
+/// How old the last successful write may be before a health check writes.
 const HEALTHY_TTL: Duration = Duration::from_secs(5);
-/// The same after a write that failed.
+/// The same after a failed write.
 const UNHEALTHY_TTL: Duration = Duration::from_secs(1);
-/// How often the files are looked at while the store is only read.
+/// How often the files are checked while the store is only read.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// A write for its own sake: the writer changes one page and commits it.
+/// A probe: the writer changes one page and commits it.
 pub(super) struct Probe;
 
 #[async_trait]
@@ -38,7 +38,7 @@ impl Job for Probe {
     }
 }
 
-/// The known state of a store's files and its last write.
+/// The state of a store's files and of its last write.
 pub(super) struct Health {
     files: Option<Files>,
     last: Mutex<LastResults>,
@@ -51,7 +51,7 @@ struct LastResults {
     looked_at: Instant,
 }
 
-/// Why the last write failed, or what shows that the store cannot be trusted.
+/// Why the last write failed, or why the store is not trustworthy.
 #[derive(Clone, Debug, thiserror::Error)]
 enum HealthFailure {
     #[error("the last write failed: {0}")]
@@ -67,19 +67,19 @@ impl Health {
         Self { files, last: Mutex::new(last), is_logged: AtomicBool::new(false) }
     }
 
-    /// Whether the files are still those that were opened. Logs each change once.
+    /// Checks that the files are those that were opened. Logs each change once.
     pub(super) fn look(&self) -> Result<(), FileError> {
         let looked = self.files.as_ref().map_or(Ok(()), Files::check);
         let was_bad = self.is_logged.swap(looked.is_err(), Ordering::Relaxed);
         match &looked {
             Err(error) if !was_bad => tracing::error!("{error}; no write is acknowledged until then"),
-            Ok(()) if was_bad => tracing::info!("the store's files are back"),
+            Ok(()) if was_bad => tracing::info!("the store's files are restored"),
             _ => {}
         }
         looked
     }
 
-    /// Remembers how a batch went.
+    /// Records the result of a batch.
     pub(super) fn written(&self, outcomes: &[JobResult]) {
         let failure = outcomes.iter().find_map(|outcome| failure_of(outcome.as_ref().err()?));
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
@@ -89,7 +89,7 @@ impl Health {
         }
     }
 
-    /// Remembers that a read met a broken page, and looks at the files if that was long ago.
+    /// Records a damaged page, and checks the files if the last check is old.
     pub(super) fn read(&self, outcome: &JobResult) {
         let failure = outcome.as_ref().err().and_then(failure_of);
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
@@ -99,11 +99,11 @@ impl Health {
         if last.looked_at.elapsed() >= CHECK_INTERVAL {
             last.looked_at = Instant::now();
             drop(last);
-            let _ = self.look(); // the next write reports it
+            let _ = self.look(); // the next write returns the error
         }
     }
 
-    /// Whether the last write says nothing any more.
+    /// Whether the last write is too old to be conclusive.
     pub(super) fn is_write_due(&self) -> bool {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         match &last.write {
@@ -119,7 +119,7 @@ impl Health {
     }
 }
 
-/// A failure of the disk or of the file. A unit's own fault, such as a violated constraint, is none.
+/// Whether the disk or the file failed. An error of a unit, such as a violated constraint, does not count.
 fn failure_of(error: &StoreError) -> Option<HealthFailure> {
     let mut next: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = next {

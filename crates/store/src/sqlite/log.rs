@@ -1,18 +1,18 @@
-//! Checks the write-ahead log that an unclean end left, before SQLite reads it.
+//! Checks the write-ahead log after a crash, before SQLite reads it.
 //!
-//! SQLite ends its log silently at the first frame whose checksum is wrong: that is how it drops a transaction that was
-//! cut by a crash. A byte that changed in the middle of the log looks the same, and takes all later transactions with it,
-//! although they were acknowledged. Two witnesses tell the cases apart:
+//! SQLite silently ignores its log from the first frame with a wrong checksum. This drops a transaction that a crash
+//! interrupted. A changed byte in the middle of the log has the same effect, and drops all later transactions, although
+//! they were acknowledged. Two sources distinguish the cases:
 //!
 //! 1. **The index** (`-shm`) counts the frames of all committed transactions. It is written after the log is synced, so
-//!    it never counts too many; after a crash of the machine it may be older, or unreadable. Fewer good frames than it
-//!    counts means that acknowledged changes are lost.
-//! 2. **Frames after the first bad one.** A frame's checksum continues that of the frame before it, so it can be verified
-//!    from the value stored there. Only the last transaction can be cut by a crash. Two commits after a bad frame mean that
-//!    acknowledged changes are lost.
+//!    it never counts too many. After a crash of the machine, it may be older or unreadable. Fewer valid frames than it
+//!    counts mean that acknowledged changes are lost.
+//! 2. **Frames after the first invalid one.** A frame's checksum continues that of the previous frame, so it can be verified
+//!    from the value stored there. A crash can interrupt only the last transaction. Two commits after an invalid frame mean
+//!    that acknowledged changes are lost.
 //!
-//! Not noticed: a changed byte in the very last transaction after a crash of the machine, and a log that was removed
-//! together with its index. Format: <https://www.sqlite.org/fileformat2.html#walformat> and
+//! Not detected: a changed byte in the last transaction after a crash of the machine, and a log that was deleted together
+//! with its index. Format: <https://www.sqlite.org/fileformat2.html#walformat> and
 //! <https://www.sqlite.org/walformat.html>.
 
 use std::{
@@ -24,9 +24,9 @@ use std::{
 /// The content of a log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Log {
-    /// The last process did not close the store: something is in the log.
+    /// The last process did not close the store; the log has content.
     pub(super) is_unclean: bool,
-    /// Acknowledged transactions are in the log, and SQLite will not read them.
+    /// The log has acknowledged transactions that SQLite would ignore.
     pub(super) is_cut: bool,
 }
 
@@ -35,23 +35,23 @@ const FRAME_HEADER: usize = 24;
 const MAGIC: u32 = 0x377f_0682;
 const MAX_PAGE: usize = 65_536;
 
-/// The file beside a database that SQLite gives this ending.
+/// The path of a database with a suffix.
 pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
     name.into()
 }
 
-/// Looks at the log beside a database that no process has open.
+/// Checks the log of a database that no process has open.
 pub(super) fn look(path: &Path) -> io::Result<Log> {
     let index = Index::read(&beside(path, "-shm"))?;
     let Some(found) = Frames::read(&beside(path, "-wal"))? else {
-        // A log without a header holds nothing; so does one that was removed.
+        // A log without a header has no content.
         let is_cut = index.is_some_and(|index| index.frames > index.moved);
         return Ok(Log { is_unclean: is_cut, is_cut });
     };
     let counted = index.filter(|index| index.salt == found.salt);
-    // Even if all of it is in the database: SQLite would read the first part of the log over it.
+    // Even if the database has all changes: SQLite would apply the first part of the log over them.
     let is_short = counted.as_ref().is_some_and(|index| found.committed < index.frames);
     let is_whole = counted.is_some_and(|index| found.committed == index.frames);
     let is_broken = !is_whole && found.commits_after_a_bad_frame > 1;
@@ -62,7 +62,7 @@ pub(super) fn look(path: &Path) -> io::Result<Log> {
 #[derive(Debug, PartialEq, Eq)]
 struct Frames {
     salt: [u8; 8],
-    /// Good frames up to the last commit.
+    /// The number of valid frames up to the last commit.
     committed: u32,
     commits_after_a_bad_frame: u32,
 }
@@ -94,9 +94,9 @@ impl Frames {
         let (mut number, mut is_good) = (0, true);
         while fill(file, &mut frame)? {
             number += 1;
-            let is_ours = part(&frame, 8) == self.salt; // or it is left from before the log was begun again
+            let is_ours = part(&frame, 8) == self.salt; // otherwise, it is from before the log was restarted
             let expected = checksum(order, checksum(order, sum, &frame[..8]), &frame[FRAME_HEADER..]);
-            sum = (word(&frame, 16), word(&frame, 20)); // what the next frame continues, if this one is bad too
+            sum = (word(&frame, 16), word(&frame, 20)); // the next frame continues it, if this one is invalid too
             let is_commit = word(&frame, 4) != 0;
             if sum != expected || !is_ours {
                 is_good = false;
@@ -110,18 +110,18 @@ impl Frames {
     }
 }
 
-/// The head of the index.
+/// The header of the index.
 #[derive(Debug, PartialEq, Eq)]
 struct Index {
-    /// Frames of committed transactions.
+    /// The number of frames of committed transactions.
     frames: u32,
-    /// Frames whose pages are in the database.
+    /// The number of frames whose pages are in the database.
     moved: u32,
     salt: [u8; 8],
 }
 
 impl Index {
-    /// `None` if there is no index, or one that was not written whole.
+    /// `None` if there is no index, or an incomplete one.
     fn read(path: &Path) -> io::Result<Option<Self>> {
         let Some(mut file) = open(path)? else { return Ok(None) };
         let mut head = [0; 100];
@@ -156,7 +156,7 @@ fn part<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
     part
 }
 
-/// Whether the buffer was filled; `false` at the end of the file, in the middle of a buffer too.
+/// Fills the buffer. Returns `false` at the end of the file, also within the buffer.
 fn fill(file: &mut impl Read, buffer: &mut [u8]) -> io::Result<bool> {
     match file.read_exact(buffer) {
         Ok(()) => Ok(true),

@@ -1,4 +1,4 @@
-//! From those who ask to the threads that work.
+//! The queue between callers and the threads that run jobs.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,14 +11,14 @@ use tokio::sync::{
 use super::health::Probe;
 use crate::engine::{Access, LOCK_TIMEOUT};
 
-/// How many may wait in the queue; the next ones wait for a place in it.
+/// The capacity of the queue. Further callers wait until there is space.
 const MAX_QUEUED: usize = 1024;
 
-/// One job, and who wants to know how it went.
+/// One job, and the channel for its result.
 pub(super) struct Call {
     pub(super) job: Box<dyn Job>,
     pub(super) access: Access,
-    /// Whether something is to be written for its own sake, see [`Probe`].
+    /// Whether it is a [`Probe`].
     pub(super) is_probe: bool,
     reply: oneshot::Sender<Result<(), StoreError>>,
 }
@@ -29,19 +29,19 @@ impl Call {
         (Self { job, access, is_probe: false, reply }, answer)
     }
 
-    /// Answers; a caller who hung up does not mind.
+    /// Sends the result; a cancelled call ignores it.
     pub(super) fn answer(self, outcome: Result<(), StoreError>) {
         let Self { job, reply, .. } = self;
-        drop(job); // it may hold the store itself, which the caller closes, not the thread that must end then
+        drop(job); // it may own the store, which the caller must close, because this thread must then end
         drop(reply.send(outcome));
     }
 }
 
-/// Where calls are put. Once all of these are gone, the threads end.
+/// The sending end. When all of them are dropped, the threads end.
 #[derive(Clone)]
 pub(super) struct Queue(mpsc::Sender<Call>);
 
-/// Where calls are taken from, by any number of threads.
+/// The receiving end, for any number of threads.
 #[derive(Clone)]
 pub(super) struct Calls(Arc<Mutex<mpsc::Receiver<Call>>>);
 
@@ -51,13 +51,13 @@ impl Queue {
         (Self(queue), Calls(Arc::new(Mutex::new(calls))))
     }
 
-    /// Has a job run. Once it is in the queue it runs, even if no caller waits for the answer.
+    /// Runs a job. Once it is in the queue, it runs even if the call is cancelled.
     pub(super) async fn call(&self, job: Box<dyn Job>, access: Access) -> Result<(), StoreError> {
         let (call, answer) = Call::new(job, access);
         self.send(call, answer).await
     }
 
-    /// Has something written, whatever it is.
+    /// Runs a [`Probe`].
     pub(super) async fn probe(&self) -> Result<(), StoreError> {
         let (call, answer) = Call::new(Box::new(Probe), Access::Write);
         self.send(Call { is_probe: true, ..call }, answer).await
@@ -73,7 +73,7 @@ impl Queue {
 }
 
 impl Calls {
-    /// Waits for calls and takes up to `limit` of them; none are left for ever when it takes none.
+    /// Waits for calls and takes up to `limit` of them. An empty result means that there will be no more.
     pub(super) fn take(&self, limit: usize) -> Vec<Call> {
         let mut taken = Vec::new();
         self.0.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv_many(&mut taken, limit);

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use rusqlite::Connection;
 use terra_auth_model::{
     delivery::Delivery,
+    event::EventRecord,
     mobile_token::TokenId,
     revocation::Revocation,
     store::{Job, Tx},
@@ -25,7 +26,12 @@ enum Change {
 impl Job for Change {
     async fn run(&mut self, tx: &mut dyn Tx) -> bool {
         match self {
-            Self::Deliver(delivery) => tx.add_delivery(delivery).await.is_ok(),
+            Self::Deliver(delivery) => {
+                let Delivery { event_id, dev_id, kind, payload, created_at, .. } = delivery.clone();
+                let (user_id, reference_id) = (None, None);
+                let event = EventRecord { event_id, dev_id, kind, payload, user_id, reference_id, created_at };
+                tx.add_event(&event).await.is_ok() && tx.add_delivery(delivery).await.is_ok()
+            }
             Self::Spend(token_id) => tx.consume_token(*token_id, Fixtures::NOW).await.is_ok(),
             Self::Revoke(revocation) => {
                 tx.add_revocation(revocation).await.is_ok()
@@ -46,7 +52,9 @@ fn prepared(script: &str) -> Connection {
     let connection = open_in_memory().unwrap();
     let developer =
         "INSERT INTO developer (dev_id, environment, name, redirect_allow_list, signing_secret, created_at_ms)
-        VALUES ('acme', 'testing', 'Acme', '[]', x'', 0)";
+        VALUES ('acme', 'testing', 'Acme', '[]', x'', 0);
+        INSERT INTO destination (destination_id, dev_id, url, enabled, created_at_ms)
+        VALUES (x'61636d65000000000000000000000000', 'acme', 'https://acme.example/hook', 1, 0)";
     connection.execute_batch(developer).unwrap();
     connection.execute_batch(script).unwrap();
     connection

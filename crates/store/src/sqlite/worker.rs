@@ -1,4 +1,4 @@
-//! The threads that run jobs: one commits for all who wait, the others read.
+//! The threads that run jobs: one writes, with group commit, and the others read.
 
 use std::{
     future::Future,
@@ -22,10 +22,10 @@ use crate::{
     value::failed,
 };
 
-/// How many jobs share one commit.
+/// The maximum number of jobs per commit.
 const MAX_BATCH: usize = 256;
 
-/// Writes until no caller is left, then moves everything into the main file.
+/// Writes until no caller is left, then moves all changes into the main file.
 pub(super) fn write(mut connection: Connection, calls: &Calls, health: &Health) {
     loop {
         let mut batch = calls.take(MAX_BATCH);
@@ -40,8 +40,8 @@ pub(super) fn write(mut connection: Connection, calls: &Calls, health: &Health) 
     }
 }
 
-/// Commits a batch, unless its files are not those that the next start will open. They are looked at once more before
-/// anything is acknowledged.
+/// Commits a batch, unless its files are not those that the next start will open. The files are checked again before
+/// the results are sent.
 fn write_batch(connection: &mut Connection, batch: &mut [Call], health: &Health) -> Vec<JobResult> {
     if let Err(error) = health.look() {
         return batch.iter().map(|_| Err(StoreError::Unavailable(Box::new(error)))).collect();
@@ -66,13 +66,13 @@ pub(super) fn read(mut connection: Connection, calls: &Calls, health: &Health) {
     }
 }
 
-/// How one job went.
+/// The result of one job.
 pub(super) type JobResult = Result<(), StoreError>;
 
-/// Runs jobs and makes their changes durable; afterwards everybody may be answered.
+/// Runs jobs and makes their changes durable. The results can be sent afterwards.
 ///
-/// A savepoint for each job costs a tenth of the throughput, and only a job that changes something and then fails needs
-/// it. So the batch runs without; if that goes wrong, it runs once more, with every job by itself.
+/// A savepoint for each job costs a tenth of the throughput, and only a job that fails after a change needs it. So the
+/// batch runs without savepoints, and runs again with them if such a job occurs.
 pub(super) fn commit(connection: &mut Connection, batch: &mut [Call]) -> Vec<JobResult> {
     let outcomes = attempt(connection, batch, run_among).or_else(|_| attempt(connection, batch, run_alone));
     outcomes.unwrap_or_else(|error| {
@@ -81,7 +81,7 @@ pub(super) fn commit(connection: &mut Connection, batch: &mut [Call]) -> Vec<Job
     })
 }
 
-/// Runs jobs in one transaction. An error has rolled back all of it.
+/// Runs jobs in one transaction. An error rolls back all of them.
 fn attempt(
     connection: &mut Connection,
     batch: &mut [Call],
@@ -97,10 +97,10 @@ fn attempt(
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("a job among others left changes that are not to be kept")]
+#[error("a job of the batch failed after a change")]
 struct BatchSpoiled;
 
-/// Runs one job; an error if it changed something that is not to be kept.
+/// Runs one job. Fails if the job failed after a change.
 fn run_among(connection: &mut Connection, call: &mut Call) -> Result<JobResult, StoreError> {
     let changes = connection.total_changes();
     let verdict = run_job(connection, call)?;
@@ -108,7 +108,7 @@ fn run_among(connection: &mut Connection, call: &mut Call) -> Result<JobResult, 
     if matches!(verdict, Ok(true)) || unchanged { Ok(verdict.map(drop)) } else { Err(failed(BatchSpoiled)) }
 }
 
-/// Runs one job so that its failure does not hurt its neighbours.
+/// Runs one job in a savepoint, so that its failure does not affect the others.
 fn run_alone(connection: &mut Connection, call: &mut Call) -> Result<JobResult, StoreError> {
     run(connection, "SAVEPOINT job")?;
     let verdict = run_job(connection, call)?;
@@ -119,7 +119,7 @@ fn run_alone(connection: &mut Connection, call: &mut Call) -> Result<JobResult, 
     Ok(verdict.map(drop))
 }
 
-/// Runs a job of the connection that writes; the outer error is the connection's own.
+/// Runs a job of the connection that writes. The outer error is that of the connection.
 fn run_job(connection: &mut Connection, call: &mut Call) -> Result<Result<bool, StoreError>, StoreError> {
     if call.is_probe {
         return Ok(probe(connection).map(|()| true).map_err(of_sqlite));
@@ -133,7 +133,7 @@ fn run_job(connection: &mut Connection, call: &mut Call) -> Result<Result<bool, 
     Ok(verdict)
 }
 
-/// Changes one page. Nothing else uses this number.
+/// Changes one page: a number that has no other use.
 fn probe(connection: &Connection) -> rusqlite::Result<()> {
     let last: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     connection.pragma_update(None, "user_version", last.wrapping_add(1).max(0))
@@ -146,14 +146,14 @@ fn read_one(connection: &mut Connection, job: &mut dyn Job) -> JobResult {
     verdict.map(drop)
 }
 
-/// Runs a job to its end; answers whether its changes are to be kept.
+/// Runs a job. Returns whether to commit its changes.
 fn poll(connection: &mut Connection, job: &mut dyn Job) -> Result<bool, StoreError> {
     let mut queries = Queries::new(Transaction(connection));
     let keep = finish(job.run(&mut queries))?;
     queries.verdict(keep)
 }
 
-/// Runs a future that never waits.
+/// Runs a future that is always ready.
 pub(super) fn finish<T>(future: impl Future<Output = T>) -> Result<T, StoreError> {
     let mut future = pin!(future);
     let mut context = Context::from_waker(Waker::noop());

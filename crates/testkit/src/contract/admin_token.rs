@@ -9,7 +9,7 @@ use terra_auth_types::wire::admin::Role;
 use super::at_once;
 use crate::{Fixtures, StoreExt as _};
 
-/// Oldest first, with every role, with an expiry and without.
+/// Covers every role, and tokens with and without an expiry. They are listed oldest first.
 pub async fn admin_tokens_are_read_as_they_were_added(store: Store) {
     let rows = Fixtures::default();
     let first = AdminTokenRecord { name: "größe".to_owned(), ..rows.admin_token() };
@@ -26,7 +26,7 @@ pub async fn admin_tokens_are_read_as_they_were_added(store: Store) {
     assert_eq!(store.admin_tokens().await.unwrap(), [first, second, third]);
 }
 
-/// Neither its id nor its digest is there twice.
+/// Neither the id nor the digest can be added twice.
 pub async fn an_admin_token_is_added_once(store: Store) {
     let rows = Fixtures::default();
     let token = rows.admin_token();
@@ -38,7 +38,7 @@ pub async fn an_admin_token_is_added_once(store: Store) {
     assert_eq!(store.admin_tokens().await.unwrap(), [token]);
 }
 
-/// One of those who remove it is told that it was there.
+/// Only one of several concurrent removals returns `true`.
 pub async fn an_admin_token_is_removed_once(store: Store) {
     let rows = Fixtures::default();
     let (token, other) = (rows.admin_token(), rows.admin_token());
@@ -52,7 +52,7 @@ pub async fn an_admin_token_is_removed_once(store: Store) {
     assert_eq!(store.admin_tokens().await.unwrap(), [other]);
 }
 
-/// Bumps the revision, and may refuse afterwards.
+/// A unit that increments the revision, and may fail afterwards.
 struct Bump {
     refuses: bool,
 }
@@ -68,7 +68,7 @@ impl Unit for Bump {
     }
 }
 
-/// None is missed, however many there are at once, and one that was rolled back is none.
+/// Concurrent increments are all counted, and rolled back ones are not.
 pub async fn the_revision_counts_every_change(store: Store) {
     assert_eq!(store.revision().await.unwrap(), 0);
     let seen = at_once(60, |n| {

@@ -10,7 +10,7 @@ use terra_auth_types::{KeyId, Scope};
 use super::{at_once, developer};
 use crate::{Fixtures, StoreExt as _};
 
-/// Oldest first, with everything they may have, and with nothing but what they must have.
+/// Covers keys with all optional fields, and with none. They are listed oldest first.
 pub async fn api_keys_are_read_as_they_were_added(store: Store) {
     let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     let newer = ApiKeyRecord {
@@ -29,14 +29,14 @@ pub async fn api_keys_are_read_as_they_were_added(store: Store) {
     assert_eq!(store.api_keys().await.unwrap(), [older, newer]);
 }
 
-/// Nothing is kept for a developer who is not there.
+/// A key of an unknown developer is rejected.
 pub async fn an_api_key_needs_a_developer(store: Store) {
     let rows = Fixtures::default();
     assert!(store.add_api_key(&rows.api_key(&rows.developer("unknown"))).await.is_err());
     assert_eq!(store.api_keys().await.unwrap(), []);
 }
 
-/// Neither its id nor its digest is there twice.
+/// Neither the id nor the digest can be added twice.
 pub async fn a_key_is_added_once(store: Store) {
     let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     let key = rows.api_key(&developer);
@@ -50,7 +50,7 @@ pub async fn a_key_is_added_once(store: Store) {
     assert_eq!(store.api_keys().await.unwrap(), [key]);
 }
 
-/// Oldest first, and only the environment's own.
+/// They are listed oldest first, without those of other environments.
 pub async fn the_keys_of_a_developer_are_told_apart_from_others(store: Store) {
     let (rows, acme, other) = (Fixtures::default(), developer(&store, "acme").await, developer(&store, "other").await);
     let second = ApiKeyRecord { created_at: Fixtures::at(1), ..rows.api_key(&acme) };
@@ -63,7 +63,7 @@ pub async fn the_keys_of_a_developer_are_told_apart_from_others(store: Store) {
     assert_eq!(store.api_keys_of(&Fixtures::dev_id("unknown")).await.unwrap(), []);
 }
 
-/// Whatever is asked for: a leaked key is not brought back by a late rotation.
+/// A late rotation cannot extend the validity of a leaked key.
 pub async fn the_end_of_a_key_only_comes_nearer(store: Store) {
     let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     let (key, other) = (rows.api_key(&developer), rows.api_key(&developer));
@@ -76,7 +76,7 @@ pub async fn the_end_of_a_key_only_comes_nearer(store: Store) {
     }
 }
 
-/// Not even if it knows the id.
+/// The id of a key of another environment has no effect.
 pub async fn no_environment_revokes_the_key_of_another(store: Store) {
     let (rows, acme, other) = (Fixtures::default(), developer(&store, "acme").await, developer(&store, "other").await);
     let key = rows.api_key(&acme);
@@ -86,7 +86,7 @@ pub async fn no_environment_revokes_the_key_of_another(store: Store) {
     assert_eq!(store.api_keys().await.unwrap(), [key]);
 }
 
-/// The latest one, in whatever order the nodes tell it.
+/// The latest use counts, whatever the order of the writes.
 pub async fn a_key_remembers_its_last_use(store: Store) {
     let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     let (key, other) = (rows.api_key(&developer), rows.api_key(&developer));
@@ -117,7 +117,7 @@ impl Unit for RotateKey {
     }
 }
 
-/// Each of them has a new key, and the old one ends when the most hasty of them wants.
+/// Each rotation creates a key, and the old key expires at the earliest requested instant.
 pub async fn many_may_rotate_a_key_at_once(store: Store) {
     let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     let old = rows.api_key(&developer);

@@ -16,7 +16,7 @@ fn head_at(record: &AuditRecord) -> AuditHead {
     AuditHead { seq: record.seq, mac: record.mac }
 }
 
-/// With everything a line may have, and with nothing but what it must have; and the head is the newest one.
+/// Covers entries with all optional fields, and with none. The head is the latest entry.
 pub async fn a_line_of_the_audit_log_is_read_as_it_was_appended(store: Store) {
     let rows = Fixtures::default();
     assert_eq!(store.hold_audit_head().await.unwrap(), START);
@@ -38,7 +38,7 @@ pub async fn a_line_of_the_audit_log_is_read_as_it_was_appended(store: Store) {
     assert_eq!(store.audit_records(&0, &10).await.unwrap(), [full, bare]);
 }
 
-/// And an attempt does not move the head.
+/// A failed attempt does not change the head.
 pub async fn a_line_of_the_audit_log_is_not_appended_twice(store: Store) {
     let rows = Fixtures::default();
     let (first, second) = (rows.audit_record(1), rows.audit_record(2));
@@ -49,7 +49,7 @@ pub async fn a_line_of_the_audit_log_is_not_appended_twice(store: Store) {
     assert_eq!(store.audit_records(&0, &10).await.unwrap(), [first, second]);
 }
 
-/// Oldest first, and none twice.
+/// Pages are oldest first, without duplicates.
 pub async fn the_audit_log_comes_page_by_page(store: Store) {
     let rows = Fixtures::default();
     let all: Vec<_> = (1..=5).map(|seq| rows.audit_record(seq)).collect();
@@ -63,13 +63,13 @@ pub async fn the_audit_log_comes_page_by_page(store: Store) {
     }
 }
 
-/// Appends a line that follows the newest one, and may refuse afterwards.
+/// A unit that appends an entry, and may fail afterwards.
 struct Append {
     record: AuditRecord,
     refuses: bool,
 }
 
-/// A mac that depends on the line and on all before it.
+/// A MAC that depends on the entry and all entries before it.
 fn mac(before: &AuditHead, record: &AuditRecord) -> [u8; 32] {
     let mut mac = before.mac;
     mac.rotate_left(1);
@@ -90,7 +90,7 @@ impl Unit for Append {
     }
 }
 
-/// Each line follows the one before it, without a gap and without a fork; what was rolled back left nothing.
+/// Concurrent appends leave no gap and no fork, and rolled back entries leave no trace.
 pub async fn a_hundred_who_append_at_once_leave_one_chain(store: Store) {
     let rows = Fixtures::default();
     let appended = at_once(120, |n| {

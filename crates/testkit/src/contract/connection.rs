@@ -19,7 +19,7 @@ async fn added(store: &Store, connections: &[&Connection]) {
     }
 }
 
-/// With everything it may have, and with nothing but what it must have.
+/// Covers connections with all optional fields, and with none.
 pub async fn a_connection_is_read_as_it_was_added(store: Store) {
     let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     let full = Connection {
@@ -37,7 +37,7 @@ pub async fn a_connection_is_read_as_it_was_added(store: Store) {
     assert_eq!(store.connection(&developer.dev_id, &rows.user_id()).await.unwrap(), None);
 }
 
-/// It is returned as it was, and then it is gone.
+/// The removal returns the row, and a second removal returns none.
 pub async fn a_connection_is_taken_once(store: Store) {
     let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     let (connection, other) = (rows.connection(&developer), rows.connection(&developer));
@@ -49,7 +49,7 @@ pub async fn a_connection_is_taken_once(store: Store) {
     assert_eq!(store.connection(dev_id, &other.user_id).await.unwrap(), Some(other));
 }
 
-/// Nor do twenty.
+/// Twenty concurrent additions do not exceed the limit either.
 pub async fn two_who_take_a_connection_do_not_both_receive_it(store: Store) {
     let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     for _ in 0..10 {
@@ -64,7 +64,7 @@ pub async fn two_who_take_a_connection_do_not_both_receive_it(store: Store) {
     assert_eq!(store.count_connections(&developer.dev_id).await.unwrap(), 0);
 }
 
-/// Its id, age, reference id and last event stay; nothing new is made of one that is gone.
+/// The id, creation time, reference id and last event do not change. A removed connection is not created again.
 pub async fn a_connection_is_renewed_in_place(store: Store) {
     let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     let old = Connection {
@@ -91,7 +91,7 @@ pub async fn a_connection_is_renewed_in_place(store: Store) {
     assert_eq!(store.connection(&renewed.dev_id, &renewed.user_id).await.unwrap(), None);
 }
 
-/// An id that is there already is an error, and is not counted.
+/// An existing id is an error, and is not counted.
 pub async fn a_connection_is_added_once(store: Store) {
     let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     let connection = rows.connection(&developer);
@@ -102,7 +102,7 @@ pub async fn a_connection_is_added_once(store: Store) {
     assert_eq!(store.count_connections(&developer.dev_id).await.unwrap(), 1);
 }
 
-/// Not even if everything else is the same.
+/// Another environment cannot read it, even with equal fields.
 pub async fn no_environment_lists_the_connections_of_another(store: Store) {
     let rows = Fixtures::default();
     let (acme, other) = (developer(&store, "acme").await.dev_id, developer(&store, "other").await.dev_id);
@@ -124,7 +124,7 @@ pub async fn no_environment_lists_the_connections_of_another(store: Store) {
     assert_eq!(store.connection(&acme, &user_id).await.unwrap(), Some(connection));
 }
 
-/// At the same age by id.
+/// Rows of the same time are sorted by id.
 pub async fn the_connections_of_an_end_user_come_oldest_first_and_bounded(store: Store) {
     let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     let made = |ms, name| Connection {
@@ -142,7 +142,7 @@ pub async fn the_connections_of_an_end_user_come_oldest_first_and_bounded(store:
     assert_eq!(store.connections_of(dev_id, &reference("Alice"), &3).await.unwrap(), []);
 }
 
-/// No reference id is a value of its own, not a wildcard.
+/// An absent reference id is a value, not a wildcard.
 pub async fn the_connections_of_an_account_are_told_apart_by_provider_and_reference_id(store: Store) {
     let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     let base = || rows.connection(&developer);
@@ -160,7 +160,7 @@ pub async fn the_connections_of_an_account_are_told_apart_by_provider_and_refere
     }
 }
 
-/// By id, and none twice.
+/// Pages are sorted by id, without duplicates.
 pub async fn connections_come_page_by_page(store: Store) {
     let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     let mut all: Vec<_> = (0..5).map(|_| rows.connection(&developer)).collect();
@@ -173,7 +173,7 @@ pub async fn connections_come_page_by_page(store: Store) {
     }
 }
 
-/// By id, from the first or from any, and from one that has gone meanwhile.
+/// The start can be the first row, any row, or a removed one.
 pub async fn connections_come_after_one_another(store: Store) {
     let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     let mut all: Vec<_> = (0..4).map(|_| rows.connection(&developer)).collect();
@@ -191,7 +191,7 @@ pub async fn connections_come_after_one_another(store: Store) {
     }
 }
 
-/// One by one, and many at once.
+/// Single and concurrent changes are counted.
 pub async fn connections_are_counted_as_they_come_and_go(store: Store) {
     let developer = developer(&store, "acme").await;
     assert_eq!(store.count_connections(&developer.dev_id).await.unwrap(), 0);
@@ -211,7 +211,7 @@ pub async fn connections_are_counted_as_they_come_and_go(store: Store) {
     assert_eq!(store.count_connections(&developer.dev_id).await.unwrap(), 1);
 }
 
-/// It is not created again.
+/// An update does not create a removed row again.
 pub async fn a_touched_connection_remembers_when_and_a_gone_one_stays_gone(store: Store) {
     let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     let connection = rows.connection(&developer);
@@ -243,7 +243,7 @@ impl Unit for AddBelowCap {
     }
 }
 
-/// Only the unit that has locked the developer counts and adds.
+/// The lock of the developer serializes counting and adding.
 pub async fn a_cap_holds_against_many_at_once(store: Store) {
     let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     let added = at_once(30, |_| {

@@ -62,7 +62,7 @@ fn verdict() -> FailureRecord {
     }
 }
 
-/// It is not known yet when it ends.
+/// Its expiry is unknown.
 pub async fn a_grant_is_due_for_a_look_when_its_connection_is_made(store: Store) {
     let grant = fresh(&store).await;
     assert_eq!((grant.expires_at, grant.refresh_at), (None, Some(Fixtures::NOW)));
@@ -76,7 +76,7 @@ pub async fn a_grant_is_due_for_a_look_when_its_connection_is_made(store: Store)
     assert!(!store.schedule_refresh(&grant, &None, &None).await.unwrap(), "another worker has the lease");
 }
 
-/// An on-device source has none.
+/// A connection of an on-device source has no grant.
 pub async fn only_connections_with_tokens_have_a_grant(store: Store) {
     let developer = developer(&store, "acme").await;
     let on_device = Connection { grant: None, ..Fixtures::default().connection(&developer) };
@@ -88,7 +88,7 @@ pub async fn only_connections_with_tokens_have_a_grant(store: Store) {
     assert_eq!(store.next_refresh_at(&on_device.provider).await.unwrap(), None);
 }
 
-/// Of other providers, or not due yet.
+/// Grants of other providers, and grants that are not due, are not claimed.
 pub async fn a_claimed_grant_is_hidden_and_others_are_not(store: Store) {
     let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     let due = connected(&store, rows.connection(&developer)).await;
@@ -109,7 +109,7 @@ pub async fn a_claimed_grant_is_hidden_and_others_are_not(store: Store) {
     assert_eq!(now_kept(&store, &elsewhere).await, elsewhere);
 }
 
-/// Each is claimed by one, and none is forgotten.
+/// Concurrent claims return each grant exactly once.
 pub async fn no_two_claims_hold_the_same_grant(store: Store) {
     let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     let mut added = Vec::new();
@@ -123,7 +123,7 @@ pub async fn no_two_claims_hold_the_same_grant(store: Store) {
     };
     let mut claimed: Vec<_> = at_once(20, |_| claim()).await.into_iter().flatten().collect();
     while claimed.len() < added.len() {
-        let rest = claim().await; // one who meets a held row leaves it out
+        let rest = claim().await; // a claim skips locked rows
         assert!(!rest.is_empty(), "only {} were claimed", claimed.len());
         claimed.extend(rest);
     }
@@ -132,7 +132,7 @@ pub async fn no_two_claims_hold_the_same_grant(store: Store) {
     assert_eq!(claimed, added);
 }
 
-/// Of the provider that is asked for.
+/// Only grants of the requested provider are claimed.
 pub async fn the_next_refresh_is_known(store: Store) {
     let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     for ms in [20, 10] {
@@ -142,7 +142,7 @@ pub async fn the_next_refresh_is_known(store: Store) {
     assert_eq!(store.next_refresh_at(&"GARMIN".parse().unwrap()).await.unwrap(), None);
 }
 
-/// The others see that it is held.
+/// The other callers see the lease.
 pub async fn of_many_who_lease_a_grant_one_succeeds(store: Store) {
     let seen = fresh(&store).await;
     let taken = at_once(20, |_| {
@@ -155,7 +155,7 @@ pub async fn of_many_who_lease_a_grant_one_succeeds(store: Store) {
     assert!(!store.lease_grant(&held, &lease(99)).await.unwrap());
 }
 
-/// At the very millisecond, and not for a worker that has not seen it.
+/// It ends at the exact millisecond, and a worker with an older lease cannot take it.
 pub async fn a_lease_ends_by_itself(store: Store) {
     let seen = fresh(&store).await;
     let held = leased(&store, &seen, lease(0)).await;
@@ -164,7 +164,7 @@ pub async fn a_lease_ends_by_itself(store: Store) {
     assert_eq!((again.lease, again.lease_until), (2, Some(Fixtures::at(200))));
 }
 
-/// Whatever was said about the ones before.
+/// Earlier failures do not matter.
 pub async fn kept_tokens_make_a_grant_fine(store: Store) {
     let seen = fresh(&store).await;
     let held = leased(&store, &seen, lease(0)).await;
@@ -195,7 +195,7 @@ pub async fn kept_tokens_make_a_grant_fine(store: Store) {
     assert!(store.connection(&seen.dev_id, &seen.user_id).await.unwrap().unwrap().active);
 }
 
-/// Only the tokens that the call was made with: newer ones wait for a call of their own.
+/// Only the tokens of the call are confirmed. Newer tokens need their own call.
 pub async fn refreshed_tokens_wait_until_they_are_confirmed(store: Store) {
     let seen = fresh(&store).await;
     let new = |ms| NewTokens { unconfirmed_since: Some(Fixtures::at(ms)), ..tokens(1) };
@@ -212,7 +212,7 @@ pub async fn refreshed_tokens_wait_until_they_are_confirmed(store: Store) {
     assert_eq!(now_kept(&store, &seen).await, StoredGrant { unconfirmed_since: None, ..second });
 }
 
-/// Since when it is so, what went wrong last, and when tokens came.
+/// The report has the time of the state, the last error, and the time of the tokens.
 pub async fn what_becomes_of_refreshes_is_remembered(store: Store) {
     let seen = fresh(&store).await;
     let record = async || store.refresh_record(&seen.dev_id, &seen.user_id).await.unwrap().unwrap();
@@ -245,7 +245,7 @@ pub async fn what_becomes_of_refreshes_is_remembered(store: Store) {
     }
 }
 
-/// The lease under which they came tells the age.
+/// The number of the lease decides which tokens are newer.
 pub async fn older_tokens_never_replace_newer_ones(store: Store) {
     let seen = fresh(&store).await;
     let slow = leased(&store, &seen, lease(0)).await;
@@ -255,7 +255,7 @@ pub async fn older_tokens_never_replace_newer_ones(store: Store) {
     assert_eq!(now_kept(&store, &seen).await.sealed, Sealed(vec![2]));
 }
 
-/// The provider has not refused the ones that are there now.
+/// The provider has not rejected the current tokens.
 pub async fn a_verdict_on_older_tokens_is_not_recorded(store: Store) {
     let seen = fresh(&store).await;
     let slow = leased(&store, &seen, lease(0)).await;
@@ -265,7 +265,7 @@ pub async fn a_verdict_on_older_tokens_is_not_recorded(store: Store) {
     assert_eq!(now_kept(&store, &seen).await.state, GrantState::Fine);
 }
 
-/// Another worker has the lease.
+/// Another worker holds the lease.
 pub async fn a_worker_that_lost_a_lease_settles_nothing(store: Store) {
     let seen = fresh(&store).await;
     let slow = leased(&store, &seen, lease(0)).await;
@@ -274,7 +274,7 @@ pub async fn a_worker_that_lost_a_lease_settles_nothing(store: Store) {
     assert_eq!(now_kept(&store, &seen).await, quick);
 }
 
-/// The other one's answer is newer still.
+/// The result of the other worker is newer.
 pub async fn late_tokens_leave_the_lease_of_another_alone(store: Store) {
     let seen = fresh(&store).await;
     let slow = leased(&store, &seen, lease(0)).await;
@@ -286,7 +286,7 @@ pub async fn late_tokens_leave_the_lease_of_another_alone(store: Store) {
     assert_eq!(now_kept(&store, &seen).await.sealed, Sealed(vec![2]));
 }
 
-/// They are what the provider gave; but what was asked for meanwhile may have spent them.
+/// The provider issued them, but a concurrent call may have used them.
 pub async fn late_tokens_outdo_a_doubt(store: Store) {
     let seen = fresh(&store).await;
     let slow = leased(&store, &seen, lease(0)).await;
@@ -299,7 +299,7 @@ pub async fn late_tokens_outdo_a_doubt(store: Store) {
     assert!(store.connection(&seen.dev_id, &seen.user_id).await.unwrap().unwrap().active);
 }
 
-/// It is told once.
+/// It is reported once.
 pub async fn late_tokens_do_not_undo_a_revocation(store: Store) {
     let seen = fresh(&store).await;
     let slow = leased(&store, &seen, lease(0)).await;
@@ -309,7 +309,7 @@ pub async fn late_tokens_do_not_undo_a_revocation(store: Store) {
     assert_eq!(now_kept(&store, &seen).await.state, GrantState::Revoked);
 }
 
-/// A worker with an older lease has the old tokens; a statement about those says nothing about the new ones.
+/// A worker with an older lease has the old tokens, whose result does not apply to the new ones.
 pub async fn tokens_of_a_login_are_newer_than_those_of_any_lease(store: Store) {
     let developer = developer(&store, "acme").await;
     let connection = Fixtures::default().connection(&developer);
@@ -342,7 +342,7 @@ pub async fn tokens_of_a_login_are_newer_than_those_of_any_lease(store: Store) {
     assert!(store.keep_tokens(&held, &tokens(3)).await.unwrap());
 }
 
-/// Of any who name scopes at once, each sees what the one before it left.
+/// Concurrent updates see the scopes of the previous update.
 pub async fn a_worker_that_leases_a_grant_sees_the_stored_state(store: Store) {
     let seen = fresh(&store).await;
     let held = leased(&store, &seen, lease(0)).await;
@@ -359,7 +359,7 @@ pub async fn a_worker_that_leases_a_grant_sees_the_stored_state(store: Store) {
     assert_eq!((chain, now_kept(&store, &held).await.scopes), (vec![], last));
 }
 
-/// Answers with the scopes that were there before.
+/// A unit that sets scopes. Returns the previous ones.
 struct LockAndSave(StoredGrant, NewTokens);
 
 #[async_trait]
@@ -375,7 +375,7 @@ impl Unit for LockAndSave {
     }
 }
 
-/// Not even if everything else is the same.
+/// Equal fields do not matter.
 pub async fn no_environment_refreshes_the_grants_of_another(store: Store) {
     let grant = fresh(&store).await;
     let other = StoredGrant { dev_id: developer(&store, "other").await.dev_id, ..grant.clone() };
@@ -389,7 +389,7 @@ pub async fn no_environment_refreshes_the_grants_of_another(store: Store) {
     assert_eq!(now_kept(&store, &grant).await, grant);
 }
 
-/// Even if it had ended.
+/// This includes connections that had ended.
 pub async fn a_revocation_starts_again_with_newer_tokens(store: Store) {
     let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     let owed = rows.revocation(&developer);
@@ -403,7 +403,7 @@ pub async fn a_revocation_starts_again_with_newer_tokens(store: Store) {
     assert_eq!(claimed.iter().map(|owed| (&owed.grant, owed.attempts)).collect::<Vec<_>>(), [(&Some(newer), 2)]);
 }
 
-/// In every environment, and no other account's; again only after a while.
+/// This covers every environment and no other account. A repetition has an effect only after a while.
 pub async fn a_notice_lets_the_grants_of_an_account_fall_due_once(store: Store) {
     let (rows, here, there) = (Fixtures::default(), developer(&store, "acme").await, developer(&store, "other").await);
     let other = Connection { account: "account-2".to_owned(), ..rows.connection(&here) };
@@ -427,7 +427,7 @@ pub async fn a_notice_lets_the_grants_of_an_account_fall_due_once(store: Store) 
     assert_eq!(hasten(20, 10).await, 1, "the other one is due already");
 }
 
-/// An earlier notification is about the earlier grant.
+/// An earlier notification refers to the earlier grant.
 pub async fn the_grant_of_a_login_is_hastened_again(store: Store) {
     let developer = developer(&store, "acme").await;
     let connection = Fixtures::default().connection(&developer);
@@ -441,7 +441,7 @@ pub async fn the_grant_of_a_login_is_hastened_again(store: Store) {
     assert_eq!(hasten(40).await, 1);
 }
 
-/// Only its end user can make it work, so no worker has to look.
+/// Only the end user can repair it, so no refresh is due.
 pub async fn a_grant_that_is_over_is_not_hastened(store: Store) {
     let fresh = fresh(&store).await;
     let account = "account-1".to_owned();
@@ -455,7 +455,7 @@ pub async fn a_grant_that_is_over_is_not_hastened(store: Store) {
     assert_eq!(now_kept(&store, &unseen).await.expires_at, Some(Fixtures::at(9)), "to be refreshed, not looked at");
 }
 
-/// Of those that are restored from a backup. A mark that was there stays, as it is older.
+/// This covers grants that are restored from a backup. An existing mark remains, because it is older.
 pub async fn every_grant_is_put_in_doubt_and_no_lease_holds(store: Store) {
     let developer = developer(&store, "acme").await;
     let (idle, refreshed, busy) = (Fixtures::default(), Fixtures::default(), Fixtures::default());

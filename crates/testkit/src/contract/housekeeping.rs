@@ -22,7 +22,7 @@ fn expired(ms: i64, limit: u32) -> Retention {
     }
 }
 
-/// Of each kind what is from the given millisecond or before, and nothing newer.
+/// Rows of each kind up to the given millisecond are deleted, and no newer ones.
 pub async fn unreachable_rows_are_deleted(store: Store) {
     let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     let (mut tokens, mut flows, mut sessions) = (Vec::new(), Vec::new(), Vec::new());
@@ -38,7 +38,7 @@ pub async fn unreachable_rows_are_deleted(store: Store) {
         store.spend_flow(&flows[flows.len() - 1], &Fixtures::at(ms)).await.unwrap();
         store.add_widget_session(&session).await.unwrap();
         store.add_delivery(&delivery).await.unwrap();
-        store.settle_delivery(&delivery.delivery_id, &AttemptOutcome::Done).await.unwrap();
+        store.record_delivery_attempt(&delivery, &AttemptOutcome::Done).await.unwrap();
         store.add_revocation(&revocation).await.unwrap();
         let given_up = Fixtures::settlement(RevocationOutcome::GivenUp, Fixtures::at(ms));
         store.settle_revocation(&revocation, &given_up).await.unwrap();
@@ -54,7 +54,7 @@ pub async fn unreachable_rows_are_deleted(store: Store) {
     assert!(store.consumed_login(&flows[1]).await.unwrap().is_some());
 }
 
-/// Whatever a clock says: those that are forgotten, and any other that expires no later.
+/// Deleted ones, and all others that expire no later, are rejected whatever the clock.
 pub async fn what_was_forgotten_stays_spent(store: Store) {
     let rows = Fixtures::default();
     let (tokens, flows) = ([10, 20].map(|ms| (rows.token_id(), ms)), [15, 25].map(|ms| (rows.uuid(), ms)));
@@ -75,7 +75,7 @@ pub async fn what_was_forgotten_stays_spent(store: Store) {
     assert!(store.spend_token(&rows.token_id(), &Fixtures::at(21)).await.unwrap());
 }
 
-/// However old it is.
+/// Its age does not matter.
 pub async fn what_still_waits_is_not_forgotten(store: Store) {
     let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     store.add_delivery(&rows.delivery(&developer)).await.unwrap();
@@ -87,7 +87,7 @@ pub async fn what_still_waits_is_not_forgotten(store: Store) {
     assert_eq!(store.count_connections(&developer.dev_id).await.unwrap(), 1);
 }
 
-/// The oldest first, so that it never holds up others for long.
+/// Batches delete the oldest rows first, so that each batch is short.
 pub async fn housekeeping_takes_small_bites(store: Store) {
     let rows = Fixtures::default();
     let tokens: Vec<_> = (0..5).map(|_| rows.token_id()).collect();

@@ -18,7 +18,7 @@ async fn known(store: &Store, connection: KnownConnection) -> KnownConnection {
     connection
 }
 
-/// With everything else set or unset.
+/// Covers connections with all optional fields, and with none.
 pub async fn a_known_connection_is_read_as_it_was_added(store: Store) {
     let rows = Fixtures::default();
     let bare = KnownConnection { reference_id: None, ..rows.known_connection() };
@@ -35,7 +35,7 @@ pub async fn a_known_connection_is_read_as_it_was_added(store: Store) {
     assert_eq!(store.hold_known_connection(&rows.user_id()).await.unwrap(), None);
 }
 
-/// The first one stays.
+/// The first one remains.
 pub async fn of_many_who_add_a_known_connection_one_succeeds(store: Store) {
     let rows = Fixtures::default();
     let user_id = rows.user_id();
@@ -48,7 +48,7 @@ pub async fn of_many_who_add_a_known_connection_one_succeeds(store: Store) {
     assert_eq!(store.known_connections(&None, &9).await.unwrap(), added);
 }
 
-/// Everything but its user id.
+/// All fields except the user id change.
 pub async fn a_known_connection_is_changed(store: Store) {
     let rows = Fixtures::default();
     let (old, other) = (known(&store, rows.known_connection()).await, known(&store, rows.known_connection()).await);
@@ -67,7 +67,7 @@ pub async fn a_known_connection_is_changed(store: Store) {
     assert_eq!(store.hold_known_connection(&other.user_id).await.unwrap(), Some(other));
 }
 
-/// Neither another caller's nor one that is over.
+/// Connections of other callers, and ended ones, are not listed.
 pub async fn a_caller_sees_its_own_connections_oldest_first_and_bounded(store: Store) {
     let rows = Fixtures::default();
     let in_state = |state| KnownConnection { state, ..rows.known_connection() };
@@ -87,7 +87,7 @@ pub async fn a_caller_sees_its_own_connections_oldest_first_and_bounded(store: S
     assert_eq!(store.known_connection(&alice, &second.user_id).await.unwrap(), Some(second));
 }
 
-/// In all states, each of them once.
+/// Connections in all states are listed once.
 pub async fn known_connections_come_page_by_page(store: Store) {
     let rows = Fixtures::default();
     let mut added = Vec::new();
@@ -100,7 +100,7 @@ pub async fn known_connections_come_page_by_page(store: Store) {
     assert_eq!(store.known_connections(&Some(added[2].user_id), &2).await.unwrap(), []);
 }
 
-/// Of each caller one, and an older one does not replace it.
+/// There is one per caller, and an older one does not replace it.
 pub async fn the_latest_failed_login_is_remembered(store: Store) {
     let (alice, bob) = (reference_id("alice"), reference_id("bob"));
     let failed = |reason: Option<&str>, ms| LoginFailure { reason: reason.map(str::to_owned), at: Fixtures::at(ms) };
@@ -121,7 +121,7 @@ async fn forget(store: &Store, events_before: Timestamp, ended_before: Timestamp
     store.forget_received(&ReceivedRetention { events_before, ended_before, limit }).await.unwrap()
 }
 
-/// At the very millisecond and oldest first; what waits or lives stays, however old it is.
+/// The limit is exact, the oldest rows come first, and waiting or active rows remain at any age.
 pub async fn what_was_received_and_is_over_is_forgotten_in_small_bites(store: Store) {
     use terra_auth_model::received_event::ForwardState::{Dead, Done, Kept, Waiting};
 

@@ -7,7 +7,7 @@ use terra_auth_model::{
 use super::{at_once, developer};
 use crate::{Fixtures, StoreExt as _};
 
-/// And never another time, whatever it is said to expire at.
+/// A second time fails, whatever the expiry.
 pub async fn of_many_who_spend_a_login_one_succeeds(store: Store) {
     let flow_id = Fixtures::default().uuid();
     let spent = at_once(100, |n| {
@@ -18,7 +18,7 @@ pub async fn of_many_who_spend_a_login_one_succeeds(store: Store) {
     assert_eq!(store.consumed_login(&flow_id).await.unwrap(), Some(ConsumedLogin { outcome: None }));
 }
 
-/// The first one that is recorded.
+/// The first recorded outcome remains.
 pub async fn a_login_has_one_outcome(store: Store) {
     let rows = Fixtures::default();
     let outcomes = [
@@ -39,7 +39,7 @@ pub async fn a_login_has_one_outcome(store: Store) {
     }
 }
 
-/// Up to the given number, and only while it can be used.
+/// The limit applies, and the session must be open.
 pub async fn the_logins_of_a_session_are_counted(store: Store) {
     let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     let session = rows.widget_session(&developer);
@@ -55,7 +55,7 @@ pub async fn the_logins_of_a_session_are_counted(store: Store) {
     assert!(!store.count_login(&used.session_id, &3).await.unwrap());
 }
 
-/// Of many who take it one succeeds.
+/// Only one of many concurrent calls succeeds.
 pub async fn a_promised_user_is_taken_once(store: Store) {
     let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     let session = WidgetSession { user_id: Some(rows.user_id()), ..rows.widget_session(&developer) };

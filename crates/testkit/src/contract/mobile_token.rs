@@ -3,7 +3,7 @@ use terra_auth_model::store::Store;
 use super::at_once;
 use crate::{Fixtures, StoreExt as _};
 
-/// Also when it is said to expire at another time.
+/// A different expiry does not matter.
 pub async fn a_token_is_spent_once(store: Store) {
     let rows = Fixtures::default();
     let token_id = rows.token_id();
@@ -13,7 +13,7 @@ pub async fn a_token_is_spent_once(store: Store) {
     assert!(store.spend_token(&rows.token_id(), &Fixtures::at(1)).await.unwrap());
 }
 
-/// The others are all told no.
+/// All other calls fail.
 pub async fn of_a_thousand_who_spend_a_token_one_succeeds(store: Store) {
     let token_id = Fixtures::default().token_id();
     let spent = at_once(1000, |_| {

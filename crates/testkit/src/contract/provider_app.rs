@@ -19,7 +19,7 @@ fn with_all(rows: &Fixtures) -> ProviderApp {
     }
 }
 
-/// With everything that can be there, and with nothing of it.
+/// Covers apps with all optional fields, and with none.
 pub async fn an_app_is_read_as_it_was_put(store: Store) {
     let rows = Fixtures::default();
     for app in [with_all(&rows), rows.provider_app("acme", "FITBIT")] {
@@ -29,7 +29,7 @@ pub async fn an_app_is_read_as_it_was_put(store: Store) {
     assert_eq!(store.provider_app(&Fixtures::dev_id("acme"), &"POLAR".parse().unwrap()).await.unwrap(), None);
 }
 
-/// Nothing of the old one is left.
+/// No field of the old app remains.
 pub async fn an_app_takes_the_place_of_the_one_before(store: Store) {
     let rows = Fixtures::default();
     let new = ProviderApp { client_id: "other".to_owned(), ..rows.provider_app("acme", "OURA") };
@@ -38,7 +38,7 @@ pub async fn an_app_takes_the_place_of_the_one_before(store: Store) {
     assert_eq!(store.provider_apps().await.unwrap(), [new]);
 }
 
-/// Grants are revoked after their environment is gone.
+/// The app remains, because grants are revoked after the environment is deleted.
 pub async fn apps_come_by_environment_and_provider_and_outlive_their_environment(store: Store) {
     let rows = Fixtures::default();
     let developer = rows.developer("acme");
@@ -52,7 +52,7 @@ pub async fn apps_come_by_environment_and_provider_and_outlive_their_environment
     assert_eq!(store.provider_apps().await.unwrap(), apps);
 }
 
-/// One of those who remove it is told that it was there.
+/// Only one of several concurrent removals returns `true`.
 pub async fn an_app_is_removed_once(store: Store) {
     let rows = Fixtures::default();
     let (app, other) = (rows.provider_app("acme", "OURA"), rows.provider_app("other", "OURA"));

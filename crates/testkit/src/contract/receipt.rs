@@ -30,7 +30,7 @@ impl Unit for Add {
     }
 }
 
-/// One caller of any number gets it.
+/// Only one of many concurrent calls succeeds.
 pub async fn a_receipt_is_added_once(store: Store) {
     let receipt = Receipt { id: Fixtures::default().uuid(), created_at: Fixtures::NOW };
     let added = at_once(100, |_| {
@@ -40,7 +40,7 @@ pub async fn a_receipt_is_added_once(store: Store) {
     assert_eq!(added.await.into_iter().filter(|added| *added).count(), 1);
 }
 
-/// Though the answer to COMMIT was lost, twice.
+/// This holds even if the response to COMMIT is lost twice.
 pub async fn a_unit_with_a_receipt_happens_once(store: Store) {
     let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     let (store, faults) = WriteFaults::of(store);

@@ -38,7 +38,7 @@ async fn settle(store: &Store, claimed: &ReceivedEvent, outcome: AttemptOutcome)
     store.settle_forward(claimed, &outcome, &problem).await.unwrap()
 }
 
-/// Byte for byte, whatever the bytes, and with everything else set or unset.
+/// Covers any bytes, and events with all optional fields and with none.
 pub async fn an_event_is_read_as_it_was_recorded(store: Store) {
     let rows = Fixtures::default();
     let NewEvent { event: plain, digest } = rows.received_event(Fixtures::NOW);
@@ -60,7 +60,7 @@ pub async fn an_event_is_read_as_it_was_recorded(store: Store) {
     assert_eq!(store.received_event(&EventId(rows.user_id().0)).await.unwrap(), None);
 }
 
-/// By its trace id or by its digest; and one without a trace id by its digest only.
+/// The trace id or the digest identifies it; without a trace id, only the digest.
 pub async fn an_event_that_comes_again_is_recognised(store: Store) {
     let rows = Fixtures::default();
     let first = rows.received_event(Fixtures::NOW);
@@ -79,7 +79,7 @@ pub async fn an_event_that_comes_again_is_recognised(store: Store) {
     }
 }
 
-/// At the very millisecond, byte for byte, and with the attempt counted.
+/// It is claimed at the exact millisecond, with its exact bytes, and the attempt is counted.
 pub async fn a_forward_is_claimed_when_it_is_due(store: Store) {
     let added = waiting(&store, &[10]).await.remove(0);
     assert_eq!(store.claim_forwards(&Fixtures::at(9), &Fixtures::at(50), &10).await.unwrap(), []);
@@ -89,7 +89,7 @@ pub async fn a_forward_is_claimed_when_it_is_due(store: Store) {
     assert_eq!(store.claim_forwards(&Fixtures::at(50), &Fixtures::at(90), &10).await.unwrap()[0].attempts, 2);
 }
 
-/// So that none starves.
+/// No event starves.
 pub async fn claims_of_forwards_take_the_longest_due_and_come_oldest_first(store: Store) {
     let added = waiting(&store, &[30, 10, 20, 10]).await;
     assert_eq!(claim(&store, Fixtures::at(30), 0).await, []);
@@ -97,7 +97,7 @@ pub async fn claims_of_forwards_take_the_longest_due_and_come_oldest_first(store
     assert_eq!(claim(&store, Fixtures::at(30), 3).await, ids([&added[0]]));
 }
 
-/// Each is claimed by one, and none is forgotten.
+/// Concurrent claims return each event exactly once.
 pub async fn no_two_claims_hold_the_same_forward(store: Store) {
     let added = waiting(&store, &[0; 100]).await;
     let claimed = at_once(40, |_| {
@@ -106,7 +106,7 @@ pub async fn no_two_claims_hold_the_same_forward(store: Store) {
     });
     let mut claimed: Vec<_> = claimed.await.into_iter().flatten().collect();
     while claimed.len() < added.len() {
-        let rest = claim(&store, Fixtures::NOW, 7).await; // one who meets a held row leaves it out
+        let rest = claim(&store, Fixtures::NOW, 7).await; // a claim skips locked rows
         assert!(!rest.is_empty(), "only {} were claimed", claimed.len());
         claimed.extend(rest);
     }
@@ -114,7 +114,7 @@ pub async fn no_two_claims_hold_the_same_forward(store: Store) {
     assert_eq!(claimed, ids(&added));
 }
 
-/// Done, given up or due again when said, with what went wrong.
+/// It is done, given up, or due again at the given instant, with the error.
 pub async fn a_forward_ends_as_its_attempt_did(store: Store) {
     waiting(&store, &[0; 3]).await;
     let claimed = store.claim_forwards(&Fixtures::NOW, &Fixtures::at(1000), &3).await.unwrap();
@@ -132,7 +132,7 @@ pub async fn a_forward_ends_as_its_attempt_did(store: Store) {
     assert_eq!(claim(&store, Fixtures::at(2000), 9).await, ids([&claimed[2]]));
 }
 
-/// Its lease has ended and another one was made, or the event was replayed meanwhile.
+/// Its lease was replaced by another one, or the event was replayed.
 pub async fn an_attempt_that_no_longer_counts_settles_nothing(store: Store) {
     waiting(&store, &[0]).await;
     let claim = async |at| store.claim_forwards(&Fixtures::at(at), &Fixtures::at(at + 10), &1).await.unwrap().remove(0);
@@ -148,7 +148,7 @@ pub async fn an_attempt_that_no_longer_counts_settles_nothing(store: Store) {
     assert!(!settle(&store, &replayed, AttemptOutcome::Done).await);
 }
 
-/// A lease counts, too.
+/// The end of a lease counts as due.
 pub async fn the_next_forward_is_known_and_what_is_left_is_counted(store: Store) {
     assert_eq!(store.next_forward_at().await.unwrap(), None);
     assert_eq!(store.forward_counts().await.unwrap(), ForwardCounts::default());
@@ -161,7 +161,7 @@ pub async fn the_next_forward_is_known_and_what_is_left_is_counted(store: Store)
     assert_eq!(store.forward_counts().await.unwrap(), ForwardCounts { waiting: 1, dead: 1 });
 }
 
-/// Whatever its state, and with nothing left of earlier attempts.
+/// The state does not matter, and earlier attempts are reset.
 pub async fn a_replayed_event_is_due_again(store: Store) {
     let rows = Fixtures::default();
     for state in [ForwardState::Waiting, ForwardState::Done, ForwardState::Dead, ForwardState::Kept] {
@@ -175,7 +175,7 @@ pub async fn a_replayed_event_is_due_again(store: Store) {
     assert!(!store.replay(&EventId(rows.user_id().0), &Fixtures::NOW).await.unwrap());
 }
 
-/// And no other events.
+/// Other events do not change.
 pub async fn the_oldest_dead_events_are_replayed(store: Store) {
     waiting(&store, &[0; 4]).await;
     let claimed = store.claim_forwards(&Fixtures::NOW, &Fixtures::at(1000), &4).await.unwrap();
@@ -190,7 +190,7 @@ pub async fn the_oldest_dead_events_are_replayed(store: Store) {
     assert_eq!(store.replay_dead(&Fixtures::at(5), &2).await.unwrap(), 0);
 }
 
-/// Page by page, and only those that fit.
+/// Pages contain matching events only.
 pub async fn the_newest_events_come_first(store: Store) {
     let rows = Fixtures::default();
     let user_id = rows.user_id();

@@ -25,13 +25,13 @@ async fn report(store: &Store, owed: &Revocation) -> RevocationReport {
     found.pop().unwrap()
 }
 
-/// A revocation that ended so at an instant, without a call.
+/// A revocation that ended with this outcome at an instant, without a call.
 async fn ended(store: &Store, owed: &Revocation, outcome: RevocationOutcome, at: i64) {
     store.add_revocation(owed).await.unwrap();
     assert!(store.settle_revocation(owed, &Fixtures::settlement(outcome, Fixtures::at(at))).await.unwrap());
 }
 
-/// As a delivery is.
+/// It is claimed like a delivery.
 pub async fn a_revocation_is_claimed_retried_and_ended(store: Store) {
     let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     assert_eq!(store.revocation_queues().await.unwrap(), []);
@@ -55,7 +55,7 @@ pub async fn a_revocation_is_claimed_retried_and_ended(store: Store) {
     }
 }
 
-/// A slow worker cannot settle an attempt that another worker has taken over.
+/// A slow worker cannot record a result after another worker has claimed the revocation.
 pub async fn an_attempt_that_no_longer_counts_changes_nothing(store: Store) {
     let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     store.add_revocation(&rows.revocation(&developer)).await.unwrap();
@@ -69,7 +69,7 @@ pub async fn an_attempt_that_no_longer_counts_changes_nothing(store: Store) {
     assert_eq!(claim(&store, 18, 27).await, [Revocation { attempts: 3, next_attempt_at: Fixtures::at(27), ..quick }]);
 }
 
-/// As those of a connection: marked before, kept before their use.
+/// Like the tokens of a connection, they are marked before the call and stored before their use.
 pub async fn the_tokens_of_a_revocation_are_refreshed(store: Store) {
     let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     store.add_revocation(&rows.revocation(&developer)).await.unwrap();
@@ -93,7 +93,7 @@ pub async fn the_tokens_of_a_revocation_are_refreshed(store: Store) {
     assert_eq!(claim(&store, 51, 60).await[0].in_flight_since, Some(Fixtures::at(20)));
 }
 
-/// Everything that an operator may have to account for, and no secret.
+/// The report has all facts for an operator, and no secret.
 pub async fn a_revocation_is_reported_from_its_beginning_to_its_end(store: Store) {
     let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     let owed = rows.revocation(&developer);
@@ -143,7 +143,7 @@ pub async fn a_revocation_is_reported_from_its_beginning_to_its_end(store: Store
     assert_eq!(report(&store, &owed).await, ended);
 }
 
-/// Page by page, and of one environment only.
+/// Pages contain reports of one environment only.
 pub async fn the_newest_reports_come_first(store: Store) {
     let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     let at = |ms, developer: &Developer| Revocation { created_at: Fixtures::at(ms), ..rows.revocation(developer) };
@@ -167,7 +167,7 @@ pub async fn the_newest_reports_come_first(store: Store) {
     assert_eq!(foreign, []);
 }
 
-/// An id comes again only when an import brings it, and then the newer tokens are those to revoke.
+/// An id recurs only by an import, and then the newer tokens must be revoked.
 pub async fn a_revocation_of_the_same_id_gives_way(store: Store) {
     let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     let earlier = rows.revocation(&developer);
@@ -181,7 +181,7 @@ pub async fn a_revocation_of_the_same_id_gives_way(store: Store) {
     assert_eq!(claim(&store, 5, 9).await, [claimed]);
 }
 
-/// However long those at another provider have been due.
+/// Older revocations at another provider are not claimed.
 pub async fn a_claim_takes_the_revocations_at_one_provider(store: Store) {
     let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     let owed = rows.revocation(&developer);
@@ -194,7 +194,7 @@ pub async fn a_claim_takes_the_revocations_at_one_provider(store: Store) {
     assert_eq!(claim(&store, 0, 9).await, [claimed]);
 }
 
-/// Those that wait for their next attempt keep their time, unless a clock that was ahead has set it.
+/// Revocations that wait for a retry keep their schedule, unless a fast clock has set it.
 pub async fn released_revocations_are_those_that_were_leased(store: Store) {
     let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     let (leased, failed) = (rows.revocation(&developer), rows.revocation(&developer));
@@ -210,7 +210,7 @@ pub async fn released_revocations_are_those_that_were_leased(store: Store) {
     assert_eq!(claim(&store, 20, 900).await[0].user_id, failed.user_id);
 }
 
-/// Otherwise a provider would be asked twice at once.
+/// Otherwise a provider would get two concurrent calls.
 pub async fn no_two_claims_hold_the_same_revocation(store: Store) {
     let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     let owed: Vec<_> = (0..20).map(|_| rows.revocation(&developer)).collect();

@@ -9,12 +9,12 @@ use terra_auth_model::{
 use super::developer;
 use crate::{Fixtures, StoreExt as _};
 
-/// The same store, as a server with this master key uses it.
+/// The store with the MACs of this master key.
 fn marked(store: &Store, key: u8) -> Store {
     store.clone().with_row_authenticator(KeyRing::new(&MasterKey([key; 32].into())).row_marker())
 }
 
-/// A row of every table that has marks.
+/// A row of every table with MACs.
 async fn add_rows(store: &Store) -> Developer {
     let rows = Fixtures::default();
     let developer = developer(store, "acme").await;
@@ -29,7 +29,7 @@ async fn count(store: &Store) -> [usize; 4] {
     [tokens, keys, store.developers().await.unwrap().len(), store.provider_apps().await.unwrap().len()]
 }
 
-/// Fixtures that another key has marked are as good as not there, and rows without a mark too.
+/// Rows with the MAC of another key, and rows without a MAC, are ignored.
 pub async fn a_row_is_believed_only_with_the_right_mark(store: Store) {
     let (ours, other) = (marked(&store, 1), marked(&store, 2));
     let developer = add_rows(&ours).await;
@@ -44,7 +44,7 @@ pub async fn a_row_is_believed_only_with_the_right_mark(store: Store) {
     assert_eq!(ours.share_developer(&developer.dev_id).await.unwrap(), Some(developer));
 }
 
-/// Verbs that change one column keep the mark right, and never mark a row that was not believed before.
+/// Verbs that change one column update the MAC, and add none to a row without a valid one.
 pub async fn a_change_of_one_column_marks_only_a_row_that_was_believed(store: Store) {
     let (ours, other) = (marked(&store, 1), marked(&store, 2));
     let developer = add_rows(&ours).await;
@@ -66,7 +66,7 @@ pub async fn a_change_of_one_column_marks_only_a_row_that_was_believed(store: St
     assert_eq!(count(&other).await, [0; 4]);
 }
 
-/// Those that have none, or all; and since when is remembered.
+/// MACs are added to rows without one, or to all rows, and the start is recorded.
 pub async fn rows_are_marked_as_they_are(store: Store) {
     let (ours, other) = (marked(&store, 1), marked(&store, 2));
     add_rows(&store).await;

@@ -3,6 +3,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use terra_auth_model::{
     connection::Connection,
+    developer::Developer,
     mobile_token::TokenId,
     store::{Store, Tx, Unit},
     store_error::StoreError,
@@ -12,7 +13,7 @@ use terra_auth_types::DevId;
 use super::{EmptyStore, at_once, developer};
 use crate::{Fixtures, StoreExt as _};
 
-/// Changes something in two tables, and then does as told.
+/// A unit that changes two tables, and then ends as specified.
 struct Spend {
     token_id: TokenId,
     connection: Connection,
@@ -55,7 +56,7 @@ impl Unit for Spend {
     }
 }
 
-/// Runs units that end badly among others that do not; gives back how the bad ones ended.
+/// Runs failing units among others. Returns the results of the failing ones.
 async fn among_others(store: &Store, then: Then) -> Vec<UnitError> {
     let (rows, developer) = (Fixtures::default(), developer(store, "acme").await);
     let mut token_ids = Vec::new();
@@ -75,28 +76,28 @@ async fn among_others(store: &Store, then: Then) -> Vec<UnitError> {
     outcomes.into_iter().filter_map(Result::err).collect()
 }
 
-/// And leaves its neighbours alone.
+/// Other units are not affected.
 pub async fn a_refusal_rolls_back_everything(store: Store) {
     let refusals = among_others(&store, Then::Refuse).await;
     assert!(refusals.iter().all(|refusal| matches!(refusal, UnitError::Refused)), "{refusals:?}");
     assert_eq!(refusals.len(), 10);
 }
 
-/// Its caller gets an error.
+/// The caller gets an error.
 pub async fn a_panic_rolls_back_and_affects_no_other_caller(store: Store) {
     let refusals = among_others(&store, Then::Panic).await;
     assert!(refusals.iter().all(|refusal| matches!(refusal, UnitError::Store(StoreError::Engine(_)))), "{refusals:?}");
     assert_eq!(refusals.len(), 10);
 }
 
-/// Even if the unit says that all is well.
+/// This holds even if the unit returns success.
 pub async fn a_failed_statement_fails_its_unit_and_no_other(store: Store) {
     let refusals = among_others(&store, Then::IgnoreAnError).await;
     assert!(refusals.iter().all(|refusal| matches!(refusal, UnitError::Store(StoreError::Engine(_)))), "{refusals:?}");
     assert_eq!(refusals.len(), 10);
 }
 
-/// It is an error, and nothing is changed.
+/// It fails, and nothing is changed.
 pub async fn a_unit_that_only_reads_cannot_write(store: Store) {
     let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     let unit = Spend { token_id: rows.token_id(), connection: rows.connection(&developer), then: Then::Succeed };
@@ -107,7 +108,7 @@ pub async fn a_unit_that_only_reads_cannot_write(store: Store) {
     assert!(store.spend_token(&token_id, &Fixtures::at(1)).await.unwrap());
 }
 
-/// Its unit is done wholly or not at all, whenever that happens, and others go on.
+/// The unit is atomic, whenever the call is cancelled, and other units continue.
 pub async fn a_caller_who_hangs_up_does_not_cut_a_unit(store: Store) {
     let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     let mut units = Vec::new();
@@ -119,7 +120,7 @@ pub async fn a_caller_who_hangs_up_does_not_cut_a_unit(store: Store) {
     }
     let last = Spend { token_id: rows.token_id(), connection: rows.connection(&developer), then: Then::Succeed };
     store.run(last).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(200)).await; // those who were not waited for end, too
+    tokio::time::sleep(Duration::from_millis(200)).await; // cancelled calls finish too
     let mut done = 0;
     for (token_id, user_id) in units {
         let spent = !store.spend_token(&token_id, &Fixtures::at(1)).await.unwrap();
@@ -131,7 +132,7 @@ pub async fn a_caller_who_hangs_up_does_not_cut_a_unit(store: Store) {
     assert_eq!(store.count_connections(&developer.dev_id).await.unwrap(), done + 1);
 }
 
-/// After its answer, the next unit finds it, even one that only reads.
+/// After the result, every later unit reads the change.
 pub async fn units_see_what_was_committed_before(store: Store) {
     let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     for _ in 0..10 {
@@ -164,7 +165,7 @@ impl Unit for LockBoth {
     }
 }
 
-/// In whatever order: one of them runs again if it must.
+/// The order does not matter: a conflicting unit runs again.
 pub async fn two_units_that_hold_the_same_developers_both_end(store: Store) {
     let rows = Fixtures::default();
     let (acme, other) = (developer(&store, "acme").await.dev_id, developer(&store, "other").await.dev_id);
@@ -189,7 +190,8 @@ pub async fn reopening_keeps_everything(place: impl EmptyStore) {
         (developer, connection)
     };
     let store = place.open().await;
-    assert_eq!(store.developers().await.unwrap(), [developer]);
+    let destination = store.destinations_of(&developer.dev_id).await.unwrap().remove(0);
+    assert_eq!(store.developers().await.unwrap(), [Developer { destination: Some(destination.url), ..developer }]);
     assert_eq!(store.connections(&connection.dev_id, &0, &10).await.unwrap(), [connection]);
     assert_eq!(store.waiting_deliveries().await.unwrap(), 1);
 }

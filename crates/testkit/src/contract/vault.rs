@@ -23,7 +23,7 @@ fn data_key(purpose: Purpose, number: u32) -> DataKey {
     }
 }
 
-/// By purpose, then by number.
+/// They are sorted by purpose, then by number.
 pub async fn data_keys_are_read_as_they_were_added(store: Store) {
     let keys = [(Purpose::MacKey, 1), (Purpose::Vault, 1), (Purpose::Vault, 2), (Purpose::Vault, 10)]
         .map(|(purpose, number)| data_key(purpose, number));
@@ -44,7 +44,7 @@ pub async fn the_number_of_a_data_key_is_taken_once(store: Store) {
     assert_eq!(store.data_keys().await.unwrap().len(), 1);
 }
 
-/// All but its purpose, number and creation.
+/// All fields except the purpose, number and creation time change.
 pub async fn a_data_key_is_wrapped_again(store: Store) {
     let key = data_key(Purpose::Vault, 2);
     assert!(store.add_data_key(&key).await.unwrap());
@@ -60,7 +60,7 @@ pub async fn a_data_key_is_wrapped_again(store: Store) {
     assert_eq!(store.data_keys().await.unwrap(), [rewrapped]);
 }
 
-/// Two developers with a retiring secret each, some connections and what is owed for some more.
+/// Two developers with a retiring secret each, connections, and revocations.
 async fn filled(store: &Store) -> (Vec<Developer>, Vec<Connection>) {
     let rows = Fixtures::default();
     let (mut developers, mut connections) = (Vec::new(), Vec::new());
@@ -98,7 +98,7 @@ async fn all_of(store: &Store, column: SealedColumn) -> Vec<SealedValue> {
     }
 }
 
-/// Page by page, each with its place.
+/// Pages contain each value with its context.
 pub async fn every_sealed_value_is_found_once(store: Store) {
     let (developers, connections) = filled(&store).await;
     let grants = connections.into_iter().map(|connection| SealedValue {
@@ -124,7 +124,7 @@ pub async fn every_sealed_value_is_found_once(store: Store) {
     assert_eq!(all_of(&store, SealedColumn::RetiringSecret).await, retiring.collect::<Vec<_>>());
 }
 
-/// And it alone.
+/// No other value changes.
 pub async fn a_sealed_value_is_replaced_if_it_is_still_the_same(store: Store) {
     filled(&store).await;
     let new = Sealed(vec![7]);
@@ -138,7 +138,7 @@ pub async fn a_sealed_value_is_replaced_if_it_is_still_the_same(store: Store) {
     }
 }
 
-/// A change in between stays.
+/// A concurrent change remains.
 pub async fn of_many_who_replace_a_sealed_value_one_succeeds(store: Store) {
     developer(&store, "acme").await;
     let old = all_of(&store, SealedColumn::SigningSecret).await.remove(0);

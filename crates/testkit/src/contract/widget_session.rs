@@ -9,7 +9,7 @@ use crate::{Fixtures, StoreExt as _};
 const STATES: [SessionState; 4] =
     [SessionState::Open, SessionState::Failed, SessionState::Connected, SessionState::Cancelled];
 
-/// With everything it may have, and with nothing but what it must have.
+/// Covers sessions with all optional fields, and with none.
 pub async fn a_session_is_read_as_it_was_added(store: Store) {
     let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     let request = SessionRequest {
@@ -29,7 +29,7 @@ pub async fn a_session_is_read_as_it_was_added(store: Store) {
     assert_eq!(store.widget_session(&rows.widget_session(&developer).session_id).await.unwrap(), None);
 }
 
-/// From each state to each other.
+/// Covers all transitions between states.
 pub async fn a_session_moves_until_it_is_used(store: Store) {
     let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     for from in STATES {
@@ -45,7 +45,7 @@ pub async fn a_session_moves_until_it_is_used(store: Store) {
     assert!(!store.move_widget_session(&unknown, &SessionState::Open).await.unwrap());
 }
 
-/// Whatever the use.
+/// Every use is covered.
 pub async fn of_many_who_use_a_session_one_succeeds(store: Store) {
     let (rows, developer) = (Fixtures::default(), developer(&store, "acme").await);
     let session = rows.widget_session(&developer);
@@ -58,7 +58,7 @@ pub async fn of_many_who_use_a_session_one_succeeds(store: Store) {
     assert_eq!(moved.await.into_iter().filter(|moved| *moved).count(), 1);
 }
 
-/// At its last millisecond, and not at the next.
+/// It is valid in its last millisecond, and not in the next one.
 pub async fn the_session_of_a_user_is_found_until_it_is_used_or_expires(store: Store) {
     let (rows, acme) = (Fixtures::default(), developer(&store, "acme").await);
     let other = developer(&store, "other").await;

@@ -6,6 +6,8 @@ mod api_key;
 mod audit;
 mod check;
 mod connection;
+mod delivery;
+mod destination;
 mod environment;
 mod migration;
 mod portable;
@@ -20,6 +22,11 @@ pub use api_key::{AdminKey, AdminKeys, CreateKey, IssuedKey, RetireKey};
 pub use audit::{AuditEntry, AuditPage, AuditParams, AuditVerdict};
 pub use check::{AppCheckVerdict, ProviderAppCheck, SecretCheck};
 pub use connection::{AdminConnection, FailedRefresh, GrantState, RefreshFailure, RefreshReport};
+pub use delivery::{
+    AdminDeliveries, AdminDelivery, AdminDeliveryAttempt, AdminEvent, DeliveryParams, DeliveryState, ReplayDeliveries,
+    ReplayedDeliveries, TriggerEvent, TriggeredEvent,
+};
+pub use destination::{AdminDestination, AdminDestinations, ChangeDestination, CreateDestination};
 pub use environment::{
     AdminEnvironment, AdminEnvironments, ChangeEnvironment, CreateEnvironment, DeleteEnvironmentParams,
     EnvironmentContents, EnvironmentSettings, IssuedEnvironment, WebhookDestination,

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::{
-    Deserialize as _, Deserializer,
+    Deserialize, Deserializer,
     de::{self, DeserializeOwned},
 };
 use serde_json::{Map, Value};
@@ -25,6 +25,14 @@ pub(super) fn objects<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializ
     let objects = Vec::<Map<String, Value>>::deserialize(deserializer)?;
     let read = |object| serde_json::from_value(Value::Object(object)).map_err(de::Error::custom);
     objects.into_iter().map(read).collect()
+}
+
+/// Deserializes a present field, which may be `null`.
+#[expect(clippy::option_option, reason = "absent and null mean different things")]
+pub(super) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 /// Deserializes text; `null` becomes the empty text.

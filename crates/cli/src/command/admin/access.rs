@@ -20,18 +20,22 @@ use url::Url;
 
 use crate::{
     app::{self, App},
+    credentials::{guard::OwnershipCheck, variable},
     failure::{CommandError, FailureKind},
-    guard::OwnershipCheck,
-    variable,
 };
 
 const SERVER_VARIABLE: &str = "TERRA_AUTH_SERVER";
+
 const TOKEN_VARIABLE: &str = "TERRA_AUTH_ADMIN_TOKEN";
+
 const TOKEN_FILE_VARIABLE: &str = "TERRA_AUTH_ADMIN_TOKEN_FILE";
+
 /// The variables that provide an admin token.
 pub(crate) const ADMIN_VARIABLES: [&str; 2] = [TOKEN_VARIABLE, TOKEN_FILE_VARIABLE];
+
 /// The file in which `dev` stores the admin token of its server on this machine.
 const DEV_TOKEN_PATH: &str = ".terra-auth/admin-token";
+
 const HEADING: &str = "Admin options";
 
 /// The options of every command that calls the admin API.

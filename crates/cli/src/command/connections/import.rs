@@ -24,7 +24,7 @@ use crate::{
     app::{self, App},
     command::keys::TargetOptions,
     failure::{CommandError, FailureKind},
-    ui::Ui,
+    terminal::ui::Ui,
 };
 
 /// Import existing grants of another system from a file

@@ -11,8 +11,8 @@ use terra_auth::DevId;
 
 use super::rows::ImportRows;
 use crate::{
+    credentials::private_file,
     failure::{CommandError, FailureKind},
-    private_file,
 };
 
 /// The recorded state of an import.
@@ -57,7 +57,7 @@ impl ImportProgress {
             let next = "run the import without --resume; existing connections are left unchanged";
             CommandError::new(FailureKind::Misused, message, next)
         };
-        let earlier: Self = serde_json::from_str(&text).map_err(|_| unusable("it cannot be read"))?;
+        let earlier: Self = serde_json::from_str(&text).map_err(|_| unusable("it cannot be parsed"))?;
         if earlier.dev_id != *dev_id {
             return Err(unusable("it belongs to another environment").into());
         }

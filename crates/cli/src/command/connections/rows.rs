@@ -10,14 +10,13 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 use terra_auth::wire::admin::PortableConnection;
 
-use super::{
-    csv,
-    row::{self, FIELDS, RejectionReason},
-};
+use super::row::{self, FIELDS, RejectionReason};
 
 const MAX_ROW_BYTES: u64 = 64 << 10;
+
 /// Limits on the rows and JSON bytes of one call. The server accepts 500 rows and 1 MiB.
 const MAX_BATCH_ROWS: usize = 500;
+
 const MAX_BATCH_BYTES: usize = 768 << 10;
 
 /// The reader of an import file, with its position.
@@ -99,7 +98,7 @@ impl ImportRows {
             }
             FileFormat::Json => parse_object(text)?,
             FileFormat::Csv(columns) => {
-                let fields = csv::split_line(text)?;
+                let fields = row::split_line(text)?;
                 if fields.len() != columns.len() {
                     return Err(format!("CSV: {} fields, but the header has {}", fields.len(), columns.len()).into());
                 }
@@ -115,7 +114,7 @@ impl ImportRows {
             self.format = FileFormat::Json;
             return Ok(());
         }
-        let names = csv::split_line(first)?;
+        let names = row::split_line(first)?;
         let known = |name: &String| FIELDS.into_iter().find(|field| *field == name.trim());
         // The first line of a file without a header contains tokens, so the error shows nothing of it.
         let wants = || format!("the first line must name the columns, out of {}", FIELDS.join(", "));

@@ -7,12 +7,14 @@ use terra_auth::{
     },
 };
 
-use super::secret::{external_reference, masked_or_reference};
 use crate::{
     app::App,
-    command::users::format_minute,
-    ui::{Ui, table},
-    variable, verified,
+    command::{
+        env::{external_reference, masked_or_reference},
+        users::format_minute,
+    },
+    credentials::{variable, verified},
+    terminal::ui::{Ui, table},
 };
 
 /// List the environments with their keys, the source of each, and when the API last accepted them

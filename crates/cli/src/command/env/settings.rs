@@ -1,20 +1,23 @@
 //! Reads settings from a file or from an environment of a server.
 
 use std::{
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     fs::File,
     io::Read as _,
     path::{Path, PathBuf},
 };
 
 use anyhow::Context as _;
+use clap::ValueHint;
+use serde_json::json;
 use terra_auth::{DevId, Environment, admin::AdminClient, wire::admin::AdminEnvironment};
 
 use crate::{
     app::{self, App},
     command::admin::access::{AdminOptions, credentials_of},
-    env_settings::EnvSettings,
+    credentials::env_settings::{EnvSettings, difference_table},
     failure::{CommandError, FailureKind},
+    terminal::prompt,
 };
 
 /// `testing`, `staging` or `production`, or else a settings file.
@@ -72,4 +75,91 @@ pub(super) fn read(file: &Path) -> anyhow::Result<EnvSettings> {
     let unusable =
         |error| CommandError::new(FailureKind::Misused, format!("{name}: {error}"), "fix it; see `env diff --help`");
     Ok(EnvSettings::parse(&text).map_err(unusable)?)
+}
+
+/// Apply the settings in a file to an environment, after showing the changes
+///
+/// Settings that the file omits stay unchanged. `env export` writes such a file.
+#[derive(clap::Args)]
+#[command(after_help = examples![
+    "terra-auth env apply settings.toml --env production --dry-run",
+    "terra-auth env apply settings.toml --env production --yes",
+])]
+pub(crate) struct Apply {
+    /// Settings file
+    #[arg(value_hint = ValueHint::FilePath)]
+    file: PathBuf,
+    /// Show what would change, without changing anything
+    #[arg(long)]
+    dry_run: bool,
+    /// Skip the confirmation (required without a terminal)
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    access: AdminOptions,
+}
+
+impl Apply {
+    pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
+        let wanted = read(&self.file)?;
+        let owned = ServerEnvironment::find(app, &self.access, app.environment)?;
+        let differences = owned.settings().differences(&wanted);
+        let header = ["setting", "now", "new"];
+        let applied = !self.dry_run && !differences.is_empty();
+        if applied {
+            let question = || {
+                Ok(format!("{}\n\nApply these changes to {}?", difference_table(header, &differences), app.environment))
+            };
+            prompt::confirm_or_yes(self.yes, "applied", question)?;
+            let change = wanted.to_change();
+            app::block_on(owned.admin.change_environment(&owned.dev_id, &change))?
+                .context("could not apply the settings")?;
+        }
+        app.ui.note(match (applied, differences.is_empty()) {
+            (true, _) => "applied",
+            (false, true) => "nothing to change",
+            (false, false) => "dry run: nothing was changed",
+        })?;
+        let shown = || if differences.is_empty() { String::new() } else { difference_table(header, &differences) };
+        app.ui.result(shown, &json!({ "applied": applied, "changes": differences }))
+    }
+}
+
+/// Compare the settings of two environments: providers, redirect allow-list, destination, branding,
+/// user limit, user ids
+///
+/// Each side is a settings file, or `testing`, `staging` or `production`, whose settings are read
+/// from the server in its credential file. A settings file is TOML with any of: `name`, `logo_url`
+/// ("" for none), `accent` ("#rrggbb" or ""), `user_limit` (a number or "none"), `providers` (a list
+/// or "all"), `redirect_allow_list`, `destination` (or ""), `keep_user_id` and `bound_tokens_only`
+/// (true or false). It contains no secrets. Settings that one side omits are not compared.
+#[derive(clap::Args)]
+#[command(after_help = examples![
+    "terra-auth env diff testing production",
+    "terra-auth env diff testing production --output json",
+    "terra-auth env diff staging.toml production",
+])]
+pub(crate) struct Diff {
+    /// Environment or settings file
+    left: OsString,
+    /// Environment or settings file to compare with
+    right: OsString,
+    #[command(flatten)]
+    access: AdminOptions,
+}
+
+impl Diff {
+    pub(crate) fn run(self, app: &App) -> anyhow::Result<()> {
+        let side = |text: &OsStr| SettingsSource::of(text).settings(app, &self.access);
+        let differences = side(&self.left)?.differences(&side(&self.right)?);
+        if differences.is_empty() {
+            app.ui.note("no differences")?;
+        }
+        let [left, right] = [&self.left, &self.right].map(|side| side.to_string_lossy());
+        let header = ["setting", &*left, &*right];
+        app.ui.result(
+            || if differences.is_empty() { String::new() } else { difference_table(header, &differences) },
+            &differences,
+        )
+    }
 }

@@ -16,11 +16,10 @@ use terra_auth::{
 
 use crate::{
     app::App,
-    credential_file,
+    credentials::{credential_file, guard::OwnershipCheck},
     dry_run::DryRun,
     failure::{CommandError, FailureKind},
-    guard::OwnershipCheck,
-    ui::{shown, table},
+    terminal::ui::{shown, table},
 };
 
 /// Trust the current content of a credential file: its programs, keyring entries and addresses

@@ -5,9 +5,9 @@ use toml::{Table, Value};
 
 use crate::{
     app::{self, App},
-    command::{admin::access::AdminOptions, env::diff::rows},
+    command::admin::access::AdminOptions,
+    credentials::env_settings::{EnvSettings, difference_table},
     dry_run::DryRun,
-    env_settings::EnvSettings,
     failure::{CommandError, FailureKind},
 };
 
@@ -67,7 +67,7 @@ impl Args {
         };
         let now = app::block_on(admin.environment(&dev_id))?.context("could not read the settings")?;
         let differences = EnvSettings::of(&now.settings).differences(&wanted);
-        let table = || rows(["setting", "now", "new"], &differences);
+        let table = || difference_table(["setting", "now", "new"], &differences);
         if differences.is_empty() {
             app.ui.note("nothing to change")?;
             return app.ui.result(String::new, &json!({ "applied": false, "changes": differences }));

@@ -14,21 +14,28 @@ use toml::Table;
 use url::Url;
 
 use crate::{
+    credentials::{
+        guard::OwnershipCheck,
+        private_file::{self, read_or_create_secret},
+        variable,
+    },
     failure::{CommandError, FailureKind},
-    guard::OwnershipCheck,
-    open_options::{ConnectionOptions, OpenOptions},
-    private_file,
-    secrets::read_or_create_secret,
-    variable,
+    service::open_options::{ConnectionOptions, OpenOptions},
 };
 
 pub(crate) const STORE: &str = "TERRA_AUTH_GATEWAY_STORE";
+
 pub(crate) const FORWARD_SECRET: &str = "TERRA_AUTH_FORWARD_SECRET";
+
 pub(crate) const JWT_SECRET: &str = "TERRA_AUTH_JWT_SECRET";
+
 pub(crate) const PROXY_SECRET: &str = "TERRA_AUTH_PROXY_SECRET";
+
 const DATA_DIR: &str = "TERRA_AUTH_DATA_DIR";
+
 /// The default address.
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8790);
+
 /// Minimum length of a signing secret. A shorter one can be guessed.
 const MIN_SECRET_BYTES: usize = 16;
 

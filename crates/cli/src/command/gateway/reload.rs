@@ -1,3 +1,5 @@
+//! Reloads the configuration of a running gateway on SIGHUP.
+
 use secrecy::ExposeSecret as _;
 use terra_auth::Environment;
 use terra_auth_gateway::Gateway;

@@ -13,9 +13,8 @@ use terra_auth_model::{
 
 use super::options::{JWT_SECRET, Options, PROXY_SECRET, SettingsFile};
 use crate::{
+    credentials::{guard::OwnershipCheck, variable},
     failure::{CommandError, FailureKind},
-    guard::OwnershipCheck,
-    variable,
 };
 
 /// The inputs of a gateway.

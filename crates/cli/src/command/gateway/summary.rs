@@ -17,7 +17,7 @@ use super::{
     options::{FORWARD_SECRET, Options, PROXY_SECRET, STORE, SettingsFile},
     sources::Sources,
 };
-use crate::{storage_options::without_password, variable};
+use crate::{credentials::variable, service::storage_options::without_password};
 
 pub(super) struct Summary {
     pub(super) rows: Vec<Row>,

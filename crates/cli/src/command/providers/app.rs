@@ -1,5 +1,7 @@
 //! `terra-auth providers app`: manages an environment's own apps at providers.
 
+mod check;
+
 use std::{
     collections::BTreeMap,
     fs::File,
@@ -9,21 +11,26 @@ use std::{
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use terra_auth::{ClientSecret, Provider, wire::admin::AdminProviderApp};
+use serde_json::json;
+use terra_auth::{
+    ClientSecret, Provider,
+    wire::admin::{AdminProviderApp, RotateProviderApp, SetProviderApp},
+};
 
 use crate::{
     app::{self, App},
-    command::{keys::TargetOptions, users::format_minute},
+    command::{
+        keys::{Overlap, TargetOptions},
+        users::format_minute,
+    },
+    credentials::variable,
+    dry_run::DryRun,
     failure::{CommandError, FailureKind},
-    prompt,
-    ui::{shown, table},
-    variable,
+    terminal::{
+        prompt,
+        ui::{shown, table},
+    },
 };
-
-mod check;
-mod remove;
-mod rotate;
-mod set;
 
 /// Manage an environment's own apps at providers
 ///
@@ -37,9 +44,9 @@ mod set;
 pub(crate) enum Command {
     List(List),
     Check(check::Args),
-    Set(set::Args),
-    Rotate(rotate::Args),
-    Remove(remove::Args),
+    Set(Set),
+    Rotate(Rotate),
+    Remove(Remove),
 }
 
 impl Command {
@@ -145,4 +152,120 @@ fn first_line(file: &Path) -> anyhow::Result<ClientSecret> {
     };
     read.with_context(|| format!("could not read {}", file.display()))?;
     Ok(text.lines().next().unwrap_or_default().trim().into())
+}
+
+/// Remove the environment's own app at a provider
+///
+/// If `serve --provider-apps` has an app at this provider, the environment uses that one. Grants of the
+/// removed app can no longer be refreshed or revoked.
+#[derive(clap::Args)]
+#[command(after_help = examples!["terra-auth providers app remove OURA --yes"])]
+pub(crate) struct Remove {
+    /// Provider, such as OURA
+    provider: Provider,
+    /// Skip the confirmation (required without a terminal)
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    dry_run: DryRun,
+    #[command(flatten)]
+    target: TargetOptions,
+}
+
+impl Remove {
+    pub(super) fn run(self, app: &App) -> anyhow::Result<()> {
+        let Self { provider, yes, dry_run, target } = self;
+        let target = target.find(app)?;
+        let dev_id = &target.dev_id;
+        let what = format!("remove the app of {dev_id} at {provider}");
+        if dry_run.report(app.ui, &what, &json!({ "remove_provider_app": { "provider": provider } }))? {
+            return Ok(());
+        }
+        prompt::confirm_or_yes(yes, "removed", || {
+            Ok(format!("Remove the app of {dev_id} at {provider}? Its grants can no longer be refreshed or revoked."))
+        })?;
+        app::block_on(target.admin(app)?.remove_provider_app(dev_id, &provider))?
+            .context("could not remove the app")?;
+        app.ui.result(|| format!("Removed the app of {dev_id} at {provider}"), &json!({ "removed": provider }))
+    }
+}
+
+/// Rotate the secret of the environment's app at a provider
+///
+/// During the overlap, the server uses the old secret if the provider rejects the new one. You can
+/// therefore change the secret here and at the provider in any order.
+#[derive(clap::Args)]
+#[command(after_help = examples![
+    "terra-auth providers app rotate OURA --secret-file oura.secret",
+    "terra-auth providers app rotate OURA --secret-file oura.secret --now",
+])]
+pub(crate) struct Rotate {
+    #[command(flatten)]
+    secrets: AppSecretOptions,
+    #[command(flatten)]
+    overlap: Overlap,
+    #[command(flatten)]
+    dry_run: DryRun,
+    #[command(flatten)]
+    target: TargetOptions,
+}
+
+impl Rotate {
+    pub(super) fn run(self, app: &App) -> anyhow::Result<()> {
+        let Self { secrets, overlap: Overlap { overlap: overlap_s, now }, dry_run, target } = self;
+        let target = target.find(app)?;
+        let admin = target.admin(app)?;
+        let (client_secret, headers) = (secrets.client_secret()?, secrets.headers()?);
+        let what = format!("rotate the secret of the app of {} at {}", target.dev_id, secrets.provider);
+        if dry_run.report(app.ui, &what, &json!({ "rotate_provider_app": { "provider": secrets.provider } }))? {
+            return Ok(());
+        }
+        let how = RotateProviderApp { client_secret, headers, overlap_s, now };
+        let rotated = app::block_on(admin.rotate_provider_app(&target.dev_id, &secrets.provider, &how))?;
+        let rotated = rotated.context("could not rotate the secret")?;
+        app.ui.result(|| rows(std::slice::from_ref(&rotated)), &rotated)
+    }
+}
+
+/// Set the environment's own app at a provider
+///
+/// A grant belongs to a client id. After a change of the client id, grants of the previous one can no
+/// longer be refreshed. For a new secret, use `rotate`.
+#[derive(clap::Args)]
+#[command(after_help = examples![
+    "terra-auth providers app set OURA --client-id acme --secret-file oura.secret",
+    "terra-auth providers app set OURA --client-id acme --secret-file oura.secret --profile developer_portal",
+    "terra-auth providers app set SUUNTO --client-id acme --header-file Ocp-Apim-Subscription-Key=suunto.key",
+])]
+pub(crate) struct Set {
+    #[command(flatten)]
+    secrets: AppSecretOptions,
+    /// Client id of the app at the provider
+    #[arg(long, value_name = "ID")]
+    client_id: String,
+    /// Profile of the recipe, if the provider has different kinds of apps; see `providers show`
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+    #[command(flatten)]
+    dry_run: DryRun,
+    #[command(flatten)]
+    target: TargetOptions,
+}
+
+impl Set {
+    pub(super) fn run(self, app: &App) -> anyhow::Result<()> {
+        let Self { secrets, client_id, profile, dry_run, target } = self;
+        let target = target.find(app)?;
+        let admin = target.admin(app)?;
+        let (client_secret, headers) = (secrets.client_secret()?, secrets.headers()?);
+        let what = format!("set the app of {} at {} to {}", target.dev_id, secrets.provider, shown(&client_id));
+        let json = json!({ "set_provider_app": { "provider": secrets.provider, "client_id": client_id } });
+        if dry_run.report(app.ui, &what, &json)? {
+            return Ok(());
+        }
+        let set = SetProviderApp { client_id, client_secret, headers, profile };
+        let stored = app::block_on(admin.set_provider_app(&target.dev_id, &secrets.provider, &set))?;
+        let stored = stored.context("could not set the app")?;
+        app.ui.result(|| rows(std::slice::from_ref(&stored)), &stored)
+    }
 }

@@ -16,8 +16,8 @@ use super::RecipePaths;
 use crate::{
     app::{self, App},
     failure::{CommandError, FailureKind},
-    provider_files::apps,
-    ui::table,
+    service::provider_files::apps,
+    terminal::ui::table,
 };
 
 /// Check whether the providers accept your apps, before you pass the apps to a server

@@ -9,7 +9,7 @@ use terra_auth_egress::environment_proxy;
 use terra_auth_model::developer::{Developer, EnvironmentStatus};
 
 use super::{GRACE_PERIOD, Options};
-use crate::{storage_options::without_password, variable};
+use crate::{credentials::variable, service::storage_options::without_password};
 
 pub(super) struct Summary {
     pub(super) rows: Vec<Row>,

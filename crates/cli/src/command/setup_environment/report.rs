@@ -1,13 +1,20 @@
 //! The warnings before the files are written, and the result.
 
+use anyhow::Context as _;
 use serde_json::{Value, json};
 use terra_auth::{
-    Credentials,
+    Credentials, SigningSecret,
     credentials::{API_KEY, DEV_ID, Reference, SIGNING_SECRET},
 };
 
 use super::Plan;
-use crate::{app::App, ui::Ui, variable};
+use crate::{
+    app::App,
+    command::setup_environment::values::Values,
+    credentials::{env_file, variable},
+    failure::{CommandError, FailureKind},
+    terminal::ui::Ui,
+};
 
 pub(super) fn warn_about_changes(app: &App, Plan { file, values, .. }: &Plan, keyring: bool) -> anyhow::Result<()> {
     let name = &file.name;
@@ -70,4 +77,42 @@ fn plain(ui: Ui, plan: &Plan) -> String {
 /// The external reference of the secret, if the file does not contain it.
 fn external_reference(plan: &Plan, key: &str) -> Option<String> {
     Reference::parse(plan.file.value(key)?).ok()?.map(|reference| reference.to_string())
+}
+
+/// The service name of terra-auth's keyring entries.
+const SERVICE: &str = "terra-auth";
+
+/// Stores the secrets in the keyring. Returns the values, with a reference instead of each secret.
+pub(super) fn store_in_keyring(plan: &Plan) -> anyhow::Result<Values> {
+    let credentials = &plan.credentials;
+    let api_key = (API_KEY, "api-key", Some(credentials.api_key.expose()));
+    let signing_secret = credentials.signing_secret.as_ref().map(SigningSecret::expose);
+    let mut values = plan.values.0.clone();
+    for (key, name, secret) in [api_key, (SIGNING_SECRET, "signing-secret", signing_secret)] {
+        let Some(secret) = secret else { continue };
+        let account = format!("{}/{name}", credentials.dev_id);
+        let reference = Reference::Keyring { account: account.clone() };
+        let next = "unlock or start the keyring; or use --api-key-command, or omit --keyring";
+        reference.store(&credentials.audience(), secret).with_context(|| {
+            CommandError::new(
+                FailureKind::Failed,
+                format!("could not store {key} in the keyring; no file was written"),
+                next,
+            )
+        })?;
+        values.retain(|(known, _)| *known != key);
+        values.push((key, format!("keyring:{SERVICE}/{account}")));
+    }
+    Ok(Values(values))
+}
+
+/// Rejects a value that other dotenv libraries would read differently.
+pub(super) fn check_portable(key: &str, value: &str) -> anyhow::Result<()> {
+    if env_file::is_portable(value) {
+        return Ok(());
+    }
+    let message =
+        format!("{key} has quotes, `$`, a backslash or control characters that dotenv libraries read differently");
+    let next = "store it outside the file: use --keyring, or a command that runs a script";
+    Err(CommandError::new(FailureKind::Misused, message, next).into())
 }

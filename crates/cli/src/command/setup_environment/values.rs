@@ -14,9 +14,9 @@ use terra_auth::{
 
 use super::{Args, ValuesFile};
 use crate::{
-    credential_file::CredentialFile,
+    credentials::credential_file::CredentialFile,
     failure::{CommandError, FailureKind},
-    prompt,
+    terminal::prompt,
 };
 
 /// The values to write, by variable name and in the order of a new file.

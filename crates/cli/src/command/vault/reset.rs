@@ -19,11 +19,12 @@ use crate::{
     app,
     dry_run::DryRun,
     failure::{CommandError, FailureKind},
-    node,
-    open_options::{with_in_use_remedy, with_remedy},
-    prompt,
-    storage_options::StorageOptions,
-    ui::Ui,
+    service::{
+        node,
+        open_options::{with_in_use_remedy, with_remedy},
+        storage_options::StorageOptions,
+    },
+    terminal::{prompt, ui::Ui},
 };
 
 /// Reset the vault after the loss of its master key: replace the key and delete the values it encrypted

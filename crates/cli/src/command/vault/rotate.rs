@@ -19,8 +19,8 @@ use crate::{
     command::admin::access::AdminOptions,
     dry_run::DryRun,
     failure::{CommandError, FailureKind},
-    storage_options::StorageOptions,
-    ui::Ui,
+    service::storage_options::StorageOptions,
+    terminal::ui::Ui,
 };
 
 /// Rotate the data key and re-encrypt all values, or rotate the master key
@@ -132,6 +132,7 @@ impl ProgressReporter {
 
 /// Interval between calls for the state of the server's rotation.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
+
 /// How long no node may work on the rotation before the command gives up.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 

@@ -6,7 +6,7 @@ use super::{List, UpstreamError, World};
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
 #[tokio::test]
-async fn what_is_enabled_is_offered_with_pictures_of_the_gateways_own() {
+async fn enabled_providers_are_offered_with_logo_urls_on_the_gateway() {
     let world = World::start().await;
     world.api.answers(List::Providers(json!([
         {"provider": "FITBIT", "name": "Fitbit", "icon": "https://cdn.example/f.png", "setup": "API_KEYS_MANAGED",
@@ -31,7 +31,7 @@ async fn what_is_enabled_is_offered_with_pictures_of_the_gateways_own() {
 }
 
 #[tokio::test]
-async fn the_list_is_asked_for_again_after_five_minutes_behind_the_callers_back() {
+async fn the_list_is_refreshed_in_the_background_after_five_minutes() {
     let world = World::start().await;
     world.api.offers(&[("FITBIT", "")]);
     assert_eq!(world.offered().await.unwrap(), ["FITBIT"]);
@@ -79,7 +79,7 @@ async fn no_caller_waits_for_a_new_list_while_there_is_an_old_one() {
 }
 
 #[tokio::test]
-async fn many_first_callers_ask_once() {
+async fn many_first_callers_cause_one_fetch() {
     let world = World::start().await;
     world.api.offers(&[("FITBIT", "")]);
     let mut callers = tokio::task::JoinSet::new();
@@ -104,7 +104,7 @@ async fn no_caller_waits_long_for_the_response_of_another() {
 }
 
 #[tokio::test]
-async fn without_a_list_the_upstreams_failure_is_told_and_the_next_caller_asks_again() {
+async fn without_a_list_the_upstreams_error_is_returned_and_the_next_caller_tries_again() {
     let world = World::start().await;
     assert!(matches!(world.offered().await, Err(UpstreamError::Failed(terra_auth::Error::Server(_)))));
     world.api.offers(&[("FITBIT", "")]);
@@ -112,7 +112,7 @@ async fn without_a_list_the_upstreams_failure_is_told_and_the_next_caller_asks_a
 }
 
 #[tokio::test]
-async fn an_upstream_that_keeps_failing_is_left_alone() {
+async fn calls_to_an_upstream_that_keeps_failing_are_paused() {
     let world = World::start().await;
     for _ in 0..5 {
         assert!(matches!(world.offered().await, Err(UpstreamError::Failed(_))));
@@ -122,7 +122,7 @@ async fn an_upstream_that_keeps_failing_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_list_has_an_end() {
+async fn a_list_has_at_most_512_providers() {
     let world = World::start().await;
     let names: Vec<String> = (0..600).map(|number| format!("P{number}")).collect();
     let providers: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "")).collect();

@@ -9,7 +9,7 @@ const DAY: SignedDuration = SignedDuration::from_hours(24);
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
 
 #[tokio::test]
-async fn a_picture_is_asked_for_once_a_day() {
+async fn a_logo_is_fetched_once_a_day() {
     let world = World::with_logo("logo/png").await;
     for _ in 0..10 {
         assert_eq!(world.shown("FITBIT").await, Some("image/png"));
@@ -21,7 +21,7 @@ async fn a_picture_is_asked_for_once_a_day() {
 }
 
 #[tokio::test]
-async fn many_who_look_at_once_ask_once() {
+async fn many_concurrent_requests_cause_one_fetch() {
     let world = World::with_logo("logo/png").await;
     let mut callers = tokio::task::JoinSet::new();
     for _ in 0..100 {
@@ -33,7 +33,7 @@ async fn many_who_look_at_once_ask_once() {
 }
 
 #[tokio::test]
-async fn only_pictures_are_shown() {
+async fn only_images_of_known_types_and_sizes_are_served() {
     for (logo, shown) in [
         ("png", Some("image/png")),
         ("jpeg", Some("image/jpeg")),
@@ -57,7 +57,7 @@ async fn only_pictures_are_shown() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_had_is_not_asked_for_again_for_a_minute() {
+async fn a_failed_fetch_is_not_retried_for_a_minute() {
     let world = World::with_logo("logo/broken").await;
     for (pass, asked) in [(0, 1), (0, 1), (59, 1), (1, 2), (1, 2)] {
         world.pass(SECOND * pass);
@@ -66,7 +66,7 @@ async fn what_cannot_be_had_is_not_asked_for_again_for_a_minute() {
 }
 
 #[tokio::test]
-async fn no_caller_waits_long_for_other_pictures() {
+async fn no_caller_waits_long_for_other_logos() {
     let world = World::with_logo("logo/png").await;
     world.offered().await.unwrap();
     let _others = world.catalogue.0.pictures.places.acquire_many(16).await.unwrap();
@@ -76,7 +76,7 @@ async fn no_caller_waits_long_for_other_pictures() {
 }
 
 #[tokio::test]
-async fn another_server_on_this_machine_is_not_asked_whatever_the_upstream_says() {
+async fn a_logo_on_another_loopback_server_is_not_fetched() {
     let (world, other) = (World::start().await, Api::start().await);
     world.api.offers(&[("FITBIT", other.url.join("logo/png").unwrap().as_str())]);
     assert_eq!((world.shown("FITBIT").await, other.pictures_asked()), (None, 0));
@@ -90,7 +90,7 @@ async fn a_provider_that_is_not_offered_causes_no_request() {
 }
 
 #[tokio::test]
-async fn a_new_list_keeps_the_pictures_whose_address_is_the_same() {
+async fn a_new_list_keeps_the_logos_whose_url_is_unchanged() {
     let world = World::start().await;
     let logo = |name: &str| world.api.url.join(name).unwrap().to_string();
     world.api.offers(&[("FITBIT", &logo("logo/png")), ("OURA", &logo("logo/gif"))]);
@@ -105,7 +105,7 @@ async fn a_new_list_keeps_the_pictures_whose_address_is_the_same() {
 }
 
 #[tokio::test]
-async fn without_a_list_there_are_no_pictures() {
+async fn without_a_list_there_are_no_logos() {
     let world = World::start().await;
     assert_eq!(world.shown("FITBIT").await, None);
 }

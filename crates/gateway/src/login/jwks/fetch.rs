@@ -10,15 +10,17 @@ use crate::login::jwt::Issuer;
 
 const BOUNDS: Bounds = Bounds { timeout: Duration::from_secs(5), size_bytes: 256 * 1024 };
 
-/// Where an issuer's keys are.
+/// The source of an issuer's keys.
 pub(crate) enum JwksSource {
-    /// There.
+    /// This URL.
     At(Url),
-    /// Where the issuer's description says; fetched again each time, as it may change.
+    /// The `jwks_uri` in the issuer's discovery document, which is fetched each time because it may
+    /// change.
     DiscoveredBy(Issuer),
 }
 
-/// Why there are no new keys. The issuer's documents are public, so a part of them may be shown.
+/// The reason why a fetch failed. The issuer's documents are public, so a part of them may be
+/// shown.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FetchError {
     #[error("the issuer cannot be reached")]
@@ -27,15 +29,15 @@ pub(super) enum FetchError {
     Status(u16),
     #[error("the issuer redirects to {0}, which is not followed")]
     Redirect(String),
-    #[error("the issuer's name is no URL")]
+    #[error("the issuer's name is not a URL")]
     NoUrl,
-    #[error("the issuer's answer is not what it should be")]
+    #[error("the issuer's response is not a valid document")]
     Unreadable(#[from] serde_json::Error),
     #[error("the issuer publishes more than 64 keys")]
     TooManyKeys,
-    #[error("the issuer calls itself {0:?}")]
+    #[error("the issuer's discovery document names another issuer, {0:?}")]
     OtherIssuer(String),
-    #[error("the issuer says its keys are at {0}, which is not https")]
+    #[error("the issuer's discovery document names the key URL {0}, which is not https")]
     NotHttps(Url),
 }
 
@@ -54,7 +56,8 @@ pub(super) async fn fetch(http: &Http, place: &JwksSource) -> Result<KeySet, Fet
     KeySet::read(&body)
 }
 
-/// Source: `OpenID` Connect Discovery 1.0, sections 4 and 7.2 (the name must be the one that was asked).
+/// Source: `OpenID` Connect Discovery 1.0, sections 4 and 7.2 (the `issuer` in the document must be
+/// the requested one).
 async fn discover(http: &Http, issuer: &Issuer) -> Result<Url, FetchError> {
     let description: Description =
         serde_json::from_slice(&get(http, &issuer.discovery_url().ok_or(FetchError::NoUrl)?).await?)?;

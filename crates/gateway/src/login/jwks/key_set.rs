@@ -9,17 +9,18 @@ use crate::login::jwt::Key;
 
 const MAX_KEYS: usize = 64;
 
-/// The keys of one document that can be used.
+/// The usable keys of one document.
 pub(super) struct KeySet(Vec<Arc<Key>>);
 
-/// Why no key is the right one.
+/// The reason why no key was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NoKey {
-    /// No key has that name.
+    /// No key has this name.
     Unknown,
-    /// No key of that name, or without a name no key at all, can be used with that algorithm.
+    /// No key of this name can be used with the algorithm. For a token without a key name: no key
+    /// can.
     Unfit,
-    /// Without a name, more than one can.
+    /// The token names no key, and more than one can be used.
     Ambiguous,
 }
 
@@ -29,7 +30,8 @@ struct Document {
 }
 
 impl KeySet {
-    /// Reads a document. Keys that mean nothing here are left out, so that an issuer may publish others beside ours.
+    /// Parses a document. Unknown kinds of keys are ignored, because an issuer may publish keys for
+    /// other purposes.
     ///
     /// Source: RFC 7517, section 5.
     pub(super) fn read(json: &[u8]) -> Result<Self, FetchError> {
@@ -38,7 +40,7 @@ impl KeySet {
             return Err(FetchError::TooManyKeys);
         }
         let known = |key: Value| {
-            let issuer = key.get("issuer").and_then(Value::as_str).map(str::to_owned); // as Entra ID says it
+            let issuer = key.get("issuer").and_then(Value::as_str).map(str::to_owned); // a field of Entra ID
             let jwk = serde_json::from_value::<Jwk>(key).ok()?;
             Key::from_jwk(&jwk).map(|key| key.of_issuer(issuer.as_deref()))
         };
@@ -49,7 +51,8 @@ impl KeySet {
         self.0.is_empty()
     }
 
-    /// The key of that name, or without a name the only one, that can be used with `algorithm`.
+    /// Finds the key of this name that can be used with `algorithm`. Without a name, finds the only
+    /// one that can.
     pub(super) fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<Arc<Key>, NoKey> {
         let mut named = self.0.iter().filter(|key| kid.is_none() || key.id() == kid).peekable();
         if kid.is_some() && named.peek().is_none() {

@@ -4,44 +4,44 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::key_set::KeySet;
 
-/// Keys older than this are fetched again while they go on counting.
+/// Keys older than this are refreshed while they stay valid.
 const FRESH_FOR: SignedDuration = SignedDuration::from_mins(10);
-/// Keys older than this count no more.
+/// Keys older than this are invalid.
 const USABLE_FOR: SignedDuration = SignedDuration::from_hours(24);
-/// How long tokens with unknown keys cause no fetch after one did.
+/// The pause between two fetches that tokens with unknown keys can cause.
 const UNKNOWN_KEY_RETRY: SignedDuration = SignedDuration::from_secs(30);
-/// How long nothing is fetched after a failure.
+/// The pause after a failed fetch.
 const FAILURE_RETRY: SignedDuration = SignedDuration::from_secs(5);
 
-/// Why keys might be fetched.
+/// The reason for a fetch.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum FetchReason {
-    /// There are none that count.
+    /// There are no valid keys.
     Keys,
-    /// Those that there are might be out of date.
+    /// The keys may be out of date.
     Newer,
-    /// A request that began at this instant names a key that is not among them.
+    /// A request that began at this time names an unknown key.
     UnknownKey { began: Timestamp },
 }
 
-/// The known keys of an issuer.
+/// The cached keys of an issuer.
 #[derive(Default)]
 pub(super) struct State {
-    /// With the instant for which they are right; never empty.
+    /// The keys and the time when their fetch began; never an empty set.
     last_good: Option<(Arc<KeySet>, Timestamp)>,
     sought_unknown_at: Option<Timestamp>,
-    /// When the last fetch brought nothing, if it did not.
+    /// When the last fetch failed or returned no usable key; `None` if it succeeded.
     pub(super) failed_at: Option<Timestamp>,
 }
 
 impl State {
-    /// The keys that count.
+    /// The valid keys.
     pub(super) fn keys(&self, now: Timestamp) -> Option<Arc<KeySet>> {
         let (keys, fetched_at) = self.last_good.as_ref()?;
         within(USABLE_FOR, *fetched_at, now).then(|| Arc::clone(keys))
     }
 
-    /// Whether `need` is reason enough for a fetch.
+    /// Whether `need` requires a fetch now.
     pub(super) fn is_due(&self, need: FetchReason, now: Timestamp) -> bool {
         if self.failed_at.is_some_and(|failed_at| within(FAILURE_RETRY, failed_at, now)) {
             return false;
@@ -57,7 +57,8 @@ impl State {
         }
     }
 
-    /// Takes in what a fetch brought that began at `began`. An issuer that publishes no key any more takes all of them back.
+    /// Records the result of a fetch that began at `began`. An issuer that publishes no key any
+    /// more has withdrawn all of them.
     pub(super) fn record_fetch(&mut self, keys: Option<KeySet>, need: FetchReason, began: Timestamp, now: Timestamp) {
         if matches!(need, FetchReason::UnknownKey { .. }) {
             self.sought_unknown_at = Some(began);
@@ -69,7 +70,7 @@ impl State {
     }
 }
 
-/// Whether `now` is less than `limit` after `instant`. A clock that was set back makes everything due.
+/// Whether `now` is less than `limit` after `instant`. If the clock was set back, the answer is no.
 fn within(limit: SignedDuration, instant: Timestamp, now: Timestamp) -> bool {
     (SignedDuration::ZERO..limit).contains(&now.duration_since(instant))
 }

@@ -20,7 +20,7 @@ use crate::{
 const UNKNOWN: &str = "not logged in: the token's key is unknown";
 const UNAVAILABLE: &str = "the login cannot be checked now: the issuer's keys cannot be fetched";
 
-/// An issuer, and a gateway that trusts it.
+/// An issuer and a gateway that trusts it.
 struct World {
     issuer: Issuer,
     clock: Arc<FixedClock>,
@@ -66,7 +66,7 @@ async fn a_hundred_first_requests_cause_one_fetch() {
 }
 
 #[tokio::test]
-async fn keys_are_fetched_again_behind_the_requests() {
+async fn keys_are_refreshed_in_the_background() {
     let (old, new) = (Signer::ed25519("1"), Signer::ed25519("2"));
     let world = World::new(Answer::keys(&[&old])).await;
     assert_eq!(world.told(&old).await, "alice");
@@ -76,11 +76,11 @@ async fn keys_are_fetched_again_behind_the_requests() {
     world.pass(1);
     assert_eq!(world.told(&old).await, "alice"); // no caller waits for keys that are only outdated
     eventually(async || world.told(&new).await == "alice").await;
-    assert_eq!((world.told(&old).await, world.issuer.asked()), (UNKNOWN.to_owned(), 2)); // what was taken back counts no more
+    assert_eq!((world.told(&old).await, world.issuer.asked()), (UNKNOWN.to_owned(), 2)); // the withdrawn key is invalid
 }
 
 #[tokio::test]
-async fn a_new_key_counts_at_once() {
+async fn a_new_key_is_accepted_at_once() {
     let (old, new) = (Signer::ed25519("1"), Signer::ed25519("2"));
     let world = World::new(Answer::keys(&[&old])).await;
     assert_eq!(world.told(&old).await, "alice");
@@ -107,7 +107,7 @@ async fn a_flood_of_unknown_keys_causes_one_fetch_in_30_seconds() {
 }
 
 #[tokio::test]
-async fn keys_that_are_not_for_signatures_of_that_kind_are_left_out() {
+async fn keys_that_cannot_verify_signatures_are_ignored() {
     let (rsa, curve) = (Signer::rsa("1"), Signer::p256("2"));
     let with = |signer: &Signer, name: &str, value: Value| {
         let mut jwk = signer.jwk();
@@ -122,8 +122,8 @@ async fn keys_that_are_not_for_signatures_of_that_kind_are_left_out() {
         (with(&rsa, "use", json!("enc")), &rsa, UNKNOWN),
         (with(&rsa, "alg", json!("RSA-OAEP")), &rsa, UNKNOWN),
         (with(&rsa, "key_ops", json!(["encrypt"])), &rsa, UNKNOWN),
-        (with(&rsa, "alg", json!("PS256")), &rsa, "not logged in: the token's key is for something else"),
-        (with(&curve, "crv", json!("P-384")), &curve, "not logged in: the token's key is for something else"),
+        (with(&rsa, "alg", json!("PS256")), &rsa, "not logged in: the token's key cannot be used for this token"),
+        (with(&curve, "crv", json!("P-384")), &curve, "not logged in: the token's key cannot be used for this token"),
         (with(&curve, "crv", json!("P-521")), &curve, UNKNOWN),
         (with(&curve, "kty", json!("oct")), &curve, UNKNOWN),
         (json!({ "kty": "oct", "kid": "1", "k": "dGVzdC1rZXktbm90LWEtc2VjcmV0" }), &rsa, UNKNOWN),

@@ -12,17 +12,17 @@ use crate::{
 /// The claims of a token.
 pub(crate) type Claims = Map<String, Value>;
 
-/// How far the issuer's clock and ours may be apart.
+/// The accepted difference between the issuer's clock and ours.
 const LEEWAY_S: i64 = 30;
 
-/// Where access tokens without `aud` name the app that they were issued for: RFC 9068 and Cognito, `OpenID` Connect and
-/// Clerk, Okta.
+/// Claims that name the app in access tokens without `aud`: RFC 9068 and Cognito, `OpenID` Connect
+/// and Clerk, Okta.
 const UNNAMED: [&str; 3] = ["client_id", "azp", "cid"];
 
 /// The required claims of a token.
 pub(super) struct Expected {
     audience: Vec<String>,
-    /// `None` is `aud`, and `UNNAMED` in tokens without it.
+    /// `None`: check `aud`, or `UNNAMED` in tokens without it.
     audience_claims: Option<Vec<String>>,
     user_claim: String,
 }
@@ -31,7 +31,7 @@ impl Expected {
     pub(super) fn new(settings: &JwtSettings) -> Result<Self, SetupError> {
         let audience = settings.audience.clone();
         if audience.is_empty() {
-            return Err(SetupError::invalid("login.jwt.audience", "name at least one, as the tokens' `aud` says it"));
+            return Err(SetupError::invalid("login.jwt.audience", "name at least one; it is the `aud` of the tokens"));
         }
         let audience_claims = settings.audience_claims.clone();
         if audience_claims.as_ref().is_some_and(Vec::is_empty) {
@@ -42,7 +42,8 @@ impl Expected {
         Ok(Self { audience, audience_claims, user_claim })
     }
 
-    /// Whom a token of `issuer` is about that was signed with `key`, if it counts at `now`.
+    /// Returns the user of a token of `issuer` that was verified with `key`, if its claims are
+    /// valid at `now`.
     pub(super) fn user(
         &self,
         claims: &Claims,
@@ -53,12 +54,12 @@ impl Expected {
         let text = |name| claims.get(name).and_then(Value::as_str);
         let (name, tenant) = (text("iss").unwrap_or_default(), text("tid"));
         if !issuer.is(name, tenant) {
-            return Err(LoginError::Refused("the token is another issuer's"));
+            return Err(LoginError::Refused("the token is from another issuer"));
         }
-        // A key that is for one tenant signs for no other one.
+        // A key of one tenant must not sign for another tenant.
         let is_keys = |own: &str| fits(own, name, tenant.unwrap_or_default());
         if issuer.is_of_many() && !key.issuer().is_none_or(is_keys) {
-            return Err(LoginError::Refused("the token's key is for something else"));
+            return Err(LoginError::Refused("the token's key cannot be used for this token"));
         }
         if !self.is_for_us(claims) {
             return Err(LoginError::Refused("the token is for another audience"));
@@ -68,8 +69,9 @@ impl Expected {
         user.ok_or(LoginError::Refused("the token names no user"))
     }
 
-    /// Whether one of the claims that the settings name holds one of our names. Unless they name any: whether `aud` does, or
-    /// in a token without `aud` each of those that say for which app it was issued.
+    /// Whether the token is for this app. If the settings name claims, one of them must contain a
+    /// configured audience. Otherwise `aud` must; in a token without `aud`, every claim of
+    /// `UNNAMED` that is present must.
     fn is_for_us(&self, claims: &Claims) -> bool {
         let is_named_in = |name: &&str| claims.get(*name).is_some_and(|value| self.names_us(value));
         let is_there = |name: &&str| claims.contains_key(*name);
@@ -90,13 +92,13 @@ impl Expected {
 }
 
 fn check_times(claims: &Claims, now_s: i64) -> Result<(), LoginError> {
-    let expires_at = seconds(claims, "exp")?.ok_or(LoginError::Refused("the token never expires"))?;
+    let expires_at = seconds(claims, "exp")?.ok_or(LoginError::Refused("the token has no expiry time"))?;
     if now_s >= expires_at.saturating_add(LEEWAY_S) {
         return Err(LoginError::Refused("the token is expired"));
     }
     let is_ahead = |instant: Option<i64>| instant.is_some_and(|instant| instant > now_s + LEEWAY_S);
     if is_ahead(seconds(claims, "nbf")?) {
-        return Err(LoginError::Refused("the token does not count yet"));
+        return Err(LoginError::Refused("the token is not valid yet"));
     }
     if is_ahead(seconds(claims, "iat")?) {
         return Err(LoginError::Refused("the token was issued in the future"));
@@ -104,11 +106,11 @@ fn check_times(claims: &Claims, now_s: i64) -> Result<(), LoginError> {
     Ok(())
 }
 
-/// A claim in seconds since 1970, UTC, fractions cut off; `None` if it is not there.
+/// Reads a claim in seconds since 1970, UTC, without fractions; `None` if it is missing.
 fn seconds(claims: &Claims, name: &str) -> Result<Option<i64>, LoginError> {
     let Some(value) = claims.get(name) else { return Ok(None) };
-    #[expect(clippy::cast_possible_truncation, reason = "beyond i64 is the end of time, either way")]
+    #[expect(clippy::cast_possible_truncation, reason = "a value beyond i64 is in the far future or past either way")]
     let cut = || value.as_f64().map(|seconds| seconds as i64);
     let seconds = value.as_i64().or_else(cut);
-    seconds.map(Some).ok_or(LoginError::Refused("a time in the token is none"))
+    seconds.map(Some).ok_or(LoginError::Refused("a time in the token is not a number"))
 }

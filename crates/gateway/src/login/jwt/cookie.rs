@@ -5,26 +5,27 @@ use serde_json::Value;
 
 use crate::setup::SetupError;
 
-/// The most pieces that a token is put together from.
+/// The maximum number of cookies that one token is split into.
 const MAX_PIECES: usize = 16;
 
-/// How Supabase marks a session that it encodes.
+/// Supabase's prefix of an encoded session.
 const ENCODED: &str = "base64-";
 
-/// The cookie that holds a token.
+/// The cookie that contains a token.
 pub(super) struct Cookie(String);
 
 impl Cookie {
     pub(super) fn new(name: &str) -> Result<Self, SetupError> {
         let is_name = |c: char| c.is_ascii_graphic() && !"=;,\"\\".contains(c);
         if name.is_empty() || !name.chars().all(is_name) {
-            return Err(SetupError::invalid("login.jwt.cookie", format!("{name:?} is no name of a cookie")));
+            return Err(SetupError::invalid("login.jwt.cookie", format!("{name:?} is not a valid cookie name")));
         }
         Ok(Self(name.to_owned()))
     }
 
-    /// The token in it, if there is one: as it is, in pieces (`name.0`, `name.1`, …), or in a session with an `access_token`.
-    /// Of several cookies with the name the first counts, which browsers send for the longest path.
+    /// Finds the token: as the cookie's value, split into pieces (`name.0`, `name.1`, …), or in a
+    /// session with an `access_token`. If several cookies have the name, the first is used, which
+    /// browsers send for the longest path.
     ///
     /// Source: RFC 6265, section 5.4.
     pub(super) fn token(&self, headers: &HeaderMap) -> Option<String> {
@@ -44,7 +45,7 @@ fn find<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     Some(value.trim_matches('"'))
 }
 
-/// Three parts between dots.
+/// Whether the text has the form of a token: three parts separated by dots.
 pub(super) fn is_token(text: &str) -> bool {
     text.bytes().filter(|byte| *byte == b'.').count() == 2 && !text.bytes().any(|byte| b"%{[\" ".contains(&byte))
 }
@@ -76,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_found_whole_in_pieces_and_in_a_session() {
+    fn a_token_is_found_in_one_cookie_in_pieces_and_in_a_session() {
         let session = r#"{"access_token":"a.b.c","refresh_token":"r"}"#;
         let encoded = URL_SAFE_NO_PAD.encode(session);
         let (first, second) = encoded.split_at(20);
@@ -98,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_name_of_a_cookie_is_refused() {
+    fn an_invalid_cookie_name_is_rejected() {
         for name in ["", "a b", "a=b", "a;b", "é"] {
             assert!(Cookie::new(name).is_err(), "{name:?}");
         }

@@ -12,24 +12,24 @@ use sha2::{Digest as _, Sha256};
 use super::claims::Claims;
 use crate::login::LoginError;
 
-/// Verifies signatures of its own kind.
+/// A key that verifies signatures of one kind.
 pub(crate) struct Key {
     id: Option<String>,
-    /// The one issuer that it is for, if it says so.
+    /// The only issuer whose tokens the key may verify, if the published key names one.
     issuer: Option<String>,
     kind: Kind,
-    /// The one algorithm it is for, if it says so.
+    /// The only algorithm the key may be used with, if the published key names one.
     only: Option<Algorithm>,
     material: DecodingKey,
-    /// The claims of tokens that were verified with this key, by the tokens' SHA-256: the same bytes need no second
-    /// verification, only their claims must be checked again. Gone with the key.
+    /// The claims of tokens that were verified with this key, by the SHA-256 of the token. The signature of the same
+    /// bytes is not verified again; only the claims are checked again. The cache is dropped with the key.
     verified: Cache<[u8; 32], Arc<Claims>>,
 }
 
-/// How many tokens' claims are kept for a key.
+/// The maximum number of tokens whose claims are cached for each key.
 const MAX_CACHED_TOKENS: usize = 10_000;
 
-/// Claims of a longer token are not kept, so that all of them have room.
+/// The claims of longer tokens are not cached, which bounds the memory of the cache.
 const MAX_KEPT_BYTES: usize = 8 * 1024;
 
 /// The type of a key, which decides the algorithms it can be used with.
@@ -47,7 +47,7 @@ impl Key {
         Self { id, issuer: None, kind, only, material, verified: Cache::new(MAX_CACHED_TOKENS) }
     }
 
-    /// A secret that the issuer and we share, as it is written.
+    /// Creates a key from a secret shared with the issuer. The bytes are used unchanged.
     pub(super) fn secret(bytes: &[u8]) -> Self {
         Self::new(None, Kind::Secret, None, DecodingKey::from_secret(bytes))
     }
@@ -68,8 +68,8 @@ impl Key {
         Some(Self::new(None, kind, None, material))
     }
 
-    /// A published key; `None` if it is not for signatures, or of a kind that is not known. A secret that an issuer publishes
-    /// is none any more, so it is left out too.
+    /// Reads a published key; `None` if it is not for signatures, or its kind is unknown. A symmetric key is ignored
+    /// too: once published, it is no longer secret.
     pub(crate) fn from_jwk(jwk: &Jwk) -> Option<Self> {
         let common = &jwk.common;
         let signs = common.public_key_use.as_ref().is_none_or(|purpose| *purpose == PublicKeyUse::Signature)
@@ -80,7 +80,7 @@ impl Key {
         Some(Self::new(common.key_id.clone(), kind, only, material))
     }
 
-    /// The same, for tokens of this issuer only.
+    /// Restricts the key to tokens of this issuer.
     pub(crate) fn of_issuer(self, issuer: Option<&str>) -> Self {
         Self { issuer: issuer.map(str::to_owned), ..self }
     }
@@ -89,22 +89,22 @@ impl Key {
         self.issuer.as_deref()
     }
 
-    /// The issuer's name for it.
+    /// The key id (`kid`) that the issuer assigned.
     pub(crate) fn id(&self) -> Option<&str> {
         self.id.as_deref()
     }
 
-    /// Whether signatures of `algorithm` may be verified with it.
+    /// Whether the key may verify signatures of `algorithm`.
     pub(crate) fn fits(&self, algorithm: Algorithm) -> bool {
         Kind::of(algorithm) == Some(self.kind) && self.only.is_none_or(|only| only == algorithm)
     }
 
-    /// Its length; meaningful for a secret.
+    /// The length in bytes; meaningful for a secret only.
     pub(super) fn len(&self) -> usize {
         self.material.try_get_as_bytes().map_or(0, <[u8]>::len)
     }
 
-    /// The claims of a token that was signed with this key; the claims are not checked yet.
+    /// Verifies the signature and returns the claims, which are not checked yet.
     pub(super) fn verify(&self, token: &str, algorithm: Algorithm) -> Result<Arc<Claims>, LoginError> {
         let digest = Sha256::digest(token).into();
         if let Some(claims) = self.verified.get(&digest) {
@@ -124,7 +124,7 @@ impl Key {
         signature_only.validate_aud = false;
         decode(token, &self.material, &signature_only).map(|verified| verified.claims).map_err(|error| {
             LoginError::Refused(match error.kind() {
-                ErrorKind::Json(_) => "the token's claims mean nothing here",
+                ErrorKind::Json(_) => "the token's claims are not valid",
                 _ => "the token's signature is wrong",
             })
         })

@@ -1,4 +1,5 @@
-//! Which key verifies a token: by the kind of its algorithm, so that no public key is ever taken for a secret.
+//! Selects the key that verifies a token, by the kind of its algorithm. So a public key is never used as a
+//! shared secret.
 
 use std::{fs, path::Path, sync::Arc};
 
@@ -22,7 +23,7 @@ use crate::{
     setup::SetupError,
 };
 
-/// The issuers whose tokens count, each with its keys, and what all of them share.
+/// The accepted issuers with their keys, and the secret and algorithms that all of them share.
 pub(super) struct Keys {
     trusted: Vec<Trusted>,
     secret: Option<Arc<Key>>,
@@ -41,7 +42,7 @@ enum Public {
     Published(Jwks),
 }
 
-/// The claim with the user's id.
+/// The claims that select the issuer. They are read before the signature is verified.
 #[derive(serde::Deserialize)]
 struct UnverifiedClaims {
     iss: Option<String>,
@@ -75,7 +76,7 @@ impl Keys {
             let issuer = Issuer::new(name)?;
             if discovers {
                 let missing =
-                    || format!("{name:?} is no URL, so its keys cannot be found there; set login.jwt.jwks_url");
+                    || format!("{name:?} is not a URL, so its keys cannot be discovered; set login.jwt.jwks_url");
                 let url = issuer.discovery_url().ok_or_else(missing);
                 let checked = url.and_then(|url| check(http, &url));
                 checked.map_err(|problem| SetupError::invalid("login.jwt.issuer", problem))?;
@@ -86,24 +87,24 @@ impl Keys {
         };
         let trusted: Vec<_> = settings.issuer.iter().map(trust).collect::<Result<_, _>>()?;
         if trusted.is_empty() {
-            return Err(SetupError::invalid("login.jwt.issuer", "name at least one, as the tokens' `iss` says it"));
+            return Err(SetupError::invalid("login.jwt.issuer", "name at least one; it is the `iss` of the tokens"));
         }
         Ok(Self { trusted, secret, algorithms })
     }
 
-    /// Whose token it says it is; only its signature shows whether that is so.
+    /// Finds the issuer that the token names. Only the signature proves that the token is from this issuer.
     pub(super) fn trusted(&self, token: &str) -> Result<&Trusted, LoginError> {
         if let [only] = &*self.trusted {
-            return Ok(only); // the claims are compared once they are verified
+            return Ok(only); // the issuer is checked after the signature
         }
         let UnverifiedClaims { iss, tid } = jsonwebtoken::dangerous::insecure_decode_claims(token)
-            .map_err(|_| LoginError::Refused("the token's claims mean nothing here"))?;
+            .map_err(|_| LoginError::Refused("the token's claims are not valid"))?;
         let iss = iss.unwrap_or_default();
         let found = self.trusted.iter().find(|trusted| trusted.issuer.is(&iss, tid.as_deref()));
-        found.ok_or(LoginError::Refused("the token is another issuer's"))
+        found.ok_or(LoginError::Refused("the token is from another issuer"))
     }
 
-    /// The key for a token of `trusted`.
+    /// Finds the key for a token of `trusted`.
     pub(super) async fn find(
         &self,
         trusted: &Trusted,
@@ -113,13 +114,13 @@ impl Keys {
         let unfit = LoginError::Refused("the token's algorithm is not accepted");
         match (Kind::of(algorithm), &trusted.public) {
             (Some(Kind::Secret), _) => self.secret.clone().ok_or(unfit),
-            (_, Some(Public::Own(key))) => Ok(Arc::clone(key)), // the only one, whatever it is called
+            (_, Some(Public::Own(key))) => Ok(Arc::clone(key)), // the only key, so its name does not matter
             (_, Some(Public::Published(jwks))) => jwks.find(kid, algorithm).await,
             (_, None) => Err(unfit),
         }
     }
 
-    /// Whether the keys of some issuer are there.
+    /// Whether the keys of at least one issuer are available.
     pub(super) async fn reachable(&self) -> Result<(), LoginError> {
         let mut last = Ok(());
         for trusted in &self.trusted {
@@ -133,7 +134,7 @@ impl Keys {
     }
 }
 
-/// Whether keys may be fetched there.
+/// Whether keys may be fetched from this URL.
 fn check(http: &Http, url: &Url) -> Result<(), String> {
     http.check(url).map_err(|error| match error {
         Forbidden::PlainBeyondLoopback => {
@@ -146,6 +147,6 @@ fn check(http: &Http, url: &Url) -> Result<(), String> {
 fn public_key(file: &Path) -> Result<Key, SetupError> {
     let invalid = |problem: String| SetupError::invalid("login.jwt.public_key_file", problem);
     let pem = fs::read(file).map_err(|error| invalid(format!("could not read {}: {error}", file.display())))?;
-    let problem = "holds no public key for RSA, P-256, P-384 or Ed25519 that begins with -----BEGIN PUBLIC KEY-----";
+    let problem = "contains no public key for RSA, P-256, P-384 or Ed25519 that begins with -----BEGIN PUBLIC KEY-----";
     Key::from_pem(&pem).ok_or_else(|| invalid(format!("{} {problem}", file.display())))
 }

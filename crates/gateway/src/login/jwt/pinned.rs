@@ -5,17 +5,17 @@ use crate::setup::SetupError;
 
 const KEY: &str = "login.jwt.algorithms";
 
-/// Where keys come from that the settings name; without any, issuers are asked for theirs.
+/// The source of the configured keys. Without one, the keys come from the issuer.
 pub(super) struct IssuerClaims<'a> {
-    /// Public keys at an address.
+    /// Public keys at a URL.
     pub(super) published: bool,
-    /// The public key of a file.
+    /// A public key in a file.
     pub(super) file: Option<&'a Key>,
     pub(super) secret: Option<&'a Key>,
 }
 
-/// The algorithms that count, settled before any token is seen: a token can never choose to have a public key taken for a
-/// secret. Algorithms of both kinds may count beside each other, each with keys of its own kind.
+/// The accepted algorithms. They are fixed before any token is read, so a token cannot select that a public key is used as a
+/// secret. Both kinds of algorithms can be accepted together, each with keys of its own kind.
 pub(super) fn algorithms(names: Option<&[String]>, given: &IssuerClaims<'_>) -> Result<Vec<Algorithm>, SetupError> {
     let refused = |problem: &str| Err(SetupError::invalid(KEY, problem));
     let has_public = given.published || given.file.is_some();
@@ -46,7 +46,7 @@ fn is_of_secret(algorithm: Algorithm) -> bool {
     Kind::of(algorithm) == Some(Kind::Secret)
 }
 
-/// An attacker with a token can try secrets offline, so a short one is found.
+/// Rejects a short secret, because an attacker with a token can guess it offline.
 ///
 /// Source: RFC 7518, section 3.2.
 fn check_length(secret: &Key, algorithms: &[Algorithm]) -> Result<(), SetupError> {

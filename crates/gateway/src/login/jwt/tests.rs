@@ -16,7 +16,7 @@ use crate::{
 };
 
 const ISSUER: &str = "https://login.example/tenant";
-const NOW_S: i64 = 1_893_456_000; // where the clock stands
+const NOW_S: i64 = 1_893_456_000; // the time of `FixedClock`
 const SECRET: &str = "test-key-not-a-secret-of-32-bytes";
 
 fn settings() -> JwtSettings {
@@ -31,7 +31,7 @@ fn claims() -> Value {
     json!({ "iss": ISSUER, "aud": "app", "exp": NOW_S + 300, "sub": "alice" })
 }
 
-/// The usual claims but for one.
+/// The usual claims with one replaced.
 fn with(name: &str, value: impl Into<Value>) -> Value {
     let mut claims = claims();
     claims[name] = value.into();
@@ -55,7 +55,7 @@ async fn answer(jwt: &Jwt, token: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_token_of_each_kind_lets_its_user_in() {
+async fn a_token_of_each_kind_of_key_is_accepted() {
     let signers = [Signer::rsa("1"), Signer::p256("2"), Signer::ed25519("3")];
     let jwt = trusting(&signers.each_ref()).await;
     for signer in &signers {
@@ -63,12 +63,12 @@ async fn a_token_of_each_kind_lets_its_user_in() {
         let identity = caller(&jwt, &[("authorization", &authorization)]).await.unwrap().unwrap();
         assert_eq!((identity.reference_id.as_str(), identity.sent_by_browser), ("alice", false));
         let nameless = signer.token_with(&json!({ "alg": signer.algorithm() }), &claims());
-        assert_eq!(answer(&jwt, &nameless).await, "alice"); // one key of its kind: no name is needed
+        assert_eq!(answer(&jwt, &nameless).await, "alice"); // the only key of its kind, so the token need not name it
     }
 }
 
 #[tokio::test]
-async fn claims_count_on_either_side_of_their_edges() {
+async fn claims_are_accepted_up_to_their_limits_and_rejected_beyond() {
     let signer = Signer::ed25519("1");
     let jwt = trusting(&[&signer]).await;
     for (claims, expected) in [
@@ -77,7 +77,7 @@ async fn claims_count_on_either_side_of_their_edges() {
         (with("exp", 1e300), "alice"),
         (with("exp", u64::MAX), "alice"),
         (with("nbf", NOW_S + 30), "alice"),
-        (with("nbf", NOW_S + 31), "not logged in: the token does not count yet"),
+        (with("nbf", NOW_S + 31), "not logged in: the token is not valid yet"),
         (with("iat", NOW_S + 30), "alice"),
         (with("iat", NOW_S + 31), "not logged in: the token was issued in the future"),
         (with("aud", json!(["other", "app-on-phones"])), "alice"),
@@ -90,7 +90,7 @@ async fn claims_count_on_either_side_of_their_edges() {
 }
 
 #[tokio::test]
-async fn other_kinds_of_authorization_are_left_to_other_ways() {
+async fn other_kinds_of_authorization_are_left_to_other_login_methods() {
     let signer = Signer::ed25519("1");
     let jwt = trusting(&[&signer]).await;
     let token = signer.token(&claims());
@@ -101,11 +101,11 @@ async fn other_kinds_of_authorization_are_left_to_other_ways() {
     }
     assert_eq!(caller(&jwt, &[("cookie", &format!("session={token}"))]).await.unwrap(), None);
     let twice = [("authorization", &*format!("Bearer {token}")), ("authorization", "Bearer opaque")];
-    assert_eq!(told(&caller(&jwt, &twice).await), "not logged in: there is more than one authorization");
+    assert_eq!(told(&caller(&jwt, &twice).await), "not logged in: there is more than one Authorization header");
 }
 
 #[tokio::test]
-async fn a_shared_secret_signs_as_well() {
+async fn a_token_signed_with_the_shared_secret_is_accepted() {
     let secret = SecretString::from(SECRET);
     let jwt = Jwt::new(&settings(), Some(&secret), &http(), Arc::new(FixedClock::default())).unwrap();
     let header = json!({ "alg": "HS256", "kid": "any" });
@@ -117,7 +117,7 @@ async fn a_shared_secret_signs_as_well() {
 }
 
 #[tokio::test]
-async fn the_user_may_be_in_another_claim() {
+async fn the_settings_can_name_another_claim_for_the_user() {
     let signer = Signer::ed25519("1");
     let issuer = Issuer::start(Answer::keys(&[&signer])).await;
     let user_claim = Some("https://app.example/user".to_owned());

@@ -17,7 +17,7 @@ use url::Url;
 
 use super::{Signer, serve};
 
-/// Publishes keys, or fails to.
+/// A server that publishes keys or fails, as the test chooses.
 pub(in crate::login) struct Issuer {
     pub(in crate::login) url: Url,
     answer: Arc<Mutex<Answer>>,
@@ -66,12 +66,12 @@ impl Issuer {
         Self { url, answer, asked }
     }
 
-    /// Answers differently from now on.
+    /// Sets the response to later requests.
     pub(in crate::login) fn set(&self, answer: Answer) {
         *self.answer.lock().unwrap() = answer;
     }
 
-    /// How often it was asked.
+    /// The number of requests received.
     pub(in crate::login) fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
     }

@@ -14,7 +14,7 @@ use base64::{
 };
 use serde_json::{Value, json};
 
-/// Signs tokens, without the library that verifies them.
+/// Signs tokens without `jsonwebtoken`, the library under test.
 pub(in crate::login) struct Signer {
     kid: &'static str,
     pair: Pair,
@@ -39,12 +39,12 @@ impl Signer {
         Self { kid, pair: Pair::Ed25519(Ed25519KeyPair::generate().unwrap()) }
     }
 
-    /// A token with the usual header.
+    /// Signs a token with the usual header.
     pub(in crate::login) fn token(&self, claims: &Value) -> String {
         self.token_with(&json!({ "alg": self.algorithm(), "typ": "JWT", "kid": self.kid }), claims)
     }
 
-    /// A token with any header; RS384 is signed as such, everything else with the key's usual algorithm.
+    /// Signs a token with any header. If its `alg` is RS384, the signature is RS384; otherwise the key's usual one.
     pub(in crate::login) fn token_with(&self, header: &Value, claims: &Value) -> String {
         let message = unsigned(header, claims);
         let signature = self.sign(message.as_bytes(), header["alg"] == "RS384");
@@ -107,7 +107,7 @@ pub(in crate::login) fn hs256(secret: &[u8], header: &Value, claims: &Value) -> 
     format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
-/// A token's first two parts.
+/// The header and claims of a token, without a signature.
 pub(in crate::login) fn unsigned(header: &Value, claims: &Value) -> String {
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     format!("{}.{}", part(header), part(claims))

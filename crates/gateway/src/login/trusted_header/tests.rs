@@ -26,7 +26,7 @@ async fn shown(values: &[&[u8]], peer: Option<&str>) -> Result<Option<EndUser>, 
 }
 
 #[tokio::test]
-async fn the_proxys_word_counts_over_either_protocol() {
+async fn the_proxys_header_is_trusted_over_ipv4_and_ipv6() {
     for peer in [PROXY, "::ffff:10.0.0.7", "fd00:1::9"] {
         let identity = shown(&[b"alice"], Some(peer)).await.unwrap().unwrap();
         assert_eq!((identity.reference_id.as_str(), identity.sent_by_browser), ("alice", true), "{peer}");
@@ -34,7 +34,7 @@ async fn the_proxys_word_counts_over_either_protocol() {
 }
 
 #[tokio::test]
-async fn from_anybody_else_the_header_is_not_there() {
+async fn the_header_is_ignored_from_other_peers() {
     for peer in [Some("10.0.0.8"), Some("127.0.0.1"), Some("::ffff:10.0.0.8"), Some("fd00:2::9"), Some("::a00:7"), None]
     {
         assert_eq!(shown(&[b"alice"], peer).await.unwrap(), None, "{peer:?}");
@@ -43,7 +43,7 @@ async fn from_anybody_else_the_header_is_not_there() {
 }
 
 #[tokio::test]
-async fn the_proxy_may_say_nothing_but_must_not_say_it_unclearly() {
+async fn the_proxy_may_send_no_user_but_an_ambiguous_or_invalid_user_is_rejected() {
     assert_eq!(shown(&[], Some(PROXY)).await.unwrap(), None);
     for anonymous in ["", "(null)", "-", "null", "undefined", "anonymous", "None", "${USER}"] {
         assert_eq!(shown(&[anonymous.as_bytes()], Some(PROXY)).await.unwrap(), None, "{anonymous:?}");
@@ -76,7 +76,7 @@ async fn a_proxy_that_has_a_secret_must_send_it() {
 }
 
 #[test]
-fn a_network_that_is_wider_than_one_network_is_refused() {
+fn a_network_that_is_too_wide_is_rejected() {
     for net in ["64.0.0.0/2", "10.0.0.0/7", "2000::/3", "fc00::/7", "::ffff:0:0/96", "::ffff:10.0.0.0/103", "::/16"] {
         assert!(matches!(trusting(&[net]), Err(SetupError::Invalid { .. })), "{net}");
     }
@@ -86,7 +86,7 @@ fn a_network_that_is_wider_than_one_network_is_refused() {
 }
 
 #[test]
-fn a_header_with_a_meaning_of_its_own_is_refused() {
+fn a_standard_header_is_rejected() {
     for name in ["cookie", "Authorization", "host", "X-Forwarded-For", "Sec-Fetch-Site", "user-agent", "forwarded"] {
         let peers = vec!["10.0.0.7/32".parse().unwrap()];
         let refused = TrustedHeader::new(&TrustedHeaderSettings { name: name.to_owned(), peers }, None);

@@ -6,15 +6,15 @@ use sha2::{Digest as _, Sha256};
 use super::response::{Lookup, LookupError};
 
 const CAPACITY: usize = 10_000;
-/// A user who has just logged in is not rejected for long.
+/// How long a rejection is cached. It is short, because the user may log in next.
 const REFUSAL_TTL: SignedDuration = SignedDuration::from_secs(1);
-/// A caller that only tries waits longer.
+/// How long a rejection is cached for a peer that has only rejections.
 const REPEATED_REFUSAL_TTL: SignedDuration = SignedDuration::from_secs(10);
 
-/// The digest of the request's credentials: the cache stores no cookie.
+/// The digest of the request's credentials. The cache stores no cookies.
 pub(super) type Key = [u8; 32];
 
-/// A digest of headers, which no other headers share.
+/// Computes an unambiguous digest of headers.
 pub(super) fn key(shown: &HeaderMap) -> Key {
     let mut digest = Sha256::new();
     for (name, value) in shown {
@@ -26,12 +26,12 @@ pub(super) fn key(shown: &HeaderMap) -> Key {
     digest.finalize().into()
 }
 
-/// An answer and when it was given.
+/// A response and its time.
 #[derive(Clone)]
 pub(super) struct CachedLookup {
     outcome: Lookup,
     at: Timestamp,
-    /// Whether it was given to one who only brings refusals.
+    /// Whether it is for a peer that has only rejections.
     tries: bool,
 }
 
@@ -41,7 +41,7 @@ impl CachedLookup {
     }
 }
 
-/// The answers of the last moments.
+/// The recent responses.
 pub(super) struct LookupCache {
     kept: Cache<Key, CachedLookup>,
     counts_for: SignedDuration,
@@ -61,14 +61,13 @@ impl LookupCache {
         Self { kept: Cache::new(CAPACITY), counts_for }
     }
 
-    /// An answer that still counts. Without one, the first to come promises to ask; the others wait and get the same answer,
-    /// whatever it is.
+    /// Returns a valid response. Without one, the first caller asks the app; the others wait for the same response.
     pub(super) async fn recall(&self, key: &Key, now: Timestamp) -> Result<Lookup, Promise<'_>> {
         self.kept.remove_if(key, |kept| !self.is_valid_at(kept, now));
         self.kept.get_value_or_guard_async(key).await.map(|kept| kept.outcome)
     }
 
-    /// A clock that was set back makes an answer count no longer.
+    /// Whether the response is still valid. After the clock was set back, it is not.
     fn is_valid_at(&self, kept: &CachedLookup, now: Timestamp) -> bool {
         let counts_for = match kept.outcome {
             Ok(_) => self.counts_for,

@@ -14,20 +14,20 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 use super::cache::Key;
 
-/// An app that is slow is not asked more than this often at a time, in a fair queue.
+/// The maximum number of concurrent calls to the app. Further calls wait in a fair queue.
 const MAX_CALLS: usize = 64;
-/// More of them for credentials that were good lately, so that no flood of made-up ones keeps their users out.
+/// Additional calls for credentials that were valid recently, so that a flood of invalid ones does not block their users.
 const RESERVED_CALLS: usize = 16;
-/// The most places that one subscriber has, or waits for in the queue of all.
+/// The maximum number of calls of one peer, running or in the common queue.
 const MAX_CALLS_PER_SUBSCRIBER: usize = 16;
-/// How long a credential counts as good.
+/// How long a credential counts as recently valid.
 const VERIFIED_TTL: SignedDuration = SignedDuration::from_hours(1);
-/// How many credentials and subscribers are remembered.
+/// The maximum number of stored credentials and peers.
 const CAPACITY: usize = 10_000;
-/// After so many refusals without a login, a subscriber counts as one who only tries.
+/// The number of rejections without a login after which a peer counts as suspicious.
 const MAX_REFUSALS: u32 = 100;
 
-/// The places of one app.
+/// The call slots of one app.
 pub(super) struct CallSlots {
     common: Semaphore,
     reserve: Semaphore,
@@ -40,7 +40,7 @@ struct Subscriber {
     refused: AtomicU32,
 }
 
-/// A place, until it is dropped.
+/// A slot. Dropping it frees the slot.
 pub(super) struct CallSlot<'a> {
     _place: Option<SemaphorePermit<'a>>,
     _share: Option<OwnedSemaphorePermit>,
@@ -56,7 +56,7 @@ impl CallSlots {
         }
     }
 
-    /// Waits for a place.
+    /// Waits for a slot.
     pub(super) async fn acquire(&self, key: &Key, subscriber: Option<IpAddr>, now: Timestamp) -> CallSlot<'_> {
         if self.was_verified(key, now) {
             let place = tokio::select! {
@@ -66,7 +66,7 @@ impl CallSlots {
             };
             return CallSlot { _place: place.ok(), _share: None };
         }
-        // First in the queue of its own, so that in that of all it has no more entries than its share.
+        // Waits in the queue of the peer first, so that the peer has at most its share of the common queue.
         let share = match subscriber.map(|address| self.subscriber(address)) {
             Some(subscriber) => Arc::clone(&subscriber.share).acquire_owned().await.ok(),
             None => None,
@@ -74,7 +74,7 @@ impl CallSlots {
         CallSlot { _place: self.common.acquire().await.ok(), _share: share }
     }
 
-    /// Remembers what became of a credential.
+    /// Records the result for a credential.
     pub(super) fn record_outcome(&self, key: &Key, subscriber: Option<IpAddr>, good: bool, now: Timestamp) {
         if good {
             self.good.insert(*key, now);
@@ -87,7 +87,7 @@ impl CallSlots {
         }
     }
 
-    /// Whether a subscriber has brought nothing but refusals for long.
+    /// Whether a peer has had only rejections for a long time.
     pub(super) fn is_only_refused(&self, subscriber: Option<IpAddr>) -> bool {
         let known = subscriber.and_then(|address| self.subscribers.get(&address));
         known.is_some_and(|subscriber| subscriber.refused.load(Ordering::Relaxed) >= MAX_REFUSALS)
@@ -137,7 +137,7 @@ mod tests {
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
     #[tokio::test(start_paused = true)]
-    async fn one_subscriber_leaves_places_to_the_others() {
+    async fn one_subscriber_cannot_use_all_slots() {
         let places = CallSlots::new();
         let mut held = Vec::new();
         for number in 0..MAX_CALLS_PER_SUBSCRIBER {
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_credential_that_was_good_lately_has_a_place_in_a_flood_of_others() {
+    async fn a_recently_verified_credential_gets_a_slot_during_a_flood_of_others() {
         let places = CallSlots::new();
         places.record_outcome(&key(7), None, true, NOW);
         let mut held = Vec::new();
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_subscriber_who_logs_in_is_no_longer_one_who_only_tries() {
+    fn a_login_resets_the_rejections_of_a_subscriber() {
         let places = CallSlots::new();
         for number in 0..MAX_REFUSALS as usize {
             assert!(!places.is_only_refused(ONE));

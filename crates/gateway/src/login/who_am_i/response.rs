@@ -15,7 +15,7 @@ use crate::{
     setup::SetupError,
 };
 
-/// For callers that get the error that the app does not respond.
+/// The error for callers if the app gives no usable response.
 pub(super) const PROBLEM: &str = "the app does not say who is logged in";
 
 /// The result of a response.
@@ -24,15 +24,15 @@ pub(super) type Lookup = Result<ReferenceId, LookupError>;
 /// The reason of a rejection. Many callers may have waited for the same response.
 #[derive(Clone, Debug)]
 pub(super) enum LookupError {
-    /// The app said so.
+    /// The app rejected the credentials.
     Refused(&'static str),
-    /// The app did not say.
+    /// The app gave no usable response.
     Unavailable(Arc<AskError>),
 }
 
-const NO_USER: LookupError = LookupError::Refused("the app says that no user is logged in");
+const NO_USER: LookupError = LookupError::Refused("the app reports that no user is logged in");
 
-/// Fields beside the user's id in which frameworks say whether a user is logged in.
+/// Fields next to the user's id in which frameworks report whether a user is logged in.
 const FLAGS: [&str; 8] = [
     "authenticated",
     "isAuthenticated",
@@ -44,24 +44,24 @@ const FLAGS: [&str; 8] = [
     "logged_in",
 ];
 
-/// The reason why the app's response is unclear. Its content is not repeated: it is a user's profile.
+/// Why the app's response is unusable. Its content is left out, because it is a user's profile.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum AskError {
-    #[error("the app cannot be asked")]
+    #[error("could not call the app")]
     Call(#[source] HttpError),
-    #[error("the app is being asked too often")]
+    #[error("too many concurrent calls to the app")]
     TooManyAsks,
-    #[error("the app takes too long")]
+    #[error("the app did not respond in time")]
     TooLong,
-    #[error("the app answered {0}")]
+    #[error("the app returned {0}")]
     Status(u16),
-    #[error("the app's answer is not JSON")]
+    #[error("the app's response is not JSON")]
     NotJson,
-    #[error("the app's answer has no user id where it should be")]
+    #[error("the app's response has no user id in the configured field")]
     NoUserId,
 }
 
-/// Where in an answer the user's id is.
+/// The position of the user's id in a response.
 pub(super) enum UserField {
     Field(Vec<String>),
     Header(HeaderName),
@@ -70,24 +70,25 @@ pub(super) enum UserField {
 impl UserField {
     pub(super) fn new(settings: &WhoAmISettings) -> Result<Self, SetupError> {
         match (&settings.user_header, &settings.user_field) {
-            (Some(_), Some(_)) => {
-                Err(SetupError::invalid("login.who_am_i.user_header", "remove it, or user_field; one of them counts"))
-            }
+            (Some(_), Some(_)) => Err(SetupError::invalid(
+                "login.who_am_i.user_header",
+                "remove it or user_field; only one of them is allowed",
+            )),
             (Some(name), None) => name.parse().map(Self::Header).map_err(|_| {
-                SetupError::invalid("login.who_am_i.user_header", format!("{name:?} is no name of a header"))
+                SetupError::invalid("login.who_am_i.user_header", format!("{name:?} is not a header name"))
             }),
             (None, field) => Ok(Self::Field(field.as_deref().unwrap_or("id").split('.').map(str::to_owned).collect())),
         }
     }
 }
 
-/// Reads an answer.
+/// Reads a response.
 pub(super) fn read(answer: &HttpAnswer, place: &UserField) -> Lookup {
     match answer.status {
         200 => {}
         204 | 205 => return Err(NO_USER),
-        401 | 403 => return Err(LookupError::Refused("the app knows no user by this")),
-        300..=399 => return Err(LookupError::Refused("the app sends this user to its login")),
+        401 | 403 => return Err(LookupError::Refused("the app rejected these credentials")),
+        300..=399 => return Err(LookupError::Refused("the app redirected to its login")),
         status => return Err(AskError::Status(status).into()),
     }
     match place {
@@ -98,18 +99,18 @@ pub(super) fn read(answer: &HttpAnswer, place: &UserField) -> Lookup {
 
 fn from_header(answer: &HttpAnswer, name: &HeaderName) -> Lookup {
     const NONE: LookupError =
-        LookupError::Refused("the app's answer has no user in the header that login.who_am_i.user_header names");
+        LookupError::Refused("the app's response has no user in the header login.who_am_i.user_header");
     let mut values = answer.headers.get_all(name).iter();
     let value = values.next().ok_or(NONE)?;
     let text = str::from_utf8(value.as_bytes()).ok().filter(|_| values.next().is_none()).ok_or(AskError::NoUserId)?;
     if is_anonymous_name(text) { Err(NO_USER) } else { Ok(text.parse().map_err(|_| AskError::NoUserId)?) }
 }
 
-/// Frameworks say in many ways that no user is logged in: by `null`, `false`, `{}` or nothing at all instead of the user, of
-/// something above, or of the whole answer.
+/// Reads the user id at `path`. `null`, `false`, `{}` or an empty body instead of the user, of a parent, or of the complete response
+/// means that no user is logged in.
 fn from_field(body: &[u8], path: &[String]) -> Lookup {
     const NONE: LookupError =
-        LookupError::Refused("the app's answer has no user in the field that login.who_am_i.user_field names");
+        LookupError::Refused("the app's response has no user in the field login.who_am_i.user_field");
     if body.trim_ascii().is_empty() {
         return Err(NO_USER);
     }

@@ -27,7 +27,7 @@ use crate::{
 
 const UNAVAILABLE: &str = "the login cannot be checked now: the app does not say who is logged in";
 
-/// An app, and a gateway that asks it.
+/// An app, and the login method that calls it.
 struct World {
     asked: Arc<AtomicUsize>,
     clock: Arc<FixedClock>,
@@ -84,7 +84,7 @@ fn settings() -> WhoAmISettings {
 }
 
 #[test]
-fn settings_that_cannot_work_are_refused() {
+fn invalid_settings_are_rejected() {
     let pass_on = |names: &[&str]| Some(names.iter().map(|name| (*name).to_owned()).collect());
     let both = (Some("id".to_owned()), Some("x-user".to_owned()));
     for (settings, expected) in [

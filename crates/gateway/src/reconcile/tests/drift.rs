@@ -8,7 +8,7 @@ use super::{super::Progress, LOOK, World, counts, id, user, users};
 use crate::{ReconcileOptions, inbox::Received};
 
 #[tokio::test]
-async fn what_is_known_as_it_is_is_no_drift() {
+async fn equal_connections_are_no_drift() {
     let world = World::agreeing_on(&users(1..=1001)).await;
     let drift = world.repair().await;
     assert!(drift.is_none(), "{drift:?}");
@@ -16,7 +16,7 @@ async fn what_is_known_as_it_is_is_no_drift() {
 }
 
 #[tokio::test]
-async fn a_user_that_is_not_known_is_told_and_on_request_taken_over() {
+async fn an_unknown_user_is_reported_and_added_by_a_repair() {
     let world = World::agreeing_on(&users(1..=3)).await;
     world.upstream.lists(&users(1..=5));
 
@@ -29,7 +29,7 @@ async fn a_user_that_is_not_known_is_told_and_on_request_taken_over() {
 }
 
 #[tokio::test]
-async fn a_connection_that_is_held_as_over_is_missing() {
+async fn a_connection_known_as_deauthenticated_is_missing() {
     let world = World::agreeing_on(&users(1..=2)).await;
     world.inbox.mark_missing(id(2), world.clock.now() - SignedDuration::from_hours(1)).await.unwrap();
     assert_eq!(counts(&world.look().await), (1, 0, 0));
@@ -38,7 +38,7 @@ async fn a_connection_that_is_held_as_over_is_missing() {
 }
 
 #[tokio::test]
-async fn whatever_differs_is_told_and_on_request_corrected() {
+async fn every_difference_is_reported_and_corrected_by_a_repair() {
     let differences: [(&str, Value); 4] = [
         ("reference_id", "another".into()),
         ("provider", "GARMIN".into()),
@@ -60,7 +60,7 @@ async fn whatever_differs_is_told_and_on_request_corrected() {
 }
 
 #[tokio::test]
-async fn a_connection_that_the_upstream_no_longer_has_is_told_and_on_request_ended() {
+async fn a_connection_that_the_upstream_lacks_is_reported_and_deauthenticated_by_a_repair() {
     let world = World::agreeing_on(&users(1..=3)).await;
     world.upstream.lists(&users(1..=2));
 
@@ -72,7 +72,7 @@ async fn a_connection_that_the_upstream_no_longer_has_is_told_and_on_request_end
 }
 
 #[tokio::test]
-async fn a_user_that_the_list_missed_is_not_gone() {
+async fn a_user_that_is_missing_only_in_the_list_is_not_gone() {
     let world = World::agreeing_on(&users(1..=3)).await;
     world.upstream.lists(&users(1..=2));
     world.upstream.knows_unlisted(user(3));
@@ -87,7 +87,7 @@ async fn a_user_that_the_list_missed_is_not_gone() {
 }
 
 #[tokio::test]
-async fn a_user_whose_login_has_not_happened_says_nothing_clear() {
+async fn a_user_that_is_not_authenticated_counts_as_unknown() {
     let world = World::agreeing_on(&users(1..=3)).await;
     world.upstream.lists(&users(1..=2));
     let mut waiting = user(3);
@@ -99,7 +99,7 @@ async fn a_user_whose_login_has_not_happened_says_nothing_clear() {
 }
 
 #[tokio::test]
-async fn a_connection_that_changed_after_the_run_began_is_left_alone() {
+async fn a_connection_that_changed_after_the_run_began_is_skipped() {
     let world = World::agreeing_on(&users(1..=2)).await;
     for number in [3, 4] {
         let body = json!({ "type": "auth", "status": "success", "user": user(number) }).to_string();
@@ -115,14 +115,14 @@ async fn a_connection_that_changed_after_the_run_began_is_left_alone() {
     }
     let mut listed = users(1..=3);
     listed[2]["scopes"] = "sleep".into();
-    world.upstream.lists(&listed); // as it was before the events
+    world.upstream.lists(&listed); // the state before the events
     let before = world.known().await;
     assert!(world.repair().await.is_none());
     assert_eq!(world.known().await, before);
 }
 
 #[tokio::test]
-async fn a_revoked_connection_is_not_looked_for() {
+async fn a_revoked_connection_is_not_looked_up() {
     let world = World::agreeing_on(&users(1..=1)).await;
     let body = json!({ "type": "access_revoked", "status": "success", "user": user(1) }).to_string();
     let (trace_id, ordering) =
@@ -136,7 +136,7 @@ async fn a_revoked_connection_is_not_looked_for() {
 }
 
 #[tokio::test]
-async fn a_hundred_examples_of_each_are_shown() {
+async fn a_report_has_at_most_a_hundred_examples_of_each_kind() {
     let world = World::agreeing_on(&users(1..=10)).await;
     world.upstream.lists(&users(1..=150));
     let drift = world.look().await;
@@ -144,7 +144,7 @@ async fn a_hundred_examples_of_each_are_shown() {
 }
 
 #[tokio::test]
-async fn a_run_says_how_far_it_is() {
+async fn a_run_reports_its_progress() {
     let world = World::agreeing_on(&users(1..=700)).await;
     world.learn(&users(701..=702)).await;
     let heard = Mutex::new(vec![]);

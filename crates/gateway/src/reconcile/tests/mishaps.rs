@@ -6,7 +6,7 @@ use terra_auth_model::known_connection::ConnectionState;
 
 use super::{super::ReconcileError, REPAIR, World, counts, upstream::List, user, users};
 
-/// The list has a new user, a changed one, and lacks one.
+/// The list has one new user and one changed user, and lacks one known user.
 async fn drifted() -> World {
     let world = World::agreeing_on(&users(1..=6)).await;
     let mut listed = users(1..=5);
@@ -17,7 +17,7 @@ async fn drifted() -> World {
 }
 
 #[tokio::test]
-async fn a_list_that_breaks_off_changes_nothing() {
+async fn an_incomplete_list_changes_nothing() {
     for (page, status) in [(0, 401), (0, 403), (0, 500), (1, 500), (1, 429), (2, 404), (2, 502)] {
         let world = drifted().await;
         world.upstream.lists_so(List::FailsFrom(page, StatusCode::from_u16(status).unwrap()), 2);
@@ -30,7 +30,7 @@ async fn a_list_that_breaks_off_changes_nothing() {
 }
 
 #[tokio::test]
-async fn wrong_keys_are_told_as_such() {
+async fn wrong_keys_are_reported_as_not_authenticated() {
     let world = drifted().await;
     world.upstream.lists_so(List::FailsFrom(0, StatusCode::UNAUTHORIZED), 2);
     let error = world.run(REPAIR).await.unwrap_err();
@@ -49,7 +49,7 @@ async fn a_list_that_repeats_itself_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_question_that_fails_ends_no_connection() {
+async fn a_failed_lookup_changes_no_connection() {
     let invalid = r#"{"message":"invalid provider"}"#;
     let failures = [(401, ""), (403, ""), (405, ""), (410, ""), (429, ""), (500, ""), (503, ""), (302, ""), (400, "")];
     for (status, body) in failures.into_iter().chain([(200, "<html>"), (400, invalid), (200, "{}")]) {
@@ -62,7 +62,7 @@ async fn a_question_that_fails_ends_no_connection() {
 }
 
 #[tokio::test]
-async fn an_unknown_user_is_told_in_either_way() {
+async fn each_response_for_an_unknown_user_counts_as_gone() {
     let says = r#"{"status":"error","message":"Invalid user id"}"#;
     for (status, body) in [(404, ""), (400, says), (422, r#"{"code":"invalid_user_id"}"#)] {
         let world = drifted().await;
@@ -73,7 +73,7 @@ async fn an_unknown_user_is_told_in_either_way() {
 }
 
 #[tokio::test]
-async fn an_upstream_that_only_fails_is_not_asked_a_thousand_times() {
+async fn lookups_stop_after_five_failures_in_a_row() {
     let world = World::agreeing_on(&users(1..=30)).await;
     world.upstream.lists(&users(1..=20));
     world.upstream.answers(500, "");
@@ -83,7 +83,7 @@ async fn an_upstream_that_only_fails_is_not_asked_a_thousand_times() {
 }
 
 #[tokio::test]
-async fn an_upstream_that_denies_whom_it_lists_is_not_believed() {
+async fn lookups_are_skipped_if_the_upstream_denies_a_listed_user() {
     let world = drifted().await;
     world.upstream.denies_everybody();
     let drift = world.repair().await;

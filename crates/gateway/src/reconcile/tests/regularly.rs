@@ -18,7 +18,7 @@ use crate::{
     settings::{LoginSettings, ReconcileSettings, TrustedHeaderSettings},
 };
 
-/// A gateway that compares each second.
+/// A gateway that reconciles every second.
 fn gateway(upstream: &Upstream, store: Store, repair: bool) -> Gateway {
     let trusted_header =
         Some(TrustedHeaderSettings { name: "x-user".to_owned(), peers: vec!["10.0.0.7/32".parse().unwrap()] });
@@ -35,7 +35,7 @@ fn gateway(upstream: &Upstream, store: Store, repair: bool) -> Gateway {
 }
 
 #[tokio::test]
-async fn a_gateway_repairs_by_itself_if_it_may() {
+async fn a_gateway_repairs_only_if_the_settings_allow_it() {
     let upstream = Upstream::start().await;
     upstream.lists(&users(1..=2));
     let store = || async { open(&"sqlite::memory:".into()).await.unwrap() };
@@ -59,7 +59,7 @@ async fn a_gateway_repairs_by_itself_if_it_may() {
 }
 
 #[tokio::test]
-async fn a_gateway_that_ends_does_not_wait_for_a_run() {
+async fn a_shutdown_does_not_wait_for_a_run() {
     let upstream = Upstream::start().await;
     upstream.lists_so(List::NeverAnswers, 2);
     let gateway = gateway(&upstream, open(&"sqlite::memory:".into()).await.unwrap(), false);

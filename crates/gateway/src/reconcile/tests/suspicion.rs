@@ -4,7 +4,7 @@ use crate::ReconcileOptions;
 const FORCE: ReconcileOptions<'static> = ReconcileOptions { force: true, ..REPAIR };
 
 #[tokio::test]
-async fn an_empty_list_is_not_believed() {
+async fn an_empty_list_is_suspicious() {
     let world = World::agreeing_on(&users(1..=5)).await;
     world.upstream.lists(&[]);
     let before = world.known().await;
@@ -17,7 +17,7 @@ async fn an_empty_list_is_not_believed() {
 }
 
 #[tokio::test]
-async fn the_users_of_another_environment_are_not_taken_over() {
+async fn the_users_of_another_environment_are_not_added() {
     let world = World::agreeing_on(&users(1..=5)).await;
     world.upstream.lists(&users(101..=120));
     let before = world.known().await;
@@ -26,14 +26,14 @@ async fn the_users_of_another_environment_are_not_taken_over() {
 }
 
 #[tokio::test]
-async fn a_few_may_all_be_gone() {
+async fn up_to_four_connections_may_all_be_gone() {
     let world = World::agreeing_on(&users(1..=4)).await;
     world.upstream.lists(&[]);
     assert_eq!(counts(&world.repair().await), (0, 0, 4));
 }
 
 #[tokio::test]
-async fn half_of_many_may_be_gone_and_no_more() {
+async fn at_most_half_of_twenty_or_more_connections_may_be_gone() {
     let world = World::agreeing_on(&users(1..=20)).await;
     world.upstream.lists(&users(1..=9));
     assert!(matches!(world.run(REPAIR).await, Err(ReconcileError::Suspicious { known: 20, gone: 11 })));
@@ -42,7 +42,7 @@ async fn half_of_many_may_be_gone_and_no_more() {
 }
 
 #[tokio::test]
-async fn a_thousand_are_asked_for_in_a_run_and_the_rest_in_the_next() {
+async fn a_run_looks_up_at_most_a_thousand_connections_and_the_next_run_continues() {
     let world = World::agreeing_on(&users(1..=1003)).await;
     world.upstream.lists(&[]);
     let drift = world.run(FORCE).await.unwrap();

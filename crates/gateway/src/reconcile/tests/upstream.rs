@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use url::Url;
 
-/// An API with users, which answers as a test says.
+/// An API with users. Each test sets its responses.
 pub(super) struct Upstream {
     pub(super) url: Url,
     script: Mutex<Script>,
@@ -25,25 +25,25 @@ pub(super) struct Upstream {
     lists_asked: AtomicUsize,
 }
 
-/// Its response.
+/// The responses.
 struct Script {
     users: Vec<Value>,
     per_page: usize,
     list: List,
-    /// Known, and not in the list.
+    /// Users that exist but are not in the list.
     unlisted: Vec<Value>,
     question: Option<(StatusCode, String)>,
     denies_everybody: bool,
 }
 
-/// How the list is answered.
+/// The behaviour of the list endpoint.
 pub(super) enum List {
     InOrder,
-    /// This page and all after it fail.
+    /// This page and all later pages fail.
     FailsFrom(usize, StatusCode),
-    /// The first page comes again and again.
+    /// Every request returns the first page.
     Repeats,
-    /// After the last page the first one comes again.
+    /// After the last page, the first page follows.
     GoesRound,
     NeverAnswers,
 }
@@ -85,7 +85,7 @@ impl Upstream {
         self.script.lock().unwrap().unlisted.push(user);
     }
 
-    /// No user is known, not even those in the list.
+    /// Every lookup of a user returns 404, even for users in the list.
     pub(super) fn denies_everybody(&self) {
         self.script.lock().unwrap().denies_everybody = true;
     }
@@ -94,7 +94,7 @@ impl Upstream {
         self.lists_asked.load(SeqCst)
     }
 
-    /// Every question for a user who is not listed is answered so.
+    /// Sets the response to lookups of users who are not in the list.
     pub(super) fn answers(&self, status: u16, body: &str) {
         self.script.lock().unwrap().question = Some((StatusCode::from_u16(status).unwrap(), body.to_owned()));
     }

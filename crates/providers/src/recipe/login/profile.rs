@@ -8,12 +8,12 @@ use crate::{
     template::UrlTemplate,
 };
 
-/// The endpoints that differ for apps of one kind, such as those that were registered in another portal. An app names its
-/// profile; no call falls back from one to another.
+/// The endpoints that differ for some apps, such as those registered in another portal. An app names its profile. There is no
+/// fallback between profiles.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "Written")]
 pub(crate) struct Profile {
-    /// The apps that it is for.
+    /// The apps of the profile.
     pub(crate) about: String,
     authorize_url: Option<Endpoint>,
     token_url: Option<Endpoint>,
@@ -59,8 +59,8 @@ impl TryFrom<String> for ProfileName {
 }
 
 impl Login {
-    /// The same login with the endpoints of a profile. Refreshes go where codes do, unless the recipe or the profile says
-    /// otherwise.
+    /// The login with the endpoints of a profile. Refreshes use the token endpoint, unless the recipe or the profile has another
+    /// one.
     pub(crate) fn with(&self, profile: &Profile) -> Self {
         let mut login = self.clone();
         let Profile { authorize_url, token_url, refresh_url, revoke_url, .. } = profile.clone();

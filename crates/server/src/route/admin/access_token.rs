@@ -1,4 +1,4 @@
-//! Access tokens for the operator's own workers.
+//! Access tokens of connections, for the operator's own workers.
 
 use axum::{Json, extract::State};
 use terra_auth_core::Auth;
@@ -9,11 +9,11 @@ use terra_auth_types::{
 
 use crate::{authentication::AccessTokenCaller, error::ApiError, params::Path};
 
-/// Lend an access token of a connection, for calls to the provider itself. Needs an API key of the environment with the scope
-/// `access-tokens:read`, which no key has unless told so, or an admin token with the role operator.
+/// Issue an access token of a connection, for calls to the provider. Needs an API key of the environment with the scope
+/// `access-tokens:read`, which is not a default scope, or an admin token with the role operator.
 ///
-/// It works for a minute at least, and is refreshed first if it must be. Ask again for each use: a token that is kept
-/// ends, and may end early when another one is lent. Each loan is a line in the audit log.
+/// The token is valid for at least one minute; the server refreshes it first if necessary. Request a token for each use:
+/// a stored token expires, and some providers end it when a new one is issued. Each call is recorded in the audit log.
 #[utoipa::path(
     post, path = "/environments/{dev_id}/connections/{user_id}/access-token", tag = "Administration",
     params(
@@ -22,11 +22,11 @@ use crate::{authentication::AccessTokenCaller, error::ApiError, params::Path};
     ),
     responses(
         (status = 200, description = "The token", body = wire::admin::IssuedAccessToken),
-        (status = 401, description = "Neither an API key nor an admin token that counts", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The key lacks the scope or is of another environment, or the token's role is below operator", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such environment, or no such connection with tokens", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 409, description = "Only the end user can make the connection work again", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 503, description = "The token has ended and cannot be refreshed now; try again after `Retry-After`", body = wire::Problem, content_type = "application/problem+json"),
+        (status = 401, description = "Neither a valid API key nor a valid admin token"),
+        (status = 403, description = "The key lacks the scope or is of another environment, or the token's role is below operator"),
+        (status = 404, description = "No such environment, or no such connection with tokens"),
+        (status = 409, description = "Only the end user can make the connection work again"),
+        (status = 503, description = "The token has expired and cannot be refreshed now; try again after `Retry-After`"),
     ),
     security(("dev_id" = [], "api_key" = []), ("admin" = [])),
 )]

@@ -1,4 +1,4 @@
-//! API keys: several at once, so that one can replace another while both work.
+//! API keys. An environment can have several, so that one replaces another without a gap.
 
 use axum::{Json, extract::State, http::StatusCode};
 use terra_auth_core::Auth;
@@ -16,15 +16,11 @@ use crate::{
     params::{self, Params, Path, Query},
 };
 
-/// List the keys of an environment, ended ones too.
+/// List the keys of an environment, including expired ones.
 #[utoipa::path(
     get, path = "/environments/{dev_id}/keys", tag = "Administration",
     params(("dev_id" = String, Path, description = "The environment")),
-    responses(
-        (status = 200, description = "All keys, oldest first", body = wire::admin::AdminKeys),
-        (status = 401, description = "No admin token that counts", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such environment", body = wire::Problem, content_type = "application/problem+json"),
-    ),
+    responses((status = 200, description = "All keys, oldest first", body = wire::admin::AdminKeys)),
     security(("admin" = [])),
 )]
 pub(crate) async fn list_api_keys(
@@ -35,20 +31,16 @@ pub(crate) async fn list_api_keys(
     Ok(Json(AdminKeys { keys: auth.list_api_keys(&dev_id).await? }))
 }
 
-/// Give an environment one more key. Needs the role operator.
+/// Create an API key. Needs the role operator.
 #[utoipa::path(
     post, path = "/environments/{dev_id}/keys", tag = "Administration",
     params(("dev_id" = String, Path, description = "The environment")),
     request_body = wire::admin::CreateKey,
     responses(
         (status = 201, description = "The key, shown once", body = wire::admin::IssuedKey),
-        (status = 400, description = "A field is malformed", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No admin token that counts", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The token's role is below operator", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such environment", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 409, description = "There are 100 keys", body = wire::Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The environment has 100 keys"),
     ),
-    security(("admin" = [])),
+    security(("admin" = ["operator"])),
 )]
 pub(crate) async fn create_api_key(
     State(auth): State<Auth>,
@@ -59,22 +51,19 @@ pub(crate) async fn create_api_key(
     Ok((StatusCode::CREATED, Json(auth.create_api_key(&admin, &dev_id, &new).await?)))
 }
 
-/// Replace a key by one with the same name and scopes. Needs the role operator.
+/// Rotate a key: create one with the same name and scopes. Needs the role operator.
 ///
-/// Both work for a day, unless told otherwise.
+/// By default, both keys are valid for one day.
 #[utoipa::path(
     post, path = "/environments/{dev_id}/keys/{key_id}/rotate", tag = "Administration",
     params(("dev_id" = String, Path, description = "The environment"), ("key_id" = uuid::Uuid, Path, description = "The key")),
     request_body(content = Option<RetireKey>, description = "Every field is optional"),
     responses(
         (status = 201, description = "The new key, shown once", body = wire::admin::IssuedKey),
-        (status = 400, description = "A field is malformed", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No admin token that counts", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The token's role is below operator", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such environment, or no such key that works", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 409, description = "There are 100 keys", body = wire::Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such environment, or no such valid key"),
+        (status = 409, description = "The environment has 100 keys"),
     ),
-    security(("admin" = [])),
+    security(("admin" = ["operator"])),
 )]
 pub(crate) async fn rotate_api_key(
     State(auth): State<Auth>,
@@ -85,21 +74,18 @@ pub(crate) async fn rotate_api_key(
     Ok((StatusCode::CREATED, Json(auth.rotate_api_key(&admin, &dev_id, key_id, how).await?)))
 }
 
-/// End a key, at once unless told otherwise. Needs the role operator.
+/// Revoke a key, by default at once. Needs the role operator.
 ///
-/// One that was used in the last five minutes is ended only with `force`, or with `now` because it leaked.
+/// A key that was used in the last five minutes is revoked only with `force`, or with `now` if it leaked.
 #[utoipa::path(
     delete, path = "/environments/{dev_id}/keys/{key_id}", tag = "Administration",
     params(("dev_id" = String, Path, description = "The environment"), ("key_id" = uuid::Uuid, Path, description = "The key"), RetireKey),
     responses(
-        (status = 200, description = "The key, and when it ends", body = wire::admin::AdminKey),
-        (status = 400, description = "A parameter is malformed", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No admin token that counts", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The token's role is below operator", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such environment, or no such key that works", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The key is in use", body = wire::Problem, content_type = "application/problem+json"),
+        (status = 200, description = "The key, with its expiry", body = wire::admin::AdminKey),
+        (status = 404, description = "There is no such environment, or no such valid key"),
+        (status = 409, description = "The key is in use"),
     ),
-    security(("admin" = [])),
+    security(("admin" = ["operator"])),
 )]
 pub(crate) async fn revoke_api_key(
     State(auth): State<Auth>,

@@ -1,4 +1,4 @@
-//! Connections: how each stands, and on their way from one system to another.
+//! Connections: their state, import and export.
 
 use axum::{Json, extract::State};
 use terra_auth_core::Auth;
@@ -16,16 +16,13 @@ use crate::{
     params::{self, Path, Query},
 };
 
-/// Read an environment's connections, page by page. With the providers' tokens it needs the role owner.
+/// Export an environment's connections, page by page. An export with the providers' tokens needs the role owner.
 #[utoipa::path(
     get, path = "/environments/{dev_id}/connections", tag = "Administration",
     params(("dev_id" = String, Path, description = "The environment"), ExportParams),
     responses(
         (status = 200, description = "Connections, by id", body = wire::admin::PortableConnections),
-        (status = 400, description = "A parameter is malformed", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No admin token that counts", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 403, description = "Tokens were asked for, and the role is below owner", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such environment", body = wire::Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The export includes tokens, and the role is below owner"),
     ),
     security(("admin" = [])),
 )]
@@ -38,21 +35,18 @@ pub(crate) async fn export_connections(
     Ok(Json(auth.export_connections(&admin, &dev_id, params).await?))
 }
 
-/// Take over existing grants from another system. Needs the role operator.
+/// Import existing grants from another system. Needs the role operator.
 ///
-/// Each connection is judged by itself. Sent again, those that are there already stay as they are.
+/// Each row has its own result. A second import of the same row changes nothing.
 #[utoipa::path(
     post, path = "/environments/{dev_id}/connections/import", tag = "Administration",
     params(("dev_id" = String, Path, description = "The environment")),
     request_body = wire::admin::ImportConnections,
     responses(
         (status = 200, description = "The result of each row", body = wire::admin::ImportedConnections),
-        (status = 400, description = "The list is malformed or too long", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No admin token that counts", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The token's role is below operator", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such environment", body = wire::Problem, content_type = "application/problem+json"),
+        (status = 400, description = "The list is malformed or too long"),
     ),
-    security(("admin" = [])),
+    security(("admin" = ["operator"])),
 )]
 pub(crate) async fn import_connections(
     State(auth): State<Auth>,
@@ -63,10 +57,10 @@ pub(crate) async fn import_connections(
     Ok(Json(auth.import_connections(&admin, &dev_id, &import).await?))
 }
 
-/// See how a connection stands: whether its tokens are refreshed, what went wrong last, and since when it works.
+/// Show the state of a connection: its refreshes, the last error, and since when it works.
 ///
-/// Apps hear `connection_error` when a connection stops working. No event has been published for one that works again: its
-/// user is `active` again, and `refresh.state` is `fine` since then.
+/// Apps get the event `connection_error` when a connection stops working. The published contract has no event for a
+/// connection that works again: its user is `active` again, and `refresh.state` is `fine`.
 #[utoipa::path(
     get, path = "/environments/{dev_id}/connections/{user_id}", tag = "Administration",
     params(
@@ -75,8 +69,7 @@ pub(crate) async fn import_connections(
     ),
     responses(
         (status = 200, description = "The connection", body = wire::admin::AdminConnection),
-        (status = 401, description = "No admin token that counts", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such environment, or no such connection", body = wire::Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such environment, or no such connection"),
     ),
     security(("admin" = [])),
 )]

@@ -1,4 +1,4 @@
-//! Environments: made, changed, emptied and gone.
+//! Creates, lists, changes and deletes environments.
 
 use axum::{Json, extract::State, http::StatusCode};
 use terra_auth_core::{
@@ -25,10 +25,7 @@ use crate::{
 /// List all environments.
 #[utoipa::path(
     get, path = "/environments", tag = "Administration",
-    responses(
-        (status = 200, description = "All environments, by dev-id", body = wire::admin::AdminEnvironments),
-        (status = 401, description = "No admin token that counts", body = wire::Problem, content_type = "application/problem+json"),
-    ),
+    responses((status = 200, description = "All environments, by dev-id", body = wire::admin::AdminEnvironments)),
     security(("admin" = [])),
 )]
 pub(crate) async fn list_environments(
@@ -38,17 +35,12 @@ pub(crate) async fn list_environments(
     Ok(Json(AdminEnvironments { environments: auth.list_environments().await? }))
 }
 
-/// Make an environment with its first key, which is shown once. Needs the role owner.
+/// Create an environment with its first key, which is shown once. Needs the role owner.
 #[utoipa::path(
     post, path = "/environments", tag = "Administration",
     request_body = wire::admin::CreateEnvironment,
-    responses(
-        (status = 201, description = "Its credentials, shown once", body = wire::admin::IssuedEnvironment),
-        (status = 400, description = "A field is malformed", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No admin token that counts", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The token's role is below owner", body = wire::Problem, content_type = "application/problem+json"),
-    ),
-    security(("admin" = [])),
+    responses((status = 201, description = "Its credentials, shown once", body = wire::admin::IssuedEnvironment)),
+    security(("admin" = ["owner"])),
 )]
 pub(crate) async fn create_environment(
     State(auth): State<Auth>,
@@ -65,11 +57,7 @@ pub(crate) async fn create_environment(
 #[utoipa::path(
     get, path = "/environments/{dev_id}", tag = "Administration",
     params(("dev_id" = String, Path, description = "The environment")),
-    responses(
-        (status = 200, description = "The environment", body = wire::admin::AdminEnvironment),
-        (status = 401, description = "No admin token that counts", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such environment", body = wire::Problem, content_type = "application/problem+json"),
-    ),
+    responses((status = 200, description = "The environment", body = wire::admin::AdminEnvironment)),
     security(("admin" = [])),
 )]
 pub(crate) async fn environment(
@@ -82,19 +70,13 @@ pub(crate) async fn environment(
 
 /// Rename, disable, enable or otherwise change an environment. Needs the role operator.
 ///
-/// A field that is absent stays; `null` clears it.
+/// An absent field does not change; `null` clears it.
 #[utoipa::path(
     patch, path = "/environments/{dev_id}", tag = "Administration",
     params(("dev_id" = String, Path, description = "The environment")),
     request_body = wire::admin::ChangeEnvironment,
-    responses(
-        (status = 200, description = "The environment as it is now", body = wire::admin::AdminEnvironment),
-        (status = 400, description = "A field is malformed", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No admin token that counts", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The token's role is below operator", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such environment", body = wire::Problem, content_type = "application/problem+json"),
-    ),
-    security(("admin" = [])),
+    responses((status = 200, description = "The environment as it is now", body = wire::admin::AdminEnvironment)),
+    security(("admin" = ["operator"])),
 )]
 pub(crate) async fn change_environment(
     State(auth): State<Auth>,
@@ -112,13 +94,10 @@ pub(crate) async fn change_environment(
     delete, path = "/environments/{dev_id}", tag = "Administration",
     params(("dev_id" = String, Path, description = "The environment"), DeleteEnvironmentParams),
     responses(
-        (status = 204, description = "It is gone; its grants are revoked in the background"),
-        (status = 401, description = "No admin token that counts", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The token's role is below owner", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such environment", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The counts are missing or no longer true; the detail names them", body = wire::Problem, content_type = "application/problem+json"),
+        (status = 204, description = "The environment is deleted; its grants are revoked in the background"),
+        (status = 409, description = "The counts are missing or no longer true; the detail names them"),
     ),
-    security(("admin" = [])),
+    security(("admin" = ["owner"])),
 )]
 pub(crate) async fn delete_environment(
     State(auth): State<Auth>,
@@ -130,15 +109,11 @@ pub(crate) async fn delete_environment(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Count what would be lost with an environment.
+/// Count the contents of an environment, which a deletion removes.
 #[utoipa::path(
     get, path = "/environments/{dev_id}/contents", tag = "Administration",
     params(("dev_id" = String, Path, description = "The environment")),
-    responses(
-        (status = 200, description = "The counts", body = wire::admin::EnvironmentContents),
-        (status = 401, description = "No admin token that counts", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such environment", body = wire::Problem, content_type = "application/problem+json"),
-    ),
+    responses((status = 200, description = "The counts", body = wire::admin::EnvironmentContents)),
     security(("admin" = [])),
 )]
 pub(crate) async fn environment_contents(
@@ -151,20 +126,16 @@ pub(crate) async fn environment_contents(
 
 /// Replace the secret that signs an environment's events. Needs the role operator.
 ///
-/// For a day, unless told otherwise, the old one goes on signing, so that receivers can be given the new one meanwhile.
+/// By default, the old secret signs for one more day, so that receivers can be configured with the new one.
 #[utoipa::path(
     post, path = "/environments/{dev_id}/signing-secret/rotate", tag = "Administration",
     params(("dev_id" = String, Path, description = "The environment")),
     request_body(content = Option<wire::admin::RotateSigningSecret>, description = "Every field is optional"),
     responses(
         (status = 201, description = "The new secret, shown once", body = wire::admin::RotatedSigningSecret),
-        (status = 400, description = "A field is malformed", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No admin token that counts", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The token's role is below operator", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such environment", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 409, description = "One secret is replacing another already", body = wire::Problem, content_type = "application/problem+json"),
+        (status = 409, description = "A secret rotation is in progress"),
     ),
-    security(("admin" = [])),
+    security(("admin" = ["operator"])),
 )]
 pub(crate) async fn rotate_signing_secret(
     State(auth): State<Auth>,

@@ -1,4 +1,4 @@
-//! End users who leave one provider for another.
+//! Migrations of end users from one provider to another.
 
 use axum::{Json, extract::State, http::StatusCode};
 use terra_auth_core::Auth;
@@ -16,21 +16,18 @@ use crate::{
     params::{self, Path},
 };
 
-/// Make a link to consent at another provider for each of these end users. Needs the role operator.
+/// Create a link to consent at another provider for each of these end users. Needs the role operator.
 ///
-/// A link works once and for days, as it is sent by mail. The connection to the old provider stays.
+/// A link works once. It is valid for days, because it is sent by mail. The connection to the old provider remains.
 #[utoipa::path(
     post, path = "/environments/{dev_id}/migration/invitations", tag = "Administration",
     params(("dev_id" = String, Path, description = "The environment")),
     request_body = wire::admin::InviteToMigrate,
     responses(
         (status = 201, description = "The links, shown once", body = wire::admin::MigrationInvitations),
-        (status = 400, description = "A field is malformed, or there are too many", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No admin token that counts", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The token's role is below operator", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such environment", body = wire::Problem, content_type = "application/problem+json"),
+        (status = 400, description = "A field is malformed, or there are too many end users"),
     ),
-    security(("admin" = [])),
+    security(("admin" = ["operator"])),
 )]
 pub(crate) async fn invite_to_migrate(
     State(auth): State<Auth>,

@@ -1,4 +1,4 @@
-//! The revocations of grants whose connections ended.
+//! Reports about revocations of grants.
 
 use axum::{Json, extract::State};
 use terra_auth_core::Auth;
@@ -16,19 +16,14 @@ use crate::{
     params::{Path, Query},
 };
 
-/// Read what became of grants at their providers after the connections ended, page by page.
+/// List the revocations of grants at their providers, page by page.
 ///
-/// One report for each connection: when it was asked for, how often it was tried, what the provider answered, and how it
-/// ended. Reports are kept for 90 days after that, also when the environment is gone.
+/// There is one report per deleted connection: the time of the request, the attempts, the provider's response, and the
+/// result. Reports are retained for 90 days after the result, also if the environment is deleted.
 #[utoipa::path(
     get, path = "/environments/{dev_id}/revocations", tag = "Administration",
     params(("dev_id" = String, Path, description = "The environment"), RevocationParams),
-    responses(
-        (status = 200, description = "Reports, the newest first", body = wire::admin::RevocationReports),
-        (status = 400, description = "A parameter is malformed", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No admin token that counts", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such environment", body = wire::Problem, content_type = "application/problem+json"),
-    ),
+    responses((status = 200, description = "Reports, newest first", body = wire::admin::RevocationReports)),
     security(("admin" = [])),
 )]
 pub(crate) async fn list_revocations(

@@ -1,4 +1,4 @@
-//! The tokens of other admins.
+//! Admin tokens.
 
 use axum::{Json, extract::State, http::StatusCode};
 use terra_auth_core::Auth;
@@ -17,12 +17,8 @@ use crate::{
 /// List all admin tokens. Needs the role owner.
 #[utoipa::path(
     get, path = "/tokens", tag = "Administration",
-    responses(
-        (status = 200, description = "All tokens, oldest first", body = wire::admin::AdminTokens),
-        (status = 401, description = "No admin token that counts", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The token's role is below owner", body = wire::Problem, content_type = "application/problem+json"),
-    ),
-    security(("admin" = [])),
+    responses((status = 200, description = "All tokens, oldest first", body = wire::admin::AdminTokens)),
+    security(("admin" = ["owner"])),
 )]
 pub(crate) async fn list_admin_tokens(
     State(auth): State<Auth>,
@@ -31,18 +27,15 @@ pub(crate) async fn list_admin_tokens(
     Ok(Json(AdminTokens { tokens: auth.list_admin_tokens(&admin).await? }))
 }
 
-/// Make a named admin token. Needs the role owner.
+/// Create a named admin token. Needs the role owner.
 #[utoipa::path(
     post, path = "/tokens", tag = "Administration",
     request_body = wire::admin::CreateAdminToken,
     responses(
         (status = 201, description = "The token, shown once", body = wire::admin::IssuedAdminToken),
-        (status = 400, description = "A field is malformed", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No admin token that counts", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The token's role is below owner", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 409, description = "There are 100 tokens", body = wire::Problem, content_type = "application/problem+json"),
+        (status = 409, description = "There are 100 tokens already"),
     ),
-    security(("admin" = [])),
+    security(("admin" = ["owner"])),
 )]
 pub(crate) async fn create_admin_token(
     State(auth): State<Auth>,
@@ -52,18 +45,16 @@ pub(crate) async fn create_admin_token(
     Ok((StatusCode::CREATED, Json(auth.create_admin_token(&admin, &new).await?)))
 }
 
-/// End an admin token at once. Needs the role owner.
+/// Revoke an admin token at once. Needs the role owner.
 #[utoipa::path(
     delete, path = "/tokens/{token_id}", tag = "Administration",
     params(("token_id" = Uuid, Path, description = "The token's id")),
     responses(
-        (status = 204, description = "It no longer works"),
-        (status = 401, description = "No admin token that counts", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The token's role is below owner", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such token", body = wire::Problem, content_type = "application/problem+json"),
-        (status = 409, description = "It is the last owner's", body = wire::Problem, content_type = "application/problem+json"),
+        (status = 204, description = "The token is revoked"),
+        (status = 404, description = "There is no such token"),
+        (status = 409, description = "This is the last owner token"),
     ),
-    security(("admin" = [])),
+    security(("admin" = ["owner"])),
 )]
 pub(crate) async fn revoke_admin_token(
     State(auth): State<Auth>,

@@ -1,4 +1,4 @@
-//! The `webhooks` of the document: one request for each type of event, as the server posts it.
+//! The `webhooks` of the document: one request for each event type.
 
 use serde_json::{Value, json};
 use terra_auth_core::event;
@@ -28,7 +28,7 @@ pub(super) fn add(document: &mut OpenApi) {
     document.webhooks = Some(webhooks);
 }
 
-/// `access_revoked` is described by `AccessRevokedEvent`.
+/// The schema of a type: that of `access_revoked` is `AccessRevokedEvent`.
 fn schema_name(kind: &str) -> String {
     let words = kind.split('_').filter_map(|word| {
         let (first, rest) = word.split_at_checked(1)?;
@@ -37,7 +37,7 @@ fn schema_name(kind: &str) -> String {
     words.chain(["Event".to_owned()]).collect()
 }
 
-/// A derived schema does not know the `type` by which its event is told apart.
+/// Adds the field `type`, which the derived schema lacks.
 fn name_type(document: &mut OpenApi, schema: &str, kind: &str) {
     let components = document.components.get_or_insert_default();
     if let Some(RefOr::T(Schema::Object(object))) = components.schemas.get_mut(schema) {
@@ -81,7 +81,7 @@ fn headers() -> [Parameter; 4] {
         ),
         header(
             "terra-reference",
-            "Names the delivery, the same at each attempt. `x-terra-trace-id` has the same value.",
+            "The id of the event, the same at each attempt. `x-terra-trace-id` has the same value.",
             json!("7d0e6c1bb0a94a7f8f7f2d1c0b9a8e7d"),
         ),
         header("x-terra-ordering-timestamp", "When the event happened, in Unix milliseconds.", json!("1796472000000")),
@@ -96,8 +96,8 @@ fn meaning(event: &Event) -> &'static str {
         Event::Deauth(_) => "The app or the end user disconnected a connection",
         Event::UserReauth(_) => "An end user connected the same account again, under a new user id",
         Event::AccessRevoked(_) => "The end user removed the access at the provider",
-        Event::PermissionChange(_) => "The end user granted other permissions than before",
-        Event::ConnectionError(_) => "A connection does not work any more",
+        Event::PermissionChange(_) => "The end user granted different permissions",
+        Event::ConnectionError(_) => "A connection stopped working",
         _ => "Another event",
     }
 }

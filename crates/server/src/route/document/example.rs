@@ -1,6 +1,6 @@
-//! Examples of bodies, put together from the schemas field by field, so that every body has one.
+//! Examples of all bodies, generated from the schemas field by field.
 //!
-//! All examples tell one story: the app Acme Coach connects its end user `user_1` at Garmin, on 5 December 2026.
+//! They are consistent: the app Acme Coach connects its end user `user_1` at Garmin, on 5 December 2026.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use utoipa::openapi::{
     schema::{AdditionalProperties, ArrayItems, KnownFormat, Object, Schema, SchemaFormat, SchemaType, Type},
 };
 
-/// Stands for a text that has no example; a test finds it.
+/// The example of a text field without an example. A test fails if it occurs.
 const MISSING: &str = "an example is missing here";
 
 /// The schemas by name.
@@ -81,7 +81,7 @@ impl Examples<'_> {
     }
 }
 
-/// Adds an example to a parameter that has none and needs one.
+/// Adds an example to a parameter that needs one.
 pub(super) fn add_to(parameter: &mut Parameter) {
     let Some(RefOr::T(Schema::Object(object))) = &mut parameter.schema else { return };
     let has_example = object.example.is_some() || !object.examples.is_empty();
@@ -90,7 +90,7 @@ pub(super) fn add_to(parameter: &mut Parameter) {
     }
 }
 
-/// The type besides `null`.
+/// The type other than `null`.
 fn first_type(schema_type: &SchemaType) -> Type {
     match schema_type {
         SchemaType::Type(kind) => kind.clone(),
@@ -108,7 +108,7 @@ fn formatted(format: Option<&SchemaFormat>) -> Option<&'static str> {
     }
 }
 
-/// Bodies of which an example with every field would be none that anybody sends or gets.
+/// Bodies whose fields exclude each other, so that an example with every field would be wrong.
 fn chosen(schema: &str) -> Option<Value> {
     Some(match schema {
         "WidgetSessionParams" => json!({
@@ -142,12 +142,79 @@ fn chosen(schema: &str) -> Option<Value> {
             "status": 204,
             "code": null,
         }),
+        "AdminDestination" => json!({
+            "destination_id": DESTINATION_ID,
+            "url": "https://acme.example/webhooks/terra",
+            "event_types": ["auth", "deauth"],
+            "description": "CRM",
+            "enabled": true,
+            "created_at": "2026-12-05T11:00:00Z",
+        }),
+        "CreateDestination" => json!({
+            "url": "https://acme.example/webhooks/terra", "event_types": ["auth", "deauth"], "description": "CRM",
+        }),
+        "ChangeDestination" => json!({"event_types": null, "enabled": false}),
+        "AdminDelivery" => delivery(),
+        "AdminDeliveryAttempt" => attempt(),
+        "AdminEvent" => json!({
+            "event_id": EVENT_ID,
+            "type": "auth_cancelled",
+            "created_at": "2026-12-05T12:00:00Z",
+            "payload": cancelled(),
+            "deliveries": [delivery()],
+            "attempts": [attempt()],
+        }),
+        "ReplayDeliveries" => json!({"state": "failed", "since": "2026-12-05T11:00:00Z", "dry_run": true}),
+        "TriggerEvent" => json!({"payload": cancelled()}),
+        "TriggeredEvent" => json!({"event_id": EVENT_ID, "deliveries": 1}),
+        "ReplayedDeliveries" => json!({"selected": 12, "replayed": 0}),
         "VaultRotation" => json!({"data_key": 2, "state": "done", "looked_at": 5210, "resealed": 5210}),
         _ => return None,
     })
 }
 
-/// An end user's connection, as most answers show it.
+const EVENT_ID: &str = "019aee90-7c00-7a11-9c55-3f1b6c529c1e";
+const DESTINATION_ID: &str = "019aee90-7b00-7a11-9c55-5d2f7b9e4a11";
+
+fn cancelled() -> Value {
+    json!({"type": "auth_cancelled", "status": "error", "reason": "access_denied", "reference_id": "user_1"})
+}
+
+fn delivery() -> Value {
+    json!({
+        "event_id": EVENT_ID,
+        "destination_id": DESTINATION_ID,
+        "url": "https://acme.example/webhooks/terra",
+        "type": "auth_cancelled",
+        "user_id": null,
+        "reference_id": "user_1",
+        "created_at": "2026-12-05T12:00:00Z",
+        "state": "waiting",
+        "attempts": 1,
+        "attempted_at": "2026-12-05T12:00:01Z",
+        "next_attempt_at": "2026-12-05T12:00:31Z",
+        "status": 500,
+        "error": "the destination returned 500",
+    })
+}
+
+fn attempt() -> Value {
+    json!({
+        "destination_id": DESTINATION_ID,
+        "number": 1,
+        "attempted_at": "2026-12-05T12:00:01Z",
+        "status": 500,
+        "error": "the destination returned 500",
+        "response": "internal server error",
+        "dns_ms": null,
+        "connect_ms": null,
+        "tls_ms": null,
+        "first_byte_ms": 38,
+        "total_ms": 41,
+    })
+}
+
+/// An end user's connection, as most responses show it.
 fn user() -> Value {
     json!({
         "user_id": story("", "user_id"),
@@ -160,13 +227,13 @@ fn user() -> Value {
     })
 }
 
-/// The value of a field in the story, the same wherever a field of this name occurs.
+/// The example value of a field. Fields with the same name have the same value.
 fn story(owner: &str, field: &str) -> Option<Value> {
     let of_owner = match (owner, field) {
         ("Provider", "") => json!("GARMIN"),
         ("ReferenceId", "") => json!("user_1"),
         ("ProviderNames", "") => json!("GARMIN,OURA"),
-        // The published contract writes instants of a user with six digits and an offset.
+        // The published contract writes the instants of a user with six digits and an offset.
         ("TerraUser", "created_at") => json!("2026-12-05T12:00:00.000000+00:00"),
         ("UserDetails", "last_polled_at" | "most_recent_data_at")
         | ("RefreshReport", "last_error")
@@ -253,6 +320,7 @@ fn parameter_story(name: &str) -> Option<Value> {
         "key_id" | "token_id" | "id" => story("", "user_id")?,
         "dev-id" => story("", "dev_id")?,
         "dev_id" | "user_id" | "provider" | "reference_id" => story("", name)?,
+        "event_id" => json!(EVENT_ID),
         _ => return None,
     })
 }

@@ -1,4 +1,4 @@
-//! Examples of problem answers. Each is made by the code that makes the real answer, so that their texts cannot differ.
+//! Examples of problem responses. The code that creates the real response creates each example, so their texts are equal.
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
@@ -17,9 +17,9 @@ use crate::{error::ApiError, params, route::admin::usual_code};
 pub(super) struct ProblemExamples<'a> {
     /// The operation's id.
     pub(super) operation: &'a str,
-    /// The path as it is documented.
+    /// The documented path.
     pub(super) path: &'a str,
-    /// The answer's status.
+    /// The status of the response.
     pub(super) status: &'a str,
     /// The document's description of the response.
     pub(super) description: &'a str,
@@ -51,11 +51,11 @@ impl ProblemExamples<'_> {
         body
     }
 
-    /// The path of a request that was refused.
+    /// The path of the rejected request.
     fn instance(&self) -> String {
         let id = "3f1b6c52-9c1e-4c6b-8f0a-5d2f7b9e4a11";
         let path = self.path.replace("{dev_id}", "acme-testing-4fd81c").replace("{provider}", "garmin");
-        ["{user_id}", "{key_id}", "{token_id}"].iter().fold(path, |path, name| path.replace(name, id))
+        ["{user_id}", "{key_id}", "{token_id}", "{event_id}"].iter().fold(path, |path, name| path.replace(name, id))
     }
 
     fn is_admin(&self) -> bool {
@@ -81,16 +81,16 @@ impl ProblemExamples<'_> {
 
     fn malformed(&self) -> ApiError {
         match self.operation {
-            "audit_page" | "list_revocations" | "export_connections" => {
+            "audit_page" | "list_revocations" | "export_connections" | "list_deliveries" => {
                 ApiError::bad_request("invalid limit: out of range, 1 to 500")
             }
             "delete_environment" => ApiError::bad_request("invalid users: invalid digit found in string"),
             "bulk_user_info" => ApiError::bad_request(
                 "the JSON body cannot be read: invalid type: map, expected a sequence at line 1 column 0",
             ),
-            "user_info" => ApiError::bad_request("name whom to look up: user_id or reference_id"),
-            "deauthenticate_user" => ApiError::bad_request("name the user: user_id is missing"),
-            "user_streaming_token" => ApiError::bad_request("name the user: id is missing"),
+            "user_info" => ApiError::bad_request("user_id or reference_id is missing"),
+            "deauthenticate_user" => ApiError::bad_request("user_id is missing"),
+            "user_streaming_token" => ApiError::bad_request("id is missing"),
             "developer_streaming_token" => ApiError::bad_request(
                 "send the dev-id and x-api-key headers, or Authorization: Basic base64(dev-id:api-key)",
             ),
@@ -103,7 +103,10 @@ impl ProblemExamples<'_> {
             "authenticate_sdk_user" => AuthenticateSdkUserError::InvalidDevice.into(),
             "generate_auth_token" | "tokens" => AuthenticateSdkUserError::InvalidReferenceId.into(),
             "subscriptions" => ApiError::bad_request("invalid per_page: out of range, 1 to 10000"),
-            "change_webhook_destination" => AdminError::Invalid("URL: https (http on loopback only)").into(),
+            "change_webhook_destination" | "create_destination" | "change_destination" => {
+                AdminError::Invalid("URL: https (http on loopback only)").into()
+            }
+            "trigger_event" => AdminError::Invalid("payload: a body that matches the schema of its `type`").into(),
             "import_connections" => AdminError::Invalid("connections: at most 500 at once").into(),
             "invite_to_migrate" => AdminError::Invalid("valid_hours: 1 to 336").into(),
             "set_provider_app" | "rotate_provider_app" => {
@@ -147,6 +150,8 @@ impl ProblemExamples<'_> {
                 AdminError::NotFound("no such key, or it has already expired").into()
             }
             "connection_report" => AdminError::NotFound("no such connection").into(),
+            "show_event" | "replay_deliveries" => AdminError::NotFound("no such event").into(),
+            "change_destination" | "delete_destination" => AdminError::NotFound("no such destination").into(),
             "issue_access_token" => AccessTokenError::UserNotFound.into(),
             "set_provider_app" => AdminError::NotFound("this server has no login at that provider").into(),
             "remove_provider_app" | "check_provider_app" | "rotate_provider_app" => {
@@ -172,13 +177,13 @@ impl ProblemExamples<'_> {
             "revoke_api_key" => vec![AdminError::RecentlyUsed(noon()).into()],
             "create_admin_token" => vec![AdminError::TooMany("there are 100 admin tokens; revoke some first").into()],
             "revoke_admin_token" => {
-                vec![AdminError::Refused("this is the last owner token; create another owner token first").into()]
+                vec![AdminError::Conflict("this is the last owner token; create another owner token first").into()]
             }
             "rotate_master_key" => {
                 let detail = "the master keys cannot be read again: the file is gone";
                 vec![ApiError::conflict(detail).with_code("master_key_unreadable")]
             }
-            _ => vec![AdminError::Refused("this cannot be done as things stand").into()],
+            _ => vec![AdminError::Conflict("the current state does not allow this action").into()],
         }
     }
 

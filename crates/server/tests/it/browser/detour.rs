@@ -15,7 +15,7 @@ use super::{
 use crate::support::TestApp;
 
 #[tokio::test]
-async fn a_refusal_leads_back_with_its_reason() {
+async fn a_failed_login_redirects_with_its_reason() {
     let app = TestApp::serve().await;
     let visitor = Visitor::of(&app).await;
     let session = session(&app, &visitor, json!({"providers": "FITBIT"})).await;
@@ -26,7 +26,7 @@ async fn a_refusal_leads_back_with_its_reason() {
 }
 
 #[tokio::test]
-async fn who_refused_may_try_again() {
+async fn a_user_who_denied_access_can_try_again() {
     let app = TestApp::serve().await;
     let visitor = Visitor::of(&app).await;
     let session = session(&app, &visitor, json!({"bypass_feedback": false})).await;
@@ -61,7 +61,7 @@ async fn a_provider_that_was_down_may_be_tried_again() {
 }
 
 #[tokio::test]
-async fn who_turns_back_at_the_provider_chooses_another() {
+async fn a_user_who_cancels_at_the_provider_can_choose_another() {
     let app = TestApp::serve().await;
     let visitor = Visitor::of(&app).await;
     let session = session(&app, &visitor, json!({})).await;
@@ -85,7 +85,7 @@ async fn an_expired_session_has_a_way_back() {
 }
 
 #[tokio::test]
-async fn who_is_away_when_the_session_expires_comes_back_in_time() {
+async fn an_expired_session_still_accepts_a_pending_login() {
     let app = TestApp::serve().await;
     let visitor = Visitor::of(&app).await;
     let session = session(&app, &visitor, json!({"providers": "FITBIT"})).await;
@@ -139,7 +139,7 @@ async fn at_the_cap_nobody_is_sent_to_a_provider() {
 }
 
 #[tokio::test]
-async fn giving_up_leads_back() {
+async fn cancelling_redirects_to_the_app() {
     let app = TestApp::serve().await;
     let visitor = Visitor::of(&app).await;
     let at_once = session(&app, &visitor, json!({})).await;

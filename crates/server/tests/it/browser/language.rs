@@ -27,7 +27,7 @@ async fn every_page_speaks_the_browsers_language() {
 }
 
 #[tokio::test]
-async fn the_sessions_language_wins() {
+async fn the_language_of_the_session_takes_precedence() {
     let english = pages_in("en-GB", json!({})).await;
     let pages = pages_in("fr-FR", json!({"language": "de"})).await;
     assert!(pages.iter().all(|page| page.lang == "de"), "{pages:#?}");

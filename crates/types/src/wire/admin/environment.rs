@@ -2,7 +2,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 use url::Url;
 
-use crate::{ApiKey, DevId, Environment, Provider, SigningSecret, secret::shown_once, wire::lenient};
+use crate::{
+    ApiKey, DevId, Environment, Provider, SigningSecret,
+    secret::shown_once,
+    wire::lenient::{self, present},
+};
 
 /// An environment. Times are RFC 3339.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,11 +99,6 @@ pub struct ChangeEnvironment {
     /// `false` disables the environment; `true` enables it again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub active: Option<bool>,
-}
-
-#[expect(clippy::option_option, reason = "absent and null mean different things")]
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
 }
 
 #[expect(clippy::option_option, reason = "absent and null mean different things")]

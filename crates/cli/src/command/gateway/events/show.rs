@@ -12,7 +12,7 @@ use crate::{
     app::{self, App},
     command::users::format_minute,
     failure::{CommandError, FailureKind},
-    ui::shown,
+    terminal::ui::shown,
 };
 
 /// Show one event with its body, which may contain health data of an end user

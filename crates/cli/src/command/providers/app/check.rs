@@ -10,7 +10,7 @@ use super::{TargetOptions, masked_hint};
 use crate::{
     app::{self, App},
     command::{keys::Target, providers::check::check_verdicts, users::format_minute},
-    ui::{shown, table},
+    terminal::ui::{shown, table},
 };
 
 /// Check whether the providers accept the environment's own apps

@@ -169,7 +169,7 @@ fn a_failing_connection_is_active_while_its_token_is_valid_and_reported_once_a_d
 }
 
 #[test]
-fn a_provider_that_refuses_the_app_changes_no_connection() {
+fn a_rejected_app_changes_no_connection() {
     let (grant, tokens) = (grant(Some(1)), tokens(Some(10)));
     for error in [
         RefreshError::AppRefused { code: "invalid_client".to_owned() },

@@ -11,7 +11,7 @@ use crate::login::{
     testing::{Answer, Issuer, Signer, caller, http, serve, told},
 };
 
-/// The result for a token of an issuer with this metadata; `{own}` is where it is.
+/// The result for a token of an issuer with this metadata; `{own}` is the issuer's origin.
 async fn told_after(path: &str, description: Value, name: &str) -> String {
     let signer = Signer::ed25519("1");
     let keys = Issuer::start(Answer::keys(&[&signer])).await;
@@ -21,7 +21,7 @@ async fn told_after(path: &str, description: Value, name: &str) -> String {
     told(&caller(&jwt, &[("authorization", &format!("Bearer {token}"))]).await)
 }
 
-/// Serves a description; returns the issuer's setting, and its origin.
+/// Serves a discovery document; returns the issuer's setting and its origin.
 async fn describing(path: &str, description: &Value, keys: &Url) -> (String, String) {
     let text = description.to_string().replace("{keys}", keys.as_str());
     let well_known = format!("{path}/.well-known/openid-configuration");
@@ -36,23 +36,23 @@ async fn describing(path: &str, description: &Value, keys: &Url) -> (String, Str
 }
 
 #[tokio::test]
-async fn an_issuer_says_where_its_keys_are() {
+async fn the_discovery_document_names_the_url_of_the_keys() {
     let described = json!({ "issuer": "{own}/tenant", "jwks_uri": "{keys}", "more": 1 });
     assert_eq!(told_after("/tenant", described, "{own}/tenant").await, "alice");
 }
 
 #[tokio::test]
-async fn an_issuer_without_a_path_may_end_in_a_slash() {
+async fn an_issuer_without_a_path_may_end_with_a_slash() {
     for name in ["{own}", "{own}/"] {
         let described = json!({ "issuer": name, "jwks_uri": "{keys}" });
         assert_eq!(told_after("", described.clone(), name).await, "alice", "{name}");
         let refused = told_after("", described, "{own}//").await;
-        assert_eq!(refused, "not logged in: the token is another issuer's");
+        assert_eq!(refused, "not logged in: the token is from another issuer");
     }
 }
 
 #[tokio::test]
-async fn a_description_that_does_not_fit_is_not_believed() {
+async fn an_invalid_discovery_document_is_rejected() {
     for described in [
         json!({ "issuer": "{own}", "jwks_uri": "{keys}" }),
         json!({ "issuer": "{own}/tenant/", "jwks_uri": "{keys}" }),

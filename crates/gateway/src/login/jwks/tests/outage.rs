@@ -22,7 +22,7 @@ fn failures() -> Vec<Answer> {
 }
 
 #[tokio::test]
-async fn no_login_succeeds_until_a_failing_issuer_responds() {
+async fn no_login_succeeds_until_the_issuer_has_published_keys() {
     let signer = Signer::ed25519("1");
     for failure in failures() {
         let world = World::new(failure.clone()).await;
@@ -38,7 +38,7 @@ async fn no_login_succeeds_until_a_failing_issuer_responds() {
 }
 
 #[tokio::test]
-async fn the_last_good_keys_go_on_counting_for_a_day() {
+async fn the_last_good_keys_stay_valid_for_a_day() {
     let (signer, unknown_signer) = (Signer::ed25519("1"), Signer::ed25519("2"));
     for failure in failures() {
         let world = World::new(Answer::keys(&[&signer])).await;
@@ -54,13 +54,13 @@ async fn the_last_good_keys_go_on_counting_for_a_day() {
 }
 
 #[tokio::test]
-async fn an_issuer_that_recovers_is_believed_again() {
+async fn the_keys_of_an_issuer_that_recovers_are_used() {
     let (old, new) = (Signer::ed25519("1"), Signer::ed25519("2"));
     let world = World::new(Answer::keys(&[&old])).await;
     assert_eq!(world.told(&old).await, "alice");
     world.issuer.set(Answer::Status(500));
     world.pass(60);
-    assert_eq!(world.told(&new).await, UNAVAILABLE); // it may well be a new key: no user is logged out
+    assert_eq!(world.told(&new).await, UNAVAILABLE); // it may be a new key, so the response is not "not logged in"
     world.issuer.set(Answer::keys(&[&new]));
     world.pass(5);
     assert_eq!(world.told(&old).await, "alice");
@@ -69,7 +69,7 @@ async fn an_issuer_that_recovers_is_believed_again() {
 }
 
 #[tokio::test]
-async fn an_issuer_that_takes_all_keys_back_is_obeyed() {
+async fn an_issuer_can_withdraw_all_keys() {
     let signer = Signer::ed25519("1");
     let world = World::new(Answer::keys(&[&signer])).await;
     assert_eq!(world.told(&signer).await, "alice");
@@ -80,7 +80,7 @@ async fn an_issuer_that_takes_all_keys_back_is_obeyed() {
 }
 
 #[tokio::test]
-async fn an_issuer_that_hangs_is_waited_for_5_seconds_by_all_together() {
+async fn all_callers_wait_at_most_5_seconds_for_an_issuer_that_hangs() {
     let signer = Signer::ed25519("1");
     let world = World::new(Answer::Nothing).await;
     let waiting = async { tokio::join!(world.told(&signer), world.told(&signer), world.told(&signer)) };
@@ -97,13 +97,13 @@ async fn an_issuer_that_hangs_is_waited_for_5_seconds_by_all_together() {
 }
 
 #[tokio::test]
-async fn a_caller_who_hangs_up_ends_no_fetch() {
+async fn a_cancelled_caller_does_not_cancel_the_fetch() {
     let signer = Signer::ed25519("1");
     let world = World::new(Answer::keys(&[&signer])).await;
     let token = signer.token(&claims("https://login.example"));
     tokio::select! {
         biased;
-        _ = world.told_of(&token) => panic!("no answer can have come yet"),
+        _ = world.told_of(&token) => panic!("the login finished before the issuer responded"),
         () = std::future::ready(()) => {}
     }
     eventually(async || world.issuer.asked() == 1).await;

@@ -12,7 +12,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn a_token_in_the_cookie_that_the_settings_name_is_a_login_which_a_browser_shows_by_itself() {
+async fn a_token_in_the_configured_cookie_is_accepted_as_sent_by_the_browser() {
     let signer = Signer::ed25519("1");
     let issuer = Issuer::start(Answer::keys(&[&signer])).await;
     let settings = JwtSettings { jwks_url: Some(issuer.url), cookie: Some("__session".to_owned()), ..settings() };

@@ -19,7 +19,7 @@ const TENANTS: &str = "https://login.example/{tenantid}/v2.0";
 const ONE: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
 const OTHER: &str = "72f988bf-86f1-41af-91ab-2d7cd011db47";
 
-const ANOTHER_ISSUER: &str = "not logged in: the token is another issuer's";
+const ANOTHER_ISSUER: &str = "not logged in: the token is from another issuer";
 const ANOTHER_AUDIENCE: &str = "not logged in: the token is for another audience";
 
 async fn trusting(keys: Answer, settings: JwtSettings) -> Jwt {
@@ -35,7 +35,7 @@ fn of_tenant(tenant: &str, tid: impl Into<Value>) -> Value {
 }
 
 #[tokio::test]
-async fn each_tenant_of_an_issuer_counts_if_its_tokens_say_whose_they_are() {
+async fn every_tenant_of_an_issuer_is_accepted_if_iss_and_tid_match() {
     let signer = Signer::rsa("1");
     let settings = JwtSettings { issuer: vec![TENANTS.to_owned()], ..settings() };
     let jwt = trusting(Answer::keys(&[&signer]), settings).await;
@@ -54,7 +54,7 @@ async fn each_tenant_of_an_issuer_counts_if_its_tokens_say_whose_they_are() {
 }
 
 #[tokio::test]
-async fn a_key_of_one_tenant_signs_for_no_other() {
+async fn a_key_of_one_tenant_is_rejected_for_another_tenant() {
     let signer = Signer::rsa("1");
     let published = |issuer: &str| {
         let mut jwk = signer.jwk();
@@ -66,11 +66,11 @@ async fn a_key_of_one_tenant_signs_for_no_other() {
     let jwt = trusting(published(TENANTS), settings()).await;
     assert_eq!(answer(&jwt, &token).await, "alice");
     let jwt = trusting(published(&TENANTS.replace("{tenantid}", OTHER)), settings()).await;
-    assert_eq!(answer(&jwt, &token).await, "not logged in: the token's key is for something else");
+    assert_eq!(answer(&jwt, &token).await, "not logged in: the token's key cannot be used for this token");
 }
 
 #[tokio::test]
-async fn each_issuer_of_a_list_counts_and_no_other() {
+async fn only_the_issuers_in_the_list_are_accepted() {
     let signer = Signer::ed25519("1");
     let issuer = vec![ISSUER.to_owned(), "my-app".to_owned()];
     let jwt = trusting(Answer::keys(&[&signer]), JwtSettings { issuer, ..settings() }).await;
@@ -85,7 +85,7 @@ async fn each_issuer_of_a_list_counts_and_no_other() {
 }
 
 #[tokio::test]
-async fn a_token_without_an_audience_may_name_the_app_that_it_was_issued_for() {
+async fn a_token_without_aud_can_name_the_app_in_another_claim() {
     let signer = Signer::ed25519("1");
     let app = |pairs: &[(&str, &str)]| {
         let mut claims = without("aud");
@@ -113,7 +113,7 @@ async fn a_token_without_an_audience_may_name_the_app_that_it_was_issued_for() {
 }
 
 #[tokio::test]
-async fn while_an_issuer_moves_tokens_of_its_secret_and_of_its_keys_count() {
+async fn tokens_signed_with_the_secret_or_a_public_key_are_accepted_side_by_side() {
     let signer = Signer::p256("1");
     let algorithms = Some(vec!["ES256".to_owned(), "HS256".to_owned()]);
     let jwt = trusting(Answer::keys(&[&signer]), JwtSettings { algorithms, ..settings() }).await;

@@ -10,7 +10,7 @@ async fn all_refused(jwt: &Jwt, tokens: &[(&str, String)], reason: &str) {
 }
 
 #[tokio::test]
-async fn a_token_that_another_key_signed_is_refused() {
+async fn a_token_signed_with_another_key_is_rejected() {
     let (own, forger) = (Signer::rsa("1"), Signer::rsa("1"));
     let jwt = trusting(&[&own]).await;
     let token = own.token(&claims());
@@ -53,11 +53,11 @@ async fn a_token_cannot_choose_how_it_is_verified() {
         ("nothing", "..".to_owned()),
         ("bytes", "\u{fffd}.\u{fffd}.\u{fffd}".to_owned()),
     ];
-    all_refused(&jwt, &meaningless[..6], "the token's header means nothing here").await;
-    assert_eq!(answer(&jwt, &meaningless[6].1).await, "nothing to judge"); // no text, so no token
+    all_refused(&jwt, &meaningless[..6], "the token's header is not valid").await;
+    assert_eq!(answer(&jwt, &meaningless[6].1).await, "no credentials"); // not text, so no token
 
     let critical = rsa.token_with(&json!({ "alg": "RS256", "kid": "1", "crit": ["exp"] }), &claims());
-    all_refused(&jwt, &[("crit", critical)], "the token asks for an extension").await;
+    all_refused(&jwt, &[("crit", critical)], "the token requires an extension that is not supported").await;
 }
 
 #[tokio::test]
@@ -67,19 +67,21 @@ async fn a_token_must_name_a_key_that_fits() {
     let named = |header: Value| [("", first.token_with(&header, &claims()))];
     all_refused(&jwt, &named(json!({ "alg": "RS256", "kid": "4" })), "the token's key is unknown").await;
     all_refused(&jwt, &named(json!({ "alg": "RS256", "kid": "" })), "the token's key is unknown").await;
-    all_refused(&jwt, &named(json!({ "alg": "RS256", "kid": "3" })), "the token's key is for something else").await;
-    all_refused(&jwt, &named(json!({ "alg": "EdDSA", "kid": "1" })), "the token's key is for something else").await;
+    all_refused(&jwt, &named(json!({ "alg": "RS256", "kid": "3" })), "the token's key cannot be used for this token")
+        .await;
+    all_refused(&jwt, &named(json!({ "alg": "EdDSA", "kid": "1" })), "the token's key cannot be used for this token")
+        .await;
     all_refused(&jwt, &named(json!({ "alg": "RS256" })), "the token does not say which key signed it").await;
     all_refused(&jwt, &named(json!({ "alg": "RS256", "kid": "2" })), "the token's signature is wrong").await;
 }
 
 #[tokio::test]
-async fn claims_that_are_wrong_or_not_there_are_refused() {
+async fn wrong_or_missing_claims_are_rejected() {
     let signer = Signer::ed25519("1");
     let jwt = trusting(&[&signer]).await;
     for (reason, refused) in [
         (
-            "the token is another issuer's",
+            "the token is from another issuer",
             vec![without("iss"), with("iss", "https://login.example/"), with("iss", json!([super::ISSUER]))],
         ),
         (
@@ -92,9 +94,12 @@ async fn claims_that_are_wrong_or_not_there_are_refused() {
                 with("aud", 1),
             ],
         ),
-        ("the token never expires", vec![without("exp")]),
+        ("the token has no expiry time", vec![without("exp")]),
         ("the token is expired", vec![with("exp", -1), with("exp", i64::MIN), with("exp", NOW_S - 3600)]),
-        ("a time in the token is none", vec![with("exp", "tomorrow"), with("nbf", Value::Null), with("iat", true)]),
+        (
+            "a time in the token is not a number",
+            vec![with("exp", "tomorrow"), with("nbf", Value::Null), with("iat", true)],
+        ),
         (
             "the token names no user",
             vec![
@@ -117,7 +122,7 @@ async fn claims_that_are_wrong_or_not_there_are_refused() {
     }
     let not_claims = [json!("alice"), json!([]), with("sub", json!({ "id": 1 }))];
     for claims in not_claims {
-        all_refused(&jwt, &[("", signer.token(&claims))], "the token's claims mean nothing here").await;
+        all_refused(&jwt, &[("", signer.token(&claims))], "the token's claims are not valid").await;
     }
 }
 

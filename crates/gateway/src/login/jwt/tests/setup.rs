@@ -38,7 +38,7 @@ fn refused_key(outcome: Result<Jwt, SetupError>) -> &'static str {
 }
 
 #[tokio::test]
-async fn a_public_key_in_a_file_verifies_its_own_kind() {
+async fn a_public_key_file_verifies_only_tokens_of_its_own_kind() {
     for (signer, other) in [
         (Signer::rsa("1"), Signer::p256("1")),
         (Signer::p256("1"), Signer::ed25519("1")),
@@ -54,7 +54,7 @@ async fn a_public_key_in_a_file_verifies_its_own_kind() {
 }
 
 #[test]
-fn algorithms_go_with_keys_of_their_own_kind_only() {
+fn algorithms_without_a_fitting_key_are_rejected() {
     const ALGORITHMS: &str = "login.jwt.algorithms";
     for (names, secret) in [
         (&["HS256"][..], None),
@@ -79,7 +79,7 @@ fn algorithms_go_with_keys_of_their_own_kind_only() {
 }
 
 #[test]
-fn a_file_without_a_public_key_is_refused() {
+fn a_file_without_a_public_key_is_rejected() {
     const FILE: &str = "login.jwt.public_key_file";
     let key = Signer::p256("1").pem();
     for pem in ["", "no key", &key[..100], &key.replace("PUBLIC", "PRIVATE"), &key.replace("PUBLIC KEY", "CERTIFICATE")]
@@ -93,7 +93,7 @@ fn a_file_without_a_public_key_is_refused() {
 }
 
 #[test]
-fn an_algorithm_that_the_key_in_the_file_cannot_verify_is_refused() {
+fn an_algorithm_that_the_key_in_the_file_cannot_verify_is_rejected() {
     let file = pem_file(&Signer::p256("1").pem());
     let public_key_file = Some(file.path().to_owned());
     let settings = JwtSettings { public_key_file, ..with_algorithms(&["RS256", "ES384"]) };
@@ -101,7 +101,7 @@ fn an_algorithm_that_the_key_in_the_file_cannot_verify_is_refused() {
 }
 
 #[test]
-fn keys_over_plain_http_come_from_this_machine_only() {
+fn keys_are_fetched_over_plain_http_only_from_loopback() {
     let at = |url: &str| JwtSettings { jwks_url: Some(url.parse().unwrap()), ..settings() };
     for url in ["http://1.2.3.4/keys", "http://10.0.0.5/keys", "http://issuer.example/keys", "ftp://127.0.0.1/keys"] {
         assert_eq!(refused_key(set_up(&at(url), None)), "login.jwt.jwks_url", "{url}");
@@ -116,7 +116,7 @@ fn keys_over_plain_http_come_from_this_machine_only() {
 }
 
 #[test]
-fn tokens_for_anybody_are_refused() {
+fn settings_without_an_audience_are_rejected() {
     let settings = JwtSettings { audience: Vec::new(), ..settings() };
     assert_eq!(refused_key(set_up(&settings, None)), "login.jwt.audience");
 }

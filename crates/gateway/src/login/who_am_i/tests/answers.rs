@@ -13,7 +13,7 @@ use crate::{
     settings::WhoAmISettings,
 };
 
-const NO_USER: &str = "not logged in: the app says that no user is logged in";
+const NO_USER: &str = "not logged in: the app reports that no user is logged in";
 
 async fn told_after(settings: WhoAmISettings, response: fn() -> Response) -> String {
     World::new(settings, async move |_| response()).await.told("1").await
@@ -25,7 +25,7 @@ async fn told_after_json(field: &str, body: Value) -> String {
 }
 
 #[tokio::test]
-async fn the_app_is_shown_what_the_caller_shows_and_nothing_else() {
+async fn only_the_configured_headers_are_passed_on_to_the_app() {
     let world = World::new(settings(), async |headers: HeaderMap| {
         let mut all: Vec<_> =
             headers.iter().map(|(name, value)| format!("{name}={}", value.to_str().unwrap())).collect();
@@ -44,7 +44,7 @@ async fn the_app_is_shown_what_the_caller_shows_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn what_a_browser_shows_by_itself_is_told_apart() {
+async fn credentials_that_a_browser_sends_by_itself_are_detected() {
     let pass_on = Some(["cookie", "authorization", "x-session"].map(str::to_owned).to_vec());
     let settings = WhoAmISettings { pass_on, ..settings() };
     let world = World::new(settings, async |_| Json(json!({ "id": 7 })).into_response()).await;
@@ -63,7 +63,7 @@ async fn what_a_browser_shows_by_itself_is_told_apart() {
 }
 
 #[tokio::test]
-async fn the_user_is_where_the_settings_say() {
+async fn the_user_is_read_from_the_configured_field_or_header() {
     assert_eq!(told_after_json("id", json!({ "id": "alice" })).await, "alice");
     assert_eq!(told_after_json("data.user.id", json!({ "data": { "user": { "id": 42 } } })).await, "42");
     let by_header = || WhoAmISettings { user_header: Some("X-User".to_owned()), ..settings() };
@@ -83,7 +83,7 @@ async fn the_user_is_where_the_settings_say() {
 
 #[tokio::test]
 async fn no_login_succeeds_if_the_app_knows_no_user() {
-    const UNKNOWN: &str = "not logged in: the app knows no user by this";
+    const UNKNOWN: &str = "not logged in: the app rejected these credentials";
     for body in [
         json!(null),
         json!({}),
@@ -117,11 +117,11 @@ async fn no_login_succeeds_if_the_app_knows_no_user() {
     assert_eq!(told_after(settings(), || StatusCode::UNAUTHORIZED.into_response()).await, UNKNOWN);
     assert_eq!(told_after(settings(), || StatusCode::FORBIDDEN.into_response()).await, UNKNOWN);
     let redirect = || (StatusCode::FOUND, [(LOCATION, "/login")]).into_response();
-    assert_eq!(told_after(settings(), redirect).await, "not logged in: the app sends this user to its login");
+    assert_eq!(told_after(settings(), redirect).await, "not logged in: the app redirected to its login");
 }
 
 #[tokio::test]
-async fn an_unclear_response_logs_no_user_out() {
+async fn an_unclear_response_is_reported_as_unavailable_and_not_as_logged_out() {
     for body in [
         json!("alice"),
         json!(["alice"]),
@@ -155,13 +155,13 @@ async fn an_app_that_fails_is_unavailable_for_a_while() {
     assert_eq!(world.told("1").await, UNAVAILABLE);
     world.pass(9_999);
     assert!(world.login.reachable().await.is_err());
-    world.pass(1); // there may have been no probe
+    world.pass(1); // the failure expires without another call
     assert!(world.login.reachable().await.is_ok());
     assert_eq!(world.asked(), 1);
 }
 
 #[tokio::test]
-async fn an_app_that_hangs_is_waited_for_as_long_as_the_settings_say() {
+async fn a_call_to_an_app_that_hangs_ends_with_the_timeout() {
     let world = World::new(settings(), async |_| pending().await).await;
     let waiting = async { tokio::join!(world.told("1"), world.told("1"), world.told("2")) };
     let time = async {
@@ -172,5 +172,5 @@ async fn an_app_that_hangs_is_waited_for_as_long_as_the_settings_say() {
     };
     let ((first, second, third), ()) = tokio::join!(waiting, time);
     assert_eq!([first, second, third], [UNAVAILABLE; 3]);
-    assert_eq!(world.asked(), 2); // those with the same cookie ask once, and fail together
+    assert_eq!(world.asked(), 2); // requests with the same cookie share one call, and fail together
 }

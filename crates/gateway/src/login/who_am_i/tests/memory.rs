@@ -18,9 +18,9 @@ use serde_json::json;
 use super::{UNAVAILABLE, World, settings};
 use crate::{login::testing::eventually, settings::WhoAmISettings};
 
-const REFUSED: &str = "not logged in: the app knows no user by this";
+const REFUSED: &str = "not logged in: the app rejected these credentials";
 
-/// An app that knows everybody by his cookie.
+/// An app that returns the value of the cookie as the user id.
 async fn echo(headers: HeaderMap) -> Response {
     tokio::time::sleep(Duration::from_millis(20)).await;
     let cookie = headers["cookie"].to_str().unwrap();
@@ -28,14 +28,14 @@ async fn echo(headers: HeaderMap) -> Response {
 }
 
 #[tokio::test]
-async fn a_hundred_requests_at_once_are_one_question() {
+async fn a_hundred_concurrent_requests_cause_one_call() {
     let world = World::new(settings(), echo).await;
     let all = join_all((0..100).map(|_| world.told("alice"))).await;
     assert_eq!((all, world.asked()), (vec!["alice".to_owned(); 100], 1));
 }
 
 #[tokio::test]
-async fn an_answer_counts_for_as_long_as_the_settings_say() {
+async fn a_response_is_cached_for_the_configured_time() {
     let world = World::new(settings(), echo).await;
     for (milliseconds, asked) in [(0, 1), (4_999, 1), (1, 2), (-1, 3)] {
         world.pass(milliseconds);
@@ -81,7 +81,7 @@ async fn a_new_login_is_accepted_a_second_later() {
 }
 
 #[tokio::test]
-async fn a_failure_is_not_kept() {
+async fn a_failure_is_not_cached() {
     let world = World::new(settings(), async |_| StatusCode::BAD_GATEWAY.into_response()).await;
     for asked in 1..4 {
         assert_eq!((world.told("alice").await, world.asked()), (UNAVAILABLE.to_owned(), asked));
@@ -89,12 +89,12 @@ async fn a_failure_is_not_kept() {
 }
 
 #[tokio::test]
-async fn a_slow_app_is_asked_64_questions_at_a_time() {
+async fn at_most_64_calls_to_a_slow_app_run_at_a_time() {
     let world = World::new(settings(), async |_| pending().await).await;
     let sessions: Vec<_> = (0..64).map(|number| number.to_string()).collect();
     let waiting = join_all(sessions.iter().map(|session| world.told(session)));
     tokio::select! {
-        _ = waiting => panic!("the app never answers"),
+        _ = waiting => panic!("the app responded"),
         () = eventually(async || world.asked() == 64) => {}
     }
     let waiting = join_all(sessions.iter().map(|session| world.told(session)));
@@ -103,13 +103,13 @@ async fn a_slow_app_is_asked_64_questions_at_a_time() {
         tokio::time::timeout(Duration::from_millis(300), world.told("another")).await
     };
     tokio::select! {
-        _ = waiting => panic!("the app never answers"),
+        _ = waiting => panic!("the app responded"),
         told = another => assert!(told.is_err() && world.asked() == 128, "it waits: {told:?}"),
     }
 }
 
 #[tokio::test]
-async fn another_takes_over_when_the_first_hangs_up() {
+async fn another_caller_repeats_the_call_if_the_first_disconnects() {
     let is_first = Arc::new(AtomicBool::new(true));
     let world = World::new(settings(), async move |headers| {
         if is_first.swap(false, Ordering::SeqCst) { pending().await } else { echo(headers).await }
@@ -117,7 +117,7 @@ async fn another_takes_over_when_the_first_hangs_up() {
     .await;
     let first = async {
         tokio::select! {
-            _ = world.told("alice") => panic!("the app does not answer the first"),
+            _ = world.told("alice") => panic!("the app responded to the first call"),
             () = eventually(async || world.asked() == 1) => {}
         }
     };
