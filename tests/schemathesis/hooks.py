@@ -23,8 +23,8 @@ READS = {"GET", "HEAD"}
 BEYOND_SCHEMA = {
     "resource: name": "resource is in the query or in the body, as old clients send it",
     "provider ": "which providers there are",
-    "none of the providers is available": "which providers there are",
-    "providers: GET /v2/integrations lists": "which providers there are",
+    "no provider can be offered": "which providers there are",
+    "providers: unknown provider": "which providers there are",
     "to: a provider with a login that is enabled here": "which providers there are, and the allow-list",
     "connected_uids has ids": "which users there are",
     "auth_success_redirect_url: ": "which URLs a page may redirect to, see the allow-list",
